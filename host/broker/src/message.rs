@@ -1,0 +1,106 @@
+//! A message as the broker keeps it: stored once, whatever the number of queues.
+//!
+//! One allocation holds routing key, encoded properties and body; properties travel as they came.
+
+use std::sync::Arc;
+
+use crate::memory::Memory;
+
+/// What a message weighs beyond its bytes: the struct, its counters, the allocator's share.
+const OVERHEAD: usize = 96;
+/// What each queue that holds it adds.
+const PER_QUEUE: usize = 24;
+
+/// Routing key, encoded properties and body of a message, one after the other.
+#[derive(Debug)]
+pub(crate) struct Content {
+    bytes: Box<[u8]>,
+    properties_at: u8,
+    body_at: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Message {
+    exchange: Arc<str>,
+    content: Content,
+    charged: u32,
+    memory: Arc<Memory>,
+}
+
+impl Content {
+    /// `bytes` begins with the routing key; the other two offsets say where it and the properties end.
+    pub(crate) fn new(bytes: Vec<u8>, properties_at: u8, body_at: u32) -> Self {
+        debug_assert!(usize::from(properties_at) <= body_at as usize);
+        debug_assert!(body_at as usize <= bytes.len());
+        Self { bytes: bytes.into_boxed_slice(), properties_at, body_at }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(routing_key: &str, body: &str) -> Self {
+        let properties_at = u8::try_from(routing_key.len()).unwrap();
+        let mut bytes = routing_key.as_bytes().to_vec();
+        bytes.extend([0, 0]);
+        bytes.extend(body.as_bytes());
+        Self::new(bytes, properties_at, u32::from(properties_at) + 2)
+    }
+
+    pub(crate) fn routing_key(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.properties_at)]
+    }
+
+    /// Flags and values, as in a content header.
+    pub(crate) fn properties(&self) -> &[u8] {
+        &self.bytes[usize::from(self.properties_at)..self.body_at as usize]
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.bytes[self.body_at as usize..]
+    }
+}
+
+impl Message {
+    /// `queues`: how many will hold it, for the accounts.
+    pub(crate) fn new(exchange: Arc<str>, content: Content, queues: usize, memory: &Arc<Memory>) -> Self {
+        let weight = content.bytes.len() + OVERHEAD + queues.saturating_mul(PER_QUEUE);
+        let charged = u32::try_from(weight).unwrap_or(u32::MAX);
+        memory.charge(charged as usize);
+        Self { exchange, content, charged, memory: Arc::clone(memory) }
+    }
+
+    /// The exchange that it was published to.
+    pub(crate) fn exchange(&self) -> &str {
+        &self.exchange
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Its size for a buffer's limit.
+    pub(crate) fn len(&self) -> usize {
+        self.content.bytes.len()
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        self.memory.release(self.charged as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_and_accounts() {
+        let memory = Arc::new(Memory::new(1 << 20));
+        let message = Message::new("logs".into(), Content::of("web-1", "hello"), 4, &memory);
+        assert_eq!(message.content().routing_key(), b"web-1");
+        assert_eq!(message.content().properties(), [0, 0]);
+        assert_eq!(message.content().body(), b"hello");
+        assert_eq!(memory.used(), 12 + OVERHEAD + 4 * PER_QUEUE);
+        drop(message);
+        assert_eq!(memory.used(), 0);
+    }
+}

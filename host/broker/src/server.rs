@@ -1,0 +1,132 @@
+//! Listens, gives each connection its task, and ends them all.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::sleep,
+};
+
+use crate::{connection::serve, options::Options, shared::Shared};
+
+/// How long to wait when a connection cannot be accepted, for want of file descriptors say.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// A broker that serves until it is shut down or dropped.
+#[derive(Debug)]
+pub struct Broker {
+    address: SocketAddr,
+    user: String,
+    password: String,
+    shutdown: watch::Sender<bool>,
+    /// Ends, and ends all connections, when it is aborted.
+    listening: Option<JoinHandle<()>>,
+}
+
+/// There is no broker: the address cannot be listened on.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    /// The address that was asked for.
+    pub address: SocketAddr,
+    /// What the system says about it.
+    #[source]
+    pub source: io::Error,
+}
+
+impl Broker {
+    /// Binds `address` (port 0: any free one) and serves in the background of the current Tokio
+    /// runtime.
+    pub async fn bind(address: SocketAddr, options: Options) -> Result<Self, BindError> {
+        let failed = |source| BindError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (shutdown, until) = watch::channel(false);
+        let (user, password) = (options.user.clone(), options.password.clone());
+        let shared = Arc::new(Shared::new(options));
+        let listening = Some(tokio::spawn(listen(listener, shared, until)));
+        Ok(Self { address, user, password, shutdown, listening })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a client connects to: `amqp://guest:guest@127.0.0.1:5672/%2f`.
+    pub fn url(&self) -> String {
+        let (user, password) = (escaped(&self.user), escaped(&self.password));
+        format!("amqp://{user}:{password}@{}/%2f", self.address)
+    }
+
+    /// Closes every connection, with code 320 (`CONNECTION_FORCED`), and returns when all have
+    /// ended. A client that does not answer is given a few seconds.
+    pub async fn shutdown(mut self) {
+        self.shutdown.send_replace(true);
+        if let Some(listening) = self.listening.take() {
+            // It does not panic, and if it did there would be nothing left to end.
+            let _ = listening.await;
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(listening) = &self.listening {
+            listening.abort();
+        }
+    }
+}
+
+async fn listen(listener: TcpListener, shared: Arc<Shared>, until: watch::Receiver<bool>) {
+    let mut shutdown = until.clone();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, Arc::clone(&shared), until.clone()));
+                }
+                Err(_) => sleep(ACCEPT_BACKOFF).await,
+            },
+            Some(_) = connections.join_next() => {}
+            () = asked(&mut shutdown) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Returns when the broker is to shut down.
+pub(crate) async fn asked(shutdown: &mut watch::Receiver<bool>) {
+    // Without a sender there is no broker any more either.
+    let _ = shutdown.wait_for(|down| *down).await;
+}
+
+/// As a URL has it.
+fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+
+    text.bytes().fold(String::new(), |mut url, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(byte.into());
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+        url
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_survives_any_password() {
+        assert_eq!(escaped("p@ss:w/ö%"), "p%40ss%3Aw%2F%C3%B6%25");
+    }
+}

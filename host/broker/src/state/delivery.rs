@@ -1,0 +1,319 @@
+//! The way of a message: published, delivered, settled.
+
+use std::sync::Arc;
+
+use amq_protocol::protocol::{AMQPClass, basic};
+
+use super::{
+    State,
+    arena::Key,
+    channel::{Channel, Selection, Subscription, Unacked},
+    exchange::Destination,
+    generated_name,
+    queue::{Acknowledgement, Consumer, ConsumerId, Queue},
+};
+use crate::{
+    error::{AmqpError, Code},
+    message::{Content, Message},
+    outbox::Output,
+};
+
+/// How a publish ended.
+#[derive(Debug)]
+pub(crate) enum Published {
+    Routed,
+    /// Nobody wanted it: here it is.
+    Unroutable(Message),
+}
+
+/// What `basic.consume` asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Consume<'a> {
+    pub(crate) queue: &'a str,
+    /// Empty: one is made up.
+    pub(crate) tag: &'a str,
+    pub(crate) acknowledgement: Acknowledgement,
+    pub(crate) exclusive: bool,
+    /// The client does not want to hear that it worked.
+    pub(crate) nowait: bool,
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Acknowledged or discarded: in memory that is the same.
+    Gone,
+    Requeued,
+}
+
+impl State {
+    /// Routes by the content's own key and by those of its `copies`.
+    pub(crate) fn publish(
+        &mut self,
+        exchange: &str,
+        content: Content,
+        copies: &[String],
+    ) -> Result<Published, AmqpError> {
+        let source = self.exchange(exchange)?;
+        if source.spec.internal {
+            return Err(AmqpError::access_refused(format!(
+                "cannot publish to internal exchange '{exchange}' in vhost '/'"
+            )));
+        }
+        let source = Arc::clone(&source.name);
+        let mut routes = std::mem::take(&mut self.routes);
+        // Routing keys have been checked on arrival.
+        let key = str::from_utf8(content.routing_key()).unwrap_or_default();
+        self.route(exchange, key, &mut routes);
+        for key in copies {
+            self.route(exchange, key, &mut routes);
+        }
+        if routes.len() > 1 {
+            routes.sort_unstable();
+            routes.dedup();
+        }
+        let message = Message::new(source, content, routes.len(), &self.memory);
+        let published = if routes.is_empty() {
+            Published::Unroutable(message)
+        } else {
+            let message = Arc::new(message);
+            for &queue in &routes {
+                if let Some(queue) = self.queues.get_mut(queue) {
+                    queue.push(Arc::clone(&message));
+                }
+                self.dispatch(queue);
+            }
+            Published::Routed
+        };
+        routes.clear();
+        self.routes = routes;
+        Ok(published)
+    }
+
+    /// Says the consumer's tag.
+    pub(crate) fn consume(&mut self, channel: Key<Channel>, consume: Consume<'_>) -> Result<(), AmqpError> {
+        let tag = match consume.tag {
+            "" => generated_name("amq.ctag"),
+            tag => tag.into(),
+        };
+        if self.channel(channel)?.subscription(&tag).is_some() {
+            return Err(AmqpError::new(Code::NotAllowed, format!("attempt to reuse consumer tag '{tag}'")));
+        }
+        let key = self.find_queue(channel, consume.queue)?;
+        self.last_consumer += 1;
+        let id = ConsumerId(self.last_consumer);
+        let consumer = Consumer {
+            id,
+            tag: Arc::clone(&tag),
+            channel,
+            acknowledgement: consume.acknowledgement,
+            exclusive: consume.exclusive,
+            prefetch: self.channel(channel)?.prefetch,
+            in_flight: 0,
+        };
+        if let Some(queue) = self.queues.get_mut(key) {
+            queue.add_consumer(consumer)?;
+        }
+        let channel = self.channel(channel)?;
+        channel.subscriptions.push(Subscription { tag: Arc::clone(&tag), queue: key, consumer: id });
+        if !consume.nowait {
+            // Before the first delivery.
+            let ok = basic::AMQPMethod::ConsumeOk(basic::ConsumeOk { consumer_tag: (&*tag).into() });
+            channel.outbox.push_method(channel.number, AMQPClass::Basic(ok));
+        }
+        self.dispatch(key);
+        Ok(())
+    }
+
+    /// What it was given stays to be acknowledged. A tag that is not in use is no error.
+    pub(crate) fn cancel(&mut self, channel: Key<Channel>, tag: &str) -> Result<(), AmqpError> {
+        let channel = self.channel(channel)?;
+        let Some(subscription) = channel.subscription(tag).cloned() else {
+            return Ok(());
+        };
+        channel.unsubscribe(subscription.consumer);
+        if let Some(queue) = self.queues.get_mut(subscription.queue) {
+            queue.remove_consumer(subscription.consumer);
+            self.after_consumer_left(subscription.queue);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn get(
+        &mut self,
+        channel: Key<Channel>,
+        queue: &str,
+        acknowledgement: Acknowledgement,
+    ) -> Result<(), AmqpError> {
+        let key = self.find_queue(channel, queue)?;
+        let popped = self.queues.get_mut(key).and_then(|queue| Some((queue.pop()?, queue.len())));
+        let channel = self.channel(channel)?;
+        let Some((entry, left)) = popped else {
+            let empty = basic::AMQPMethod::GetEmpty(basic::GetEmpty {});
+            channel.outbox.push_method(channel.number, AMQPClass::Basic(empty));
+            return Ok(());
+        };
+        let delivery_tag = channel.next_tag();
+        channel.outbox.push(Output::GetOk {
+            channel: channel.number,
+            delivery_tag,
+            redelivered: entry.redelivered(),
+            message_count: u32::try_from(left).unwrap_or(u32::MAX),
+            message: Arc::clone(&entry.message),
+        });
+        if acknowledgement == Acknowledgement::Explicit {
+            channel.remember(Unacked { delivery_tag, queue: key, consumer: None, entry });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn settle(
+        &mut self,
+        channel: Key<Channel>,
+        selection: Selection,
+        fate: Fate,
+    ) -> Result<(), AmqpError> {
+        let mut settled = std::mem::take(&mut self.settled);
+        let result = self.channel(channel).and_then(|channel| channel.settle(selection, &mut settled));
+        let mut freed = std::mem::take(&mut self.routes);
+        // Last first: what is requeued then goes to the front, one after the other.
+        for unacked in settled.drain(..).rev() {
+            let Some(queue) = self.queues.get_mut(unacked.queue) else {
+                continue;
+            };
+            if let Some(consumer) = unacked.consumer.and_then(|id| queue.consumer_mut(id)) {
+                consumer.in_flight = consumer.in_flight.saturating_sub(1);
+            }
+            if fate == Fate::Requeued {
+                queue.requeue(unacked.entry);
+            }
+            if freed.last() != Some(&unacked.queue) {
+                freed.push(unacked.queue);
+            }
+        }
+        self.settled = settled;
+        if self.has_shared_prefetch(channel) {
+            freed.extend(self.subscribed_queues(&[channel]));
+        }
+        for queue in freed.drain(..) {
+            self.dispatch(queue);
+        }
+        self.routes = freed;
+        result
+    }
+
+    /// The limit of consumers to come, or the one that all of the channel share.
+    pub(crate) fn set_prefetch(
+        &mut self,
+        key: Key<Channel>,
+        count: u16,
+        global: bool,
+    ) -> Result<(), AmqpError> {
+        let channel = self.channel(key)?;
+        if !global {
+            channel.prefetch = count;
+            return Ok(());
+        }
+        channel.shared_prefetch = count;
+        for queue in self.subscribed_queues(&[key]) {
+            self.dispatch(queue);
+        }
+        Ok(())
+    }
+
+    /// Hands out what is ready, in turns, while anybody may take.
+    pub(super) fn dispatch(&mut self, key: Key<Queue>) {
+        let Some(queue) = self.queues.get_mut(key) else {
+            return;
+        };
+        while !queue.is_empty() {
+            let channels = &self.channels;
+            let taker = queue.next_consumer(|consumer| {
+                consumer.has_credit()
+                    && channels.get(consumer.channel).is_some_and(|channel| {
+                        (consumer.acknowledgement == Acknowledgement::Automatic || channel.has_credit())
+                            && channel.outbox.has_room()
+                    })
+            });
+            let Some(consumer) = taker else {
+                return;
+            };
+            let (id, tag) = (consumer.id, Arc::clone(&consumer.tag));
+            let acknowledgement = consumer.acknowledgement;
+            if acknowledgement == Acknowledgement::Explicit {
+                consumer.in_flight += 1;
+            }
+            let Some(channel) = self.channels.get_mut(consumer.channel) else {
+                return;
+            };
+            let Some(entry) = queue.pop() else {
+                return;
+            };
+            let delivery_tag = channel.next_tag();
+            channel.outbox.push(Output::Deliver {
+                channel: channel.number,
+                consumer_tag: tag,
+                delivery_tag,
+                redelivered: entry.redelivered(),
+                message: Arc::clone(&entry.message),
+            });
+            if acknowledgement == Acknowledgement::Explicit {
+                channel.remember(Unacked { delivery_tag, queue: key, consumer: Some(id), entry });
+            }
+        }
+    }
+
+    /// An auto-delete queue goes with its last consumer; another one may have an heir waiting.
+    pub(super) fn after_consumer_left(&mut self, key: Key<Queue>) {
+        let abandoned =
+            self.queues.get(key).is_some_and(|queue| queue.spec.auto_delete && queue.consumers().is_empty());
+        if abandoned {
+            self.drop_queue(key);
+        } else {
+            self.dispatch(key);
+        }
+    }
+
+    /// A consumer whose queue is gone.
+    pub(super) fn cancel_from_here(&mut self, consumer: &Consumer) {
+        let Some(channel) = self.channels.get_mut(consumer.channel) else {
+            return;
+        };
+        channel.unsubscribe(consumer.id);
+        if channel.cancel_notify {
+            let cancel = basic::AMQPMethod::Cancel(basic::Cancel {
+                consumer_tag: (&*consumer.tag).into(),
+                nowait: true,
+            });
+            channel.outbox.push_method(channel.number, AMQPClass::Basic(cancel));
+        }
+    }
+
+    fn has_shared_prefetch(&self, channel: Key<Channel>) -> bool {
+        self.channels.get(channel).is_some_and(|channel| channel.shared_prefetch > 0)
+    }
+
+    /// Adds the queues that `key` leads to, some more than once.
+    fn route(&self, exchange: &str, key: &str, queues: &mut Vec<Key<Queue>>) {
+        if exchange.is_empty() {
+            queues.extend(self.queue_names.get(key));
+            return;
+        }
+        let mut reached: Vec<&str> = Vec::new();
+        let mut next = self.exchanges.get(exchange);
+        let mut followed = 0;
+        while let Some(source) = next {
+            source.route(key, &mut |destination| match destination {
+                Destination::Queue(queue) => queues.push(*queue),
+                // Each only once: exchanges may be bound in a circle.
+                Destination::Exchange(name) => {
+                    if **name != *exchange && !reached.contains(&&**name) {
+                        reached.push(name);
+                    }
+                }
+            });
+            next = reached.get(followed).and_then(|name| self.exchanges.get(*name));
+            followed += 1;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Everything that connections share: exchanges, queues, and who has been given what.
+//!
+//! Pure: it is called, changes, and leaves what clients are to hear in their outboxes. It knows
+//! nothing of sockets, frames or time.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    mem,
+    sync::Arc,
+};
+
+use crate::{
+    error::{AmqpError, Code},
+    memory::Memory,
+    outbox::Outbox,
+};
+
+pub(crate) mod arena;
+pub(crate) mod channel;
+pub(crate) mod delivery;
+pub(crate) mod exchange;
+pub(crate) mod queue;
+pub(crate) mod topic;
+pub(crate) mod topology;
+
+#[cfg(test)]
+mod tests;
+
+use self::{
+    arena::{Arena, Key},
+    channel::{Channel, Unacked},
+    exchange::{Exchange, ExchangeSpec, Kind},
+    queue::Queue,
+};
+
+#[derive(Debug)]
+pub(crate) struct State {
+    exchanges: HashMap<Arc<str>, Exchange>,
+    queue_names: HashMap<Arc<str>, Key<Queue>>,
+    queues: Arena<Queue>,
+    channels: Arena<Channel>,
+    connections: Arena<Connection>,
+    memory: Arc<Memory>,
+    last_consumer: u64,
+    // Kept for their capacity only: empty between calls.
+    routes: Vec<Key<Queue>>,
+    settled: Vec<Unacked>,
+}
+
+/// A client.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    outbox: Arc<Outbox>,
+    cancel_notify: bool,
+    channels: Vec<Key<Channel>>,
+}
+
+impl State {
+    pub(crate) fn new(memory: Arc<Memory>) -> Self {
+        let predeclared = [
+            ("", Kind::Direct),
+            ("amq.direct", Kind::Direct),
+            ("amq.fanout", Kind::Fanout),
+            ("amq.topic", Kind::Topic),
+        ];
+        let exchanges = predeclared.map(|(name, kind)| {
+            let spec = ExchangeSpec { kind, durable: true, auto_delete: false, internal: false };
+            let name: Arc<str> = name.into();
+            (Arc::clone(&name), Exchange::new(name, spec))
+        });
+        Self {
+            exchanges: exchanges.into(),
+            queue_names: HashMap::new(),
+            queues: Arena::default(),
+            channels: Arena::default(),
+            connections: Arena::default(),
+            memory,
+            last_consumer: 0,
+            routes: Vec::new(),
+            settled: Vec::new(),
+        }
+    }
+
+    /// `cancel_notify`: the client wants to hear when the broker cancels a consumer.
+    pub(crate) fn open_connection(&mut self, outbox: Arc<Outbox>, cancel_notify: bool) -> Key<Connection> {
+        self.connections.insert(Connection { outbox, cancel_notify, channels: Vec::new() })
+    }
+
+    /// Gives back what its channels had, and deletes the queues that were its own.
+    pub(crate) fn close_connection(&mut self, key: Key<Connection>) {
+        let Some(connection) = self.connections.remove(key) else {
+            return;
+        };
+        self.close_channels(&connection.channels);
+        let owned: Vec<_> = self
+            .queue_names
+            .values()
+            .copied()
+            .filter(|&queue| self.queues.get(queue).is_some_and(|queue| queue.owner == Some(key)))
+            .collect();
+        for queue in owned {
+            self.drop_queue(queue);
+        }
+    }
+
+    pub(crate) fn open_channel(
+        &mut self,
+        connection: Key<Connection>,
+        number: u16,
+    ) -> Result<Key<Channel>, AmqpError> {
+        let Some(owner) = self.connections.get_mut(connection) else {
+            return Err(AmqpError::new(Code::ChannelError, "connection is closed"));
+        };
+        let outbox = Arc::clone(&owner.outbox);
+        let channel = Channel::new(connection, number, outbox, owner.cancel_notify);
+        let key = self.channels.insert(channel);
+        owner.channels.push(key);
+        Ok(key)
+    }
+
+    pub(crate) fn close_channel(&mut self, key: Key<Channel>) {
+        let connection = self.channels.get(key).map(|channel| channel.connection);
+        if let Some(connection) = connection.and_then(|key| self.connections.get_mut(key)) {
+            connection.channels.retain(|channel| *channel != key);
+        }
+        self.close_channels(&[key]);
+    }
+
+    /// Goes on with deliveries that had to wait for room in the connection's outbox.
+    pub(crate) fn resume(&mut self, connection: Key<Connection>) {
+        let Some(connection) = self.connections.get(connection) else {
+            return;
+        };
+        let queues = self.subscribed_queues(&connection.channels);
+        for queue in queues {
+            self.dispatch(queue);
+        }
+    }
+
+    /// The consumers of all of them go first: what one gives back is for none of the others.
+    fn close_channels(&mut self, keys: &[Key<Channel>]) {
+        let mut closing: Vec<_> = keys.iter().filter_map(|&key| self.channels.remove(key)).collect();
+        let mut affected = Vec::new();
+        for channel in &mut closing {
+            for subscription in mem::take(&mut channel.subscriptions) {
+                if let Some(queue) = self.queues.get_mut(subscription.queue) {
+                    queue.remove_consumer(subscription.consumer);
+                    affected.push((subscription.queue, Left::Consumer));
+                }
+            }
+        }
+        let mut settled = Vec::new();
+        for mut channel in closing {
+            // Asking for all of them cannot fail.
+            let _ = channel.settle(channel::Selection::All, &mut settled);
+        }
+        for unacked in settled.into_iter().rev() {
+            if let Some(queue) = self.queues.get_mut(unacked.queue) {
+                queue.requeue(unacked.entry);
+                affected.push((unacked.queue, Left::Message));
+            }
+        }
+        affected.sort_unstable();
+        affected.dedup();
+        for (queue, left) in affected {
+            match left {
+                Left::Consumer => self.after_consumer_left(queue),
+                Left::Message => self.dispatch(queue),
+            }
+        }
+    }
+
+    fn subscribed_queues(&self, channels: &[Key<Channel>]) -> Vec<Key<Queue>> {
+        let mut queues: Vec<_> = channels
+            .iter()
+            .filter_map(|&channel| self.channels.get(channel))
+            .flat_map(|channel| &channel.subscriptions)
+            .map(|subscription| subscription.queue)
+            .collect();
+        queues.sort_unstable();
+        queues.dedup();
+        queues
+    }
+
+    fn channel(&mut self, key: Key<Channel>) -> Result<&mut Channel, AmqpError> {
+        self.channels.get_mut(key).ok_or_else(|| AmqpError::new(Code::ChannelError, "channel is closed"))
+    }
+}
+
+/// What a closing channel left to a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    /// A vacancy.
+    Consumer,
+    Message,
+}
+
+/// A name that nobody else has, for a queue or a consumer.
+fn generated_name(prefix: &str) -> Arc<str> {
+    // Each `RandomState` has keys of its own, so equal input hashes differently.
+    let word = |n: u64| RandomState::new().hash_one(n);
+    format!("{prefix}-{:016x}{:08x}", word(1), word(2) >> 32).into()
+}

@@ -1,0 +1,2 @@
+//! Clients that nobody here wrote.
+fn main() {}

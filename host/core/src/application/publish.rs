@@ -1,0 +1,40 @@
+//! Publishing: gives each log its id and its time, and hands it to the sink.
+
+use super::ports::{Clock, LogSink, Receipts, SinkError};
+use crate::domain::{Log, Sequencer};
+
+/// Publishes the logs of one producer.
+#[derive(Debug)]
+pub struct Publish<S, K> {
+    sink: S,
+    sequencer: Sequencer,
+    clock: K,
+}
+
+impl<S: LogSink, K: Clock> Publish<S, K> {
+    /// Publishes to `sink`, with ids from `sequencer` and times from `clock`.
+    pub fn new(sink: S, sequencer: Sequencer, clock: K) -> Self {
+        Self { sink, sequencer, clock }
+    }
+
+    /// Hands over one log.
+    pub async fn log(&mut self, log: &Log) -> Result<(), SinkError> {
+        let id = self.sequencer.next_id(log.severity, log.source.as_ref());
+        self.sink.publish(&id, self.clock.now(), log).await
+    }
+
+    /// Waits until every log has been answered.
+    pub async fn flush(&mut self) -> Result<(), SinkError> {
+        self.sink.flush().await
+    }
+
+    /// The sink, for what is not a log.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    /// What the broker has answered so far; right also after an error.
+    pub fn receipts(&self) -> Receipts {
+        self.sink.receipts()
+    }
+}

@@ -1,0 +1,36 @@
+//! A log, before and after it has travelled.
+
+use super::{Attributes, Severity, Source, Timestamp};
+
+/// A log that is to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// How serious it is.
+    pub severity: Severity,
+    /// The text.
+    pub message: String,
+    /// Where it comes from.
+    pub source: Option<Source>,
+    /// What else it says.
+    pub attributes: Attributes,
+}
+
+/// A log that was received. Any producer may have sent it, so nothing about its parts is certain but
+/// that they are text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// That of the exchange it was published to.
+    pub severity: Severity,
+    /// What the producer says, or when it was received.
+    pub timestamp: Timestamp,
+    /// Which attempt at it this is, from 1.
+    pub attempt: u32,
+    /// The text; invalid UTF-8 has been replaced.
+    pub message: String,
+    /// The message id.
+    pub id: Option<String>,
+    /// Where it comes from; empty if the producer does not say.
+    pub source: String,
+    /// What else it says, in the order of the keys.
+    pub attributes: Vec<(String, String)>,
+}

@@ -1,0 +1,28 @@
+//! The words and rules of loghost; no input or output, no waiting.
+
+mod attributes;
+mod counts;
+mod descriptor;
+mod filter;
+mod identity;
+mod log;
+pub mod scenario;
+mod severity;
+mod source;
+mod tally;
+mod text;
+mod timestamp;
+mod verdict;
+
+pub use attributes::{Attributes, AttributesError};
+pub use counts::{Counts, Metric};
+pub use descriptor::{ConsumerName, ConsumerNameError, Descriptor, Fields};
+pub use filter::{Filter, Pattern, PatternError};
+pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
+pub use log::{Log, Record};
+pub use severity::{Severities, Severity, UnknownSeverity};
+pub use source::{Source, SourceError};
+pub use tally::Tally;
+pub use text::printable;
+pub use timestamp::Timestamp;
+pub use verdict::{Outcome, Processed, Verdict};

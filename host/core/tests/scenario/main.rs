@@ -1,0 +1,7 @@
+//! Scenarios: what they mean, where they are wrong, and how they are rewritten.
+
+mod errors;
+mod files;
+mod grammar;
+mod properties;
+mod rewriting;

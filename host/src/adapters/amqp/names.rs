@@ -1,0 +1,76 @@
+//! What exchanges and queues are called.
+
+use std::str::FromStr;
+
+use loghost_core::domain::{ConsumerName, Severity};
+
+/// What the names of the exchanges begin with; `logs`, if nobody says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix(String);
+
+/// A text that cannot be a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot be a prefix: expected 1 to 64 characters of A-Z, a-z, 0-9, `-` and `_`, not `amq`")]
+pub(crate) struct PrefixError(String);
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self("logs".to_owned())
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = PrefixError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let valid = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && text != "amq";
+        if valid { Ok(Self(text.to_owned())) } else { Err(PrefixError(text.to_owned())) }
+    }
+}
+
+/// The names under one prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    prefix: Prefix,
+    exchanges: [String; 4],
+}
+
+impl Names {
+    /// The names under `prefix`.
+    pub(crate) fn new(prefix: Prefix) -> Self {
+        let exchanges = Severity::ALL.map(|severity| format!("{}.{severity}", prefix.0));
+        Self { prefix, exchanges }
+    }
+
+    /// The exchange of `severity`: `logs.error`.
+    pub(crate) fn exchange(&self, severity: Severity) -> &str {
+        &self.exchanges[severity as usize]
+    }
+
+    /// The severity whose exchange is called `exchange`.
+    pub(super) fn severity(&self, exchange: &str) -> Option<Severity> {
+        Severity::ALL.into_iter().find(|severity| self.exchange(*severity) == exchange)
+    }
+
+    /// The queue of `consumer`: `loghost.error`, and `loghost.<prefix>.error` under a prefix of its own.
+    /// No consumer is called `dead`, and no prefix has a dot, so all these names are different.
+    pub(crate) fn queue(&self, consumer: &ConsumerName) -> String {
+        if self.prefix == Prefix::default() {
+            format!("loghost.{consumer}")
+        } else {
+            format!("loghost.{}.{consumer}", self.prefix.0)
+        }
+    }
+
+    /// The exchange of the dead letters: `logs.dead`.
+    pub(super) fn dead_exchange(&self) -> String {
+        format!("{}.dead", self.prefix.0)
+    }
+
+    /// The queue of the consumer's dead letters: `loghost.error.dead`.
+    pub(super) fn dead_queue(&self, consumer: &ConsumerName) -> String {
+        format!("{}.dead", self.queue(consumer))
+    }
+}

@@ -1,0 +1,165 @@
+//! Standard output and standard error: results on the one, everything else on the other.
+//!
+//! Nothing that a plugin or a log says reaches a terminal raw.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::Mutex;
+
+use anstyle::{AnsiColor, Style};
+use loghost_core::application::{Report, ReportError, Reporter};
+use loghost_core::domain::{ConsumerName, Severity, Tally, printable};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What names something: a consumer, a scenario.
+pub(crate) const TITLE: Style = Style::new().bold();
+/// What is as it should be.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is not.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+/// What matters less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// Says something to the operator, on standard error.
+pub(crate) fn notice(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    // There is nobody left to tell.
+    let _ = writeln!(stderr, "{DIM}loghost:{DIM:#} {}", printable(text));
+}
+
+/// Writes `text`, which may be styled, to standard output.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
+}
+
+/// Writes `value` as one line of JSON to standard output.
+pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
+    let json = serde_json::to_string(value).map_err(io::Error::other)?;
+    print(&escape(&json))
+}
+
+/// A tally as a JSON object: a number for each severity.
+pub(crate) fn tally_json(tally: &Tally) -> Value {
+    tally.iter().map(|(severity, n)| (severity.to_string(), Value::from(n))).collect::<Map<_, _>>().into()
+}
+
+/// A tally in a line: `debug 1  info 3  error 0  critical 2`.
+pub(crate) fn tally_text(tally: &Tally) -> String {
+    tally.iter().map(|(severity, n)| format!("{severity} {n}")).collect::<Vec<_>>().join("  ")
+}
+
+/// Writes out what JSON leaves as it is and a terminal might obey. All of it stands inside strings,
+/// where `\u` means the same.
+fn escape(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' || printable(c.encode_utf8(&mut [0; 4])).len() == c.len_utf8() {
+            escaped.push(c);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        }
+    }
+    escaped
+}
+
+/// Shows metrics, each in one piece, however many consumers report at once.
+#[derive(Debug)]
+pub(crate) struct TerminalReporter {
+    format: Format,
+}
+
+/// Held while one report is written.
+static REPORTING: Mutex<()> = Mutex::new(());
+
+impl TerminalReporter {
+    /// Shows metrics in `format`.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format }
+    }
+}
+
+impl Reporter for TerminalReporter {
+    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let _one_at_a_time = REPORTING.lock();
+        let written = match self.format {
+            Format::Text => print(&metric_text(report)),
+            Format::Json => print_json(&metric_json(report)),
+        };
+        written.map_err(|e| ReportError(e.into()))
+    }
+
+    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
+        let origin = if exchange.is_empty() { "directly" } else { exchange };
+        notice(&format!(
+            "{consumer}: messages came through `{origin}`, which is no severity's exchange: \
+             acknowledged, not counted"
+        ));
+    }
+
+    fn progress(&mut self, _: &ConsumerName, _: u64) {}
+}
+
+/// The plugin's words under its name; where it has none, the host's counts, marked as such.
+fn metric_text(report: &Report<'_>) -> String {
+    let title = format!("{TITLE}[{}]{TITLE:#}", report.consumer);
+    match &report.text {
+        Ok(text) => format!("{title}\n{}", printable(text)),
+        Err(error) => {
+            let counts: Vec<String> =
+                Severity::ALL.into_iter().map(|s| format!("{s:<10}{}", report.counts.accepted[s])).collect();
+            format!(
+                "{title} {BAD}(written by the host: the plugin's {}){BAD:#}\n{}",
+                printable(&error.to_string()),
+                counts.join("\n")
+            )
+        }
+    }
+}
+
+fn metric_json(report: &Report<'_>) -> Value {
+    let counts = report.counts;
+    let mut object = Map::new();
+    let mut say = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    say("consumer", report.consumer.as_str().into());
+    say("counts", tally_json(&counts.accepted));
+    say("rejected", tally_json(&counts.rejected));
+    say("skipped", tally_json(&counts.skipped));
+    say("without_id", counts.without_id.into());
+    match &report.text {
+        Ok(text) => say("text", text.as_str().into()),
+        Err(error) => {
+            say("text", Value::Null);
+            say("error", error.to_string().into());
+        }
+    }
+    say("last", report.last.into());
+    object.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_holds_nothing_that_a_terminal_obeys() {
+        let json = serde_json::to_string("a\u{1b}b\u{9b}c\u{7f}d\u{202e}e ☠").unwrap();
+        let escaped = escape(&json);
+        assert_eq!(escaped, r#""a\u001bb\u009bc\u007fd\u202ee ☠""#);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "a\u{1b}b\u{9b}c\u{7f}d\u{202e}e ☠");
+    }
+}

@@ -1,0 +1,14 @@
+//! Authoring a plugin: makes a crate that is one (`scaffold`), and a component of such a crate (`build`).
+//! Knows cargo, rustc and the encoding of components; does not know what a component may do, nor runs one.
+
+mod build;
+mod component;
+mod package;
+mod rust;
+mod scaffold;
+
+pub(crate) use build::{build, sha256};
+pub(crate) use component::compiler_of;
+#[allow(unused_imports, reason = "for the test that rebuilds the bundled plugins, to say why it cannot")]
+pub(crate) use rust::{installed_compiler, target_installed};
+pub(crate) use scaffold::{Template, scaffold};

@@ -1,0 +1,66 @@
+//! The engine that all plugins of a host share, and the clock that ends their calls.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine};
+
+use super::instance::Guest;
+use super::limits::Limits;
+use super::v0_1;
+
+/// How often the engine looks whether a call has taken too long.
+const EPOCH: Duration = Duration::from_millis(10);
+
+/// What it takes to load and run plugins: one for each host.
+#[derive(Clone)]
+pub(crate) struct Runtime {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<Guest>,
+    pub(super) limits: Limits,
+}
+
+/// A runtime that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RuntimeError {
+    /// wasmtime does not take the configuration.
+    #[error("cannot set up the WebAssembly engine")]
+    Engine(#[source] anyhow::Error),
+    /// The system gives no thread.
+    #[error("cannot start the thread that ends calls which take too long")]
+    Thread(#[source] io::Error),
+}
+
+impl Runtime {
+    /// Sets up an engine whose instances are bound by `limits`.
+    pub(crate) fn new(limits: Limits) -> Result<Self, RuntimeError> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        config.max_wasm_stack(usize::try_from(limits.stack.0).unwrap_or(usize::MAX));
+        let engine = Engine::new(&config).map_err(|e| RuntimeError::Engine(e.into()))?;
+        let linker = v0_1::linker(&engine).map_err(|e| RuntimeError::Engine(e.into()))?;
+        tick(&engine).map_err(RuntimeError::Thread)?;
+        Ok(Self { engine, linker, limits })
+    }
+
+    /// How many epochs make the time limit; one more, because the first has already begun.
+    pub(super) fn deadline(&self) -> u64 {
+        u64::try_from(self.limits.time.as_millis().div_ceil(EPOCH.as_millis())).unwrap_or(u64::MAX - 1) + 1
+    }
+}
+
+/// Counts the engine's epochs on a thread of its own, so that a guest that loops cannot stop the clock
+/// that ends it. The thread holds the engine weakly and ends with it.
+fn tick(engine: &Engine) -> io::Result<()> {
+    let engine = engine.weak();
+    thread::Builder::new().name("epochs".to_owned()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(EPOCH);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Runs plugins: WebAssembly components, on wasmtime.
+//!
+//! Knows the contract (`wit/`) and the use cases' `Consumer`; knows nothing of brokers or terminals.
+//! In reading order: the engine that all share, loading one component, running its instance, limits.
+
+mod consumer;
+mod engine;
+mod instance;
+mod limits;
+mod plugin;
+mod v0_1;
+
+pub(crate) use consumer::{StartError, WasmConsumer};
+pub(crate) use engine::Runtime;
+pub(crate) use instance::{GuestLog, Level};
+pub(crate) use limits::Limits;
+pub(crate) use plugin::Plugin;

@@ -1,0 +1,159 @@
+//! Loading a component, and saying what is wrong with one that cannot be a plugin.
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+use super::engine::Runtime;
+use super::instance::Guest;
+use super::v0_1::{self, PACKAGE, VERSION, consumer, processor};
+
+/// A compiled component that keeps the contract.
+pub(crate) struct Plugin {
+    pub(super) pre: InstancePre<Guest>,
+    pub(super) consumer: consumer::GuestIndices,
+    pub(super) processor: Option<processor::GuestIndices>,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+/// Why a file cannot be a plugin. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("is no WebAssembly: expected a component, as `loghost plugin build` makes it")]
+    NotWasm,
+    #[error("is a core WebAssembly module: expected a component, as `loghost plugin build` makes it")]
+    CoreModule,
+    #[error("is no valid component; build it again: {0}")]
+    Invalid(String),
+    #[error(
+        "imports `{0}`: a plugin may import `loghost:plugin/log@{VERSION}` and nothing else; \
+         build it for wasm32-unknown-unknown, as `loghost plugin build` does"
+    )]
+    Import(String),
+    #[error(
+        "does not export `loghost:plugin/consumer@{VERSION}`, which every plugin does; \
+         `loghost plugin new NAME` makes one that does"
+    )]
+    NoConsumer,
+    #[error(
+        "exports `{found}`: this loghost speaks version {VERSION} of the contract; \
+         build it against the WIT of `loghost plugin new NAME`"
+    )]
+    Version { found: String },
+    #[error("lacks `{function}` in `{interface}`: build it against the WIT of `loghost plugin new NAME`")]
+    Missing { interface: String, function: &'static str },
+    #[error(
+        "has `{item}` with other types than version {VERSION} of the contract: \
+         build it against the WIT of `loghost plugin new NAME`: {reason}"
+    )]
+    Mistyped { item: String, reason: String },
+}
+
+impl LoadError {
+    pub(super) fn mistyped(interface: &str, function: Option<&str>, error: &wasmtime::Error) -> Self {
+        let interface = v0_1::interface(interface);
+        let item = function.map_or_else(|| interface.clone(), |function| format!("{interface}#{function}"));
+        Self::Mistyped { item, reason: format!("{error:#}") }
+    }
+}
+
+impl Plugin {
+    /// Compiles `bytes` and checks them against the contract; takes milliseconds of processor time.
+    pub(crate) fn load(runtime: &Runtime, bytes: &[u8]) -> Result<Self, LoadError> {
+        match bytes.get(..8) {
+            Some([b'\0', b'a', b's', b'm', 1, 0, 0, 0]) => return Err(LoadError::CoreModule),
+            Some([b'\0', b'a', b's', b'm', ..]) => {}
+            _ => return Err(LoadError::NotWasm),
+        }
+        let component = Component::from_binary(&runtime.engine, bytes)
+            .map_err(|e| LoadError::Invalid(format!("{e:#}")))?;
+        let types = component.component_type();
+        let imports: Vec<String> = types.imports(&runtime.engine).map(|(name, _)| name.to_owned()).collect();
+        let exports: Vec<String> = types.exports(&runtime.engine).map(|(name, _)| name.to_owned()).collect();
+        if let Some(foreign) = imports.iter().find(|name| !compatible(name, "log")) {
+            return Err(match other_version(&imports, "log") {
+                Some(found) => LoadError::Version { found },
+                None => LoadError::Import(foreign.clone()),
+            });
+        }
+        let consumer =
+            interface(&component, "consumer")?.ok_or(match other_version(&exports, "consumer") {
+                Some(found) => LoadError::Version { found },
+                None => LoadError::NoConsumer,
+            })?;
+        require(&component, &consumer, "consumer", &["configure", "format-metric"])?;
+        let processes = match interface(&component, "processor")? {
+            Some(processor) => {
+                require(&component, &processor, "processor", &["process"])?;
+                true
+            }
+            None => match other_version(&exports, "processor") {
+                Some(found) => return Err(LoadError::Version { found }),
+                None => false,
+            },
+        };
+        let pre =
+            runtime.linker.instantiate_pre(&component).map_err(|e| LoadError::mistyped("log", None, &e))?;
+        let consumer =
+            consumer::GuestIndices::new(&pre).map_err(|e| LoadError::mistyped("consumer", None, &e))?;
+        let processor = if processes {
+            Some(processor::GuestIndices::new(&pre).map_err(|e| LoadError::mistyped("processor", None, &e))?)
+        } else {
+            None
+        };
+        Ok(Self { pre, consumer, processor, imports, exports })
+    }
+
+    /// Whether it looks at the logs themselves.
+    pub(crate) fn processes(&self) -> bool {
+        self.processor.is_some()
+    }
+
+    /// The names of what it imports.
+    pub(crate) fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// The names of what it exports.
+    pub(crate) fn exports(&self) -> &[String] {
+        &self.exports
+    }
+}
+
+/// The export `loghost:plugin/{name}` of a compatible version.
+fn interface(component: &Component, name: &str) -> Result<Option<ComponentExportIndex>, LoadError> {
+    let full = v0_1::interface(name);
+    match component.get_export(None, &full) {
+        None => Ok(None),
+        Some((ComponentItem::ComponentInstance(_), index)) => Ok(Some(index)),
+        Some(_) => Err(LoadError::Mistyped { item: full, reason: "expected an interface".to_owned() }),
+    }
+}
+
+fn require(
+    component: &Component,
+    interface: &ComponentExportIndex,
+    name: &str,
+    functions: &[&'static str],
+) -> Result<(), LoadError> {
+    let missing =
+        functions.iter().find(|function| component.get_export_index(Some(interface), function).is_none());
+    match missing {
+        Some(function) => Err(LoadError::Missing { interface: v0_1::interface(name), function }),
+        None => Ok(()),
+    }
+}
+
+/// Whether `import` is the interface `name` of the contract, in a version that this one includes: 0.1.x.
+fn compatible(import: &str, name: &str) -> bool {
+    version_of(import, name).is_some_and(|version| version.starts_with("0.1."))
+}
+
+/// The interface `name` of the contract in a version that is not compatible, if it is among `names`.
+fn other_version(names: &[String], name: &str) -> Option<String> {
+    names.iter().find(|full| version_of(full, name).is_some() && !compatible(full, name)).cloned()
+}
+
+fn version_of<'a>(full: &'a str, name: &str) -> Option<&'a str> {
+    full.strip_prefix(PACKAGE)?.strip_prefix(name)?.strip_prefix('@')
+}

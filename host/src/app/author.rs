@@ -1,0 +1,156 @@
+//! `loghost plugin`: making, building and looking at plugins.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use loghost_core::application::Consumer;
+use loghost_core::domain::{Descriptor, Severities, Severity, printable};
+use serde_json::json;
+
+use super::failure::{Failure, Status, WithStatus};
+use super::plugins::{self, PluginSource};
+use crate::adapters::terminal::{self, Format, TITLE};
+use crate::adapters::toolchain::{self, Template};
+use crate::adapters::wasm::{Limits, Plugin};
+
+/// What `plugin` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Options {
+    /// A new crate at `path`.
+    New { path: PathBuf, template: Template },
+    /// The component of the crate in `folder`.
+    Build { folder: PathBuf, out: Option<PathBuf> },
+    /// What there is to know of a component.
+    Inspect { file: PathBuf, settings: Vec<(String, String)>, format: Format, limits: Limits },
+}
+
+/// Makes, builds or shows a plugin.
+pub(crate) fn author(options: Options) -> Result<(), Failure> {
+    match options {
+        Options::New { path, template } => new(&path, template),
+        Options::Build { folder, out } => build(&folder, out.as_deref()),
+        Options::Inspect { file, settings, format, limits } => inspect(&file, &settings, format, limits),
+    }
+}
+
+fn new(path: &Path, template: Template) -> Result<(), Failure> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let folder = toolchain::scaffold(parent, name, template).status(Status::BadInput)?;
+    let folder = folder.display();
+    terminal::print(&format!(
+        "{folder} is ready:\n  \
+         loghost plugin build {folder}\n  \
+         loghost verify {folder}/scenario.txt\n  \
+         loghost run {folder}/{name}.wasm"
+    ))
+    .status(Status::Internal)
+}
+
+fn build(folder: &Path, out: Option<&Path>) -> Result<(), Failure> {
+    let built = toolchain::build(folder, out).status(Status::BadInput)?;
+    terminal::print(&format!("{}  {} bytes  sha256 {}", built.path.display(), built.size, built.sha256))
+        .status(Status::Internal)
+}
+
+fn inspect(
+    file: &Path,
+    settings: &[(String, String)],
+    format: Format,
+    limits: Limits,
+) -> Result<(), Failure> {
+    let source = PluginSource::File(file.to_owned());
+    let bytes = source.read()?;
+    let runtime = plugins::runtime(limits)?;
+    let plugin = plugins::load(&runtime, &source)?;
+    let consumer = plugins::start(&runtime, plugin.clone(), &source, settings)?;
+    let facts = Facts {
+        file: file.display().to_string(),
+        size: bytes.len(),
+        sha256: toolchain::sha256(&bytes),
+        compiler: toolchain::compiler_of(&bytes),
+    };
+    let written = match format {
+        Format::Text => terminal::print(&facts.text(consumer.descriptor(), &plugin)),
+        Format::Json => terminal::print_json(&facts.json(consumer.descriptor(), &plugin)),
+    };
+    written.status(Status::Internal)
+}
+
+/// What there is to know of a file without running it.
+struct Facts {
+    file: String,
+    size: usize,
+    sha256: String,
+    compiler: Option<String>,
+}
+
+impl Facts {
+    fn text(&self, descriptor: &Descriptor, plugin: &Plugin) -> String {
+        let mut text = format!("{TITLE}{}{TITLE:#}", descriptor.name);
+        let mut row = |label: &str, value: &str| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  {label:<12}{}", printable(value));
+        };
+        row("file", &self.file);
+        row("version", &descriptor.version);
+        row("description", &descriptor.description);
+        row("severities", &descriptor.filter.severities().to_string());
+        row("sources", &patterns(descriptor).join(", "));
+        row(
+            "processes",
+            if plugin.processes() { "logs, in batches" } else { "nothing: the host counts for it" },
+        );
+        row("fields", &or_none(&fields(descriptor)));
+        if let Some(tick) = descriptor.tick {
+            row("tick", &humantime::format_duration(tick).to_string());
+        }
+        row("imports", &or_none(plugin.imports()));
+        row("exports", &plugin.exports().join(", "));
+        row("compiler", self.compiler.as_deref().unwrap_or("unknown"));
+        row("size", &format!("{} bytes", self.size));
+        row("sha256", &self.sha256);
+        text
+    }
+
+    fn json(&self, descriptor: &Descriptor, plugin: &Plugin) -> serde_json::Value {
+        json!({
+            "file": self.file,
+            "name": descriptor.name.as_str(),
+            "version": descriptor.version,
+            "description": descriptor.description,
+            "severities": list(descriptor.filter.severities()),
+            "sources": patterns(descriptor),
+            "processes": plugin.processes(),
+            "fields": fields(descriptor),
+            "publishes": list(descriptor.publishes),
+            "tick_ms": descriptor.tick.map(|tick| tick.as_millis()),
+            "imports": plugin.imports(),
+            "exports": plugin.exports(),
+            "compiler": self.compiler,
+            "size": self.size,
+            "sha256": self.sha256,
+        })
+    }
+}
+
+fn list(severities: Severities) -> Vec<&'static str> {
+    severities.iter().map(Severity::as_str).collect()
+}
+
+fn patterns(descriptor: &Descriptor) -> Vec<String> {
+    descriptor.filter.sources().iter().map(ToString::to_string).collect()
+}
+
+fn fields(descriptor: &Descriptor) -> Vec<String> {
+    let asked = [
+        ("id", descriptor.fields.id),
+        ("source", descriptor.fields.source),
+        ("attributes", descriptor.fields.attributes),
+    ];
+    asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,37 @@
+//! `loghost broker`: the embedded broker on a port of its own.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use bytesize::ByteSize;
+use loghost_broker::Broker;
+
+use super::failure::{Failure, Status, WithStatus};
+use super::signals::interrupted;
+use crate::adapters::terminal;
+
+/// What `broker` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) listen: SocketAddr,
+    /// How much memory queued messages may take before publishers are held back.
+    pub(crate) max_memory: ByteSize,
+}
+
+/// Serves until asked to end.
+pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
+    let interrupted = interrupted().status(Status::Internal)?;
+    let limits = loghost_broker::Options {
+        memory_high_watermark: usize::try_from(options.max_memory.0).unwrap_or(usize::MAX),
+        ..loghost_broker::Options::default()
+    };
+    let broker = Broker::bind(options.listen, limits)
+        .await
+        .with_context(|| format!("cannot listen on {}", options.listen))
+        .status(Status::Unavailable)?;
+    terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
+    terminal::print(&broker.url()).status(Status::Internal)?;
+    interrupted.await;
+    broker.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `loghost demo`: the whole job in one process.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use loghost_core::domain::printable;
+
+use super::failure::{Failure, Status, WithStatus};
+use super::host::Target;
+use super::stage::{Played, PlayedMetric, Stage, confirmed_text};
+use super::verify::{address, counted, embedded, line};
+use crate::adapters::amqp::{Names, Prefix};
+use crate::adapters::bundled;
+use crate::adapters::scenario_file::ScenarioFile;
+use crate::adapters::terminal::{self, DIM, GOOD, TITLE};
+use crate::adapters::wasm::Limits;
+
+/// What `demo` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The number of one in the binary, or a file.
+    pub(crate) scenario: PathBuf,
+}
+
+/// Plays the scenario on an embedded broker, and shows every metric.
+pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
+    let scenario = match options.scenario.to_str().and_then(bundled::scenario) {
+        Some((name, text)) => ScenarioFile::bundled(name, text),
+        None => ScenarioFile::open(&options.scenario).status(Status::BadInput)?,
+    };
+    let broker = embedded().await?;
+    let address = address(&broker)?;
+    terminal::notice(&format!("playing {} on an embedded broker at {address}", scenario.name()));
+    let target = Target { addresses: vec![address], names: Names::new(Prefix::default()) };
+    let mut stage = Stage::new(target, Limits::default(), Duration::from_secs(30))?;
+    let played = stage.play(scenario).await?;
+    broker.shutdown().await;
+    show(&played).status(Status::Internal)?;
+    if played.metrics.iter().all(PlayedMetric::passed) {
+        Ok(())
+    } else {
+        Err(Failure::silent(Status::Differs))
+    }
+}
+
+fn show(played: &Played) -> io::Result<()> {
+    terminal::print(&format!("published  {}\n", confirmed_text(&played.receipts.confirmed)))?;
+    for metric in &played.metrics {
+        let text = match &metric.actual {
+            Ok(text) => indented(text),
+            Err(_) => String::new(),
+        };
+        terminal::print(&format!("{TITLE}{}{TITLE:#}\n{text}", metric.expectation.consumer))?;
+    }
+    let wrong: Vec<String> = played.metrics.iter().filter(|metric| !metric.passed()).map(line).collect();
+    if wrong.is_empty() {
+        let metrics = counted(played.metrics.len(), "metric");
+        return terminal::print(&format!("{GOOD}{metrics}, as the scenario expects{GOOD:#}"));
+    }
+    terminal::print(&format!(
+        "not as the scenario expects {DIM}(- expected, + written){DIM:#}\n{}",
+        wrong.join("\n")
+    ))
+}
+
+fn indented(text: &str) -> String {
+    printable(text).split_inclusive('\n').flat_map(|line| ["  ", line]).chain(["\n"]).collect()
+}

@@ -1,0 +1,31 @@
+//! Which broker, and under which names.
+
+use super::failure::{Failure, Status};
+use crate::adapters::amqp::{Address, Connection, Names};
+
+/// A broker and a prefix on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Tried in turn.
+    pub(crate) addresses: Vec<Address>,
+    /// What exchanges and queues are called.
+    pub(crate) names: Names,
+}
+
+impl Target {
+    /// Connects for `purpose`.
+    pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, Failure> {
+        Connection::open(&self.addresses, purpose).await.map_err(|error| {
+            Failure::new(
+                Status::Unavailable,
+                format!(
+                    "{error}\n\
+                     start one, and try again:\n  \
+                     docker run --rm -p 5672:5672 rabbitmq:3.13-management   (RabbitMQ)\n  \
+                     loghost broker                                         (in memory, for development)\n\
+                     or say where it is: --broker amqp://user:password@host:port/vhost"
+                ),
+            )
+        })
+    }
+}

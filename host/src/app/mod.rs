@@ -1,0 +1,20 @@
+//! The composition root: builds the adapters, owns the tasks, drains them, in that order.
+//!
+//! One module for each command; the commands' options are plain types, and where they come from is the
+//! command line's business.
+
+mod failure;
+mod host;
+mod plugins;
+mod signals;
+mod stage;
+
+pub(crate) mod author;
+pub(crate) mod broker;
+pub(crate) mod demo;
+pub(crate) mod publish;
+pub(crate) mod run;
+pub(crate) mod verify;
+
+pub(crate) use failure::{Failure, Status};
+pub(crate) use host::Target;

@@ -1,0 +1,123 @@
+//! From files to consumers.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use loghost_core::domain::printable;
+use tokio::task::block_in_place;
+
+use super::failure::{Failure, Status, WithStatus};
+use crate::adapters::bundled;
+use crate::adapters::terminal;
+use crate::adapters::wasm::{GuestLog, Level, Limits, Plugin, Runtime, StartError, WasmConsumer};
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PluginSource {
+    /// A file.
+    File(PathBuf),
+    /// One that is in the binary, by its name.
+    Bundled(String),
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Bundled(name) => write!(f, "the bundled plugin `{name}`"),
+        }
+    }
+}
+
+impl PluginSource {
+    /// The files that `paths` name: of a folder, every `.wasm` in it, in the order of their names.
+    pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Self>, Failure> {
+        let mut sources = Vec::new();
+        for path in paths {
+            if path.is_dir() {
+                let found = wasm_files(path).status(Status::BadInput)?;
+                if found.is_empty() {
+                    let text = format!("{}: no `.wasm` file in this folder", path.display());
+                    return Err(Failure::new(Status::BadInput, text));
+                }
+                sources.extend(found.into_iter().map(Self::File));
+            } else {
+                sources.push(Self::File(path.clone()));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The component's bytes.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::File(path) => fs::read(path)
+                .with_context(|| format!("cannot read the plugin {}", path.display()))
+                .status(Status::BadInput),
+            Self::Bundled(name) => bundled::plugin(name).map(<[u8]>::to_vec).ok_or_else(|| {
+                let text = format!("no bundled plugin is called `{name}`: there are {}", bundled::names());
+                Failure::new(Status::BadInput, text)
+            }),
+        }
+    }
+}
+
+fn wasm_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let context = || format!("cannot read the folder {}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Sets up the engine.
+pub(crate) fn runtime(limits: Limits) -> Result<Runtime, Failure> {
+    Runtime::new(limits).status(Status::BadConfiguration)
+}
+
+/// Compiles the component of `source`.
+pub(crate) fn load(runtime: &Runtime, source: &PluginSource) -> Result<Arc<Plugin>, Failure> {
+    let bytes = source.read()?;
+    let plugin = block_in_place(|| Plugin::load(runtime, &bytes));
+    plugin.map(Arc::new).with_context(|| source.to_string()).status(Status::BadInput)
+}
+
+/// Instantiates and configures `plugin`.
+pub(crate) fn start(
+    runtime: &Runtime,
+    plugin: Arc<Plugin>,
+    source: &PluginSource,
+    settings: &[(String, String)],
+) -> Result<WasmConsumer, Failure> {
+    let file = source.to_string();
+    let started =
+        block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings.to_vec(), guest_log()));
+    started.map_err(|error| {
+        let status = match error {
+            StartError::Settings(_) => Status::BadConfiguration,
+            _ => Status::BadInput,
+        };
+        Failure { status, error: Some(anyhow::Error::new(error).context(file)) }
+    })
+}
+
+/// Shows the lines that plugins write on standard error.
+fn guest_log() -> GuestLog {
+    Arc::new(|name, level, text| {
+        let level = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        };
+        terminal::notice(&format!("{name}: {level}: {}", printable(text)));
+    })
+}

@@ -1,0 +1,172 @@
+//! `loghost publish`: one log, a scenario's, or a log a line.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use loghost_core::application::{Publish, Receipts};
+use loghost_core::domain::scenario::Step;
+use loghost_core::domain::{Log, Producer, Sequencer};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+use super::failure::{Failure, Status, WithStatus};
+use super::host::Target;
+use super::signals::interrupted;
+use crate::adapters::amqp::{AmqpSink, Lifetime};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::scenario_file::ScenarioFile;
+use crate::adapters::terminal::{self, Format};
+
+/// What `publish` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) target: Target,
+    pub(crate) input: Input,
+    pub(crate) unrouted: Unrouted,
+    pub(crate) format: Format,
+}
+
+/// What is published.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// This log.
+    One(Log),
+    /// The logs of this scenario.
+    File(PathBuf),
+    /// The lines of standard input, each as the message of a log like this.
+    Lines(Log),
+}
+
+/// What it means that no queue wanted a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unrouted {
+    /// It is said.
+    IsSaid,
+    /// It is a failure.
+    Fails,
+}
+
+/// The longest line of standard input, in bytes; a longer one is published in pieces of this length.
+const LONGEST_LINE: u64 = 1024 * 1024;
+
+/// Input that is good, as far as that can be known before it is sent.
+enum Checked {
+    One(Log),
+    Scenario(ScenarioFile),
+    Lines(Log),
+}
+
+type Publisher = Publish<AmqpSink, SystemClock>;
+
+/// Publishes, and reports what the broker has confirmed: also when it fails on the way.
+pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
+    let input = match options.input {
+        Input::One(log) => Checked::One(log),
+        Input::Lines(log) => Checked::Lines(log),
+        Input::File(path) => {
+            // Nothing is sent of a file that is not good to its end.
+            let mut scenario = ScenarioFile::open(&path).status(Status::BadInput)?;
+            scenario.check().status(Status::BadInput)?;
+            Checked::Scenario(scenario)
+        }
+    };
+    let interrupted = interrupted().status(Status::Internal)?;
+    let connection = options.target.connect("publishing").await?;
+    let sink = AmqpSink::open(&connection, options.target.names.clone(), Lifetime::Durable)
+        .await
+        .status(Status::Unavailable)?;
+    let producer = Producer::new(uuid::Uuid::new_v4().simple().to_string()).status(Status::Internal)?;
+    let mut publisher = Publish::new(sink, Sequencer::new(producer), SystemClock);
+
+    let sent = tokio::select! {
+        sent = send(input, &mut publisher) => sent,
+        () = interrupted => {
+            terminal::notice("interrupted; what was sent is still reported");
+            Ok(())
+        }
+    };
+    let sent = match sent {
+        Ok(()) => publisher.flush().await.status(Status::Unavailable),
+        failed => failed,
+    };
+    report(publisher.receipts(), options.format)?;
+    sent?;
+    // What was asked for is done; a connection that breaks now changes nothing.
+    let _ = connection.close().await;
+    judge(publisher.receipts(), options.unrouted)
+}
+
+async fn send(input: Checked, publisher: &mut Publisher) -> Result<(), Failure> {
+    match input {
+        Checked::One(log) => publisher.log(&log).await.status(Status::Unavailable),
+        Checked::Scenario(scenario) => send_scenario(scenario, publisher).await,
+        Checked::Lines(log) => send_lines(log, publisher).await,
+    }
+}
+
+async fn send_scenario(scenario: ScenarioFile, publisher: &mut Publisher) -> Result<(), Failure> {
+    for step in scenario.into_steps().status(Status::BadInput)? {
+        if let Step::Logs { log, times } = step.status(Status::BadInput)? {
+            for _ in 0..times.get() {
+                publisher.log(&log).await.status(Status::Unavailable)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn send_lines(mut log: Log, publisher: &mut Publisher) -> Result<(), Failure> {
+    let mut input = BufReader::new(tokio::io::stdin());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut bounded = (&mut input).take(LONGEST_LINE);
+        let read = bounded.read_until(b'\n', &mut line).await;
+        let read = read.context("cannot read standard input").status(Status::BadInput)?;
+        if read == 0 {
+            return Ok(());
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        log.message = String::from_utf8_lossy(text).into_owned();
+        publisher.log(&log).await.status(Status::Unavailable)?;
+    }
+}
+
+fn report(receipts: Receipts, format: Format) -> Result<(), Failure> {
+    let Receipts { confirmed, unroutable, refused } = receipts;
+    match format {
+        Format::Text => terminal::print(&format!(
+            "confirmed  {}  total {}",
+            terminal::tally_text(&confirmed),
+            confirmed.total()
+        )),
+        Format::Json => terminal::print_json(&json!({
+            "confirmed": terminal::tally_json(&confirmed),
+            "unroutable": terminal::tally_json(&unroutable),
+            "refused": terminal::tally_json(&refused),
+        })),
+    }
+    .status(Status::Internal)?;
+    if unroutable.total() > 0 {
+        terminal::notice(&format!(
+            "no queue wanted {} of these logs ({}): is the consumer's queue declared? `loghost run --declare-only`",
+            unroutable.total(),
+            terminal::tally_text(&unroutable)
+        ));
+    }
+    if refused.total() > 0 {
+        terminal::notice(&format!("the broker refused {} logs", refused.total()));
+    }
+    Ok(())
+}
+
+fn judge(receipts: Receipts, unrouted: Unrouted) -> Result<(), Failure> {
+    if receipts.refused.total() > 0 {
+        return Err(Failure::silent(Status::Unavailable));
+    }
+    if receipts.unroutable.total() > 0 && unrouted == Unrouted::Fails {
+        return Err(Failure::silent(Status::Differs));
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Which broker, and under which names.
+
+use std::env;
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::adapters::amqp::{Address, Names, Prefix};
+use crate::app::{Failure, Status, Target};
+
+/// The URL when nobody says otherwise: that of a broker on this machine, as it is installed.
+const DEFAULT_URL: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
+
+/// Where the URL is looked for when there is no `--broker`, in this order.
+const VARIABLES: [&str; 4] = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Broker")]
+pub(super) struct ConnectionArgs {
+    /// The broker: amqp://user:password@host:port/vhost; several are tried in turn
+    ///
+    /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL`, then
+    /// `amqp://guest:guest@127.0.0.1:5672/%2f`. The URL may carry parameters such as `?heartbeat=30` (in
+    /// seconds) and `&connection_timeout=2000` (in milliseconds).
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = Address::from_str)]
+    broker: Vec<Address>,
+
+    /// What the names of the exchanges begin with; another one is part of the queues' names too
+    #[arg(long, value_name = "NAME", default_value = "logs", value_parser = Prefix::from_str)]
+    prefix: Prefix,
+}
+
+impl ConnectionArgs {
+    /// The broker that is meant.
+    pub(super) fn target(self) -> Result<Target, Failure> {
+        let addresses = if self.broker.is_empty() { from_environment()? } else { self.broker };
+        Ok(Target { addresses, names: Names::new(self.prefix) })
+    }
+}
+
+fn from_environment() -> Result<Vec<Address>, Failure> {
+    let given =
+        VARIABLES.iter().find_map(|name| Some((*name, env::var(name).ok().filter(|urls| !urls.is_empty())?)));
+    let (name, urls) = given.unwrap_or(("the default", DEFAULT_URL.to_owned()));
+    let addresses: Result<Vec<Address>, _> = urls.split(',').map(str::parse).collect();
+    addresses.map_err(|error| Failure::new(Status::BadConfiguration, format!("{name}: {error}")))
+}

@@ -1,0 +1,19 @@
+//! `loghost demo`
+
+use std::path::PathBuf;
+
+use crate::app::demo::Options;
+
+/// The whole job in one process: an embedded broker, the bundled plugins, a scenario
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// 1, 2 or 3, for those in the binary; or a scenario file
+    #[arg(value_name = "SCENARIO", default_value = "1")]
+    scenario: PathBuf,
+}
+
+impl From<Args> for Options {
+    fn from(args: Args) -> Self {
+        Self { scenario: args.scenario }
+    }
+}

@@ -1,0 +1,105 @@
+//! The command line: clap structs become plain typed options, one file for each command.
+
+mod broker;
+mod connection;
+mod demo;
+mod limits;
+mod parse;
+mod plugin;
+mod publish;
+mod run;
+mod verify;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::adapters::terminal::{BAD, Format};
+use crate::app::{self, Failure, Status};
+
+/// Runs WebAssembly log consumers on RabbitMQ.
+///
+/// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
+/// differs, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 75 a consumer was
+/// stopped because it failed, 78 bad configuration.
+#[derive(Debug, Parser)]
+#[command(name = "loghost", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
+    Publish(publish::Args),
+    Verify(verify::Args),
+    Broker(broker::Args),
+    #[command(subcommand)]
+    Plugin(plugin::Args),
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FormatArg {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Text => Self::Text,
+            FormatArg::Json => Self::Json,
+        }
+    }
+}
+
+/// Runs the command that the process was given, and says what went wrong, once.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Failure::new(Status::Internal, format!("cannot start: {error}"))),
+    };
+    let done = runtime.block_on(dispatch(cli.command));
+    // A thread that reads standard input cannot be interrupted, and need not be waited for.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => app::demo::demo(args.into()).await,
+        Command::Run(args) => app::run::run(args.try_into()?).await,
+        Command::Publish(args) => app::publish::publish(args.try_into()?).await,
+        Command::Verify(args) => app::verify::verify(args.into()).await,
+        Command::Broker(args) => app::broker::broker(args.into()).await,
+        Command::Plugin(args) => app::author::author(args.try_into()?),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    if let Some(error) = &failure.error {
+        // There is nobody left to tell.
+        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
+    }
+    failure.status.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,51 @@
+//! Values of arguments.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use crate::app::{Failure, Status};
+
+/// `key=value`; the key is not empty.
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected key=value".to_owned()),
+    }
+}
+
+/// A time such as `2s`, `500ms` or `1m 30s`; not zero.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("expected more than no time".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; expected a time such as 2s or 500ms")),
+    }
+}
+
+/// A number of bytes such as `64MiB`; not zero.
+pub(super) fn bytes(text: &str) -> Result<ByteSize, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err("expected more than no bytes".to_owned()),
+        Ok(size) => Ok(size),
+        Err(error) => Err(format!("{error}; expected a size such as 64MiB or 512KiB")),
+    }
+}
+
+/// A size of stack: at most 8 MiB, because a plugin's calls run on the host's threads.
+pub(super) fn stack(text: &str) -> Result<ByteSize, String> {
+    match bytes(text)? {
+        size if size > ByteSize::mib(8) => Err("expected at most 8MiB".to_owned()),
+        size => Ok(size),
+    }
+}
+
+/// Settings whose keys are all different.
+pub(super) fn unique(settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {
+    for (n, (key, _)) in settings.iter().enumerate() {
+        if settings[..n].iter().any(|(other, _)| other == key) {
+            return Err(Failure::new(Status::Usage, format!("--set {key}=... is given twice")));
+        }
+    }
+    Ok(settings)
+}

@@ -1,0 +1,69 @@
+//! `loghost plugin`
+
+use std::path::PathBuf;
+
+use super::limits::LimitArgs;
+use super::{FormatArg, parse};
+use crate::adapters::toolchain::Template;
+use crate::app::Failure;
+use crate::app::author::Options;
+
+/// Writes a consumer of your own
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Args {
+    /// Makes a crate that builds as it is, with its scenario
+    New {
+        /// Name of the consumer, and of the folder; or a path to it
+        name: PathBuf,
+
+        /// Begin with a consumer that looks at the logs themselves, not only at its metric
+        #[arg(long)]
+        processor: bool,
+    },
+    /// Builds a crate to a component
+    Build {
+        /// Folder of the crate
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+
+        /// Where the component goes; without it: into the folder, under the crate's name
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Shows what a component declares and imports, its size and its SHA-256
+    Inspect {
+        /// The component
+        file: PathBuf,
+
+        /// A setting for `configure`; may be given several times
+        #[arg(long, value_name = "KEY=VALUE", value_parser = parse::key_value)]
+        set: Vec<(String, String)>,
+
+        /// How it is written
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: FormatArg,
+
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
+}
+
+impl TryFrom<Args> for Options {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        Ok(match args {
+            Args::New { name, processor } => Self::New {
+                path: name,
+                template: if processor { Template::Processing } else { Template::Counting },
+            },
+            Args::Build { folder, out } => Self::Build { folder, out },
+            Args::Inspect { file, set, format, limits } => Self::Inspect {
+                file,
+                settings: parse::unique(set)?,
+                format: format.into(),
+                limits: limits.into(),
+            },
+        })
+    }
+}

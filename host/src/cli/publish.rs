@@ -1,0 +1,93 @@
+//! `loghost publish`
+
+use std::path::PathBuf;
+
+use loghost_core::domain::{Attributes, Log, Severity, Source};
+
+use super::connection::ConnectionArgs;
+use super::{FormatArg, parse};
+use crate::app::publish::{Input, Options, Unrouted};
+use crate::app::{Failure, Status};
+
+/// Publishes logs, and reports what the broker confirmed
+///
+/// One log from the arguments (`loghost publish error "disk full" --source db-1`), the logs of a
+/// scenario (`--file`), or a log a line from standard input (`--stdin --severity info`).
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("input").required(true).args(["severity_of_one", "file", "stdin"]))]
+pub(super) struct Args {
+    /// Severity of the one log: debug, info, error or critical
+    #[arg(value_name = "SEVERITY", requires = "message")]
+    severity_of_one: Option<Severity>,
+
+    /// Text of the one log
+    #[arg(value_name = "MESSAGE")]
+    message: Option<String>,
+
+    /// Publish the logs of this scenario; it is checked to its end first
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Publish each line of standard input, as it comes
+    #[arg(long, requires = "severity")]
+    stdin: bool,
+
+    /// Severity of the lines of standard input
+    #[arg(long, value_name = "SEVERITY", requires = "stdin")]
+    severity: Option<Severity>,
+
+    /// Where the log comes from; also the routing key
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    source: Option<String>,
+
+    /// What else the log says; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::key_value, conflicts_with = "file")]
+    attribute: Vec<(String, String)>,
+
+    /// Exit with 1 if no queue wanted a log
+    #[arg(long)]
+    require_route: bool,
+
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: FormatArg,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl TryFrom<Args> for Options {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let input = if let Some(path) = args.file {
+            Input::File(path)
+        } else {
+            let severity = args.severity_of_one.or(args.severity);
+            let severity = severity.ok_or_else(|| Failure::new(Status::Usage, "no severity is given"))?;
+            let log = log(severity, args.message, args.source, args.attribute)?;
+            if args.stdin { Input::Lines(log) } else { Input::One(log) }
+        };
+        Ok(Self {
+            target: args.connection.target()?,
+            input,
+            unrouted: if args.require_route { Unrouted::Fails } else { Unrouted::IsSaid },
+            format: args.format.into(),
+        })
+    }
+}
+
+fn log(
+    severity: Severity,
+    message: Option<String>,
+    source: Option<String>,
+    attributes: Vec<(String, String)>,
+) -> Result<Log, Failure> {
+    let usage = |error: &dyn std::error::Error| Failure::new(Status::Usage, error.to_string());
+    let source = source.map(Source::new).transpose().map_err(|e| usage(&e))?;
+    let mut checked = Attributes::default();
+    for (key, value) in attributes {
+        checked.push(key, value).map_err(|e| usage(&e))?;
+    }
+    Ok(Log { severity, message: message.unwrap_or_default(), source, attributes: checked })
+}

@@ -1,0 +1,53 @@
+//! `loghost verify`
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::limits::LimitArgs;
+use super::{FormatArg, parse};
+use crate::adapters::amqp::Address;
+use crate::app::verify::{On, Options, Then};
+
+/// Runs scenarios, and compares what each plugin writes word for word
+///
+/// On an embedded broker, or with --broker on that one: with exchanges and queues of its own there, which
+/// go when it ends. Exits with 1 if a metric differs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+
+    /// Rewrite the expectations to what the plugins write
+    #[arg(long)]
+    bless: bool,
+
+    /// How long to wait for logs that do not come
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse::duration)]
+    timeout: Duration,
+
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: FormatArg,
+
+    /// Run on this broker: amqp://user:password@host:port/vhost; several are tried in turn
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = Address::from_str)]
+    broker: Vec<Address>,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+impl From<Args> for Options {
+    fn from(args: Args) -> Self {
+        Self {
+            scenarios: args.scenarios,
+            on: if args.broker.is_empty() { On::Embedded } else { On::Broker(args.broker) },
+            then: if args.bless { Then::Bless } else { Then::Compare },
+            timeout: args.timeout,
+            format: args.format.into(),
+            limits: args.limits.into(),
+        }
+    }
+}

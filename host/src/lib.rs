@@ -1,0 +1,12 @@
+//! loghost runs log consumers on `RabbitMQ`: WebAssembly components that say which severities they want
+//! and how their metric is written.
+//!
+//! In reading order: [`cli`] turns arguments into plain options; [`app`] builds what a command needs and
+//! owns its tasks; `adapters` are the technologies; the rules are in the crate `loghost-core`. Imports
+//! go that way and never back.
+
+mod adapters;
+mod app;
+mod cli;
+
+pub use cli::main;

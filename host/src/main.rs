@@ -1,0 +1,7 @@
+//! Parse, run, report once, exit.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loghost::main()
+}
