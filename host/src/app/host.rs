@@ -1,7 +1,7 @@
 //! Which broker, and under which names.
 
 use super::failure::{Failure, Status};
-use crate::adapters::amqp::{Address, Connection, Names};
+use crate::adapters::amqp::{Address, Connection, Names, TopologyError};
 
 /// A broker and a prefix on it.
 #[derive(Clone, Debug)]
@@ -28,4 +28,10 @@ impl Target {
             )
         })
     }
+}
+
+/// What it means that something cannot be declared: the broker says no, or is gone.
+pub(super) fn refused(error: TopologyError) -> Failure {
+    let status = if error.is_refusal() { Status::BadConfiguration } else { Status::Unavailable };
+    Failure { status, error: Some(error.into()) }
 }

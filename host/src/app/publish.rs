@@ -10,9 +10,9 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::Target;
+use super::host::{Target, refused};
 use super::signals::interrupted;
-use crate::adapters::amqp::{AmqpSink, Lifetime};
+use crate::adapters::amqp::{self, AmqpSink};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal::{self, Format};
@@ -72,9 +72,9 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     };
     let interrupted = interrupted().status(Status::Internal)?;
     let connection = options.target.connect("publishing").await?;
-    let sink = AmqpSink::open(&connection, options.target.names.clone(), Lifetime::Durable)
-        .await
-        .status(Status::Unavailable)?;
+    let names = options.target.names;
+    amqp::declare_exchanges(&connection, &names).await.map_err(refused)?;
+    let sink = AmqpSink::open(&connection, names).await.map_err(refused)?;
     let producer = Producer::new(uuid::Uuid::new_v4().simple().to_string()).status(Status::Internal)?;
     let mut publisher = Publish::new(sink, Sequencer::new(producer), SystemClock);
 

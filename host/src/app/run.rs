@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::Target;
+use super::host::{Target, refused};
 use super::plugins::{self, PluginSource};
 use super::signals::interrupted;
-use crate::adapters::amqp::{self, AmqpSource, Connection, Lifetime, QueueKind, SourceOptions};
+use crate::adapters::amqp::{self, AmqpSource, Connection, QueueKind, SourceOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
 use crate::adapters::wasm::{Limits, WasmConsumer};
@@ -54,12 +54,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let consumers = start(&options)?;
     let interrupted = interrupted().status(Status::Internal)?;
     let connection = options.target.connect("consuming").await?;
+    amqp::declare_exchanges(&connection, &options.target.names).await.map_err(refused)?;
     if options.purpose == Purpose::Declare {
         return declare(&options, &connection, &consumers).await;
     }
     // A broker that blocks publishers must not block acknowledgements: dead letters have a connection of
     // their own.
-    let publishing = if consumers.iter().any(Consumer::processes) {
+    let publishing = if options.queue == QueueKind::Named && consumers.iter().any(Consumer::processes) {
         Some(options.target.connect("publishing").await?)
     } else {
         None
@@ -131,9 +132,8 @@ async fn declare(
     for consumer in consumers {
         let descriptor = consumer.descriptor();
         let source = source_options(options, consumer);
-        let (_, queue) = amqp::declare(connection, &options.target.names, descriptor, &source)
-            .await
-            .status(Status::Unavailable)?;
+        let queue =
+            amqp::declare(connection, &options.target.names, descriptor, &source).await.map_err(refused)?;
         terminal::notice(&format!(
             "declared {queue} for {}: {}",
             descriptor.name,
@@ -160,13 +160,12 @@ async fn open(
         SystemClock,
     )
     .await
-    .status(Status::Unavailable)
+    .map_err(refused)
 }
 
 fn source_options(options: &Options, consumer: &WasmConsumer) -> SourceOptions {
     SourceOptions {
         queue: options.queue,
-        exchanges: Lifetime::Durable,
         prefetch: options.prefetch,
         reads_logs: consumer.processes(),
         marker: None,

@@ -18,9 +18,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::Target;
+use super::host::{Target, refused};
 use super::plugins::{self, PluginSource};
-use crate::adapters::amqp::{AmqpSink, AmqpSource, Lifetime, Names, QueueKind, SourceOptions};
+use crate::adapters::amqp::{self, AmqpSink, AmqpSource, Names, QueueKind, SourceOptions};
 use crate::adapters::clock::{ReplayClock, ScenarioClock};
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal;
@@ -83,6 +83,7 @@ impl Stage {
             Target { names: Names::new(prefix.parse().status(Status::Internal)?), ..self.target.clone() };
         let consuming = target.connect("verifying: consuming").await?;
         let publishing = target.connect("verifying: publishing").await?;
+        amqp::lend_exchanges(&consuming, &target.names).await.map_err(refused)?;
 
         let token = Uuid::new_v4().to_string();
         let mut roles = Vec::new();
@@ -91,7 +92,6 @@ impl Stage {
             let descriptor = consumer.descriptor().clone();
             let options = SourceOptions {
                 queue: QueueKind::Exclusive,
-                exchanges: Lifetime::Transient,
                 prefetch: 1000,
                 reads_logs: consumer.processes(),
                 marker: Some(token.clone()),
@@ -120,9 +120,7 @@ impl Stage {
             });
         }
 
-        let sink = AmqpSink::open(&publishing, target.names.clone(), Lifetime::Transient)
-            .await
-            .status(Status::Unavailable)?;
+        let sink = AmqpSink::open(&publishing, target.names.clone()).await.map_err(refused)?;
         let producer = Producer::new("scenario").status(Status::Internal)?;
         let mut publisher = Publish::new(sink, Sequencer::new(producer), ScenarioClock::new());
         for step in scenario.into_steps().status(Status::BadInput)? {

@@ -22,8 +22,9 @@ pub(super) struct ConnectionArgs {
     /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL`, then
     /// `amqp://guest:guest@127.0.0.1:5672/%2f`. The URL may carry parameters such as `?heartbeat=30` (in
     /// seconds) and `&connection_timeout=2000` (in milliseconds).
-    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = Address::from_str)]
-    broker: Vec<Address>,
+    // Text, because an error about an argument shows it, and a URL holds a password.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    broker: Vec<String>,
 
     /// What the names of the exchanges begin with; another one is part of the queues' names too
     #[arg(long, value_name = "NAME", default_value = "logs", value_parser = Prefix::from_str)]
@@ -33,9 +34,15 @@ pub(super) struct ConnectionArgs {
 impl ConnectionArgs {
     /// The broker that is meant.
     pub(super) fn target(self) -> Result<Target, Failure> {
-        let addresses = if self.broker.is_empty() { from_environment()? } else { self.broker };
+        let addresses = if self.broker.is_empty() { from_environment()? } else { addresses(&self.broker)? };
         Ok(Target { addresses, names: Names::new(self.prefix) })
     }
+}
+
+/// Reads the value of `--broker`.
+pub(super) fn addresses(urls: &[String]) -> Result<Vec<Address>, Failure> {
+    let addresses: Result<Vec<Address>, _> = urls.iter().map(|url| url.parse()).collect();
+    addresses.map_err(|error| Failure::new(Status::Usage, format!("--broker: {error}")))
 }
 
 fn from_environment() -> Result<Vec<Address>, Failure> {

@@ -80,7 +80,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => app::demo::demo(args.into()).await,
         Command::Run(args) => app::run::run(args.try_into()?).await,
         Command::Publish(args) => app::publish::publish(args.try_into()?).await,
-        Command::Verify(args) => app::verify::verify(args.into()).await,
+        Command::Verify(args) => app::verify::verify(args.try_into()?).await,
         Command::Broker(args) => app::broker::broker(args.into()).await,
         Command::Plugin(args) => app::author::author(args.try_into()?),
     }

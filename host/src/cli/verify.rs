@@ -1,12 +1,11 @@
 //! `loghost verify`
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::limits::LimitArgs;
-use super::{FormatArg, parse};
-use crate::adapters::amqp::Address;
+use super::{FormatArg, connection, parse};
+use crate::app::Failure;
 use crate::app::verify::{On, Options, Then};
 
 /// Runs scenarios, and compares what each plugin writes word for word
@@ -32,22 +31,25 @@ pub(super) struct Args {
     format: FormatArg,
 
     /// Run on this broker: amqp://user:password@host:port/vhost; several are tried in turn
-    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = Address::from_str)]
-    broker: Vec<Address>,
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    broker: Vec<String>,
 
     #[command(flatten)]
     limits: LimitArgs,
 }
 
-impl From<Args> for Options {
-    fn from(args: Args) -> Self {
-        Self {
+impl TryFrom<Args> for Options {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let addresses = connection::addresses(&args.broker)?;
+        Ok(Self {
             scenarios: args.scenarios,
-            on: if args.broker.is_empty() { On::Embedded } else { On::Broker(args.broker) },
+            on: if addresses.is_empty() { On::Embedded } else { On::Broker(addresses) },
             then: if args.bless { Then::Bless } else { Then::Compare },
             timeout: args.timeout,
             format: args.format.into(),
             limits: args.limits.into(),
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use lapin::message::Delivery as Message;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
 use loghost_core::application::{Receipt, Rejection, SourceError};
@@ -11,7 +11,7 @@ use loghost_core::domain::ConsumerName;
 
 use super::connection::Connection;
 use super::names::Names;
-use super::topology::{self, TopologyError, failed};
+use super::topology::{self, TopologyError, open_confirming_channel};
 use super::wire;
 
 /// The most bytes of a reason, and of all headers that the producer gave: together with the rest they
@@ -48,12 +48,8 @@ impl DeadLetters {
         names: &Names,
         consumer: &ConsumerName,
     ) -> Result<Self, TopologyError> {
-        let channel = publishing.channel().await.map_err(|e| failed("open a channel".to_owned(), &e))?;
+        let channel = open_confirming_channel(publishing).await?;
         topology::dead_letters(&channel, names, consumer).await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(|e| failed("ask for publisher confirms".to_owned(), &e))?;
         Ok(Self {
             channel,
             exchange: names.dead_exchange(),

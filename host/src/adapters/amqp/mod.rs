@@ -18,4 +18,4 @@ pub(crate) use connection::Connection;
 pub(crate) use names::{Names, Prefix};
 pub(crate) use sink::AmqpSink;
 pub(crate) use source::{AmqpSource, SourceOptions, declare};
-pub(crate) use topology::{Lifetime, QueueKind};
+pub(crate) use topology::{QueueKind, TopologyError, declare_exchanges, lend_exchanges};

@@ -4,14 +4,14 @@ use std::pin::Pin;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
 use loghost_core::application::{BoxError, LogSink, Receipts, SinkError};
 use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 
 use super::connection::Connection;
 use super::names::Names;
-use super::topology::{self, Lifetime, TopologyError, failed};
+use super::topology::{TopologyError, open_confirming_channel};
 use super::wire;
 
 /// The most logs, and the most bytes of their texts, that wait for the broker's answer.
@@ -30,25 +30,11 @@ pub(crate) struct AmqpSink {
 type Answer = Pin<Box<dyn Future<Output = (Severity, usize, lapin::Result<Confirmation>)> + Send>>;
 
 impl AmqpSink {
-    /// Opens a channel on `connection` and declares the exchanges there.
-    pub(crate) async fn open(
-        connection: &Connection,
-        names: Names,
-        lifetime: Lifetime,
-    ) -> Result<Self, TopologyError> {
-        let channel = connection.channel().await.map_err(|e| failed("open a channel".to_owned(), &e))?;
-        topology::exchanges(&channel, &names, lifetime).await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(|e| failed("ask for publisher confirms".to_owned(), &e))?;
-        Ok(Self {
-            channel,
-            names,
-            in_flight: FuturesUnordered::new(),
-            in_flight_bytes: 0,
-            receipts: Receipts::default(),
-        })
+    /// Opens a channel on `connection`; the exchanges must be there.
+    pub(crate) async fn open(connection: &Connection, names: Names) -> Result<Self, TopologyError> {
+        let channel = open_confirming_channel(connection).await?;
+        let receipts = Receipts::default();
+        Ok(Self { channel, names, in_flight: FuturesUnordered::new(), in_flight_bytes: 0, receipts })
     }
 
     /// Sends the marker `token` into `queue`, behind all that has been confirmed.

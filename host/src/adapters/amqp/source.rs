@@ -8,13 +8,13 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use loghost_core::application::{Clock, Delivery, Item, LogSource, Receipt, Rejection, SourceError};
-use loghost_core::domain::{Descriptor, Severity};
+use loghost_core::domain::Descriptor;
 use tokio::time::sleep;
 
 use super::connection::Connection;
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::names::Names;
-use super::topology::{self, Lifetime, QueueKind, TopologyError, failed};
+use super::topology::{self, QueueKind, TopologyError, failed, open_channel};
 use super::wire::{self, Decode};
 
 /// After a burst of at least this many, the next is let gather for a moment instead of being taken one
@@ -27,8 +27,6 @@ const GATHER: Duration = Duration::from_micros(500);
 pub(crate) struct SourceOptions {
     /// Which queue it has.
     pub(crate) queue: QueueKind,
-    /// How long the exchanges last.
-    pub(crate) exchanges: Lifetime,
     /// How many deliveries may wait for their acknowledgement.
     pub(crate) prefetch: u16,
     /// Whether it will look at the logs themselves.
@@ -53,28 +51,29 @@ pub(crate) struct AmqpSource<K> {
     dead_letters: Option<DeadLetters>,
 }
 
-/// Declares the exchanges and the consumer's queue with its bindings, and leaves it at that.
+/// Declares the consumer's queue with its bindings, and where its dead letters go; returns the queue's name.
 pub(crate) async fn declare(
     connection: &Connection,
     names: &Names,
     descriptor: &Descriptor,
     options: &SourceOptions,
-) -> Result<(Channel, String), TopologyError> {
-    let channel = connection.channel().await.map_err(|e| failed("open a channel".to_owned(), &e))?;
-    topology::exchanges(&channel, names, options.exchanges).await?;
-    let queue = topology::queue(&channel, names, &descriptor.name, options.queue, &descriptor.filter).await?;
-    if options.exchanges == Lifetime::Transient {
-        // Such an exchange goes with its last binding, so it needs one, even if the filter asks for
-        // none; a queue's own name is no source of any log.
-        for severity in Severity::ALL {
-            topology::bind(&channel, &queue, names.exchange(severity), &queue).await?;
-        }
+) -> Result<String, TopologyError> {
+    let channel = open_channel(connection).await?;
+    if options.has_dead_letters() {
+        topology::dead_letters(&channel, names, &descriptor.name).await?;
     }
-    Ok((channel, queue))
+    topology::queue(&channel, names, &descriptor.name, options.queue, &descriptor.filter).await
+}
+
+impl SourceOptions {
+    /// An exclusive queue is a copy: what is rejected from it goes with it.
+    fn has_dead_letters(&self) -> bool {
+        self.reads_logs && self.queue == QueueKind::Named
+    }
 }
 
 impl<K: Clock> AmqpSource<K> {
-    /// Declares what the consumer needs on `connection` and begins to consume; dead letters go out
+    /// Declares the consumer's queue on `connection` and begins to consume; dead letters go out
     /// through `publishing`.
     pub(crate) async fn open(
         connection: &Connection,
@@ -84,8 +83,10 @@ impl<K: Clock> AmqpSource<K> {
         options: SourceOptions,
         clock: K,
     ) -> Result<Self, TopologyError> {
-        let (channel, queue) = declare(connection, &names, descriptor, &options).await?;
-        let dead_letters = if options.reads_logs {
+        let channel = open_channel(connection).await?;
+        let queue =
+            topology::queue(&channel, &names, &descriptor.name, options.queue, &descriptor.filter).await?;
+        let dead_letters = if options.has_dead_letters() {
             Some(DeadLetters::open(publishing, &names, &descriptor.name).await?)
         } else {
             None
@@ -199,10 +200,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
     async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {
         match &mut self.dead_letters {
             Some(dead_letters) => dead_letters.bury(receipt, rejection).await,
-            None => Err(SourceError::DeadLetter {
-                queue: self.queue.clone(),
-                reason: "the consumer never sees a log, so it cannot reject one".to_owned(),
-            }),
+            None => Ok(()),
         }
     }
 }

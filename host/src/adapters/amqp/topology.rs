@@ -1,20 +1,12 @@
 //! Declaring exchanges, queues and bindings.
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 use loghost_core::domain::{ConsumerName, Filter, Pattern, Severity};
 
+use super::connection::Connection;
 use super::names::Names;
-
-/// How long exchanges last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lifetime {
-    /// For good.
-    Durable,
-    /// Until their last binding goes.
-    Transient,
-}
 
 /// Which queue a consumer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +23,14 @@ pub(crate) enum QueueKind {
 pub(crate) struct TopologyError {
     action: String,
     reason: String,
+    refused: bool,
+}
+
+impl TopologyError {
+    /// Whether the broker answered, and said no; otherwise the connection is gone.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.refused
+    }
 }
 
 /// What to do about it, where the broker's answer tells.
@@ -46,23 +46,31 @@ fn hint(reason: &str) -> &'static str {
     }
 }
 
-/// Declares the exchanges of all severities.
-pub(super) async fn exchanges(
-    channel: &Channel,
-    names: &Names,
-    lifetime: Lifetime,
-) -> Result<(), TopologyError> {
-    let options = ExchangeDeclareOptions {
-        durable: lifetime == Lifetime::Durable,
-        auto_delete: lifetime == Lifetime::Transient,
-        ..ExchangeDeclareOptions::default()
-    };
+/// Declares the exchanges of all severities, for good.
+pub(crate) async fn declare_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
+    let channel = open_channel(connection).await?;
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     for severity in Severity::ALL {
-        let exchange = names.exchange(severity);
-        channel
-            .exchange_declare(exchange.into(), ExchangeKind::Topic, options, FieldTable::default())
-            .await
-            .map_err(|e| failed(format!("declare the exchange `{exchange}`"), &e))?;
+        exchange(&channel, names.exchange(severity), ExchangeKind::Topic, durable).await?;
+    }
+    Ok(())
+}
+
+/// Declares the exchanges of all severities for as long as the connection lasts, however it ends: they
+/// go with their last binding, and each has one here, to a queue of the connection's own.
+pub(crate) async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
+    let channel = open_channel(connection).await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    let queue = declare_queue(&channel, "", exclusive, FieldTable::default()).await?;
+    let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
+    for severity in Severity::ALL {
+        let name = names.exchange(severity);
+        // Sent together, so that no exchange is left without a binding. The key is no source of any log.
+        let (declared, bound) = tokio::join!(
+            exchange(&channel, name, ExchangeKind::Topic, transient),
+            bind(&channel, &queue, name, &queue)
+        );
+        declared.and(bound)?;
     }
     Ok(())
 }
@@ -76,7 +84,19 @@ pub(super) async fn queue(
     kind: QueueKind,
     filter: &Filter,
 ) -> Result<String, TopologyError> {
-    let queue = declare_queue(channel, names, consumer, kind).await?;
+    let mut arguments = FieldTable::default();
+    let (name, options) = match kind {
+        QueueKind::Named => {
+            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+            (names.queue(consumer), QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() })
+        }
+        QueueKind::Exclusive => {
+            let options =
+                QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+            (String::new(), options)
+        }
+    };
+    let queue = declare_queue(channel, &name, options, arguments).await?;
     for severity in filter.severities().iter() {
         for pattern in filter.sources() {
             bind(channel, &queue, names.exchange(severity), pattern.as_str()).await?;
@@ -90,26 +110,27 @@ pub(super) async fn queue(
 
 async fn declare_queue(
     channel: &Channel,
-    names: &Names,
-    consumer: &ConsumerName,
-    kind: QueueKind,
+    name: &str,
+    options: QueueDeclareOptions,
+    arguments: FieldTable,
 ) -> Result<String, TopologyError> {
-    let mut arguments = FieldTable::default();
-    let (name, options) = match kind {
-        QueueKind::Named => {
-            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
-            (names.queue(consumer), QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() })
-        }
-        QueueKind::Exclusive => (
-            String::new(),
-            QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() },
-        ),
-    };
     let declared = channel
-        .queue_declare(name.as_str().into(), options, arguments)
+        .queue_declare(name.into(), options, arguments)
         .await
-        .map_err(|e| failed(format!("declare the queue `{name}` of consumer {consumer}"), &e))?;
+        .map_err(|e| failed(format!("declare the queue `{name}`"), &e))?;
     Ok(declared.name().to_string())
+}
+
+async fn exchange(
+    channel: &Channel,
+    name: &str,
+    kind: ExchangeKind,
+    options: ExchangeDeclareOptions,
+) -> Result<(), TopologyError> {
+    channel
+        .exchange_declare(name.into(), kind, options, FieldTable::default())
+        .await
+        .map_err(|e| failed(format!("declare the exchange `{name}`"), &e))
 }
 
 /// Binds `queue` to `exchange`.
@@ -164,24 +185,32 @@ pub(super) async fn dead_letters(
     names: &Names,
     consumer: &ConsumerName,
 ) -> Result<(), TopologyError> {
-    let (exchange, queue) = (names.dead_exchange(), names.dead_queue(consumer));
+    let (dead, queue) = (names.dead_exchange(), names.dead_queue(consumer));
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel
-        .exchange_declare(exchange.as_str().into(), ExchangeKind::Direct, durable, FieldTable::default())
-        .await
-        .map_err(|e| failed(format!("declare the exchange `{exchange}`"), &e))?;
+    exchange(channel, &dead, ExchangeKind::Direct, durable).await?;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel
-        .queue_declare(queue.as_str().into(), durable, FieldTable::default())
-        .await
-        .map_err(|e| failed(format!("declare the queue `{queue}`"), &e))?;
-    bind(channel, &queue, &exchange, consumer.as_str()).await
+    declare_queue(channel, &queue, durable, FieldTable::default()).await?;
+    bind(channel, &queue, &dead, consumer.as_str()).await
+}
+
+/// Opens a channel.
+pub(super) async fn open_channel(connection: &Connection) -> Result<Channel, TopologyError> {
+    connection.channel().await.map_err(|e| failed("open a channel".to_owned(), &e))
+}
+
+/// Opens a channel whose messages the broker confirms.
+pub(super) async fn open_confirming_channel(connection: &Connection) -> Result<Channel, TopologyError> {
+    let channel = open_channel(connection).await?;
+    let options = ConfirmSelectOptions::default();
+    channel.confirm_select(options).await.map_err(|e| failed("ask for publisher confirms".to_owned(), &e))?;
+    Ok(channel)
 }
 
 pub(super) fn failed(action: String, error: &lapin::Error) -> TopologyError {
-    let reason = match error.kind() {
-        lapin::ErrorKind::ProtocolError(error) => error.get_message().to_string(),
-        _ => error.to_string(),
-    };
-    TopologyError { action, reason }
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(answer) => {
+            TopologyError { action, reason: answer.get_message().to_string(), refused: true }
+        }
+        _ => TopologyError { action, reason: error.to_string(), refused: false },
+    }
 }
