@@ -1,6 +1,7 @@
 //! `loghost publish`: one log, a scenario's, or a log a line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use loghost_core::application::{Publish, Receipts};
@@ -8,6 +9,7 @@ use loghost_core::domain::scenario::Step;
 use loghost_core::domain::{Log, Producer, Sequencer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::time::timeout;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, refused};
@@ -56,6 +58,9 @@ enum Checked {
     Lines(Log),
 }
 
+/// How long an interrupted publisher waits for answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 type Publisher = Publish<AmqpSink, SystemClock>;
 
 /// Publishes, and reports what the broker has confirmed: also when it fails on the way.
@@ -81,15 +86,18 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let sent = tokio::select! {
         sent = send(input, &mut publisher) => sent,
         () = interrupted => {
-            terminal::notice("interrupted; what was sent is still reported");
-            Ok(())
+            terminal::notice("interrupted: waiting for the answers to what was sent");
+            // A broker that holds publishers back may never answer.
+            let _ = timeout(PATIENCE, publisher.flush()).await;
+            report(&publisher, options.format)?;
+            return judge(publisher.receipts(), options.unrouted);
         }
     };
     let sent = match sent {
         Ok(()) => publisher.flush().await.status(Status::Unavailable),
         failed => failed,
     };
-    report(publisher.receipts(), options.format)?;
+    report(&publisher, options.format)?;
     sent?;
     // What was asked for is done; a connection that breaks now changes nothing.
     let _ = connection.close().await;
@@ -133,8 +141,9 @@ async fn send_lines(mut log: Log, publisher: &mut Publisher) -> Result<(), Failu
     }
 }
 
-fn report(receipts: Receipts, format: Format) -> Result<(), Failure> {
-    let Receipts { confirmed, unroutable, refused } = receipts;
+fn report(publisher: &Publisher, format: Format) -> Result<(), Failure> {
+    let Receipts { confirmed, unroutable, refused } = publisher.receipts();
+    let unanswered = publisher.unanswered();
     match format {
         Format::Text => terminal::print(&format!(
             "confirmed  {}  total {}",
@@ -145,6 +154,7 @@ fn report(receipts: Receipts, format: Format) -> Result<(), Failure> {
             "confirmed": terminal::tally_json(&confirmed),
             "unroutable": terminal::tally_json(&unroutable),
             "refused": terminal::tally_json(&refused),
+            "unanswered": unanswered,
         })),
     }
     .status(Status::Internal)?;
@@ -157,6 +167,11 @@ fn report(receipts: Receipts, format: Format) -> Result<(), Failure> {
     }
     if refused.total() > 0 {
         terminal::notice(&format!("the broker refused {} logs", refused.total()));
+    }
+    if unanswered > 0 {
+        terminal::notice(&format!(
+            "{unanswered} logs were sent and not answered: whether they arrived is unknown"
+        ));
     }
     Ok(())
 }

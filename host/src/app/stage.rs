@@ -76,6 +76,11 @@ impl Stage {
     /// Plays `scenario`.
     pub(super) async fn play(&mut self, mut scenario: ScenarioFile) -> Result<Played, Failure> {
         let expectations = scenario.check().status(Status::BadInput)?.expectations;
+        if expectations.is_empty() {
+            let text =
+                format!("{}: expects nothing of any consumer; add `expect all`, for one", scenario.name());
+            return Err(Failure::new(Status::BadInput, text));
+        }
         let consumers = self.cast(&scenario, &expectations)?;
         // Names that nobody else has.
         let prefix = format!("verify-{}", Uuid::new_v4().simple());

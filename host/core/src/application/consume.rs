@@ -82,8 +82,10 @@ pub struct Consume<S, C, K, R> {
     options: ConsumeOptions,
     counts: Counts,
     retries: Retries,
-    /// The highest receipt that was delivered, and the highest that was acknowledged.
-    delivered: Option<Receipt>,
+    /// The highest receipt that was delivered.
+    delivered: Receipt,
+    /// The highest that was acknowledged; before the first, the one before the first delivery. None
+    /// while there has been no delivery.
     acknowledged: Option<Receipt>,
     strays: HashSet<String>,
     /// When the next metric may be shown, and whether there is something new to show.
@@ -103,7 +105,7 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter> Consume<S, C, K, R> {
             options,
             counts: Counts::default(),
             retries,
-            delivered: None,
+            delivered: Receipt(0),
             acknowledged: None,
             strays: HashSet::new(),
             report_from: Instant::now(),
@@ -179,7 +181,8 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter> Consume<S, C, K, R> {
     async fn take(&mut self, burst: impl Iterator<Item = Delivery>) -> Result<(), End> {
         let mut batch = Vec::new();
         for Delivery { receipt, item } in burst {
-            self.delivered = Some(receipt);
+            self.delivered = receipt;
+            self.acknowledged.get_or_insert(Receipt(receipt.0.saturating_sub(1)));
             match item {
                 // What an old binding brought is finished, and not counted.
                 Item::Log(record) => {
@@ -252,12 +255,12 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter> Consume<S, C, K, R> {
     /// Acknowledges everything below the first log that waits for another attempt.
     async fn acknowledge(&mut self) -> Result<(), End> {
         let finished = match self.retries.first() {
-            Some(Receipt(held)) => Some(Receipt(held - 1)),
+            Some(Receipt(held)) => Receipt(held - 1),
             None => self.delivered,
         };
-        if let Some(receipt) = finished.filter(|receipt| Some(*receipt) > self.acknowledged) {
-            self.source.acknowledge(receipt).await?;
-            self.acknowledged = Some(receipt);
+        if self.acknowledged.is_some_and(|acknowledged| finished > acknowledged) {
+            self.source.acknowledge(finished).await?;
+            self.acknowledged = Some(finished);
         }
         Ok(())
     }

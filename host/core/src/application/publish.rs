@@ -9,23 +9,30 @@ pub struct Publish<S, K> {
     sink: S,
     sequencer: Sequencer,
     clock: K,
+    handed_over: u64,
 }
 
 impl<S: LogSink, K: Clock> Publish<S, K> {
     /// Publishes to `sink`, with ids from `sequencer` and times from `clock`.
     pub fn new(sink: S, sequencer: Sequencer, clock: K) -> Self {
-        Self { sink, sequencer, clock }
+        Self { sink, sequencer, clock, handed_over: 0 }
     }
 
     /// Hands over one log.
     pub async fn log(&mut self, log: &Log) -> Result<(), SinkError> {
         let id = self.sequencer.next_id(log.severity, log.source.as_ref());
+        self.handed_over += 1;
         self.sink.publish(&id, self.clock.now(), log).await
     }
 
     /// Waits until every log has been answered.
     pub async fn flush(&mut self) -> Result<(), SinkError> {
         self.sink.flush().await
+    }
+
+    /// How many logs were handed over and have no answer: whether they arrived is unknown.
+    pub fn unanswered(&self) -> u64 {
+        self.handed_over - self.receipts().answered()
     }
 
     /// The sink, for what is not a log.

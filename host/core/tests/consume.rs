@@ -1,0 +1,319 @@
+//! The consume use case, between fakes: what is acknowledged, counted, held, buried and reported, and
+//! when. Time is paused, so a test takes no longer than its work.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use loghost_core::application::{
+    Batching, Clock, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, End, Finished, Item,
+    LogSource, Receipt, Rejection, Report, ReportError, Reporter, SourceError,
+};
+use loghost_core::domain::{
+    ConsumerName, Descriptor, Fields, Filter, Metric, Outcome, Processed, Record, Severities, Severity,
+    Timestamp, Verdict,
+};
+use tokio::time::{Instant, sleep_until};
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Delivers bursts at the times given, and then either ends or stays silent.
+struct Source {
+    bursts: VecDeque<(Duration, Vec<Delivery>)>,
+    begin: Instant,
+    then: Then,
+    journal: Journal,
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    Silence,
+    Lost,
+}
+
+impl LogSource for Source {
+    async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
+        let Some((at, _)) = self.bursts.front() else {
+            return match self.then {
+                Then::Silence => std::future::pending().await,
+                Then::Lost => Err(SourceError::Lost("gone".into())),
+            };
+        };
+        sleep_until(self.begin + *at).await;
+        let (_, logs) = self.bursts.front_mut().unwrap();
+        let taken = logs.len().min(max);
+        burst.extend(logs.drain(..taken));
+        if logs.is_empty() {
+            self.bursts.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, Receipt(n): Receipt) -> Result<(), SourceError> {
+        self.journal.note(format!("ack {n}"));
+        Ok(())
+    }
+
+    async fn bury(&mut self, Receipt(n): Receipt, rejection: &Rejection) -> Result<(), SourceError> {
+        self.journal.note(format!("bury {n}: {} after {}", rejection.reason, rejection.attempts));
+        Ok(())
+    }
+}
+
+/// Does what the first word of a message says.
+struct Judge {
+    descriptor: Descriptor,
+    processes: bool,
+    journal: Journal,
+}
+
+impl Consumer for Judge {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn processes(&self) -> bool {
+        self.processes
+    }
+
+    async fn process(&mut self, _: Timestamp, batch: &[Record]) -> Result<Processed, ConsumerError> {
+        let seen: Vec<String> = batch.iter().map(|r| format!("{}/{}", r.message, r.attempt)).collect();
+        self.journal.note(format!("process [{}]", seen.join(" ")));
+        let mut verdicts = Vec::new();
+        for (index, record) in batch.iter().enumerate() {
+            let outcome = match record.message.as_str() {
+                "skip" => Outcome::Skip,
+                "reject" => Outcome::Reject("bad".to_owned()),
+                "retry" => Outcome::Retry("busy".to_owned()),
+                "once" if record.attempt == 1 => Outcome::Retry("not yet".to_owned()),
+                "trap" => return Err(ConsumerError { call: "process", reason: "trapped".to_owned() }),
+                _ => continue,
+            };
+            verdicts.push(Verdict { index, outcome });
+        }
+        Ok(Processed { verdicts })
+    }
+
+    async fn format_metric(&mut self, metric: &Metric) -> Result<String, ConsumerError> {
+        let counts = &metric.counts;
+        Ok(format!("{}+{}-{}", counts.accepted.total(), counts.skipped.total(), counts.rejected.total()))
+    }
+}
+
+/// Shows a time that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(7)
+    }
+}
+
+struct Notes(Journal);
+
+impl Reporter for Notes {
+    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let last = if report.last { " (last)" } else { "" };
+        self.0.note(format!("metric {}{last}", report.text.as_ref().unwrap()));
+        Ok(())
+    }
+
+    fn stray(&mut self, _: &ConsumerName, exchange: &str) {
+        self.0.note(format!("stray {exchange}"));
+    }
+
+    fn progress(&mut self, _: &ConsumerName, _: u64) {}
+}
+
+fn log(n: u64, message: &str) -> Delivery {
+    let record = Record {
+        severity: Severity::Error,
+        timestamp: Timestamp::from_millis(n),
+        attempt: 1,
+        message: message.to_owned(),
+        id: Some(format!("loghost:p/{n}")),
+        source: String::new(),
+        attributes: Vec::new(),
+    };
+    Delivery { receipt: Receipt(n), item: Item::Log(record) }
+}
+
+fn options() -> ConsumeOptions {
+    ConsumeOptions {
+        max_batch: 10,
+        batching: Batching::Arrived,
+        every: Duration::from_secs(1),
+        max_logs: None,
+        max_retries: 2,
+        max_held: 3,
+    }
+}
+
+struct Case {
+    processes: bool,
+    bursts: Vec<(u64, Vec<Delivery>)>,
+    then: Then,
+    options: ConsumeOptions,
+    /// Seconds after which the run is asked to end.
+    until: u64,
+}
+
+impl Case {
+    fn new(bursts: Vec<(u64, Vec<Delivery>)>) -> Self {
+        Self { processes: true, bursts, then: Then::Silence, options: options(), until: 60 }
+    }
+
+    async fn run(self) -> (Finished, Vec<String>) {
+        let journal = Journal::default();
+        let begin = Instant::now();
+        let bursts = self.bursts.into_iter().map(|(at, logs)| (Duration::from_millis(at), logs)).collect();
+        let source = Source { bursts, begin, then: self.then, journal: journal.clone() };
+        let descriptor = Descriptor {
+            name: ConsumerName::new("judge").unwrap(),
+            version: String::new(),
+            description: String::new(),
+            filter: Filter::new(Severities::from_iter([Severity::Error]), Vec::new()),
+            fields: Fields::default(),
+            publishes: Severities::default(),
+            tick: None,
+        };
+        let judge = Judge { descriptor, processes: self.processes, journal: journal.clone() };
+        let consume = Consume::new(source, judge, Still, Notes(journal.clone()), self.options);
+        let finished = consume.run(sleep_until(begin + Duration::from_secs(self.until))).await;
+        (finished, journal.lines())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_judged_counted_and_then_acknowledged() {
+    let burst = vec![log(1, "a"), log(2, "skip"), log(3, "reject"), log(4, "b")];
+    let (finished, lines) = Case::new(vec![(0, burst)]).run().await;
+    let expected = [
+        "process [a/1 skip/1 reject/1 b/1]",
+        "bury 3: bad after 1",
+        "ack 4",
+        "metric 2+1-1",
+        "metric 2+1-1 (last)",
+    ];
+    assert_eq!(lines, expected);
+    assert!(matches!(finished.end, End::Shutdown));
+    assert_eq!(
+        (finished.counts.first, finished.counts.last),
+        (Some(Timestamp::from_millis(1)), Some(Timestamp::from_millis(4)))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_counting_consumer_sees_no_log() {
+    let case = Case { processes: false, ..Case::new(vec![(0, vec![log(1, "a"), log(2, "trap")])]) };
+    let (finished, lines) = case.run().await;
+    assert_eq!(lines, ["ack 2", "metric 2+0-0", "metric 2+0-0 (last)"]);
+    assert_eq!(finished.counts.total(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_next_attempt_holds_back_its_acknowledgement_and_nothing_else() {
+    let case = Case::new(vec![(0, vec![log(1, "a"), log(2, "once"), log(3, "b")]), (500, vec![log(4, "c")])]);
+    let (finished, lines) = case.run().await;
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    assert_eq!(acts, ["process [a/1 once/1 b/1]", "ack 1", "process [c/1]", "process [once/2]", "ack 4"]);
+    assert_eq!(finished.counts.accepted[Severity::Error], 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_too_many_attempts_a_log_is_buried() {
+    let (finished, lines) = Case::new(vec![(0, vec![log(1, "retry")])]).run().await;
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    let expected =
+        ["process [retry/1]", "process [retry/2]", "process [retry/3]", "bury 1: busy after 3", "ack 1"];
+    assert_eq!(acts, expected);
+    assert_eq!(finished.counts.rejected[Severity::Error], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_new_is_taken_while_too_many_wait() {
+    let held = vec![log(1, "once"), log(2, "once"), log(3, "once")];
+    let (_, lines) = Case::new(vec![(0, held), (1, vec![log(4, "a")])]).run().await;
+    let acts: Vec<&String> = lines.iter().filter(|line| line.starts_with("process")).collect();
+    assert_eq!(acts, ["process [once/1 once/1 once/1]", "process [once/2 once/2 once/2]", "process [a/1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trap_ends_the_run_and_acknowledges_nothing_of_its_batch() {
+    let case = Case::new(vec![(0, vec![log(1, "a")]), (1, vec![log(2, "b"), log(3, "trap")])]);
+    let (finished, lines) = case.run().await;
+    assert!(lines.contains(&"ack 1".to_owned()) && !lines.contains(&"ack 3".to_owned()), "{lines:?}");
+    assert!(matches!(finished.end, End::Consumer(_)));
+    assert_eq!(finished.counts.total(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrived_before_the_source_ended_is_counted() {
+    let case = Case { then: Then::Lost, ..Case::new(vec![(0, vec![log(1, "a")])]) };
+    let (finished, lines) = case.run().await;
+    assert!(matches!(finished.end, End::Source(SourceError::Lost(_))));
+    assert!(lines.contains(&"ack 1".to_owned()));
+    assert_eq!(lines.last().unwrap(), "metric 1+0-0 (last)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_at_exactly_as_many_logs_as_it_should() {
+    let burst = (1..=9).map(|n| log(n, "a")).collect();
+    let options = ConsumeOptions { max_logs: Some(4), max_batch: 3, ..options() };
+    let (finished, lines) = Case { options, ..Case::new(vec![(0, burst)]) }.run().await;
+    assert!(matches!(finished.end, End::Enough));
+    assert_eq!(finished.counts.total(), 4);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ack")).collect::<Vec<_>>(), ["ack 3", "ack 4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unwanted_logs_and_strays_are_acknowledged_and_not_counted() {
+    let mut old = log(1, "a");
+    if let Item::Log(record) = &mut old.item {
+        record.severity = Severity::Debug;
+    }
+    let stray = |n| Delivery { receipt: Receipt(n), item: Item::Stray("orders".to_owned()) };
+    let (finished, lines) = Case::new(vec![(0, vec![old, stray(2), stray(3)])]).run().await;
+    assert_eq!(finished.counts.total(), 0);
+    assert_eq!(lines[0], "stray orders");
+    assert!(lines.contains(&"ack 3".to_owned()), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("stray")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_batches_wait_for_the_marker() {
+    let marker = Delivery { receipt: Receipt(6), item: Item::Marker };
+    let options = ConsumeOptions { batching: Batching::Full, max_batch: 3, ..options() };
+    let bursts = vec![
+        (0, vec![log(1, "a")]),
+        (10, vec![log(2, "b"), log(3, "c"), log(4, "d")]),
+        (20, vec![log(5, "e"), marker]),
+    ];
+    let (finished, lines) = Case { options, ..Case::new(bursts) }.run().await;
+    assert!(matches!(finished.end, End::Marker));
+    let acts: Vec<&String> = lines.iter().filter(|line| line.starts_with("process")).collect();
+    assert_eq!(acts, ["process [a/1 b/1 c/1]", "process [d/1 e/1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_come_at_most_as_often_as_asked_and_at_the_end() {
+    let bursts = (0..30).map(|n| (n * 100, vec![log(n + 1, "a")])).collect();
+    let case = Case { processes: false, until: 10, ..Case::new(bursts) };
+    let (_, lines) = case.run().await;
+    let metrics: Vec<&String> = lines.iter().filter(|line| line.starts_with("metric")).collect();
+    // At 0 s, 1 s, 2 s and 3 s, and at the end; silence is not reported.
+    assert_eq!(metrics.len(), 5, "{metrics:?}");
+    assert_eq!(metrics.last().unwrap().as_str(), "metric 30+0-0 (last)");
+}
