@@ -3,6 +3,7 @@
 //! One module for each command; the commands' options are plain types, and where they come from is the
 //! command line's business.
 
+mod company;
 mod failure;
 mod host;
 mod plugins;

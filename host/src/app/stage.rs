@@ -6,22 +6,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Publish, Receipts, Report,
-    ReportError, Reporter,
-};
+use loghost_core::application::{Publish, Receipts};
 use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
-use loghost_core::domain::{ConsumerName, Filter, Log, Producer, Sequencer, Tally};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use loghost_core::domain::{Producer, Sequencer, Tally};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::company::Company;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, refused};
 use super::plugins::{self, PluginSource};
-use crate::adapters::amqp::{self, AmqpSink, AmqpSource, Names, QueueKind, SourceOptions};
-use crate::adapters::clock::{ReplayClock, ScenarioClock};
+use crate::adapters::amqp::{self, AmqpSink, Names};
+use crate::adapters::clock::ScenarioClock;
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal;
 use crate::adapters::wasm::{Limits, Plugin, Runtime, WasmConsumer};
@@ -57,16 +53,6 @@ impl PlayedMetric {
     }
 }
 
-/// A consumer of the play.
-struct Role {
-    name: ConsumerName,
-    filter: Filter,
-    queue: String,
-    /// How many logs it must get before the marker.
-    due: u64,
-    arrived: watch::Receiver<u64>,
-}
-
 impl Stage {
     /// A stage on the broker at `target`; `patience` is how long to wait for what does not come.
     pub(super) fn new(target: Target, limits: Limits, patience: Duration) -> Result<Self, Failure> {
@@ -84,82 +70,51 @@ impl Stage {
         let consumers = self.cast(&scenario, &expectations)?;
         // Names that nobody else has.
         let prefix = format!("verify-{}", Uuid::new_v4().simple());
-        let target =
-            Target { names: Names::new(prefix.parse().status(Status::Internal)?), ..self.target.clone() };
-        let consuming = target.connect("verifying: consuming").await?;
-        let publishing = target.connect("verifying: publishing").await?;
-        amqp::lend_exchanges(&consuming, &target.names).await.map_err(refused)?;
+        let names = Names::new(prefix.parse().status(Status::Internal)?);
+        let consuming = self.target.connect("verifying: consuming").await?;
+        let publishing = self.target.connect("verifying: publishing").await?;
+        amqp::lend_exchanges(&consuming, &names).await.map_err(refused)?;
 
-        let token = Uuid::new_v4().to_string();
-        let mut roles = Vec::new();
-        let mut tasks = JoinSet::new();
-        for (place, consumer) in consumers.into_iter().enumerate() {
-            let descriptor = consumer.descriptor().clone();
-            let options = SourceOptions {
-                queue: QueueKind::Exclusive,
-                prefetch: 1000,
-                reads_logs: consumer.processes(),
-                marker: Some(token.clone()),
-            };
-            let clock = ReplayClock::new();
-            let source = AmqpSource::open(
-                &consuming,
-                &publishing,
-                target.names.clone(),
-                &descriptor,
-                options,
-                ReplayClock::new(),
-            )
-            .await
-            .status(Status::Unavailable)?;
-            let (arriving, arrived) = watch::channel(0);
-            let queue = source.queue().to_owned();
-            roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
-            let (told, text) = watch::channel(None);
-            let consume =
-                Consume::new(source, consumer, clock, Prompter { told, arriving }, consume_options());
-            tasks.spawn(async move {
-                let finished = consume.run(std::future::pending()).await;
-                let text = text.borrow().clone();
-                (place, outcome(&finished, text))
-            });
+        let mut company = Company::default();
+        for consumer in consumers {
+            company.enter(&consuming, &publishing, &names, consumer).await?;
         }
+        let sink = AmqpSink::open(&publishing, names).await.map_err(refused)?;
+        let receipts = self.publish(scenario, sink, &mut company).await?;
+        let actual = company.finish(self.patience).await?;
+        for connection in [consuming, publishing] {
+            // What it held is gone either way.
+            let _ = connection.close().await;
+        }
+        let metrics = expectations.into_iter().zip(actual);
+        let metrics = metrics.map(|(expectation, actual)| PlayedMetric { expectation, actual }).collect();
+        Ok(Played { receipts, metrics })
+    }
 
-        let sink = AmqpSink::open(&publishing, target.names.clone()).await.map_err(refused)?;
+    /// Publishes the scenario's logs, and behind them a marker into every queue.
+    async fn publish(
+        &self,
+        scenario: ScenarioFile,
+        sink: AmqpSink,
+        company: &mut Company,
+    ) -> Result<Receipts, Failure> {
         let producer = Producer::new("scenario").status(Status::Internal)?;
         let mut publisher = Publish::new(sink, Sequencer::new(producer), ScenarioClock::new());
         for step in scenario.into_steps().status(Status::BadInput)? {
             let Step::Logs { log, times } = step.status(Status::BadInput)? else { continue };
-            count_due(&mut roles, &log, times.get());
+            company.expect(&log, times.get());
             for _ in 0..times.get() {
                 self.patiently(publisher.log(&log), "the broker to take the scenario's logs").await?;
             }
         }
         self.patiently(publisher.flush(), "the broker to confirm the scenario's logs").await?;
-        for role in &roles {
-            // A consumer that has failed took its queue with it; its task says why.
-            let _ = publisher.sink_mut().mark(&role.queue, &role.name, &token).await;
-        }
-        let mut actual: Vec<Option<Result<String, String>>> = roles.iter().map(|_| None).collect();
-        while let Ok(Some(joined)) = timeout(self.patience, tasks.join_next()).await {
-            let (place, text) = joined.status(Status::Internal)?;
-            actual[place] = Some(text);
-        }
-        let metrics = expectations
-            .into_iter()
-            .zip(&roles)
-            .zip(actual)
-            .map(|((expectation, role), actual)| PlayedMetric {
-                expectation,
-                actual: actual.unwrap_or_else(|| Err(missing(role, self.patience))),
-            })
-            .collect();
         let receipts = publisher.receipts();
-        for connection in [consuming, publishing] {
-            // What it held is gone either way.
-            let _ = connection.close().await;
+        if receipts.refused.total() > 0 {
+            let text = format!("the broker refused {} of the scenario's logs", receipts.refused.total());
+            return Err(Failure::new(Status::Unavailable, text));
         }
-        Ok(Played { receipts, metrics })
+        company.mark(publisher.sink_mut()).await;
+        Ok(receipts)
     }
 
     /// Loads and configures the plugin of each expectation.
@@ -204,66 +159,6 @@ impl Stage {
         }
         let waited = humantime::format_duration(self.patience);
         Err(Failure::new(Status::Unavailable, format!("waited {waited} in vain for {what} (--timeout)")))
-    }
-}
-
-fn consume_options() -> ConsumeOptions {
-    ConsumeOptions {
-        max_batch: 256,
-        batching: Batching::Full,
-        // The one metric that counts is the last.
-        every: Duration::from_hours(24),
-        max_logs: None,
-        max_retries: 5,
-        max_held: 500,
-    }
-}
-
-fn count_due(roles: &mut [Role], log: &Log, times: u64) {
-    let source = log.source.as_ref().map_or("", |source| source.as_str());
-    for role in roles {
-        if role.filter.wants(log.severity, source) {
-            role.due += times;
-        }
-    }
-}
-
-fn outcome(finished: &Finished, text: Option<Result<String, ConsumerError>>) -> Result<String, String> {
-    match (&finished.end, text) {
-        (End::Marker, Some(Ok(text))) => Ok(text),
-        (End::Marker, Some(Err(error))) => Err(error.to_string()),
-        (end, _) => Err(end.to_string()),
-    }
-}
-
-fn missing(role: &Role, patience: Duration) -> String {
-    let arrived = *role.arrived.borrow();
-    let waited = humantime::format_duration(patience);
-    if arrived < role.due {
-        format!("{} of {} logs did not arrive within {waited} (--timeout)", role.due - arrived, role.due)
-    } else {
-        format!("the marker that ends the scenario did not arrive within {waited} (--timeout)")
-    }
-}
-
-/// Takes the last metric of a consumer, and counts what it gets.
-struct Prompter {
-    told: watch::Sender<Option<Result<String, ConsumerError>>>,
-    arriving: watch::Sender<u64>,
-}
-
-impl Reporter for Prompter {
-    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        self.told.send_replace(Some(report.text.clone()));
-        Ok(())
-    }
-
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        terminal::notice(&format!("{consumer}: a message came through `{exchange}`"));
-    }
-
-    fn progress(&mut self, _: &ConsumerName, logs: u64) {
-        self.arriving.send_modify(|arrived| *arrived += logs);
     }
 }
 
