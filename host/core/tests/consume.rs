@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Batching, Clock, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, End, Finished, Item,
-    LogSource, Receipt, Rejection, Report, ReportError, Reporter, SourceError,
+    LogSink, LogSource, Publish, Receipt, Receipts, Rejection, Report, ReportError, Reporter, SinkError,
+    SourceError,
 };
 use loghost_core::domain::{
-    ConsumerName, Descriptor, Fields, Filter, Metric, Outcome, Processed, Record, Severities, Severity,
-    Timestamp, Verdict,
+    Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,
+    Producer, Record, Sequencer, Severities, Severity, Timestamp, Verdict,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -103,7 +104,8 @@ impl Consumer for Judge {
             };
             verdicts.push(Verdict { index, outcome });
         }
-        Ok(Processed { verdicts })
+        let publish = batch.iter().filter(|r| r.message == "echo").map(|r| echo(r.severity)).collect();
+        Ok(Processed { verdicts, publish })
     }
 
     async fn format_metric(&mut self, metric: &Metric) -> Result<String, ConsumerError> {
@@ -119,6 +121,31 @@ impl Clock for Still {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(7)
     }
+}
+
+/// Takes what the consumer publishes.
+struct Sink {
+    journal: Journal,
+}
+
+impl LogSink for Sink {
+    async fn publish(&mut self, id: &MessageId, _: Timestamp, log: &Log) -> Result<(), SinkError> {
+        self.journal.note(format!("publish {id} {}", log.message));
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        self.journal.note("confirmed");
+        Ok(())
+    }
+
+    fn receipts(&self) -> Receipts {
+        Receipts::default()
+    }
+}
+
+fn echo(severity: Severity) -> Log {
+    Log { severity, message: "heard".to_owned(), source: None, attributes: Attributes::default() }
 }
 
 struct Notes(Journal);
@@ -190,7 +217,9 @@ impl Case {
             tick: None,
         };
         let judge = Judge { descriptor, processes: self.processes, journal: journal.clone() };
-        let consume = Consume::new(source, judge, Still, Notes(journal.clone()), self.options);
+        let producer = Producer::new("judge").unwrap();
+        let derived = Publish::new(Sink { journal: journal.clone() }, Sequencer::new(producer), Still);
+        let consume = Consume::new(source, judge, Still, Notes(journal.clone()), Some(derived), self.options);
         let finished = consume.run(sleep_until(begin + Duration::from_secs(self.until))).await;
         (finished, journal.lines())
     }
@@ -213,6 +242,13 @@ async fn a_batch_is_judged_counted_and_then_acknowledged() {
         (finished.counts.first, finished.counts.last),
         (Some(Timestamp::from_millis(1)), Some(Timestamp::from_millis(4)))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_consumer_publishes_is_confirmed_before_the_acknowledgement() {
+    let (_, lines) = Case::new(vec![(0, vec![log(1, "echo"), log(2, "a"), log(3, "echo")])]).run().await;
+    let published = ["publish loghost:judge/1 heard", "publish loghost:judge/2 heard", "confirmed", "ack 3"];
+    assert_eq!(lines[1..5], published);
 }
 
 #[tokio::test(start_paused = true)]

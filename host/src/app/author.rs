@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use loghost_core::application::Consumer;
-use loghost_core::domain::{Descriptor, Severities, Severity, printable};
+use loghost_core::domain::{Descriptor, Severities, printable};
 use serde_json::json;
 
 use super::failure::{Failure, Status, WithStatus};
@@ -97,6 +97,7 @@ impl Facts {
         row("description", &descriptor.description);
         row("severities", &descriptor.filter.severities().to_string());
         row("sources", &patterns(descriptor).join(", "));
+        row("publishes", &or_none(&list(descriptor.publishes)));
         row(
             "processes",
             if plugin.processes() { "logs, in batches" } else { "nothing: the host counts for it" },
@@ -134,8 +135,8 @@ impl Facts {
     }
 }
 
-fn list(severities: Severities) -> Vec<&'static str> {
-    severities.iter().map(Severity::as_str).collect()
+fn list(severities: Severities) -> Vec<String> {
+    severities.iter().map(|severity| severity.to_string()).collect()
 }
 
 fn patterns(descriptor: &Descriptor) -> Vec<String> {

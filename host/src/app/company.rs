@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Report, ReportError, Reporter,
-    SinkError,
+    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Publish, Report, ReportError,
+    Reporter, SinkError,
 };
 use loghost_core::domain::{ConsumerName, Filter, Log};
 use tokio::sync::watch;
@@ -68,7 +68,10 @@ impl Company {
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
         let prompter = Prompter { told, arriving };
-        let consume = Consume::new(source, consumer, ReplayClock::new(), prompter, consume_options());
+        // What it publishes goes nowhere: behind the marker it would come too late for anybody.
+        let derived: Option<Publish<AmqpSink, ReplayClock>> = None;
+        let consume =
+            Consume::new(source, consumer, ReplayClock::new(), prompter, derived, consume_options());
         let place = self.roles.len();
         self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
         self.tasks.spawn(async move {

@@ -1,6 +1,9 @@
 //! Which broker, and under which names.
 
-use super::failure::{Failure, Status};
+use loghost_core::domain::Producer;
+use uuid::Uuid;
+
+use super::failure::{Failure, Status, WithStatus};
 use crate::adapters::amqp::{Address, Connection, Names, TopologyError};
 
 /// A broker and a prefix on it.
@@ -28,6 +31,11 @@ impl Target {
             )
         })
     }
+}
+
+/// A producer that nobody else is.
+pub(super) fn new_producer() -> Result<Producer, Failure> {
+    Producer::new(Uuid::new_v4().simple().to_string()).status(Status::Internal)
 }
 
 /// What it means that something cannot be declared: the broker says no, or is gone.

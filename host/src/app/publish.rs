@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Context;
 use loghost_core::application::{Publish, Receipts};
 use loghost_core::domain::scenario::Step;
-use loghost_core::domain::{Log, Producer, Sequencer};
+use loghost_core::domain::{Log, Sequencer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::time::timeout;
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::{Target, refused};
+use super::host::{Target, new_producer, refused};
 use super::signals::interrupted;
 use crate::adapters::amqp::{self, AmqpSink};
 use crate::adapters::clock::SystemClock;
@@ -80,8 +80,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let names = options.target.names;
     amqp::declare_exchanges(&connection, &names).await.map_err(refused)?;
     let sink = AmqpSink::open(&connection, names).await.map_err(refused)?;
-    let producer = Producer::new(uuid::Uuid::new_v4().simple().to_string()).status(Status::Internal)?;
-    let mut publisher = Publish::new(sink, Sequencer::new(producer), SystemClock);
+    let mut publisher = Publish::new(sink, Sequencer::new(new_producer()?), SystemClock);
 
     let sent = tokio::select! {
         sent = send(input, &mut publisher) => sent,

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, End, Finished, Report, ReportError, Reporter,
+    Batching, Consume, ConsumeOptions, Consumer, End, Finished, Publish, Report, ReportError, Reporter,
 };
-use loghost_core::domain::ConsumerName;
+use loghost_core::domain::{ConsumerName, Sequencer};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::{Target, refused};
+use super::host::{Target, new_producer, refused};
 use super::plugins::{self, PluginSource};
 use super::signals::interrupted;
-use crate::adapters::amqp::{self, AmqpSource, Connection, QueueKind, SourceOptions};
+use crate::adapters::amqp::{self, AmqpSink, AmqpSource, Connection, QueueKind, SourceOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
 use crate::adapters::wasm::{Limits, WasmConsumer};
@@ -38,6 +38,16 @@ pub(crate) struct Options {
     pub(crate) max_logs: Option<u64>,
     pub(crate) max_batch: usize,
     pub(crate) max_retries: u32,
+    pub(crate) derived: Derived,
+}
+
+/// Whether plugins may publish logs of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Derived {
+    /// They may.
+    Granted,
+    /// They may not, and a plugin that wants to does not start.
+    Refused,
 }
 
 /// What `run` is for.
@@ -58,9 +68,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if options.purpose == Purpose::Declare {
         return declare(&options, &connection, &consumers).await;
     }
-    // A broker that blocks publishers must not block acknowledgements: dead letters have a connection of
-    // their own.
-    let publishing = if options.queue == QueueKind::Named && consumers.iter().any(Consumer::processes) {
+    // A broker that blocks publishers must not block acknowledgements: what is published, dead letters
+    // included, has a connection of its own.
+    let publishing = if consumers.iter().any(Consumer::processes) {
         Some(options.target.connect("publishing").await?)
     } else {
         None
@@ -75,7 +85,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         let source = open(&options, &connection, publishing.as_ref(), &consumer).await?;
         ready.push(format!("{name} ({})", source.queue()));
         let reporter = Watched { inner: TerminalReporter::new(options.format), active: active.clone() };
-        let consume = Consume::new(source, consumer, SystemClock, reporter, consume_options(&options));
+        let derived = derived(&options, publishing.as_ref(), &consumer).await?;
+        let consume =
+            Consume::new(source, consumer, SystemClock, reporter, derived, consume_options(&options));
         let mut stopped = stopped.clone();
         tasks.spawn(async move {
             let shutdown = async move {
@@ -113,6 +125,11 @@ fn start(options: &Options) -> Result<Vec<WasmConsumer>, Failure> {
     for source in PluginSource::files(&options.plugins)? {
         let plugin = plugins::load(&runtime, &source)?;
         let consumer = plugins::start(&runtime, plugin, &source, &options.settings)?;
+        let wanted = consumer.descriptor().publishes;
+        if !wanted.is_empty() && options.derived == Derived::Refused {
+            let text = format!("{source}: wants to publish logs ({wanted}): allow it with --grant publish");
+            return Err(Failure::new(Status::BadConfiguration, text));
+        }
         let name = &consumer.descriptor().name;
         if !names.insert(name.clone()) {
             let text =
@@ -161,6 +178,19 @@ async fn open(
     )
     .await
     .map_err(refused)
+}
+
+/// Where the logs go that the consumer publishes, if it does.
+async fn derived(
+    options: &Options,
+    publishing: Option<&Connection>,
+    consumer: &WasmConsumer,
+) -> Result<Option<Publish<AmqpSink, SystemClock>>, Failure> {
+    let Some(connection) = publishing.filter(|_| !consumer.descriptor().publishes.is_empty()) else {
+        return Ok(None);
+    };
+    let sink = AmqpSink::open(connection, options.target.names.clone()).await.map_err(refused)?;
+    Ok(Some(Publish::new(sink, Sequencer::new(new_producer()?), SystemClock)))
 }
 
 fn source_options(options: &Options, consumer: &WasmConsumer) -> SourceOptions {
@@ -222,7 +252,7 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
     let (status, advice) = match &finished.end {
         // Where the report failed, whoever read the metrics has gone: nothing is wrong.
         End::Shutdown | End::Enough | End::Marker | End::Report(_) => return None,
-        End::Source(_) => (Status::Unavailable, "what was not acknowledged comes again"),
+        End::Source(_) | End::Sink(_) => (Status::Unavailable, "what was not acknowledged comes again"),
         End::Consumer(_) => (Status::Stopped, "stopped; what it has not counted stays in its queue"),
     };
     let error = anyhow::Error::msg(chain(&finished.end));

@@ -9,7 +9,7 @@ use super::limits::LimitArgs;
 use super::{FormatArg, parse};
 use crate::adapters::amqp::QueueKind;
 use crate::app::Failure;
-use crate::app::run::{Options, Purpose};
+use crate::app::run::{Derived, Options, Purpose};
 
 /// Consumes from a broker, with any number of plugins
 ///
@@ -61,11 +61,21 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "5")]
     max_retries: u32,
 
+    /// Allow plugins more than to consume; `publish`: to publish logs of their own
+    #[arg(long, value_name = "RIGHT")]
+    grant: Vec<Grant>,
+
     #[command(flatten)]
     connection: ConnectionArgs,
 
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Grant {
+    /// To publish logs
+    Publish,
 }
 
 impl TryFrom<Args> for Options {
@@ -86,6 +96,7 @@ impl TryFrom<Args> for Options {
             max_logs: args.max_logs.map(NonZeroU64::get),
             max_batch: args.max_batch.get().into(),
             max_retries: args.max_retries,
+            derived: if args.grant.contains(&Grant::Publish) { Derived::Granted } else { Derived::Refused },
         })
     }
 }

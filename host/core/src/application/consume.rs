@@ -1,6 +1,6 @@
 //! Consuming: takes logs from a source, lets the consumer judge them, counts, acknowledges, reports.
 //!
-//! The acknowledgement comes last: whatever ends the run before it, the log comes again.
+//! The acknowledgement comes last, after what the consumer publishes in turn has been confirmed: whatever ends the run before it, the log comes again.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::held::Retries;
 use super::ports::{
-    Clock, Consumer, ConsumerError, Delivery, Item, LogSource, Receipt, Rejection, Report, ReportError,
-    Reporter, SourceError,
+    Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Rejection, Report,
+    ReportError, Reporter, SinkError, SourceError,
 };
+use super::publish::Publish;
 use crate::domain::{Counts, MessageId, Metric, Outcome, Record, Verdict};
 
 /// How a consumer is run.
@@ -68,17 +69,21 @@ pub enum End {
     /// The consumer failed; what it had not finished stays in the queue.
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
+    /// A log that the consumer publishes could not be.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// Its metric could not be shown.
     #[error(transparent)]
     Report(#[from] ReportError),
 }
 
 /// Runs one consumer.
-pub struct Consume<S, C, K, R> {
+pub struct Consume<S, C, K, R, D> {
     source: S,
     consumer: C,
     clock: K,
     reporter: R,
+    derived: Option<Publish<D, K>>,
     options: ConsumeOptions,
     counts: Counts,
     retries: Retries,
@@ -93,15 +98,23 @@ pub struct Consume<S, C, K, R> {
     unreported: bool,
 }
 
-impl<S: LogSource, C: Consumer, K: Clock, R: Reporter> Consume<S, C, K, R> {
-    /// Feeds `consumer` from `source`.
-    pub fn new(source: S, consumer: C, clock: K, reporter: R, options: ConsumeOptions) -> Self {
+impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C, K, R, D> {
+    /// Feeds `consumer` from `source`; what it publishes goes to `derived`, or nowhere.
+    pub fn new(
+        source: S,
+        consumer: C,
+        clock: K,
+        reporter: R,
+        derived: Option<Publish<D, K>>,
+        options: ConsumeOptions,
+    ) -> Self {
         let retries = Retries::new(options.max_retries);
         Self {
             source,
             consumer,
             clock,
             reporter,
+            derived,
             options,
             counts: Counts::default(),
             retries,
@@ -221,6 +234,9 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter> Consume<S, C, K, R> {
             let processed = self.consumer.process(self.clock.now(), &records).await?;
             for Verdict { index, outcome } in processed.verdicts {
                 outcomes[index] = Some(outcome);
+            }
+            if let Some(derived) = self.derived.as_mut().filter(|_| !processed.publish.is_empty()) {
+                derived.all(&processed.publish).await?;
             }
         }
         let logs = records.len() as u64;

@@ -122,8 +122,8 @@ pub struct Receipts {
 
 /// Why logs cannot be published.
 #[derive(Debug, thiserror::Error)]
-#[error("lost the connection to the broker while publishing")]
-pub struct SinkError(#[from] pub BoxError);
+#[error("cannot publish")]
+pub struct SinkError(#[source] pub BoxError);
 
 /// A consumer: the plugin, from the use cases' side.
 pub trait Consumer: Send {

@@ -25,6 +25,19 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
         self.sink.publish(&id, self.clock.now(), log).await
     }
 
+    /// Publishes `logs`, and returns when the broker has taken every one of them.
+    pub async fn all(&mut self, logs: &[Log]) -> Result<(), SinkError> {
+        let refused = self.receipts().refused.total();
+        for log in logs {
+            self.log(log).await?;
+        }
+        self.flush().await?;
+        if self.receipts().refused.total() > refused {
+            return Err(SinkError("the broker refused a log".into()));
+        }
+        Ok(())
+    }
+
     /// Waits until every log has been answered.
     pub async fn flush(&mut self) -> Result<(), SinkError> {
         self.sink.flush().await

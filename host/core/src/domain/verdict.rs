@@ -1,5 +1,7 @@
 //! What a consumer says of the logs it was given.
 
+use super::Log;
+
 /// What becomes of a log that is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -25,4 +27,6 @@ pub struct Verdict {
 pub struct Processed {
     /// The exceptions, at most one for each log.
     pub verdicts: Vec<Verdict>,
+    /// Logs to publish before the batch is acknowledged.
+    pub publish: Vec<Log>,
 }

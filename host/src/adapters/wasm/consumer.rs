@@ -105,7 +105,7 @@ impl Consumer for WasmConsumer {
                 })
             })
         })?;
-        v0_1::processed(processed, batch.len()).map_err(|reason| {
+        v0_1::processed(processed, batch.len(), &self.descriptor).map_err(|reason| {
             // What it answers cannot be trusted, so neither can what it keeps.
             self.instance = None;
             ConsumerError { call: "process", reason }
@@ -141,10 +141,5 @@ fn configured(
         .map_err(explain)?
         .map_err(StartError::Settings)?;
     let descriptor = v0_1::descriptor(descriptor).map_err(StartError::Descriptor)?;
-    if !descriptor.publishes.is_empty() {
-        return Err(StartError::Descriptor(
-            "`publishes` is not empty, and publishing derived logs is not supported yet".to_owned(),
-        ));
-    }
     Ok((instance, descriptor))
 }

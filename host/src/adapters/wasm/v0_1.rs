@@ -156,10 +156,11 @@ pub(super) fn with_records<T>(
 }
 
 /// Reads what a plugin says of a batch of `length` logs; the error says what breaks the contract.
-pub(super) fn processed(raw: types::Processed, length: usize) -> Result<core::Processed, String> {
-    if !raw.publish.is_empty() {
-        return Err("returned logs to publish, without having declared any in `publishes`".to_owned());
-    }
+pub(super) fn processed(
+    raw: types::Processed,
+    length: usize,
+    descriptor: &core::Descriptor,
+) -> Result<core::Processed, String> {
     let mut seen = vec![false; length];
     let mut verdicts = Vec::with_capacity(raw.verdicts.len());
     for types::Verdict { index, outcome } in raw.verdicts {
@@ -177,5 +178,28 @@ pub(super) fn processed(raw: types::Processed, length: usize) -> Result<core::Pr
         };
         verdicts.push(core::Verdict { index: place, outcome });
     }
-    Ok(core::Processed { verdicts })
+    let publish = raw.publish.into_iter().map(|log| derived(log, descriptor)).collect::<Result<_, _>>()?;
+    Ok(core::Processed { verdicts, publish })
+}
+
+/// Reads a log that a plugin publishes; one that does not say where it comes from comes from the plugin.
+fn derived(raw: types::DerivedLog, descriptor: &core::Descriptor) -> Result<core::Log, String> {
+    let severity = match raw.severity {
+        types::Severity::Debug => core::Severity::Debug,
+        types::Severity::Info => core::Severity::Info,
+        types::Severity::Error => core::Severity::Error,
+        types::Severity::Critical => core::Severity::Critical,
+    };
+    if !descriptor.publishes.contains(severity) {
+        return Err(format!(
+            "publishes a log of severity {severity}, which it has not declared in `publishes`"
+        ));
+    }
+    let source = raw.source.unwrap_or_else(|| descriptor.name.to_string());
+    let source = core::Source::new(source).map_err(|e| format!("publishes a log that cannot be: {e}"))?;
+    let mut attributes = core::Attributes::default();
+    for (key, value) in raw.attributes {
+        attributes.push(key, value).map_err(|e| format!("publishes a log that cannot be: {e}"))?;
+    }
+    Ok(core::Log { severity, message: raw.message, source: Some(source), attributes })
 }
