@@ -7,7 +7,8 @@ use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp};
 use tokio::task::block_in_place;
 
 use super::engine::Runtime;
-use super::instance::{GuestLog, Instance, InstanceError};
+use super::guest::GuestLog;
+use super::instance::{Instance, InstanceError};
 use super::plugin::{LoadError, Plugin};
 use super::v0_1;
 

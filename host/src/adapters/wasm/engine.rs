@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 
-use super::instance::Guest;
+use super::guest::Guest;
 use super::limits::Limits;
 use super::v0_1;
 

@@ -1,38 +1,11 @@
 //! One instance of a plugin: its store, its exports, and a deadline for each call.
 
-use std::sync::Arc;
-
 use wasmtime::Store;
 
 use super::engine::Runtime;
-use super::limits::Limiter;
+use super::guest::{Guest, GuestLog};
 use super::plugin::Plugin;
 use super::v0_1::{consumer, interface, processor, types};
-
-/// Where the lines go that a plugin writes through the `log` import: its name, a level, the text.
-pub(crate) type GuestLog = Arc<dyn Fn(&str, Level, &str) + Send + Sync>;
-
-/// How serious a plugin's line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-/// The host's side of a store.
-pub(super) struct Guest {
-    limiter: Limiter,
-    name: String,
-    log: GuestLog,
-}
-
-impl Guest {
-    pub(super) fn write_log(&self, level: Level, message: &str) {
-        (self.log)(&self.name, level, message);
-    }
-}
 
 /// An instance that cannot be made.
 #[derive(Debug)]
@@ -59,9 +32,9 @@ impl Instance {
         name: &str,
         log: GuestLog,
     ) -> Result<Self, InstanceError> {
-        let limiter = Limiter::new(runtime.limits.memory);
-        let mut store = Store::new(&runtime.engine, Guest { limiter, name: name.to_owned(), log });
-        store.limiter(|guest| &mut guest.limiter);
+        let guest = Guest::new(runtime.limits.memory, name, log);
+        let mut store = Store::new(&runtime.engine, guest);
+        store.limiter(Guest::limiter);
         store.set_hostcall_fuel(usize::try_from(runtime.limits.output.0).unwrap_or(usize::MAX));
         let deadline = runtime.deadline();
         store.set_epoch_deadline(deadline);
@@ -91,7 +64,7 @@ impl Instance {
 
     /// Marks the plugin's lines with `name` from now on.
     pub(super) fn rename(&mut self, name: &str) {
-        name.clone_into(&mut self.store.data_mut().name);
+        self.store.data_mut().rename(name);
     }
 }
 

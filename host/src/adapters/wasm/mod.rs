@@ -5,6 +5,7 @@
 
 mod consumer;
 mod engine;
+mod guest;
 mod instance;
 mod limits;
 mod plugin;
@@ -12,6 +13,6 @@ mod v0_1;
 
 pub(crate) use consumer::{StartError, WasmConsumer};
 pub(crate) use engine::Runtime;
-pub(crate) use instance::{GuestLog, Level};
+pub(crate) use guest::{GuestLog, Level};
 pub(crate) use limits::Limits;
 pub(crate) use plugin::Plugin;

@@ -4,7 +4,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::engine::Runtime;
-use super::instance::Guest;
+use super::guest::Guest;
 use super::v0_1::{self, PACKAGE, VERSION, consumer, processor};
 
 /// A compiled component that keeps the contract.

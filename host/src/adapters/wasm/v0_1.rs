@@ -6,7 +6,7 @@ use loghost_core::domain as core;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
-use super::instance::{Guest, Level};
+use super::guest::{Guest, Level};
 
 #[allow(unsafe_code, unused_doc_comments, missing_docs, clippy::pedantic, unreachable_pub)] // Generated.
 mod bindings {
