@@ -19,19 +19,21 @@ impl Target {
     /// Connects for `purpose`.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, Failure> {
         Connection::open(&self.addresses, purpose).await.map_err(|error| {
-            Failure::new(
-                Status::Unavailable,
-                format!(
-                    "{error}\n\
-                     start one, and try again:\n  \
-                     docker run --rm -p 5672:5672 rabbitmq:3.13-management   (RabbitMQ)\n  \
-                     loghost broker                                         (in memory, for development)\n\
-                     or say where it is: --broker amqp://user:password@host:port/vhost"
-                ),
-            )
+            let advice = if error.is_refusal() { WRONG_URL } else { NO_BROKER };
+            Failure::new(Status::Unavailable, format!("{error}\n{advice}"))
         })
     }
 }
+
+const NO_BROKER: &str = "\
+start one, and try again:
+  docker run --rm -p 5672:5672 rabbitmq:3.13-management   (RabbitMQ)
+  loghost broker                                         (in memory, for development)
+or say where it is: --broker amqp://user:password@host:port/vhost";
+
+const WRONG_URL: &str = "\
+check user, password and virtual host: --broker amqp://user:password@host:port/vhost
+(to RabbitMQ, the user guest may only connect from the same machine)";
 
 /// A producer that nobody else is.
 pub(super) fn new_producer() -> Result<Producer, Failure> {

@@ -1,10 +1,8 @@
 //! Connecting to the first broker that answers.
 
-use std::fmt::Write;
-
 use lapin::types::{LongString, ShortString};
-use lapin::{Channel, ConnectionProperties};
-use loghost_core::application::BoxError;
+use lapin::{Channel, ConnectionProperties, ErrorKind};
+use loghost_core::application::{BoxError, SourceError};
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -17,17 +15,25 @@ pub(crate) struct Connection {
 
 /// Why there is no connection: for each address in turn.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", describe(.0))]
-pub(crate) struct ConnectError(Vec<(Address, String)>);
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub(crate) struct ConnectError(Vec<NoConnection>);
 
-fn describe(failures: &[(Address, String)]) -> String {
-    let mut text = String::new();
-    for (n, (address, reason)) in failures.iter().enumerate() {
-        let separator = if n == 0 { "" } else { "; " };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{separator}no broker at {address}: {reason}");
+/// Why there is none to one address.
+#[derive(Debug, thiserror::Error)]
+enum NoConnection {
+    /// A broker answered, and said no.
+    #[error("the broker at {0} refused: {1}")]
+    Refused(Address, String),
+    /// There was no answer, or none that a broker gives.
+    #[error("no broker at {0}: {1}")]
+    NoBroker(Address, String),
+}
+
+impl ConnectError {
+    /// Whether there is a broker, and it does not want this user or has no such virtual host.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.0.iter().any(|failure| matches!(failure, NoConnection::Refused(..)))
     }
-    text
 }
 
 impl Connection {
@@ -38,12 +44,17 @@ impl Connection {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
             let connecting = lapin::Connection::connect_uri(address.uri(), properties);
-            let reason = match timeout(address.timeout(), connecting).await {
+            failures.push(match timeout(address.timeout(), connecting).await {
                 Ok(Ok(inner)) => return Ok(Self { inner, address: address.clone() }),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {}", humantime::format_duration(address.timeout())),
-            };
-            failures.push((address.clone(), reason));
+                Ok(Err(error)) if error.is_amqp_error() => {
+                    NoConnection::Refused(address.clone(), reason(&error))
+                }
+                Ok(Err(error)) => NoConnection::NoBroker(address.clone(), reason(&error)),
+                Err(_) => {
+                    let waited = humantime::format_duration(address.timeout());
+                    NoConnection::NoBroker(address.clone(), format!("no answer within {waited}"))
+                }
+            });
         }
         Err(ConnectError(failures))
     }
@@ -62,4 +73,17 @@ impl Connection {
     pub(crate) async fn close(&self) -> Result<(), BoxError> {
         Ok(self.inner.close(200, ShortString::from("done")).await?)
     }
+}
+
+/// What went wrong, in the broker's words where it had any.
+pub(super) fn reason(error: &lapin::Error) -> String {
+    match error.kind() {
+        ErrorKind::ProtocolError(answer) => answer.get_message().to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// The end of a connection, as its source tells it.
+pub(super) fn lost(error: &lapin::Error) -> SourceError {
+    SourceError::Lost(reason(error).into())
 }

@@ -9,7 +9,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use loghost_core::application::{Receipt, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
 
-use super::connection::Connection;
+use super::connection::{Connection, lost};
 use super::names::Names;
 use super::topology::{self, TopologyError, open_confirming_channel};
 use super::wire;
@@ -86,9 +86,9 @@ impl DeadLetters {
             .channel
             .basic_publish(exchange, key, options, &message.data, properties)
             .await
-            .map_err(|e| SourceError::Lost(e.into()))?
+            .map_err(|e| lost(&e))?
             .await
-            .map_err(|e| SourceError::Lost(e.into()))?;
+            .map_err(|e| lost(&e))?;
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {

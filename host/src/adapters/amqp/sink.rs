@@ -9,7 +9,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use loghost_core::application::{BoxError, LogSink, Receipts, SinkError};
 use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 
-use super::connection::Connection;
+use super::connection::{Connection, reason};
 use super::names::Names;
 use super::topology::{TopologyError, open_confirming_channel};
 use super::wire;
@@ -52,9 +52,9 @@ impl AmqpSink {
             .channel
             .basic_publish("".into(), queue.into(), options, b"", properties)
             .await
-            .map_err(|e| lost(e.to_string()))?
+            .map_err(|e| lost(reason(&e)))?
             .await
-            .map_err(|e| lost(e.to_string()))?;
+            .map_err(|e| lost(reason(&e)))?;
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
             _ => Err(lost(format!("the queue of consumer {consumer} is gone"))),
@@ -65,7 +65,7 @@ impl AmqpSink {
     fn settle(&mut self, answer: (Severity, usize, lapin::Result<Confirmation>)) -> Result<(), SinkError> {
         let (severity, bytes, confirmation) = answer;
         self.in_flight_bytes -= bytes;
-        let returned = match confirmation.map_err(|e| SinkError(e.into()))? {
+        let returned = match confirmation.map_err(|e| SinkError(reason(&e).into()))? {
             Confirmation::Ack(returned) => {
                 self.receipts.confirm(severity);
                 returned

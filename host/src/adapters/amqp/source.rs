@@ -11,7 +11,7 @@ use loghost_core::application::{Clock, Delivery, Item, LogSource, Receipt, Rejec
 use loghost_core::domain::Descriptor;
 use tokio::time::sleep;
 
-use super::connection::Connection;
+use super::connection::{Connection, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::names::Names;
 use super::topology::{self, QueueKind, TopologyError, failed, open_channel};
@@ -148,7 +148,7 @@ impl<K: Clock> AmqpSource<K> {
 
     fn end(&self, error: Option<lapin::Error>) -> SourceError {
         match error {
-            Some(error) => SourceError::Lost(error.into()),
+            Some(error) => lost(&error),
             None => SourceError::Cancelled { queue: self.queue.clone() },
         }
     }
@@ -191,10 +191,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         if let Some(dead_letters) = &mut self.dead_letters {
             dead_letters.forget(Receipt(tag));
         }
-        self.channel
-            .basic_ack(tag, BasicAckOptions { multiple: true })
-            .await
-            .map_err(|e| SourceError::Lost(e.into()))
+        self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).await.map_err(|e| lost(&e))
     }
 
     async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {

@@ -5,7 +5,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 use loghost_core::domain::{ConsumerName, Filter, Pattern, Severity};
 
-use super::connection::Connection;
+use super::connection::{Connection, reason};
 use super::names::Names;
 
 /// Which queue a consumer has.
@@ -207,10 +207,5 @@ pub(super) async fn open_confirming_channel(connection: &Connection) -> Result<C
 }
 
 pub(super) fn failed(action: String, error: &lapin::Error) -> TopologyError {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(answer) => {
-            TopologyError { action, reason: answer.get_message().to_string(), refused: true }
-        }
-        _ => TopologyError { action, reason: error.to_string(), refused: false },
-    }
+    TopologyError { action, reason: reason(error), refused: error.is_amqp_error() }
 }
