@@ -5,17 +5,18 @@
 use amq_protocol::protocol::{AMQPClass, access, basic, channel, confirm};
 
 use crate::{
+    client::Client,
     content::{Assembly, Rules},
     error::AmqpError,
     method::{Method, Publish},
     outbox::Output,
-    session::Client,
     state::{
         self,
         arena::Key,
         channel::Selection,
-        delivery::{Consume, Fate, Published},
+        delivery::{Consume, Fate},
         queue::Acknowledgement,
+        routing::Published,
     },
 };
 
@@ -175,12 +176,16 @@ impl Channel {
                 self.settle(reject.delivery_tag, false, fate, client)
             }
             basic::AMQPMethod::Recover(recover) => {
-                self.recover(recover.requeue, client)?;
+                check_recover(recover.requeue)?;
+                // First, as clients drop what they were given when they hear it.
                 let ok = basic::AMQPMethod::RecoverOk(basic::RecoverOk {});
                 self.reply(client, AMQPClass::Basic(ok));
-                Ok(())
+                self.recover(client)
             }
-            basic::AMQPMethod::RecoverAsync(recover) => self.recover(recover.requeue, client),
+            basic::AMQPMethod::RecoverAsync(recover) => {
+                check_recover(recover.requeue)?;
+                self.recover(client)
+            }
             _ => Err(out_of_place()),
         }
     }
@@ -222,10 +227,7 @@ impl Channel {
         client.shared.state().settle(self.key, selection, fate)
     }
 
-    fn recover(&self, requeue: bool, client: &Client) -> Result<(), AmqpError> {
-        if !requeue {
-            return Err(AmqpError::not_implemented("requeue=false"));
-        }
+    fn recover(&self, client: &Client) -> Result<(), AmqpError> {
         client.shared.state().settle(self.key, Selection::All, Fate::Requeued)
     }
 
@@ -245,6 +247,14 @@ fn refuse_arguments(arguments: &amq_protocol::types::FieldTable) -> Result<(), A
         None => Ok(()),
         Some(name) => Err(AmqpError::not_implemented(format!("argument '{name}'"))),
     }
+}
+
+/// To deliver again to the same consumer is not implemented, as in `RabbitMQ`.
+fn check_recover(requeue: bool) -> Result<(), AmqpError> {
+    if requeue {
+        return Ok(());
+    }
+    Err(AmqpError::not_implemented("requeue=false"))
 }
 
 fn acknowledgement(no_ack: bool) -> Acknowledgement {

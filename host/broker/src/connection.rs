@@ -17,13 +17,14 @@ use tokio::{
 };
 
 use crate::{
+    client::Refusal,
     error::{AmqpError, Code},
     frame::FrameReader,
     handshake::{FRAME_MIN, Failure, shake_hands},
     method::MethodId,
     outbox::Outbox,
     server::asked,
-    session::{Next, Refusal, Session},
+    session::{Next, Session},
     shared::Shared,
     state::{self, arena::Key},
     writer,

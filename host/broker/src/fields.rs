@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn short_string(&mut self) -> Result<&'a str, AmqpError> {
         let len = self.octet()?;
-        str::from_utf8(self.take(usize::from(len))?).map_err(|_| illegal("short string is not UTF-8"))
+        str::from_utf8(self.take(usize::from(len))?).map_err(|_| malformed("short string is not UTF-8"))
     }
 
     /// What is left, unread.

@@ -24,6 +24,7 @@
 //! - `memory` counts the bytes of every `message` and holds publishers back.
 
 mod channel;
+mod client;
 mod connection;
 mod content;
 mod encode;

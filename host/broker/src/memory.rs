@@ -23,7 +23,8 @@ impl Memory {
         Self {
             used: AtomicUsize::new(0),
             high,
-            low: high / 5 * 4,
+            // At least a byte, so that nothing at all is always little enough.
+            low: (high - high / 5).max(1),
             raised: AtomicBool::new(false),
             alarm: watch::Sender::new(false),
         }

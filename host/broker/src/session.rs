@@ -16,6 +16,7 @@ use tokio::io::AsyncRead;
 
 use crate::{
     channel::{Channel, out_of_place},
+    client::{Client, Refusal},
     error::{AmqpError, Code, Scope},
     frame::{Frame, FrameReader},
     handshake::Agreed,
@@ -24,14 +25,6 @@ use crate::{
     shared::Shared,
     state::{self, arena::Key},
 };
-
-/// The client, as its channels know it. When it is dropped, everything it held is given back.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) connection: Key<state::Connection>,
-}
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -58,13 +51,6 @@ pub(crate) enum Next {
     Frame,
     /// The client has asked to close; `connection.close-ok` is to be sent.
     Close,
-}
-
-/// An error and the method that it is about.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) error: AmqpError,
-    pub(crate) about: MethodId,
 }
 
 impl Session {
@@ -284,13 +270,7 @@ impl Session {
     fn close_channel(&mut self, number: u16, refusal: &Refusal) {
         self.release(number);
         self.channels.insert(number, Slot::Closing);
-        let close = channel::AMQPMethod::Close(channel::Close {
-            reply_code: refusal.error.code.id(),
-            reply_text: refusal.error.reply_text().into(),
-            class_id: refusal.about.class,
-            method_id: refusal.about.method,
-        });
-        self.client.outbox.push_method(number, AMQPClass::Channel(close));
+        self.client.outbox.push_method(number, refusal.channel_close());
     }
 
     /// Has a channel give back what it held.
@@ -318,22 +298,5 @@ impl Session {
         if self.agreed.capabilities.connection_blocked {
             self.client.outbox.push_method(0, AMQPClass::Connection(method));
         }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.shared.state().close_connection(self.connection);
-    }
-}
-
-impl Refusal {
-    pub(crate) fn connection_close(&self) -> AMQPClass {
-        AMQPClass::Connection(connection::AMQPMethod::Close(connection::Close {
-            reply_code: self.error.code.id(),
-            reply_text: self.error.reply_text().into(),
-            class_id: self.about.class,
-            method_id: self.about.method,
-        }))
     }
 }

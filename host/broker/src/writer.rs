@@ -36,14 +36,14 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             () = outbox.filled() => {}
-            () = due(&mut writer.heartbeat) => writer.beat()?,
+            () = due(&mut writer.heartbeat) => writer.beat().await?,
         }
         loop {
             let taken = outbox.take(&mut outputs);
             if taken.starved {
                 resume();
             }
-            if outputs.is_empty() && writer.buffer.is_empty() {
+            if outputs.is_empty() {
                 if taken.finished {
                     return writer.socket.shutdown().await;
                 }
@@ -134,10 +134,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         });
     }
 
-    fn beat(&mut self) -> io::Result<()> {
-        if !std::mem::take(&mut self.has_written) {
+    async fn beat(&mut self) -> io::Result<()> {
+        if !self.has_written {
             encode::heartbeat(&mut self.buffer)?;
+            self.flush().await?;
         }
+        self.has_written = false;
         Ok(())
     }
 }

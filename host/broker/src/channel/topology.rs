@@ -7,8 +7,8 @@ use amq_protocol::{
 
 use super::{Channel, out_of_place, refuse_arguments};
 use crate::{
+    client::Client,
     error::AmqpError,
-    session::Client,
     state::{
         exchange::ExchangeSpec,
         queue::{Consumption, QueueSpec},

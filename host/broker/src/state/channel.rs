@@ -92,7 +92,7 @@ impl Channel {
         self.unacked.push_back(unacked);
     }
 
-    /// Moves the selected deliveries into `settled`.
+    /// Adds the selected deliveries to `settled`.
     pub(crate) fn settle(
         &mut self,
         selection: Selection,
@@ -103,6 +103,7 @@ impl Channel {
                 .binary_search_by_key(&tag, |unacked| unacked.delivery_tag)
                 .map_err(|_| AmqpError::precondition(format!("unknown delivery tag {tag}")))
         };
+        let before = settled.len();
         match selection {
             Selection::One(tag) => {
                 let at = position(tag)?;
@@ -114,7 +115,7 @@ impl Channel {
             }
             Selection::All => settled.extend(self.unacked.drain(..)),
         }
-        let consumed = settled.iter().filter(|unacked| unacked.consumer.is_some());
+        let consumed = settled[before..].iter().filter(|unacked| unacked.consumer.is_some());
         self.in_flight -= u32::try_from(consumed.count()).unwrap_or(self.in_flight);
         Ok(())
     }

@@ -3,12 +3,7 @@
 //! Pure: it is called, changes, and leaves what clients are to hear in their outboxes. It knows
 //! nothing of sockets, frames or time.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    mem,
-    sync::Arc,
-};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use crate::{
     error::{AmqpError, Code},
@@ -20,7 +15,9 @@ pub(crate) mod arena;
 pub(crate) mod channel;
 pub(crate) mod delivery;
 pub(crate) mod exchange;
+mod names;
 pub(crate) mod queue;
+pub(crate) mod routing;
 pub(crate) mod topic;
 pub(crate) mod topology;
 
@@ -194,11 +191,4 @@ enum Left {
     /// A vacancy.
     Consumer,
     Message,
-}
-
-/// A name that nobody else has, for a queue or a consumer.
-fn generated_name(prefix: &str) -> Arc<str> {
-    // Each `RandomState` has keys of its own, so equal input hashes differently.
-    let word = |n: u64| RandomState::new().hash_one(n);
-    format!("{prefix}-{:016x}{:08x}", word(1), word(2) >> 32).into()
 }

@@ -8,9 +8,10 @@ use super::{
     Connection, State,
     arena::Key,
     channel::{Channel, Selection},
-    delivery::{Consume, Fate, Published},
+    delivery::{Consume, Fate},
     exchange::{ExchangeSpec, Kind},
     queue::{Acknowledgement, Consumption, QueueSpec},
+    routing::Published,
     topology::{Target, Unless},
 };
 use crate::{

@@ -7,7 +7,7 @@ use super::{
     arena::Key,
     channel::Channel,
     exchange::{Destination, Exchange, ExchangeSpec},
-    generated_name,
+    names::{check_not_default, check_not_reserved, generated_name, locked},
     queue::{Queue, QueueSpec},
 };
 use crate::error::{AmqpError, Code, VIRTUAL_HOST};
@@ -281,31 +281,4 @@ impl State {
         self.channel(channel)?.last_queue = Some(Arc::clone(&status.name));
         Ok(status)
     }
-}
-
-fn check_not_default(exchange: &str) -> Result<(), AmqpError> {
-    if exchange.is_empty() {
-        return Err(AmqpError::access_refused("operation not permitted on the default exchange"));
-    }
-    Ok(())
-}
-
-fn check_not_reserved(kind: &str, name: &str) -> Result<(), AmqpError> {
-    if name.starts_with("amq.") {
-        return Err(AmqpError::access_refused(format!(
-            "{kind} name '{name}' contains reserved prefix 'amq.*'"
-        )));
-    }
-    Ok(())
-}
-
-fn locked(queue: &str) -> AmqpError {
-    AmqpError::new(
-        Code::ResourceLocked,
-        format!(
-            "cannot obtain exclusive access to locked queue '{queue}' in vhost '{VIRTUAL_HOST}'. \
-             It could be originally declared on another connection or the exclusive property \
-             value does not match that of the original declaration."
-        ),
-    )
 }

@@ -1,0 +1,86 @@
+//! The way of a message into its queues.
+
+use std::sync::Arc;
+
+use super::{State, arena::Key, exchange::Destination, queue::Queue};
+use crate::{
+    error::{AmqpError, VIRTUAL_HOST},
+    message::{Content, Message},
+};
+
+/// How a publish ended.
+#[derive(Debug)]
+pub(crate) enum Published {
+    Routed,
+    /// Nobody wanted it: here it is.
+    Unroutable(Message),
+}
+
+impl State {
+    /// Routes by the content's own key and by those of its `copies`.
+    pub(crate) fn publish(
+        &mut self,
+        exchange: &str,
+        content: Content,
+        copies: &[String],
+    ) -> Result<Published, AmqpError> {
+        let source = self.exchange(exchange)?;
+        if source.spec.internal {
+            return Err(AmqpError::access_refused(format!(
+                "cannot publish to internal exchange '{exchange}' in vhost '{VIRTUAL_HOST}'"
+            )));
+        }
+        let source = Arc::clone(&source.name);
+        let mut routes = std::mem::take(&mut self.routes);
+        // Routing keys have been checked on arrival.
+        let key = str::from_utf8(content.routing_key()).unwrap_or_default();
+        self.route(exchange, key, &mut routes);
+        for key in copies {
+            self.route(exchange, key, &mut routes);
+        }
+        if routes.len() > 1 {
+            routes.sort_unstable();
+            routes.dedup();
+        }
+        let message = Message::new(source, content, routes.len(), &self.memory);
+        let published = if routes.is_empty() {
+            Published::Unroutable(message)
+        } else {
+            let message = Arc::new(message);
+            for &queue in &routes {
+                if let Some(queue) = self.queues.get_mut(queue) {
+                    queue.push(Arc::clone(&message));
+                }
+                self.dispatch(queue);
+            }
+            Published::Routed
+        };
+        routes.clear();
+        self.routes = routes;
+        Ok(published)
+    }
+
+    /// Adds the queues that `key` leads to, some more than once.
+    fn route(&self, exchange: &str, key: &str, queues: &mut Vec<Key<Queue>>) {
+        if exchange.is_empty() {
+            queues.extend(self.queue_names.get(key));
+            return;
+        }
+        let mut reached: Vec<&str> = Vec::new();
+        let mut next = self.exchanges.get(exchange);
+        let mut followed = 0;
+        while let Some(source) = next {
+            source.route(key, &mut |destination| match destination {
+                Destination::Queue(queue) => queues.push(*queue),
+                // Each only once: exchanges may be bound in a circle.
+                Destination::Exchange(name) => {
+                    if **name != *exchange && !reached.contains(&&**name) {
+                        reached.push(name);
+                    }
+                }
+            });
+            next = reached.get(followed).and_then(|name| self.exchanges.get(*name));
+            followed += 1;
+        }
+    }
+}
