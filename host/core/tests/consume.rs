@@ -67,6 +67,10 @@ impl LogSource for Source {
         Ok(())
     }
 
+    async fn close(&mut self) {
+        self.journal.note("close");
+    }
+
     async fn bury(&mut self, Receipt(n): Receipt, rejection: &Rejection) -> Result<(), SourceError> {
         self.journal.note(format!("bury {n}: {} after {}", rejection.reason, rejection.attempts));
         Ok(())
@@ -221,7 +225,12 @@ impl Case {
         let derived = Publish::new(Sink { journal: journal.clone() }, Sequencer::new(producer), Still);
         let consume = Consume::new(source, judge, Still, Notes(journal.clone()), Some(derived), self.options);
         let finished = consume.run(sleep_until(begin + Duration::from_secs(self.until))).await;
-        (finished, journal.lines())
+        // In every case the source is closed once, and nothing is asked of it after that.
+        let mut lines = journal.lines();
+        let close = lines.iter().position(|line| line == "close").expect("the source is closed");
+        lines.remove(close);
+        assert!(lines[close..].iter().all(|line| line.starts_with("metric")), "{lines:?}");
+        (finished, lines)
     }
 }
 

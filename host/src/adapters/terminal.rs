@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
 use loghost_core::application::{Report, ReportError, Reporter};
-use loghost_core::domain::{ConsumerName, Severity, Tally, printable};
+use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -30,11 +30,11 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 /// What matters less.
 pub(crate) const DIM: Style = Style::new().dimmed();
 
-/// Says something to the operator, on standard error.
+/// Says something to the operator, in a line on standard error.
 pub(crate) fn notice(text: &str) {
     let mut stderr = anstream::stderr().lock();
     // There is nobody left to tell.
-    let _ = writeln!(stderr, "{DIM}loghost:{DIM:#} {}", printable(text));
+    let _ = writeln!(stderr, "{DIM}loghost:{DIM:#} {}", printable_line(text));
 }
 
 /// Writes `text`, which may be styled, to standard output.
@@ -122,7 +122,7 @@ fn metric_text(report: &Report<'_>) -> String {
                 Severity::ALL.into_iter().map(|s| format!("{s:<10}{}", report.counts.accepted[s])).collect();
             format!(
                 "{title} {BAD}(written by the host: the plugin's {}){BAD:#}\n{}",
-                printable(&error.to_string()),
+                printable_line(&error.to_string()),
                 counts.join("\n")
             )
         }

@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use loghost_core::application::Consumer;
-use loghost_core::domain::{Descriptor, Severities, printable};
+use loghost_core::domain::{Descriptor, Severities, printable_line};
 use serde_json::json;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::plugins::{self, PluginSource};
 use crate::adapters::terminal::{self, Format, TITLE};
-use crate::adapters::toolchain::{self, Template};
+use crate::adapters::toolchain::{self, ScaffoldError, Template};
 use crate::adapters::wasm::{Limits, Plugin};
 
 /// What `plugin` is asked for.
@@ -36,7 +36,13 @@ pub(crate) fn author(options: Options) -> Result<(), Failure> {
 fn new(path: &Path, template: Template) -> Result<(), Failure> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let parent = path.parent().unwrap_or(Path::new(""));
-    let folder = toolchain::scaffold(parent, name, template).status(Status::BadInput)?;
+    let folder = toolchain::scaffold(parent, name, template).map_err(|error| {
+        let status = match error {
+            ScaffoldError::Name(_) | ScaffoldError::Reserved(_) => Status::Usage,
+            ScaffoldError::Exists(_) | ScaffoldError::File { .. } => Status::BadInput,
+        };
+        Failure { status, error: Some(error.into()) }
+    })?;
     let folder = folder.display();
     terminal::print(&format!(
         "{folder} is ready:\n  \
@@ -90,7 +96,7 @@ impl Facts {
         let mut text = format!("{TITLE}{}{TITLE:#}", descriptor.name);
         let mut row = |label: &str, value: &str| {
             // Writing to a string cannot fail.
-            let _ = write!(text, "\n  {label:<12}{}", printable(value));
+            let _ = write!(text, "\n  {label:<12}{}", printable_line(value));
         };
         row("file", &self.file);
         row("version", &descriptor.version);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use loghost_core::domain::printable;
+use loghost_core::domain::printable_line;
 use tokio::task::block_in_place;
 
 use super::failure::{Failure, Status, WithStatus};
@@ -26,7 +26,7 @@ pub(crate) enum PluginSource {
 impl fmt::Display for PluginSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => path.display().fmt(f),
+            Self::File(path) => f.write_str(&printable_line(&path.to_string_lossy())),
             Self::Bundled(name) => write!(f, "the bundled plugin `{name}`"),
         }
     }
@@ -118,6 +118,6 @@ fn guest_log() -> GuestLog {
             Level::Warn => "warn",
             Level::Error => "error",
         };
-        terminal::notice(&format!("{name}: {level}: {}", printable(text)));
+        terminal::notice(&format!("{name}: {level}: {text}"));
     })
 }

@@ -98,8 +98,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     };
     report(&publisher, options.format)?;
     sent?;
-    // What was asked for is done; a connection that breaks now changes nothing.
-    let _ = connection.close().await;
+    connection.close().await;
     judge(publisher.receipts(), options.unrouted)
 }
 

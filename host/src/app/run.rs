@@ -66,7 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let connection = options.target.connect("consuming").await?;
     amqp::declare_exchanges(&connection, &options.target.names).await.map_err(refused)?;
     if options.purpose == Purpose::Declare {
-        return declare(&options, &connection, &consumers).await;
+        return declare(&options, connection, &consumers).await;
     }
     // A broker that blocks publishers must not block acknowledgements: what is published, dead letters
     // included, has a connection of its own.
@@ -107,9 +107,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
     };
     let failures = drain(tasks, ending, stop).await;
-    for connection in [Some(&connection), publishing.as_ref()].into_iter().flatten() {
-        // A connection that is gone needs no closing.
-        let _ = connection.close().await;
+    for connection in [Some(connection), publishing].into_iter().flatten() {
+        connection.close().await;
     }
     match failures {
         None => Ok(()),
@@ -143,21 +142,22 @@ fn start(options: &Options) -> Result<Vec<WasmConsumer>, Failure> {
 
 async fn declare(
     options: &Options,
-    connection: &Connection,
+    connection: Connection,
     consumers: &[WasmConsumer],
 ) -> Result<(), Failure> {
     for consumer in consumers {
         let descriptor = consumer.descriptor();
         let source = source_options(options, consumer);
         let queue =
-            amqp::declare(connection, &options.target.names, descriptor, &source).await.map_err(refused)?;
+            amqp::declare(&connection, &options.target.names, descriptor, &source).await.map_err(refused)?;
         terminal::notice(&format!(
             "declared {queue} for {}: {}",
             descriptor.name,
             descriptor.filter.severities()
         ));
     }
-    connection.close().await.map_err(anyhow::Error::from_boxed).status(Status::Unavailable)
+    connection.close().await;
+    Ok(())
 }
 
 async fn open(

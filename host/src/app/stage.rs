@@ -83,8 +83,7 @@ impl Stage {
         let receipts = self.publish(scenario, sink, &mut company).await?;
         let actual = company.finish(self.patience).await?;
         for connection in [consuming, publishing] {
-            // What it held is gone either way.
-            let _ = connection.close().await;
+            connection.close().await;
         }
         let metrics = expectations.into_iter().zip(actual);
         let metrics = metrics.map(|(expectation, actual)| PlayedMetric { expectation, actual }).collect();

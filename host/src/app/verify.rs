@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use loghost_broker::Broker;
-use loghost_core::domain::printable;
+use loghost_core::domain::{printable, printable_line};
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 
@@ -136,7 +136,7 @@ fn show(scenario: &str, played: &Played, format: Format) -> io::Result<()> {
         }
         return Ok(());
     }
-    terminal::print(&format!("{TITLE}{}{TITLE:#}", printable(scenario)))?;
+    terminal::print(&format!("{TITLE}{}{TITLE:#}", printable_line(scenario)))?;
     for metric in &played.metrics {
         terminal::print(&line(metric))?;
     }
@@ -146,9 +146,9 @@ fn show(scenario: &str, played: &Played, format: Format) -> io::Result<()> {
 /// A metric's line of the report, and below it what differs.
 pub(super) fn line(metric: &PlayedMetric) -> String {
     let consumer = metric.expectation.consumer.to_string();
-    let consumer = printable(&consumer);
+    let consumer = printable_line(&consumer);
     match &metric.actual {
-        Err(reason) => format!("  {BAD}failed{BAD:#}   {consumer}: {}", printable(reason)),
+        Err(reason) => format!("  {BAD}failed{BAD:#}   {consumer}: {}", printable_line(reason)),
         Ok(_) if metric.passed() => format!("  {GOOD}ok{GOOD:#}       {consumer}"),
         Ok(actual) => {
             format!("  {BAD}differs{BAD:#}  {consumer}\n{}", difference(&metric.expectation.text, actual))

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use loghost_core::domain::printable;
 
 use crate::adapters::terminal::{BAD, Format};
 use crate::app::{self, Failure, Status};
@@ -89,7 +90,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
 fn report(failure: &Failure) -> ExitCode {
     if let Some(error) = &failure.error {
         // There is nobody left to tell.
-        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
+        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", printable(&format!("{error:#}")));
     }
     failure.status.into()
 }

@@ -132,6 +132,7 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
         let end = match self.until_end(shutdown).await {
             Ok(end) | Err(end) => end,
         };
+        self.source.close().await;
         // A report that failed is not tried a second time.
         let end = match (self.report(true).await, end) {
             (Err(failed), End::Shutdown | End::Enough | End::Marker) => failed.into(),

@@ -33,6 +33,9 @@ pub trait LogSource: Send {
         receipt: Receipt,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Ends the source: what is not acknowledged goes back, for whoever comes next.
+    fn close(&mut self) -> impl Future<Output = ()> + Send;
 }
 
 /// The place of a delivery in the order of its source: each is one higher than the one before.

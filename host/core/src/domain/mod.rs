@@ -23,6 +23,6 @@ pub use log::{Log, Record};
 pub use severity::{Severities, Severity, UnknownSeverity};
 pub use source::{Source, SourceError};
 pub use tally::Tally;
-pub use text::printable;
+pub use text::{printable, printable_line};
 pub use timestamp::Timestamp;
 pub use verdict::{Outcome, Processed, Verdict};

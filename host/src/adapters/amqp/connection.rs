@@ -1,8 +1,11 @@
 //! Connecting to the first broker that answers.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use lapin::types::{LongString, ShortString};
 use lapin::{Channel, ConnectionProperties, ErrorKind};
-use loghost_core::application::{BoxError, SourceError};
+use loghost_core::application::SourceError;
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -11,6 +14,7 @@ use super::address::Address;
 pub(crate) struct Connection {
     inner: lapin::Connection,
     address: Address,
+    channels: Mutex<Vec<Channel>>,
 }
 
 /// Why there is no connection: for each address in turn.
@@ -45,7 +49,7 @@ impl Connection {
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
             let connecting = lapin::Connection::connect_uri(address.uri(), properties);
             failures.push(match timeout(address.timeout(), connecting).await {
-                Ok(Ok(inner)) => return Ok(Self { inner, address: address.clone() }),
+                Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone())),
                 Ok(Err(error)) if error.is_amqp_error() => {
                     NoConnection::Refused(address.clone(), reason(&error))
                 }
@@ -59,21 +63,32 @@ impl Connection {
         Err(ConnectError(failures))
     }
 
+    fn new(inner: lapin::Connection, address: Address) -> Self {
+        Self { inner, address, channels: Mutex::new(Vec::new()) }
+    }
+
     /// Where it leads.
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Opens a channel.
+    /// Opens a channel, which lasts as long as the connection unless it is closed: one that merely goes
+    /// out of scope is closed behind everybody's back, and meets the connection's own end half-way.
     pub(super) async fn channel(&self) -> lapin::Result<Channel> {
-        self.inner.create_channel().await
+        let channel = self.inner.create_channel().await?;
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).push(channel.clone());
+        Ok(channel)
     }
 
-    /// Says goodbye, so that the broker requeues what is not acknowledged before this returns.
-    pub(crate) async fn close(&self) -> Result<(), BoxError> {
-        Ok(self.inner.close(200, ShortString::from("done")).await?)
+    /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns. A
+    /// connection that is gone, or whose broker does not answer, needs no goodbye.
+    pub(crate) async fn close(self) {
+        let _ = timeout(GOODBYE, self.inner.close(200, ShortString::from("done"))).await;
     }
 }
+
+/// How long a broker may take to answer a goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What went wrong, in the broker's words where it had any.
 pub(super) fn reason(error: &lapin::Error) -> String {

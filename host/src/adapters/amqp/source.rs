@@ -194,6 +194,11 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).await.map_err(|e| lost(&e))
     }
 
+    async fn close(&mut self) {
+        // What a broker does not hear it finds out.
+        let _ = self.channel.close(200, ShortString::from("done")).await;
+    }
+
     async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {
         match &mut self.dead_letters {
             Some(dead_letters) => dead_letters.bury(receipt, rejection).await,

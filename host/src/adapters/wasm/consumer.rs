@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loghost_core::application::{Consumer, ConsumerError};
-use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp};
+use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp, printable_line};
 use tokio::task::block_in_place;
 
 use super::engine::Runtime;
@@ -33,10 +33,10 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Mistyped(LoadError),
     /// It does not take its settings; its own words.
-    #[error("does not take its settings: {0}")]
+    #[error("does not take its settings: {}", printable_line(.0))]
     Settings(String),
     /// What it says of itself breaks the contract.
-    #[error("declares what the contract does not allow: {0}")]
+    #[error("declares what the contract does not allow: {}", printable_line(.0))]
     Descriptor(String),
 }
 

@@ -1,0 +1,351 @@
+//! The contract, from a plugin's side: what is refused and in what words, and that nothing that a plugin says
+//! reaches a terminal raw.
+
+use std::fs;
+use std::path::PathBuf;
+use std::slice;
+
+use lapin::BasicProperties;
+use libtest_mimic::Trial;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::broker::{Broker, on_both};
+use crate::support::cli::{Loghost, Output, loghost};
+use crate::support::guest::{Guest, component, contract, declare, guest};
+use crate::support::{test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        test("contract::what_is_no_component_is_refused", what_is_no_component_is_refused),
+        test(
+            "contract::a_component_without_a_consumer_is_refused",
+            a_component_without_a_consumer_is_refused,
+        ),
+        test("contract::other_types_are_refused", other_types_are_refused),
+        test("contract::other_versions_are_refused", other_versions_are_refused),
+        test("contract::later_versions_that_only_add_are_taken", later_versions_that_only_add_are_taken),
+        test("contract::other_imports_are_refused", other_imports_are_refused),
+        test("contract::bad_descriptors_are_refused", bad_descriptors_are_refused),
+        test("contract::an_error_of_configure_is_shown", an_error_of_configure_is_shown),
+        test("contract::lines_of_configure_are_marked", lines_of_configure_are_marked),
+        test("contract::inspect_shows_a_hostile_descriptor", inspect_shows_a_hostile_descriptor),
+    ];
+    trials.extend(on_both("contract::lines_of_a_plugin_are_marked", lines_of_a_plugin_are_marked));
+    trials.extend(on_both("contract::a_hostile_metric_is_shown", a_hostile_metric_is_shown));
+    trials
+}
+
+/// Moves the cursor, sets a title, colours (with C1), rings, turns the direction round, goes back to the
+/// beginning of the line.
+const HOSTILE: &str = "a\u{1b}[2Jb\u{1b}]0;mine\u{7}c\u{9b}31md\u{202e}e\u{2066}f\rg\u{7f}h";
+
+/// What a terminal is shown instead.
+const SHOWN: &str = r"a\u{1b}[2Jb\u{1b}]0;mine\u{7}c\u{9b}31md\u{202e}e\u{2066}f\u{d}g\u{7f}h";
+
+/// Fails if a terminal would obey anything of [`HOSTILE`]; what the host itself colours is not in it.
+#[track_caller]
+fn is_harmless(output: &Output) {
+    for text in [&output.stdout, &output.stderr] {
+        for obeyed in ["\u{1b}[2J", "\u{1b}]", "\u{7}", "\u{9b}", "\u{202e}", "\u{2066}", "\r", "\u{7f}"] {
+            assert!(!text.contains(obeyed), "{obeyed:?} came through: {text:?}");
+        }
+    }
+}
+
+/// As if its output were a terminal: else what is not a colour would be taken out on the way, and not be seen
+/// by these tests.
+fn on_a_terminal(command: Loghost) -> Loghost {
+    command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1")
+}
+
+/// A plugin's file in a folder of its own.
+fn file(bytes: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("strange.wasm");
+    fs::write(&file, bytes).expect("a file in a folder of ours");
+    (folder, file)
+}
+
+/// Fails unless the file is refused, by every command that loads it, with its path and all of `words`.
+#[track_caller]
+fn is_refused(bytes: &[u8], words: &[&str]) {
+    let (_folder, file) = file(bytes);
+    let path = file.display().to_string();
+    // Nobody listens there, and nobody need.
+    let run = loghost(["run", &path, "--broker", "amqp://127.0.0.1:1"]);
+    for command in [run, loghost(["plugin", "inspect", &path])] {
+        let mut output = command.end().exits(65).says(&path);
+        for word in words {
+            output = output.says(word);
+        }
+        assert_eq!(output.stdout, "");
+    }
+}
+
+/// A core module that exports these functions and imports those; none of them does anything.
+fn module(exports: &[(&str, &str)], imports: &[(&str, &str, &str)]) -> String {
+    let imports: Vec<String> = imports
+        .iter()
+        .map(|(module, name, signature)| format!("(import \"{module}\" \"{name}\" (func {signature}))"))
+        .collect();
+    let exports: Vec<String> = exports
+        .iter()
+        .map(|(name, signature)| format!("(func (export \"{name}\") {signature} (unreachable))"))
+        .collect();
+    let realloc = "(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (unreachable))";
+    format!("(module {} (memory (export \"memory\") 1) {realloc} {})", imports.join("\n"), exports.join("\n"))
+}
+
+const CONFIGURE: (&str, &str) = ("loghost:plugin/consumer@0.1.0#configure", "(param i32 i32) (result i32)");
+const FORMAT: (&str, &str) = ("loghost:plugin/consumer@0.1.0#format-metric", "(param i32) (result i32)");
+const PROCESS: (&str, &str) = ("loghost:plugin/processor@0.1.0#process", "(param i64 i32 i32) (result i32)");
+
+/// The contract, with one thing that is otherwise.
+#[track_caller]
+fn otherwise(from: &str, to: &str) -> String {
+    let contract = contract();
+    assert!(contract.contains(from), "the contract has no `{from}`");
+    contract.replace(from, to)
+}
+
+fn what_is_no_component_is_refused() {
+    is_refused(b"", &["is no WebAssembly", "loghost plugin build"]);
+    is_refused(b"#!/bin/sh\n", &["is no WebAssembly", "loghost plugin build"]);
+    is_refused(
+        &wat::parse_str("(module)").expect("a module"),
+        &["core WebAssembly module", "loghost plugin build"],
+    );
+    let whole = guest("whole").build();
+    is_refused(&whole[..whole.len() / 2], &["no valid component", "build it again"]);
+    is_refused(b"\0asm\x63\0\x01\0", &["no valid component", "build it again"]);
+    let nowhere = loghost(["run", "no-such-file.wasm"]).end().exits(65);
+    nowhere.says("cannot read the plugin no-such-file.wasm");
+}
+
+fn a_component_without_a_consumer_is_refused() {
+    let advice = "loghost plugin new";
+    let empty = wat::parse_str("(component)").expect("a component");
+    is_refused(&empty, &["does not export `loghost:plugin/consumer@0.1.0`", advice]);
+
+    let world = "world idle { export types; }";
+    let idle = component(&format!("{}\n{world}", contract()), "idle", &module(&[], &[]));
+    is_refused(&idle, &["does not export `loghost:plugin/consumer@0.1.0`", advice]);
+
+    let lacking = otherwise("format-metric: func", "format-metrics: func");
+    let other = ("loghost:plugin/consumer@0.1.0#format-metrics", FORMAT.1);
+    let lacking = component(&lacking, "counting", &module(&[CONFIGURE, other], &[]));
+    is_refused(&lacking, &["lacks `format-metric` in `loghost:plugin/consumer@0.1.0`", advice]);
+
+    let lacking = otherwise("process: func", "process-all: func");
+    let other = ("loghost:plugin/processor@0.1.0#process-all", PROCESS.1);
+    let lacking = component(&lacking, "processing", &module(&[CONFIGURE, FORMAT, other], &[]));
+    is_refused(&lacking, &["lacks `process` in `loghost:plugin/processor@0.1.0`", advice]);
+}
+
+fn other_types_are_refused() {
+    let check = |wit: &str, world: &str, exports: &[(&str, &str)], words: &[&str]| {
+        let words = [words, &["with other types than version 0.1.0", "loghost plugin new"]].concat();
+        is_refused(&component(wit, world, &module(exports, &[])), &words);
+    };
+    let consumer = "`loghost:plugin/consumer@0.1.0";
+    let no_argument = otherwise("format-metric: func(metric: metric)", "format-metric: func()");
+    check(&no_argument, "counting", &[CONFIGURE, (FORMAT.0, "(result i32)")], &[consumer, "format-metric"]);
+    let other_record = otherwise("        tick: option<u32>,\n", "");
+    check(&other_record, "counting", &[CONFIGURE, FORMAT], &[consumer, "configure"]);
+    let other_name = otherwise("        without-id: u64,\n", "        without-ids: u64,\n");
+    check(&other_name, "counting", &[CONFIGURE, FORMAT], &[consumer, "format-metric"]);
+    let other_severities = otherwise(
+        "        critical,\n    }\n\n    /// A set",
+        "        critical, fatal,\n    }\n\n    /// A set",
+    );
+    let all = [CONFIGURE, FORMAT, PROCESS];
+    check(&other_severities, "processing", &all, &["`loghost:plugin/processor@0.1.0", "process"]);
+    let one_by_one = otherwise("batch: list<log-record>", "log: log-record");
+    let flat = "(param i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)";
+    check(
+        &one_by_one,
+        "processing",
+        &[CONFIGURE, FORMAT, (PROCESS.0, flat)],
+        &["`loghost:plugin/processor@0.1.0", "process"],
+    );
+
+    let log = otherwise("write: func(level: level, message: string)", "write: func(message: string)");
+    let import = [("loghost:plugin/log@0.1.0", "write", "(param i32 i32)")];
+    let words =
+        ["`loghost:plugin/log@0.1.0", "write", "with other types than version 0.1.0", "loghost plugin new"];
+    is_refused(&component(&log, "counting", &module(&[CONFIGURE, FORMAT], &import)), &words);
+    let log = otherwise("write: func(level: level", "print: func(level: level");
+    let import = [("loghost:plugin/log@0.1.0", "print", "(param i32 i32 i32)")];
+    let words = ["`loghost:plugin/log@0.1.0", "print", "loghost plugin new"];
+    is_refused(&component(&log, "counting", &module(&[CONFIGURE, FORMAT], &import)), &words);
+}
+
+fn other_versions_are_refused() {
+    let speaks = "speaks version 0.1.0";
+    let later = otherwise("plugin@0.1.0", "plugin@0.2.0");
+    let exports = [CONFIGURE, FORMAT].map(|(name, signature)| (name.replace("0.1.0", "0.2.0"), signature));
+    let exports = exports.each_ref().map(|(name, signature)| (name.as_str(), *signature));
+    is_refused(
+        &component(&later, "counting", &module(&exports, &[])),
+        &["`loghost:plugin/consumer@0.2.0`", speaks, "loghost plugin new"],
+    );
+
+    // This version's consumer, beside a later processor, or with a later log.
+    let both = "package loghost:plugin@0.2.0 {
+        interface processor { process: func(now: u64); }
+        interface log { write: func(message: string); }
+    }
+    world two { export types; export consumer; export loghost:plugin/processor@0.2.0; }
+    world old { import loghost:plugin/log@0.2.0; export types; export consumer; }";
+    let wit = format!("{}\n{both}", contract());
+    let process = ("loghost:plugin/processor@0.2.0#process", "(param i64)");
+    let two = component(&wit, "two", &module(&[CONFIGURE, FORMAT, process], &[]));
+    is_refused(&two, &["`loghost:plugin/processor@0.2.0`", speaks]);
+    let write = ("loghost:plugin/log@0.2.0", "write", "(param i32 i32)");
+    let old = component(&wit, "old", &module(&[CONFIGURE, FORMAT], &[write]));
+    is_refused(&old, &["`loghost:plugin/log@0.2.0`", speaks]);
+}
+
+fn later_versions_that_only_add_are_taken() {
+    let plugin = guest("later").logs(1, "hello").built_against("0.1.7");
+    let (_folder, file) = file(&plugin);
+    let output = loghost(["plugin", "inspect", &file.display().to_string()]).end().exits(0);
+    output.says("info: hello").prints("loghost:plugin/consumer@0.1.7");
+}
+
+fn other_imports_are_refused() {
+    let advice =
+        ["a plugin may import `loghost:plugin/log@0.1.0` and nothing else", "wasm32-unknown-unknown"];
+    let check = |wit: &str, import: (&str, &str, &str), named: &str| {
+        let wit = format!("{}\n{wit}", contract());
+        let strange = component(&wit, "strange", &module(&[CONFIGURE, FORMAT], &[import]));
+        is_refused(&strange, &[&[named][..], &advice[..]].concat());
+    };
+    let wasi = "package wasi:cli@0.2.0 {
+        interface environment { get-arguments: func() -> list<string>; }
+    }
+    world strange { import wasi:cli/environment@0.2.0; export types; export consumer; }";
+    let arguments = ("wasi:cli/environment@0.2.0", "get-arguments", "(param i32)");
+    check(wasi, arguments, "imports `wasi:cli/environment@0.2.0`");
+    let function = "world strange { import now: func() -> u64; export types; export consumer; }";
+    check(function, ("$root", "now", "(result i64)"), "imports `now`");
+    let other = "interface clock { now: func() -> u64; }
+    world strange { import clock; export types; export consumer; }";
+    check(
+        other,
+        ("loghost:plugin/clock@0.1.0", "now", "(result i64)"),
+        "imports `loghost:plugin/clock@0.1.0`",
+    );
+}
+
+fn bad_descriptors_are_refused() {
+    let check = |guest: Guest, words: &[&str]| {
+        is_refused(&guest.build(), &[&["declares what the contract does not allow"], words].concat());
+    };
+    for name in ["", "Bad", "bad_name", "b d", "\u{e9}", "dead", "a.b", &"a".repeat(65)] {
+        check(guest(name), &["`name`", "1 to 64 characters of a-z, 0-9 and `-`, other than `dead`"]);
+    }
+    check(guest("none").severities(&[]), &["`severities` is empty"]);
+    check(guest("tick").tick(0), &["`tick` is 0"]);
+    check(guest("long").sources(&[&"a".repeat(256)]), &["`sources`", "at most 255 bytes, this one has 256"]);
+    check(guest("empty").sources(&["a.*", ""]), &["`sources`", "must not be empty"]);
+
+    // What is just within the bounds.
+    let name = "a".repeat(64);
+    let longest = guest(&name).severities(&["critical"]).tick(1).sources(&[&"a".repeat(255)]);
+    let (_folder, file) = file(&longest.build());
+    loghost(["plugin", "inspect", &file.display().to_string()]).end().exits(0).prints(&name);
+}
+
+fn an_error_of_configure_is_shown() {
+    let refusing = guest("picky").refuses(&format!("no `{HOSTILE}` is set")).build();
+    let (_folder, file) = file(&refusing);
+    let path = file.display().to_string();
+    for arguments in [vec!["run", &path, "--broker", "amqp://127.0.0.1:1"], vec!["plugin", "inspect", &path]]
+    {
+        let output = on_a_terminal(loghost(arguments)).end().exits(78);
+        is_harmless(&output);
+        output.says(&path).says("does not take its settings").says(&format!("no `{SHOWN}` is set"));
+    }
+}
+
+fn lines_of_configure_are_marked() {
+    let talking = guest("talking").logs(0, "d").logs(1, "i").logs(2, "w").logs(3, HOSTILE).build();
+    let (_folder, file) = file(&talking);
+    let path = file.display().to_string();
+    let output = on_a_terminal(loghost(["plugin", "inspect", &path])).end().exits(0);
+    is_harmless(&output);
+    for (level, line) in [("debug", "d"), ("info", "i"), ("warn", "w"), ("error", SHOWN)] {
+        // Its name is not known before `configure` has returned.
+        assert!(output.stderr.contains(&format!("{path}: {level}: {line}\n")), "{output}");
+    }
+    output.prints("loghost:plugin/log@0.1.0");
+}
+
+fn lines_of_a_plugin_are_marked(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("talking").transcribes().write(folder.path());
+    declare(broker, slice::from_ref(&file));
+    // The second looks like a line of the host's.
+    let outside = broker.outside();
+    for body in [HOSTILE, "one\nloghost: error: two"] {
+        outside.publish(&broker.exchange("info"), "", body.as_bytes(), BasicProperties::default());
+    }
+    let run = broker.loghost(["run", "--max-logs", "2"]).arg(&file);
+    let output = on_a_terminal(run).end().exits(0);
+    is_harmless(&output);
+    let marked = |line: &&str| line.contains("talking: info: ");
+    let from_plugin: Vec<&str> = output.stderr.lines().filter(marked).collect();
+    assert_eq!(from_plugin.len(), 2, "{output}");
+    assert!(from_plugin[0].contains(SHOWN), "{output}");
+    assert!(
+        !output.stderr.lines().any(|line| line.starts_with("loghost: error: two")),
+        "a line is forged: {output}"
+    );
+}
+
+fn a_hostile_metric_is_shown(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("first\t\u{2620}\n{HOSTILE}");
+    let file = guest("hostile").metric(&text).write(folder.path());
+    declare(broker, slice::from_ref(&file));
+
+    for format in ["text", "json"] {
+        broker.loghost(["publish", "info", "a"]).end().exits(0);
+        let run = broker.loghost(["run", "--max-logs", "1", "--format", format]).arg(&file);
+        let output = on_a_terminal(run).end().exits(0);
+        is_harmless(&output);
+        if format == "text" {
+            output.prints(&format!("first\t\u{2620}\n{SHOWN}\n"));
+        } else {
+            let last = output.json().pop().expect("a metric");
+            assert_eq!(last["consumer"], "hostile");
+            assert_eq!(last["text"], json!(text));
+            assert_eq!(last["counts"]["info"], 1);
+        }
+    }
+}
+
+fn inspect_shows_a_hostile_descriptor() {
+    let forged = "x\n  sha256      0000\r\n  imports     none";
+    let strange = guest("strange").version(HOSTILE).description(forged).sources(&[HOSTILE]).build();
+    let (_folder, file) = file(&strange);
+    let path = file.display().to_string();
+
+    let output = on_a_terminal(loghost(["plugin", "inspect", &path])).end().exits(0);
+    is_harmless(&output);
+    let of = |label: &str| output.stdout.lines().filter(|line| line.trim_start().starts_with(label)).count();
+    assert_eq!((of("sha256"), of("imports"), of("version")), (1, 1, 1), "a row is forged: {output}");
+    output.prints(SHOWN);
+
+    let output = on_a_terminal(loghost(["plugin", "inspect", &path, "--format", "json"])).end().exits(0);
+    is_harmless(&output);
+    let shown = &output.json()[0];
+    assert_eq!((&shown["version"], &shown["description"]), (&json!(HOSTILE), &json!(forged)));
+    assert_eq!(shown["sources"], json!([HOSTILE]));
+
+    // One that is as it should be, to compare.
+    let error = tracked("plugins/error.wasm");
+    loghost(["plugin", "inspect"]).arg(error).end().exits(0).prints("error").prints("none");
+}

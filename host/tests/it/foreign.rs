@@ -1,0 +1,137 @@
+//! Messages of programs that know nothing of loghost.
+
+use std::process::Command;
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::cli::{Running, Signal};
+use crate::support::metrics::last_of_text;
+use crate::support::{Need, Skip, needing, repository, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (name, kind) in [("embedded", Kind::Embedded), ("rabbitmq", Kind::RabbitMq)] {
+        for (library, client) in [("pika", PIKA), ("amqplib", AMQPLIB)] {
+            let name = format!("{name}::foreign::counts_what_{library}_publishes");
+            trials.push(needing(name, move || counts_what_it_publishes(client, kind)));
+        }
+    }
+    trials.extend(on_both("foreign::counts_whatever_comes_through_its_exchange", counts_whatever_comes));
+    trials.extend(on_both(
+        "foreign::does_not_count_what_comes_another_way",
+        does_not_count_what_comes_another_way,
+    ));
+    trials.extend(on_both("foreign::shows_a_hostile_exchange_as_text", shows_a_hostile_exchange_as_text));
+    trials
+}
+
+/// `loghost run plugins/error.wasm`, when it consumes.
+#[track_caller]
+fn run(broker: &Broker) -> Running {
+    let run = broker.loghost(["run", "--every", "50ms"]).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    run
+}
+
+/// Ends it when it has counted `n` logs, all of which are acknowledged.
+#[track_caller]
+fn counts(broker: &Broker, run: Running, n: u32) -> String {
+    let metric = format!("error     {n}\ntotal     {n}");
+    run.has_printed(|so_far| last_of_text(so_far).get("error") == Some(&metric));
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(last_of_text(&output.stdout)["error"], metric, "{output}");
+    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+    output.stderr
+}
+
+/// An outside client: what runs it, its script, and how to see that its library is there.
+#[derive(Clone, Copy)]
+struct Client {
+    need: Need,
+    program: &'static str,
+    script: &'static str,
+    probe: [&'static str; 2],
+    advice: &'static str,
+}
+
+const PIKA: Client = Client {
+    need: Need::Python,
+    program: "python3",
+    script: "publish.py",
+    probe: ["-c", "import pika"],
+    advice: "python3 has no pika: pip install pika",
+};
+
+const AMQPLIB: Client = Client {
+    need: Need::Node,
+    program: "node",
+    script: "publish.js",
+    probe: ["-e", "require('amqplib')"],
+    advice: "node has no amqplib: npm install amqplib, and NODE_PATH",
+};
+
+fn counts_what_it_publishes(client: Client, kind: Kind) -> Result<(), Skip> {
+    match Command::new(client.program).args(client.probe).output() {
+        Ok(output) if output.status.success() => {}
+        Ok(_) => return Err(Skip::new(client.need, client.advice)),
+        Err(_) => return Err(Skip::new(client.need, format!("{} is not installed", client.program))),
+    }
+    let broker = Broker::new(kind)?;
+    let run = run(&broker);
+    let script = repository().join("host/tests/it/clients").join(client.script);
+    let mut publish = Command::new(client.program);
+    let published = publish.arg(script).args([broker.url(), &broker.exchange("error"), "7"]).output();
+    let published = published.expect("it started before");
+    let errors = String::from_utf8_lossy(&published.stderr);
+    assert_eq!(String::from_utf8_lossy(&published.stdout), "published 7\n", "{errors}");
+    counts(&broker, run, 7);
+    Ok(())
+}
+
+fn counts_whatever_comes(broker: &Broker) {
+    let run = run(broker);
+    let outside = broker.outside();
+    let exchange = broker.exchange("error");
+    let mut headers = FieldTable::default();
+    headers.insert("level".into(), AMQPValue::LongInt(17));
+    headers.insert("timestamp_in_ms".into(), AMQPValue::Boolean(true));
+    let odd = BasicProperties::default()
+        .with_message_id("loghost:nobody/not a number".into())
+        .with_content_type("application/json".into())
+        .with_timestamp(u64::MAX)
+        .with_headers(headers);
+    outside.publish(&exchange, "", b"no properties at all", BasicProperties::default());
+    outside.publish(&exchange, "a.b.c", b"\xff\xfe no UTF-8 \x00", BasicProperties::default());
+    outside.publish(&exchange, "db-1", b"", odd);
+    let stderr = counts(broker, run, 3);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+/// What is put into the queue directly is acknowledged and not counted, and that is said once.
+fn does_not_count_what_comes_another_way(broker: &Broker) {
+    let run = run(broker);
+    let outside = broker.outside();
+    for _ in 0..3 {
+        outside.publish("", &broker.queue("error"), b"not a log", BasicProperties::default());
+    }
+    run.says("directly");
+    outside.publish(&broker.exchange("error"), "", b"a log", BasicProperties::default());
+    let stderr = counts(broker, run, 1);
+    assert_eq!(stderr.matches("directly").count(), 1, "{stderr}");
+}
+
+/// A name may hold what a terminal obeys.
+fn shows_a_hostile_exchange_as_text(broker: &Broker) {
+    let run = run(broker);
+    let outside = broker.outside();
+    let hostile = format!("{}\u{1b}[2J\u{9b}31m\u{7}", broker.prefix());
+    outside.bind(&broker.queue("error"), &hostile);
+    outside.publish(&hostile, "", b"not a log", BasicProperties::default());
+    let notice = run.says("came through");
+    assert!(notice.contains(broker.prefix()) && !notice.contains(char::is_control), "{notice:?}");
+    outside.publish(&broker.exchange("error"), "", b"a log", BasicProperties::default());
+    counts(broker, run, 1);
+}

@@ -1,0 +1,166 @@
+//! The house is as it is drawn: who may know whom, and what must not be left lying about.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::Trial;
+
+use crate::support::{Need, Skip, needing, repository, test};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        test("house::core_knows_no_technology", core_knows_no_technology),
+        test("house::the_broker_knows_no_logs", the_broker_knows_no_logs),
+        test("house::no_layer_knows_those_above", no_layer_knows_those_above),
+        test("house::no_adapter_knows_another", no_adapter_knows_another),
+        test("house::nothing_is_left_unfinished", nothing_is_left_unfinished),
+        test("house::every_module_says_what_it_does", every_module_says_what_it_does),
+        needing("house::all_is_formatted", all_is_formatted),
+    ]
+}
+
+/// A source file: where it is, from the top of the repository, and its lines of code.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The lines of code, numbered; comments may speak of anything.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(n, line)| (n + 1, line.trim()));
+        lines.filter(|(_, line)| !line.starts_with("//"))
+    }
+}
+
+/// The Rust files of a folder, and of those in it.
+#[track_caller]
+fn sources(folder: &str) -> Vec<Source> {
+    let mut files = Vec::new();
+    collect(&repository().join(folder), &mut files);
+    assert!(!files.is_empty(), "no source in {folder}");
+    let read = |path: PathBuf| Source {
+        text: fs::read_to_string(&path).expect("a readable file"),
+        path: path.strip_prefix(repository()).expect("a file of ours").display().to_string(),
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            // What is made, and what becomes part of somebody else's crate.
+            if !path.ends_with("target") && !path.ends_with("template") {
+                collect(&path, files);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Fails with every line of code in these files that has one of these words.
+#[track_caller]
+fn has_none(sources: &[Source], words: &[&str]) {
+    let mut found = Vec::new();
+    for source in sources {
+        for (n, line) in source.code() {
+            if words.iter().any(|word| has_word(line, word)) {
+                found.push(format!("{}:{n}: {line}", source.path));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{words:?} must not be here:\n{}", found.join("\n"));
+}
+
+/// Whether `word` stands in `line`, not as a part of another.
+fn has_word(line: &str, word: &str) -> bool {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    line.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + word.len()..]);
+        let goes_on = part(word.chars().next_back()) && part(after.chars().next());
+        !goes_on && !part(before.chars().next_back())
+    })
+}
+
+fn core_knows_no_technology() {
+    has_none(
+        &sources("host/core/src"),
+        &["lapin", "wasmtime", "clap", "anyhow", "loghost_broker", "amq_protocol"],
+    );
+}
+
+fn the_broker_knows_no_logs() {
+    has_none(
+        &sources("host/broker/src"),
+        &["loghost_core", "loghost", "wasmtime", "clap", "anyhow", "severity"],
+    );
+}
+
+fn no_layer_knows_those_above() {
+    has_none(&sources("host/src/adapters"), &["crate::app", "crate::cli"]);
+    has_none(&sources("host/src/app"), &["crate::cli", "clap", "lapin", "wasmtime"]);
+    has_none(&sources("host/src/cli"), &["lapin", "wasmtime"]);
+}
+
+fn no_adapter_knows_another() {
+    let folder = repository().join("host/src/adapters");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in UTF-8").to_owned();
+        if name != "mod" {
+            names.push(name);
+        }
+    }
+    assert!(names.len() > 3, "{names:?}");
+    let sources = sources("host/src/adapters");
+    for name in &names {
+        let inside = [format!("host/src/adapters/{name}/"), format!("host/src/adapters/{name}.rs")];
+        for source in sources.iter().filter(|source| inside.iter().any(|path| source.path.starts_with(path)))
+        {
+            for (n, line) in source.code() {
+                for other in names.iter().filter(|other| *other != name) {
+                    let known =
+                        [format!("adapters::{other}"), format!("super::{other}")].iter().any(|path| {
+                            // In a folder, `super` is the adapter itself.
+                            has_word(line, path)
+                                && !(path.starts_with("super") && source.path.starts_with(&inside[0]))
+                        });
+                    assert!(!known, "{}:{n}: `{name}` knows `{other}`: {line}", source.path);
+                }
+            }
+        }
+    }
+}
+
+fn nothing_is_left_unfinished() {
+    for folder in ["host/src", "host/core", "host/broker", "plugins"] {
+        has_none(&sources(folder), &["todo!", "dbg!", "unimplemented!", "FIXME", "XXX"]);
+    }
+}
+
+fn every_module_says_what_it_does() {
+    let silent: Vec<String> = ["host", "plugins"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|source| !source.text.starts_with("//!"))
+        .map(|source| source.path)
+        .collect();
+    assert!(silent.is_empty(), "without `//!` at the top:\n{}", silent.join("\n"));
+}
+
+fn all_is_formatted() -> Result<(), Skip> {
+    let cargo = env!("CARGO");
+    let installed = Command::new(cargo).args(["fmt", "--version"]).output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        return Err(Skip::new(Need::Toolchain, "rustfmt is not installed: rustup component add rustfmt"));
+    }
+    let check = Command::new(cargo).args(["fmt", "--all", "--check"]).current_dir(repository()).output();
+    let check = check.expect("cargo starts");
+    let differences = String::from_utf8_lossy(&check.stdout);
+    assert!(check.status.success(), "run `cargo fmt --all`:\n{differences}");
+    Ok(())
+}

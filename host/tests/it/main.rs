@@ -1,0 +1,51 @@
+//! The tests of loghost from outside: the real binary, on the embedded broker and on a private RabbitMQ.
+//!
+//! What a test needs and is not there is shown as the reason of its skip. `LOGHOST_REQUIRE` lists what must
+//! not be skipped (`rabbitmq`, `wasm`, `python`, `node` or `all`), `LOGHOST_LONG=1` runs the long tests, and
+//! `LOGHOST_BIN` names another binary to drive.
+
+mod authoring;
+mod connect;
+mod contract;
+mod demo;
+mod foreign;
+mod house;
+mod hygiene;
+mod job;
+mod limits;
+mod long;
+mod processor;
+mod publish;
+mod run;
+mod support;
+mod verify;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Most of what a test does is wait for other processes.
+    arguments.test_threads.get_or_insert(3);
+    let trials: Vec<Trial> = [
+        authoring::trials(),
+        contract::trials(),
+        limits::trials(),
+        processor::trials(),
+        demo::trials(),
+        job::trials(),
+        publish::trials(),
+        run::trials(),
+        verify::trials(),
+        connect::trials(),
+        foreign::trials(),
+        hygiene::trials(),
+        house::trials(),
+        long::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    support::broker::stop();
+    conclusion.exit()
+}

@@ -1,0 +1,343 @@
+//! Processors: what they are given, and what becomes of what they say.
+
+use std::slice;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::cli::{Output, Signal};
+use crate::support::guest::{Does, Guest, Seen, Then, declare, guest, lines, seen};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [
+        on_both("processor::logs_come_in_order", logs_come_in_order),
+        on_both("processor::fields_come_if_asked_for", fields_come_if_asked_for),
+        on_both("processor::what_is_skipped_is_not_accepted", what_is_skipped_is_not_accepted),
+        on_both("processor::what_is_rejected_is_a_dead_letter", what_is_rejected_is_a_dead_letter),
+        on_both("processor::what_is_retried_comes_again", what_is_retried_comes_again),
+        on_both("processor::retries_have_an_end", retries_have_an_end),
+        on_both("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
+        on_both("processor::a_trap_stops_one_consumer", a_trap_stops_one_consumer),
+        on_both("processor::a_batch_that_traps_is_not_acknowledged", a_batch_that_traps_is_not_acknowledged),
+        on_both("processor::verdicts_are_checked", verdicts_are_checked),
+        on_both("processor::an_instance_lives_through_many_batches", an_instance_lives_through_many_batches),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Runs a plugin until it has counted all of these logs of severity error, which are in its queue before.
+#[track_caller]
+fn run(broker: &Broker, guest: &Guest, logs: &[&[u8]], arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest.write(folder.path());
+    declare(broker, slice::from_ref(&file));
+    publish(broker, logs);
+    let enough = logs.len().to_string();
+    broker.loghost(["run", "--format", "json", "--max-logs", &enough]).arg(file).args(arguments).end()
+}
+
+#[track_caller]
+fn publish(broker: &Broker, logs: &[&[u8]]) {
+    let outside = broker.outside();
+    for log in logs {
+        outside.publish(&broker.exchange("error"), "", log, BasicProperties::default());
+    }
+}
+
+/// The last metric of a run of one plugin: the numbers of severity error that were accepted, skipped and
+/// rejected.
+#[track_caller]
+fn last(output: &Output) -> [u64; 3] {
+    let metric = output.json().pop().unwrap_or_else(|| panic!("no metric: {output}"));
+    assert_eq!(metric["last"], true, "{output}");
+    ["counts", "skipped", "rejected"].map(|counts| {
+        let errors = &metric[counts]["error"];
+        errors.as_u64().unwrap_or_else(|| panic!("no `{counts}`: {output}"))
+    })
+}
+
+fn messages(seen: &[Seen]) -> Vec<(&str, u32)> {
+    seen.iter().map(|seen| (seen.message.as_str(), seen.attempt)).collect()
+}
+
+fn headers(pairs: &[(&str, &str)]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (key, value) in pairs {
+        table.insert((*key).into(), AMQPValue::LongString((*value).into()));
+    }
+    table
+}
+
+fn logs_come_in_order(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("ordered").transcribes().write(folder.path());
+    declare(broker, slice::from_ref(&file));
+    let severities = ["debug", "info", "error", "critical", "info"];
+    let expected: Vec<(String, String)> = (1..=30)
+        .map(|n| (severities[n % 5].to_owned(), format!("log {n}, \u{431}\u{430}\u{437}\u{430} \u{2620}")))
+        .collect();
+    let outside = broker.outside();
+    for (severity, message) in &expected {
+        outside.publish(&broker.exchange(severity), "", message.as_bytes(), BasicProperties::default());
+    }
+    let run = broker.loghost(["run", "--max-logs", "30", "--max-batch", "7"]).arg(file);
+    let output = run.end().exits(0);
+    let seen = seen(&output.stderr, "ordered");
+    let given: Vec<_> = seen.iter().map(|seen| (seen.severity.clone(), seen.message.clone())).collect();
+    assert_eq!(given, expected, "{output}");
+    assert!(seen.iter().all(|seen| seen.attempt == 1), "{output}");
+    // Whole batches, one after the other, each at most as long as it may be.
+    let mut rest = &seen[..];
+    while let Some(first) = rest.first() {
+        assert!((1..=7).contains(&first.batch), "{output}");
+        let (batch, others) = rest.split_at(first.batch);
+        assert!(
+            batch.iter().enumerate().all(|(n, seen)| (seen.place, seen.batch) == (n, first.batch)),
+            "{output}"
+        );
+        rest = others;
+    }
+}
+
+fn fields_come_if_asked_for(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asking: [(&str, &[&'static str]); 5] = [
+        ("nothing", &[]),
+        ("id", &["id"]),
+        ("source", &["source"]),
+        ("attributes", &["attributes"]),
+        ("all", &["id", "source", "attributes"]),
+    ];
+    let files = asking.map(|(name, fields)| guest(name).fields(fields).transcribes().write(folder.path()));
+    declare(broker, &files);
+    let outside = broker.outside();
+    let known = BasicProperties::default()
+        .with_message_id("m-1".into())
+        .with_app_id("db.1".into())
+        .with_timestamp(1_700_000_000)
+        .with_headers(headers(&[("zone", "a"), ("disk", "sda")]));
+    outside.publish(&broker.exchange("error"), "db.1", b"known", known);
+    outside.publish(&broker.exchange("error"), "", b"unknown", BasicProperties::default());
+    let output = broker.loghost(["run", "--max-logs", "2"]).args(files).end().exits(0);
+    for (name, fields) in asking {
+        let seen = seen(&output.stderr, name);
+        assert_eq!(messages(&seen), [("known", 1), ("unknown", 1)], "{output}");
+        let given = |field: &str| fields.contains(&field);
+        let attributes = [("disk", "sda"), ("zone", "a")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(seen[0].timestamp, 1_700_000_000_000);
+        assert_eq!(seen[0].id, given("id").then(|| "m-1".to_owned()), "{name}");
+        assert_eq!(seen[0].source, given("source").then(|| "db.1".to_owned()), "{name}");
+        assert_eq!(seen[0].attributes, given("attributes").then(|| attributes.to_vec()), "{name}");
+        // What the producer does not say is absent, whoever asks; it cannot but say attributes.
+        assert!(seen[1].timestamp > 1_700_000_000_000);
+        assert_eq!((&seen[1].id, &seen[1].source), (&None, &None), "{name}");
+        assert_eq!(seen[1].attributes, given("attributes").then(Vec::new), "{name}");
+    }
+}
+
+fn what_is_skipped_is_not_accepted(broker: &Broker) {
+    let picky = guest("picky").on("skip", Then::Skip);
+    let output = run(broker, &picky, &[b"one", b"skip", b"two", b"skip too", b"ski"], &[]).exits(0);
+    assert_eq!(last(&output), [3, 2, 0], "{output}");
+    assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(0));
+}
+
+fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("picky").on("reject", Then::Reject("it is no good".to_owned())).write(folder.path());
+    declare(broker, slice::from_ref(&file));
+    let outside = broker.outside();
+    let exchange = broker.exchange("error");
+    let mut properties = BasicProperties::default()
+        .with_message_id("m-1".into())
+        .with_app_id("db.1".into())
+        .with_content_type("text/plain".into())
+        .with_timestamp(1_700_000_000)
+        .with_headers(headers(&[("disk", "sda")]));
+    if broker.kind() == Kind::RabbitMq {
+        // The embedded broker refuses what it does not do.
+        properties = properties.with_expiration("600000".into());
+    }
+    let body = b"reject \xff\x00 this";
+    outside.publish(&exchange, "", b"one", BasicProperties::default());
+    outside.publish(&exchange, "db.1", body, properties);
+    outside.publish(&exchange, "", b"two", BasicProperties::default());
+    let run = broker.loghost(["run", "--format", "json", "--max-logs", "3"]).arg(file);
+    let output = run.end().exits(0);
+    assert_eq!(last(&output), [2, 0, 1], "{output}");
+    assert_eq!(outside.depth(&broker.queue("picky")), Some(0), "the original is acknowledged");
+
+    let dead = format!("{}.dead", broker.queue("picky"));
+    assert_eq!(outside.depth(&dead), Some(1));
+    let letter = outside.take(&dead).delivery;
+    assert_eq!(letter.data, body);
+    assert_eq!(
+        (letter.exchange.as_str(), letter.routing_key.as_str()),
+        (broker.exchange("dead").as_str(), "picky")
+    );
+    let kept = &letter.properties;
+    assert_eq!(kept.message_id().as_ref().map(ShortString::as_str), Some("m-1"));
+    assert_eq!(kept.app_id().as_ref().map(ShortString::as_str), Some("db.1"));
+    assert_eq!(kept.content_type().as_ref().map(ShortString::as_str), Some("text/plain"));
+    assert_eq!(*kept.timestamp(), Some(1_700_000_000));
+    assert_eq!(*kept.delivery_mode(), Some(2));
+    // It would go again.
+    assert_eq!(*kept.expiration(), None);
+    let headers = kept.headers().clone().unwrap_or_default();
+    let header = |key: &str| match headers.inner().get(key) {
+        Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+        Some(AMQPValue::LongLongInt(number)) => number.to_string(),
+        other => panic!("{key}: {other:?} in {headers:?}"),
+    };
+    for (key, value) in [
+        ("disk", "sda"),
+        ("loghost-outcome", "reject"),
+        ("loghost-reason", "it is no good"),
+        ("loghost-attempts", "1"),
+        ("loghost-exchange", exchange.as_str()),
+        ("loghost-routing-key", "db.1"),
+    ] {
+        assert_eq!(header(key), value, "{key}");
+    }
+    if broker.kind() == Kind::RabbitMq {
+        assert_eq!(header("loghost-original-expiration"), "600000");
+    }
+    assert!(header("loghost-time").parse::<u64>().is_ok_and(|time| time > 1_700_000_000_000));
+}
+
+fn what_is_retried_comes_again(broker: &Broker) {
+    let later = Then::Retry("not yet".to_owned());
+    let patient = guest("patient").transcribes().on_attempts_below(3, "retry", later);
+    let began = Instant::now();
+    let output = run(broker, &patient, &[b"one", b"retry", b"two", b"three"], &[]).exits(0);
+    let seen = seen(&output.stderr, "patient");
+    let expected = [("one", 1), ("retry", 1), ("two", 1), ("three", 1), ("retry", 2), ("retry", 3)];
+    assert_eq!(messages(&seen), expected, "{output}");
+    assert!(began.elapsed() > Duration::from_secs(2), "it came again at once: {:?}", began.elapsed());
+    assert_eq!(last(&output), [4, 0, 0], "{output}");
+    let outside = broker.outside();
+    assert_eq!(outside.depth(&broker.queue("patient")), Some(0));
+    assert_eq!(outside.depth(&format!("{}.dead", broker.queue("patient"))), Some(0));
+}
+
+fn retries_have_an_end(broker: &Broker) {
+    let outside = broker.outside();
+    for (retries, attempts) in [("0", 1), ("1", 2)] {
+        let name = format!("patient-{retries}");
+        let patient = guest(&name).transcribes().on("retry", Then::Retry("never".to_owned()));
+        let output = run(broker, &patient, &[b"retry", b"one"], &["--max-retries", retries]).exits(0);
+        let seen = seen(&output.stderr, &name);
+        let tried = seen.iter().filter(|seen| seen.message == "retry").map(|seen| seen.attempt);
+        assert!(tried.eq(1..=attempts), "{output}");
+        assert_eq!(last(&output), [1, 0, 1], "{output}");
+        assert_eq!(outside.depth(&broker.queue(&name)), Some(0));
+        let letter = outside.take(&format!("{}.dead", broker.queue(&name))).delivery;
+        assert_eq!(letter.data, b"retry");
+        let headers = letter.properties.headers().clone().unwrap_or_default();
+        let tried = headers.inner().get("loghost-attempts");
+        assert_eq!(tried, Some(&AMQPValue::LongLongInt(attempts.into())), "{headers:?}");
+        let reason = headers.inner().get("loghost-reason");
+        assert_eq!(reason, Some(&AMQPValue::LongString("never".into())), "{headers:?}");
+    }
+}
+
+fn a_tick_is_an_empty_batch(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ticking = guest("ticking").transcribes().tick(100).write(folder.path());
+    let silent = guest("silent").transcribes().write(folder.path());
+    let run = broker.loghost(["run", "--format", "json"]).args([ticking, silent]).start();
+    run.says("ticking: info: tick");
+    publish(broker, &[b"one"]);
+    run.says("ticking: info: 0|1|");
+    run.has_printed(|so_far| so_far.lines().count() >= 2);
+    thread::sleep(Duration::from_millis(500));
+    let output = run.end_by(Signal::Terminate).exits(0);
+    let said = lines(&output.stderr, "ticking");
+    let log = said.iter().position(|line| *line != "tick").expect("its log");
+    assert!(log >= 1 && said.len() - log >= 3, "no ticks before and after the log: {output}");
+    assert_eq!(lines(&output.stderr, "silent").len(), 1, "{output}");
+    // A tick is no log.
+    for metric in output.json() {
+        assert_eq!(metric["counts"], json!({"debug": 0, "info": 0, "error": 1, "critical": 0}), "{output}");
+    }
+
+    let ticking = guest("ticking").transcribes().tick(100).write(folder.path());
+    let began = Instant::now();
+    let output = broker.loghost(["run", "--until-idle", "1s"]).arg(ticking).end().exits(0);
+    assert!(began.elapsed() < Duration::from_secs(20), "ticks keep it from being idle");
+    assert!(lines(&output.stderr, "ticking").len() >= 3, "{output}");
+}
+
+fn a_trap_stops_one_consumer(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let frail = guest("frail").on("poison", Then::Do(Does::Panic)).write(folder.path());
+    let calm = guest("calm").processes().write(folder.path());
+    let run = broker.loghost(["run", "--format", "json", "--every", "10ms"]).args([frail, calm]).start();
+    run.says("consuming from");
+    publish(broker, &[b"one", b"poison"]);
+    run.says("frail: process: panicked");
+    publish(broker, &[b"two", b"three"]);
+    let calm = json!({"debug": 0, "info": 0, "error": 4, "critical": 0});
+    run.has_printed(|so_far| {
+        let metrics = so_far.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        metrics.into_iter().any(|metric| metric["consumer"] == "calm" && metric["counts"] == calm)
+    });
+    run.end_by(Signal::Terminate).exits(75).says("frail: process: panicked");
+    let outside = broker.outside();
+    // The log that it trapped on, what came with it, and what came after.
+    assert!(outside.depth(&broker.queue("frail")).is_some_and(|depth| (3..=4).contains(&depth)));
+    assert_eq!(outside.depth(&broker.queue("calm")), Some(0));
+}
+
+fn a_batch_that_traps_is_not_acknowledged(broker: &Broker) {
+    let frail = guest("frail").transcribes().on("poison", Then::Do(Does::Panic));
+    let logs: [&[u8]; 6] = [b"one", b"two", b"three", b"poison", b"four", b"five"];
+    let output = run(broker, &frail, &logs, &[]).exits(75);
+    let seen = seen(&output.stderr, "frail");
+    let poison = seen.last().expect("it has seen something");
+    assert_eq!((poison.message.as_str(), seen.len()), ("poison", 4), "{output}");
+    let finished = seen.len() - 1 - poison.place;
+    assert_eq!(last(&output), [finished as u64, 0, 0], "{output}");
+    let outside = broker.outside();
+    outside.wait_for_depth(&broker.queue("frail"), u32::try_from(logs.len() - finished).expect("a few"));
+    for log in &logs[finished..] {
+        assert_eq!(outside.take(&broker.queue("frail")).data, *log, "{output}");
+    }
+}
+
+fn verdicts_are_checked(broker: &Broker) {
+    let beyond = guest("beyond").on("judge", Then::SkipBehind(7));
+    let twice = guest("twice").on("judge", Then::Skip).on("judge", Then::Reject("no".to_owned()));
+    for (guest, words) in [
+        (beyond, "beyond: process: returned a verdict for log 7 of a batch of 1"),
+        (twice, "twice: process: returned two verdicts for log 0"),
+    ] {
+        let output = run(broker, &guest, &[b"one", b"judge", b"two"], &["--max-batch", "1"]).exits(75);
+        let output = output.says(words);
+        assert_eq!(last(&output), [1, 0, 0], "{output}");
+        let outside = broker.outside();
+        outside.wait_for_depth(&broker.queue(guest.name()), 2);
+        assert_eq!(outside.depth(&format!("{}.dead", broker.queue(guest.name()))), Some(0));
+    }
+}
+
+/// What one call used is free for the next, and what a plugin is handed is not what it hands over.
+fn an_instance_lives_through_many_batches(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("steady").on("skip", Then::Skip).write(folder.path());
+    declare(broker, slice::from_ref(&file));
+    let lines: Vec<String> = (0..300).map(|n| format!("{n} {}", "x".repeat(20_000))).collect();
+    let publish = broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin(lines.join("\n"));
+    publish.end().exits(0);
+    let limits = ["--max-batch", "100", "--max-memory", "4MiB", "--max-output", "64KiB"];
+    let run = broker.loghost(["run", "--format", "json", "--max-logs", "300"]).arg(file).args(limits);
+    let output = run.end().exits(0);
+    assert_eq!(last(&output), [300, 0, 0], "{output}");
+}

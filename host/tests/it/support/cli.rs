@@ -1,0 +1,221 @@
+//! Drives the binary as a person would: arguments, variables, standard input, signals.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+use super::capture::Captured;
+pub(crate) use super::output::Output;
+use super::output::write_all;
+
+/// The binary under test.
+pub(crate) fn binary() -> PathBuf {
+    env::var_os("LOGHOST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_loghost").into(), PathBuf::from)
+}
+
+/// A command line that has not been started. Of the variables that loghost reads, none is set but `NO_COLOR`.
+pub(crate) struct Loghost {
+    command: Command,
+    line: String,
+    stdin: Option<Vec<u8>>,
+    unread: bool,
+}
+
+/// `loghost` with these arguments.
+pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Loghost {
+    let mut command = Command::new(binary());
+    for name in ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"] {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+    Loghost { command, line: "loghost".to_owned(), stdin: None, unread: false }.args(arguments)
+}
+
+impl Loghost {
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.line = format!("{} {}", self.line, argument.as_ref().display());
+        self.command.arg(argument);
+        self
+    }
+
+    pub(crate) fn args<I: IntoIterator<Item: AsRef<OsStr>>>(self, arguments: I) -> Self {
+        arguments.into_iter().fold(self, Self::arg)
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// The folder it starts in.
+    pub(crate) fn folder(mut self, folder: impl AsRef<Path>) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// What it finds on standard input, which ends there.
+    pub(crate) fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(text.into());
+        self
+    }
+
+    /// Nobody reads its standard output, and it can notice.
+    pub(crate) fn unread(mut self) -> Self {
+        self.unread = true;
+        self
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(crate) fn end(self) -> Output {
+        self.start().end()
+    }
+
+    /// Starts it. Without [`Self::stdin`], its standard input is open until it is closed.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Running {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = match self.command.spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("{}: cannot start {}: {error}", self.line, binary().display()),
+        };
+        let mut stdin = child.stdin.take();
+        if let Some(text) = self.stdin {
+            let mut pipe = stdin.take().expect("a pipe");
+            // A process that has ended by itself does not read to the end.
+            thread::spawn(move || pipe.write_all(&text));
+        }
+        let stdout = child.stdout.take().expect("a pipe");
+        let stdout = if self.unread { Captured::nothing() } else { Captured::reading(stdout) };
+        let stderr = Captured::reading(child.stderr.take().expect("a pipe"));
+        Running { child, line: self.line, stdin, stdout, stderr }
+    }
+}
+
+/// A signal that asks a process to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+    Kill,
+}
+
+/// A process under way. It is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    line: String,
+    stdin: Option<ChildStdin>,
+    stdout: Captured,
+    stderr: Captured,
+}
+
+impl Running {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line with `needle` on standard error, and gives it.
+    #[track_caller]
+    pub(crate) fn says(&self, needle: &str) -> String {
+        let line = self.stderr.wait(|line| line.contains(needle));
+        line.unwrap_or_else(|| panic!("`{needle}` did not appear on standard error of {self}"))
+    }
+
+    /// Waits for a line with `needle` on standard output, and gives it.
+    #[track_caller]
+    pub(crate) fn prints(&self, needle: &str) -> String {
+        let line = self.stdout.wait(|line| line.contains(needle));
+        line.unwrap_or_else(|| panic!("`{needle}` did not appear on standard output of {self}"))
+    }
+
+    /// What it has printed up to the end of a line.
+    pub(crate) fn stdout_so_far(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// Waits until what it has printed so far is what is waited for.
+    #[track_caller]
+    pub(crate) fn has_printed(&self, is_it: impl Fn(&str) -> bool) {
+        assert!(self.stdout.wait_for_all(is_it), "what is waited for did not appear: {self}");
+    }
+
+    /// Writes a line to its standard input.
+    #[track_caller]
+    pub(crate) fn write_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("standard input is open");
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("it reads its standard input");
+        stdin.flush().expect("it reads its standard input");
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        let name = match signal {
+            Signal::Interrupt => "INT",
+            Signal::Terminate => "TERM",
+            Signal::Kill => "KILL",
+        };
+        let pid = self.pid().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "cannot send {name} to {self}");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn end(self) -> Output {
+        self.end_within(PATIENCE)
+    }
+
+    /// Waits for its end, at most this long.
+    #[track_caller]
+    pub(crate) fn end_within(mut self, patience: Duration) -> Output {
+        self.stdin = None;
+        let deadline = Instant::now() + patience;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a process of ours") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "still running after {patience:?}: {self}");
+            thread::sleep(Duration::from_millis(5));
+        };
+        self.stdout.wait(|_| false);
+        self.stderr.wait(|_| false);
+        Output { line: self.line.clone(), status, stdout: self.stdout.text(), stderr: self.stderr.text() }
+    }
+
+    /// Signals it and waits for its end.
+    #[track_caller]
+    pub(crate) fn end_by(self, signal: Signal) -> Output {
+        self.signal(signal);
+        self.end()
+    }
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_all(f, &self.line, &self.stdout.text(), &self.stderr.text())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,595 @@
+//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format, with the
+//! canonical ABI written out, and the contract around it. Nothing in them is hidden by a binding.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use super::broker::Broker;
+
+/// A plugin that wants every severity, has no processor and imports nothing, unless it is told otherwise.
+#[derive(Clone)]
+pub(crate) struct Guest {
+    name: String,
+    version: String,
+    description: String,
+    severities: Vec<&'static str>,
+    fields: Vec<&'static str>,
+    sources: Vec<String>,
+    tick: Option<u32>,
+    refusal: Option<String>,
+    metric: String,
+    when_configured: Option<Does>,
+    when_formatting: Option<Does>,
+    memory: u32,
+    lines: Vec<String>,
+    transcribes: bool,
+    processes: bool,
+    rules: Vec<Rule>,
+}
+
+/// What a function does instead of its work, or before it.
+#[derive(Clone, Copy)]
+pub(crate) enum Does {
+    /// Goes round for ever.
+    Loop,
+    /// Goes round that many million times, and then does its work.
+    Spin(u32),
+    /// Calls itself for ever.
+    Recurse,
+    /// Calls itself that deep, and then does its work.
+    Dive(u32),
+    /// Takes memory for ever.
+    Hoard,
+    /// Traps, as a panic does.
+    Panic,
+}
+
+/// What a processor does with a log.
+#[derive(Clone)]
+pub(crate) enum Then {
+    Skip,
+    Reject(String),
+    Retry(String),
+    /// Skips the log that lies this far behind it in the batch.
+    SkipBehind(u32),
+    Do(Does),
+}
+
+/// What a processor does with logs whose message begins like this, at attempts below `below`.
+#[derive(Clone)]
+struct Rule {
+    prefix: String,
+    below: u32,
+    then: Then,
+}
+
+/// What the contract's flags are called, in its order.
+const SEVERITIES: [&str; 4] = ["debug", "info", "error", "critical"];
+const FIELDS: [&str; 3] = ["id", "source", "attributes"];
+
+/// A plugin that the host counts for.
+pub(crate) fn guest(name: &str) -> Guest {
+    Guest {
+        name: name.to_owned(),
+        version: "1".to_owned(),
+        description: String::new(),
+        severities: SEVERITIES.to_vec(),
+        fields: Vec::new(),
+        sources: Vec::new(),
+        tick: None,
+        refusal: None,
+        metric: format!("the metric of {name}"),
+        when_configured: None,
+        when_formatting: None,
+        memory: 0,
+        lines: Vec::new(),
+        transcribes: false,
+        processes: false,
+        rules: Vec::new(),
+    }
+}
+
+impl Guest {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn version(self, version: &str) -> Self {
+        Self { version: version.to_owned(), ..self }
+    }
+
+    pub(crate) fn description(self, description: &str) -> Self {
+        Self { description: description.to_owned(), ..self }
+    }
+
+    /// The severities that it wants, and no others.
+    pub(crate) fn severities(self, severities: &[&'static str]) -> Self {
+        Self { severities: severities.to_vec(), ..self }
+    }
+
+    /// The fields that it asks for, and no others.
+    pub(crate) fn fields(self, fields: &[&'static str]) -> Self {
+        Self { fields: fields.to_vec(), ..self }
+    }
+
+    pub(crate) fn sources(self, sources: &[&str]) -> Self {
+        Self { sources: sources.iter().map(|source| (*source).to_owned()).collect(), ..self }
+    }
+
+    pub(crate) fn tick(self, millis: u32) -> Self {
+        Self { tick: Some(millis), ..self }
+    }
+
+    /// `configure` answers with this error.
+    pub(crate) fn refuses(self, error: &str) -> Self {
+        Self { refusal: Some(error.to_owned()), ..self }
+    }
+
+    /// `format-metric` answers with this text.
+    pub(crate) fn metric(self, text: impl Into<String>) -> Self {
+        Self { metric: text.into(), ..self }
+    }
+
+    pub(crate) fn when_configured(self, does: Does) -> Self {
+        Self { when_configured: Some(does), ..self }
+    }
+
+    pub(crate) fn when_formatting(self, does: Does) -> Self {
+        Self { when_formatting: Some(does), ..self }
+    }
+
+    /// It begins with at least this many mebibytes of memory.
+    pub(crate) fn memory(self, mebibytes: u32) -> Self {
+        Self { memory: mebibytes, ..self }
+    }
+
+    /// `configure` writes this line through the import `log`, at this level (0 to 3).
+    pub(crate) fn logs(mut self, level: u8, line: &str) -> Self {
+        self.lines.push(format!("{level}{line}"));
+        self
+    }
+
+    /// It has a processor.
+    pub(crate) fn processes(self) -> Self {
+        Self { processes: true, ..self }
+    }
+
+    /// Its processor writes what it is given through the import `log`; [`seen`] reads that.
+    pub(crate) fn transcribes(self) -> Self {
+        Self { processes: true, transcribes: true, ..self }
+    }
+
+    /// What its processor does with logs whose message begins with `prefix`.
+    pub(crate) fn on(self, prefix: &str, then: Then) -> Self {
+        self.on_attempts_below(u32::MAX, prefix, then)
+    }
+
+    /// The same, at the first attempts only.
+    pub(crate) fn on_attempts_below(mut self, below: u32, prefix: &str, then: Then) -> Self {
+        self.rules.push(Rule { prefix: prefix.to_owned(), below, then });
+        self.processes()
+    }
+
+    /// The component.
+    pub(crate) fn build(&self) -> Vec<u8> {
+        component(&contract(), self.world(), &self.module())
+    }
+
+    /// The component, as if this were the contract's version.
+    pub(crate) fn built_against(&self, version: &str) -> Vec<u8> {
+        let of_version = |text: &str| text.replace("@0.1.0", &format!("@{version}"));
+        component(&of_version(&contract()), self.world(), &of_version(&self.module()))
+    }
+
+    fn world(&self) -> &'static str {
+        if self.processes { "processing" } else { "counting" }
+    }
+
+    /// Writes the component to `<name>.wasm` in `folder`.
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
+        let file = folder.join(format!("{}.wasm", self.name));
+        fs::write(&file, self.build()).expect("a folder to write to");
+        file
+    }
+
+    /// The core module.
+    fn module(&self) -> String {
+        let mut constants = Constants::default();
+        let configured = self.configured(&mut constants);
+        let formatted = constants.record(&[Part::Text(&self.metric)]);
+        let mut processor = String::new();
+        if self.processes {
+            let rules: Vec<String> = self.rules.iter().map(|rule| rule.text(&mut constants)).collect();
+            let transcribe = if self.transcribes { "(call $transcribe)" } else { "" };
+            let tick = constants.text("tick");
+            let tick =
+                if self.transcribes { format!("(call $write (i32.const 1) {tick})") } else { String::new() };
+            processor = PROCESSOR
+                .replace("{rules}", &rules.join("\n"))
+                .replace("{verdicts}", &(16 * rules.len()).to_string())
+                .replace("{transcribe}", transcribe)
+                .replace("{tick}", &tick);
+        }
+        let logs: Vec<String> = self
+            .lines
+            .iter()
+            .map(|line| format!("(call $write (i32.const {}) {})", &line[..1], constants.text(&line[1..])))
+            .collect();
+        let (import, transcript) = match (self.lines.is_empty(), self.transcribes) {
+            (true, false) => ("", ""),
+            (_, transcribes) => (IMPORT, if transcribes { TRANSCRIPT } else { "" }),
+        };
+        let heap = constants.end();
+        let pages = (heap / 65536 + 1).max(self.memory * 16);
+        MODULE
+            .replace("{import}", import)
+            .replace("{transcript}", transcript)
+            .replace("{processor}", &processor)
+            .replace("{logs}", &logs.join("\n"))
+            .replace("{before-configure}", &self.when_configured.map_or(String::new(), Does::text))
+            .replace("{configured}", &configured.to_string())
+            .replace("{before-format}", &self.when_formatting.map_or(String::new(), Does::text))
+            .replace("{formatted}", &formatted.to_string())
+            .replace("{pages}", &pages.to_string())
+            .replace("{heap}", &heap.to_string())
+            .replace("{constants}", &constants.escaped())
+    }
+
+    /// The answer of `configure`, `result<descriptor, string>`, as it lies in memory; gives its place.
+    fn configured(&self, constants: &mut Constants) -> u32 {
+        if let Some(error) = &self.refusal {
+            return constants.record(&[Part::Word(1), Part::Text(error)]);
+        }
+        let sources: Vec<Part> = self.sources.iter().map(|source| Part::Text(source)).collect();
+        let sources_at = constants.record(&sources);
+        constants.record(&[
+            Part::Word(0),
+            Part::Text(&self.name),
+            Part::Text(&self.version),
+            Part::Text(&self.description),
+            Part::Word(flags(&SEVERITIES, &self.severities)),
+            Part::Word(sources_at),
+            Part::Word(u32::try_from(self.sources.len()).expect("a few sources")),
+            // `fields` and `publishes`, a byte each.
+            Part::Word(flags(&FIELDS, &self.fields)),
+            Part::Word(u32::from(self.tick.is_some())),
+            Part::Word(self.tick.unwrap_or_default()),
+        ])
+    }
+}
+
+impl Does {
+    fn text(self) -> String {
+        match self {
+            Self::Loop => "(call $loop)".to_owned(),
+            Self::Spin(millions) => format!("(call $spin (i64.const {millions}000000))"),
+            Self::Recurse => Self::Dive(u32::MAX).text(),
+            Self::Dive(depth) => format!("(drop (call $dive (i32.const {depth})))"),
+            Self::Hoard => "(call $hoard)".to_owned(),
+            Self::Panic => "(unreachable)".to_owned(),
+        }
+    }
+}
+
+impl Rule {
+    fn text(&self, constants: &mut Constants) -> String {
+        let prefix = constants.text(&self.prefix);
+        let verdict = |behind: u32, case: u32, reason: &str| {
+            format!(
+                "(call $verdict (i32.add (global.get $n) (i32.const {behind})) (i32.const {case}) {reason})"
+            )
+        };
+        let no_reason = "(i32.const 0) (i32.const 0)";
+        let then = match &self.then {
+            Then::Skip => verdict(0, 0, no_reason),
+            Then::Reject(reason) => verdict(0, 1, &constants.text(reason)),
+            Then::Retry(reason) => verdict(0, 2, &constants.text(reason)),
+            Then::SkipBehind(behind) => verdict(*behind, 0, no_reason),
+            Then::Do(does) => does.text(),
+        };
+        let below = self.below.cast_signed();
+        format!("(if (call $applies {prefix} (i32.const {below})) (then {then}))")
+    }
+}
+
+/// Declares the queues of these plugins, so that what is published now is there when they run.
+#[track_caller]
+pub(crate) fn declare(broker: &Broker, files: &[PathBuf]) {
+    broker.loghost(["run", "--declare-only"]).args(files).end().exits(0);
+}
+
+/// The contract's WIT, as it is in the repository.
+pub(crate) fn contract() -> String {
+    fs::read_to_string(super::tracked("wit/plugin.wit")).expect("the contract")
+}
+
+/// Makes a component of a core module in the text format, for `world` of the WIT package `wit`.
+#[track_caller]
+pub(crate) fn component(wit: &str, world: &str, module: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("plugin.wit", wit).unwrap_or_else(|e| panic!("{e:#}\n{wit}"));
+    let world = resolve.select_world(&[package], Some(world)).expect("the package has the world");
+    let mut module = wat::parse_str(module).unwrap_or_else(|e| panic!("{e}\n{module}"));
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("a module");
+    let encoder = ComponentEncoder::default().validate(true).module(&module);
+    encoder.and_then(|mut encoder| encoder.encode()).unwrap_or_else(|e| panic!("{e:#}"))
+}
+
+/// A log, as a plugin that [transcribes](Guest::transcribes) was given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Its place in the batch, and how many logs the batch had.
+    pub(crate) place: usize,
+    pub(crate) batch: usize,
+    pub(crate) severity: String,
+    pub(crate) timestamp: u64,
+    pub(crate) attempt: u32,
+    pub(crate) message: String,
+    pub(crate) id: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) attributes: Option<Vec<(String, String)>>,
+}
+
+/// The lines that the plugin `name` wrote through the import `log`, in what the host wrote to standard error.
+pub(crate) fn lines<'a>(stderr: &'a str, name: &str) -> Vec<&'a str> {
+    let mark = format!("{name}: info: ");
+    stderr.lines().filter_map(|line| Some(line.split_once(&mark)?.1)).collect()
+}
+
+/// What the plugin `name` transcribed, but for its ticks.
+pub(crate) fn seen(stderr: &str, name: &str) -> Vec<Seen> {
+    lines(stderr, name).into_iter().filter(|line| *line != "tick").map(read).collect()
+}
+
+fn read(line: &str) -> Seen {
+    let parts: Vec<&str> = line.split('|').collect();
+    let [place, batch, severity, timestamp, attempt, message, id, source, attributes] = parts[..] else {
+        panic!("no line of a transcript: {line}");
+    };
+    let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("`{text}` is no number: {line}"));
+    let given = |text: &str| text.strip_prefix('+').map(str::to_owned);
+    Seen {
+        place: usize::try_from(number(place)).expect("a place"),
+        batch: usize::try_from(number(batch)).expect("a length"),
+        severity: SEVERITIES[usize::try_from(number(severity)).expect("a severity")].to_owned(),
+        timestamp: number(timestamp),
+        attempt: u32::try_from(number(attempt)).expect("an attempt"),
+        message: message.to_owned(),
+        id: given(id),
+        source: given(source),
+        attributes: given(attributes).map(|pairs| {
+            let pair = |pair: &str| pair.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
+            pairs.split_terminator(';').filter_map(pair).collect()
+        }),
+    }
+}
+
+fn flags(names: &[&str], set: &[&str]) -> u32 {
+    names.iter().enumerate().filter(|(_, name)| set.contains(name)).map(|(bit, _)| 1 << bit).sum()
+}
+
+/// What lies in a module's memory from the beginning, from [`FIRST`] on.
+#[derive(Default)]
+struct Constants(Vec<u8>);
+
+/// Low addresses stay empty.
+const FIRST: u32 = 1024;
+
+/// A part of a record: four bytes, or a text (its place and its length).
+enum Part<'a> {
+    Word(u32),
+    Text(&'a str),
+}
+
+impl Constants {
+    fn end(&self) -> u32 {
+        FIRST + u32::try_from(self.0.len()).expect("a small memory")
+    }
+
+    /// Puts a text; gives its place and its length, as two arguments of a call.
+    fn text(&mut self, text: &str) -> String {
+        let at = self.end();
+        self.0.extend(text.as_bytes());
+        format!("(i32.const {at}) (i32.const {})", text.len())
+    }
+
+    /// Puts a record whose parts are aligned to four bytes; gives its place.
+    fn record(&mut self, parts: &[Part<'_>]) -> u32 {
+        let mut words = Vec::new();
+        for part in parts {
+            match part {
+                Part::Word(word) => words.push(*word),
+                Part::Text(text) => {
+                    words.extend([self.end(), u32::try_from(text.len()).expect("a short text")]);
+                    self.0.extend(text.as_bytes());
+                }
+            }
+        }
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        let at = self.end();
+        self.0.extend(words.into_iter().flat_map(u32::to_le_bytes));
+        at
+    }
+
+    /// As the text format writes it.
+    fn escaped(&self) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        for byte in &self.0 {
+            if byte.is_ascii_alphanumeric() {
+                text.push(char::from(*byte));
+            } else {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\{byte:02x}");
+            }
+        }
+        text
+    }
+}
+
+/// The exports of every plugin. What is allocated in a call lies behind the constants, and is forgotten when
+/// the host has read the answer.
+const MODULE: &str = r#"(module
+  {import}
+  (memory (export "memory") {pages})
+  (data (i32.const 1024) "{constants}")
+  (global $heap (mut i32) (i32.const {heap}))
+
+  (func $allocate (export "cabi_realloc")
+    (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
+    (local $new i32)
+    (local.set $new (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+    (global.set $heap (i32.add (local.get $new) (local.get $size)))
+    (loop $grow
+      (if (i32.gt_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536))) (then
+        (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then (unreachable)))
+        (br $grow))))
+    (memory.copy (local.get $new) (local.get $old) (local.get $old-size))
+    (local.get $new))
+
+  (func $forget (param i32) (global.set $heap (i32.const {heap})))
+
+  (func (export "loghost:plugin/consumer@0.1.0#configure")
+    (param $settings i32) (param $length i32) (result i32)
+    {logs}
+    {before-configure}
+    (i32.const {configured}))
+  (export "cabi_post_loghost:plugin/consumer@0.1.0#configure" (func $forget))
+
+  (func (export "loghost:plugin/consumer@0.1.0#format-metric") (param $metric i32) (result i32)
+    {before-format}
+    (i32.const {formatted}))
+  (export "cabi_post_loghost:plugin/consumer@0.1.0#format-metric" (func $forget))
+
+  (func $loop (loop $again (br $again)))
+  (func $spin (param $rounds i64)
+    (loop $again
+      (local.set $rounds (i64.sub (local.get $rounds) (i64.const 1)))
+      (br_if $again (i64.ne (local.get $rounds) (i64.const 0)))))
+  (func $dive (param $depth i32) (result i32)
+    (if (i32.eqz (local.get $depth)) (then (return (i32.const 0))))
+    (i32.add (call $dive (i32.sub (local.get $depth) (i32.const 1))) (local.get $depth)))
+  (func $hoard (loop $again (drop (memory.grow (i32.const 16))) (br $again)))
+  {processor}
+  {transcript})"#;
+
+const IMPORT: &str =
+    r#"(import "loghost:plugin/log@0.1.0" "write" (func $write (param $level i32) (param i32 i32)))"#;
+
+/// A record has 64 bytes (its attempt at 16, its message at 20), a verdict 16.
+const PROCESSOR: &str = r#"
+  (global $batch (mut i32) (i32.const 0))
+  (global $length (mut i32) (i32.const 0))
+  (global $n (mut i32) (i32.const 0))
+  (global $verdicts (mut i32) (i32.const 0))
+  (global $judged (mut i32) (i32.const 0))
+
+  (func (export "loghost:plugin/processor@0.1.0#process")
+    (param $now i64) (param $batch i32) (param $length i32) (result i32)
+    (local $answer i32)
+    (global.set $batch (local.get $batch))
+    (global.set $length (local.get $length))
+    (global.set $n (i32.const 0))
+    (global.set $judged (i32.const 0))
+    (global.set $verdicts (call $allocate (i32.const 0) (i32.const 0) (i32.const 4)
+      (i32.mul (local.get $length) (i32.const {verdicts}))))
+    (if (i32.eqz (local.get $length)) (then {tick}))
+    (block $done (loop $next
+      (br_if $done (i32.eq (global.get $n) (local.get $length)))
+      {transcribe}
+      {rules}
+      (global.set $n (i32.add (global.get $n) (i32.const 1)))
+      (br $next)))
+    (local.set $answer (call $allocate (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 16)))
+    (i32.store (local.get $answer) (global.get $verdicts))
+    (i32.store offset=4 (local.get $answer) (global.get $judged))
+    (i64.store offset=8 align=4 (local.get $answer) (i64.const 0))
+    (local.get $answer))
+  (export "cabi_post_loghost:plugin/processor@0.1.0#process" (func $forget))
+
+  (func $record (result i32)
+    (i32.add (global.get $batch) (i32.mul (global.get $n) (i32.const 64))))
+
+  (func $verdict (param $index i32) (param $case i32) (param $reason i32) (param $length i32)
+    (local $verdict i32)
+    (local.set $verdict (i32.add (global.get $verdicts) (i32.mul (global.get $judged) (i32.const 16))))
+    (i32.store (local.get $verdict) (local.get $index))
+    (i32.store offset=4 (local.get $verdict) (local.get $case))
+    (i32.store offset=8 (local.get $verdict) (local.get $reason))
+    (i32.store offset=12 (local.get $verdict) (local.get $length))
+    (global.set $judged (i32.add (global.get $judged) (i32.const 1))))
+
+  ;; Whether the log's message begins like this, and its attempt is below that.
+  (func $applies (param $prefix i32) (param $length i32) (param $below i32) (result i32)
+    (local $message i32)
+    (local.set $message (i32.load offset=20 (call $record)))
+    (if (i32.ge_u (i32.load offset=16 (call $record)) (local.get $below)) (then (return (i32.const 0))))
+    (if (i32.lt_u (i32.load offset=24 (call $record)) (local.get $length)) (then (return (i32.const 0))))
+    (block $differs (loop $next
+      (if (i32.eqz (local.get $length)) (then (return (i32.const 1))))
+      (br_if $differs (i32.ne (i32.load8_u (local.get $prefix)) (i32.load8_u (local.get $message))))
+      (local.set $prefix (i32.add (local.get $prefix) (i32.const 1)))
+      (local.set $message (i32.add (local.get $message) (i32.const 1)))
+      (local.set $length (i32.sub (local.get $length) (i32.const 1)))
+      (br $next)))
+    (i32.const 0))"#;
+
+/// Writes a log as a line: its parts, with a bar between them. What may be absent begins with `+` if it is
+/// there.
+const TRANSCRIPT: &str = r"
+  (global $line (mut i32) (i32.const 0))
+  (global $end (mut i32) (i32.const 0))
+
+  (func $transcribe
+    (local $pair i32) (local $pairs i32)
+    (global.set $line (call $allocate (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 65536)))
+    (global.set $end (global.get $line))
+    (call $put-number (i64.extend_i32_u (global.get $n)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-number (i64.extend_i32_u (global.get $length)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-number (i64.load8_u (call $record)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-number (i64.load offset=8 (call $record)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-number (i64.load32_u offset=16 (call $record)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-text (i32.add (call $record) (i32.const 20)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-option (i32.add (call $record) (i32.const 28)))
+    (call $put-char (i32.const 0x7c))
+    (call $put-option (i32.add (call $record) (i32.const 40)))
+    (call $put-char (i32.const 0x7c))
+    (if (i32.load8_u offset=52 (call $record)) (then
+      (call $put-char (i32.const 0x2b))
+      (local.set $pair (i32.load offset=56 (call $record)))
+      (local.set $pairs (i32.load offset=60 (call $record)))
+      (block $done (loop $next
+        (br_if $done (i32.eqz (local.get $pairs)))
+        (call $put-text (local.get $pair))
+        (call $put-char (i32.const 0x3d))
+        (call $put-text (i32.add (local.get $pair) (i32.const 8)))
+        (call $put-char (i32.const 0x3b))
+        (local.set $pair (i32.add (local.get $pair) (i32.const 16)))
+        (local.set $pairs (i32.sub (local.get $pairs) (i32.const 1)))
+        (br $next)))))
+    (call $write (i32.const 1) (global.get $line) (i32.sub (global.get $end) (global.get $line)))
+    (global.set $heap (global.get $line)))
+
+  (func $put-char (param $char i32)
+    (i32.store8 (global.get $end) (local.get $char))
+    (global.set $end (i32.add (global.get $end) (i32.const 1))))
+  (func $put-number (param $n i64)
+    (if (i64.ge_u (local.get $n) (i64.const 10)) (then
+      (call $put-number (i64.div_u (local.get $n) (i64.const 10)))))
+    (call $put-char (i32.add (i32.const 0x30) (i32.wrap_i64 (i64.rem_u (local.get $n) (i64.const 10))))))
+  (func $put-text (param $text i32)
+    (memory.copy (global.get $end) (i32.load (local.get $text)) (i32.load offset=4 (local.get $text)))
+    (global.set $end (i32.add (global.get $end) (i32.load offset=4 (local.get $text)))))
+  (func $put-option (param $option i32)
+    (if (i32.load8_u (local.get $option)) (then
+      (call $put-char (i32.const 0x2b))
+      (call $put-text (i32.add (local.get $option) (i32.const 4))))))";

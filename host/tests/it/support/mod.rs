@@ -1,0 +1,111 @@
+//! What the tests share: the binary, brokers, and what is skipped where something is missing.
+
+pub(crate) mod broker;
+mod capture;
+pub(crate) mod cli;
+pub(crate) mod guest;
+pub(crate) mod metrics;
+mod output;
+pub(crate) mod outside;
+pub(crate) mod rabbitmq;
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use libtest_mimic::{Completion, Failed, Trial};
+
+/// Far more than anything here takes; what takes longer will never come.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a test may need that a machine may lack; `LOGHOST_REQUIRE` knows it by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    RabbitMq,
+    Wasm,
+    Python,
+    Node,
+    /// A part of the Rust toolchain that is not always installed.
+    Toolchain,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RabbitMq => "rabbitmq",
+            Self::Wasm => "wasm",
+            Self::Python => "python",
+            Self::Node => "node",
+            Self::Toolchain => "toolchain",
+        })
+    }
+}
+
+/// Why a test cannot run here.
+#[derive(Clone, Debug)]
+pub(crate) struct Skip {
+    need: Need,
+    reason: String,
+}
+
+impl Skip {
+    /// `need` is missing, because of `reason`.
+    pub(crate) fn new(need: Need, reason: impl Into<String>) -> Self {
+        Self { need, reason: reason.into() }
+    }
+
+    /// A failure where `LOGHOST_REQUIRE` names the need, and otherwise a visible skip.
+    fn judge(self) -> Result<Completion, Failed> {
+        let required = env::var("LOGHOST_REQUIRE").unwrap_or_default();
+        let name = self.need.to_string();
+        if required.split(',').any(|word| word.trim() == "all" || word.trim() == name) {
+            return Err(format!("{} (LOGHOST_REQUIRE={required})", self.reason).into());
+        }
+        Ok(Completion::ignored_with(self.reason))
+    }
+}
+
+/// A test that runs everywhere.
+pub(crate) fn test(name: impl Into<String>, body: fn()) -> Trial {
+    Trial::test(name, move || {
+        body();
+        Ok(())
+    })
+}
+
+/// A test that may find out that it cannot run here.
+pub(crate) fn needing(
+    name: impl Into<String>,
+    body: impl FnOnce() -> Result<(), Skip> + Send + 'static,
+) -> Trial {
+    Trial::ignorable_test(name, move || match body() {
+        Ok(()) => Ok(Completion::Completed),
+        Err(skip) => skip.judge(),
+    })
+}
+
+/// A test that takes minutes, and runs when it is asked for.
+pub(crate) fn long(name: &str, body: fn() -> Result<(), Skip>) -> Trial {
+    Trial::ignorable_test(format!("long::{name}"), move || {
+        if env::var_os("LOGHOST_LONG").is_none_or(|value| value != "1") {
+            return Ok(Completion::ignored_with("long: set LOGHOST_LONG=1"));
+        }
+        match body() {
+            Ok(()) => Ok(Completion::Completed),
+            Err(skip) => skip.judge(),
+        }
+    })
+}
+
+/// The top folder of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the host is in a folder of the repository")
+}
+
+/// A file or folder of the repository.
+pub(crate) fn tracked(path: &str) -> PathBuf {
+    let path = repository().join(path);
+    assert!(path.exists(), "{} is not there", path.display());
+    path
+}

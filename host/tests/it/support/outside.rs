@@ -1,0 +1,139 @@
+//! A look at a broker from outside, by another client: what is in a queue, and messages of one's own.
+
+use std::time::{Duration, Instant};
+
+use lapin::message::BasicGetMessage;
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use tokio::runtime::{self, Runtime};
+use tokio::time::{sleep, timeout};
+
+use super::PATIENCE;
+
+/// A connection to a broker.
+pub(crate) struct Outside {
+    runtime: Runtime,
+    connection: Connection,
+}
+
+impl Outside {
+    #[track_caller]
+    pub(crate) fn connect(url: &str) -> Self {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("threads are to be had");
+        let connecting = Connection::connect(url, ConnectionProperties::default());
+        let connection = runtime.block_on(async { timeout(PATIENCE, connecting).await });
+        let connection = connection.expect("the broker answers").expect("the broker lets us in");
+        Self { runtime, connection }
+    }
+
+    /// How many messages are ready in a queue; none if there is no such queue.
+    pub(crate) fn depth(&self, queue: &str) -> Option<u32> {
+        self.on_channel(async |channel| {
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let declared = channel.queue_declare(queue.into(), options, FieldTable::default()).await;
+            declared.ok().map(|queue| queue.message_count())
+        })
+    }
+
+    /// Declares a queue that gets all of a severity's logs, as somebody may who is not loghost.
+    #[track_caller]
+    pub(crate) fn listen(&self, queue: &str, exchange: &str) {
+        let declared: lapin::Result<()> = self.on_channel(async |channel| {
+            let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+            let none = FieldTable::default();
+            channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, none.clone()).await?;
+            let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(queue.into(), durable, none.clone()).await?;
+            let options = QueueBindOptions::default();
+            channel.queue_bind(queue.into(), exchange.into(), "#".into(), options, none).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
+    /// Binds a queue that is there to an exchange of one's own.
+    #[track_caller]
+    pub(crate) fn bind(&self, queue: &str, exchange: &str) {
+        let bound: lapin::Result<()> = self.on_channel(async |channel| {
+            let (options, none) = (ExchangeDeclareOptions::default(), FieldTable::default());
+            channel.exchange_declare(exchange.into(), ExchangeKind::Fanout, options, none.clone()).await?;
+            let options = QueueBindOptions::default();
+            channel.queue_bind(queue.into(), exchange.into(), "".into(), options, none).await
+        });
+        bound.expect("the broker lets us bind");
+    }
+
+    /// Waits until a queue has this many messages.
+    #[track_caller]
+    pub(crate) fn wait_for_depth(&self, queue: &str, depth: u32) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.depth(queue);
+            if now == Some(depth) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{queue} has {now:?} messages, not {depth}");
+            self.pause();
+        }
+    }
+
+    /// Waits until there is no such queue.
+    #[track_caller]
+    pub(crate) fn wait_until_gone(&self, queue: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(depth) = self.depth(queue) {
+            assert!(Instant::now() < deadline, "{queue} is still there, with {depth} messages");
+            self.pause();
+        }
+    }
+
+    /// Publishes a message, and waits for the broker's confirmation.
+    #[track_caller]
+    pub(crate) fn publish(&self, exchange: &str, key: &str, body: &[u8], properties: BasicProperties) {
+        let confirmed = self.on_channel(async |channel| {
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            channel.basic_publish(exchange.into(), key.into(), options, body, properties).await?.await
+        });
+        let confirmed = confirmed.expect("the broker takes it");
+        assert!(confirmed.is_ack() && !format!("{confirmed:?}").contains("Some("), "no queue: {confirmed:?}");
+    }
+
+    /// Takes a message out of a queue, and waits for one if there is none.
+    #[track_caller]
+    pub(crate) fn take(&self, queue: &str) -> BasicGetMessage {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let got = self.on_channel(async |channel| {
+                channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await
+            });
+            if let Some(message) = got.expect("the queue is there") {
+                return message;
+            }
+            assert!(Instant::now() < deadline, "no message arrived in {queue}");
+            self.pause();
+        }
+    }
+
+    fn pause(&self) {
+        self.runtime.block_on(async { sleep(Duration::from_millis(20)).await });
+    }
+
+    /// Does something on a channel of its own: an error closes one.
+    fn on_channel<T>(&self, work: impl AsyncFnOnce(Channel) -> T) -> T {
+        self.runtime.block_on(async {
+            let channel = self.connection.create_channel().await.expect("a channel");
+            let done = timeout(PATIENCE, work(channel.clone())).await.expect("the broker answers");
+            // After an error it is closed already.
+            let _ = channel.close(200, "done".into()).await;
+            done
+        })
+    }
+}
