@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use loghost_core::domain::printable;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::adapters::terminal::{BAD, Format};
 use crate::app::{self, Failure, Status};
@@ -63,7 +64,7 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::new(Status::Internal, format!("cannot start: {error}"))),
     };
@@ -74,6 +75,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    let stack = usize::try_from(parse::THREAD_STACK.as_u64()).unwrap_or(usize::MAX);
+    Builder::new_multi_thread().thread_stack_size(stack).enable_all().build()
 }
 
 async fn dispatch(command: Command) -> Result<(), Failure> {

@@ -6,6 +6,12 @@ use bytesize::ByteSize;
 
 use crate::app::{Failure, Status};
 
+/// The most stack that a plugin may be given.
+const MOST_STACK: ByteSize = ByteSize::mib(2);
+
+/// The stack of the host's threads: that of a plugin, and room for the host's own calls around it.
+pub(super) const THREAD_STACK: ByteSize = ByteSize::mib(2 * MOST_STACK.as_u64() / 1024 / 1024);
+
 /// `key=value`; the key is not empty.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -32,10 +38,10 @@ pub(super) fn bytes(text: &str) -> Result<ByteSize, String> {
     }
 }
 
-/// A size of stack: at most 8 MiB, because a plugin's calls run on the host's threads.
+/// A size of stack: at most what the engine and the host's threads have room for.
 pub(super) fn stack(text: &str) -> Result<ByteSize, String> {
     match bytes(text)? {
-        size if size > ByteSize::mib(8) => Err("expected at most 8MiB".to_owned()),
+        size if size > MOST_STACK => Err(format!("expected at most {MOST_STACK}")),
         size => Ok(size),
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::held::Retries;
 use super::ports::{
-    Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Rejection, Report,
+    Cause, Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Rejection, Report,
     ReportError, Reporter, SinkError, SourceError,
 };
 use super::publish::Publish;
@@ -247,10 +247,10 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             match outcome {
                 None => self.counts.accept(record.severity, record.timestamp),
                 Some(Outcome::Skip) => self.counts.skipped[record.severity] += 1,
-                Some(Outcome::Reject(reason)) => self.bury(receipt, &record, reason).await?,
+                Some(Outcome::Reject(reason)) => self.bury(receipt, &record, reason, Cause::Rejected).await?,
                 Some(Outcome::Retry(reason)) => match self.retries.hold(receipt, record, Instant::now()) {
                     None => continue,
-                    Some(record) => self.bury(receipt, &record, reason).await?,
+                    Some(record) => self.bury(receipt, &record, reason, Cause::RetriesExhausted).await?,
                 },
             }
             self.retries.forget(receipt);
@@ -262,8 +262,14 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
         Ok(())
     }
 
-    async fn bury(&mut self, receipt: Receipt, record: &Record, reason: String) -> Result<(), End> {
-        let rejection = Rejection { reason, attempts: record.attempt, at: self.clock.now() };
+    async fn bury(
+        &mut self,
+        receipt: Receipt,
+        record: &Record,
+        reason: String,
+        cause: Cause,
+    ) -> Result<(), End> {
+        let rejection = Rejection { cause, reason, attempts: record.attempt, at: self.clock.now() };
         self.source.bury(receipt, &rejection).await?;
         self.counts.rejected[record.severity] += 1;
         Ok(())

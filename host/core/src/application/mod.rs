@@ -7,7 +7,7 @@ mod publish;
 
 pub use consume::{Batching, Consume, ConsumeOptions, End, Finished};
 pub use ports::{
-    BoxError, Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Receipts,
+    BoxError, Cause, Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Receipts,
     Rejection, Report, ReportError, Reporter, SinkError, SourceError,
 };
 pub use publish::Publish;

@@ -65,12 +65,23 @@ pub enum Item {
 /// Why a log goes to the dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
+    /// How it came to this.
+    pub cause: Cause,
     /// What the consumer said of it.
     pub reason: String,
     /// How many attempts were made at it.
     pub attempts: u32,
     /// When it was given up.
     pub at: Timestamp,
+}
+
+/// How a log came to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The consumer rejected it.
+    Rejected,
+    /// The consumer wanted to try it again, and it has had all its attempts.
+    RetriesExhausted,
 }
 
 /// Why nothing more comes from a source.

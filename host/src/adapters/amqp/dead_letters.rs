@@ -6,7 +6,7 @@ use lapin::message::Delivery as Message;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
-use loghost_core::application::{Receipt, Rejection, SourceError};
+use loghost_core::application::{Cause, Receipt, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
 
 use super::connection::{Connection, lost};
@@ -125,7 +125,11 @@ fn properties(message: &Message, rejection: &Rejection) -> BasicProperties {
         headers.insert(key.into(), value);
     };
     let text = |text: &str| AMQPValue::LongString(text.into());
-    say("loghost-outcome", text("reject"));
+    let outcome = match rejection.cause {
+        Cause::Rejected => "reject",
+        Cause::RetriesExhausted => "retry",
+    };
+    say("loghost-outcome", text(outcome));
     say("loghost-reason", text(cut(&rejection.reason)));
     say("loghost-attempts", AMQPValue::LongLongInt(rejection.attempts.into()));
     say("loghost-exchange", text(message.exchange.as_str()));
