@@ -62,8 +62,13 @@ impl LogSource for Source {
         Ok(())
     }
 
-    async fn acknowledge(&mut self, Receipt(n): Receipt) -> Result<(), SourceError> {
+    async fn acknowledge_through(&mut self, Receipt(n): Receipt) -> Result<(), SourceError> {
         self.journal.note(format!("ack {n}"));
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, Receipt(n): Receipt) -> Result<(), SourceError> {
+        self.journal.note(format!("ack only {n}"));
         Ok(())
     }
 
@@ -165,7 +170,7 @@ impl Reporter for Notes {
         self.0.note(format!("stray {exchange}"));
     }
 
-    fn progress(&mut self, _: &ConsumerName, _: u64) {}
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
 }
 
 fn log(n: u64, message: &str) -> Delivery {
@@ -269,11 +274,22 @@ async fn a_counting_consumer_sees_no_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_its_next_attempt_holds_back_its_acknowledgement_and_nothing_else() {
+async fn what_waits_for_its_next_attempt_holds_back_nothing_else() {
     let case = Case::new(vec![(0, vec![log(1, "a"), log(2, "once"), log(3, "b")]), (500, vec![log(4, "c")])]);
     let (finished, lines) = case.run().await;
     let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
-    assert_eq!(acts, ["process [a/1 once/1 b/1]", "ack 1", "process [c/1]", "process [once/2]", "ack 4"]);
+    assert_eq!(
+        acts,
+        [
+            "process [a/1 once/1 b/1]",
+            "ack only 1",
+            "ack only 3",
+            "process [c/1]",
+            "ack only 4",
+            "process [once/2]",
+            "ack only 2",
+        ]
+    );
     assert_eq!(finished.counts.accepted[Severity::Error], 4);
 }
 
@@ -282,7 +298,7 @@ async fn after_too_many_attempts_a_log_is_buried() {
     let (finished, lines) = Case::new(vec![(0, vec![log(1, "retry")])]).run().await;
     let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
     let expected =
-        ["process [retry/1]", "process [retry/2]", "process [retry/3]", "bury 1: busy after 3", "ack 1"];
+        ["process [retry/1]", "process [retry/2]", "process [retry/3]", "bury 1: busy after 3", "ack only 1"];
     assert_eq!(acts, expected);
     assert_eq!(finished.counts.rejected[Severity::Error], 1);
 }
@@ -350,6 +366,16 @@ async fn full_batches_wait_for_the_marker() {
     assert!(matches!(finished.end, End::Marker));
     let acts: Vec<&String> = lines.iter().filter(|line| line.starts_with("process")).collect();
     assert_eq!(acts, ["process [a/1 b/1 c/1]", "process [d/1 e/1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_marker_ends_the_run_when_no_log_waits_any_more() {
+    let marker = Delivery { receipt: Receipt(3), item: Item::Marker };
+    let (finished, lines) = Case::new(vec![(0, vec![log(1, "once"), log(2, "a"), marker])]).run().await;
+    assert!(matches!(finished.end, End::Marker));
+    assert_eq!(finished.counts.accepted[Severity::Error], 2);
+    let acts: Vec<&String> = lines.iter().filter(|line| line.starts_with("process")).collect();
+    assert_eq!(acts, ["process [once/1 a/1]", "process [once/2]"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -109,7 +109,7 @@ impl Reporter for TerminalReporter {
         ));
     }
 
-    fn progress(&mut self, _: &ConsumerName, _: u64) {}
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
 }
 
 /// The plugin's words under its name; where it has none, the host's counts, marked as such.

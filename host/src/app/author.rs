@@ -43,7 +43,8 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
         };
         Failure { status, error: Some(error.into()) }
     })?;
-    let folder = folder.display();
+    let folder = folder.to_string_lossy();
+    let folder = printable_line(&folder);
     terminal::print(&format!(
         "{folder} is ready:\n  \
          loghost plugin build {folder}\n  \
@@ -55,8 +56,13 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
 
 fn build(folder: &Path, out: Option<&Path>) -> Result<(), Failure> {
     let built = toolchain::build(folder, out).status(Status::BadInput)?;
-    terminal::print(&format!("{}  {} bytes  sha256 {}", built.path.display(), built.size, built.sha256))
-        .status(Status::Internal)
+    terminal::print(&format!(
+        "{}  {} bytes  sha256 {}",
+        printable_line(&built.path.to_string_lossy()),
+        built.size,
+        built.sha256
+    ))
+    .status(Status::Internal)
 }
 
 fn inspect(

@@ -176,7 +176,7 @@ impl Reporter for Prompter {
         terminal::notice(&format!("{consumer}: a message came through `{exchange}`"));
     }
 
-    fn progress(&mut self, _: &ConsumerName, logs: u64) {
-        self.arriving.send_modify(|arrived| *arrived += logs);
+    fn progress(&mut self, _: &ConsumerName, finished: usize, _: usize) {
+        self.arriving.send_modify(|arrived| *arrived += finished as u64);
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use loghost_core::domain::printable;
+use loghost_core::domain::{printable, printable_line};
 
 use super::failure::{Failure, Status, WithStatus};
 use super::host::Target;
@@ -51,7 +51,10 @@ fn show(played: &Played) -> io::Result<()> {
             Ok(text) => indented(text),
             Err(_) => String::new(),
         };
-        terminal::print(&format!("{TITLE}{}{TITLE:#}\n{text}", metric.expectation.consumer))?;
+        terminal::print(&format!(
+            "{TITLE}{}{TITLE:#}\n{text}",
+            printable_line(&metric.expectation.consumer.to_string())
+        ))?;
     }
     let wrong: Vec<String> = played.metrics.iter().filter(|metric| !metric.passed()).map(line).collect();
     if wrong.is_empty() {

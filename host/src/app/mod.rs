@@ -9,6 +9,7 @@ mod host;
 mod plugins;
 mod signals;
 mod stage;
+mod supervise;
 
 pub(crate) mod author;
 pub(crate) mod broker;

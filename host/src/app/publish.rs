@@ -48,8 +48,8 @@ pub(crate) enum Unrouted {
     Fails,
 }
 
-/// The longest line of standard input, in bytes; a longer one is published in pieces of this length.
-const LONGEST_LINE: u64 = 1024 * 1024;
+/// The longest line of standard input, in bytes with its end.
+const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// Input that is good, as far as that can be known before it is sent.
 enum Checked {
@@ -82,6 +82,8 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let sink = AmqpSink::open(&connection, names).await.map_err(refused)?;
     let mut publisher = Publish::new(sink, Sequencer::new(new_producer()?), SystemClock);
 
+    // To be interrupted is the usual end of what follows a file that grows.
+    let endless = matches!(input, Checked::Lines(_));
     let sent = tokio::select! {
         sent = send(input, &mut publisher) => sent,
         () = interrupted => {
@@ -89,6 +91,11 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
             // A broker that holds publishers back may never answer.
             let _ = timeout(PATIENCE, publisher.flush()).await;
             report(&publisher, options.format)?;
+            if !endless || publisher.unanswered() > 0 {
+                let text = "interrupted before everything was sent and confirmed";
+                return Err(Failure::new(Status::Unavailable, text));
+            }
+            connection.close().await;
             return judge(publisher.receipts(), options.unrouted);
         }
     };
@@ -124,19 +131,26 @@ async fn send_scenario(scenario: ScenarioFile, publisher: &mut Publisher) -> Res
 async fn send_lines(mut log: Log, publisher: &mut Publisher) -> Result<(), Failure> {
     let mut input = BufReader::new(tokio::io::stdin());
     let mut line = Vec::new();
-    loop {
+    for number in 1_u64.. {
         line.clear();
-        let mut bounded = (&mut input).take(LONGEST_LINE);
+        let mut bounded = (&mut input).take(LONGEST_LINE + 1);
         let read = bounded.read_until(b'\n', &mut line).await;
         let read = read.context("cannot read standard input").status(Status::BadInput)?;
         if read == 0 {
-            return Ok(());
+            break;
+        }
+        if line.len() as u64 > LONGEST_LINE {
+            let text = format!(
+                "line {number} of standard input has more than {LONGEST_LINE} bytes; stopped before it"
+            );
+            return Err(Failure::new(Status::BadInput, text));
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         log.message = String::from_utf8_lossy(text).into_owned();
         publisher.log(&log).await.status(Status::Unavailable)?;
     }
+    Ok(())
 }
 
 fn report(publisher: &Publisher, format: Format) -> Result<(), Failure> {

@@ -4,18 +4,16 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, End, Finished, Publish, Report, ReportError, Reporter,
-};
+use loghost_core::application::{Batching, Consume, ConsumeOptions, Consumer, Publish};
 use loghost_core::domain::{ConsumerName, Sequencer};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused};
 use super::plugins::{self, PluginSource};
 use super::signals::interrupted;
+use super::supervise::{Activity, Watched, idle, supervise};
 use crate::adapters::amqp::{self, AmqpSink, AmqpSource, Connection, QueueKind, SourceOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
@@ -76,16 +74,25 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         None
     };
 
-    let (stop, stopped) = watch::channel(false);
-    let (active, activity) = watch::channel(Instant::now());
-    let mut tasks = JoinSet::new();
+    // Nothing is acknowledged before all of them are ready.
     let mut ready = Vec::new();
     for consumer in consumers {
-        let name = consumer.descriptor().name.clone();
         let source = open(&options, &connection, publishing.as_ref(), &consumer).await?;
-        ready.push(format!("{name} ({})", source.queue()));
-        let reporter = Watched { inner: TerminalReporter::new(options.format), active: active.clone() };
         let derived = derived(&options, publishing.as_ref(), &consumer).await?;
+        ready.push((consumer, source, derived));
+    }
+    let queues: Vec<String> = ready
+        .iter()
+        .map(|(consumer, source, _)| format!("{} ({})", consumer.descriptor().name, source.queue()))
+        .collect();
+    terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
+
+    let (stop, stopped) = watch::channel(false);
+    let (active, activity) = watch::channel(Activity::now());
+    let mut tasks = JoinSet::new();
+    for (consumer, source, derived) in ready {
+        let name = consumer.descriptor().name.clone();
+        let reporter = Watched::new(TerminalReporter::new(options.format), active.clone());
         let consume =
             Consume::new(source, consumer, SystemClock, reporter, derived, consume_options(&options));
         let mut stopped = stopped.clone();
@@ -98,7 +105,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         });
     }
     drop(stopped);
-    terminal::notice(&format!("consuming from {}: {}", connection.address(), ready.join(", ")));
 
     let ending = async {
         tokio::select! {
@@ -106,14 +112,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             () = idle(activity, options.until_idle) => {}
         }
     };
-    let failures = drain(tasks, ending, stop).await;
+    let failure = supervise(tasks, ending, stop).await;
     for connection in [Some(connection), publishing].into_iter().flatten() {
         connection.close().await;
     }
-    match failures {
-        None => Ok(()),
-        Some(status) => Err(Failure::silent(status)),
-    }
+    failure.map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
 
 /// Loads and configures every plugin; no two may have the same name.
@@ -210,90 +213,5 @@ fn consume_options(options: &Options) -> ConsumeOptions {
         max_logs: options.max_logs,
         max_retries: options.max_retries,
         max_held: usize::from(options.prefetch).div_ceil(2),
-    }
-}
-
-/// Waits for the tasks, and stops them at the `ending`. Says what went wrong with each; the status is
-/// that of the worst.
-async fn drain(
-    mut tasks: JoinSet<(ConsumerName, Finished)>,
-    ending: impl Future<Output = ()>,
-    stop: watch::Sender<bool>,
-) -> Option<Status> {
-    let mut ending = std::pin::pin!(ending);
-    let mut stopping = false;
-    let mut worst = None;
-    loop {
-        let joined = tokio::select! {
-            joined = tasks.join_next() => joined,
-            () = &mut ending, if !stopping => {
-                stopping = true;
-                let _ = stop.send(true);
-                continue;
-            }
-        };
-        let Some(joined) = joined else { return worst };
-        let status = match joined {
-            Ok((name, finished)) => ended(&name, &finished),
-            Err(panic) => {
-                terminal::notice(&format!("a consumer's task failed: {panic}"));
-                Some(Status::Internal)
-            }
-        };
-        if status == Some(Status::Unavailable) {
-            let _ = stop.send(true);
-        }
-        worst = worst.or(status);
-    }
-}
-
-/// Says how a consumer ended, unless it ended as it should.
-fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
-    let (status, advice) = match &finished.end {
-        // Where the report failed, whoever read the metrics has gone: nothing is wrong.
-        End::Shutdown | End::Enough | End::Marker | End::Report(_) => return None,
-        End::Source(_) | End::Sink(_) => (Status::Unavailable, "what was not acknowledged comes again"),
-        End::Consumer(_) => (Status::Stopped, "stopped; what it has not counted stays in its queue"),
-    };
-    let error = anyhow::Error::msg(chain(&finished.end));
-    terminal::notice(&format!("{name}: {error:#}: {advice} ({} logs were counted)", finished.counts.total()));
-    Some(status)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |error| error.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// Is ready when no consumer has received a log for as long as `limit`; never without one.
-async fn idle(activity: watch::Receiver<Instant>, limit: Option<Duration>) {
-    let Some(limit) = limit else { return std::future::pending().await };
-    loop {
-        let quiet_at = *activity.borrow() + limit;
-        if quiet_at <= Instant::now() {
-            return;
-        }
-        sleep_until(quiet_at).await;
-    }
-}
-
-/// A reporter that notes when logs arrive.
-struct Watched {
-    inner: TerminalReporter,
-    active: watch::Sender<Instant>,
-}
-
-impl Reporter for Watched {
-    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        self.inner.metric(report)
-    }
-
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        self.inner.stray(consumer, exchange);
-    }
-
-    fn progress(&mut self, consumer: &ConsumerName, logs: u64) {
-        self.active.send_replace(Instant::now());
-        self.inner.progress(consumer, logs);
     }
 }

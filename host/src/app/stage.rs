@@ -112,7 +112,11 @@ impl Stage {
             let text = format!("the broker refused {} of the scenario's logs", receipts.refused.total());
             return Err(Failure::new(Status::Unavailable, text));
         }
-        company.mark(publisher.sink_mut()).await;
+        let marking = async {
+            company.mark(publisher.sink_mut()).await;
+            Ok::<_, anyhow::Error>(())
+        };
+        self.patiently(marking, "the broker to take the markers").await?;
         Ok(receipts)
     }
 

@@ -119,7 +119,7 @@ fn bless(path: &Path, played: Played) -> Result<(), Failure> {
         Blessed::Rewritten => "rewritten",
         Blessed::Unchanged => "as it was",
     };
-    terminal::print(&format!("{}: {done}", path.display())).status(Status::Internal)
+    terminal::print(&format!("{}: {done}", printable_line(&path.to_string_lossy()))).status(Status::Internal)
 }
 
 fn show(scenario: &str, played: &Played, format: Format) -> io::Result<()> {

@@ -23,7 +23,7 @@ pub(super) struct ConnectionArgs {
     /// `amqp://guest:guest@127.0.0.1:5672/%2f`. The URL may carry parameters such as `?heartbeat=30` (in
     /// seconds) and `&connection_timeout=2000` (in milliseconds).
     // Text, because an error about an argument shows it, and a URL holds a password.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL")]
     broker: Vec<String>,
 
     /// What the names of the exchanges begin with; another one is part of the queues' names too
@@ -39,16 +39,40 @@ impl ConnectionArgs {
     }
 }
 
-/// Reads the value of `--broker`.
-pub(super) fn addresses(urls: &[String]) -> Result<Vec<Address>, Failure> {
-    let addresses: Result<Vec<Address>, _> = urls.iter().map(|url| url.parse()).collect();
+/// Reads the values of `--broker`.
+pub(super) fn addresses(values: &[String]) -> Result<Vec<Address>, Failure> {
+    let addresses: Result<Vec<Address>, _> =
+        values.iter().flat_map(|value| urls(value)).map(str::parse).collect();
     addresses.map_err(|error| Failure::new(Status::Usage, format!("--broker: {error}")))
 }
 
 fn from_environment() -> Result<Vec<Address>, Failure> {
     let given =
         VARIABLES.iter().find_map(|name| Some((*name, env::var(name).ok().filter(|urls| !urls.is_empty())?)));
-    let (name, urls) = given.unwrap_or(("the default", DEFAULT_URL.to_owned()));
-    let addresses: Result<Vec<Address>, _> = urls.split(',').map(str::parse).collect();
+    let (name, value) = given.unwrap_or(("the default", DEFAULT_URL.to_owned()));
+    let addresses: Result<Vec<Address>, _> = urls(&value).into_iter().map(str::parse).collect();
     addresses.map_err(|error| Failure::new(Status::BadConfiguration, format!("{name}: {error}")))
+}
+
+/// The URLs of a list that commas separate; a comma inside a password separates nothing.
+fn urls(list: &str) -> Vec<&str> {
+    let mut urls = Vec::new();
+    let mut begin = 0;
+    for (comma, _) in list.match_indices(",amqp") {
+        urls.push(list[begin..comma].trim());
+        begin = comma + 1;
+    }
+    urls.push(list[begin..].trim());
+    urls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::urls;
+
+    #[test]
+    fn a_comma_in_a_password_separates_nothing() {
+        assert_eq!(urls("amqp://u:a,b@h,amqps://i"), ["amqp://u:a,b@h", "amqps://i"]);
+        assert_eq!(urls("amqp://h"), ["amqp://h"]);
+    }
 }

@@ -68,7 +68,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::new(Status::Internal, format!("cannot start: {error}"))),
     };
-    let done = runtime.block_on(dispatch(cli.command));
+    // On a thread of the runtime's own: plugins need more stack than the first thread is sure to have.
+    let done = runtime.block_on(runtime.spawn(dispatch(cli.command)));
+    let done = done
+        .unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))));
     // A thread that reads standard input cannot be interrupted, and need not be waited for.
     runtime.shutdown_background();
     match done {

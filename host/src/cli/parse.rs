@@ -20,10 +20,14 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The longest time that makes sense, and far from any overflow.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
+
 /// A time such as `2s`, `500ms` or `1m 30s`; not zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("expected more than no time".to_owned()),
+        Ok(duration) if duration > LONGEST => Err("expected at most a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; expected a time such as 2s or 500ms")),
     }

@@ -31,7 +31,7 @@ pub(super) struct Args {
     format: FormatArg,
 
     /// Run on this broker: amqp://user:password@host:port/vhost; several are tried in turn
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL")]
     broker: Vec<String>,
 
     #[command(flatten)]

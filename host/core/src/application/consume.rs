@@ -87,11 +87,8 @@ pub struct Consume<S, C, K, R, D> {
     options: ConsumeOptions,
     counts: Counts,
     retries: Retries,
-    /// The highest receipt that was delivered.
-    delivered: Receipt,
-    /// The highest that was acknowledged; before the first, the one before the first delivery. None
-    /// while there has been no delivery.
-    acknowledged: Option<Receipt>,
+    /// Whether the marker has come: nothing more is taken.
+    marked: bool,
     strays: HashSet<String>,
     /// When the next metric may be shown, and whether there is something new to show.
     report_from: Instant,
@@ -118,8 +115,7 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             options,
             counts: Counts::default(),
             retries,
-            delivered: Receipt(0),
-            acknowledged: None,
+            marked: false,
             strays: HashSet::new(),
             report_from: Instant::now(),
             unreported: false,
@@ -133,10 +129,17 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             Ok(end) | Err(end) => end,
         };
         self.source.close().await;
-        // A report that failed is not tried a second time.
-        let end = match (self.report(true).await, end) {
-            (Err(failed), End::Shutdown | End::Enough | End::Marker) => failed.into(),
-            (_, end) => end,
+        let end = match end {
+            // It would fail again.
+            End::Report(_) => end,
+            End::Shutdown | End::Enough | End::Marker => {
+                self.report(true).await.map_or_else(End::from, |()| end)
+            }
+            End::Source(_) | End::Consumer(_) | End::Sink(_) => {
+                // Why the run ended matters more than that this cannot be shown.
+                let _ = self.report(true).await;
+                end
+            }
         };
         Finished { counts: self.counts, end }
     }
@@ -150,8 +153,11 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             if self.options.max_logs.is_some_and(|max| self.counts.total() >= max) {
                 return Ok(End::Enough);
             }
+            if self.marked && self.retries.len() == 0 {
+                return Ok(End::Marker);
+            }
             let room = self.room(burst.len());
-            let taking = room > 0;
+            let taking = room > 0 && !self.marked;
             let tick_at = tick.map(|tick| last_log + tick);
             let retry_at = self.retries.due();
             tokio::select! {
@@ -162,18 +168,15 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
                 received = self.source.receive(&mut burst, room), if taking => {
                     received?;
                     last_log = Instant::now();
-                    let marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
-                    if self.options.batching == Batching::Full && burst.len() < self.options.max_batch && !marked {
-                        continue;
-                    }
-                    self.take(burst.drain(..)).await?;
-                    if marked {
-                        return Ok(End::Marker);
+                    self.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
+                    let full = burst.len() >= self.options.max_batch || self.marked;
+                    if full || self.options.batching == Batching::Arrived {
+                        self.take(burst.drain(..)).await?;
                     }
                 }
                 () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
                     last_log = Instant::now();
-                    self.judge(Vec::new()).await?;
+                    self.judge(Vec::new(), Vec::new()).await?;
                 }
             }
         }
@@ -194,17 +197,15 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
     /// Judges what was delivered, and acknowledges it.
     async fn take(&mut self, burst: impl Iterator<Item = Delivery>) -> Result<(), End> {
         let mut batch = Vec::new();
+        let mut finished = Vec::new();
         for Delivery { receipt, item } in burst {
-            self.delivered = receipt;
-            self.acknowledged.get_or_insert(Receipt(receipt.0.saturating_sub(1)));
             match item {
-                // What an old binding brought is finished, and not counted.
-                Item::Log(record) => {
-                    if self.consumer.descriptor().filter.wants(record.severity, &record.source) {
-                        batch.push((receipt, record));
-                    }
+                Item::Log(record) if self.wants(&record) => {
+                    batch.push((receipt, record));
+                    continue;
                 }
-                Item::Marker => {}
+                // What an old binding brought is finished, and not counted.
+                Item::Log(_) | Item::Marker => {}
                 Item::Stray(exchange) => {
                     if !self.strays.contains(&exchange) {
                         self.reporter.stray(&self.consumer.descriptor().name, &exchange);
@@ -212,23 +213,29 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
                     }
                 }
             }
+            finished.push(receipt);
         }
-        self.judge(batch).await?;
-        self.acknowledge().await
+        self.judge(batch, finished).await
+    }
+
+    fn wants(&self, record: &Record) -> bool {
+        self.consumer.descriptor().filter.wants(record.severity, &record.source)
     }
 
     /// Tries again what is due.
     async fn retry(&mut self) -> Result<(), End> {
         let batch = self.retries.take_due(Instant::now(), self.options.max_batch);
-        self.judge(batch).await?;
-        self.acknowledge().await
+        // These are not the next in the order of the queue, whatever becomes of them.
+        self.judge(batch, Vec::new()).await
     }
 
-    /// Asks the consumer, and does what it says: counts, holds for another attempt, or buries.
-    async fn judge(&mut self, batch: Vec<(Receipt, Record)>) -> Result<(), End> {
+    /// Asks the consumer, and does what it says: counts, holds for another attempt, or buries. Then
+    /// acknowledges what is finished, and with it what was `finished` before.
+    async fn judge(&mut self, batch: Vec<(Receipt, Record)>, mut finished: Vec<Receipt>) -> Result<(), End> {
         if let Some(latest) = batch.iter().map(|(_, record)| record.timestamp).max() {
             self.clock.witness(latest);
         }
+        let in_order = self.retries.is_idle();
         let (receipts, records): (Vec<Receipt>, Vec<Record>) = batch.into_iter().unzip();
         let mut outcomes: Vec<Option<Outcome>> = vec![None; records.len()];
         if self.consumer.processes() {
@@ -240,7 +247,6 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
                 derived.all(&processed.publish).await?;
             }
         }
-        let logs = records.len() as u64;
         for ((receipt, record), outcome) in receipts.into_iter().zip(records).zip(outcomes) {
             self.unreported = true;
             let foreign = record.id.as_deref().is_none_or(|id| id.parse::<MessageId>().is_err());
@@ -255,9 +261,23 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             }
             self.retries.forget(receipt);
             self.counts.without_id += u64::from(foreign);
+            finished.push(receipt);
         }
-        if logs > 0 {
-            self.reporter.progress(&self.consumer.descriptor().name, logs);
+        let name = &self.consumer.descriptor().name;
+        self.reporter.progress(name, finished.len(), self.retries.len());
+        self.acknowledge(finished, in_order && self.retries.is_idle()).await
+    }
+
+    /// Acknowledges what is finished: all at once, if these are all that is open (`alone`), or one by one.
+    async fn acknowledge(&mut self, finished: Vec<Receipt>, alone: bool) -> Result<(), End> {
+        if alone {
+            if let Some(last) = finished.into_iter().max() {
+                self.source.acknowledge_through(last).await?;
+            }
+            return Ok(());
+        }
+        for receipt in finished {
+            self.source.acknowledge(receipt).await?;
         }
         Ok(())
     }
@@ -272,19 +292,6 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
         let rejection = Rejection { cause, reason, attempts: record.attempt, at: self.clock.now() };
         self.source.bury(receipt, &rejection).await?;
         self.counts.rejected[record.severity] += 1;
-        Ok(())
-    }
-
-    /// Acknowledges everything below the first log that waits for another attempt.
-    async fn acknowledge(&mut self) -> Result<(), End> {
-        let finished = match self.retries.first() {
-            Some(Receipt(held)) => Receipt(held - 1),
-            None => self.delivered,
-        };
-        if self.acknowledged.is_some_and(|acknowledged| finished > acknowledged) {
-            self.source.acknowledge(finished).await?;
-            self.acknowledged = Some(finished);
-        }
         Ok(())
     }
 

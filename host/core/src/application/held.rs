@@ -36,9 +36,9 @@ impl Retries {
         self.held.len()
     }
 
-    /// The lowest receipt that is held.
-    pub(super) fn first(&self) -> Option<Receipt> {
-        self.held.keys().next().copied()
+    /// Whether no log waits for another attempt, or is being tried again.
+    pub(super) fn is_idle(&self) -> bool {
+        self.since.is_empty()
     }
 
     /// When the next attempt is due.

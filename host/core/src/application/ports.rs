@@ -23,7 +23,14 @@ pub trait LogSource: Send {
         max: usize,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Says that every delivery up to and including `receipt` is finished and need not come again.
+    /// Says that `receipt`, and every delivery before it, is finished and need not come again. `receipt`
+    /// itself has not been acknowledged before.
+    fn acknowledge_through(
+        &mut self,
+        receipt: Receipt,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Says that this one delivery is finished and need not come again.
     fn acknowledge(&mut self, receipt: Receipt) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Puts the log, as it came, among the consumer's dead letters. Returns when it is safe there; the
@@ -189,8 +196,9 @@ pub trait Reporter: Send {
     /// Shows that something came through `exchange`, which is none of a severity; said once for each.
     fn stray(&mut self, consumer: &ConsumerName, exchange: &str);
 
-    /// Is told that `logs` of the consumer's have been acknowledged.
-    fn progress(&mut self, consumer: &ConsumerName, logs: u64);
+    /// Is told that `finished` logs of the consumer's are done with, and that `held` wait for another
+    /// attempt.
+    fn progress(&mut self, consumer: &ConsumerName, finished: usize, held: usize);
 }
 
 /// A metric, as a consumer wrote it.

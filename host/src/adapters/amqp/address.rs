@@ -31,17 +31,19 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| AddressError("no scheme".to_owned()))?;
+        // A `/` in a password ends it early, and what follows would be shown as the host's or the path.
+        if rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(['/', '?', '#'])) {
+            let reason =
+                format!("{scheme}: a `/`, `?` or `#` in a user or password is written %2F, %3F or %23");
+            return Err(AddressError(reason));
+        }
+        let mut uri: AMQPUri = text.parse().map_err(AddressError)?;
         // A URL without a path means the default virtual host, and one that ends in a slash is meant to.
-        text.parse::<AMQPUri>()
-            .map(|mut uri| {
-                if uri.vhost.is_empty() {
-                    "/".clone_into(&mut uri.vhost);
-                }
-                Self(uri)
-            })
-            .map_err(|reason| {
-                AddressError(if text.contains("://") { reason } else { "no scheme".to_owned() })
-            })
+        if uri.vhost.is_empty() {
+            "/".clone_into(&mut uri.vhost);
+        }
+        Ok(Self(uri))
     }
 }
 
@@ -72,9 +74,13 @@ mod tests {
         let address: Address = "amqp://test:s3cret@broker:5673/logs?heartbeat=5".parse().unwrap();
         assert_eq!(address.to_string(), "amqp://test@broker:5673/logs");
         assert_eq!(format!("{address:?}"), "amqp://test@broker:5673/logs");
-        for wrong in
-            ["amqp://test:s3cret@broker:port/", "http://test:s3cret@broker", "test:s3cret@broker", ""]
-        {
+        for wrong in [
+            "amqp://test:s3cret@broker:port/",
+            "http://test:s3cret@broker",
+            "test:s3cret@broker",
+            "amqp://test:7/s3cret@broker",
+            "",
+        ] {
             let error = wrong.parse::<Address>().unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }

@@ -88,7 +88,7 @@ impl Connection {
 }
 
 /// How long a broker may take to answer a goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
+pub(super) const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What went wrong, in the broker's words where it had any.
 pub(super) fn reason(error: &lapin::Error) -> String {

@@ -64,8 +64,19 @@ impl DeadLetters {
         self.unfinished.push_back(unfinished);
     }
 
-    /// Forgets the deliveries up to and including `receipt`.
+    /// Forgets a delivery that is finished.
     pub(super) fn forget(&mut self, receipt: Receipt) {
+        if let Ok(place) = self.place(receipt) {
+            self.unfinished.remove(place);
+        }
+    }
+
+    fn place(&self, receipt: Receipt) -> Result<usize, usize> {
+        self.unfinished.binary_search_by_key(&receipt, |unfinished| unfinished.receipt)
+    }
+
+    /// Forgets the deliveries up to and including `receipt`.
+    pub(super) fn forget_through(&mut self, receipt: Receipt) {
         while self.unfinished.front().is_some_and(|unfinished| unfinished.receipt <= receipt) {
             self.unfinished.pop_front();
         }
@@ -74,10 +85,7 @@ impl DeadLetters {
     /// Publishes the delivery with what is said of it, and waits until the broker has it in the queue.
     pub(super) async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {
         let failed = |reason: String| SourceError::DeadLetter { queue: self.queue.clone(), reason };
-        let place = self
-            .unfinished
-            .binary_search_by_key(&receipt, |unfinished| unfinished.receipt)
-            .map_err(|_| failed("the log is no longer held".to_owned()))?;
+        let place = self.place(receipt).map_err(|_| failed("the log is no longer held".to_owned()))?;
         let message = &self.unfinished[place].message;
         let properties = properties(message, rejection);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };

@@ -9,9 +9,9 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use loghost_core::application::{Clock, Delivery, Item, LogSource, Receipt, Rejection, SourceError};
 use loghost_core::domain::Descriptor;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, lost};
+use super::connection::{Connection, GOODBYE, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::names::Names;
 use super::topology::{self, QueueKind, TopologyError, failed, open_channel};
@@ -187,16 +187,23 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         Ok(())
     }
 
-    async fn acknowledge(&mut self, Receipt(tag): Receipt) -> Result<(), SourceError> {
+    async fn acknowledge_through(&mut self, receipt: Receipt) -> Result<(), SourceError> {
         if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.forget(Receipt(tag));
+            dead_letters.forget_through(receipt);
         }
-        self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).await.map_err(|e| lost(&e))
+        self.ack(receipt, BasicAckOptions { multiple: true }).await
+    }
+
+    async fn acknowledge(&mut self, receipt: Receipt) -> Result<(), SourceError> {
+        if let Some(dead_letters) = &mut self.dead_letters {
+            dead_letters.forget(receipt);
+        }
+        self.ack(receipt, BasicAckOptions { multiple: false }).await
     }
 
     async fn close(&mut self) {
         // What a broker does not hear it finds out.
-        let _ = self.channel.close(200, ShortString::from("done")).await;
+        let _ = timeout(GOODBYE, self.channel.close(200, ShortString::from("done"))).await;
     }
 
     async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {
@@ -208,6 +215,10 @@ impl<K: Clock> LogSource for AmqpSource<K> {
 }
 
 impl<K: Clock> AmqpSource<K> {
+    async fn ack(&self, Receipt(tag): Receipt, options: BasicAckOptions) -> Result<(), SourceError> {
+        self.channel.basic_ack(tag, options).await.map_err(|e| lost(&e))
+    }
+
     /// Ends the source: at once, or after what was `taken` before has been dealt with.
     fn stop(&mut self, taken: usize, error: Option<lapin::Error>) -> Result<(), SourceError> {
         let ended = self.end(error);

@@ -38,7 +38,7 @@ fn hint(reason: &str) -> &'static str {
     if reason.contains("PRECONDITION_FAILED") || reason.contains("inequivalent") {
         "; it is there already, made otherwise: delete it, or use another --prefix"
     } else if reason.contains("ACCESS_REFUSED") {
-        "; give the user configure, write and read permissions on `logs.*` and `loghost.*`"
+        "; give the user permission: rabbitmqctl set_permissions -p VHOST USER '.*' '.*' '.*'"
     } else if reason.contains("RESOURCE_LOCKED") {
         "; it belongs to another connection"
     } else {

@@ -72,12 +72,16 @@ pub(super) fn record(
         attempt: 1,
         message,
         id: properties.message_id().as_ref().map(ToString::to_string),
-        source: properties
-            .app_id()
-            .as_ref()
-            .map_or_else(|| delivery.routing_key.to_string(), ToString::to_string),
+        source: source(delivery),
         attributes,
     }
+}
+
+/// Where it comes from: the routing key, which is what bindings go by; without one, the `app-id`.
+fn source(message: &Delivery) -> String {
+    let app_id = message.properties.app_id().as_ref().map_or("", ShortString::as_str);
+    let key = message.routing_key.as_str();
+    if key.is_empty() { app_id.to_owned() } else { key.to_owned() }
 }
 
 /// The producer's time: in milliseconds from the header, or in seconds from the property.
