@@ -18,6 +18,7 @@ mod processor;
 mod publish;
 mod run;
 mod support;
+mod trouble;
 mod verify;
 
 use libtest_mimic::{Arguments, Trial};
@@ -39,6 +40,7 @@ fn main() {
         connect::trials(),
         foreign::trials(),
         hygiene::trials(),
+        trouble::trials(),
         house::trials(),
         long::trials(),
     ]

@@ -109,6 +109,8 @@ pub(crate) enum Signal {
     Interrupt,
     Terminate,
     Kill,
+    /// Stands still until it is killed.
+    Stop,
 }
 
 /// A process under way. It is killed when this is dropped.
@@ -169,6 +171,7 @@ impl Running {
             Signal::Interrupt => "INT",
             Signal::Terminate => "TERM",
             Signal::Kill => "KILL",
+            Signal::Stop => "STOP",
         };
         let pid = self.pid().to_string();
         let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();

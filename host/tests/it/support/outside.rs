@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lapin::message::BasicGetMessage;
 use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
@@ -56,6 +56,14 @@ impl Outside {
             channel.queue_bind(queue.into(), exchange.into(), "#".into(), options, none).await
         });
         declared.expect("the broker lets us declare");
+    }
+
+    /// Deletes a queue, and what is in it.
+    #[track_caller]
+    pub(crate) fn delete(&self, queue: &str) {
+        let options = QueueDeleteOptions::default();
+        let deleted = self.on_channel(async |channel| channel.queue_delete(queue.into(), options).await);
+        deleted.expect("the broker lets us delete");
     }
 
     /// Binds a queue that is there to an exchange of one's own.

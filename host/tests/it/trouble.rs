@@ -1,0 +1,107 @@
+//! What goes wrong around a run, and what it must not cost: a start that fails half-way, a queue that is
+//! deleted, a log that waits for its retry, a report that cannot be written, a broker that stands still.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use lapin::BasicProperties;
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, on_both, start_embedded};
+use crate::support::cli::{Signal, binary, loghost};
+use crate::support::guest::{Then, declare, guest};
+use crate::support::metrics::{last_of_text, total};
+use crate::support::{test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![test("trouble::a_broker_that_stands_still", a_broker_that_stands_still)];
+    trials.extend(on_both("trouble::a_start_that_fails_takes_nothing", a_start_that_fails_takes_nothing));
+    trials.extend(on_both("trouble::a_deleted_queue", a_deleted_queue));
+    trials.extend(on_both("trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
+    trials.extend(on_both("trouble::sources_are_routing_keys", sources_are_routing_keys));
+    trials.extend(on_both("trouble::a_report_that_cannot_be_written", a_report_that_cannot_be_written));
+    trials
+}
+
+fn publish_lines(broker: &Broker, severity: &str, lines: String) {
+    let publish = broker.loghost(["publish", "--stdin", "--require-route", "--severity", severity]);
+    publish.stdin(lines).end().exits(0);
+}
+
+/// The queue of one plugin is there already, made otherwise: the others have not begun.
+fn a_start_that_fails_takes_nothing(broker: &Broker) {
+    broker.loghost(["run", "--declare-only"]).arg(tracked("plugins/all.wasm")).end().exits(0);
+    broker.outside().listen(&broker.queue("error"), &broker.exchange("error"));
+    publish_lines(broker, "info", "a\n".repeat(200));
+    let run = broker.loghost(["run"]).args([tracked("plugins/all.wasm"), tracked("plugins/error.wasm")]);
+    run.end().exits(78).says(&broker.queue("error")).says("--prefix");
+    broker.outside().wait_for_depth(&broker.queue("all"), 200);
+}
+
+/// The other consumers go on.
+fn a_deleted_queue(broker: &Broker) {
+    let plugins = [tracked("plugins/all.wasm"), tracked("plugins/error.wasm")];
+    let run = broker.loghost(["run", "--every", "50ms"]).args(plugins).start();
+    run.says("consuming from");
+    broker.outside().delete(&broker.queue("error"));
+    run.says("was the queue deleted?");
+    publish_lines(broker, "critical", "still here\n".to_owned());
+    run.prints("critical  1");
+    run.end_by(Signal::Terminate).exits(69);
+}
+
+/// A log that waits for its retry goes back into the queue; what was finished behind it does not.
+fn what_a_retry_leaves_behind(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("again").processes().on("retry", Then::Retry("busy".to_owned())).write(folder.path());
+    declare(broker, &[plugin.clone()]);
+    publish_lines(broker, "error", format!("retry\n{}", "ok\n".repeat(50)));
+    let run = broker.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
+    run.prints("\"error\":50,");
+    run.end_by(Signal::Terminate).exits(0);
+    broker.outside().wait_for_depth(&broker.queue("again"), 1);
+}
+
+/// Bindings go by the routing key, whatever else a producer says of itself.
+fn sources_are_routing_keys(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("narrow").severities(&["error"]).sources(&["db-1"]).write(folder.path());
+    declare(broker, &[plugin.clone()]);
+    let elsewhere = BasicProperties::default().with_app_id("billing".into());
+    for properties in [elsewhere, BasicProperties::default()] {
+        broker.outside().publish(&broker.exchange("error"), "db-1", b"disk full", properties);
+    }
+    let run = broker.loghost(["run", "--until-idle", "1s", "--format", "json"]).arg(&plugin).end().exits(0);
+    let last = run.json().pop().expect("a metric");
+    assert_eq!(last["counts"]["error"], 2, "{run}");
+}
+
+/// Only that the reader has gone is no failure.
+fn a_report_that_cannot_be_written(broker: &Broker) {
+    broker.loghost(["run", "--declare-only"]).arg(tracked("plugins/error.wasm")).end().exits(0);
+    publish_lines(broker, "error", "a\n".repeat(3));
+    let full = File::options().write(true).open("/dev/full").expect("a device that is always full");
+    let run = Command::new(binary())
+        .args(["run", "--until-idle", "2s", "--broker", broker.url(), "--prefix", broker.prefix()])
+        .arg(tracked("plugins/error.wasm"))
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("it starts");
+    let stderr = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(70), "{stderr}");
+    assert!(stderr.contains("cannot write the report"), "{stderr}");
+}
+
+/// Its consumers end all the same, and say what they have counted.
+fn a_broker_that_stands_still() {
+    let (broker, url) = start_embedded();
+    let run =
+        loghost(["run", "--every", "50ms", "--broker", &url]).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    loghost(["publish", "error", "disk full", "--broker", &url]).end().exits(0);
+    run.prints("total     1");
+    broker.signal(Signal::Stop);
+    let output = run.end_by(Signal::Interrupt).exits(0);
+    assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(1), "{output}");
+}
