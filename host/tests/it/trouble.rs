@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::process::{Command, Stdio};
+use std::slice::from_ref;
 
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
@@ -54,7 +55,7 @@ fn a_deleted_queue(broker: &Broker) {
 fn what_a_retry_leaves_behind(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let plugin = guest("again").processes().on("retry", Then::Retry("busy".to_owned())).write(folder.path());
-    declare(broker, &[plugin.clone()]);
+    declare(broker, from_ref(&plugin));
     publish_lines(broker, "error", format!("retry\n{}", "ok\n".repeat(50)));
     let run = broker.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
     run.prints("\"error\":50,");
@@ -66,7 +67,7 @@ fn what_a_retry_leaves_behind(broker: &Broker) {
 fn sources_are_routing_keys(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let plugin = guest("narrow").severities(&["error"]).sources(&["db-1"]).write(folder.path());
-    declare(broker, &[plugin.clone()]);
+    declare(broker, from_ref(&plugin));
     let elsewhere = BasicProperties::default().with_app_id("billing".into());
     for properties in [elsewhere, BasicProperties::default()] {
         broker.outside().publish(&broker.exchange("error"), "db-1", b"disk full", properties);
