@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::failure::{Failure, Status, WithStatus};
 use crate::adapters::amqp::{Address, Connection, Names, TopologyError};
+use crate::adapters::terminal;
 
 /// A broker and a prefix on it.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Target {
 impl Target {
     /// Connects for `purpose`.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, Failure> {
-        Connection::open(&self.addresses, purpose).await.map_err(|error| {
+        Connection::open(&self.addresses, purpose, terminal::notice).await.map_err(|error| {
             let advice = if error.is_refusal() { WRONG_URL } else { NO_BROKER };
             Failure::new(Status::Unavailable, format!("{error}\n{advice}"))
         })

@@ -1,5 +1,6 @@
 //! What goes wrong around a run, and what it must not cost: a start that fails half-way, a queue that is
-//! deleted, a log that waits for its retry, a report that cannot be written, a broker that stands still.
+//! deleted, a log that waits for its retry, a report that cannot be written, a broker that stands still or is
+//! full.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -15,7 +16,10 @@ use crate::support::metrics::{last_of_text, total};
 use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = vec![test("trouble::a_broker_that_stands_still", a_broker_that_stands_still)];
+    let mut trials = vec![
+        test("trouble::a_broker_that_stands_still", a_broker_that_stands_still),
+        test("trouble::a_broker_that_is_full", a_broker_that_is_full),
+    ];
     trials.extend(on_both("trouble::a_start_that_fails_takes_nothing", a_start_that_fails_takes_nothing));
     trials.extend(on_both("trouble::a_deleted_queue", a_deleted_queue));
     trials.extend(on_both("trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
@@ -105,4 +109,20 @@ fn a_broker_that_stands_still() {
     broker.signal(Signal::Stop);
     let output = run.end_by(Signal::Interrupt).exits(0);
     assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(1), "{output}");
+}
+
+/// A publisher says that it is held back, and goes on when there is room.
+fn a_broker_that_is_full() {
+    let broker = loghost(["broker", "--listen", "127.0.0.1:0", "--max-memory", "64KiB"]).start();
+    let url = broker.prints("amqp://");
+    let plugin = tracked("plugins/debug-info.wasm");
+    loghost(["run", "--declare-only", "--broker", &url]).arg(&plugin).end().exits(0);
+    let lines = "no space left on device\n".repeat(5000);
+    let publish =
+        loghost(["publish", "--stdin", "--severity", "info", "--broker", &url]).stdin(lines).start();
+    publish.says("holds publishers back");
+    let run = loghost(["run", "--every", "50ms", "--broker", &url]).arg(&plugin).start();
+    publish.end().exits(0).says("takes logs again").prints("total 5000");
+    run.prints("total     5000");
+    run.end_by(Signal::Terminate).exits(0);
 }

@@ -3,9 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use lapin::types::{LongString, ShortString};
-use lapin::{Channel, ConnectionProperties, ErrorKind};
+use lapin::{Channel, ConnectionProperties, ErrorKind, Event};
 use loghost_core::application::SourceError;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -15,6 +17,14 @@ pub(crate) struct Connection {
     inner: lapin::Connection,
     address: Address,
     channels: Mutex<Vec<Channel>>,
+    /// Says when the broker holds publishers back; ends with the connection.
+    watch: AbortHandle,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
 }
 
 /// Why there is no connection: for each address in turn.
@@ -42,14 +52,19 @@ impl ConnectError {
 
 impl Connection {
     /// Connects to the first of `addresses` that answers; `purpose` names the connection to the broker.
-    pub(crate) async fn open(addresses: &[Address], purpose: &str) -> Result<Self, ConnectError> {
+    /// `tell` is told when the broker holds publishers back, and when it no longer does.
+    pub(crate) async fn open(
+        addresses: &[Address],
+        purpose: &str,
+        tell: fn(&str),
+    ) -> Result<Self, ConnectError> {
         let mut failures = Vec::new();
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
             let connecting = lapin::Connection::connect_uri(address.uri(), properties);
             failures.push(match timeout(address.timeout(), connecting).await {
-                Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone())),
+                Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone(), tell)),
                 Ok(Err(error)) if error.is_amqp_error() => {
                     NoConnection::Refused(address.clone(), reason(&error))
                 }
@@ -63,8 +78,18 @@ impl Connection {
         Err(ConnectError(failures))
     }
 
-    fn new(inner: lapin::Connection, address: Address) -> Self {
-        Self { inner, address, channels: Mutex::new(Vec::new()) }
+    fn new(inner: lapin::Connection, address: Address, tell: fn(&str)) -> Self {
+        let mut events = inner.events_listener();
+        let watch = tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if let Event::ConnectionBlocked(why) = event {
+                    tell(&format!("the broker holds publishers back: {why}"));
+                } else if let Event::ConnectionUnblocked = event {
+                    tell("the broker takes logs again");
+                }
+            }
+        });
+        Self { inner, address, channels: Mutex::new(Vec::new()), watch: watch.abort_handle() }
     }
 
     /// Where it leads.
