@@ -236,6 +236,7 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             self.clock.witness(latest);
         }
         let in_order = self.retries.is_idle();
+        let (logs, before) = (batch.len(), finished.len());
         let (receipts, records): (Vec<Receipt>, Vec<Record>) = batch.into_iter().unzip();
         let mut outcomes: Vec<Option<Outcome>> = vec![None; records.len()];
         if self.consumer.processes() {
@@ -263,8 +264,10 @@ impl<S: LogSource, C: Consumer, K: Clock, R: Reporter, D: LogSink> Consume<S, C,
             self.counts.without_id += u64::from(foreign);
             finished.push(receipt);
         }
-        let name = &self.consumer.descriptor().name;
-        self.reporter.progress(name, finished.len(), self.retries.len());
+        if logs > 0 {
+            let name = &self.consumer.descriptor().name;
+            self.reporter.progress(name, finished.len() - before, self.retries.len());
+        }
         self.acknowledge(finished, in_order && self.retries.is_idle()).await
     }
 

@@ -9,6 +9,4 @@ mod scaffold;
 
 pub(crate) use build::{build, sha256};
 pub(crate) use component::compiler_of;
-#[allow(unused_imports, reason = "for the test that rebuilds the bundled plugins, to say why it cannot")]
-pub(crate) use rust::{installed_compiler, target_installed};
 pub(crate) use scaffold::{ScaffoldError, Template, scaffold};

@@ -38,18 +38,6 @@ pub(crate) enum RustError {
     TargetMissing,
 }
 
-/// The version of the rustc that builds plugins here, as [`compiler_of`](super::compiler_of) gives it.
-#[allow(dead_code, reason = "for the test that rebuilds the bundled plugins")]
-pub(crate) fn installed_compiler() -> Result<String, RustError> {
-    Rust::seen_from(Path::new(".")).compiler()
-}
-
-/// Whether the target of plugins is installed.
-#[allow(dead_code, reason = "for the test that rebuilds the bundled plugins")]
-pub(crate) fn target_installed() -> Result<bool, RustError> {
-    Rust::seen_from(Path::new(".")).has_target()
-}
-
 /// Cargo and rustc as seen from a folder, which may ask for a toolchain of its own.
 pub(super) struct Rust {
     cargo: OsString,
