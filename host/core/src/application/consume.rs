@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::end::{End, Finished};
 use super::held::Retries;
 use super::ports::{
-    Cause, Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Rejection, Report,
-    ReportError, Reporter, SinkError, SourceError,
+    Cause, Clock, Consumer, Delivery, Item, LogSink, LogSource, Receipt, Rejection, Report, ReportError,
+    Reporter,
 };
 use super::publish::Publish;
 use crate::domain::{Counts, MessageId, Metric, Outcome, Record, Verdict};
@@ -40,41 +41,6 @@ pub enum Batching {
     Arrived,
     /// When it is full, or the marker has come: the same batches at every run.
     Full,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Finished {
-    /// What was counted.
-    pub counts: Counts,
-    /// Why it ended.
-    pub end: End,
-}
-
-/// Why a run ended.
-#[derive(Debug, thiserror::Error)]
-pub enum End {
-    /// It was asked to.
-    #[error("asked to end")]
-    Shutdown,
-    /// It has counted as many logs as it should.
-    #[error("counted enough")]
-    Enough,
-    /// The marker has come.
-    #[error("reached the marker")]
-    Marker,
-    /// The source ended.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The consumer failed; what it had not finished stays in the queue.
-    #[error(transparent)]
-    Consumer(#[from] ConsumerError),
-    /// A log that the consumer publishes could not be.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    /// Its metric could not be shown.
-    #[error(transparent)]
-    Report(#[from] ReportError),
 }
 
 /// Runs one consumer.

@@ -146,6 +146,12 @@ impl Running {
         self.stdout.text()
     }
 
+    /// Waits until what it has said on standard error so far is what is waited for.
+    #[track_caller]
+    pub(crate) fn has_said(&self, is_it: impl Fn(&str) -> bool) {
+        assert!(self.stderr.wait_for_all(is_it), "what is waited for was not said: {self}");
+    }
+
     /// Waits until what it has printed so far is what is waited for.
     #[track_caller]
     pub(crate) fn has_printed(&self, is_it: impl Fn(&str) -> bool) {
