@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::broker::unique;
-use super::{Need, PATIENCE, Skip};
+use super::{Need, Skip};
 
 /// Where Debian's package has its scripts; those in the path want to be another user.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
@@ -73,6 +73,9 @@ struct Node {
     mapper_port: u16,
     distribution_port: u16,
 }
+
+/// How long RabbitMQ may take to start: seconds, and minutes on a machine that is busy with a build.
+const START: Duration = Duration::from_mins(3);
 
 impl Node {
     fn start() -> Result<Self, Skip> {
@@ -137,7 +140,7 @@ impl Node {
     }
 
     fn wait_until_ready(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START;
         while !self.answers() {
             let ended = self.watch.try_wait().expect("a process of ours").is_some();
             if ended || Instant::now() > deadline {
