@@ -6,7 +6,7 @@
 use crate::error::{AmqpError, Code};
 
 /// How deep tables and arrays may nest.
-const MAX_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 128;
 
 /// What is left to read.
 #[derive(Debug, Clone)]

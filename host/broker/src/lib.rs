@@ -31,6 +31,8 @@ mod encode;
 mod error;
 mod fields;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod handshake;
 mod memory;
 mod message;
