@@ -2,6 +2,7 @@
 
 mod errors;
 mod files;
+mod fuzz;
 mod grammar;
 mod properties;
 mod rewriting;
