@@ -17,5 +17,8 @@ macro_rules! world {
 #[cfg(not(feature = "processor"))]
 world!("counting");
 
-#[cfg(feature = "processor")]
+#[cfg(all(feature = "processor", not(feature = "checkpoint")))]
 world!("processing");
+
+#[cfg(feature = "checkpoint")]
+world!("stateful");

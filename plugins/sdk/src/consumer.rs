@@ -23,6 +23,19 @@ pub trait Processor: Consumer {
     fn process(&mut self, now: u64, batch: Vec<LogRecord>) -> Processed;
 }
 
+/// A processor that keeps something of its own between logs. The host saves it together with its counts,
+/// and restores it where an instance takes over from another: after a trap, a restart, a new version.
+#[cfg(feature = "checkpoint")]
+pub trait Checkpoint: Processor {
+    /// What it keeps, as bytes that [`restore`](Self::restore) of this version and of later ones
+    /// understands. Called often: keep it small.
+    fn save(&self) -> Vec<u8>;
+
+    /// Takes up what was saved, after it was configured and before the first log. An error is shown to the
+    /// operator, and the consumer does not start.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String>;
+}
+
 /// Configures a consumer as the host does, for tests: settings that nobody asked for are an error.
 pub fn configure<C: Consumer>(settings: &Settings) -> Result<(C, Descriptor), String> {
     let configured = C::configure(settings)?;

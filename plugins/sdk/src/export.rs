@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, thread::LocalKey};
 
+#[cfg(feature = "checkpoint")]
+use crate::Checkpoint;
 use crate::{Consumer, Descriptor, Metric, Settings};
 #[cfg(feature = "processor")]
 use crate::{LogRecord, Processed, Processor, log};
@@ -10,7 +12,7 @@ use crate::{LogRecord, Processed, Processor, log};
 pub type Slot<C> = LocalKey<RefCell<Option<C>>>;
 
 /// Makes a component of the type that is named: a [`Consumer`], with the feature `processor` also a
-/// `Processor`. Elsewhere than on Wasm only checks that it is a [`Consumer`].
+/// `Processor`, with `checkpoint` also a `Checkpoint`. Elsewhere than on Wasm only checks that it is a [`Consumer`].
 #[macro_export]
 macro_rules! export {
     ($consumer:ident) => {
@@ -40,6 +42,7 @@ macro_rules! export {
             }
 
             $crate::__export_processor!(Exported, CONSUMER);
+            $crate::__export_checkpoint!(Exported, CONSUMER);
     $crate::bindings::export_world!(Exported with_types_in $crate::bindings);
         };
     };
@@ -60,6 +63,30 @@ macro_rules! __export_processor {
         impl exports::processor::Guest for $exported {
             fn process(now: u64, batch: ::std::vec::Vec<$crate::LogRecord>) -> $crate::Processed {
                 $crate::export::process(&$consumer, now, batch)
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "checkpoint"))]
+macro_rules! __export_checkpoint {
+    ($exported:ident, $consumer:ident) => {};
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "checkpoint")]
+macro_rules! __export_checkpoint {
+    ($exported:ident, $consumer:ident) => {
+        impl exports::checkpoint::Guest for $exported {
+            fn save() -> ::std::vec::Vec<u8> {
+                $crate::export::save(&$consumer)
+            }
+
+            fn restore(state: ::std::vec::Vec<u8>) -> ::core::result::Result<(), ::std::string::String> {
+                $crate::export::restore(&$consumer, &state)
             }
         }
     };
@@ -90,6 +117,18 @@ pub fn format_metric<C: Consumer>(slot: &'static Slot<C>, metric: &Metric) -> St
 #[cfg(feature = "processor")]
 pub fn process<C: Processor>(slot: &'static Slot<C>, now: u64, batch: Vec<LogRecord>) -> Processed {
     with(slot, |consumer| consumer.process(now, batch))
+}
+
+/// Asks the consumer for what it keeps.
+#[cfg(feature = "checkpoint")]
+pub fn save<C: Checkpoint>(slot: &'static Slot<C>) -> Vec<u8> {
+    with(slot, |consumer| consumer.save())
+}
+
+/// Hands the consumer what was saved.
+#[cfg(feature = "checkpoint")]
+pub fn restore<C: Checkpoint>(slot: &'static Slot<C>, state: &[u8]) -> Result<(), String> {
+    with(slot, |consumer| consumer.restore(state))
 }
 
 fn with<C: Consumer, R>(slot: &'static Slot<C>, call: impl FnOnce(&mut C) -> R) -> R {

@@ -28,7 +28,8 @@
 //! The crate is a `cdylib`, and `loghost plugin build` makes the component of it. [`export!`] expands to
 //! nothing but a check elsewhere than on Wasm, so that `cargo test` runs the consumer's logic natively.
 //!
-//! With the feature `processor` a consumer is also a `Processor` and sees its logs in batches. This
+//! With the feature `processor` a consumer is also a `Processor` and sees its logs in batches; with the
+//! feature `checkpoint` it is also a `Checkpoint`, and what it keeps between logs survives restarts. This
 //! crate knows the contract (`wit/`) and nothing of the host that calls it.
 
 #[doc(hidden)]
@@ -56,6 +57,8 @@ pub use bindings::exports::loghost::plugin::types::{
     DerivedLog, Descriptor, Fields, LogRecord, Metric, Outcome, Processed, Severities, Severity, Tally,
     Verdict,
 };
+#[cfg(feature = "checkpoint")]
+pub use consumer::Checkpoint;
 #[cfg(feature = "processor")]
 pub use consumer::Processor;
 pub use consumer::{Consumer, configure};
