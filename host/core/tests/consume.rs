@@ -2,19 +2,22 @@
 //! when. Time is paused, so a test takes no longer than its work.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Clock, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, End, Finished, Item,
-    LogSink, LogSource, Publish, Receipt, Receipts, Rejection, Report, ReportError, Reporter, SinkError,
-    SourceError,
+    Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery,
+    End, Finished, Intake, Item, Ledger, LedgerError, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
+    Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
+    Tolerance,
 };
 use loghost_core::domain::{
     Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,
     Producer, Record, Sequencer, Severities, Severity, Timestamp, Verdict,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// What happened, in order.
 #[derive(Clone, Default)]
@@ -76,9 +79,65 @@ impl LogSource for Source {
         self.journal.note("close");
     }
 
-    async fn bury(&mut self, Receipt(n): Receipt, rejection: &Rejection) -> Result<(), SourceError> {
-        self.journal.note(format!("bury {n}: {} after {}", rejection.reason, rejection.attempts));
+    fn bury(
+        &mut self,
+        Receipt(n): Receipt,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let how = if rejection.cause == Cause::Trapped { "trap: " } else { "" };
+        self.journal.note(format!("bury {n}: {how}{} after {}", rejection.reason, rejection.attempts));
+        ready(Ok(()))
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Active
+    }
+
+    async fn adjust(
+        &mut self,
+        descriptor: &Descriptor,
+        _: Reads,
+        _: Option<&Filter>,
+    ) -> Result<(), SourceError> {
+        self.journal.note(format!("adjust to {}", descriptor.version));
         Ok(())
+    }
+}
+
+/// Opens a source, and after that nothing for ever.
+struct Once(Option<Source>);
+
+impl Intake for Once {
+    type Source = Source;
+
+    async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Source, SourceError> {
+        match self.0.take() {
+            Some(source) => Ok(source),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Takes a while to commit, if it is a slow one.
+struct Store {
+    journal: Journal,
+    slowness: Option<Duration>,
+}
+
+impl Ledger for Store {
+    async fn load(&mut self) -> Result<Saved, LedgerError> {
+        Ok(Saved::default())
+    }
+
+    fn commit(&mut self, commit: Commit) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let (journal, slowness) = (self.journal.clone(), self.slowness);
+        async move {
+            if let Some(slowness) = slowness {
+                sleep(slowness).await;
+                journal.note(format!("commit {}", commit.changes.counts.total()));
+            }
+            Ok(())
+        }
     }
 }
 
@@ -98,6 +157,14 @@ impl Consumer for Judge {
         self.processes
     }
 
+    fn keeps_state(&self) -> bool {
+        false
+    }
+
+    fn digest(&self) -> &'static str {
+        ""
+    }
+
     async fn process(&mut self, _: Timestamp, batch: &[Record]) -> Result<Processed, ConsumerError> {
         let seen: Vec<String> = batch.iter().map(|r| format!("{}/{}", r.message, r.attempt)).collect();
         self.journal.note(format!("process [{}]", seen.join(" ")));
@@ -108,7 +175,10 @@ impl Consumer for Judge {
                 "reject" => Outcome::Reject("bad".to_owned()),
                 "retry" => Outcome::Retry("busy".to_owned()),
                 "once" if record.attempt == 1 => Outcome::Retry("not yet".to_owned()),
-                "trap" => return Err(ConsumerError { call: "process", reason: "trapped".to_owned() }),
+                "trap" => {
+                    let reason = "trapped".to_owned();
+                    return Err(ConsumerError { call: "process", reason, backtrace: None });
+                }
                 _ => continue,
             };
             verdicts.push(Verdict { index, outcome });
@@ -120,6 +190,14 @@ impl Consumer for Judge {
     async fn format_metric(&mut self, metric: &Metric) -> Result<String, ConsumerError> {
         let counts = &metric.counts;
         Ok(format!("{}+{}-{}", counts.accepted.total(), counts.skipped.total(), counts.rejected.total()))
+    }
+
+    async fn save(&mut self) -> Result<Vec<u8>, ConsumerError> {
+        Ok(Vec::new())
+    }
+
+    async fn restore(&mut self, _: Option<&[u8]>) -> Result<(), ConsumerError> {
+        Ok(())
     }
 }
 
@@ -151,6 +229,10 @@ impl LogSink for Sink {
     fn receipts(&self) -> Receipts {
         Receipts::default()
     }
+
+    fn take_confirmed(&mut self) -> Confirmed {
+        Confirmed::default()
+    }
 }
 
 fn echo(severity: Severity) -> Log {
@@ -164,6 +246,15 @@ impl Reporter for Notes {
         let last = if report.last { " (last)" } else { "" };
         self.0.note(format!("metric {}{last}", report.text.as_ref().unwrap()));
         Ok(())
+    }
+
+    fn state(&mut self, _: &ConsumerName, state: &State<'_>) {
+        match state {
+            State::Stopped(error, delay) => self.0.note(format!("stopped for {delay:?}: {error}")),
+            State::Recovered => self.0.note("recovered"),
+            State::Reopening(error) => self.0.note(format!("reopening: {error}")),
+            _ => {}
+        }
     }
 
     fn stray(&mut self, _: &ConsumerName, exchange: &str) {
@@ -182,6 +273,7 @@ fn log(n: u64, message: &str) -> Delivery {
         id: Some(format!("loghost:p/{n}")),
         source: String::new(),
         attributes: Vec::new(),
+        replayed: false,
     };
     Delivery { receipt: Receipt(n), item: Item::Log(record) }
 }
@@ -194,6 +286,10 @@ fn options() -> ConsumeOptions {
         max_logs: None,
         max_retries: 2,
         max_held: 3,
+        tolerance: Tolerance { failures: 3, window: 4 },
+        probe: None,
+        forget_after: Duration::from_hours(1),
+        state: SavedState::Restored,
     }
 }
 
@@ -202,13 +298,24 @@ struct Case {
     bursts: Vec<(u64, Vec<Delivery>)>,
     then: Then,
     options: ConsumeOptions,
+    slowness: Option<Duration>,
+    /// A new version, that comes after so many milliseconds.
+    new: Option<u64>,
     /// Seconds after which the run is asked to end.
     until: u64,
 }
 
 impl Case {
     fn new(bursts: Vec<(u64, Vec<Delivery>)>) -> Self {
-        Self { processes: true, bursts, then: Then::Silence, options: options(), until: 60 }
+        Self {
+            processes: true,
+            bursts,
+            then: Then::Silence,
+            options: options(),
+            slowness: None,
+            new: None,
+            until: 60,
+        }
     }
 
     async fn run(self) -> (Finished, Vec<String>) {
@@ -225,16 +332,42 @@ impl Case {
             publishes: Severities::default(),
             tick: None,
         };
-        let judge = Judge { descriptor, processes: self.processes, journal: journal.clone() };
+        let judge = |version: &str| {
+            let descriptor = Descriptor { version: version.to_owned(), ..descriptor.clone() };
+            Judge { descriptor, processes: self.processes, journal: journal.clone() }
+        };
         let producer = Producer::new("judge").unwrap();
         let derived = Publish::new(Sink { journal: journal.clone() }, Sequencer::new(producer), Still);
-        let consume = Consume::new(source, judge, Still, Notes(journal.clone()), Some(derived), self.options);
+        let (replace, replaced) = mpsc::channel(1);
+        let (first, second) = (judge("1"), judge("2"));
+        if let Some(millis) = self.new {
+            tokio::spawn(async move {
+                sleep_until(begin + Duration::from_millis(millis)).await;
+                replace.send(second).await
+            });
+        }
+        let mut consume = Consume::new(
+            Once(Some(source)),
+            first,
+            Store { journal: journal.clone(), slowness: self.slowness },
+            Still,
+            Notes(journal.clone()),
+            Some(derived),
+            replaced,
+            self.options,
+        );
+        consume.open().await.unwrap();
         let finished = consume.run(sleep_until(begin + Duration::from_secs(self.until))).await;
         // In every case the source is closed once, and nothing is asked of it after that.
         let mut lines = journal.lines();
         let close = lines.iter().position(|line| line == "close").expect("the source is closed");
         lines.remove(close);
-        assert!(lines[close..].iter().all(|line| line.starts_with("metric")), "{lines:?}");
+        assert!(
+            lines[close..]
+                .iter()
+                .all(|line| ["metric", "stopped", "reopening"].iter().any(|word| line.starts_with(word))),
+            "{lines:?}"
+        );
         (finished, lines)
     }
 }
@@ -246,7 +379,9 @@ async fn a_batch_is_judged_counted_and_then_acknowledged() {
     let expected = [
         "process [a/1 skip/1 reject/1 b/1]",
         "bury 3: bad after 1",
-        "ack 4",
+        "ack 2",
+        "ack only 4",
+        "ack 3",
         "metric 2+1-1",
         "metric 2+1-1 (last)",
     ];
@@ -282,12 +417,12 @@ async fn what_waits_for_its_next_attempt_holds_back_nothing_else() {
         acts,
         [
             "process [a/1 once/1 b/1]",
-            "ack only 1",
+            "ack 1",
             "ack only 3",
             "process [c/1]",
             "ack only 4",
             "process [once/2]",
-            "ack only 2",
+            "ack 2",
         ]
     );
     assert_eq!(finished.counts.accepted[Severity::Error], 4);
@@ -298,7 +433,7 @@ async fn after_too_many_attempts_a_log_is_buried() {
     let (finished, lines) = Case::new(vec![(0, vec![log(1, "retry")])]).run().await;
     let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
     let expected =
-        ["process [retry/1]", "process [retry/2]", "process [retry/3]", "bury 1: busy after 3", "ack only 1"];
+        ["process [retry/1]", "process [retry/2]", "process [retry/3]", "bury 1: busy after 3", "ack 1"];
     assert_eq!(acts, expected);
     assert_eq!(finished.counts.rejected[Severity::Error], 1);
 }
@@ -312,21 +447,85 @@ async fn nothing_new_is_taken_while_too_many_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trap_ends_the_run_and_acknowledges_nothing_of_its_batch() {
-    let case = Case::new(vec![(0, vec![log(1, "a")]), (1, vec![log(2, "b"), log(3, "trap")])]);
-    let (finished, lines) = case.run().await;
-    assert!(lines.contains(&"ack 1".to_owned()) && !lines.contains(&"ack 3".to_owned()), "{lines:?}");
-    assert!(matches!(finished.end, End::Consumer(_)));
-    assert_eq!(finished.counts.total(), 1);
+async fn a_batch_that_traps_is_split_until_the_log_stands_alone() {
+    let burst = vec![log(1, "a"), log(2, "b"), log(3, "trap"), log(4, "c"), log(5, "skip")];
+    let (finished, lines) = Case::new(vec![(0, burst)]).run().await;
+    let expected = [
+        "process [a/1 b/1 trap/1 c/1 skip/1]",
+        "process [a/1 b/1]",
+        "process [trap/1 c/1 skip/1]",
+        "process [trap/1]",
+        "bury 3: trap: process: trapped after 1",
+        "process [c/1 skip/1]",
+        "ack 2",
+        "ack only 4",
+        "ack only 5",
+        "ack 3",
+    ];
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    assert_eq!(acts, expected);
+    let counts = finished.counts;
+    assert_eq!((counts.accepted.total(), counts.skipped.total(), counts.rejected.total()), (3, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_keeps_failing_is_stopped() {
+    let burst = (1..=10).map(|n| log(n, "trap")).collect();
+    let (finished, lines) = Case::new(vec![(0, burst)]).run().await;
+    assert!(matches!(finished.end, End::Consumer(_)), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("bury")).count(), 3, "{lines:?}");
+    assert_eq!(finished.counts.rejected.total(), 3);
+    assert!(lines.contains(&"ack 3".to_owned()), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_consumer_is_left_alone_and_then_tried() {
+    let burst = (1..=10).map(|n| log(n, "trap")).collect();
+    let options = ConsumeOptions { probe: Some(Duration::from_secs(10)), ..options() };
+    let (finished, lines) = Case { options, ..Case::new(vec![(0, burst)]) }.run().await;
+    assert!(matches!(finished.end, End::Shutdown), "{lines:?}");
+    assert!(finished.stopped.is_some());
+    assert!(lines.contains(&"stopped for 10s: process: trapped".to_owned()), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_takes_over_between_two_batches() {
+    let bursts = vec![(0, vec![log(1, "a")]), (200, vec![log(2, "b")])];
+    let (finished, lines) = Case { new: Some(100), ..Case::new(bursts) }.run().await;
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    assert_eq!(acts, ["process [a/1]", "ack 1", "adjust to 2", "process [b/1]", "ack 2"]);
+    assert_eq!(finished.counts.accepted.total(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_commit_is_under_way_the_next_one_gathers() {
+    let bursts = vec![(20, vec![log(1, "a")]), (21, vec![log(2, "b")]), (22, vec![log(3, "c")])];
+    let case = Case { slowness: Some(Duration::from_millis(10)), processes: false, ..Case::new(bursts) };
+    let (_, lines) = case.run().await;
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    assert_eq!(acts, ["commit 0", "commit 1", "ack 1", "commit 3", "ack 3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_comes_twice_is_counted_once() {
+    let again = |receipt| Delivery { receipt: Receipt(receipt), ..log(1, "a") };
+    let (finished, lines) =
+        Case::new(vec![(0, vec![log(1, "a"), again(2)]), (10, vec![again(3)])]).run().await;
+    assert_eq!((finished.counts.accepted.total(), finished.counts.repeated), (1, 2));
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    assert_eq!(acts, ["process [a/1]", "ack 2", "ack 3"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_arrived_before_the_source_ended_is_counted() {
     let case = Case { then: Then::Lost, ..Case::new(vec![(0, vec![log(1, "a")])]) };
     let (finished, lines) = case.run().await;
-    assert!(matches!(finished.end, End::Source(SourceError::Lost(_))));
-    assert!(lines.contains(&"ack 1".to_owned()));
-    assert_eq!(lines.last().unwrap(), "metric 1+0-0 (last)");
+    assert!(matches!(finished.end, End::Shutdown));
+    assert!(
+        lines.contains(&"ack 1".to_owned())
+            && lines.contains(&"reopening: lost the connection to the broker".to_owned())
+    );
+    assert_eq!(finished.counts.total(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -387,4 +586,15 @@ async fn metrics_come_at_most_as_often_as_asked_and_at_the_end() {
     // At 0 s, 1 s, 2 s and 3 s, and at the end; silence is not reported.
     assert_eq!(metrics.len(), 5, "{metrics:?}");
     assert_eq!(metrics.last().unwrap().as_str(), "metric 30+0-0 (last)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_counted_after_a_metric_while_a_commit_was_under_way_is_shown() {
+    let bursts = vec![(20, vec![log(1, "a")]), (21, vec![log(2, "b")])];
+    let options = ConsumeOptions { every: Duration::from_millis(2), ..options() };
+    let slowness = Some(Duration::from_millis(10));
+    let case = Case { slowness, options, processes: false, ..Case::new(bursts) };
+    let (_, lines) = case.run().await;
+    let metrics: Vec<&String> = lines.iter().filter(|line| line.starts_with("metric")).collect();
+    assert_eq!(metrics, ["metric 1+0-0", "metric 2+0-0", "metric 2+0-0 (last)"]);
 }

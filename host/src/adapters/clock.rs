@@ -1,5 +1,6 @@
 //! Clocks: the system's, and one that follows a scenario.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -39,13 +40,13 @@ impl Clock for ScenarioClock {
 }
 
 /// The clock of a scenario's consumer: shows the time of the latest log that it has been given.
-#[derive(Debug)]
-pub(crate) struct ReplayClock(AtomicU64);
+#[derive(Clone, Debug)]
+pub(crate) struct ReplayClock(Arc<AtomicU64>);
 
 impl ReplayClock {
     /// A clock that shows the scenario's start.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(SCENARIO_START.as_millis()))
+        Self(Arc::new(AtomicU64::new(SCENARIO_START.as_millis())))
     }
 }
 

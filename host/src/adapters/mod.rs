@@ -3,7 +3,10 @@
 pub(crate) mod amqp;
 pub(crate) mod bundled;
 pub(crate) mod clock;
+pub(crate) mod journal;
 pub(crate) mod scenario_file;
+pub(crate) mod state;
 pub(crate) mod terminal;
 pub(crate) mod toolchain;
 pub(crate) mod wasm;
+pub(crate) mod watch;

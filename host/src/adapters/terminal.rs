@@ -2,12 +2,13 @@
 //!
 //! Nothing that a plugin or a log says reaches a terminal raw.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
-use loghost_core::application::{Report, ReportError, Reporter};
+use loghost_core::application::{Report, ReportError, Reporter, State};
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -101,6 +102,10 @@ impl Reporter for TerminalReporter {
         written.map_err(|e| ReportError(e.into()))
     }
 
+    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
+        notice(&format!("{consumer}: {}", state_text(state)));
+    }
+
     fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
         let origin = if exchange.is_empty() { "directly" } else { exchange };
         notice(&format!(
@@ -110,6 +115,38 @@ impl Reporter for TerminalReporter {
     }
 
     fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
+}
+
+/// What a consumer does, in a line.
+fn state_text(state: &State<'_>) -> String {
+    match state {
+        State::Consuming => "consuming".to_owned(),
+        State::StandingBy => {
+            "standing by: another host consumes its queue; takes over when that has gone".to_owned()
+        }
+        State::Reopening(error) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}: opening its queue again; what was not acknowledged comes again")
+        }
+        State::Failed(error, Some(record)) => {
+            let id = record.id.as_deref().unwrap_or("without an id");
+            format!("failed at one log ({}, {id}), which goes to the dead letters: {error}", record.severity)
+        }
+        State::Failed(error, None) => format!("failed at a tick: {error}"),
+        State::Stopped(error, delay) => format!(
+            "stopped, because it keeps failing: its queue is left as it is, and one log is tried in {} \
+             (or mend it: a new file with --watch, or SIGHUP): {error}",
+            humantime::format_duration(*delay)
+        ),
+        State::Recovered => "no longer fails: goes on".to_owned(),
+        State::Reloaded(descriptor, digest) => {
+            let digest = digest.get(..12).unwrap_or(digest);
+            format!("reloaded: version {} ({digest}) has taken over", descriptor.version)
+        }
+        State::ReloadRefused(error) => {
+            format!("not reloaded, the old one goes on: the new one does not take up its state: {error}")
+        }
+    }
 }
 
 /// The plugin's words under its name; where it has none, the host's counts, marked as such.
@@ -139,6 +176,7 @@ fn metric_json(report: &Report<'_>) -> Value {
     say("counts", tally_json(&counts.accepted));
     say("rejected", tally_json(&counts.rejected));
     say("skipped", tally_json(&counts.skipped));
+    say("repeated", counts.repeated.into());
     say("without_id", counts.without_id.into());
     match &report.text {
         Ok(text) => say("text", text.as_str().into()),

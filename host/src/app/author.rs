@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use loghost_core::application::Consumer;
+use anyhow::Context;
+use loghost_core::application::{Consumer, ConsumerError};
 use loghost_core::domain::{Descriptor, Severities, printable_line};
 use serde_json::json;
 
@@ -25,11 +26,13 @@ pub(crate) enum Options {
 }
 
 /// Makes, builds or shows a plugin.
-pub(crate) fn author(options: Options) -> Result<(), Failure> {
+pub(crate) async fn author(options: Options) -> Result<(), Failure> {
     match options {
         Options::New { path, template } => new(&path, template),
         Options::Build { folder, out } => build(&folder, out.as_deref()),
-        Options::Inspect { file, settings, format, limits } => inspect(&file, &settings, format, limits),
+        Options::Inspect { file, settings, format, limits } => {
+            inspect(&file, &settings, format, limits).await
+        }
     }
 }
 
@@ -65,7 +68,7 @@ fn build(folder: &Path, out: Option<&Path>) -> Result<(), Failure> {
     .status(Status::Internal)
 }
 
-fn inspect(
+async fn inspect(
     file: &Path,
     settings: &[(String, String)],
     format: Format,
@@ -75,12 +78,14 @@ fn inspect(
     let bytes = source.read()?;
     let runtime = plugins::runtime(limits)?;
     let plugin = plugins::load(&runtime, &source)?;
-    let consumer = plugins::start(&runtime, plugin.clone(), &source, settings)?;
+    let mut consumer = plugins::start(&runtime, plugin.clone(), &source, settings)?;
+    let state =
+        first_state(&mut consumer).await.with_context(|| source.to_string()).status(Status::BadInput)?;
     let facts = Facts {
         file: file.display().to_string(),
         size: bytes.len(),
-        sha256: toolchain::sha256(&bytes),
         compiler: toolchain::compiler_of(&bytes),
+        state,
     };
     let written = match format {
         Format::Text => terminal::print(&facts.text(consumer.descriptor(), &plugin)),
@@ -89,12 +94,23 @@ fn inspect(
     written.status(Status::Internal)
 }
 
-/// What there is to know of a file without running it.
+/// Has a consumer that keeps state save it and go on from it, as it will have to; gives the state's size.
+async fn first_state(consumer: &mut impl Consumer) -> Result<Option<usize>, ConsumerError> {
+    if !consumer.keeps_state() {
+        return Ok(None);
+    }
+    let state = consumer.save().await?;
+    consumer.restore(Some(&state)).await?;
+    Ok(Some(state.len()))
+}
+
+/// What there is to know of a plugin beside what it declares.
 struct Facts {
     file: String,
     size: usize,
-    sha256: String,
     compiler: Option<String>,
+    /// The size of what it keeps, if it keeps something.
+    state: Option<usize>,
 }
 
 impl Facts {
@@ -114,6 +130,7 @@ impl Facts {
             "processes",
             if plugin.processes() { "logs, in batches" } else { "nothing: the host counts for it" },
         );
+        row("keeps state", &self.state.map_or("no".to_owned(), |size| format!("{size} bytes at first")));
         row("fields", &or_none(&fields(descriptor)));
         if let Some(tick) = descriptor.tick {
             row("tick", &humantime::format_duration(tick).to_string());
@@ -122,7 +139,7 @@ impl Facts {
         row("exports", &plugin.exports().join(", "));
         row("compiler", self.compiler.as_deref().unwrap_or("unknown"));
         row("size", &format!("{} bytes", self.size));
-        row("sha256", &self.sha256);
+        row("sha256", plugin.digest());
         text
     }
 
@@ -135,6 +152,7 @@ impl Facts {
             "severities": list(descriptor.filter.severities()),
             "sources": patterns(descriptor),
             "processes": plugin.processes(),
+            "keeps_state": self.state.is_some(),
             "fields": fields(descriptor),
             "publishes": list(descriptor.publishes),
             "tick_ms": descriptor.tick.map(|tick| tick.as_millis()),
@@ -142,7 +160,7 @@ impl Facts {
             "exports": plugin.exports(),
             "compiler": self.compiler,
             "size": self.size,
-            "sha256": self.sha256,
+            "sha256": plugin.digest(),
         })
     }
 }

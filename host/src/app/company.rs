@@ -1,23 +1,27 @@
 //! The consumers of a play: each consumes from a queue of its own until it meets the marker.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Publish, Report, ReportError,
-    Reporter, SinkError,
+    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Intake, Publish, Reads,
+    Report, ReportError, Reporter, SavedState, SinkError, SourceError, State, Tolerance,
 };
-use loghost_core::domain::{ConsumerName, Filter, Log};
-use tokio::sync::watch;
+use loghost_core::domain::{ConsumerName, Descriptor, Filter, Log};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::refused;
-use crate::adapters::amqp::{AmqpSink, AmqpSource, Connection, Names, QueueKind, SourceOptions};
+use super::state::StateLedger;
+use super::supervise::status_of;
+use crate::adapters::amqp::{
+    AmqpIntake, AmqpSink, AmqpSource, Exchanges, Link, Names, QueueKind, SourceOptions,
+};
 use crate::adapters::clock::ReplayClock;
-use crate::adapters::terminal;
+use crate::adapters::terminal::{self, Format, TerminalReporter};
 use crate::adapters::wasm::WasmConsumer;
 
 /// The consumers of a play.
@@ -48,8 +52,8 @@ impl Company {
     /// Has `consumer` consume from a queue of its own.
     pub(super) async fn enter(
         &mut self,
-        consuming: &Connection,
-        publishing: &Connection,
+        consuming: &Arc<Link>,
+        publishing: &Arc<Link>,
         names: &Names,
         consumer: WasmConsumer,
     ) -> Result<(), Failure> {
@@ -57,21 +61,36 @@ impl Company {
         let options = SourceOptions {
             queue: QueueKind::Exclusive,
             prefetch: 1000,
-            reads_logs: consumer.processes(),
+            exchanges: Exchanges::Lent,
             marker: Some(self.marker.clone()),
         };
-        let names = names.clone();
-        let source = AmqpSource::open(consuming, publishing, names, &descriptor, options, ReplayClock::new())
+        let (consuming, publishing) = (Arc::clone(consuming), Arc::clone(publishing));
+        let clock = ReplayClock::new();
+        let mut intake = AmqpIntake::new(consuming, publishing, names.clone(), options, clock.clone());
+        let source = intake
+            .open(&descriptor, Reads::of(&consumer), None)
             .await
-            .map_err(refused)?;
+            .map_err(End::Source)
+            .map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
         let queue = source.queue().to_owned();
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
         let prompter = Prompter { told, arriving };
         // What it publishes goes nowhere: behind the marker it would come too late for anybody.
         let derived: Option<Publish<AmqpSink, ReplayClock>> = None;
-        let consume =
-            Consume::new(source, consumer, ReplayClock::new(), prompter, derived, consume_options());
+        // Nobody replaces a consumer in the middle of a play.
+        let (_, replaced) = mpsc::channel(1);
+        let mut consume = Consume::new(
+            Once(Some(source)),
+            consumer,
+            StateLedger::Volatile,
+            clock,
+            prompter,
+            derived,
+            replaced,
+            consume_options(),
+        );
+        consume.open().await.map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
         let place = self.roles.len();
         self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
         self.tasks.spawn(async move {
@@ -129,6 +148,10 @@ fn consume_options() -> ConsumeOptions {
         max_logs: None,
         max_retries: 5,
         max_held: 500,
+        tolerance: Tolerance::default(),
+        probe: None,
+        forget_after: Duration::from_hours(24),
+        state: SavedState::Restored,
     }
 }
 
@@ -160,6 +183,22 @@ fn missing(role: &Role, patience: Duration) -> String {
     }
 }
 
+/// A source that is open, and cannot be opened again: its queue went with it.
+struct Once(Option<AmqpSource<ReplayClock>>);
+
+impl Intake for Once {
+    type Source = AmqpSource<ReplayClock>;
+
+    async fn open(
+        &mut self,
+        _: &Descriptor,
+        _: Reads,
+        _: Option<&Filter>,
+    ) -> Result<Self::Source, SourceError> {
+        self.0.take().ok_or_else(|| SourceError::Unavailable("lost the broker".into()))
+    }
+}
+
 /// Takes the last metric of a consumer, and counts what it gets.
 struct Prompter {
     told: watch::Sender<Option<Result<String, ConsumerError>>>,
@@ -170,6 +209,10 @@ impl Reporter for Prompter {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         self.told.send_replace(Some(report.text.clone()));
         Ok(())
+    }
+
+    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
+        TerminalReporter::new(Format::Text).state(consumer, state);
     }
 
     fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {

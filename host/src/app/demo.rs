@@ -10,7 +10,7 @@ use super::failure::{Failure, Status, WithStatus};
 use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage, confirmed_text};
 use super::verify::{address, counted, embedded, line};
-use crate::adapters::amqp::{Names, Prefix};
+use crate::adapters::amqp::{Names, Prefix, Retry};
 use crate::adapters::bundled;
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal::{self, DIM, GOOD, TITLE};
@@ -32,7 +32,8 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let broker = embedded().await?;
     let address = address(&broker)?;
     terminal::notice(&format!("playing {} on an embedded broker at {address}", scenario.name()));
-    let target = Target { addresses: vec![address], names: Names::new(Prefix::default()) };
+    let names = Names::new(Prefix::default());
+    let target = Target { addresses: vec![address], names, retry: Retry::Never };
     let mut stage = Stage::new(target, Limits::default(), Duration::from_secs(30))?;
     let played = stage.play(scenario).await?;
     broker.shutdown().await;

@@ -1,10 +1,15 @@
 //! Which broker, and under which names.
 
+use std::sync::Arc;
+
+use loghost_core::application::SinkError;
 use loghost_core::domain::Producer;
 use uuid::Uuid;
 
 use super::failure::{Failure, Status, WithStatus};
-use crate::adapters::amqp::{Address, Connection, Names, TopologyError};
+use crate::adapters::amqp::{
+    Address, ConnectError, Link, Names, Obstacle, RejectedLog, Retry, TopologyError,
+};
 use crate::adapters::terminal;
 
 /// A broker and a prefix on it.
@@ -14,16 +19,34 @@ pub(crate) struct Target {
     pub(crate) addresses: Vec<Address>,
     /// What exchanges and queues are called.
     pub(crate) names: Names,
+    /// How long a broker that is not there is tried.
+    pub(crate) retry: Retry,
 }
 
 impl Target {
     /// Connects for `purpose`.
-    pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, Failure> {
-        Connection::open(&self.addresses, purpose, terminal::notice).await.map_err(|error| {
-            let advice = if error.is_refusal() { WRONG_URL } else { NO_BROKER };
-            Failure::new(Status::Unavailable, format!("{error}\n{advice}"))
-        })
+    pub(crate) async fn connect(&self, purpose: &str) -> Result<Arc<Link>, Failure> {
+        let link = self.link(purpose);
+        link.connection().await.map_err(|error| unreachable(&error))?;
+        Ok(link)
     }
+
+    /// A link for `purpose` that connects when it is first needed.
+    pub(crate) fn link(&self, purpose: &str) -> Arc<Link> {
+        Arc::new(Link::new(self.addresses.clone(), purpose, self.retry, terminal::notice))
+    }
+}
+
+/// What it means that there is no connection, and what to do about it.
+pub(super) fn unreachable(error: &ConnectError) -> Failure {
+    let (status, advice) = match error.obstacle() {
+        Obstacle::Absence => (Status::Unavailable, NO_BROKER),
+        Obstacle::Refusal => (Status::Unavailable, WRONG_URL),
+        // These say themselves what to do.
+        Obstacle::Distrust => (Status::Unavailable, ""),
+        Obstacle::Setting => (Status::BadConfiguration, ""),
+    };
+    Failure::new(status, format!("{error}\n{advice}").trim_end().to_owned())
 }
 
 const NO_BROKER: &str = "\
@@ -39,6 +62,19 @@ check user, password and virtual host: --broker amqp://user:password@host:port/v
 /// A producer that nobody else is.
 pub(super) fn new_producer() -> Result<Producer, Failure> {
     Producer::new(Uuid::new_v4().simple().to_string()).status(Status::Internal)
+}
+
+/// What it means that logs cannot be published: one of them is at fault, the broker says no, or is gone.
+pub(super) fn unpublished(error: SinkError) -> Failure {
+    let SinkError(cause) = &error;
+    let status = if cause.is::<RejectedLog>() {
+        Status::BadInput
+    } else if cause.downcast_ref().is_some_and(TopologyError::is_refusal) {
+        Status::BadConfiguration
+    } else {
+        Status::Unavailable
+    };
+    Failure { status, error: Some(error.into()) }
 }
 
 /// What it means that something cannot be declared: the broker says no, or is gone.

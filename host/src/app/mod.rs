@@ -6,17 +6,26 @@
 mod company;
 mod failure;
 mod host;
+mod input;
+mod letters;
 mod plugins;
+mod reload;
+mod settling;
 mod signals;
 mod stage;
+mod state;
 mod supervise;
 
 pub(crate) mod author;
 pub(crate) mod broker;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod publish;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod verify;
 
 pub(crate) use failure::{Failure, Status};
 pub(crate) use host::Target;
+pub(crate) use plugins::Derived;
+pub(crate) use reload::Trigger;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use loghost_core::application::Consumer;
 use loghost_core::domain::printable_line;
 use tokio::task::block_in_place;
 
@@ -51,6 +52,14 @@ impl PluginSource {
         Ok(sources)
     }
 
+    /// Its file, if it has one.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Bundled(_) => None,
+        }
+    }
+
     /// The component's bytes.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {
@@ -76,6 +85,45 @@ fn wasm_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether plugins may publish logs of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Derived {
+    /// They may.
+    Granted,
+    /// They may not, and a plugin that wants to does not start.
+    Refused,
+}
+
+/// What the plugins of a run have in common.
+pub(super) struct Troupe {
+    runtime: Runtime,
+    settings: Vec<(String, String)>,
+    derived: Derived,
+}
+
+impl Troupe {
+    /// A troupe whose members are bound by `limits`, and configured with `settings`.
+    pub(super) fn new(
+        limits: Limits,
+        settings: Vec<(String, String)>,
+        derived: Derived,
+    ) -> Result<Self, Failure> {
+        Ok(Self { runtime: runtime(limits)?, settings, derived })
+    }
+
+    /// Loads and configures the plugin at `source`.
+    pub(super) fn load(&self, source: &PluginSource) -> Result<WasmConsumer, Failure> {
+        let plugin = load(&self.runtime, source)?;
+        let consumer = start(&self.runtime, plugin, source, &self.settings)?;
+        let wanted = consumer.descriptor().publishes;
+        if !wanted.is_empty() && self.derived == Derived::Refused {
+            let text = format!("{source}: wants to publish logs ({wanted}): allow it with --grant publish");
+            return Err(Failure::new(Status::BadConfiguration, text));
+        }
+        Ok(consumer)
+    }
 }
 
 /// Sets up the engine.

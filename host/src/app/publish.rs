@@ -1,22 +1,23 @@
 //! `loghost publish`: one log, a scenario's, or a log a line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use loghost_core::application::{Publish, Receipts};
-use loghost_core::domain::scenario::Step;
-use loghost_core::domain::{Log, Sequencer};
+use loghost_core::application::{JournalError, Publish, Receipts, Resume, ResumeError, SinkError};
+use loghost_core::domain::{Sequencer, printable_line};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::time::timeout;
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::{Target, new_producer, refused};
+use super::host::{Target, new_producer, unpublished};
+pub(crate) use super::input::Input;
+use super::input::Pieces;
 use super::signals::interrupted;
-use crate::adapters::amqp::{self, AmqpSink};
+use crate::adapters::amqp::{AmqpSink, Exchanges, Link};
 use crate::adapters::clock::SystemClock;
-use crate::adapters::scenario_file::ScenarioFile;
+use crate::adapters::journal::JournalFile;
 use crate::adapters::terminal::{self, Format};
 
 /// What `publish` is asked for.
@@ -24,19 +25,10 @@ use crate::adapters::terminal::{self, Format};
 pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) input: Input,
+    /// Where the producer keeps what it has begun and what is confirmed.
+    pub(crate) journal: Option<PathBuf>,
     pub(crate) unrouted: Unrouted,
     pub(crate) format: Format,
-}
-
-/// What is published.
-#[derive(Clone, Debug)]
-pub(crate) enum Input {
-    /// This log.
-    One(Log),
-    /// The logs of this scenario.
-    File(PathBuf),
-    /// The lines of standard input, each as the message of a log like this.
-    Lines(Log),
 }
 
 /// What it means that no queue wanted a log.
@@ -48,122 +40,139 @@ pub(crate) enum Unrouted {
     Fails,
 }
 
-/// The longest line of standard input, in bytes with its end.
-const LONGEST_LINE: u64 = 16 * 1024 * 1024;
-
-/// Input that is good, as far as that can be known before it is sent.
-enum Checked {
-    One(Log),
-    Scenario(ScenarioFile),
-    Lines(Log),
-}
-
-/// How long an interrupted publisher waits for answers.
+/// How long an interrupted or failed publisher waits for answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Publisher = Publish<AmqpSink, SystemClock>;
+type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
 
 /// Publishes, and reports what the broker has confirmed: also when it fails on the way.
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
-    let input = match options.input {
-        Input::One(log) => Checked::One(log),
-        Input::Lines(log) => Checked::Lines(log),
-        Input::File(path) => {
-            // Nothing is sent of a file that is not good to its end.
-            let mut scenario = ScenarioFile::open(&path).status(Status::BadInput)?;
-            scenario.check().status(Status::BadInput)?;
-            Checked::Scenario(scenario)
-        }
+    let mut pieces = Pieces::of(options.input)?;
+    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
+    let new = new_producer()?;
+    let journal = options.journal.as_deref().map(|path| JournalFile::open(path, &new));
+    let journal = journal.transpose().status(Status::BadInput)?;
+    let producer = journal.as_ref().map_or(new, |journal| journal.producer().clone());
+    let (link, sink) = tokio::select! {
+        opened = open(&options.target) => opened?,
+        () = &mut interrupted => return Err(Stop::Interrupted.failure(&pieces, None)),
     };
-    let interrupted = interrupted().status(Status::Internal)?;
-    let connection = options.target.connect("publishing").await?;
-    let names = options.target.names;
-    amqp::declare_exchanges(&connection, &names).await.map_err(refused)?;
-    let sink = AmqpSink::open(&connection, names).await.map_err(refused)?;
-    let mut publisher = Publish::new(sink, Sequencer::new(new_producer()?), SystemClock);
+    let publish = Publish::new(sink, Sequencer::new(producer), SystemClock);
+    let mut publisher = Resume::new(publish, journal);
 
-    // To be interrupted is the usual end of what follows a file that grows.
-    let endless = matches!(input, Checked::Lines(_));
     let sent = tokio::select! {
-        sent = send(input, &mut publisher) => sent,
-        () = interrupted => {
+        sent = send(&mut pieces, &mut publisher, &link) => sent,
+        () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
-            // A broker that holds publishers back may never answer.
-            let _ = timeout(PATIENCE, publisher.flush()).await;
-            report(&publisher, options.format)?;
-            if !endless || publisher.unanswered() > 0 {
-                let text = "interrupted before everything was sent and confirmed";
-                return Err(Failure::new(Status::Unavailable, text));
-            }
-            connection.close().await;
-            return judge(publisher.receipts(), options.unrouted);
+            settle(&mut publisher).await;
+            // It is the usual end of what follows a file that grows.
+            if pieces.is_endless() && publisher.unfinished() == 0 { Ok(()) } else { Err(Stop::Interrupted) }
         }
     };
-    let sent = match sent {
-        Ok(()) => publisher.flush().await.status(Status::Unavailable),
-        failed => failed,
-    };
-    report(&publisher, options.format)?;
-    sent?;
-    connection.close().await;
+    if let Err(stop) = sent {
+        if let Stop::Publisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
+            // Nothing was sent.
+        } else {
+            settle(&mut publisher).await;
+            report(&publisher, options.journal.is_some(), options.format)?;
+        }
+        return Err(stop.failure(&pieces, options.journal.as_deref()));
+    }
+    report(&publisher, options.journal.is_some(), options.format)?;
+    link.close().await;
     judge(publisher.receipts(), options.unrouted)
 }
 
-async fn send(input: Checked, publisher: &mut Publisher) -> Result<(), Failure> {
-    match input {
-        Checked::One(log) => publisher.log(&log).await.status(Status::Unavailable),
-        Checked::Scenario(scenario) => send_scenario(scenario, publisher).await,
-        Checked::Lines(log) => send_lines(log, publisher).await,
-    }
+async fn open(target: &Target) -> Result<(Arc<Link>, AmqpSink), Failure> {
+    let link = target.connect("publishing").await?;
+    let sink = AmqpSink::open(Arc::clone(&link), target.names.clone(), Exchanges::Own);
+    let sink = sink.await.map_err(unpublished)?;
+    Ok((link, sink))
 }
 
-async fn send_scenario(scenario: ScenarioFile, publisher: &mut Publisher) -> Result<(), Failure> {
-    for step in scenario.into_steps().status(Status::BadInput)? {
-        if let Step::Logs { log, times } = step.status(Status::BadInput)? {
-            for _ in 0..times.get() {
-                publisher.log(&log).await.status(Status::Unavailable)?;
+/// Why not everything was sent and confirmed.
+enum Stop {
+    Input(Failure),
+    Publisher(ResumeError),
+    Interrupted,
+}
+
+impl Stop {
+    fn failure(self, input: &Pieces, journal: Option<&Path>) -> Failure {
+        match self {
+            Self::Input(failure) => failure,
+            Self::Publisher(ResumeError::Sink(error)) => unpublished(error),
+            Self::Publisher(ResumeError::Journal(error)) => {
+                let status = match error {
+                    JournalError::Changed { .. } => Status::BadInput,
+                    JournalError::Write(_) => Status::Internal,
+                };
+                let journal = journal.unwrap_or(Path::new("")).display().to_string();
+                let what = format!("{input}, with the journal {}", printable_line(&journal));
+                Failure { status, error: Some(anyhow::Error::new(error).context(what)) }
+            }
+            Self::Interrupted => {
+                Failure::new(Status::Unavailable, "interrupted before everything was sent and confirmed")
             }
         }
     }
-    Ok(())
 }
 
-async fn send_lines(mut log: Log, publisher: &mut Publisher) -> Result<(), Failure> {
-    let mut input = BufReader::new(tokio::io::stdin());
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        let mut bounded = (&mut input).take(LONGEST_LINE + 1);
-        let read = bounded.read_until(b'\n', &mut line).await;
-        let read = read.context("cannot read standard input").status(Status::BadInput)?;
-        if read == 0 {
-            break;
-        }
-        if line.len() as u64 > LONGEST_LINE {
-            let text = format!(
-                "line {number} of standard input has more than {LONGEST_LINE} bytes; stopped before it"
-            );
-            return Err(Failure::new(Status::BadInput, text));
-        }
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        log.message = String::from_utf8_lossy(text).into_owned();
-        publisher.log(&log).await.status(Status::Unavailable)?;
+impl From<ResumeError> for Stop {
+    fn from(error: ResumeError) -> Self {
+        Self::Publisher(error)
     }
-    Ok(())
 }
 
-fn report(publisher: &Publisher, format: Format) -> Result<(), Failure> {
+async fn send(pieces: &mut Pieces, publisher: &mut Publisher, link: &Link) -> Result<(), Stop> {
+    loop {
+        // Also while nothing comes, answers do, and what was lost is sent again.
+        let meanwhile = async {
+            match publisher.flush().await {
+                Ok(()) => SinkError(link.keep().await.into()).into(),
+                Err(error) => error,
+            }
+        };
+        let piece = tokio::select! {
+            biased;
+            piece = pieces.next() => piece.map_err(Stop::Input)?,
+            error = meanwhile => return Err(Stop::Publisher(error)),
+        };
+        if piece.is_empty() {
+            return Ok(publisher.finish().await?);
+        }
+        publisher.piece(&piece).await?;
+    }
+}
+
+/// Waits a while for what was sent to be answered, and has what is confirmed noted.
+async fn settle(publisher: &mut Publisher) {
+    // A broker that holds publishers back may never answer, and one that is gone neither.
+    if let Ok(Ok(())) = timeout(PATIENCE, publisher.flush()).await {
+        return;
+    }
+    if let Err(error) = publisher.note() {
+        terminal::notice(&format!("what was confirmed last will be sent again: {error}"));
+    }
+}
+
+fn report(publisher: &Publisher, has_journal: bool, format: Format) -> Result<(), Failure> {
     let Receipts { confirmed, unroutable, refused } = publisher.receipts();
     let unanswered = publisher.unanswered();
+    let already = publisher.already_confirmed();
     match format {
-        Format::Text => terminal::print(&format!(
-            "confirmed  {}  total {}",
-            terminal::tally_text(&confirmed),
-            confirmed.total()
-        )),
+        Format::Text => {
+            let before =
+                if has_journal { format!("  already confirmed {}", already.total()) } else { String::new() };
+            terminal::print(&format!(
+                "confirmed  {}  total {}{before}",
+                terminal::tally_text(&confirmed),
+                confirmed.total()
+            ))
+        }
         Format::Json => terminal::print_json(&json!({
             "confirmed": terminal::tally_json(&confirmed),
+            "already_confirmed": terminal::tally_json(&already),
             "unroutable": terminal::tally_json(&unroutable),
             "refused": terminal::tally_json(&refused),
             "unanswered": unanswered,

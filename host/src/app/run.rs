@@ -1,21 +1,28 @@
 //! `loghost run`: plugins side by side, each fed from its own queue.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use loghost_core::application::{Batching, Consume, ConsumeOptions, Consumer, Publish};
+use loghost_core::application::{
+    Batching, Consume, ConsumeOptions, Consumer, End, Publish, Reads, SavedState, Tolerance,
+};
 use loghost_core::domain::{ConsumerName, Sequencer};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::failure::{Failure, Status, WithStatus};
-use super::host::{Target, new_producer, refused};
-use super::plugins::{self, PluginSource};
+use super::host::{Target, new_producer, refused, unpublished, unreachable};
+use super::plugins::{Derived, PluginSource, Troupe};
+use super::reload::{Member, Reloads, Trigger};
 use super::signals::interrupted;
-use super::supervise::{Activity, Watched, idle, supervise};
-use crate::adapters::amqp::{self, AmqpSink, AmqpSource, Connection, QueueKind, SourceOptions};
+use super::state;
+use super::supervise::{Activity, Watched, chain, idle, status_of, supervise};
+use crate::adapters::amqp::{AmqpIntake, AmqpSink, Exchanges, Link, QueueKind, SourceOptions};
 use crate::adapters::clock::SystemClock;
+use crate::adapters::state::State;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
 use crate::adapters::wasm::{Limits, WasmConsumer};
 
@@ -37,15 +44,15 @@ pub(crate) struct Options {
     pub(crate) max_batch: usize,
     pub(crate) max_retries: u32,
     pub(crate) derived: Derived,
-}
-
-/// Whether plugins may publish logs of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Derived {
-    /// They may.
-    Granted,
-    /// They may not, and a plugin that wants to does not start.
-    Refused,
+    /// The folder that keeps counts over restarts.
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) saved_state: SavedState,
+    pub(crate) forget_after: Duration,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) probe_after: Duration,
+    /// How long consumers may take to finish what they have in hand.
+    pub(crate) grace: Duration,
+    pub(crate) reload: Trigger,
 }
 
 /// What `run` is for.
@@ -57,152 +64,206 @@ pub(crate) enum Purpose {
     Declare,
 }
 
+/// The use case with the adapters of this host.
+type Consuming =
+    Consume<AmqpIntake<SystemClock>, WasmConsumer, state::StateLedger, SystemClock, Watched, AmqpSink>;
+
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let consumers = start(&options)?;
-    let interrupted = interrupted().status(Status::Internal)?;
-    let connection = options.target.connect("consuming").await?;
-    amqp::declare_exchanges(&connection, &options.target.names).await.map_err(refused)?;
-    if options.purpose == Purpose::Declare {
-        return declare(&options, connection, &consumers).await;
-    }
-    // A broker that blocks publishers must not block acknowledgements: what is published, dead letters
-    // included, has a connection of its own.
-    let publishing = if consumers.iter().any(Consumer::processes) {
-        Some(options.target.connect("publishing").await?)
-    } else {
-        None
+    let troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
+    let members = start(&options, &troupe)?;
+    let state = state::open(options.state.as_deref())?;
+    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
+    // From here on, SIGHUP is a wish for new versions, and does not end the process.
+    let mut reloads = Reloads::new(troupe, options.reload).status(Status::Internal)?;
+    let (active, activity) = watch::channel(Activity::now());
+    let preparing = async {
+        let links = Links::connect(&options.target, &members).await?;
+        if options.purpose == Purpose::Declare {
+            declare(&options, &links, &members).await?;
+            return Ok((links, Vec::new()));
+        }
+        let ready = prepare(&options, state.as_ref(), &links, members, &mut reloads, &active).await?;
+        Ok((links, ready))
+    };
+    let (links, ready) = tokio::select! {
+        prepared = preparing => prepared?,
+        () = &mut interrupted => return Ok(()),
     };
 
-    // Nothing is acknowledged before all of them are ready.
-    let mut ready = Vec::new();
-    for consumer in consumers {
-        let source = open(&options, &connection, publishing.as_ref(), &consumer).await?;
-        let derived = derived(&options, publishing.as_ref(), &consumer).await?;
-        ready.push((consumer, source, derived));
-    }
-    let queues: Vec<String> = ready
-        .iter()
-        .map(|(consumer, source, _)| format!("{} ({})", consumer.descriptor().name, source.queue()))
-        .collect();
-    terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
-
     let (stop, stopped) = watch::channel(false);
-    let (active, activity) = watch::channel(Activity::now());
+    // What it took to get here is no quiet time.
+    active.send_replace(Activity::now());
+
     let mut tasks = JoinSet::new();
-    for (consumer, source, derived) in ready {
-        let name = consumer.descriptor().name.clone();
-        let reporter = Watched::new(TerminalReporter::new(options.format), active.clone());
-        let consume =
-            Consume::new(source, consumer, SystemClock, reporter, derived, consume_options(&options));
+    let mut names = HashMap::new();
+    for (name, consume) in ready {
         let mut stopped = stopped.clone();
-        tasks.spawn(async move {
-            let shutdown = async move {
-                // An error means that the host has gone, which is a reason to stop as well.
-                let _ = stopped.wait_for(|stop| *stop).await;
-            };
-            (name, consume.run(shutdown).await)
-        });
+        let task = tasks.spawn(Box::pin(consume.run(async move {
+            // An error means that the host has gone, which is a reason to stop as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })));
+        names.insert(task.id(), name);
     }
     drop(stopped);
 
     let ending = async {
         tokio::select! {
-            () = interrupted => {}
+            () = &mut interrupted => {}
             () = idle(activity, options.until_idle) => {}
         }
     };
-    let failure = supervise(tasks, ending, stop).await;
-    for connection in [Some(connection), publishing].into_iter().flatten() {
-        connection.close().await;
-    }
+    let failure = tokio::select! {
+        failure = supervise(tasks, names, ending, stop, options.grace) => failure,
+        never = reloads.run() => match never {},
+    };
+    links.close().await;
     failure.map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
 
-/// Loads and configures every plugin; no two may have the same name.
-fn start(options: &Options) -> Result<Vec<WasmConsumer>, Failure> {
-    let runtime = plugins::runtime(options.limits.clone())?;
-    let mut names: HashSet<ConsumerName> = HashSet::new();
-    let mut consumers = Vec::new();
-    for source in PluginSource::files(&options.plugins)? {
-        let plugin = plugins::load(&runtime, &source)?;
-        let consumer = plugins::start(&runtime, plugin, &source, &options.settings)?;
-        let wanted = consumer.descriptor().publishes;
-        if !wanted.is_empty() && options.derived == Derived::Refused {
-            let text = format!("{source}: wants to publish logs ({wanted}): allow it with --grant publish");
-            return Err(Failure::new(Status::BadConfiguration, text));
+/// Opens the source of every consumer: nothing is acknowledged before all of them are ready.
+async fn prepare(
+    options: &Options,
+    state: Option<&State>,
+    links: &Links,
+    members: Vec<(Member, WasmConsumer)>,
+    reloads: &mut Reloads,
+    active: &watch::Sender<Activity>,
+) -> Result<Vec<(ConsumerName, Consuming)>, Failure> {
+    let (mut ready, mut queues) = (Vec::new(), Vec::new());
+    for (member, consumer) in members {
+        let name = consumer.descriptor().name.clone();
+        let reporter = Watched::new(TerminalReporter::new(options.format), active.clone());
+        let (replace, replaced) = mpsc::channel(1);
+        reloads.add(member, replace);
+        let mut consume = consuming(options, state, links, consumer, reporter, replaced).await?;
+        consume.open().await.map_err(|end| not_opened(&name, &end))?;
+        queues.push(match options.queue {
+            QueueKind::Named => format!("{name} ({})", options.target.names.queue(&name)),
+            QueueKind::Exclusive => format!("{name} (a queue of its own)"),
+        });
+        ready.push((name, consume));
+    }
+    let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
+    terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
+    Ok(ready)
+}
+
+/// Why a consumer cannot begin.
+fn not_opened(name: &ConsumerName, end: &End) -> Failure {
+    let why = chain(end);
+    match end {
+        End::Consumer(_) => {
+            let advice = "it does not take up its saved state: mend it, or begin without that state with \
+                          --discard-state (counts are kept)";
+            Failure::new(Status::BadInput, format!("{name}: {why}: {advice}"))
         }
+        end => Failure::new(status_of(end), format!("{name}: {why}")),
+    }
+}
+
+/// Loads and configures every plugin; no two may have the same name.
+fn start(options: &Options, troupe: &Troupe) -> Result<Vec<(Member, WasmConsumer)>, Failure> {
+    let mut names: HashSet<ConsumerName> = HashSet::new();
+    let mut members = Vec::new();
+    for source in PluginSource::files(&options.plugins)? {
+        let consumer = troupe.load(&source)?;
         let name = &consumer.descriptor().name;
         if !names.insert(name.clone()) {
             let text =
                 format!("{source}: another plugin of this run is called `{name}` as well; leave one out");
             return Err(Failure::new(Status::BadConfiguration, text));
         }
-        consumers.push(consumer);
+        members.push((Member::new(source, &consumer), consumer));
     }
-    Ok(consumers)
+    Ok(members)
+}
+
+/// The connections of a run. A broker that blocks publishers must not block acknowledgements: what is
+/// published, dead letters included, has a connection of its own.
+struct Links {
+    consuming: Arc<Link>,
+    publishing: Arc<Link>,
+}
+
+impl Links {
+    async fn connect(target: &Target, members: &[(Member, WasmConsumer)]) -> Result<Self, Failure> {
+        let consuming = target.connect("consuming").await?;
+        let publishing = if members.iter().any(|(_, consumer)| consumer.processes()) {
+            target.connect("publishing").await?
+        } else {
+            target.link("publishing")
+        };
+        Ok(Self { consuming, publishing })
+    }
+
+    fn intake(&self, options: &Options) -> AmqpIntake<SystemClock> {
+        let source = SourceOptions {
+            queue: options.queue,
+            prefetch: options.prefetch,
+            exchanges: Exchanges::Own,
+            marker: None,
+        };
+        let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
+        AmqpIntake::new(consuming, publishing, options.target.names.clone(), source, SystemClock)
+    }
+
+    async fn close(&self) {
+        self.consuming.close().await;
+        self.publishing.close().await;
+    }
 }
 
 async fn declare(
     options: &Options,
-    connection: Connection,
-    consumers: &[WasmConsumer],
+    links: &Links,
+    members: &[(Member, WasmConsumer)],
 ) -> Result<(), Failure> {
-    for consumer in consumers {
+    let intake = links.intake(options);
+    for (_, consumer) in members {
         let descriptor = consumer.descriptor();
-        let source = source_options(options, consumer);
-        let queue =
-            amqp::declare(&connection, &options.target.names, descriptor, &source).await.map_err(refused)?;
+        let queue = intake.declare(descriptor, Reads::of(consumer)).await.map_err(refused)?;
         terminal::notice(&format!(
             "declared {queue} for {}: {}",
             descriptor.name,
             descriptor.filter.severities()
         ));
     }
-    connection.close().await;
     Ok(())
 }
 
-async fn open(
+async fn consuming(
     options: &Options,
-    connection: &Connection,
-    publishing: Option<&Connection>,
-    consumer: &WasmConsumer,
-) -> Result<AmqpSource<SystemClock>, Failure> {
-    let source = source_options(options, consumer);
-    let names = options.target.names.clone();
-    AmqpSource::open(
-        connection,
-        publishing.unwrap_or(connection),
-        names,
-        consumer.descriptor(),
-        source,
-        SystemClock,
-    )
-    .await
-    .map_err(refused)
-}
-
-/// Where the logs go that the consumer publishes, if it does.
-async fn derived(
-    options: &Options,
-    publishing: Option<&Connection>,
-    consumer: &WasmConsumer,
-) -> Result<Option<Publish<AmqpSink, SystemClock>>, Failure> {
-    let Some(connection) = publishing.filter(|_| !consumer.descriptor().publishes.is_empty()) else {
-        return Ok(None);
+    state: Option<&State>,
+    links: &Links,
+    consumer: WasmConsumer,
+    reporter: Watched,
+    replaced: mpsc::Receiver<WasmConsumer>,
+) -> Result<Consuming, Failure> {
+    let names = &options.target.names;
+    let name = &consumer.descriptor().name;
+    // A queue that goes with the run keeps no book.
+    let state = state.filter(|_| options.queue == QueueKind::Named);
+    let ledger = state::ledger(state, name, &names.queue(name));
+    // Also for one that only counts: its next version may not.
+    let derived = if options.derived == Derived::Granted {
+        let sink = AmqpSink::open(Arc::clone(&links.publishing), names.clone(), Exchanges::Own);
+        let sink = sink.await.map_err(unpublished)?;
+        Some(Publish::new(sink, Sequencer::new(new_producer()?), SystemClock))
+    } else {
+        None
     };
-    let sink = AmqpSink::open(connection, options.target.names.clone()).await.map_err(refused)?;
-    Ok(Some(Publish::new(sink, Sequencer::new(new_producer()?), SystemClock)))
-}
-
-fn source_options(options: &Options, consumer: &WasmConsumer) -> SourceOptions {
-    SourceOptions {
-        queue: options.queue,
-        prefetch: options.prefetch,
-        reads_logs: consumer.processes(),
-        marker: None,
-    }
+    let intake = links.intake(options);
+    Ok(Consume::new(
+        intake,
+        consumer,
+        ledger,
+        SystemClock,
+        reporter,
+        derived,
+        replaced,
+        consume_options(options),
+    ))
 }
 
 fn consume_options(options: &Options) -> ConsumeOptions {
@@ -213,5 +274,9 @@ fn consume_options(options: &Options) -> ConsumeOptions {
         max_logs: options.max_logs,
         max_retries: options.max_retries,
         max_held: usize::from(options.prefetch).div_ceil(2),
+        tolerance: options.tolerance,
+        probe: Some(options.probe_after),
+        forget_after: options.forget_after,
+        state: options.saved_state,
     }
 }

@@ -35,3 +35,40 @@ pub(crate) fn interrupted() -> io::Result<impl Future<Output = ()> + Send + 'sta
         let _ = tokio::signal::ctrl_c().await;
     })
 }
+
+/// SIGHUP, each time it comes.
+#[cfg(unix)]
+pub(crate) struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    /// From now on, it no longer ends the process.
+    pub(crate) fn new() -> io::Result<Self> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self)
+    }
+
+    /// Is ready when it comes.
+    pub(crate) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// There is none here.
+#[cfg(not(unix))]
+pub(crate) struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    /// None.
+    #[expect(clippy::unnecessary_wraps, reason = "as where there are some")]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Is never ready.
+    pub(crate) async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}

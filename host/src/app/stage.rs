@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::company::Company;
 use super::failure::{Failure, Status, WithStatus};
-use super::host::{Target, refused};
+use super::host::{Target, refused, unpublished, unreachable};
 use super::plugins::{self, PluginSource};
-use crate::adapters::amqp::{self, AmqpSink, Names};
+use crate::adapters::amqp::{self, AmqpSink, Exchanges, Names};
 use crate::adapters::clock::ScenarioClock;
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal;
@@ -73,17 +73,19 @@ impl Stage {
         let names = Names::new(prefix.parse().status(Status::Internal)?);
         let consuming = self.target.connect("verifying: consuming").await?;
         let publishing = self.target.connect("verifying: publishing").await?;
-        amqp::lend_exchanges(&consuming, &names).await.map_err(refused)?;
+        let connection = consuming.connection().await.map_err(|error| unreachable(&error))?;
+        amqp::lend_exchanges(&connection, &names).await.map_err(refused)?;
 
         let mut company = Company::default();
         for consumer in consumers {
             company.enter(&consuming, &publishing, &names, consumer).await?;
         }
-        let sink = AmqpSink::open(&publishing, names).await.map_err(refused)?;
+        let sink = AmqpSink::open(Arc::clone(&publishing), names, Exchanges::Lent);
+        let sink = sink.await.map_err(unpublished)?;
         let receipts = self.publish(scenario, sink, &mut company).await?;
         let actual = company.finish(self.patience).await?;
-        for connection in [consuming, publishing] {
-            connection.close().await;
+        for link in [consuming, publishing] {
+            link.close().await;
         }
         let metrics = expectations.into_iter().zip(actual);
         let metrics = metrics.map(|(expectation, actual)| PlayedMetric { expectation, actual }).collect();

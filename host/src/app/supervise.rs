@@ -7,60 +7,58 @@ use std::iter::successors;
 use std::pin::pin;
 use std::time::Duration;
 
-use loghost_core::application::{End, Finished, Report, ReportError, Reporter, SourceError};
+use loghost_core::application::{End, Finished, Report, ReportError, Reporter, SourceError, State};
 use loghost_core::domain::ConsumerName;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::Status;
 use crate::adapters::terminal::{self, TerminalReporter};
 
-/// How long consumers may take to finish what they have in hand.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// Waits for the tasks, and stops them at the `ending`, or when there is no point in going on. Says what
-/// went wrong with each; the status is that of the first.
+/// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
+/// on: they have `grace` to finish what they have in hand. Says what went wrong with each; the status is that of
+/// the first.
 pub(super) async fn supervise(
-    mut tasks: JoinSet<(ConsumerName, Finished)>,
+    mut tasks: JoinSet<Finished>,
+    mut names: HashMap<Id, ConsumerName>,
     ending: impl Future<Output = ()>,
     stop: watch::Sender<bool>,
+    grace: Duration,
 ) -> Option<Status> {
     let mut ending = pin!(ending);
-    let mut grace = None;
+    let mut deadline: Option<Instant> = None;
     let mut first = None;
     loop {
-        let until = grace.unwrap_or_else(Instant::now);
+        let until = deadline.unwrap_or_else(Instant::now);
         let joined = tokio::select! {
-            joined = tasks.join_next() => joined,
-            () = &mut ending, if grace.is_none() => {
-                grace = Some(Instant::now() + GRACE);
+            biased;
+            joined = tasks.join_next_with_id() => joined,
+            () = &mut ending, if deadline.is_none() => {
+                deadline = Some(Instant::now() + grace);
                 stop.send_replace(true);
                 continue;
             }
-            () = sleep_until(until), if grace.is_some() => {
-                tasks.abort_all();
-                tasks.join_next().await
+            () = sleep_until(until), if deadline.is_some() => {
+                // They are not waited for: nothing ends a plugin's call before its time is over.
+                names.values().for_each(|name| unfinished(name, grace));
+                return first.or(Some(Status::Unavailable));
             }
         };
         let Some(joined) = joined else { return first };
-        let status = match joined {
-            Ok((name, finished)) => {
+        let name = names.remove(&joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id));
+        let status = match (joined, name) {
+            (Ok((_, finished)), Some(name)) => {
                 if concerns_all(&finished.end) {
-                    grace.get_or_insert(Instant::now() + GRACE);
+                    deadline.get_or_insert(Instant::now() + grace);
                     stop.send_replace(true);
                 }
                 ended(&name, &finished)
             }
-            Err(error) if error.is_cancelled() => {
-                let waited = humantime::format_duration(GRACE);
-                terminal::notice(&format!(
-                    "a consumer could not finish within {waited}: what it has not acknowledged comes again"
-                ));
-                Some(Status::Unavailable)
-            }
-            Err(panic) => {
-                terminal::notice(&format!("a consumer's task failed: {panic}"));
+            (Ok(_), None) => None,
+            (Err(panic), name) => {
+                let name = name.map_or_else(String::new, |name| format!("{name}: "));
+                terminal::notice(&format!("{name}a consumer's task failed: {panic}"));
                 Some(Status::Internal)
             }
         };
@@ -68,24 +66,45 @@ pub(super) async fn supervise(
     }
 }
 
+fn unfinished(name: &ConsumerName, grace: Duration) {
+    let waited = humantime::format_duration(grace);
+    terminal::notice(&format!(
+        "{name}: could not finish within {waited} (--grace): what it has not acknowledged comes again"
+    ));
+}
+
 /// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, or nobody
 /// reads the metrics.
 fn concerns_all(end: &End) -> bool {
-    matches!(end, End::Report(_) | End::Source(SourceError::Lost(_)))
+    matches!(end, End::Report(_) | End::Source(SourceError::Lost(_) | SourceError::Unavailable(_)))
 }
 
 /// Says how a consumer ended, unless it ended as it should.
 fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
-    let (status, advice) = match &finished.end {
-        End::Shutdown | End::Enough | End::Marker => return None,
+    let advice = match &finished.end {
+        End::Shutdown | End::Enough | End::Marker => {
+            let error = finished.stopped.as_ref()?;
+            terminal::notice(&format!("{name}: was stopped, because it kept failing: {error}"));
+            return Some(Status::Stopped);
+        }
         End::Report(error) if is_broken_pipe(error) => return None,
-        End::Report(_) => (Status::Internal, "the metric is lost, the logs are acknowledged"),
-        End::Source(_) | End::Sink(_) => (Status::Unavailable, "what was not acknowledged comes again"),
-        End::Consumer(_) => (Status::Stopped, "stopped; what it has not counted stays in its queue"),
+        End::Report(_) => "the metric is lost, the logs are acknowledged",
+        End::Source(_) | End::Sink(_) | End::Ledger(_) => "what was not acknowledged comes again",
+        End::Consumer(_) => "stopped; what it has not counted stays in its queue",
     };
     let why = chain(&finished.end);
     terminal::notice(&format!("{name}: {why}: {advice} ({} logs were counted)", finished.counts.total()));
-    Some(status)
+    Some(status_of(&finished.end))
+}
+
+/// The exit status that an end means, if it is none of the good ones.
+pub(super) fn status_of(end: &End) -> Status {
+    match end {
+        End::Source(SourceError::Refused(_)) => Status::BadConfiguration,
+        End::Source(_) | End::Sink(_) => Status::Unavailable,
+        End::Consumer(_) => Status::Stopped,
+        End::Shutdown | End::Enough | End::Marker | End::Report(_) | End::Ledger(_) => Status::Internal,
+    }
 }
 
 /// Whether the reader of the metrics has gone, as `head` does: nothing is wrong.
@@ -96,7 +115,8 @@ fn is_broken_pipe(error: &ReportError) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn chain(error: &dyn Error) -> String {
+/// An error and its causes, in a line.
+pub(super) fn chain(error: &dyn Error) -> String {
     successors(error.source(), |error| (*error).source())
         .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
@@ -154,6 +174,10 @@ impl Watched {
 impl Reporter for Watched {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         self.inner.metric(report)
+    }
+
+    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
+        self.inner.state(consumer, state);
     }
 
     fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {

@@ -14,7 +14,7 @@ use similar::{ChangeTag, TextDiff};
 use super::failure::{Failure, Status, WithStatus};
 use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage};
-use crate::adapters::amqp::{Address, Names, Prefix};
+use crate::adapters::amqp::{Address, Names, Prefix, Retry};
 use crate::adapters::scenario_file::{self, Blessed, ScenarioFile};
 use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE};
 use crate::adapters::wasm::Limits;
@@ -58,7 +58,8 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
             (Some(broker), vec![address])
         }
     };
-    let target = Target { addresses, names: Names::new(Prefix::default()) };
+    // What is played goes with its connections: a play whose broker is lost has failed.
+    let target = Target { addresses, names: Names::new(Prefix::default()), retry: Retry::Never };
     let mut stage = Stage::new(target, options.limits, options.timeout)?;
     let (mut passed, mut failed) = (0, 0);
     for path in &options.scenarios {

@@ -2,10 +2,12 @@
 
 use std::env;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 
-use crate::adapters::amqp::{Address, Names, Prefix};
+use super::parse;
+use crate::adapters::amqp::{Address, Names, Prefix, Retry};
 use crate::app::{Failure, Status, Target};
 
 /// The URL when nobody says otherwise: that of a broker on this machine, as it is installed.
@@ -21,7 +23,9 @@ pub(super) struct ConnectionArgs {
     ///
     /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL`, then
     /// `amqp://guest:guest@127.0.0.1:5672/%2f`. The URL may carry parameters such as `?heartbeat=30` (in
-    /// seconds) and `&connection_timeout=2000` (in milliseconds).
+    /// seconds) and `&connection_timeout=2000` (in milliseconds). With TLS it begins with `amqps://`, and
+    /// `cacertfile`, `certfile` and `keyfile` name PEM files: whom to trust instead of whom the system trusts,
+    /// and a client certificate with its key.
     // Text, because an error about an argument shows it, and a URL holds a password.
     #[arg(long, value_name = "URL")]
     broker: Vec<String>,
@@ -29,13 +33,21 @@ pub(super) struct ConnectionArgs {
     /// What the names of the exchanges begin with; another one is part of the queues' names too
     #[arg(long, value_name = "NAME", default_value = "logs", value_parser = Prefix::from_str)]
     prefix: Prefix,
+
+    /// How long to try a broker that is not there, or has gone; then the exit status is 69
+    ///
+    /// Without it: at the start once, and for ever when the connection is lost. A wrong password or a
+    /// missing virtual host is not tried again.
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    retry_for: Option<Duration>,
 }
 
 impl ConnectionArgs {
     /// The broker that is meant.
     pub(super) fn target(self) -> Result<Target, Failure> {
         let addresses = if self.broker.is_empty() { from_environment()? } else { addresses(&self.broker)? };
-        Ok(Target { addresses, names: Names::new(self.prefix) })
+        let retry = self.retry_for.map_or(Retry::WhenLost, Retry::For);
+        Ok(Target { addresses, names: Names::new(self.prefix), retry })
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod broker;
 mod connection;
+mod dead_letters;
 mod demo;
 mod limits;
 mod parse;
 mod plugin;
 mod publish;
+mod report;
 mod run;
 mod verify;
 
@@ -23,7 +25,7 @@ use crate::app::{self, Failure, Status};
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
 /// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
-/// differs, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 75 a consumer was
+/// differs or logs are missing, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 75 a consumer was
 /// stopped because it failed, 78 bad configuration.
 #[derive(Debug, Parser)]
 #[command(name = "loghost", version, max_term_width = 100)]
@@ -38,9 +40,12 @@ enum Command {
     Run(run::Args),
     Publish(publish::Args),
     Verify(verify::Args),
+    Report(report::Args),
     Broker(broker::Args),
     #[command(subcommand)]
     Plugin(plugin::Args),
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Args),
 }
 
 /// How results are written.
@@ -91,8 +96,10 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Run(args) => app::run::run(args.try_into()?).await,
         Command::Publish(args) => app::publish::publish(args.try_into()?).await,
         Command::Verify(args) => app::verify::verify(args.try_into()?).await,
+        Command::Report(args) => app::report::report(&args.into()),
         Command::Broker(args) => app::broker::broker(args.into()).await,
-        Command::Plugin(args) => app::author::author(args.try_into()?),
+        Command::Plugin(args) => app::author::author(args.try_into()?).await,
+        Command::DeadLetters(args) => app::dead_letters::dead_letters(args.try_into()?).await,
     }
 }
 

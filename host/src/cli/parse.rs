@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use loghost_core::application::Tolerance;
 
 use crate::app::{Failure, Status};
 
@@ -48,6 +49,18 @@ pub(super) fn stack(text: &str) -> Result<ByteSize, String> {
         size if size > MOST_STACK => Err(format!("expected at most {MOST_STACK}")),
         size => Ok(size),
     }
+}
+
+/// So many failures among so many logs, such as `25/30`.
+pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
+    let numbers = text.split_once('/').and_then(|(failures, window)| {
+        Some(Tolerance { failures: failures.parse().ok()?, window: window.parse().ok()? })
+    });
+    numbers
+        .filter(|tolerance| {
+            (1..=tolerance.window).contains(&tolerance.failures) && tolerance.window <= 10_000
+        })
+        .ok_or_else(|| "expected FAILURES/LOGS, such as 25/30, and at most 10000 logs".to_owned())
 }
 
 /// Settings whose keys are all different.

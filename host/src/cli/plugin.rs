@@ -19,6 +19,10 @@ pub(super) enum Args {
         /// Begin with a consumer that looks at the logs themselves, not only at its metric
         #[arg(long)]
         processor: bool,
+
+        /// Begin with one that also keeps something of its own between logs, and over restarts
+        #[arg(long)]
+        stateful: bool,
     },
     /// Builds a crate to a component
     Build {
@@ -53,9 +57,13 @@ impl TryFrom<Args> for Options {
 
     fn try_from(args: Args) -> Result<Self, Failure> {
         Ok(match args {
-            Args::New { name, processor } => Self::New {
+            Args::New { name, processor, stateful } => Self::New {
                 path: name,
-                template: if processor { Template::Processing } else { Template::Counting },
+                template: match (processor, stateful) {
+                    (_, true) => Template::Stateful,
+                    (true, false) => Template::Processing,
+                    (false, false) => Template::Counting,
+                },
             },
             Args::Build { folder, out } => Self::Build { folder, out },
             Args::Inspect { file, set, format, limits } => Self::Inspect {

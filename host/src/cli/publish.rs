@@ -44,6 +44,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse::key_value, conflicts_with = "file")]
     attribute: Vec<(String, String)>,
 
+    /// Remember in this file what was begun and what the broker has confirmed
+    ///
+    /// Started again with the same input, it leaves out what is confirmed and sends the rest with the ids
+    /// that it had, so that nothing counts twice. The input may have grown; one that is otherwise is
+    /// refused.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
     /// Exit with 1 if no queue wanted a log
     #[arg(long)]
     require_route: bool,
@@ -71,6 +79,7 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             target: args.connection.target()?,
             input,
+            journal: args.journal,
             unrouted: if args.require_route { Unrouted::Fails } else { Unrouted::IsSaid },
             format: args.format.into(),
         })

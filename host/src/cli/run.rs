@@ -4,18 +4,22 @@ use std::num::{NonZeroU16, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use loghost_core::application::{SavedState, Tolerance};
+
 use super::connection::ConnectionArgs;
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
 use crate::adapters::amqp::QueueKind;
 use crate::app::Failure;
-use crate::app::run::{Derived, Options, Purpose};
+use crate::app::run::{Options, Purpose};
+use crate::app::{Derived, Trigger};
 
 /// Consumes from a broker, with any number of plugins
 ///
 /// Ends at Ctrl-C or SIGTERM: the batch in hand is finished and acknowledged, and the last metric
 /// printed.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// Components; of a folder, every `.wasm` in it
     #[arg(required = true, value_name = "PLUGIN")]
@@ -61,6 +65,35 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "5")]
     max_retries: u32,
 
+    /// Keep counts here, and which logs are in them, so that they are exact over restarts and crashes
+    #[arg(long, value_name = "FOLDER", conflicts_with = "ephemeral")]
+    state: Option<PathBuf>,
+
+    /// How long a producer that sends nothing is remembered: a log of its that comes again later is counted
+    /// again
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse::duration)]
+    forget_after: Duration,
+
+    /// Let plugins begin without the state that they have saved; counts are kept
+    #[arg(long, requires = "state")]
+    discard_state: bool,
+
+    /// Stop a plugin that fails at this many of its last logs, and leave its queue as it is
+    #[arg(long, value_name = "FAILURES/LOGS", default_value = "25/30", value_parser = parse::tolerance)]
+    stop_at: Tolerance,
+
+    /// How long a stopped plugin is left alone before one log is tried; doubles up to 5m
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
+    probe_after: Duration,
+
+    /// How long plugins may take, when this ends, to finish what they have in hand
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
+    grace: Duration,
+
+    /// Load a plugin again when its file changes, as at SIGHUP
+    #[arg(long)]
+    watch: bool,
+
     /// Allow plugins more than to consume; `publish`: to publish logs of their own
     #[arg(long, value_name = "RIGHT")]
     grant: Vec<Grant>,
@@ -96,6 +129,13 @@ impl TryFrom<Args> for Options {
             max_logs: args.max_logs.map(NonZeroU64::get),
             max_batch: args.max_batch.get().into(),
             max_retries: args.max_retries,
+            state: args.state,
+            saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
+            forget_after: args.forget_after,
+            tolerance: args.stop_at,
+            probe_after: args.probe_after,
+            grace: args.grace,
+            reload: if args.watch { Trigger::Change } else { Trigger::Hangup },
             derived: if args.grant.contains(&Grant::Publish) { Derived::Granted } else { Derived::Refused },
         })
     }

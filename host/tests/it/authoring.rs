@@ -30,6 +30,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_new_plugin_counts_logs(&outside(), "hello-outside")
         }),
         needing("authoring::a_new_processor_judges_logs", || a_new_processor_judges_logs(&inside())),
+        needing("authoring::a_new_stateful_plugin_keeps_counts", || {
+            a_new_stateful_plugin_keeps_counts(&inside())
+        }),
         needing("authoring::what_does_not_compile_is_said", what_does_not_compile_is_said),
         needing("authoring::a_component_without_a_consumer_is_said", a_component_without_a_consumer_is_said),
         needing("authoring::bundled_plugins_are_reproducible", bundled_plugins_are_reproducible),
@@ -132,6 +135,27 @@ fn a_new_processor_judges_logs(folder: &TempDir) -> Result<(), Skip> {
     let output = run.arg(&component).folder(folder.path()).end().exits(0);
     assert_eq!(last_text(&output), "error     2\ncritical  0\ntotal     2\nignored   1", "{output}");
     assert_eq!(broker.outside().depth(&format!("{}.dead", broker.queue(name))), Some(1));
+    test_natively(&folder.path().join(name));
+    Ok(())
+}
+
+fn a_new_stateful_plugin_keeps_counts(folder: &TempDir) -> Result<(), Skip> {
+    let name = "hello-stateful";
+    let component = format!("{name}/{name}.wasm");
+    new(folder, &[name, "--stateful"]).exits(0);
+    build(folder, &[name])?.exits(0);
+    loghost(["verify", &format!("{name}/scenario.txt")]).folder(folder.path()).end().exits(0);
+    let shown = inspected(&folder.path().join(&component));
+    assert_eq!((&shown["processes"], &shown["keeps_state"]), (&json!(true), &json!(true)), "{shown}");
+
+    let broker = Broker::new(Kind::Embedded)?;
+    declare(&broker, &[folder.path().join(&component)]);
+    for source in ["web", "db-1", "db-2", "db-1", ""] {
+        publish(&broker, "error", "disk full", source);
+    }
+    let run = broker.loghost(["run", "--format", "json", "--max-logs", "5", "--set", "sources=2"]);
+    let output = run.arg(&component).folder(folder.path()).end().exits(0);
+    assert_eq!(last_text(&output), "db-1      2\nothers    2\nweb       1\ntotal     5", "{output}");
     test_natively(&folder.path().join(name));
     Ok(())
 }
@@ -309,6 +333,7 @@ fn inspect_shows_what_a_plugin_is() {
         ("severities", json!(["error"])),
         ("sources", json!(["#"])),
         ("processes", json!(false)),
+        ("keeps_state", json!(false)),
         ("fields", json!([])),
         ("tick_ms", json!(null)),
         ("imports", json!([])),
@@ -342,6 +367,7 @@ fn inspect_shows_what_a_plugin_is() {
         .tick(1500)
         .logs(0, "hello")
         .on("skip", Then::Skip)
+        .keeps_count()
         .write(folder.path());
     let shown = inspected(&busy);
     for (key, value) in [
@@ -350,6 +376,7 @@ fn inspect_shows_what_a_plugin_is() {
         ("severities", json!(["info", "critical"])),
         ("sources", json!(["web.*", "#.db"])),
         ("processes", json!(true)),
+        ("keeps_state", json!(true)),
         ("fields", json!(["id", "attributes"])),
         ("tick_ms", json!(1500)),
         ("imports", json!(["loghost:plugin/log@0.1.0"])),
@@ -357,7 +384,8 @@ fn inspect_shows_what_a_plugin_is() {
     ] {
         assert_eq!(shown[key], value, "{key}");
     }
-    let output = loghost(["plugin", "inspect"]).arg(&busy).end().exits(0);
+    let output =
+        loghost(["plugin", "inspect"]).arg(&busy).end().exits(0).prints("keeps state 8 bytes at first");
     let rows = self::rows(&output);
     for row in [
         ["version", "1.2.3"],

@@ -30,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("contract::an_error_of_configure_is_shown", an_error_of_configure_is_shown),
         test("contract::lines_of_configure_are_marked", lines_of_configure_are_marked),
         test("contract::inspect_shows_a_hostile_descriptor", inspect_shows_a_hostile_descriptor),
+        test("contract::inspect_tries_the_checkpoint", inspect_tries_the_checkpoint),
     ];
     trials.extend(on_both("contract::lines_of_a_plugin_are_marked", lines_of_a_plugin_are_marked));
     trials.extend(on_both("contract::a_hostile_metric_is_shown", a_hostile_metric_is_shown));
@@ -100,6 +101,8 @@ fn module(exports: &[(&str, &str)], imports: &[(&str, &str, &str)]) -> String {
 const CONFIGURE: (&str, &str) = ("loghost:plugin/consumer@0.1.0#configure", "(param i32 i32) (result i32)");
 const FORMAT: (&str, &str) = ("loghost:plugin/consumer@0.1.0#format-metric", "(param i32) (result i32)");
 const PROCESS: (&str, &str) = ("loghost:plugin/processor@0.1.0#process", "(param i64 i32 i32) (result i32)");
+const SAVE: (&str, &str) = ("loghost:plugin/checkpoint@0.1.0#save", "(result i32)");
+const RESTORE: (&str, &str) = ("loghost:plugin/checkpoint@0.1.0#restore", "(param i32 i32) (result i32)");
 
 /// The contract, with one thing that is otherwise.
 #[track_caller]
@@ -141,6 +144,18 @@ fn a_component_without_a_consumer_is_refused() {
     let other = ("loghost:plugin/processor@0.1.0#process-all", PROCESS.1);
     let lacking = component(&lacking, "processing", &module(&[CONFIGURE, FORMAT, other], &[]));
     is_refused(&lacking, &["lacks `process` in `loghost:plugin/processor@0.1.0`", advice]);
+
+    let lacking = otherwise("restore: func", "load: func");
+    let other = ("loghost:plugin/checkpoint@0.1.0#load", RESTORE.1);
+    let exports = [CONFIGURE, FORMAT, PROCESS, SAVE, other];
+    let lacking = component(&lacking, "stateful", &module(&exports, &[]));
+    is_refused(&lacking, &["lacks `restore` in `loghost:plugin/checkpoint@0.1.0`", advice]);
+
+    let lacking = otherwise("save: func", "store: func");
+    let other = ("loghost:plugin/checkpoint@0.1.0#store", SAVE.1);
+    let exports = [CONFIGURE, FORMAT, PROCESS, other, RESTORE];
+    let lacking = component(&lacking, "stateful", &module(&exports, &[]));
+    is_refused(&lacking, &["lacks `save` in `loghost:plugin/checkpoint@0.1.0`", advice]);
 }
 
 fn other_types_are_refused() {
@@ -170,6 +185,15 @@ fn other_types_are_refused() {
         &["`loghost:plugin/processor@0.1.0", "process"],
     );
 
+    let all = [CONFIGURE, FORMAT, PROCESS, SAVE, RESTORE];
+    let other_state = otherwise("save: func() -> list<u8>", "save: func() -> string");
+    check(&other_state, "stateful", &all, &["`loghost:plugin/checkpoint@0.1.0#save`"]);
+    let other_error = otherwise(
+        "restore: func(state: list<u8>) -> result<_, string>",
+        "restore: func(state: list<u8>) -> result<_, u32>",
+    );
+    check(&other_error, "stateful", &all, &["`loghost:plugin/checkpoint@0.1.0#restore`"]);
+
     let log = otherwise("write: func(level: level, message: string)", "write: func(message: string)");
     let import = [("loghost:plugin/log@0.1.0", "write", "(param i32 i32)")];
     let words =
@@ -191,17 +215,22 @@ fn other_versions_are_refused() {
         &["`loghost:plugin/consumer@0.2.0`", speaks, "loghost plugin new"],
     );
 
-    // This version's consumer, beside a later processor, or with a later log.
+    // This version's consumer, beside a later processor or checkpoint, or with a later log.
     let both = "package loghost:plugin@0.2.0 {
         interface processor { process: func(now: u64); }
+        interface checkpoint { save: func() -> u64; }
         interface log { write: func(message: string); }
     }
     world two { export types; export consumer; export loghost:plugin/processor@0.2.0; }
+    world three { export types; export consumer; export loghost:plugin/checkpoint@0.2.0; }
     world old { import loghost:plugin/log@0.2.0; export types; export consumer; }";
     let wit = format!("{}\n{both}", contract());
     let process = ("loghost:plugin/processor@0.2.0#process", "(param i64)");
     let two = component(&wit, "two", &module(&[CONFIGURE, FORMAT, process], &[]));
     is_refused(&two, &["`loghost:plugin/processor@0.2.0`", speaks]);
+    let save = ("loghost:plugin/checkpoint@0.2.0#save", "(result i64)");
+    let three = component(&wit, "three", &module(&[CONFIGURE, FORMAT, save], &[]));
+    is_refused(&three, &["`loghost:plugin/checkpoint@0.2.0`", speaks]);
     let write = ("loghost:plugin/log@0.2.0", "write", "(param i32 i32)");
     let old = component(&wit, "old", &module(&[CONFIGURE, FORMAT], &[write]));
     is_refused(&old, &["`loghost:plugin/log@0.2.0`", speaks]);
@@ -348,4 +377,17 @@ fn inspect_shows_a_hostile_descriptor() {
     // One that is as it should be, to compare.
     let error = tracked("plugins/error.wasm");
     loghost(["plugin", "inspect"]).arg(error).end().exits(0).prints("error").prints("none");
+}
+
+fn inspect_tries_the_checkpoint() {
+    let inspect = |guest: Guest| {
+        let (_folder, file) = file(&guest.build());
+        on_a_terminal(loghost(["plugin", "inspect"]).arg(file)).end()
+    };
+    inspect(guest("keeping").keeps_count()).exits(0).prints("keeps state 8 bytes at first");
+    inspect(guest("keeping").state_size(1000)).exits(0).prints("keeps state 1000 bytes at first");
+    inspect(guest("forgetful").processes()).exits(0).prints("keeps state no");
+    let refusing = inspect(guest("picky").refuses_state(&format!("no `{HOSTILE}`\nin it"))).exits(65);
+    is_harmless(&refusing);
+    refusing.says(&format!("strange.wasm: restore: no `{SHOWN}`\\u{{a}}in it"));
 }

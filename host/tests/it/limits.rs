@@ -8,6 +8,7 @@ use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use crate::dead_letters;
 use crate::support::broker::{Broker, Kind, on_both};
 use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, declare, guest};
@@ -16,6 +17,7 @@ use crate::support::{needing, test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("limits::configure_is_bound", configure_is_bound),
+        test("limits::checkpoints_are_bound", checkpoints_are_bound),
         test("limits::each_can_be_set", each_can_be_set),
         needing("limits::a_large_stack_is_there", || {
             a_large_stack_is_there(&Broker::new(Kind::Embedded)?);
@@ -72,6 +74,21 @@ fn configure_is_bound() {
     }
 }
 
+fn checkpoints_are_bound() {
+    let mut greedy: Vec<(Guest, String)> = Vec::new();
+    for (does, words) in FAULTS {
+        greedy.push((guest("greedy").when_saving(does), format!("save: {words}")));
+        greedy.push((guest("greedy").when_restoring(does), format!("restore: {words}")));
+    }
+    greedy.push((guest("greedy").state_size(2 << 20), format!("save: {TOO_LONG}")));
+    let folder = tempfile::tempdir().expect("a folder");
+    for (guest, words) in greedy {
+        let file = guest.write(folder.path());
+        let words = format!("{}: {words}", file.display());
+        loghost(["plugin", "inspect"]).arg(&file).args(LIMITS).end().exits(65).says(&words);
+    }
+}
+
 fn each_can_be_set() {
     let folder = tempfile::tempdir().expect("a folder");
     let check = |guest: Guest, option: &str, [low, high]: [&str; 2]| {
@@ -84,6 +101,7 @@ fn each_can_be_set() {
     check(guest("greedy").memory(20), "--max-memory", ["19MiB", "21MiB"]);
     check(guest("greedy").when_configured(Does::Dive(20_000)), "--max-stack", ["128KiB", "2MiB"]);
     check(guest("greedy").description(&"x".repeat(200_000)), "--max-output", ["190kB", "1MB"]);
+    check(guest("greedy").state_size(200_000), "--max-output", ["190kB", "1MB"]);
 }
 
 /// A stack that may be asked for is there to be used, on whatever thread the call is made.
@@ -102,15 +120,28 @@ fn a_large_stack_is_there(broker: &Broker) {
         inspected.exits(65).says(&words);
         let deep = guest("deep").on("poison", Then::Do(Does::Recurse));
         let output =
-            beside_error(broker, &[deep], &["poison"], &["--max-stack", size, "--format", "json"]).exits(75);
-        let output = output.says(&format!("deep: process: {words}"));
+            beside_error(broker, &[deep], &["poison"], &["--max-stack", size, "--format", "json"]).exits(0);
         assert_eq!(last(&output, "error")["counts"], errors(1), "{output}");
-        broker.outside().take(&broker.queue("deep"));
+        failed_at_poison(broker, &output, "deep", &words);
+        broker.outside().take(&format!("{}.dead", broker.queue("deep")));
     }
 }
 
+/// Fails unless a plugin was told of for these `words`, and `poison` is its one dead letter, for them.
+#[track_caller]
+fn failed_at_poison(broker: &Broker, output: &Output, name: &str, words: &str) {
+    let told = "failed at one log (error, without an id), which goes to the dead letters";
+    let told = format!("{name}: {told}: process: {words}");
+    assert!(output.stderr.contains(&told), "not `{told}`: {output}");
+    let letters = dead_letters::list(broker, name, &[]);
+    let [letter] = &letters[..] else { panic!("not one dead letter of {name}: {letters:?}") };
+    assert_eq!((&letter["message"], &letter["outcome"]), (&json!("poison"), &json!("trap")), "{letter}");
+    let reason = letter["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with(&format!("process: {words}")), "{letter}");
+}
+
 /// Runs plugins beside `error`, a log at a time, with these logs of severity error in their queues, until each
-/// has counted all or has been stopped.
+/// has finished all.
 #[track_caller]
 fn beside_error(broker: &Broker, guests: &[Guest], logs: &[&str], arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
@@ -174,18 +205,15 @@ fn process_is_bound(broker: &Broker) {
     greedy.push((guest("greedy-long").on("poison", Then::Reject(long_text())), TOO_LONG));
     let guests: Vec<Guest> = greedy.iter().map(|(guest, _)| guest.clone()).collect();
     let logs = ["one", "two", "three", "poison", "four", "five"];
-    let output = beside_error(broker, &guests, &logs, &[LIMITS, JSON].concat()).exits(75);
+    let output = beside_error(broker, &guests, &logs, &[LIMITS, JSON].concat()).exits(0);
     let outside = broker.outside();
     for (guest, words) in greedy {
         let name = guest.name();
-        let said = |line: &str| line.contains(&format!("{name}: process: {words}"));
-        let line = output.stderr.lines().find(|line| said(line));
-        let line = line.unwrap_or_else(|| panic!("{name} is not told of: {output}"));
-        assert!(line.contains("stays in its queue"), "{line}");
-        // What it had finished is counted and acknowledged; the rest is as it was.
-        assert_eq!(last(&output, name)["counts"], errors(3), "{output}");
-        outside.wait_for_depth(&broker.queue(name), 3);
-        assert_eq!(outside.take(&broker.queue(name)).data, b"poison");
+        failed_at_poison(broker, &output, name, words);
+        // It costs exactly itself.
+        let metric = last(&output, name);
+        assert_eq!((&metric["counts"], &metric["rejected"]), (&errors(5), &errors(1)), "{output}");
+        assert_eq!(outside.depth(&broker.queue(name)), Some(0));
     }
     assert_eq!(last(&output, "error")["text"], "error     6\ntotal     6", "{output}");
     assert_eq!(outside.depth(&broker.queue("error")), Some(0));

@@ -4,20 +4,33 @@
 //! not be skipped (`rabbitmq`, `wasm`, `python`, `node` or `all`), `LOGHOST_LONG=1` runs the long tests, and
 //! `LOGHOST_BIN` names another binary to drive.
 
+mod alarm;
 mod authoring;
 mod connect;
 mod contract;
+mod crash;
+mod dead_letters;
 mod demo;
+mod drain;
 mod foreign;
+mod hostile;
 mod house;
 mod hygiene;
 mod job;
+mod journal;
 mod limits;
 mod long;
+mod poison;
 mod processor;
 mod publish;
+mod reconnect;
+mod reload;
+mod report;
 mod run;
+mod severed;
+mod state;
 mod support;
+mod tls;
 mod trouble;
 mod verify;
 
@@ -32,15 +45,28 @@ fn main() {
         contract::trials(),
         limits::trials(),
         processor::trials(),
+        poison::trials(),
+        drain::trials(),
+        reload::trials(),
+        dead_letters::trials(),
         demo::trials(),
         job::trials(),
         publish::trials(),
+        journal::trials(),
+        reconnect::trials(),
         run::trials(),
+        state::trials(),
+        report::trials(),
+        crash::trials(),
         verify::trials(),
         connect::trials(),
         foreign::trials(),
         hygiene::trials(),
         trouble::trials(),
+        tls::trials(),
+        hostile::trials(),
+        alarm::trials(),
+        severed::trials(),
         house::trials(),
         long::trials(),
     ]

@@ -8,6 +8,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use crate::dead_letters;
 use crate::support::broker::{Broker, Kind, on_both};
 use crate::support::cli::{Output, Signal};
 use crate::support::guest::{Does, Guest, Seen, Then, declare, guest, lines, seen};
@@ -21,10 +22,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_both("processor::what_is_retried_comes_again", what_is_retried_comes_again),
         on_both("processor::retries_have_an_end", retries_have_an_end),
         on_both("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
-        on_both("processor::a_trap_stops_one_consumer", a_trap_stops_one_consumer),
-        on_both("processor::a_batch_that_traps_is_not_acknowledged", a_batch_that_traps_is_not_acknowledged),
+        on_both("processor::a_trap_costs_one_log", a_trap_costs_one_log),
+        on_both("processor::a_batch_that_traps_is_split", a_batch_that_traps_is_split),
         on_both("processor::verdicts_are_checked", verdicts_are_checked),
         on_both("processor::an_instance_lives_through_many_batches", an_instance_lives_through_many_batches),
+        on_both(
+            "processor::what_it_keeps_lasts_from_batch_to_batch",
+            what_it_keeps_lasts_from_batch_to_batch,
+        ),
     ]
     .into_iter()
     .flatten()
@@ -279,56 +284,73 @@ fn a_tick_is_an_empty_batch(broker: &Broker) {
     assert!(lines(&output.stderr, "ticking").len() >= 3, "{output}");
 }
 
-fn a_trap_stops_one_consumer(broker: &Broker) {
+/// The others do not notice, and it goes on itself.
+fn a_trap_costs_one_log(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let frail = guest("frail").on("poison", Then::Do(Does::Panic)).write(folder.path());
     let calm = guest("calm").processes().write(folder.path());
     let run = broker.loghost(["run", "--format", "json", "--every", "10ms"]).args([frail, calm]).start();
     run.says("consuming from");
     publish(broker, &[b"one", b"poison"]);
-    run.says("frail: process: panicked");
+    run.says("frail: failed at one log (error, without an id), which goes to the dead letters");
     publish(broker, &[b"two", b"three"]);
-    let calm = json!({"debug": 0, "info": 0, "error": 4, "critical": 0});
-    run.has_printed(|so_far| {
-        let metrics = so_far.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        metrics.into_iter().any(|metric| metric["consumer"] == "calm" && metric["counts"] == calm)
-    });
-    run.end_by(Signal::Terminate).exits(75).says("frail: process: panicked");
+    for (name, accepted, rejected) in [("calm", 4, 0), ("frail", 3, 1)] {
+        run.has_printed(|so_far| {
+            let metrics = so_far.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            metrics.into_iter().any(|metric| {
+                let counts = ["counts", "rejected"].map(|counts| metric[counts]["error"].as_u64());
+                metric["consumer"] == name && counts == [Some(accepted), Some(rejected)]
+            })
+        });
+    }
+    run.end_by(Signal::Terminate).exits(0).does_not_say("calm: failed").does_not_say("stopped");
     let outside = broker.outside();
-    // The log that it trapped on, what came with it, and what came after.
-    assert!(outside.depth(&broker.queue("frail")).is_some_and(|depth| (3..=4).contains(&depth)));
+    assert_eq!(outside.depth(&broker.queue("frail")), Some(0));
     assert_eq!(outside.depth(&broker.queue("calm")), Some(0));
+    is_dead(broker, "frail", "poison", "process: panicked");
+    assert!(dead_letters::list(broker, "calm", &[]).is_empty());
 }
 
-fn a_batch_that_traps_is_not_acknowledged(broker: &Broker) {
+/// Fails unless this log is the plugin's only dead letter, for which this is the reason.
+#[track_caller]
+fn is_dead(broker: &Broker, name: &str, message: &str, reason: &str) {
+    let letters = dead_letters::list(broker, name, &[]);
+    let [letter] = &letters[..] else { panic!("not one dead letter of {name}: {letters:?}") };
+    assert_eq!((&letter["message"], &letter["outcome"]), (&json!(message), &json!("trap")), "{letter}");
+    assert!(letter["reason"].as_str().is_some_and(|words| words.starts_with(reason)), "{letter}");
+}
+
+/// What came with it in a batch is judged in order, and counted once.
+fn a_batch_that_traps_is_split(broker: &Broker) {
     let frail = guest("frail").transcribes().on("poison", Then::Do(Does::Panic));
     let logs: [&[u8]; 6] = [b"one", b"two", b"three", b"poison", b"four", b"five"];
-    let output = run(broker, &frail, &logs, &[]).exits(75);
+    let output = run(broker, &frail, &logs, &[]).exits(0);
+    assert_eq!(last(&output), [5, 0, 1], "{output}");
     let seen = seen(&output.stderr, "frail");
-    let poison = seen.last().expect("it has seen something");
-    assert_eq!((poison.message.as_str(), seen.len()), ("poison", 4), "{output}");
-    let finished = seen.len() - 1 - poison.place;
-    assert_eq!(last(&output), [finished as u64, 0, 0], "{output}");
-    let outside = broker.outside();
-    outside.wait_for_depth(&broker.queue("frail"), u32::try_from(logs.len() - finished).expect("a few"));
-    for log in &logs[finished..] {
-        assert_eq!(outside.take(&broker.queue("frail")).data, *log, "{output}");
+    // The last batch with it is the one in which it stood alone.
+    let alone = seen.iter().rposition(|seen| seen.message == "poison").expect("it has seen it");
+    assert_eq!((seen[alone].batch, seen[alone].attempt), (1, 1), "{output}");
+    for log in ["one", "two", "three", "four", "five"] {
+        let last = seen.iter().rposition(|seen| seen.message == log).expect("it has seen it");
+        assert_eq!(last < alone, ["one", "two", "three"].contains(&log), "{log}: {output}");
     }
+    assert_eq!(broker.outside().depth(&broker.queue("frail")), Some(0));
+    is_dead(broker, "frail", "poison", "process: panicked");
 }
 
+/// A plugin that breaks the contract has failed as if it had trapped.
 fn verdicts_are_checked(broker: &Broker) {
     let beyond = guest("beyond").on("judge", Then::SkipBehind(7));
     let twice = guest("twice").on("judge", Then::Skip).on("judge", Then::Reject("no".to_owned()));
     for (guest, words) in [
-        (beyond, "beyond: process: returned a verdict for log 7 of a batch of 1"),
-        (twice, "twice: process: returned two verdicts for log 0"),
+        (beyond, "process: returned a verdict for log 7 of a batch of 1"),
+        (twice, "process: returned two verdicts for log 0"),
     ] {
-        let output = run(broker, &guest, &[b"one", b"judge", b"two"], &["--max-batch", "1"]).exits(75);
+        let output = run(broker, &guest, &[b"one", b"judge", b"two"], &["--max-batch", "1"]).exits(0);
         let output = output.says(words);
-        assert_eq!(last(&output), [1, 0, 0], "{output}");
-        let outside = broker.outside();
-        outside.wait_for_depth(&broker.queue(guest.name()), 2);
-        assert_eq!(outside.depth(&format!("{}.dead", broker.queue(guest.name()))), Some(0));
+        assert_eq!(last(&output), [2, 0, 1], "{output}");
+        assert_eq!(broker.outside().depth(&broker.queue(guest.name())), Some(0));
+        is_dead(broker, guest.name(), "judge", words);
     }
 }
 
@@ -344,4 +366,12 @@ fn an_instance_lives_through_many_batches(broker: &Broker) {
     let run = broker.loghost(["run", "--format", "json", "--max-logs", "300"]).arg(file).args(limits);
     let output = run.end().exits(0);
     assert_eq!(last(&output), [300, 0, 0], "{output}");
+}
+
+fn what_it_keeps_lasts_from_batch_to_batch(broker: &Broker) {
+    let keeping = guest("keeping").keeps_count();
+    let logs: Vec<&[u8]> = [b"log".as_slice()].repeat(25);
+    let output = run(broker, &keeping, &logs, &["--max-batch", "3"]).exits(0);
+    assert_eq!(last(&output), [25, 0, 0], "{output}");
+    assert_eq!(output.json().pop().expect("a metric")["text"], "25", "{output}");
 }

@@ -43,16 +43,21 @@ fn a_start_that_fails_takes_nothing(broker: &Broker) {
     broker.outside().wait_for_depth(&broker.queue("all"), 200);
 }
 
-/// The other consumers go on.
+/// It is declared again, with its bindings; the other consumers do not notice.
 fn a_deleted_queue(broker: &Broker) {
     let plugins = [tracked("plugins/all.wasm"), tracked("plugins/error.wasm")];
     let run = broker.loghost(["run", "--every", "50ms"]).args(plugins).start();
     run.says("consuming from");
     broker.outside().delete(&broker.queue("error"));
-    run.says("was the queue deleted?");
+    run.says("was the queue deleted?: opening its queue again");
+    run.says("error: consuming");
     publish_lines(broker, "critical", "still here\n".to_owned());
+    publish_lines(broker, "error", "here again\n".to_owned());
     run.prints("critical  1");
-    run.end_by(Signal::Terminate).exits(69);
+    run.has_printed(|so_far| total(&last_of_text(so_far), "error") == Some(1));
+    run.has_printed(|so_far| total(&last_of_text(so_far), "all") == Some(2));
+    run.end_by(Signal::Terminate).exits(0).does_not_say("all: the broker cancelled");
+    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
 }
 
 /// A log that waits for its retry goes back into the queue; what was finished behind it does not.

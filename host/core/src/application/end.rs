@@ -1,6 +1,6 @@
 //! How the run of a consumer ends.
 
-use super::ports::{ConsumerError, ReportError, SinkError, SourceError};
+use super::ports::{ConsumerError, LedgerError, ReportError, SinkError, SourceError};
 use crate::domain::Counts;
 
 /// How a run ended.
@@ -10,6 +10,8 @@ pub struct Finished {
     pub counts: Counts,
     /// Why it ended.
     pub end: End,
+    /// How the consumer failed, if it was stopped for that when the run ended.
+    pub stopped: Option<ConsumerError>,
 }
 
 /// Why a run ended.
@@ -33,6 +35,9 @@ pub enum End {
     /// A log that the consumer publishes could not be.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Its book cannot be kept; what was not committed comes again.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// Its metric could not be shown.
     #[error(transparent)]
     Report(#[from] ReportError),

@@ -2,14 +2,18 @@
 
 mod consume;
 mod end;
-mod held;
+mod journal;
 mod ports;
 mod publish;
+mod resume;
 
-pub use consume::{Batching, Consume, ConsumeOptions};
+pub use consume::{Batching, Consume, ConsumeOptions, SavedState, Tolerance};
 pub use end::{End, Finished};
+pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    BoxError, Cause, Clock, Consumer, ConsumerError, Delivery, Item, LogSink, LogSource, Receipt, Receipts,
-    Rejection, Report, ReportError, Reporter, SinkError, SourceError,
+    BoxError, Cause, Clock, Commit, Consumer, ConsumerError, Delivery, Intake, Item, Ledger, LedgerError,
+    LogSink, LogSource, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError,
+    SourceError, Standing, State,
 };
 pub use publish::Publish;
+pub use resume::{Resume, ResumeError};

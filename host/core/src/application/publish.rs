@@ -1,7 +1,7 @@
 //! Publishing: gives each log its id and its time, and hands it to the sink.
 
 use super::ports::{Clock, LogSink, Receipts, SinkError};
-use crate::domain::{Log, Sequencer};
+use crate::domain::{Log, MessageId, Sequencer};
 
 /// Publishes the logs of one producer.
 #[derive(Debug)]
@@ -20,17 +20,33 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
 
     /// Hands over one log.
     pub async fn log(&mut self, log: &Log) -> Result<(), SinkError> {
-        let id = self.sequencer.next_id(log.severity, log.source.as_ref());
+        let id = self.next_id(log);
+        self.send(&id, log).await
+    }
+
+    /// The next id of a log like this.
+    pub(super) fn next_id(&mut self, log: &Log) -> MessageId {
+        self.sequencer.next_id(log.severity, log.source.as_ref())
+    }
+
+    /// Hands over one log with the id that it has.
+    pub(super) async fn send(&mut self, id: &MessageId, log: &Log) -> Result<(), SinkError> {
         self.handed_over += 1;
-        self.sink.publish(&id, self.clock.now(), log).await
+        self.sink.publish(id, self.clock.now(), log).await
+    }
+
+    /// Hands over `logs`.
+    pub(super) async fn each(&mut self, logs: &[Log]) -> Result<(), SinkError> {
+        for log in logs {
+            self.log(log).await?;
+        }
+        Ok(())
     }
 
     /// Publishes `logs`, and returns when the broker has taken every one of them.
     pub async fn all(&mut self, logs: &[Log]) -> Result<(), SinkError> {
         let refused = self.receipts().refused.total();
-        for log in logs {
-            self.log(log).await?;
-        }
+        self.each(logs).await?;
         self.flush().await?;
         if self.receipts().refused.total() > refused {
             return Err(SinkError("the broker refused a log".into()));

@@ -33,4 +33,6 @@ pub struct Record {
     pub source: String,
     /// What else it says, in the order of the keys.
     pub attributes: Vec<(String, String)>,
+    /// Whether it is a dead letter that was sent back.
+    pub replayed: bool,
 }

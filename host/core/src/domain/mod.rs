@@ -1,6 +1,8 @@
 //! The words and rules of loghost; no input or output, no waiting.
 
 mod attributes;
+mod balance;
+mod book;
 mod counts;
 mod descriptor;
 mod filter;
@@ -16,6 +18,10 @@ mod timestamp;
 mod verdict;
 
 pub use attributes::{Attributes, AttributesError};
+pub use balance::{Account, Balance, Missing, Sent};
+pub use book::{
+    Book, Changes, Claim, Fate, Folded, IntervalChange, OriginChange, OriginState, Place, Settled,
+};
 pub use counts::{Counts, Metric};
 pub use descriptor::{ConsumerName, ConsumerNameError, Descriptor, Fields};
 pub use filter::{Filter, Pattern, PatternError};

@@ -55,6 +55,26 @@ impl Sequences {
         true
     }
 
+    /// What is in this set and not in the `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut rest = Self::default();
+        for (first, last) in self.iter() {
+            let mut next = Some(first);
+            let begin = other.interval_of(first).map_or(first, |(begin, _)| begin);
+            for (&left, &right) in other.intervals.range(begin..=last) {
+                if let Some(first) = next.filter(|next| *next < left) {
+                    rest.intervals.insert(first, left - 1);
+                }
+                next = right.checked_add(1);
+            }
+            if let Some(first) = next.filter(|next| *next <= last) {
+                rest.intervals.insert(first, last);
+            }
+        }
+        rest
+    }
+
     /// The interval that begins at `first`: its last number.
     pub fn interval_from(&self, first: u64) -> Option<u64> {
         self.intervals.get(&first).copied()
@@ -165,12 +185,31 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn leaves_out_another_set(
+            mine in prop::collection::vec((1u64..40, 0u64..8), 0..8),
+            others in prop::collection::vec((1u64..40, 0u64..8), 0..8),
+        ) {
+            let set = |intervals: &[(u64, u64)]| -> Sequences {
+                intervals.iter().map(|(first, more)| (*first, first + more)).collect()
+            };
+            let (mine, others) = (set(&mine), set(&others));
+            let rest = mine.without(&others);
+            for n in 0..50 {
+                prop_assert_eq!(rest.contains(n), mine.contains(n) && !others.contains(n));
+            }
+            prop_assert_eq!(rest.iter().collect::<Sequences>(), rest);
+        }
+    }
+
     #[test]
     fn the_largest_numbers_are_numbers_too() {
         let mut sequences = Sequences::default();
         assert!(sequences.insert(u64::MAX) && sequences.insert(u64::MAX - 1));
         assert_eq!(sequences.iter().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
         assert_eq!(sequences.gaps(u64::MAX).collect::<Vec<_>>(), [(1, u64::MAX - 2)]);
+        assert!(sequences.without(&sequences).is_empty());
         assert!(sequences.remove(u64::MAX) && sequences.contains(u64::MAX - 1));
     }
 }

@@ -5,25 +5,45 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
+use url::Url;
+
+use super::tls::{Tls, TlsParameterError};
 
 /// The URL of a broker. What it shows of itself never includes the password.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Address(AMQPUri);
+pub(crate) struct Address {
+    uri: AMQPUri,
+    /// How to be sure of the other side; none where there is no TLS.
+    tls: Option<Tls>,
+}
 
 /// A text that is no broker's URL. The text itself may hold a password, and is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}: expected amqp://user:password@host:port/vhost, such as amqp://guest:guest@127.0.0.1:5672/%2f")]
-pub(crate) struct AddressError(String);
+pub(crate) enum AddressError {
+    /// It is none at all.
+    #[error(
+        "{0}: expected amqp://user:password@host:port/vhost, such as amqp://guest:guest@127.0.0.1:5672/%2f"
+    )]
+    Url(String),
+    /// A parameter cannot be as it is.
+    #[error(transparent)]
+    Parameter(#[from] TlsParameterError),
+}
 
 impl Address {
     /// The URI for the client.
     pub(super) fn uri(&self) -> AMQPUri {
-        self.0.clone()
+        self.uri.clone()
+    }
+
+    /// What it says of TLS, if it means TLS.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// How long connecting may take: the URL's `connection_timeout` in milliseconds, or 5 seconds.
     pub(super) fn timeout(&self) -> Duration {
-        Duration::from_millis(self.0.query.connection_timeout.unwrap_or(5000))
+        Duration::from_millis(self.uri.query.connection_timeout.unwrap_or(5000))
     }
 }
 
@@ -31,30 +51,38 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (scheme, rest) = text.split_once("://").ok_or_else(|| AddressError("no scheme".to_owned()))?;
+        let (scheme, rest) =
+            text.split_once("://").ok_or_else(|| AddressError::Url("no scheme".to_owned()))?;
         // A `/` in a password ends it early, and what follows would be shown as the host's or the path.
         if rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(['/', '?', '#'])) {
-            let reason =
-                format!("{scheme}: a `/`, `?` or `#` in a user or password is written %2F, %3F or %23");
-            return Err(AddressError(reason));
+            let reason = format!(
+                "{scheme}: a `/`, `?` or `#` in a user or password is written %2F, %3F or %23, and an `@` in \
+                 a parameter %40"
+            );
+            return Err(AddressError::Url(reason));
         }
-        let mut uri: AMQPUri = text.parse().map_err(AddressError)?;
+        let mut uri: AMQPUri = text.parse().map_err(AddressError::Url)?;
+        let url: Url = text.parse().map_err(|e: url::ParseError| AddressError::Url(e.to_string()))?;
         // A URL without a path means the default virtual host, and one that ends in a slash is meant to.
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
         }
-        Ok(Self(uri))
+        let tls = match uri.scheme {
+            AMQPScheme::AMQPS => Some(Tls::parse(&url, &uri.authority.host)?),
+            AMQPScheme::AMQP => Tls::must_be_absent(&url).map(|()| None)?,
+        };
+        Ok(Self { uri, tls })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.0.scheme {
+        let scheme = match self.uri.scheme {
             AMQPScheme::AMQP => "amqp",
             AMQPScheme::AMQPS => "amqps",
         };
-        let authority = &self.0.authority;
-        let vhost = if self.0.vhost == "/" { "%2f" } else { &self.0.vhost };
+        let authority = &self.uri.authority;
+        let vhost = if self.uri.vhost == "/" { "%2f" } else { &self.uri.vhost };
         write!(f, "{scheme}://{}@{}:{}/{vhost}", authority.userinfo.username, authority.host, authority.port)
     }
 }
@@ -84,6 +112,25 @@ mod tests {
             let error = wrong.parse::<Address>().unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn parameters_of_tls_are_for_tls() {
+        for (url, reason) in [
+            ("amqp://broker/?cacertfile=/x/ca.pem", "cacertfile: goes with TLS, which begins with amqps://"),
+            ("amqps://broker/?certfile=/x/cert.pem", "certfile: needs keyfile=FILE too"),
+            ("amqps://broker/?keyfile=/x/key.pem", "keyfile: needs certfile=FILE too"),
+            (
+                "amqps://broker/?server_name_indication=a%20b",
+                "server_name_indication: this is no host's name",
+            ),
+        ] {
+            let error = url.parse::<Address>().unwrap_err().to_string();
+            assert!(error.starts_with(reason), "{error}");
+        }
+        let address: Address = "amqps://broker/?cacertfile=%2Fa%20b%2Fca.pem".parse().unwrap();
+        assert_eq!(address.to_string(), "amqps://guest@broker:5671/%2f");
+        assert_ne!(address, "amqps://broker/".parse().unwrap());
     }
 
     #[test]

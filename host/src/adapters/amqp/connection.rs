@@ -4,13 +4,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{LongString, ShortString};
 use lapin::{Channel, ConnectionProperties, ErrorKind, Event};
 use loghost_core::application::SourceError;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::handshake;
+use super::tls::TlsFileError;
 
 /// A connection, and where it leads.
 pub(crate) struct Connection {
@@ -19,6 +23,8 @@ pub(crate) struct Connection {
     channels: Mutex<Vec<Channel>>,
     /// Says when the broker holds publishers back; ends with the connection.
     watch: AbortHandle,
+    /// What the client said of its end.
+    ended: watch::Receiver<Option<String>>,
 }
 
 impl Drop for Connection {
@@ -28,25 +34,90 @@ impl Drop for Connection {
 }
 
 /// Why there is no connection: for each address in turn.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub(crate) struct ConnectError(Vec<NoConnection>);
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{}{}",
+    .failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    .patience.map(|patience| format!(" (tried for {})", humantime::format_duration(patience))).unwrap_or_default()
+)]
+pub(crate) struct ConnectError {
+    failures: Vec<NoConnection>,
+    /// How long it was tried.
+    patience: Option<Duration>,
+}
 
 /// Why there is none to one address.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 enum NoConnection {
+    /// There was one.
+    #[error("lost the connection to the broker at {0}: {1}")]
+    Lost(Address, String),
     /// A broker answered, and said no.
     #[error("the broker at {0} refused: {1}")]
     Refused(Address, String),
+    /// A broker answered, and cannot serve anybody at the moment: it starts, ends, or is full.
+    #[error("the broker at {0} is not ready: {1}")]
+    NotReady(Address, String),
     /// There was no answer, or none that a broker gives.
     #[error("no broker at {0}: {1}")]
     NoBroker(Address, String),
+    /// One of the sides is not sure of the other.
+    #[error("no secure connection to {0}: {1}")]
+    Distrust(Address, String),
+    /// The files for TLS cannot be used.
+    #[error("no secure connection to {0}: {1}")]
+    BadFile(Address, TlsFileError),
+}
+
+/// What stands in the way of a connection; only the first may go away by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// There is no broker.
+    Absence,
+    /// There is one, and it does not want this user or has no such virtual host.
+    Refusal,
+    /// The broker's certificate is not to be trusted, or the broker does not trust ours.
+    Distrust,
+    /// What is said about TLS cannot be used.
+    Setting,
+}
+
+impl Obstacle {
+    /// Whether somebody has to remove it.
+    pub(super) fn is_lasting(self) -> bool {
+        self != Self::Absence
+    }
 }
 
 impl ConnectError {
-    /// Whether there is a broker, and it does not want this user or has no such virtual host.
-    pub(crate) fn is_refusal(&self) -> bool {
-        self.0.iter().any(|failure| matches!(failure, NoConnection::Refused(..)))
+    /// Says of a connection that is no longer alive why that is.
+    pub(super) async fn lost(connection: &Connection) -> Self {
+        let mut ended = connection.ended.clone();
+        // The client notes that it is gone before it says why.
+        let reason = match timeout(Duration::from_secs(1), ended.wait_for(Option::is_some)).await {
+            Ok(Ok(reason)) => reason.clone(),
+            _ => None,
+        };
+        let reason = reason.unwrap_or_else(|| "it is closed".to_owned());
+        Self { failures: vec![NoConnection::Lost(connection.address.clone(), reason)], patience: None }
+    }
+
+    /// The same error, after it was tried for so long.
+    pub(super) fn after(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
+    }
+
+    /// What stands in the way; with several addresses, what it takes most to remove.
+    pub(crate) fn obstacle(&self) -> Obstacle {
+        let obstacles = self.failures.iter().map(|failure| match failure {
+            NoConnection::NoBroker(..) | NoConnection::NotReady(..) | NoConnection::Lost(..) => {
+                Obstacle::Absence
+            }
+            NoConnection::Refused(..) => Obstacle::Refusal,
+            NoConnection::Distrust(..) => Obstacle::Distrust,
+            NoConnection::BadFile(..) => Obstacle::Setting,
+        });
+        obstacles.max().unwrap_or(Obstacle::Absence)
     }
 }
 
@@ -62,34 +133,36 @@ impl Connection {
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
-            let connecting = lapin::Connection::connect_uri(address.uri(), properties);
-            failures.push(match timeout(address.timeout(), connecting).await {
+            failures.push(match timeout(address.timeout(), connect(address, properties)).await {
                 Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone(), tell)),
-                Ok(Err(error)) if error.is_amqp_error() => {
-                    NoConnection::Refused(address.clone(), reason(&error))
-                }
-                Ok(Err(error)) => NoConnection::NoBroker(address.clone(), reason(&error)),
+                Ok(Err(failure)) => failure,
                 Err(_) => {
                     let waited = humantime::format_duration(address.timeout());
                     NoConnection::NoBroker(address.clone(), format!("no answer within {waited}"))
                 }
             });
         }
-        Err(ConnectError(failures))
+        Err(ConnectError { failures, patience: None })
     }
 
     fn new(inner: lapin::Connection, address: Address, tell: fn(&str)) -> Self {
         let mut events = inner.events_listener();
+        let (end, ended) = watch::channel(None);
         let watch = tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 if let Event::ConnectionBlocked(why) = event {
                     tell(&format!("the broker holds publishers back: {why}"));
                 } else if let Event::ConnectionUnblocked = event {
                     tell("the broker takes logs again");
+                } else if let Event::Error(error) = event
+                    // Otherwise it is the end of a channel.
+                    && !error.is_amqp_soft_error()
+                {
+                    end.send_replace(Some(reason(&error)));
                 }
             }
         });
-        Self { inner, address, channels: Mutex::new(Vec::new()), watch: watch.abort_handle() }
+        Self { inner, address, channels: Mutex::new(Vec::new()), watch: watch.abort_handle(), ended }
     }
 
     /// Where it leads.
@@ -97,23 +170,155 @@ impl Connection {
         &self.address
     }
 
+    /// Whether it is there, as far as this side knows.
+    pub(super) fn is_alive(&self) -> bool {
+        self.inner.status().connected()
+    }
+
+    /// The most bytes of a frame: what both sides agreed on, and not more than is usual, because whoever
+    /// reads a message elsewhere has a limit as well.
+    pub(super) fn frame_max(&self) -> usize {
+        usize::try_from(self.inner.configuration().frame_max())
+            .map_or(USUAL_FRAME, |max| max.min(USUAL_FRAME))
+    }
+
+    /// Whether it is gone, after something on it has failed: what fails may come before the client notes
+    /// that the connection has ended.
+    pub(super) async fn is_gone(&self) -> bool {
+        let mut ended = self.ended.clone();
+        !self.is_alive() || timeout(GOODBYE, ended.wait_for(Option::is_some)).await.is_ok()
+    }
+
+    /// Waits until it ends. Whoever waits for an answer waits for this as well: the client answers nothing
+    /// that is asked of it just after a connection has ended.
+    pub(super) async fn end(&self) {
+        let mut ended = self.ended.clone();
+        while self.is_alive() {
+            // The end is told, but that it is told is not relied on.
+            if timeout(Duration::from_secs(1), ended.wait_for(Option::is_some)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// What comes of something that was asked on this connection; an error if it ends before.
+    pub(super) async fn answer<T, E: From<Ended>>(
+        &self,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            answer = asked => answer,
+            () = self.end() => Err(Ended.into()),
+        }
+    }
+
     /// Opens a channel, which lasts as long as the connection unless it is closed: one that merely goes
     /// out of scope is closed behind everybody's back, and meets the connection's own end half-way.
     pub(super) async fn channel(&self) -> lapin::Result<Channel> {
         let channel = self.inner.create_channel().await?;
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).push(channel.clone());
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.retain(|channel| channel.status().connected());
+        channels.push(channel.clone());
+        drop(channels);
         Ok(channel)
     }
 
     /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns. A
     /// connection that is gone, or whose broker does not answer, needs no goodbye.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(&self) {
         let _ = timeout(GOODBYE, self.inner.close(200, ShortString::from("done"))).await;
     }
 }
 
+/// The frame that brokers and clients agree on unless they are told otherwise.
+const USUAL_FRAME: usize = 128 * 1024;
+
+/// Connects to the broker at `address`, with TLS where that is meant.
+async fn connect(
+    address: &Address,
+    properties: ConnectionProperties,
+) -> Result<lapin::Connection, NoConnection> {
+    let tls = match address.tls() {
+        Some(tls) => {
+            let connector = tls.connector().map_err(|e| NoConnection::BadFile(address.clone(), e))?;
+            Some((connector, tls.server_name.clone()))
+        }
+        None => None,
+    };
+    let connected = handshake::connect(address.uri(), tls, properties).await;
+    connected.map_err(|error| {
+        let (address, tls) = (address.clone(), address.tls());
+        if let Some(why) = tls.and_then(|tls| handshake::distrust(&error, tls)) {
+            NoConnection::Distrust(address, why)
+        } else if is_passing(&error) {
+            NoConnection::NotReady(address, reason(&error))
+        } else if error.is_amqp_error() {
+            NoConnection::Refused(address, reason(&error))
+        } else {
+            let suspicion = handshake::suspicion(&error, tls).map(|suspicion| format!(": {suspicion}"));
+            NoConnection::NoBroker(address, reason(&error) + &suspicion.unwrap_or_default())
+        }
+    })
+}
+
 /// How long a broker may take to answer a goodbye.
 pub(super) const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Whether a broker that says this to somebody who connects may say something else soon: `RabbitMQ`
+/// listens before its virtual hosts are up, and for a moment while it shuts down.
+fn is_passing(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(answer) = error.kind() else { return false };
+    let text = answer.get_message().as_str();
+    let refused = matches!(answer.kind(), AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED))
+        || matches!(answer.kind(), AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED));
+    !refused || text.contains("is down") || text.contains("limit")
+}
+
+/// A connection that has ended before there was an answer.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the connection has ended")]
+pub(crate) struct Ended;
+
+impl From<Ended> for SourceError {
+    fn from(ended: Ended) -> Self {
+        Self::Lost(ended.into())
+    }
+}
+
+/// Where the fault is when a channel or a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    /// With the broker or the network: it may go well the next time.
+    Elsewhere,
+    /// There is nothing of the name that was used.
+    Missing,
+    /// In something that was sent.
+    Ours,
+    /// The user may not do this.
+    Permission,
+}
+
+/// Where the fault is.
+pub(super) fn fault(error: &lapin::Error) -> Fault {
+    let answer = match error.kind() {
+        ErrorKind::ProtocolError(answer) => answer.kind(),
+        ErrorKind::SerialisationError(_) => return Fault::Ours,
+        _ => return Fault::Elsewhere,
+    };
+    match answer {
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Fault::Permission,
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Fault::Missing,
+        // The latter two are what a broker says to what was still on its way on a channel it has closed.
+        AMQPErrorKind::Hard(
+            AMQPHardError::CONNECTIONFORCED
+            | AMQPHardError::INTERNALERROR
+            | AMQPHardError::CHANNELERROR
+            | AMQPHardError::UNEXPECTEDFRAME,
+        ) => Fault::Elsewhere,
+        AMQPErrorKind::Soft(_) | AMQPErrorKind::Hard(_) => Fault::Ours,
+    }
+}
 
 /// What went wrong, in the broker's words where it had any.
 pub(super) fn reason(error: &lapin::Error) -> String {

@@ -1,23 +1,43 @@
-//! Dead letters: what a consumer rejects, as it came, in a queue of its own.
+//! Making dead letters: what a consumer rejects goes, as it came, into a queue of its own.
 
 use std::collections::VecDeque;
 
+use lapin::BasicProperties;
 use lapin::message::Delivery as Message;
-use lapin::options::BasicPublishOptions;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::types::FieldTable;
 use loghost_core::application::{Cause, Receipt, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
 
-use super::connection::{Connection, lost};
+use super::courier::{Courier, Undelivered};
+use super::headers::{self, Headers};
+use super::link::Link;
 use super::names::Names;
 use super::topology::{self, TopologyError, open_confirming_channel};
-use super::wire;
+use super::wire::{self, Origin};
 
-/// The most bytes of a reason, and of all headers that the producer gave: together with the rest they
-/// fit the header frame, which cannot be split.
-const REASON_BYTES: usize = 4 * 1024;
-const HEADERS_BYTES: usize = 80 * 1024;
+/// The headers of a dead letter, beside those that its replay has as well.
+pub(super) const OUTCOME: &str = "loghost-outcome";
+pub(super) const REASON: &str = "loghost-reason";
+pub(super) const BACKTRACE: &str = "loghost-backtrace";
+pub(super) const TIME: &str = "loghost-time";
+pub(super) const PLUGIN: &str = "loghost-plugin";
+pub(super) const VERSION: &str = "loghost-plugin-version";
+pub(super) const DIGEST: &str = "loghost-plugin-sha256";
+
+/// The most bytes of a text that a plugin says, or that stands for a property of any size.
+const TEXT_BYTES: usize = 4 * 1024;
+
+/// The most bytes of a plugin's version.
+const VERSION_BYTES: usize = 256;
+
+/// How a cause is called.
+pub(super) fn outcome(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Rejected => "reject",
+        Cause::RetriesExhausted => "retry",
+        Cause::Trapped => "trap",
+    }
+}
 
 /// A delivery that is not finished: what it takes to bury it.
 pub(super) struct Unfinished {
@@ -33,10 +53,11 @@ impl Unfinished {
 
 /// The dead letters of one consumer.
 pub(super) struct DeadLetters {
-    channel: Channel,
-    exchange: String,
+    courier: Courier,
     queue: String,
+    names: Names,
     consumer: ConsumerName,
+    frame_max: usize,
     /// In the order of their receipts.
     unfinished: VecDeque<Unfinished>,
 }
@@ -44,19 +65,31 @@ pub(super) struct DeadLetters {
 impl DeadLetters {
     /// Declares where they go, on a connection for publishing.
     pub(super) async fn open(
-        publishing: &Connection,
+        publishing: &Link,
         names: &Names,
         consumer: &ConsumerName,
     ) -> Result<Self, TopologyError> {
-        let channel = open_confirming_channel(publishing).await?;
-        topology::dead_letters(&channel, names, consumer).await?;
+        let publishing = publishing.connection().await?;
+        let opening = async {
+            let channel = open_confirming_channel(&publishing).await?;
+            topology::dead_letters(&channel, names, consumer).await?;
+            Ok::<_, TopologyError>(channel)
+        };
+        let channel = publishing.answer(opening).await?;
+        let frame_max = publishing.frame_max();
         Ok(Self {
-            channel,
-            exchange: names.dead_exchange(),
+            courier: Courier::new(publishing, channel, &names.dead_exchange(), consumer.as_str()),
             queue: names.dead_queue(consumer),
+            names: names.clone(),
             consumer: consumer.clone(),
+            frame_max,
             unfinished: VecDeque::new(),
         })
+    }
+
+    /// Gives up the channel.
+    pub(super) async fn close(self) {
+        self.courier.close().await;
     }
 
     /// Keeps a delivery until it is finished.
@@ -66,13 +99,12 @@ impl DeadLetters {
 
     /// Forgets a delivery that is finished.
     pub(super) fn forget(&mut self, receipt: Receipt) {
-        if let Ok(place) = self.place(receipt) {
-            self.unfinished.remove(place);
-        }
+        self.remove(receipt);
     }
 
-    fn place(&self, receipt: Receipt) -> Result<usize, usize> {
-        self.unfinished.binary_search_by_key(&receipt, |unfinished| unfinished.receipt)
+    fn remove(&mut self, receipt: Receipt) -> Option<Unfinished> {
+        let place = self.unfinished.binary_search_by_key(&receipt, |unfinished| unfinished.receipt);
+        self.unfinished.remove(place.ok()?)
     }
 
     /// Forgets the deliveries up to and including `receipt`.
@@ -82,109 +114,159 @@ impl DeadLetters {
         }
     }
 
-    /// Publishes the delivery with what is said of it, and waits until the broker has it in the queue.
-    pub(super) async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {
-        let failed = |reason: String| SourceError::DeadLetter { queue: self.queue.clone(), reason };
-        let place = self.place(receipt).map_err(|_| failed("the log is no longer held".to_owned()))?;
-        let message = &self.unfinished[place].message;
-        let properties = properties(message, rejection);
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (exchange, key) = (self.exchange.as_str().into(), self.consumer.as_str().into());
-        let confirmation = self
-            .channel
-            .basic_publish(exchange, key, options, &message.data, properties)
-            .await
-            .map_err(|e| lost(&e))?
-            .await
-            .map_err(|e| lost(&e))?;
-        match confirmation {
-            Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-                Err(failed(returned.reply_text.to_string()))
-            }
-            Confirmation::Nack(None) | Confirmation::NotRequested => Err(failed("refused".to_owned())),
+    /// Publishes the delivery, once, with what is said of it; the future is ready when the broker has it in
+    /// the queue. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]); a failure
+    /// is one of all that come after it.
+    pub(super) fn bury(
+        &mut self,
+        receipt: Receipt,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let queue = self.queue.clone();
+        let sending = self.remove(receipt).map(|Unfinished { message, .. }| {
+            let properties = properties(&message, rejection, &self.names, &self.consumer, self.frame_max);
+            self.courier.send(message.data, properties)
+        });
+        async move {
+            let reason = match sending {
+                None => "the log is no longer held".to_owned(),
+                Some(sending) => match sending.await {
+                    Ok(()) => return Ok(()),
+                    Err(Undelivered::Lost(reason)) => return Err(SourceError::Lost(reason.into())),
+                    Err(Undelivered::Refused(reason)) => reason,
+                },
+            };
+            Err(SourceError::DeadLetter { queue, reason })
         }
     }
 }
 
 /// The properties of a dead letter: those of the message, but what would act again (an expiration, a
-/// user id, further recipients) stands in headers.
-fn properties(message: &Message, rejection: &Rejection) -> BasicProperties {
+/// user id, further recipients) stands in headers. What matters most comes first, as long as there is
+/// room. Of a replay, those stay that it had when it was first rejected.
+fn properties(
+    message: &Message,
+    rejection: &Rejection,
+    names: &Names,
+    consumer: &ConsumerName,
+    frame_max: usize,
+) -> BasicProperties {
     let original = &message.properties;
-    let mut headers = FieldTable::default();
-    let mut room = HEADERS_BYTES;
-    for (key, value) in original.headers().iter().flat_map(FieldTable::inner) {
-        let acts = matches!(key.as_str(), "CC" | "BCC" | "x-death" | "x-delay");
-        let (key, value) = if acts {
-            (
-                ShortString::from(format!("loghost-original-{key}")),
-                AMQPValue::LongString(wire::text(value).into()),
-            )
-        } else {
-            (key.clone(), value.clone())
-        };
-        let bytes = key.as_str().len() + wire::text(&value).len() + 16;
-        if bytes <= room {
-            room -= bytes;
-            headers.insert(key, value);
+    let properties = headers::kept(original);
+    let mut headers = Headers::beside(&properties, frame_max);
+    let origin = Origin::of(message, names);
+    let (exchange, key) = origin.map_or_else(
+        || (message.exchange.as_str(), message.routing_key.as_str()),
+        |origin| (origin.exchange, origin.routing_key),
+    );
+    let replayed = origin.is_some_and(|origin| origin.replayed);
+    headers.text(wire::EXCHANGE, exchange, TEXT_BYTES);
+    headers.text(wire::ROUTING_KEY, key, TEXT_BYTES);
+    headers.number(wire::ATTEMPTS, rejection.attempts.into());
+    headers.text(OUTCOME, outcome(rejection.cause), TEXT_BYTES);
+    headers.number(TIME, rejection.at.as_millis());
+    headers.text(PLUGIN, consumer.as_str(), TEXT_BYTES);
+    headers.text(VERSION, &rejection.version, VERSION_BYTES);
+    if !rejection.digest.is_empty() {
+        headers.text(DIGEST, &rejection.digest, VERSION_BYTES);
+    }
+    headers.text(REASON, &rejection.reason, TEXT_BYTES.min(frame_max / 8));
+    if !replayed {
+        acting_properties(original, &mut headers);
+    }
+    let given = || original.headers().iter().flat_map(FieldTable::inner);
+    for (key, value) in given().filter(|(key, _)| headers::acts(key.as_str())) {
+        match key.as_str() {
+            key if !replayed => {
+                headers.text(&format!("{}{key}", headers::ORIGINAL), &wire::text(value), TEXT_BYTES);
+            }
+            key if key.starts_with(headers::ORIGINAL) => headers.put(key, value.clone()),
+            _ => {}
         }
     }
-    let mut say = |key: &str, value: AMQPValue| {
-        headers.insert(key.into(), value);
-    };
-    let text = |text: &str| AMQPValue::LongString(text.into());
-    let outcome = match rejection.cause {
-        Cause::Rejected => "reject",
-        Cause::RetriesExhausted => "retry",
-    };
-    say("loghost-outcome", text(outcome));
-    say("loghost-reason", text(cut(&rejection.reason)));
-    say("loghost-attempts", AMQPValue::LongLongInt(rejection.attempts.into()));
-    say("loghost-exchange", text(message.exchange.as_str()));
-    say("loghost-routing-key", text(message.routing_key.as_str()));
-    say("loghost-time", AMQPValue::LongLongInt(i64::try_from(rejection.at.as_millis()).unwrap_or(i64::MAX)));
-    if let Some(user) = original.user_id() {
-        say("loghost-original-user-id", text(user.as_str()));
+    if let Some(backtrace) = &rejection.backtrace {
+        headers.text(BACKTRACE, backtrace, TEXT_BYTES.min(frame_max / 8));
     }
-    if let Some(expiration) = original.expiration() {
-        say("loghost-original-expiration", text(expiration.as_str()));
+    for (key, value) in given().filter(|(key, _)| !headers::acts(key.as_str())) {
+        headers.put(key.as_str(), value.clone());
     }
-    if let Some(mode) = original.delivery_mode() {
-        say("loghost-original-delivery-mode", AMQPValue::LongLongInt((*mode).into()));
-    }
-    let mut properties =
-        BasicProperties::default().with_delivery_mode(wire::PERSISTENT).with_headers(headers);
-    if let Some(value) = original.content_type() {
-        properties = properties.with_content_type(value.clone());
-    }
-    if let Some(value) = original.content_encoding() {
-        properties = properties.with_content_encoding(value.clone());
-    }
-    if let Some(value) = original.message_id() {
-        properties = properties.with_message_id(value.clone());
-    }
-    if let Some(value) = original.timestamp() {
-        properties = properties.with_timestamp(*value);
-    }
-    if let Some(value) = original.app_id() {
-        properties = properties.with_app_id(value.clone());
-    }
-    if let Some(value) = original.correlation_id() {
-        properties = properties.with_correlation_id(value.clone());
-    }
-    if let Some(value) = original.reply_to() {
-        properties = properties.with_reply_to(value.clone());
-    }
-    if let Some(value) = original.kind() {
-        properties = properties.with_type(value.clone());
-    }
-    if let Some(value) = original.priority() {
-        properties = properties.with_priority(*value);
-    }
-    properties
+    properties.with_headers(headers.finish())
 }
 
-/// The beginning of `reason`, as far as it has room.
-fn cut(reason: &str) -> &str {
-    &reason[..reason.floor_char_boundary(REASON_BYTES)]
+/// Writes down the properties that a broker acts on.
+fn acting_properties(original: &BasicProperties, headers: &mut Headers) {
+    let texts = [("user-id", original.user_id()), ("expiration", original.expiration())];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            headers.text(&format!("{}{name}", headers::ORIGINAL), value.as_str(), TEXT_BYTES);
+        }
+    }
+    if let Some(mode) = original.delivery_mode() {
+        headers.number(&format!("{}delivery-mode", headers::ORIGINAL), (*mode).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::AMQPValue;
+    use loghost_core::domain::Timestamp;
+
+    use super::*;
+    use crate::adapters::amqp::Prefix;
+
+    fn dead_letter(message: &Message, frame_max: usize) -> BasicProperties {
+        let rejection = Rejection {
+            cause: Cause::Trapped,
+            reason: "r".repeat(10_000),
+            backtrace: Some("\u{2620}".repeat(10_000)),
+            attempts: 2,
+            at: Timestamp::from_millis(1),
+            version: "v".repeat(10_000),
+            digest: "d".repeat(64),
+        };
+        let names = Names::new(Prefix::default());
+        properties(message, &rejection, &names, &ConsumerName::new("picky").unwrap(), frame_max)
+    }
+
+    fn message(large: usize) -> Message {
+        let mut message =
+            Message::mock(1, "logs.error".into(), "k".repeat(255).as_str().into(), false, vec![]);
+        let mut headers = FieldTable::default();
+        headers.insert("large".into(), AMQPValue::LongString("x".repeat(large).into()));
+        headers.insert("x-death".into(), AMQPValue::LongString("x".repeat(large).into()));
+        let text = "t".repeat(255);
+        message.properties = BasicProperties::default()
+            .with_message_id(text.as_str().into())
+            .with_user_id(text.as_str().into())
+            .with_expiration(text.as_str().into())
+            .with_headers(headers);
+        message
+    }
+
+    #[test]
+    fn a_trap_is_told_of_with_its_backtrace() {
+        let properties = dead_letter(&message(100), 128 * 1024);
+        let headers = properties.headers().clone().unwrap();
+        let text = |key: &str| wire::header_text(&headers, key);
+        assert_eq!((text(OUTCOME), text(PLUGIN)), (Some("trap"), Some("picky")));
+        assert_eq!(text(DIGEST).map(str::len), Some(64));
+        assert_eq!(text(REASON).map(str::len), Some(TEXT_BYTES));
+        assert_eq!(text(BACKTRACE).map(str::len), Some(TEXT_BYTES - TEXT_BYTES % 3));
+        assert_eq!(text("large").map(str::len), Some(100));
+        assert_eq!(text("loghost-original-x-death").map(str::len), Some(100));
+        assert!(!headers.contains_key("x-death"));
+    }
+
+    #[test]
+    fn all_of_it_fits_a_frame_of_any_size() {
+        for frame_max in [4096, 8192, 128 * 1024] {
+            let message = message(100_000);
+            let properties = dead_letter(&message, frame_max);
+            let size = headers::size(&properties);
+            assert!(size <= frame_max, "{size} bytes in a frame of {frame_max}");
+            let headers = properties.headers().clone().unwrap();
+            assert_eq!(wire::header_text(&headers, wire::EXCHANGE), Some("logs.error"));
+            assert_eq!(wire::header_text(&headers, wire::ROUTING_KEY), Some(message.routing_key.as_str()));
+        }
+    }
 }

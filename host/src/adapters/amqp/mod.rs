@@ -1,21 +1,39 @@
 //! Speaks AMQP 0-9-1 to a broker, with lapin: `RabbitMQ`, or the embedded one.
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading
-//! order: where the broker is, connecting, what things are called there, declaring them, what a log
-//! looks like on the wire, publishing, consuming, dead letters.
+//! order: where the broker is, TLS, connecting, what is made readable, connecting again, what things are called
+//! there, declaring them, what a log looks like on the wire, publishing, consuming, making dead letters, and
+//! looking after them.
 
 mod address;
 mod connection;
+mod courier;
 mod dead_letters;
+mod dead_queue;
+#[cfg(test)]
+mod fuzz;
+mod handshake;
+mod headers;
+mod intake;
+mod kept;
+mod letter;
+mod link;
 mod names;
+mod sieve;
 mod sink;
 mod source;
+mod tame;
+mod tls;
 mod topology;
 mod wire;
 
 pub(crate) use address::Address;
-pub(crate) use connection::Connection;
+pub(crate) use connection::{ConnectError, Connection, Obstacle};
+pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Replay};
+pub(crate) use intake::AmqpIntake;
+pub(crate) use letter::{Fate, Letter};
+pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
-pub(crate) use sink::AmqpSink;
-pub(crate) use source::{AmqpSource, SourceOptions, declare};
-pub(crate) use topology::{QueueKind, TopologyError, declare_exchanges, lend_exchanges};
+pub(crate) use sink::{AmqpSink, RejectedLog};
+pub(crate) use source::{AmqpSource, SourceOptions};
+pub(crate) use topology::{Exchanges, QueueKind, TopologyError, lend_exchanges};

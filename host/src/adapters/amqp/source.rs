@@ -1,5 +1,6 @@
 //! Consuming: one channel, one queue, manual acknowledgements, deliveries taken in bursts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -7,14 +8,17 @@ use lapin::message::Delivery as Message;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
-use loghost_core::application::{Clock, Delivery, Item, LogSource, Receipt, Rejection, SourceError};
-use loghost_core::domain::Descriptor;
+use loghost_core::application::{
+    Clock, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
+};
+use loghost_core::domain::{Descriptor, Filter};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, GOODBYE, lost};
+use super::connection::{Connection, Ended, GOODBYE, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
+use super::link::Link;
 use super::names::Names;
-use super::topology::{self, QueueKind, TopologyError, failed, open_channel};
+use super::topology::{self, Exchanges, QueueKind, TopologyError, failed, open_channel};
 use super::wire::{self, Decode};
 
 /// After a burst of at least this many, the next is let gather for a moment instead of being taken one
@@ -29,20 +33,26 @@ pub(crate) struct SourceOptions {
     pub(crate) queue: QueueKind,
     /// How many deliveries may wait for their acknowledgement.
     pub(crate) prefetch: u16,
-    /// Whether it will look at the logs themselves.
-    pub(crate) reads_logs: bool,
+    /// Whose exchanges they come from.
+    pub(crate) exchanges: Exchanges,
     /// The token of the marker that ends a scenario.
     pub(crate) marker: Option<String>,
 }
 
+/// How often a host that stands by looks whether it is the only one left.
+const STANDBY: Duration = Duration::from_secs(2);
+
 /// One consumer's queue.
 pub(crate) struct AmqpSource<K> {
+    connection: Arc<Connection>,
     channel: Channel,
     consumer: Consumer,
+    standing: Standing,
     queue: String,
     names: Names,
+    publishing: Arc<Link>,
+    options: SourceOptions,
     decode: Decode,
-    marker: Option<String>,
     clock: K,
     /// Whether the last burst was a large one.
     busy: bool,
@@ -51,69 +61,50 @@ pub(crate) struct AmqpSource<K> {
     dead_letters: Option<DeadLetters>,
 }
 
-/// Declares the consumer's queue with its bindings, and where its dead letters go; returns the queue's name.
-pub(crate) async fn declare(
-    connection: &Connection,
-    names: &Names,
-    descriptor: &Descriptor,
-    options: &SourceOptions,
-) -> Result<String, TopologyError> {
-    let channel = open_channel(connection).await?;
-    if options.has_dead_letters() {
-        topology::dead_letters(&channel, names, &descriptor.name).await?;
-    }
-    topology::queue(&channel, names, &descriptor.name, options.queue, &descriptor.filter).await
-}
-
 impl SourceOptions {
     /// An exclusive queue is a copy: what is rejected from it goes with it.
-    fn has_dead_letters(&self) -> bool {
-        self.reads_logs && self.queue == QueueKind::Named
+    pub(super) fn has_dead_letters(&self, reads: Reads) -> bool {
+        reads == Reads::Logs && self.queue == QueueKind::Named
     }
 }
 
 impl<K: Clock> AmqpSource<K> {
     /// Declares the consumer's queue on `connection` and begins to consume; dead letters go out
     /// through `publishing`.
-    pub(crate) async fn open(
-        connection: &Connection,
-        publishing: &Connection,
+    pub(super) async fn open(
+        connection: &Arc<Connection>,
+        publishing: Arc<Link>,
         names: Names,
-        descriptor: &Descriptor,
+        (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
         options: SourceOptions,
         clock: K,
     ) -> Result<Self, TopologyError> {
         let channel = open_channel(connection).await?;
         let queue =
-            topology::queue(&channel, &names, &descriptor.name, options.queue, &descriptor.filter).await?;
-        let dead_letters = if options.has_dead_letters() {
-            Some(DeadLetters::open(publishing, &names, &descriptor.name).await?)
+            topology::queue(&channel, &names, &descriptor.name, options.queue, &descriptor.filter, former)
+                .await?;
+        let dead_letters = if options.has_dead_letters(reads) {
+            Some(DeadLetters::open(&publishing, &names, &descriptor.name).await?)
         } else {
             None
         };
-        let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
+        let cannot = |e: lapin::Error| failed(format!("consume the queue `{}`", queue.name), &e);
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
+        let (consume, none) = (BasicConsumeOptions::default(), FieldTable::default());
         let consumer = channel
-            .basic_consume(
-                queue.as_str().into(),
-                "".into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
+            .basic_consume(queue.name.as_str().into(), "".into(), consume, none)
             .await
             .map_err(cannot)?;
-        let decode = Decode {
-            message: options.reads_logs,
-            attributes: options.reads_logs && descriptor.fields.attributes,
-        };
-        let marker = options.marker;
         Ok(Self {
+            connection: Arc::clone(connection),
             channel,
             consumer,
-            queue,
+            standing: if queue.consumers > 0 { Standing::StandingBy } else { Standing::Active },
+            queue: queue.name,
             names,
-            decode,
-            marker,
+            publishing,
+            options,
+            decode: decode(descriptor, reads),
             clock,
             busy: false,
             ended: None,
@@ -126,13 +117,12 @@ impl<K: Clock> AmqpSource<K> {
         &self.queue
     }
 
-    fn read(&mut self, mut message: Message) -> Delivery {
+    fn read(&mut self, message: Message) -> Delivery {
         let receipt = Receipt(message.delivery_tag);
-        let exchange = message.exchange.as_str();
-        let item = match self.names.severity(exchange) {
-            Some(severity) => Item::Log(wire::record(&mut message, severity, self.clock.now(), self.decode)),
+        let item = match wire::record(&message, &self.names, self.clock.now(), self.decode) {
+            Some(record) => Item::Log(record),
             None if self.is_marker(&message) => Item::Marker,
-            None => Item::Stray(exchange.to_owned()),
+            None => Item::Stray(message.exchange.to_string()),
         };
         if let Some(dead_letters) = &mut self.dead_letters {
             dead_letters.keep(Unfinished::new(receipt, message));
@@ -143,12 +133,14 @@ impl<K: Clock> AmqpSource<K> {
     fn is_marker(&self, message: &Message) -> bool {
         let id = message.properties.message_id().as_ref().map(ShortString::as_str);
         let kind = message.properties.kind().as_ref().map(ShortString::as_str);
-        self.marker.is_some() && id == self.marker.as_deref() && kind == Some(wire::MARKER_TYPE)
+        let marker = self.options.marker.as_deref();
+        marker.is_some() && id == marker && kind == Some(wire::MARKER_TYPE)
     }
 
     fn end(&self, error: Option<lapin::Error>) -> SourceError {
         match error {
             Some(error) => lost(&error),
+            None if !self.channel.status().connected() => SourceError::Lost("the channel is closed".into()),
             None => SourceError::Cancelled { queue: self.queue.clone() },
         }
     }
@@ -162,9 +154,20 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         if std::mem::take(&mut self.busy) {
             sleep(GATHER).await;
         }
-        let mut next = match self.consumer.next().now_or_never() {
-            Some(next) => next,
-            None => self.consumer.next().await,
+        let ready = self.consumer.next().now_or_never();
+        let mut next = if let Some(next) = ready {
+            next
+        } else {
+            tokio::select! {
+                biased;
+                next = self.consumer.next() => next,
+                alone = alone(&self.channel, &self.queue), if self.standing == Standing::StandingBy => {
+                    alone?;
+                    self.standing = Standing::Active;
+                    return Ok(());
+                }
+                () = self.connection.end() => return Err(Ended.into()),
+            }
         };
         let mut taken = 0;
         loop {
@@ -173,6 +176,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 Some(Err(error)) => return self.stop(taken, Some(error)),
                 None => return self.stop(taken, None),
             };
+            self.standing = Standing::Active;
             burst.push(self.read(message));
             taken += 1;
             if taken == max {
@@ -185,6 +189,10 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         }
         self.busy = taken >= BURST && taken < max;
         Ok(())
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing
     }
 
     async fn acknowledge_through(&mut self, receipt: Receipt) -> Result<(), SourceError> {
@@ -201,22 +209,55 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         self.ack(receipt, BasicAckOptions { multiple: false }).await
     }
 
+    fn bury(
+        &mut self,
+        receipt: Receipt,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<K> {
+        let burying = self.dead_letters.as_mut().map(|dead_letters| dead_letters.bury(receipt, rejection));
+        async move {
+            match burying {
+                Some(burying) => burying.await,
+                None => Ok(()),
+            }
+        }
+    }
+
+    async fn adjust(
+        &mut self,
+        descriptor: &Descriptor,
+        reads: Reads,
+        former: Option<&Filter>,
+    ) -> Result<(), SourceError> {
+        if self.dead_letters.is_none() && self.options.has_dead_letters(reads) {
+            self.dead_letters =
+                Some(DeadLetters::open(&self.publishing, &self.names, &descriptor.name).await?);
+        }
+        let rebinding = topology::rebind(&self.channel, &self.names, &self.queue, &descriptor.filter, former);
+        self.connection.answer(rebinding).await?;
+        self.decode = decode(descriptor, reads);
+        Ok(())
+    }
+
     async fn close(&mut self) {
         // What a broker does not hear it finds out.
         let _ = timeout(GOODBYE, self.channel.close(200, ShortString::from("done"))).await;
-    }
-
-    async fn bury(&mut self, receipt: Receipt, rejection: &Rejection) -> Result<(), SourceError> {
-        match &mut self.dead_letters {
-            Some(dead_letters) => dead_letters.bury(receipt, rejection).await,
-            None => Ok(()),
+        if let Some(dead_letters) = self.dead_letters.take() {
+            dead_letters.close().await;
         }
     }
 }
 
+/// What of a log somebody will look at.
+fn decode(descriptor: &Descriptor, reads: Reads) -> Decode {
+    let message = reads == Reads::Logs;
+    Decode { message, attributes: message && descriptor.fields.attributes }
+}
+
 impl<K: Clock> AmqpSource<K> {
     async fn ack(&self, Receipt(tag): Receipt, options: BasicAckOptions) -> Result<(), SourceError> {
-        self.channel.basic_ack(tag, options).await.map_err(|e| lost(&e))
+        let acknowledging = self.channel.basic_ack(tag, options).map(|done| done.map_err(|e| lost(&e)));
+        self.connection.answer(acknowledging).await
     }
 
     /// Ends the source: at once, or after what was `taken` before has been dealt with.
@@ -227,5 +268,15 @@ impl<K: Clock> AmqpSource<K> {
         }
         self.ended = Some(ended);
         Ok(())
+    }
+}
+
+/// Waits until no other host consumes the queue.
+async fn alone(channel: &Channel, queue: &str) -> Result<(), SourceError> {
+    loop {
+        sleep(STANDBY).await;
+        if topology::consumers(channel, queue).await.map_err(|e| lost(&e))? <= 1 {
+            return Ok(());
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Declaring exchanges, queues and bindings.
 
 use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ExchangeKind};
+use lapin::{Channel, ErrorKind, ExchangeKind};
+use loghost_core::application::SourceError;
 use loghost_core::domain::{ConsumerName, Filter, Pattern, Severity};
 
-use super::connection::{Connection, reason};
+use super::connection::{ConnectError, Connection, Ended, Fault, fault, reason};
 use super::names::Names;
 
 /// Which queue a consumer has.
@@ -17,19 +19,52 @@ pub(crate) enum QueueKind {
     Exclusive,
 }
 
+/// Whose the exchanges are that logs are published to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchanges {
+    /// This host's: they are declared, for good, on every connection.
+    Own,
+    /// Somebody else's, who looks after them.
+    Lent,
+}
+
 /// Something that cannot be declared.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action}: {reason}{}", hint(.reason))]
-pub(crate) struct TopologyError {
-    action: String,
-    reason: String,
-    refused: bool,
+pub(crate) enum TopologyError {
+    /// The broker does not do what it is asked.
+    #[error("cannot {action}: {reason}{}", hint(.reason))]
+    Failed {
+        /// What it was asked.
+        action: String,
+        /// What it said.
+        reason: String,
+        /// Whether it would say so again; otherwise it is gone, or not ready.
+        refused: bool,
+    },
+    /// The connection has ended before the broker said anything.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// There is no connection.
+    #[error(transparent)]
+    NoConnection(#[from] ConnectError),
 }
 
 impl TopologyError {
-    /// Whether the broker answered, and said no; otherwise the connection is gone.
+    /// Whether the broker answered, and would say no again.
     pub(crate) fn is_refusal(&self) -> bool {
-        self.refused
+        matches!(self, Self::Failed { refused: true, .. })
+    }
+}
+
+impl From<TopologyError> for SourceError {
+    fn from(error: TopologyError) -> Self {
+        match error {
+            TopologyError::Failed { refused: false, .. } | TopologyError::Ended(_) => {
+                Self::Lost(error.into())
+            }
+            TopologyError::Failed { .. } => Self::Refused(error.into()),
+            TopologyError::NoConnection(error) => Self::Unavailable(error.into()),
+        }
     }
 }
 
@@ -61,7 +96,7 @@ pub(crate) async fn declare_exchanges(connection: &Connection, names: &Names) ->
 pub(crate) async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    let queue = declare_queue(&channel, "", exclusive, FieldTable::default()).await?;
+    let queue = declare_queue(&channel, "", exclusive, FieldTable::default()).await?.name;
     let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
     for severity in Severity::ALL {
         let name = names.exchange(severity);
@@ -75,15 +110,24 @@ pub(crate) async fn lend_exchanges(connection: &Connection, names: &Names) -> Re
     Ok(())
 }
 
-/// Declares the consumer's queue and binds it to what `filter` wants; returns its name. Wanted bindings
-/// are added before others are removed, so that no log falls between them.
+/// A queue that was declared.
+pub(super) struct Declared {
+    /// Its name.
+    pub(super) name: String,
+    /// How many consume it already.
+    pub(super) consumers: u32,
+}
+
+/// Declares the consumer's queue and binds it to what `filter` wants, and not any more to what only `former`
+/// wanted.
 pub(super) async fn queue(
     channel: &Channel,
     names: &Names,
     consumer: &ConsumerName,
     kind: QueueKind,
     filter: &Filter,
-) -> Result<String, TopologyError> {
+    former: Option<&Filter>,
+) -> Result<Declared, TopologyError> {
     let mut arguments = FieldTable::default();
     let (name, options) = match kind {
         QueueKind::Named => {
@@ -96,16 +140,39 @@ pub(super) async fn queue(
             (String::new(), options)
         }
     };
-    let queue = declare_queue(channel, &name, options, arguments).await?;
+    let declared = declare_queue(channel, &name, options, arguments).await?;
+    bind_wanted(channel, names, &declared.name, filter).await?;
+    if kind == QueueKind::Named {
+        unbind_others(channel, names, &declared.name, filter, former).await?;
+    }
+    Ok(declared)
+}
+
+/// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
+/// added before others are removed, so that no log falls between them.
+pub(super) async fn rebind(
+    channel: &Channel,
+    names: &Names,
+    queue: &str,
+    filter: &Filter,
+    former: Option<&Filter>,
+) -> Result<(), TopologyError> {
+    bind_wanted(channel, names, queue, filter).await?;
+    unbind_others(channel, names, queue, filter, former).await
+}
+
+async fn bind_wanted(
+    channel: &Channel,
+    names: &Names,
+    queue: &str,
+    filter: &Filter,
+) -> Result<(), TopologyError> {
     for severity in filter.severities().iter() {
         for pattern in filter.sources() {
-            bind(channel, &queue, names.exchange(severity), pattern.as_str()).await?;
+            bind(channel, queue, names.exchange(severity), pattern.as_str()).await?;
         }
     }
-    if kind == QueueKind::Named {
-        unbind_others(channel, names, &queue, filter).await?;
-    }
-    Ok(queue)
+    Ok(())
 }
 
 async fn declare_queue(
@@ -113,12 +180,12 @@ async fn declare_queue(
     name: &str,
     options: QueueDeclareOptions,
     arguments: FieldTable,
-) -> Result<String, TopologyError> {
+) -> Result<Declared, TopologyError> {
     let declared = channel
         .queue_declare(name.into(), options, arguments)
         .await
         .map_err(|e| failed(format!("declare the queue `{name}`"), &e))?;
-    Ok(declared.name().to_string())
+    Ok(Declared { name: declared.name().to_string(), consumers: declared.consumer_count() })
 }
 
 async fn exchange(
@@ -159,11 +226,13 @@ async fn unbind_others(
     names: &Names,
     queue: &str,
     filter: &Filter,
+    former: Option<&Filter>,
 ) -> Result<(), TopologyError> {
     let everything = Pattern::everything();
+    let former = former.map_or(&[][..], Filter::sources);
     for severity in Severity::ALL {
         let wanted = filter.severities().contains(severity);
-        for pattern in filter.sources().iter().chain([&everything]) {
+        for pattern in filter.sources().iter().chain(former).chain([&everything]) {
             if wanted && filter.sources().contains(pattern) {
                 continue;
             }
@@ -177,6 +246,27 @@ async fn unbind_others(
         }
     }
     Ok(())
+}
+
+/// How many messages of a queue are ready; none if there is no such queue, which ends the channel.
+pub(super) async fn length(channel: &Channel, queue: &str) -> Result<Option<u32>, TopologyError> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(queue.into(), options, FieldTable::default()).await {
+        Ok(queue) => Ok(Some(queue.message_count())),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failed(format!("look at the queue `{queue}`"), &error)),
+    }
+}
+
+/// How many consume a queue.
+pub(super) async fn consumers(channel: &Channel, queue: &str) -> lapin::Result<u32> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    Ok(channel.queue_declare(queue.into(), options, FieldTable::default()).await?.consumer_count())
+}
+
+fn is_missing(error: &lapin::Error) -> bool {
+    let missing = AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND);
+    matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == missing)
 }
 
 /// Declares where the consumer's dead letters go.
@@ -207,5 +297,6 @@ pub(super) async fn open_confirming_channel(connection: &Connection) -> Result<C
 }
 
 pub(super) fn failed(action: String, error: &lapin::Error) -> TopologyError {
-    TopologyError { action, reason: reason(error), refused: error.is_amqp_error() }
+    let refused = fault(error) != Fault::Elsewhere && !is_missing(error);
+    TopologyError::Failed { action, reason: reason(error), refused }
 }

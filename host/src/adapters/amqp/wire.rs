@@ -1,16 +1,30 @@
 //! What a log looks like in a message: the body is the text; severity is the exchange, source the
 //! routing key and `app-id`, attributes the headers.
+//!
+//! A replay, which is a dead letter that was sent back, comes straight into the consumer's queue: where
+//! it was published to before stands in its headers.
 
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use loghost_core::domain::{Attributes, Log, MessageId, Record, Severity, Timestamp};
 
+use super::names::Names;
+
 /// AMQP 0-9-1's delivery mode for what must survive a restart of the broker.
 pub(super) const PERSISTENT: u8 = 2;
 
 /// The `type` of the message that marks the end of a scenario; its message id says which.
 pub(super) const MARKER_TYPE: &str = "loghost.marker";
+
+/// The headers of a dead letter, and of its replay: where the log was published to, and how many attempts
+/// were made at it.
+pub(super) const EXCHANGE: &str = "loghost-exchange";
+pub(super) const ROUTING_KEY: &str = "loghost-routing-key";
+pub(super) const ATTEMPTS: &str = "loghost-attempts";
+
+/// The header that marks a replay.
+pub(super) const REPLAY: &str = "loghost-replay";
 
 /// The parts of a message that somebody will read; what nobody reads is not decoded.
 #[derive(Clone, Copy, Debug)]
@@ -46,54 +60,101 @@ pub(super) fn routing_key(log: &Log) -> ShortString {
     log.source.as_ref().map_or("", |source| source.as_str()).into()
 }
 
-/// Reads a log. Whatever a producer put into the message, there is a record of it.
-pub(super) fn record(
-    delivery: &mut Delivery,
-    severity: Severity,
-    received: Timestamp,
-    decode: Decode,
-) -> Record {
-    let properties = &delivery.properties;
-    let headers = properties.headers().as_ref();
-    let message =
-        if decode.message { String::from_utf8_lossy(&delivery.data).into_owned() } else { String::new() };
-    let attributes = match headers.filter(|_| decode.attributes) {
-        Some(headers) => headers
-            .inner()
-            .iter()
-            .filter(|(key, _)| !Attributes::is_reserved(key.as_str()))
-            .map(|(key, value)| (key.to_string(), text(value)))
-            .collect(),
-        None => Vec::new(),
-    };
-    Record {
-        severity,
-        timestamp: timestamp(properties).unwrap_or(received),
-        attempt: 1,
-        message,
-        id: properties.message_id().as_ref().map(ToString::to_string),
-        source: source(delivery),
-        attributes,
+/// Where a log was published to, and what has been tried since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin<'a> {
+    pub(super) severity: Severity,
+    pub(super) exchange: &'a str,
+    pub(super) routing_key: &'a str,
+    /// How many attempts were made at it before.
+    pub(super) attempts: u32,
+    pub(super) replayed: bool,
+}
+
+impl<'a> Origin<'a> {
+    /// That of a message; none if it was not published as a log.
+    pub(super) fn of(message: &'a Delivery, names: &Names) -> Option<Self> {
+        let (exchange, routing_key) = (message.exchange.as_str(), message.routing_key.as_str());
+        if let Some(severity) = names.severity(exchange) {
+            return Some(Self { severity, exchange, routing_key, attempts: 0, replayed: false });
+        }
+        let headers = message.properties.headers().as_ref()?;
+        let is_replay = exchange.is_empty() && headers.inner().get(REPLAY) == Some(&AMQPValue::Boolean(true));
+        if is_replay { Self::from_headers(headers, names) } else { None }
+    }
+
+    /// That which the headers of a dead letter or of a replay tell of.
+    pub(super) fn from_headers(headers: &'a FieldTable, names: &Names) -> Option<Self> {
+        let exchange = header_text(headers, EXCHANGE)?;
+        Some(Self {
+            severity: names.severity(exchange)?,
+            exchange,
+            routing_key: header_text(headers, ROUTING_KEY)?,
+            attempts: u32::try_from(header_number(headers, ATTEMPTS)?).ok()?,
+            replayed: true,
+        })
     }
 }
 
+/// Reads a log, if the message is one. Whatever a producer put into it, there is a record of it.
+pub(super) fn record(
+    message: &Delivery,
+    names: &Names,
+    received: Timestamp,
+    decode: Decode,
+) -> Option<Record> {
+    let origin = Origin::of(message, names)?;
+    let properties = &message.properties;
+    let text =
+        if decode.message { String::from_utf8_lossy(&message.data).into_owned() } else { String::new() };
+    Some(Record {
+        severity: origin.severity,
+        timestamp: timestamp(properties).unwrap_or(received),
+        attempt: origin.attempts.saturating_add(1),
+        message: text,
+        id: properties.message_id().as_ref().map(ToString::to_string),
+        source: source(properties, origin.routing_key).to_owned(),
+        attributes: if decode.attributes { attributes(properties) } else { Vec::new() },
+        replayed: origin.replayed,
+    })
+}
+
+/// What else a log says: the headers that nobody acts on.
+pub(super) fn attributes(properties: &BasicProperties) -> Vec<(String, String)> {
+    let headers = properties.headers().iter().flat_map(FieldTable::inner);
+    headers
+        .filter(|(key, _)| !Attributes::is_reserved(key.as_str()))
+        .map(|(key, value)| (key.to_string(), text(value)))
+        .collect()
+}
+
 /// Where it comes from: the routing key, which is what bindings go by; without one, the `app-id`.
-fn source(message: &Delivery) -> String {
-    let app_id = message.properties.app_id().as_ref().map_or("", ShortString::as_str);
-    let key = message.routing_key.as_str();
-    if key.is_empty() { app_id.to_owned() } else { key.to_owned() }
+pub(super) fn source<'a>(properties: &'a BasicProperties, routing_key: &'a str) -> &'a str {
+    let app_id = properties.app_id().as_ref().map_or("", ShortString::as_str);
+    if routing_key.is_empty() { app_id } else { routing_key }
+}
+
+/// A header that is a text.
+pub(super) fn header_text<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a str> {
+    match headers.inner().get(key)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        _ => None,
+    }
+}
+
+/// A header that is a number.
+pub(super) fn header_number(headers: &FieldTable, key: &str) -> Option<u64> {
+    match headers.inner().get(key)? {
+        AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
 }
 
 /// The producer's time: in milliseconds from the header, or in seconds from the property.
-fn timestamp(properties: &BasicProperties) -> Option<Timestamp> {
-    let header =
-        properties.headers().as_ref().and_then(|headers| headers.inner().get(Attributes::TIMESTAMP_KEY));
-    let millis = match header {
-        Some(AMQPValue::LongLongInt(millis)) => u64::try_from(*millis).ok(),
-        _ => None,
-    };
+pub(super) fn timestamp(properties: &BasicProperties) -> Option<Timestamp> {
+    let header = properties.headers().as_ref().and_then(|h| header_number(h, Attributes::TIMESTAMP_KEY));
     let millis =
-        millis.or_else(|| properties.timestamp().as_ref().map(|seconds| seconds.saturating_mul(1000)));
+        header.or_else(|| properties.timestamp().as_ref().map(|seconds| seconds.saturating_mul(1000)));
     millis.map(Timestamp::from_millis)
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn build(folder: &Path, out: Option<&Path>) -> Result<Built, BuildErr
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
-pub(crate) fn sha256(file: &[u8]) -> String {
+fn sha256(file: &[u8]) -> String {
     let digest = Sha256::digest(file);
     let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()

@@ -7,6 +7,6 @@ mod package;
 mod rust;
 mod scaffold;
 
-pub(crate) use build::{build, sha256};
+pub(crate) use build::build;
 pub(crate) use component::compiler_of;
 pub(crate) use scaffold::{ScaffoldError, Template, scaffold};

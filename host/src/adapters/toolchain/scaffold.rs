@@ -18,6 +18,8 @@ pub(crate) enum Template {
     Counting,
     /// A consumer that sees the logs.
     Processing,
+    /// A consumer that sees the logs and keeps something of its own between them.
+    Stateful,
 }
 
 /// Why there is no new plugin.
@@ -140,6 +142,11 @@ fn files(name: &str, template: Template) -> Vec<(PathBuf, String)> {
             include_str!("template/processing.rs"),
             include_str!("template/processing.txt"),
         ),
+        Template::Stateful => (
+            ", features = [\"checkpoint\"]",
+            include_str!("template/stateful.rs"),
+            include_str!("template/stateful.txt"),
+        ),
     };
     let manifest = include_str!("template/manifest.toml")
         .replace("{{name}}", name)
@@ -234,7 +241,7 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left() {
-        for template in [Template::Counting, Template::Processing] {
+        for template in [Template::Counting, Template::Processing, Template::Stateful] {
             for (path, text) in files("hello", template) {
                 let vendored = path.starts_with("vendor") || path.starts_with("wit");
                 assert!(vendored || !text.contains("{{"), "{}", path.display());

@@ -1,11 +1,12 @@
 //! One instance of a plugin: its store, its exports, and a deadline for each call.
 
 use wasmtime::Store;
+use wasmtime::component::{self, ComponentNamedList, Lift, Lower};
 
 use super::engine::Runtime;
 use super::guest::{Guest, GuestLog};
 use super::plugin::Plugin;
-use super::v0_1::{consumer, interface, processor, types};
+use super::v0_1::{checkpoint, consumer, interface, processor, types};
 
 /// An instance that cannot be made.
 #[derive(Debug)]
@@ -20,8 +21,14 @@ pub(super) enum InstanceError {
 pub(super) struct Instance {
     store: Store<Guest>,
     deadline: u64,
-    consumer: consumer::Guest,
+    exports: Exports,
+}
+
+/// What can be called.
+pub(super) struct Exports {
+    pub(super) consumer: consumer::Guest,
     processor: Option<processor::Guest>,
+    checkpoint: Option<checkpoint::Guest>,
 }
 
 impl Instance {
@@ -39,27 +46,17 @@ impl Instance {
         let deadline = runtime.deadline();
         store.set_epoch_deadline(deadline);
         let instance = plugin.pre.instantiate(&mut store).map_err(InstanceError::Failed)?;
-        let consumer = plugin.consumer.load(&mut store, &instance).map_err(|error| {
-            let function = if configures(&mut store, &instance) { "format-metric" } else { "configure" };
-            InstanceError::Mistyped { interface: "consumer", function, error }
-        })?;
-        let processor =
-            plugin.processor.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose();
-        let processor = processor.map_err(|error| InstanceError::Mistyped {
-            interface: "processor",
-            function: "process",
-            error,
-        })?;
-        Ok(Self { store, deadline, consumer, processor })
+        let exports = Exports::load(plugin, &mut store, &instance)?;
+        Ok(Self { store, deadline, exports })
     }
 
     /// Makes one call, with the whole time limit before it.
     pub(super) fn call<T>(
         &mut self,
-        call: impl FnOnce(&mut Store<Guest>, &consumer::Guest, Option<&processor::Guest>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&mut Store<Guest>, &Exports) -> wasmtime::Result<T>,
     ) -> wasmtime::Result<T> {
         self.store.set_epoch_deadline(self.deadline);
-        call(&mut self.store, &self.consumer, self.processor.as_ref())
+        call(&mut self.store, &self.exports)
     }
 
     /// Marks the plugin's lines with `name` from now on.
@@ -68,17 +65,60 @@ impl Instance {
     }
 }
 
-/// Whether `configure` has the types of the contract.
-fn configures(store: &mut Store<Guest>, instance: &wasmtime::component::Instance) -> bool {
-    let consumer = instance.get_export_index(&mut *store, None, &interface("consumer"));
-    let configure =
-        consumer.and_then(|consumer| instance.get_export_index(&mut *store, Some(&consumer), "configure"));
-    configure.is_some_and(|configure| {
-        instance
-            .get_typed_func::<(&[(&str, &str)],), (Result<types::Descriptor, String>,)>(
-                &mut *store,
-                configure,
-            )
-            .is_ok()
-    })
+impl Exports {
+    fn load(
+        plugin: &Plugin,
+        store: &mut Store<Guest>,
+        instance: &component::Instance,
+    ) -> Result<Self, InstanceError> {
+        let consumer = plugin.consumer.load(&mut *store, instance).map_err(|error| {
+            let configures = has::<(&[(&str, &str)],), (Result<types::Descriptor, String>,)>(
+                store,
+                instance,
+                "consumer",
+                "configure",
+            );
+            let function = if configures { "format-metric" } else { "configure" };
+            InstanceError::Mistyped { interface: "consumer", function, error }
+        })?;
+        let processor = plugin.processor.as_ref().map(|it| it.load(&mut *store, instance)).transpose();
+        let processor = processor.map_err(|error| InstanceError::Mistyped {
+            interface: "processor",
+            function: "process",
+            error,
+        })?;
+        let checkpoint = plugin.checkpoint.as_ref().map(|it| it.load(&mut *store, instance)).transpose();
+        let checkpoint = checkpoint.map_err(|error| {
+            let saves = has::<(), (Vec<u8>,)>(store, instance, "checkpoint", "save");
+            let function = if saves { "restore" } else { "save" };
+            InstanceError::Mistyped { interface: "checkpoint", function, error }
+        })?;
+        Ok(Self { consumer, processor, checkpoint })
+    }
+
+    /// The interface `processor`, for a call that only a plugin that exports it is asked for.
+    pub(super) fn processor(&self) -> wasmtime::Result<&processor::Guest> {
+        self.processor.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin exports no processor"))
+    }
+
+    /// The interface `checkpoint`, likewise.
+    pub(super) fn checkpoint(&self) -> wasmtime::Result<&checkpoint::Guest> {
+        self.checkpoint.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin exports no checkpoint"))
+    }
+}
+
+/// Whether a function has these types: those of the contract. An error of loading does not say which has not.
+fn has<Params, Results>(
+    store: &mut Store<Guest>,
+    instance: &component::Instance,
+    name: &str,
+    function: &str,
+) -> bool
+where
+    Params: ComponentNamedList + Lower,
+    Results: ComponentNamedList + Lift,
+{
+    let within = instance.get_export_index(&mut *store, None, &interface(name));
+    let found = within.and_then(|within| instance.get_export_index(&mut *store, Some(&within), function));
+    found.is_some_and(|found| instance.get_typed_func::<Params, Results>(&mut *store, found).is_ok())
 }

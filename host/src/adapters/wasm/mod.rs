@@ -3,16 +3,19 @@
 //! Knows the contract (`wit/`) and the use cases' `Consumer`; knows nothing of brokers or terminals.
 //! In reading order: the engine that all share, loading one component, running its instance, limits.
 
+mod backtrace;
 mod consumer;
 mod engine;
 mod guest;
 mod instance;
 mod limits;
 mod plugin;
+#[cfg(test)]
+mod tests;
 mod v0_1;
 
 pub(crate) use consumer::{StartError, WasmConsumer};
 pub(crate) use engine::Runtime;
 pub(crate) use guest::{GuestLog, Level};
 pub(crate) use limits::Limits;
-pub(crate) use plugin::Plugin;
+pub(crate) use plugin::{Plugin, sha256};

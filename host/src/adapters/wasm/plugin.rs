@@ -1,17 +1,20 @@
 //! Loading a component, and saying what is wrong with one that cannot be a plugin.
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::engine::Runtime;
 use super::guest::Guest;
-use super::v0_1::{self, PACKAGE, VERSION, consumer, processor};
+use super::v0_1::{self, PACKAGE, VERSION, checkpoint, consumer, processor};
 
 /// A compiled component that keeps the contract.
 pub(crate) struct Plugin {
     pub(super) pre: InstancePre<Guest>,
     pub(super) consumer: consumer::GuestIndices,
     pub(super) processor: Option<processor::GuestIndices>,
+    pub(super) checkpoint: Option<checkpoint::GuestIndices>,
+    digest: String,
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -82,31 +85,32 @@ impl Plugin {
                 None => LoadError::NoConsumer,
             })?;
         require(&component, &consumer, "consumer", &["configure", "format-metric"])?;
-        let processes = match interface(&component, "processor")? {
-            Some(processor) => {
-                require(&component, &processor, "processor", &["process"])?;
-                true
-            }
-            None => match other_version(&exports, "processor") {
-                Some(found) => return Err(LoadError::Version { found }),
-                None => false,
-            },
-        };
+        let processes = offers(&component, &exports, "processor", &["process"])?;
+        let keeps_state = offers(&component, &exports, "checkpoint", &["save", "restore"])?;
         let pre =
             runtime.linker.instantiate_pre(&component).map_err(|e| LoadError::mistyped("log", None, &e))?;
         let consumer =
             consumer::GuestIndices::new(&pre).map_err(|e| LoadError::mistyped("consumer", None, &e))?;
-        let processor = if processes {
-            Some(processor::GuestIndices::new(&pre).map_err(|e| LoadError::mistyped("processor", None, &e))?)
-        } else {
-            None
-        };
-        Ok(Self { pre, consumer, processor, imports, exports })
+        let processor = processes.then(|| processor::GuestIndices::new(&pre)).transpose();
+        let processor = processor.map_err(|e| LoadError::mistyped("processor", None, &e))?;
+        let checkpoint = keeps_state.then(|| checkpoint::GuestIndices::new(&pre)).transpose();
+        let checkpoint = checkpoint.map_err(|e| LoadError::mistyped("checkpoint", None, &e))?;
+        Ok(Self { pre, consumer, processor, checkpoint, digest: sha256(bytes), imports, exports })
     }
 
     /// Whether it looks at the logs themselves.
     pub(crate) fn processes(&self) -> bool {
         self.processor.is_some()
+    }
+
+    /// Whether it keeps something of its own between logs.
+    pub(crate) fn keeps_state(&self) -> bool {
+        self.checkpoint.is_some()
+    }
+
+    /// SHA-256 of the component, in hexadecimal.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// The names of what it imports.
@@ -117,6 +121,26 @@ impl Plugin {
     /// The names of what it exports.
     pub(crate) fn exports(&self) -> &[String] {
         &self.exports
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// Whether the component exports the interface `name`, which it need not; if it does, with all of its functions.
+fn offers(
+    component: &Component,
+    exports: &[String],
+    name: &str,
+    functions: &[&'static str],
+) -> Result<bool, LoadError> {
+    match (interface(component, name)?, other_version(exports, name)) {
+        (Some(interface), _) => require(component, &interface, name, functions).map(|()| true),
+        (None, Some(found)) => Err(LoadError::Version { found }),
+        (None, None) => Ok(false),
     }
 }
 

@@ -17,7 +17,7 @@ mod bindings {
     });
 }
 
-pub(super) use bindings::exports::loghost::plugin::{consumer, processor, types};
+pub(super) use bindings::exports::loghost::plugin::{checkpoint, consumer, processor, types};
 use bindings::loghost::plugin::log;
 
 /// The package of the contract, and this version of it.

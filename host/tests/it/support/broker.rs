@@ -51,6 +51,11 @@ impl Broker {
         Ok(Self { kind, url, prefix: unique("it") })
     }
 
+    /// The RabbitMQ at this URL, under a prefix that is new.
+    pub(crate) fn at(url: impl Into<String>) -> Self {
+        Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it") }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -98,6 +103,15 @@ pub(crate) fn start_embedded() -> (Running, String) {
     let broker = loghost(["broker", "--listen", "127.0.0.1:0"]).start();
     let url = broker.prints("amqp://");
     (broker, url)
+}
+
+/// A broker on the port that another one had.
+#[track_caller]
+pub(crate) fn start_again(url: &str) -> Running {
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.split('/').next()).expect("a port");
+    let broker = loghost(["broker", "--listen", &format!("127.0.0.1:{port}")]).start();
+    broker.prints("amqp://");
+    broker
 }
 
 fn embedded() -> String {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 
@@ -68,9 +68,9 @@ impl Captured {
         }
     }
 
-    /// Waits until `is_it` holds of everything up to the end of a line; false if that does not come soon.
-    pub(super) fn wait_for_all(&self, is_it: impl Fn(&str) -> bool) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits until `is_it` holds of everything up to the end of a line; false if that does not come in time.
+    pub(super) fn wait_for_all(&self, patience: Duration, is_it: impl Fn(&str) -> bool) -> bool {
+        let deadline = Instant::now() + patience;
         let mut lines = self.lock();
         loop {
             if is_it(&lines.text) {

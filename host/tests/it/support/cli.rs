@@ -103,14 +103,16 @@ impl Loghost {
     }
 }
 
-/// A signal that asks a process to end.
+/// A signal that asks a process for something, most often to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
+    Hangup,
     Interrupt,
     Terminate,
     Kill,
-    /// Stands still until it is killed.
+    /// Stands still until it is told to continue, or killed.
     Stop,
+    Continue,
 }
 
 /// A process under way. It is killed when this is dropped.
@@ -146,16 +148,27 @@ impl Running {
         self.stdout.text()
     }
 
+    /// What it has said on standard error up to the end of a line.
+    pub(crate) fn stderr_so_far(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Waits until what it has said on standard error so far is what is waited for.
     #[track_caller]
     pub(crate) fn has_said(&self, is_it: impl Fn(&str) -> bool) {
-        assert!(self.stderr.wait_for_all(is_it), "what is waited for was not said: {self}");
+        assert!(self.stderr.wait_for_all(PATIENCE, is_it), "what is waited for was not said: {self}");
     }
 
     /// Waits until what it has printed so far is what is waited for.
     #[track_caller]
     pub(crate) fn has_printed(&self, is_it: impl Fn(&str) -> bool) {
-        assert!(self.stdout.wait_for_all(is_it), "what is waited for did not appear: {self}");
+        self.has_printed_within(PATIENCE, is_it);
+    }
+
+    /// The same, for at most this long.
+    #[track_caller]
+    pub(crate) fn has_printed_within(&self, patience: Duration, is_it: impl Fn(&str) -> bool) {
+        assert!(self.stdout.wait_for_all(patience, is_it), "what is waited for did not appear: {self}");
     }
 
     /// Writes a line to its standard input.
@@ -174,10 +187,12 @@ impl Running {
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
         let name = match signal {
+            Signal::Hangup => "HUP",
             Signal::Interrupt => "INT",
             Signal::Terminate => "TERM",
             Signal::Kill => "KILL",
             Signal::Stop => "STOP",
+            Signal::Continue => "CONT",
         };
         let pid = self.pid().to_string();
         let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();

@@ -1,6 +1,8 @@
 //! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format, with the
 //! canonical ABI written out, and the contract around it. Nothing in them is hidden by a binding.
 
+mod modules;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use self::modules::{CHECKPOINT, IMPORT, MODULE, PROCESSOR, TRANSCRIPT, WRITER};
 use super::broker::Broker;
 
 /// A plugin that wants every severity, has no processor and imports nothing, unless it is told otherwise.
@@ -29,6 +32,16 @@ pub(crate) struct Guest {
     transcribes: bool,
     processes: bool,
     rules: Vec<Rule>,
+    checkpoint: Option<Checkpoint>,
+}
+
+/// What a plugin that counts for itself does with its count.
+#[derive(Clone)]
+struct Checkpoint {
+    size: u32,
+    when_saving: Option<Does>,
+    when_restoring: Option<Does>,
+    refusal: Option<String>,
 }
 
 /// What a function does instead of its work, or before it.
@@ -90,6 +103,7 @@ pub(crate) fn guest(name: &str) -> Guest {
         transcribes: false,
         processes: false,
         rules: Vec::new(),
+        checkpoint: None,
     }
 }
 
@@ -174,6 +188,37 @@ impl Guest {
         self.processes()
     }
 
+    /// It counts the logs of every `process` that returned, in a state of its own: `save` answers with the count
+    /// as 8 bytes, little-endian, `restore` goes on from such bytes, and `format-metric` writes the count as
+    /// decimal text.
+    pub(crate) fn keeps_count(self) -> Self {
+        self.checkpoint(|_| ())
+    }
+
+    /// It keeps count, in a state of this many bytes (at least 8): what comes after the count says nothing.
+    pub(crate) fn state_size(self, bytes: u32) -> Self {
+        self.checkpoint(|checkpoint| checkpoint.size = bytes)
+    }
+
+    /// It keeps count, and `restore` answers with this error, whatever the state.
+    pub(crate) fn refuses_state(self, reason: &str) -> Self {
+        self.checkpoint(|checkpoint| checkpoint.refusal = Some(reason.to_owned()))
+    }
+
+    pub(crate) fn when_saving(self, does: Does) -> Self {
+        self.checkpoint(|checkpoint| checkpoint.when_saving = Some(does))
+    }
+
+    pub(crate) fn when_restoring(self, does: Does) -> Self {
+        self.checkpoint(|checkpoint| checkpoint.when_restoring = Some(does))
+    }
+
+    fn checkpoint(mut self, change: impl FnOnce(&mut Checkpoint)) -> Self {
+        let plain = Checkpoint { size: 8, when_saving: None, when_restoring: None, refusal: None };
+        change(self.checkpoint.get_or_insert(plain));
+        self.processes()
+    }
+
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
         component(&contract(), self.world(), &self.module())
@@ -186,7 +231,11 @@ impl Guest {
     }
 
     fn world(&self) -> &'static str {
-        if self.processes { "processing" } else { "counting" }
+        match (self.processes, &self.checkpoint) {
+            (_, Some(_)) => "stateful",
+            (true, None) => "processing",
+            (false, None) => "counting",
+        }
     }
 
     /// Writes the component to `<name>.wasm` in `folder`.
@@ -201,6 +250,13 @@ impl Guest {
         let mut constants = Constants::default();
         let configured = self.configured(&mut constants);
         let formatted = constants.record(&[Part::Text(&self.metric)]);
+        let (formatted, done) = match self.checkpoint {
+            Some(_) => (
+                "(call $counted)".to_owned(),
+                "(global.set $count (i64.add (global.get $count) (i64.extend_i32_u (global.get $length))))",
+            ),
+            None => (format!("(i32.const {formatted})"), ""),
+        };
         let mut processor = String::new();
         if self.processes {
             let rules: Vec<String> = self.rules.iter().map(|rule| rule.text(&mut constants)).collect();
@@ -212,8 +268,11 @@ impl Guest {
                 .replace("{rules}", &rules.join("\n"))
                 .replace("{verdicts}", &(16 * rules.len()).to_string())
                 .replace("{transcribe}", transcribe)
-                .replace("{tick}", &tick);
+                .replace("{tick}", &tick)
+                .replace("{done}", done);
         }
+        let checkpoint = self.checkpoint.as_ref().map(|it| it.text(&mut constants)).unwrap_or_default();
+        let writer = if self.transcribes || self.checkpoint.is_some() { WRITER } else { "" };
         let logs: Vec<String> = self
             .lines
             .iter()
@@ -229,11 +288,13 @@ impl Guest {
             .replace("{import}", import)
             .replace("{transcript}", transcript)
             .replace("{processor}", &processor)
+            .replace("{checkpoint}", &checkpoint)
+            .replace("{writer}", writer)
             .replace("{logs}", &logs.join("\n"))
-            .replace("{before-configure}", &self.when_configured.map_or(String::new(), Does::text))
+            .replace("{before-configure}", &before(self.when_configured))
             .replace("{configured}", &configured.to_string())
-            .replace("{before-format}", &self.when_formatting.map_or(String::new(), Does::text))
-            .replace("{formatted}", &formatted.to_string())
+            .replace("{before-format}", &before(self.when_formatting))
+            .replace("{formatted}", &formatted)
             .replace("{pages}", &pages.to_string())
             .replace("{heap}", &heap.to_string())
             .replace("{constants}", &constants.escaped())
@@ -260,6 +321,25 @@ impl Guest {
             Part::Word(self.tick.unwrap_or_default()),
         ])
     }
+}
+
+impl Checkpoint {
+    fn text(&self, constants: &mut Constants) -> String {
+        let taken = constants.record(&[Part::Word(0), Part::Word(0), Part::Word(0)]);
+        let mut refused = |reason: &str| constants.record(&[Part::Word(1), Part::Text(reason)]);
+        let wrong_size = refused(&format!("a state has {} bytes", self.size));
+        let restored = self.refusal.as_deref().map_or(taken, &mut refused);
+        CHECKPOINT
+            .replace("{before-save}", &before(self.when_saving))
+            .replace("{before-restore}", &before(self.when_restoring))
+            .replace("{size}", &self.size.to_string())
+            .replace("{wrong-size}", &wrong_size.to_string())
+            .replace("{restored}", &restored.to_string())
+    }
+}
+
+fn before(does: Option<Does>) -> String {
+    does.map_or(String::new(), Does::text)
 }
 
 impl Does {
@@ -429,167 +509,3 @@ impl Constants {
         text
     }
 }
-
-/// The exports of every plugin. What is allocated in a call lies behind the constants, and is forgotten when
-/// the host has read the answer.
-const MODULE: &str = r#"(module
-  {import}
-  (memory (export "memory") {pages})
-  (data (i32.const 1024) "{constants}")
-  (global $heap (mut i32) (i32.const {heap}))
-
-  (func $allocate (export "cabi_realloc")
-    (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
-    (local $new i32)
-    (local.set $new (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-    (global.set $heap (i32.add (local.get $new) (local.get $size)))
-    (loop $grow
-      (if (i32.gt_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536))) (then
-        (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then (unreachable)))
-        (br $grow))))
-    (memory.copy (local.get $new) (local.get $old) (local.get $old-size))
-    (local.get $new))
-
-  (func $forget (param i32) (global.set $heap (i32.const {heap})))
-
-  (func (export "loghost:plugin/consumer@0.1.0#configure")
-    (param $settings i32) (param $length i32) (result i32)
-    {logs}
-    {before-configure}
-    (i32.const {configured}))
-  (export "cabi_post_loghost:plugin/consumer@0.1.0#configure" (func $forget))
-
-  (func (export "loghost:plugin/consumer@0.1.0#format-metric") (param $metric i32) (result i32)
-    {before-format}
-    (i32.const {formatted}))
-  (export "cabi_post_loghost:plugin/consumer@0.1.0#format-metric" (func $forget))
-
-  (func $loop (loop $again (br $again)))
-  (func $spin (param $rounds i64)
-    (loop $again
-      (local.set $rounds (i64.sub (local.get $rounds) (i64.const 1)))
-      (br_if $again (i64.ne (local.get $rounds) (i64.const 0)))))
-  (func $dive (param $depth i32) (result i32)
-    (if (i32.eqz (local.get $depth)) (then (return (i32.const 0))))
-    (i32.add (call $dive (i32.sub (local.get $depth) (i32.const 1))) (local.get $depth)))
-  (func $hoard (loop $again (drop (memory.grow (i32.const 16))) (br $again)))
-  {processor}
-  {transcript})"#;
-
-const IMPORT: &str =
-    r#"(import "loghost:plugin/log@0.1.0" "write" (func $write (param $level i32) (param i32 i32)))"#;
-
-/// A record has 64 bytes (its attempt at 16, its message at 20), a verdict 16.
-const PROCESSOR: &str = r#"
-  (global $batch (mut i32) (i32.const 0))
-  (global $length (mut i32) (i32.const 0))
-  (global $n (mut i32) (i32.const 0))
-  (global $verdicts (mut i32) (i32.const 0))
-  (global $judged (mut i32) (i32.const 0))
-
-  (func (export "loghost:plugin/processor@0.1.0#process")
-    (param $now i64) (param $batch i32) (param $length i32) (result i32)
-    (local $answer i32)
-    (global.set $batch (local.get $batch))
-    (global.set $length (local.get $length))
-    (global.set $n (i32.const 0))
-    (global.set $judged (i32.const 0))
-    (global.set $verdicts (call $allocate (i32.const 0) (i32.const 0) (i32.const 4)
-      (i32.mul (local.get $length) (i32.const {verdicts}))))
-    (if (i32.eqz (local.get $length)) (then {tick}))
-    (block $done (loop $next
-      (br_if $done (i32.eq (global.get $n) (local.get $length)))
-      {transcribe}
-      {rules}
-      (global.set $n (i32.add (global.get $n) (i32.const 1)))
-      (br $next)))
-    (local.set $answer (call $allocate (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 16)))
-    (i32.store (local.get $answer) (global.get $verdicts))
-    (i32.store offset=4 (local.get $answer) (global.get $judged))
-    (i64.store offset=8 align=4 (local.get $answer) (i64.const 0))
-    (local.get $answer))
-  (export "cabi_post_loghost:plugin/processor@0.1.0#process" (func $forget))
-
-  (func $record (result i32)
-    (i32.add (global.get $batch) (i32.mul (global.get $n) (i32.const 64))))
-
-  (func $verdict (param $index i32) (param $case i32) (param $reason i32) (param $length i32)
-    (local $verdict i32)
-    (local.set $verdict (i32.add (global.get $verdicts) (i32.mul (global.get $judged) (i32.const 16))))
-    (i32.store (local.get $verdict) (local.get $index))
-    (i32.store offset=4 (local.get $verdict) (local.get $case))
-    (i32.store offset=8 (local.get $verdict) (local.get $reason))
-    (i32.store offset=12 (local.get $verdict) (local.get $length))
-    (global.set $judged (i32.add (global.get $judged) (i32.const 1))))
-
-  ;; Whether the log's message begins like this, and its attempt is below that.
-  (func $applies (param $prefix i32) (param $length i32) (param $below i32) (result i32)
-    (local $message i32)
-    (local.set $message (i32.load offset=20 (call $record)))
-    (if (i32.ge_u (i32.load offset=16 (call $record)) (local.get $below)) (then (return (i32.const 0))))
-    (if (i32.lt_u (i32.load offset=24 (call $record)) (local.get $length)) (then (return (i32.const 0))))
-    (block $differs (loop $next
-      (if (i32.eqz (local.get $length)) (then (return (i32.const 1))))
-      (br_if $differs (i32.ne (i32.load8_u (local.get $prefix)) (i32.load8_u (local.get $message))))
-      (local.set $prefix (i32.add (local.get $prefix) (i32.const 1)))
-      (local.set $message (i32.add (local.get $message) (i32.const 1)))
-      (local.set $length (i32.sub (local.get $length) (i32.const 1)))
-      (br $next)))
-    (i32.const 0))"#;
-
-/// Writes a log as a line: its parts, with a bar between them. What may be absent begins with `+` if it is
-/// there.
-const TRANSCRIPT: &str = r"
-  (global $line (mut i32) (i32.const 0))
-  (global $end (mut i32) (i32.const 0))
-
-  (func $transcribe
-    (local $pair i32) (local $pairs i32)
-    (global.set $line (call $allocate (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 65536)))
-    (global.set $end (global.get $line))
-    (call $put-number (i64.extend_i32_u (global.get $n)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-number (i64.extend_i32_u (global.get $length)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-number (i64.load8_u (call $record)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-number (i64.load offset=8 (call $record)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-number (i64.load32_u offset=16 (call $record)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-text (i32.add (call $record) (i32.const 20)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-option (i32.add (call $record) (i32.const 28)))
-    (call $put-char (i32.const 0x7c))
-    (call $put-option (i32.add (call $record) (i32.const 40)))
-    (call $put-char (i32.const 0x7c))
-    (if (i32.load8_u offset=52 (call $record)) (then
-      (call $put-char (i32.const 0x2b))
-      (local.set $pair (i32.load offset=56 (call $record)))
-      (local.set $pairs (i32.load offset=60 (call $record)))
-      (block $done (loop $next
-        (br_if $done (i32.eqz (local.get $pairs)))
-        (call $put-text (local.get $pair))
-        (call $put-char (i32.const 0x3d))
-        (call $put-text (i32.add (local.get $pair) (i32.const 8)))
-        (call $put-char (i32.const 0x3b))
-        (local.set $pair (i32.add (local.get $pair) (i32.const 16)))
-        (local.set $pairs (i32.sub (local.get $pairs) (i32.const 1)))
-        (br $next)))))
-    (call $write (i32.const 1) (global.get $line) (i32.sub (global.get $end) (global.get $line)))
-    (global.set $heap (global.get $line)))
-
-  (func $put-char (param $char i32)
-    (i32.store8 (global.get $end) (local.get $char))
-    (global.set $end (i32.add (global.get $end) (i32.const 1))))
-  (func $put-number (param $n i64)
-    (if (i64.ge_u (local.get $n) (i64.const 10)) (then
-      (call $put-number (i64.div_u (local.get $n) (i64.const 10)))))
-    (call $put-char (i32.add (i32.const 0x30) (i32.wrap_i64 (i64.rem_u (local.get $n) (i64.const 10))))))
-  (func $put-text (param $text i32)
-    (memory.copy (global.get $end) (i32.load (local.get $text)) (i32.load offset=4 (local.get $text)))
-    (global.set $end (i32.add (global.get $end) (i32.load offset=4 (local.get $text)))))
-  (func $put-option (param $option i32)
-    (if (i32.load8_u (local.get $option)) (then
-      (call $put-char (i32.const 0x2b))
-      (call $put-text (i32.add (local.get $option) (i32.const 4))))))";

@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 mod output;
 pub(crate) mod outside;
 pub(crate) mod rabbitmq;
+pub(crate) mod raw;
 
 use std::env;
 use std::fmt;
@@ -86,7 +87,7 @@ pub(crate) fn needing(
 }
 
 /// A test that takes minutes, and runs when it is asked for.
-pub(crate) fn long(name: &str, body: fn() -> Result<(), Skip>) -> Trial {
+pub(crate) fn long(name: &str, body: impl FnOnce() -> Result<(), Skip> + Send + 'static) -> Trial {
     Trial::ignorable_test(format!("long::{name}"), move || {
         if env::var_os("LOGHOST_LONG").is_none_or(|value| value != "1") {
             return Ok(Completion::ignored_with("long: set LOGHOST_LONG=1"));

@@ -12,6 +12,11 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// The code that it ended with; none if a signal ended it.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// Fails with everything that was printed unless it ended with this code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {

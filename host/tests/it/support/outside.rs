@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
@@ -58,11 +58,33 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
-    /// Deletes a queue, and what is in it.
+    /// Declares a queue that gets what comes through an exchange that is there under the queue's own name.
     #[track_caller]
-    pub(crate) fn delete(&self, queue: &str) {
+    pub(crate) fn spy(&self, queue: &str, exchange: &str) {
+        let declared: lapin::Result<()> = self.on_channel(async |channel| {
+            let none = FieldTable::default();
+            let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(queue.into(), durable, none.clone()).await?;
+            let options = QueueBindOptions::default();
+            channel.queue_bind(queue.into(), exchange.into(), queue.into(), options, none).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
+    /// Deletes a queue, and what is in it; gives how many messages those were.
+    #[track_caller]
+    pub(crate) fn delete(&self, queue: &str) -> u32 {
         let options = QueueDeleteOptions::default();
         let deleted = self.on_channel(async |channel| channel.queue_delete(queue.into(), options).await);
+        deleted.expect("the broker lets us delete")
+    }
+
+    /// Deletes an exchange.
+    #[track_caller]
+    pub(crate) fn delete_exchange(&self, exchange: &str) {
+        let options = ExchangeDeleteOptions::default();
+        let deleted =
+            self.on_channel(async |channel| channel.exchange_delete(exchange.into(), options).await);
         deleted.expect("the broker lets us delete");
     }
 
@@ -85,6 +107,20 @@ impl Outside {
         loop {
             let now = self.depth(queue);
             if now == Some(depth) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{queue} has {now:?} messages, not {depth}");
+            self.pause();
+        }
+    }
+
+    /// Waits until a queue has at least this many messages.
+    #[track_caller]
+    pub(crate) fn wait_for_at_least(&self, queue: &str, depth: u32) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.depth(queue);
+            if now >= Some(depth) {
                 return;
             }
             assert!(Instant::now() < deadline, "{queue} has {now:?} messages, not {depth}");
@@ -128,6 +164,21 @@ impl Outside {
             assert!(Instant::now() < deadline, "no message arrived in {queue}");
             self.pause();
         }
+    }
+
+    /// Takes out all that is in a queue.
+    #[track_caller]
+    pub(crate) fn take_all(&self, queue: &str) -> Vec<BasicGetMessage> {
+        let all: lapin::Result<Vec<_>> = self.on_channel(async |channel| {
+            let mut all = Vec::new();
+            while let Some(message) =
+                channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await?
+            {
+                all.push(message);
+            }
+            Ok(all)
+        });
+        all.expect("the queue is there")
     }
 
     fn pause(&self) {

@@ -1,14 +1,15 @@
-//! A RabbitMQ of this process's own: started when the first test asks for it, gone at the end.
+//! RabbitMQ nodes of this process's own: one that tests share, started when the first asks for it and gone
+//! at the end, and nodes that a test has for itself, to configure, to crash and to start again.
 //!
-//! A shell watches over it: it ends node and port mapper when its standard input does, so that nothing is
+//! A shell watches over each: it ends node and port mapper when its standard input does, so that nothing is
 //! left even if the tests are killed.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,17 +22,30 @@ use super::{Need, Skip};
 /// Where Debian's package has its scripts; those in the path want to be another user.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 
-/// Starts node and port mapper, and ends them when there is nobody left on standard input.
+/// Starts the port mapper, starts and kills the node as it is told to, and ends both when there is nobody
+/// left on standard input. A pid that has been killed is forgotten: it may become another process's.
 const WATCH: &str = r#"
-trap '' INT HUP
-epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 &
+trap '' INT HUP PIPE
+epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 >>"$HOME/output" 2>&1 &
 epmd=$!
-"$PROGRAMS/rabbitmq-server" &
-server=$!
-read -r _
-while [ ! -s "$RABBITMQ_PID_FILE" ] && kill -0 "$server" 2>/dev/null; do sleep 0.1; done
-kill -s KILL "$(cat "$RABBITMQ_PID_FILE")"
-wait "$server"
+start() {
+    rm -f "$HOME/ended"
+    { "$PROGRAMS/rabbitmq-server"; : >"$HOME/ended"; } >>"$HOME/output" 2>&1 &
+    server=$!
+}
+crash() {
+    [ -n "$server" ] || return 0
+    while [ ! -s "$RABBITMQ_PID_FILE" ] && kill -0 "$server" 2>/dev/null; do sleep 0.1; done
+    [ ! -s "$RABBITMQ_PID_FILE" ] || kill -s KILL "$(cat "$RABBITMQ_PID_FILE")"
+    wait "$server"
+    server=
+    rm -f "$RABBITMQ_PID_FILE"
+}
+while read -r order; do
+    "$order" 2>>"$HOME/output"
+    echo done
+done
+crash 2>/dev/null
 kill "$epmd"
 rm -rf "$HOME"
 "#;
@@ -41,22 +55,25 @@ static SHARED: Mutex<Option<Result<Node, Skip>>> = Mutex::new(None);
 /// The URL of the shared node, which is started if it is not running.
 pub(super) fn url() -> Result<String, Skip> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let node = shared.get_or_insert_with(Node::start);
+    let node = shared.get_or_insert_with(|| Node::start(""));
     node.as_ref().map(Node::url).map_err(Clone::clone)
 }
 
 /// What `rabbitmqctl` prints about the shared node.
 #[track_caller]
 pub(crate) fn rabbitmqctl(arguments: &[&str]) -> String {
-    let mut command = {
+    let command = {
         let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Ok(node)) = shared.as_ref() else { panic!("there is no RabbitMQ to ask") };
-        node.command(Path::new(PROGRAMS).join("rabbitmqctl"))
+        node.place.command("rabbitmqctl")
     };
-    let output = command.arg("--quiet").args(arguments).output().expect("rabbitmqctl is installed");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "rabbitmqctl {arguments:?}: {errors}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    ask(command, arguments)
+}
+
+/// A node that nobody else has, with these lines in its configuration besides the usual ones; it is gone
+/// when it is dropped. Starting one takes seconds, so share one where that is possible.
+pub(crate) fn private(extra_config: &str) -> Result<Node, Skip> {
+    Node::start(extra_config)
 }
 
 /// Ends the shared node.
@@ -65,8 +82,96 @@ pub(super) fn stop() {
     drop(shared);
 }
 
-struct Node {
+/// Asks with a `rabbitmqctl` that knows a node.
+#[track_caller]
+fn ask(mut rabbitmqctl: Command, arguments: &[&str]) -> String {
+    let output = rabbitmqctl.arg("--quiet").args(arguments).output().expect("rabbitmqctl is installed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rabbitmqctl {arguments:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A node, running or killed, and what is stored on it.
+pub(crate) struct Node {
     watch: Child,
+    /// What the shell says when it has done as it was told.
+    done: BufReader<ChildStdout>,
+    place: Place,
+}
+
+/// How long RabbitMQ may take to start: seconds, and minutes on a machine that is busy with a build.
+const START: Duration = Duration::from_mins(3);
+
+impl Node {
+    fn start(extra_config: &str) -> Result<Self, Skip> {
+        if !Path::new(PROGRAMS).join("rabbitmq-server").exists() {
+            return Err(Skip::new(Need::RabbitMq, "rabbitmq-server is not installed"));
+        }
+        let place = Place::new(extra_config);
+        let mut command = place.command("sh");
+        command.args(["-c", WATCH]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Ctrl-C is for the tests, not for what they look after.
+        command.process_group(0);
+        let mut watch = command.spawn().expect("a shell");
+        let done = BufReader::new(watch.stdout.take().expect("a pipe"));
+        let mut node = Self { watch, done, place };
+        node.restart();
+        Ok(node)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.place.port)
+    }
+
+    /// Kills it as a power cut would; what it has stored stays.
+    #[track_caller]
+    pub(crate) fn kill(&mut self) {
+        self.order("crash");
+    }
+
+    /// Starts it after [`Self::kill`], on the same port and with what it has stored, and waits until it
+    /// answers.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.order("start");
+        let deadline = Instant::now() + START;
+        let folder = self.place.folder.path();
+        while !self.place.answers() {
+            if folder.join("ended").exists() || Instant::now() > deadline {
+                let output = fs::read_to_string(folder.join("output")).unwrap_or_default();
+                panic!("RabbitMQ does not start:\n{output}");
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What `rabbitmqctl` prints about it.
+    #[track_caller]
+    pub(crate) fn rabbitmqctl(&self, arguments: &[&str]) -> String {
+        ask(self.place.command("rabbitmqctl"), arguments)
+    }
+
+    /// Tells the shell what to do, and waits until it is done.
+    #[track_caller]
+    fn order(&mut self, what: &str) {
+        let stdin = self.watch.stdin.as_mut().expect("a pipe");
+        stdin.write_all(format!("{what}\n").as_bytes()).expect("the shell reads");
+        let mut line = String::new();
+        self.done.read_line(&mut line).expect("the shell answers");
+        assert_eq!(line, "done\n", "the shell has ended");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        drop(self.watch.stdin.take());
+        // Its own end is all that is left to wait for.
+        let _ = self.watch.wait();
+    }
+}
+
+/// Where a node is: its folder, its name and its ports.
+struct Place {
     folder: TempDir,
     name: String,
     port: u16,
@@ -74,52 +179,33 @@ struct Node {
     distribution_port: u16,
 }
 
-/// How long RabbitMQ may take to start: seconds, and minutes on a machine that is busy with a build.
-const START: Duration = Duration::from_mins(3);
-
-impl Node {
-    fn start() -> Result<Self, Skip> {
-        if !Path::new(PROGRAMS).join("rabbitmq-server").exists() {
-            return Err(Skip::new(Need::RabbitMq, "rabbitmq-server is not installed"));
-        }
+impl Place {
+    fn new(extra_config: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("loghost-rabbitmq-").tempdir().expect("a folder");
-        let [port, mapper_port, distribution_port] = free_ports();
+        let [port, mapper_port, distribution_port] = [(); 3].map(|()| free_port());
         let config = format!(
-            "listeners.tcp.1 = 127.0.0.1:{port}\ndisk_free_limit.absolute = 200MB\nlog.file.level = warning\n"
+            "listeners.tcp.1 = 127.0.0.1:{port}\n\
+             disk_free_limit.absolute = 200MB\n\
+             log.file.level = warning\n\
+             {extra_config}\n"
         );
         fs::write(folder.path().join("rabbitmq.conf"), config).expect("a file in a folder of ours");
         fs::write(folder.path().join("enabled_plugins"), "[].").expect("a file in a folder of ours");
-        let log = fs::File::create(folder.path().join("output")).expect("a file in a folder of ours");
-        let watch = Command::new("true").spawn().expect("`true` is everywhere");
-        let mut node = Self {
-            watch,
-            name: format!("{}@localhost", unique("loghost")),
+        Self {
             folder,
+            name: format!("{}@localhost", unique("loghost")),
             port,
             mapper_port,
             distribution_port,
-        };
-        let mut command = node.command("sh".into());
-        command
-            .args(["-c", WATCH])
-            .stdin(Stdio::piped())
-            .stderr(log.try_clone().expect("a file"))
-            .stdout(log);
-        // Ctrl-C is for the tests, not for what they look after.
-        command.process_group(0);
-        node.watch = command.spawn().expect("a shell");
-        node.wait_until_ready();
-        Ok(node)
+        }
     }
 
-    fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
-    }
-
-    /// A command that knows the node and nothing else of RabbitMQ on this machine.
-    fn command(&self, program: PathBuf) -> Command {
+    /// A command, one of RabbitMQ's or another, that knows the node and nothing else of RabbitMQ on this
+    /// machine.
+    fn command(&self, program: &str) -> Command {
         let folder = self.folder.path();
-        let mut command = Command::new(program);
+        let own = Path::new(PROGRAMS).join(program);
+        let mut command = Command::new(if own.exists() { own } else { program.into() });
         command
             .env("PROGRAMS", PROGRAMS)
             .env("HOME", folder)
@@ -139,19 +225,7 @@ impl Node {
         command
     }
 
-    fn wait_until_ready(&mut self) {
-        let deadline = Instant::now() + START;
-        while !self.answers() {
-            let ended = self.watch.try_wait().expect("a process of ours").is_some();
-            if ended || Instant::now() > deadline {
-                let output = fs::read_to_string(self.folder.path().join("output")).unwrap_or_default();
-                panic!("RabbitMQ does not start:\n{output}");
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Whether it answers the header of AMQP with a method: a port alone may be open too early.
+    /// Whether the node answers the header of AMQP with a method: a port alone may be open too early.
     fn answers(&self) -> bool {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let Ok(mut stream) = TcpStream::connect(address) else { return false };
@@ -163,16 +237,13 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        drop(self.watch.stdin.take());
-        // Its own end is all that is left to wait for.
-        let _ = self.watch.wait();
+/// A port that nobody listens on, and that nobody is given by the system: one that is, as the near end of
+/// some connection, would be taken when a node that was killed wants it back.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = fastrand::u16(10_000..32_000);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
     }
-}
-
-/// Ports that nobody listens on.
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }

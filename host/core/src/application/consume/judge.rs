@@ -1,0 +1,217 @@
+//! Judging logs: asks the consumer, does what it says, and finds the one log that it fails at.
+
+use std::pin::Pin;
+
+use tokio::time::Instant;
+
+use super::{Break, Consume};
+use crate::application::ports::{
+    Cause, Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Receipt, Rejection, Reporter,
+    SourceError, State,
+};
+use crate::domain::{Fate, Log, Outcome, Place, Processed, Record, Settled, Verdict};
+
+/// A log to be judged.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) handle: Handle,
+    pub(super) record: Record,
+}
+
+/// A log, but for what it says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handle {
+    pub(super) receipt: Receipt,
+    pub(super) place: Option<Place>,
+}
+
+/// Logs that are judged together; apart, because the consumer is shown the records in one piece.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    handles: Vec<Handle>,
+    records: Vec<Record>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    fn tasks(self) -> impl Iterator<Item = Task> {
+        self.handles.into_iter().zip(self.records).map(|(handle, record)| Task { handle, record })
+    }
+
+    fn split_off(&mut self, at: usize) -> Self {
+        Self { handles: self.handles.split_off(at), records: self.records.split_off(at) }
+    }
+}
+
+impl Extend<Task> for Batch {
+    fn extend<T: IntoIterator<Item = Task>>(&mut self, tasks: T) {
+        for Task { handle, record } in tasks {
+            self.handles.push(handle);
+            self.records.push(record);
+        }
+    }
+}
+
+/// A log on its way to the dead letters; ready when it is safe there.
+pub(super) type Burial = Pin<Box<dyn Future<Output = Result<Done, SourceError>> + Send>>;
+
+/// A log that is finished, and what became of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) receipt: Receipt,
+    pub(super) settled: Settled,
+}
+
+/// Consumers fail at these before they have seen a log.
+const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
+
+impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
+where
+    I: Intake<Source: 'static>,
+    C: Consumer,
+    L: Ledger + 'static,
+    K: Clock,
+    R: Reporter,
+    D: LogSink,
+{
+    /// Asks the consumer about `batch`, or about nothing at a tick. A batch that it fails at is halved until
+    /// the one log stands alone that does it; each time the consumer starts afresh from what it saved last.
+    pub(super) async fn judge(&mut self, source: &mut I::Source, batch: Batch) -> Result<(), Break> {
+        if let Some(latest) = batch.records.iter().map(|record| record.timestamp).max() {
+            self.clock.witness(latest);
+        }
+        if !self.consumer.processes() {
+            batch.tasks().for_each(|task| self.done(&task, Fate::Accepted));
+            return Ok(());
+        }
+        let mut pending = vec![batch];
+        while let Some(mut batch) = pending.pop() {
+            match self.ask(&batch.records).await {
+                Ok((processed, state)) => {
+                    self.carry_out(source, batch, processed).await?;
+                    self.staged.checkpoint = state.or(self.staged.checkpoint.take());
+                }
+                Err(error) if BEFORE_ANY_LOG.contains(&error.call) => return Err(Break::Stopped(error)),
+                Err(_) if batch.records.len() > 1 => {
+                    let rest = batch.split_off(batch.records.len() / 2);
+                    pending.extend([rest, batch]);
+                }
+                Err(error) => {
+                    self.say(&State::Failed(&error, batch.records.first()));
+                    for task in batch.tasks() {
+                        let backtrace = error.backtrace.clone();
+                        self.bury(source, task, error.to_string(), backtrace, Cause::Trapped);
+                    }
+                    if self.breaker.failed() || self.trial.is_some() {
+                        return Err(Break::Stopped(error));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the consumer the records, and has it save what it keeps: only then has it seen them.
+    async fn ask(&mut self, records: &[Record]) -> Result<(Processed, Option<Vec<u8>>), ConsumerError> {
+        let processed = self.consumer.process(self.clock.now(), records).await?;
+        if !self.consumer.keeps_state() {
+            return Ok((processed, None));
+        }
+        let state = self.consumer.save().await?;
+        self.saved = Some(state.clone());
+        Ok((processed, Some(state)))
+    }
+
+    /// Does what the consumer says of `batch`: counts, holds for another attempt, or buries.
+    async fn carry_out(
+        &mut self,
+        source: &mut I::Source,
+        batch: Batch,
+        processed: Processed,
+    ) -> Result<(), Break> {
+        self.publish(&processed.publish).await?;
+        let logs = batch.records.len();
+        self.breaker.passed(logs);
+        if self.trial.take_if(|_| logs > 0).is_some() {
+            self.breaker.reset();
+            self.say(&State::Recovered);
+        }
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; logs];
+        for Verdict { index, outcome } in processed.verdicts {
+            outcomes[index] = Some(outcome);
+        }
+        for (task, outcome) in batch.tasks().zip(outcomes) {
+            match outcome {
+                None => self.done(&task, Fate::Accepted),
+                Some(Outcome::Skip) => self.done(&task, Fate::Skipped),
+                Some(Outcome::Reject(reason)) => self.bury(source, task, reason, None, Cause::Rejected),
+                Some(Outcome::Retry(reason)) => {
+                    if let Some(task) = self.retries.hold(task, Instant::now()) {
+                        self.bury(source, task, reason, None, Cause::RetriesExhausted);
+                    }
+                }
+            }
+        }
+        // A tick is no sign of life.
+        if logs > 0 {
+            let held = self.retries.len() + self.burials.len();
+            self.reporter.progress(&self.consumer.descriptor().name, 0, held);
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self, logs: &[Log]) -> Result<(), Break> {
+        match self.derived.as_mut().filter(|_| !logs.is_empty()) {
+            Some(derived) => Ok(derived.all(logs).await?),
+            None => Ok(()),
+        }
+    }
+
+    fn done(&mut self, task: &Task, fate: Fate) {
+        self.retries.forget(task.handle.receipt);
+        self.stage(task.done(fate));
+    }
+
+    fn bury(
+        &mut self,
+        source: &mut I::Source,
+        task: Task,
+        reason: String,
+        backtrace: Option<String>,
+        cause: Cause,
+    ) {
+        let rejection = Rejection {
+            cause,
+            reason,
+            backtrace,
+            attempts: task.record.attempt,
+            at: self.clock.now(),
+            version: self.consumer.descriptor().version.clone(),
+            digest: self.consumer.digest().to_owned(),
+        };
+        let burying = source.bury(task.handle.receipt, &rejection);
+        self.burials.push(Box::pin(async move {
+            burying.await?;
+            Ok(task.done(Fate::Dead))
+        }));
+    }
+
+    /// Takes in that a log is safe among the dead letters.
+    pub(super) fn buried(&mut self, buried: Result<Done, SourceError>) -> Result<(), Break> {
+        let done = buried?;
+        self.retries.forget(done.receipt);
+        self.stage(done);
+        Ok(())
+    }
+}
+
+impl Task {
+    fn done(&self, fate: Fate) -> Done {
+        let Handle { receipt, place } = self.handle;
+        let Record { severity, timestamp, .. } = self.record;
+        Done { receipt, settled: Settled { place, severity, timestamp, fate } }
+    }
+}

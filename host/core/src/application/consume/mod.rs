@@ -1,0 +1,343 @@
+//! Consuming: takes logs from a source, lets the consumer judge them, counts, commits, acknowledges, reports.
+//!
+//! The acknowledgement comes last, after the commit, and that after what the consumer publishes in turn has
+//! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
+//!
+//! In reading order: `serve` is the loop over one source; `judge` asks the consumer, and finds the log that it
+//! fails at; `settle` commits and acknowledges; `held` and `outstanding` are what is under way; `breaker` tells
+//! a bad consumer from bad logs.
+
+mod breaker;
+mod held;
+mod judge;
+mod outstanding;
+mod serve;
+mod settle;
+
+use std::collections::HashSet;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use self::breaker::Breaker;
+pub use self::breaker::Tolerance;
+use self::held::Retries;
+use self::judge::Burial;
+use self::outstanding::Outstanding;
+use self::settle::{Staged, UnderWay};
+use super::end::{End, Finished};
+use super::ports::{
+    Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Reads, Report, ReportError, Reporter,
+    SourceError, Standing, State,
+};
+use super::publish::Publish;
+use crate::domain::{Book, Filter, Metric};
+
+/// How a consumer is run.
+#[derive(Clone, Debug)]
+pub struct ConsumeOptions {
+    /// The most logs that are taken, judged and acknowledged together; at least 1.
+    pub max_batch: usize,
+    /// When a batch is complete.
+    pub batching: Batching,
+    /// The least time between two metrics.
+    pub every: Duration,
+    /// How many logs to count before ending.
+    pub max_logs: Option<u64>,
+    /// How often a log is tried again before it goes to the dead letters.
+    pub max_retries: u32,
+    /// How many logs may wait for their next attempt, or to be safe among the dead letters; beyond that
+    /// nothing new is taken. At least 1.
+    pub max_held: usize,
+    /// When the consumer is stopped because it keeps failing.
+    pub tolerance: Tolerance,
+    /// How long a stopped consumer is left alone before one log is tried; doubles up to five minutes. Without
+    /// it, being stopped ends the run.
+    pub probe: Option<Duration>,
+    /// How long an origin is remembered that sends nothing.
+    pub forget_after: Duration,
+    /// What the consumer gets of its saved state.
+    pub state: SavedState,
+}
+
+/// What becomes of a state that a consumer has saved in an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedState {
+    /// The consumer takes it up.
+    Restored,
+    /// It is left aside; the counts are not.
+    Discarded,
+}
+
+/// When a batch is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batching {
+    /// When there is no more at the moment: a batch never waits for a log that is not there.
+    Arrived,
+    /// When it is full, or the marker has come: the same batches at every run.
+    Full,
+}
+
+/// The longest that a stopped consumer is left alone.
+const LONGEST_PROBE: Duration = Duration::from_mins(5);
+
+/// Runs one consumer.
+pub struct Consume<I: Intake, C, L, K, R, D> {
+    intake: I,
+    consumer: C,
+    ledger: L,
+    clock: K,
+    reporter: R,
+    derived: Option<Publish<D, K>>,
+    reloads: mpsc::Receiver<C>,
+    options: ConsumeOptions,
+
+    /// Open since the start, until the run begins.
+    opened: Option<I::Source>,
+    book: Book,
+    /// What is judged and not committed.
+    staged: Staged,
+    /// The commit that is under way.
+    commit: Option<UnderWay>,
+    /// What the consumer keeps: as it was committed last, and as it was saved last.
+    committed: Option<Vec<u8>>,
+    saved: Option<Vec<u8>>,
+    /// Whether the consumer has seen more than what was saved, and must start afresh from that.
+    stale: bool,
+    /// What the consumer wanted before, while bindings may be there for it.
+    former: Option<Filter>,
+    /// What it wants, until that is in the ledger.
+    unsaved: Option<Filter>,
+    fold_at: Instant,
+
+    retries: Retries,
+    burials: FuturesUnordered<Burial>,
+    outstanding: Outstanding,
+    breaker: Breaker,
+    /// While it is stopped: how it failed, and how long it was left alone.
+    trial: Option<(ConsumerError, Duration)>,
+    /// Whether the marker has come: nothing more is taken.
+    marked: bool,
+    /// How many logs were finished in this run.
+    finished: u64,
+    strays: HashSet<String>,
+    /// When the next metric may be shown, and whether there is something new to show.
+    report_from: Instant,
+    unreported: bool,
+}
+
+/// Why a source is served no longer.
+enum Break {
+    /// The run ends.
+    End(End),
+    /// The source ended.
+    Source(SourceError),
+    /// The consumer keeps failing.
+    Stopped(ConsumerError),
+}
+
+impl<E: Into<End>> From<E> for Break {
+    fn from(end: E) -> Self {
+        match end.into() {
+            End::Source(error) if error.is_passing() => Self::Source(error),
+            end => Self::End(end),
+        }
+    }
+}
+
+impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
+where
+    I: Intake<Source: 'static>,
+    C: Consumer,
+    L: Ledger + 'static,
+    K: Clock,
+    R: Reporter,
+    D: LogSink,
+{
+    /// Feeds `consumer` from what `intake` opens, and keeps its book in `ledger`; what it publishes goes to
+    /// `derived`, or nowhere. Its new versions come through `reloads`: their names must be the same.
+    #[expect(clippy::too_many_arguments, reason = "each is another role")]
+    pub fn new(
+        intake: I,
+        consumer: C,
+        ledger: L,
+        clock: K,
+        reporter: R,
+        derived: Option<Publish<D, K>>,
+        reloads: mpsc::Receiver<C>,
+        options: ConsumeOptions,
+    ) -> Self {
+        Self {
+            intake,
+            consumer,
+            ledger,
+            clock,
+            reporter,
+            derived,
+            reloads,
+            opened: None,
+            book: Book::default(),
+            staged: Staged::default(),
+            commit: None,
+            committed: None,
+            saved: None,
+            stale: false,
+            former: None,
+            unsaved: None,
+            fold_at: Instant::now(),
+            retries: Retries::new(options.max_retries),
+            burials: FuturesUnordered::new(),
+            outstanding: Outstanding::default(),
+            breaker: Breaker::new(options.tolerance),
+            trial: None,
+            marked: false,
+            finished: 0,
+            strays: HashSet::new(),
+            report_from: Instant::now(),
+            unreported: false,
+            options,
+        }
+    }
+
+    /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run).
+    pub async fn open(&mut self) -> Result<(), End> {
+        let saved = self.ledger.load().await?;
+        self.book = saved.book;
+        self.unsaved =
+            Some(self.consumer.descriptor().filter.clone()).filter(|now| saved.filter.as_ref() != Some(now));
+        self.former = saved.filter;
+        if self.consumer.keeps_state()
+            && self.options.state == SavedState::Restored
+            && let Some(state) = &saved.checkpoint
+        {
+            self.consumer.restore(Some(state)).await?;
+            self.saved.clone_from(&saved.checkpoint);
+            self.committed = saved.checkpoint;
+        }
+        self.opened = Some(self.next_source().await?);
+        Ok(())
+    }
+
+    /// The source that is open, or another one.
+    async fn next_source(&mut self) -> Result<I::Source, SourceError> {
+        if let Some(source) = self.opened.take() {
+            return Ok(source);
+        }
+        let (descriptor, reads) = (self.consumer.descriptor(), Reads::of(&self.consumer));
+        let source = self.intake.open(descriptor, reads, self.former.as_ref()).await?;
+        self.former = None;
+        Ok(source)
+    }
+
+    /// Runs until `shutdown` is ready, or one of the other [ends](End). The batch in hand is finished,
+    /// committed and acknowledged, and the last metric shown, in every case in which that is possible.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
+        let end = self.lead(pin!(shutdown)).await;
+        let end = match end {
+            // It would fail again.
+            End::Report(_) => end,
+            End::Shutdown | End::Enough | End::Marker => {
+                self.report(true).await.map_or_else(End::from, |()| end)
+            }
+            End::Source(_) | End::Consumer(_) | End::Sink(_) | End::Ledger(_) => {
+                // Why the run ended matters more than that this cannot be shown.
+                let _ = self.report(true).await;
+                end
+            }
+        };
+        Finished { counts: self.book.counts().clone(), end, stopped: self.trial.map(|(error, _)| error) }
+    }
+
+    /// Serves one source after the other.
+    async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
+        let mut said = Some(Standing::Active);
+        loop {
+            let stopped = match self.serve_one(shutdown.as_mut(), said.take()).await {
+                Ok(end) | Err(Break::End(end)) => return end,
+                Err(Break::Source(error)) => {
+                    self.say(&State::Reopening(&error));
+                    None
+                }
+                Err(Break::Stopped(error)) => Some(error),
+            };
+            if let Err(error) = self.discard().await {
+                return End::Ledger(error);
+            }
+            if let Some(error) = stopped
+                && let Some(end) = self.rest(error, shutdown.as_mut()).await
+            {
+                return end;
+            }
+        }
+    }
+
+    /// Serves one source, from its opening to its end.
+    async fn serve_one<S: Future<Output = ()> + Send>(
+        &mut self,
+        mut shutdown: Pin<&mut S>,
+        said: Option<Standing>,
+    ) -> Result<End, Break> {
+        if self.stale {
+            self.consumer.restore(self.saved.as_deref()).await.map_err(Break::Stopped)?;
+            self.stale = false;
+        }
+        let mut source = tokio::select! {
+            biased;
+            () = &mut shutdown => return Ok(End::Shutdown),
+            opened = self.next_source() => opened?,
+        };
+        let served = match self.serve(&mut source, shutdown, said).await {
+            Ok(end) => match self.finish(&mut source).await {
+                // What could not be finished comes again.
+                Ok(()) | Err(Break::Source(_)) => Ok(end),
+                Err(broke) => Err(broke),
+            },
+            Err(Break::Stopped(error)) => {
+                Err(self.finish(&mut source).await.err().unwrap_or(Break::Stopped(error)))
+            }
+            broke => broke,
+        };
+        source.close().await;
+        served
+    }
+
+    /// Leaves a stopped consumer alone for a time, or until it is replaced.
+    async fn rest<S: Future<Output = ()>>(
+        &mut self,
+        error: ConsumerError,
+        shutdown: Pin<&mut S>,
+    ) -> Option<End> {
+        let Some(first) = self.options.probe else { return Some(End::Consumer(error)) };
+        let before = self.trial.take().map(|(_, delay)| (delay * 2).min(LONGEST_PROBE));
+        let delay = before.unwrap_or(first);
+        self.say(&State::Stopped(&error, delay));
+        self.trial = Some((error, delay));
+        tokio::select! {
+            biased;
+            () = shutdown => Some(End::Shutdown),
+            Some(new) = self.reloads.recv() => {
+                if self.replace(new).await {
+                    self.say_reloaded();
+                }
+                None
+            }
+            () = sleep(delay) => None,
+        }
+    }
+
+    fn say(&mut self, state: &State<'_>) {
+        self.reporter.state(&self.consumer.descriptor().name, state);
+    }
+
+    async fn report(&mut self, last: bool) -> Result<(), ReportError> {
+        self.unreported = false;
+        self.report_from = Instant::now() + self.options.every;
+        let metric = Metric { now: self.clock.now(), counts: self.book.counts().clone() };
+        let text = self.consumer.format_metric(&metric).await;
+        let consumer = &self.consumer.descriptor().name;
+        self.reporter.metric(&Report { consumer, counts: self.book.counts(), text, last })
+    }
+}

@@ -1,0 +1,175 @@
+//! Serving one source: takes what has arrived, tries again what is due, and lets a new version take over.
+
+use std::pin::Pin;
+
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep_until};
+
+use super::judge::{Batch, Handle, Task};
+use super::settle::safe;
+use super::{Batching, Break, Consume};
+use crate::application::end::End;
+use crate::application::ports::{
+    Clock, Consumer, Delivery, Intake, Item, Ledger, LogSink, LogSource, Reads, Reporter, Standing, State,
+};
+use crate::domain::{Claim, Record};
+
+impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
+where
+    I: Intake<Source: 'static>,
+    C: Consumer,
+    L: Ledger + 'static,
+    K: Clock,
+    R: Reporter,
+    D: LogSink,
+{
+    /// Serves `source` until the run is to end, or something breaks. Says whether this host is the one that
+    /// gets the logs, unless that has been `said`.
+    pub(super) async fn serve<S: Future<Output = ()> + Send>(
+        &mut self,
+        source: &mut I::Source,
+        mut shutdown: Pin<&mut S>,
+        mut said: Option<Standing>,
+    ) -> Result<End, Break> {
+        let mut burst = Vec::new();
+        let mut last_log = Instant::now();
+        loop {
+            let standing = source.standing();
+            if said.replace(standing) != Some(standing) {
+                self.say(match standing {
+                    Standing::Active => &State::Consuming,
+                    Standing::StandingBy => &State::StandingBy,
+                });
+            }
+            self.begin_commit();
+            if self.options.max_logs.is_some_and(|max| self.finished >= max) {
+                return Ok(End::Enough);
+            }
+            if self.marked && self.retries.len() == 0 && self.burials.is_empty() {
+                return Ok(End::Marker);
+            }
+            let room = self.room(burst.len());
+            let taking = room > 0 && !self.marked;
+            let tick = self.consumer.descriptor().tick.filter(|_| self.consumer.processes());
+            let tick_at = tick.map(|tick| last_log + tick);
+            let retry_at = self.retries.due();
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return Ok(End::Shutdown),
+                done = safe(self.commit.as_mut()) => {
+                    done?;
+                    self.acknowledge(source).await?;
+                }
+                Some(buried) = self.burials.next(), if !self.burials.is_empty() => self.buried(buried)?,
+                () = sleep_until(self.report_from), if self.unreported => self.report(false).await?,
+                () = sleep_until(retry_at.unwrap_or(last_log)), if retry_at.is_some() => {
+                    let mut due = Batch::default();
+                    due.extend(self.retries.take_due(Instant::now(), self.options.max_batch));
+                    self.judge(source, due).await?;
+                }
+                Some(new) = self.reloads.recv() => {
+                    if self.replace(new).await {
+                        let former = self.former.as_ref();
+                        let adjusted =
+                            source.adjust(self.consumer.descriptor(), Reads::of(&self.consumer), former).await;
+                        // If they could not be, the next source has its bindings.
+                        self.say_reloaded();
+                        adjusted?;
+                        self.former = None;
+                    }
+                }
+                received = source.receive(&mut burst, room), if taking => {
+                    received?;
+                    if burst.is_empty() {
+                        continue;
+                    }
+                    last_log = Instant::now();
+                    self.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
+                    let full = burst.len() >= self.options.max_batch || self.marked;
+                    if full || self.options.batching == Batching::Arrived {
+                        self.take(source, burst.drain(..)).await?;
+                    }
+                }
+                () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
+                    last_log = Instant::now();
+                    self.judge(source, Batch::default()).await?;
+                }
+            }
+        }
+    }
+
+    /// How many more deliveries may be taken, `gathered` being in hand.
+    fn room(&self, gathered: usize) -> usize {
+        let held = self.retries.len() + self.burials.len();
+        if held >= self.options.max_held {
+            return 0;
+        }
+        // One log alone tells whether a stopped consumer has recovered.
+        let batch = if self.trial.is_some() { 1 } else { self.options.max_batch };
+        let wanted = self
+            .options
+            .max_logs
+            .map_or(u64::MAX, |max| max.saturating_sub(self.finished + held as u64 + gathered as u64));
+        batch.saturating_sub(gathered).min(usize::try_from(wanted).unwrap_or(usize::MAX))
+    }
+
+    /// Judges what was delivered, if it is wanted and new.
+    async fn take(
+        &mut self,
+        source: &mut I::Source,
+        burst: impl Iterator<Item = Delivery>,
+    ) -> Result<(), Break> {
+        let mut batch = Batch::default();
+        for Delivery { receipt, item } in burst {
+            self.outstanding.add(receipt);
+            match item {
+                Item::Log(record) if self.wants(&record) => match self.book.claim(&record) {
+                    Claim::New(place) => {
+                        batch.extend([Task { handle: Handle { receipt, place }, record }]);
+                        continue;
+                    }
+                    // Should it be in hand, the one in hand comes again after a loss: this one need not.
+                    Claim::Repeated => self.staged.repeats += 1,
+                },
+                // What an old binding brought is finished, and not counted.
+                Item::Log(_) | Item::Marker => {}
+                Item::Stray(exchange) => {
+                    if !self.strays.contains(&exchange) {
+                        self.reporter.stray(&self.consumer.descriptor().name, &exchange);
+                        self.strays.insert(exchange);
+                    }
+                }
+            }
+            self.staged.finished.push(receipt);
+        }
+        if batch.is_empty() { Ok(()) } else { self.judge(source, batch).await }
+    }
+
+    fn wants(&self, record: &Record) -> bool {
+        self.consumer.descriptor().filter.wants(record.severity, &record.source)
+    }
+
+    /// Lets `new` take the consumer's place, with what it keeps; false if it does not take that up.
+    pub(super) async fn replace(&mut self, mut new: C) -> bool {
+        if new.keeps_state()
+            && self.saved.is_some()
+            && let Err(error) = new.restore(self.saved.as_deref()).await
+        {
+            self.say(&State::ReloadRefused(&error));
+            return false;
+        }
+        let old = std::mem::replace(&mut self.consumer, new);
+        // If bindings for an earlier one may still be there, they are forgotten: what they bring is filtered.
+        self.former = Some(old.descriptor().filter.clone());
+        self.unsaved = Some(self.consumer.descriptor().filter.clone());
+        // A stopped one is shown one log first: a bad file may follow a bad one.
+        self.breaker.reset();
+        self.stale = false;
+        true
+    }
+
+    pub(super) fn say_reloaded(&mut self) {
+        let descriptor = self.consumer.descriptor();
+        self.reporter.state(&descriptor.name, &State::Reloaded(descriptor, self.consumer.digest()));
+    }
+}

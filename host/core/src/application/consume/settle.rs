@@ -1,0 +1,153 @@
+//! Settling: enters what is judged in the book, commits it, and only then acknowledges.
+//!
+//! While one commit is under way the next one gathers, so that a slow store makes commits larger, not fewer
+//! logs a second.
+
+use std::mem;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::judge::Done;
+use super::{Break, Consume, Outstanding};
+use crate::application::ports::{
+    Clock, Commit, Consumer, Intake, Ledger, LedgerError, LogSink, LogSource, Receipt, Reporter,
+};
+use crate::domain::Settled;
+
+/// How often origins that were not seen for long are looked for, at most.
+const FOLD_EVERY: Duration = Duration::from_hours(1);
+
+/// What is judged, and not committed.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    /// To be entered in the book.
+    pub(super) settled: Vec<Settled>,
+    /// How many deliveries were repetitions.
+    pub(super) repeats: u64,
+    /// What is to be acknowledged after the commit.
+    pub(super) finished: Vec<Receipt>,
+    /// What the consumer keeps, after all of these.
+    pub(super) checkpoint: Option<Vec<u8>>,
+}
+
+/// A commit that is under way, and what is to be done when it is safe.
+pub(super) struct UnderWay {
+    done: Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>,
+    finished: Vec<Receipt>,
+    checkpoint: Option<Vec<u8>>,
+}
+
+/// Is ready when `commit` is safe; never without one.
+pub(super) async fn safe(commit: Option<&mut UnderWay>) -> Result<(), LedgerError> {
+    match commit {
+        Some(commit) => commit.done.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
+where
+    I: Intake<Source: 'static>,
+    C: Consumer,
+    L: Ledger + 'static,
+    K: Clock,
+    R: Reporter,
+    D: LogSink,
+{
+    /// Notes a log that is finished.
+    pub(super) fn stage(&mut self, Done { receipt, settled }: Done) {
+        self.finished += 1;
+        self.staged.settled.push(settled);
+        self.staged.finished.push(receipt);
+    }
+
+    /// Begins to commit what is staged, unless a commit is under way.
+    pub(super) fn begin_commit(&mut self) {
+        let nothing =
+            self.staged.finished.is_empty() && self.staged.checkpoint.is_none() && self.unsaved.is_none();
+        if self.commit.is_some() || nothing {
+            return;
+        }
+        let Staged { settled, repeats, finished, checkpoint } = mem::take(&mut self.staged);
+        // Not before: a metric that is shown while logs gather does not have them.
+        self.unreported |= !settled.is_empty();
+        let now = self.clock.now();
+        for settled in &settled {
+            self.book.settle(settled, now);
+        }
+        self.book.repeat(repeats);
+        if self.fold_at <= Instant::now() {
+            self.book.fold(now.minus(self.options.forget_after));
+            self.fold_at = Instant::now() + self.options.forget_after.min(FOLD_EVERY);
+        }
+        let commit = Commit {
+            changes: self.book.changes(),
+            checkpoint: checkpoint.clone(),
+            filter: self.unsaved.take(),
+        };
+        self.commit = Some(UnderWay { done: Box::pin(self.ledger.commit(commit)), finished, checkpoint });
+    }
+
+    /// The commit is safe: acknowledges what is in it.
+    pub(super) async fn acknowledge(&mut self, source: &mut I::Source) -> Result<(), Break> {
+        let Some(finished) = self.committed() else { return Ok(()) };
+        let logs = finished.len();
+        let due = self.outstanding.finish(finished);
+        if let Some(receipt) = due.through {
+            source.acknowledge_through(receipt).await?;
+        }
+        for receipt in due.single {
+            source.acknowledge(receipt).await?;
+        }
+        let held = self.retries.len() + self.burials.len();
+        self.reporter.progress(&self.consumer.descriptor().name, logs, held);
+        Ok(())
+    }
+
+    /// Takes note of a commit that is safe; returns what can be acknowledged.
+    fn committed(&mut self) -> Option<Vec<Receipt>> {
+        let UnderWay { finished, checkpoint, .. } = self.commit.take()?;
+        if checkpoint.is_some() {
+            self.committed = checkpoint;
+        }
+        Some(finished)
+    }
+
+    /// Brings to its end what is under way, except what waits for another attempt: that goes back.
+    pub(super) async fn finish(&mut self, source: &mut I::Source) -> Result<(), Break> {
+        while let Some(buried) = self.burials.next().await {
+            self.buried(buried)?;
+        }
+        loop {
+            self.begin_commit();
+            let Some(commit) = &mut self.commit else { return Ok(()) };
+            (&mut commit.done).await?;
+            self.acknowledge(source).await?;
+        }
+    }
+
+    /// Forgets what is in hand and not committed: it comes again.
+    pub(super) async fn discard(&mut self) -> Result<(), LedgerError> {
+        if let Some(commit) = &mut self.commit {
+            // What it holds is counted, and recognised when it comes again.
+            (&mut commit.done).await?;
+            self.committed();
+        }
+        self.finished -= mem::take(&mut self.staged).settled.len() as u64;
+        self.burials.clear();
+        self.retries.clear();
+        self.outstanding = Outstanding::default();
+        self.book.release();
+        self.marked = false;
+        self.reporter.progress(&self.consumer.descriptor().name, 0, 0);
+        if self.saved != self.committed {
+            // It has seen logs that come again; if it still keeps anything.
+            self.saved.clone_from(&self.committed);
+            self.stale = self.consumer.keeps_state();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,290 @@
+//! The proof that nothing is lost: what consumers have finished, against what is known to have been sent.
+//!
+//! What several hosts have kept of one consumer, because they took turns, is looked at as one.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ConsumerName, Counts, Filter, Folded, OriginState, Producer, Sequences, Severities, Severity, Tally,
+};
+
+/// What one host has kept of a consumer.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Which consumer.
+    pub consumer: ConsumerName,
+    /// The queue it takes from; distinguishes consumers of one name.
+    pub queue: String,
+    /// What it has counted.
+    pub counts: Counts,
+    /// What was folded away.
+    pub folded: Folded,
+    /// The logs that it wants; without, all of them.
+    pub filter: Option<Filter>,
+    /// The origins that it has seen.
+    pub origins: Vec<OriginState>,
+}
+
+/// What a producer knows to be in every queue that was bound.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Which producer.
+    pub producer: Producer,
+    /// Of each severity and source (empty: unnamed), the sequence numbers that were confirmed.
+    pub sequences: Vec<(Severity, String, Sequences)>,
+}
+
+/// What is known of a consumer from all of its accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// The severities that it wants.
+    pub severities: Severities,
+    /// The counts of all accounts added up; but a dead letter that another host has counted since is not
+    /// among the rejected, and one that two hosts have is there once.
+    pub counts: Counts,
+    /// How many of the accepted and skipped logs are there more than once, because two hosts counted them.
+    pub twice: Tally,
+    /// How many logs are missing. Folded ones are not among them.
+    pub missing: Tally,
+    /// Which ones.
+    pub gaps: Vec<Missing>,
+    /// What was folded away, in all accounts.
+    pub folded: Folded,
+    /// Origins that were confirmed and are not known, maybe because they were folded away.
+    pub unknown: Vec<String>,
+}
+
+/// What is missing of an origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// `producer/severity/source`
+    pub origin: String,
+    /// The numbers.
+    pub sequences: Sequences,
+}
+
+/// What all accounts of a consumer have of an origin.
+#[derive(Default)]
+struct Union {
+    finished: Sequences,
+    counted: Sequences,
+    dead: Sequences,
+    /// How many were counted, and how many are dead, when each account is asked.
+    sum_counted: u64,
+    sum_dead: u64,
+    confirmed: Option<u64>,
+}
+
+impl Balance {
+    /// What the accounts of one consumer come to, and what of `confirmed` is not in them.
+    ///
+    /// Missing is what is below the highest number that was seen or confirmed, where the consumer wants
+    /// such logs.
+    pub fn new(accounts: &[Account], confirmed: &[Sent]) -> Self {
+        let mut balance = Self::default();
+        let mut unions: BTreeMap<String, Union> = BTreeMap::new();
+        for account in accounts {
+            balance.add(account);
+            for origin in &account.origins {
+                unions.entry(origin.origin.clone()).or_default().add(origin);
+            }
+        }
+        let wants = |severity, source: &str| {
+            accounts.iter().any(|a| a.filter.as_ref().is_none_or(|filter| filter.wants(severity, source)))
+        };
+        let wanted = |severity: &Severity| {
+            let wants = |filter: &Filter| filter.severities().contains(*severity);
+            accounts.iter().any(|account| account.filter.as_ref().is_none_or(wants))
+        };
+        balance.severities = Severity::ALL.into_iter().filter(wanted).collect();
+        for Sent { producer, sequences } in confirmed {
+            for (severity, source, sequences) in sequences {
+                let origin = format!("{}/{severity}/{source}", producer.as_str());
+                let known = unions.contains_key(&origin);
+                if known || balance.folded.origins == 0 {
+                    let union = unions.entry(origin).or_default();
+                    union.confirmed = union.confirmed.max(sequences.highest());
+                } else if wants(*severity, source) && !sequences.is_empty() {
+                    balance.unknown.push(origin);
+                }
+            }
+        }
+        for (origin, union) in unions {
+            // A book has no other names.
+            let Some((severity, source)) = severity_and_source(&origin) else { continue };
+            balance.judge(&origin, severity, &union, wants(severity, source));
+        }
+        balance
+    }
+
+    /// Whether all that should be there is there, as far as is known.
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty() && self.folded.missing == 0
+    }
+
+    fn add(&mut self, account: &Account) {
+        let (sum, counts) = (&mut self.counts, &account.counts);
+        sum.accepted += counts.accepted;
+        sum.rejected += counts.rejected;
+        sum.skipped += counts.skipped;
+        sum.repeated += counts.repeated;
+        sum.without_id += counts.without_id;
+        sum.first = sum.first.into_iter().chain(counts.first).min();
+        sum.last = sum.last.max(counts.last);
+        let (sum, folded) = (&mut self.folded, &account.folded);
+        sum.origins += folded.origins;
+        sum.missing = sum.missing.saturating_add(folded.missing);
+        sum.horizon = sum.horizon.max(folded.horizon);
+    }
+
+    fn judge(&mut self, origin: &str, severity: Severity, union: &Union, wanted: bool) {
+        let dead = union.dead.without(&union.counted).len();
+        let rejected = &mut self.counts.rejected[severity];
+        *rejected = rejected.saturating_sub(union.sum_dead - dead);
+        self.twice[severity] += union.sum_counted - union.counted.len();
+        let highest = union.finished.highest().max(union.confirmed);
+        if let Some(highest) = highest.filter(|_| wanted) {
+            let sequences: Sequences = union.finished.gaps(highest).collect();
+            if !sequences.is_empty() {
+                let missing = &mut self.missing[severity];
+                // Whoever makes up an id can have as many missing as there are numbers.
+                *missing = missing.saturating_add(sequences.len());
+                self.gaps.push(Missing { origin: origin.to_owned(), sequences });
+            }
+        }
+    }
+}
+
+impl Union {
+    fn add(&mut self, origin: &OriginState) {
+        let counted = origin.finished.without(&origin.dead);
+        self.sum_counted += counted.len();
+        self.sum_dead += origin.dead.len();
+        for (set, more) in [
+            (&mut self.finished, &origin.finished),
+            (&mut self.counted, &counted),
+            (&mut self.dead, &origin.dead),
+        ] {
+            for (first, last) in more.iter() {
+                set.insert_interval(first, last);
+            }
+        }
+    }
+}
+
+fn severity_and_source(origin: &str) -> Option<(Severity, &str)> {
+    let (_, rest) = origin.split_once('/')?;
+    let (severity, source) = rest.split_once('/')?;
+    Some((severity.parse().ok()?, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Pattern, Timestamp};
+    use super::*;
+
+    fn account(origins: &[(&str, &[(u64, u64)], &[(u64, u64)])]) -> Account {
+        let mut counts = Counts::default();
+        let origins: Vec<OriginState> = origins
+            .iter()
+            .map(|(origin, finished, dead)| OriginState {
+                origin: (*origin).to_owned(),
+                seen: Timestamp::default(),
+                finished: finished.iter().copied().collect(),
+                dead: dead.iter().copied().collect(),
+            })
+            .collect();
+        for origin in &origins {
+            let (severity, _) = severity_and_source(&origin.origin).unwrap();
+            counts.accepted[severity] += origin.finished.without(&origin.dead).len();
+            counts.rejected[severity] += origin.dead.len();
+        }
+        Account {
+            consumer: ConsumerName::new("error").unwrap(),
+            queue: "loghost.error".to_owned(),
+            counts,
+            folded: Folded::default(),
+            filter: Some(Filter::new(Severities::from_iter([Severity::Error]), vec![])),
+            origins,
+        }
+    }
+
+    fn confirmed(severity: Severity, source: &str, highest: u64) -> Sent {
+        let sequences = Sequences::from_iter([(1, highest)]);
+        Sent {
+            producer: Producer::new("p").unwrap(),
+            sequences: vec![(severity, source.to_owned(), sequences)],
+        }
+    }
+
+    #[track_caller]
+    fn check_gaps(balance: &Balance, expected: &[(&str, &[(u64, u64)])]) {
+        let gaps: Vec<(&str, Vec<(u64, u64)>)> =
+            balance.gaps.iter().map(|gap| (gap.origin.as_str(), gap.sequences.iter().collect())).collect();
+        let expected: Vec<(&str, Vec<(u64, u64)>)> =
+            expected.iter().map(|(origin, gaps)| (*origin, gaps.to_vec())).collect();
+        assert_eq!(gaps, expected);
+        assert_eq!(balance.is_complete(), expected.is_empty());
+    }
+
+    #[test]
+    fn what_is_below_the_highest_seen_is_missing() {
+        let seen = account(&[("p/error/web", &[(1, 2), (5, 5)], &[(5, 5)]), ("p/error/", &[(1, 9)], &[])]);
+        let balance = Balance::new(&[seen], &[]);
+        check_gaps(&balance, &[("p/error/web", &[(3, 4)])]);
+        assert_eq!(balance.missing[Severity::Error], 2);
+        assert_eq!(balance.counts.rejected[Severity::Error], 1);
+    }
+
+    #[test]
+    fn what_was_confirmed_and_is_wanted_is_missing() {
+        let seen = account(&[("p/error/web", &[(1, 3)], &[])]);
+        let more = [confirmed(Severity::Error, "web", 5), confirmed(Severity::Error, "db/1", 2)];
+        check_gaps(
+            &Balance::new(&[seen.clone()], &more),
+            &[("p/error/db/1", &[(1, 2)]), ("p/error/web", &[(4, 5)])],
+        );
+
+        let unwanted = [confirmed(Severity::Info, "web", 5)];
+        check_gaps(&Balance::new(&[seen.clone()], &unwanted), &[]);
+
+        let web = vec![Pattern::new("web.#").unwrap()];
+        let filter = Some(Filter::new(Severities::from_iter([Severity::Error]), web));
+        let narrow = Account { filter, ..seen };
+        check_gaps(&Balance::new(&[narrow], &more), &[("p/error/web", &[(4, 5)])]);
+    }
+
+    #[test]
+    fn hosts_that_took_turns_count_as_one() {
+        let first = account(&[("p/error/web", &[(1, 4), (6, 6)], &[(2, 3)])]);
+        // It has counted one of the dead letters, found the other dead as well, and counted 6 once more.
+        let second = account(&[("p/error/web", &[(2, 3), (5, 9)], &[(3, 3), (9, 9)])]);
+        let balance = Balance::new(&[first, second], &[]);
+        check_gaps(&balance, &[]);
+        assert_eq!(balance.twice[Severity::Error], 1);
+        assert_eq!(balance.counts.rejected[Severity::Error], 2, "3 and 9");
+        assert_eq!(balance.counts.accepted[Severity::Error] - balance.twice[Severity::Error], 7);
+    }
+
+    #[test]
+    fn what_was_folded_away_is_not_held_missing_again() {
+        let folded = Folded { origins: 1, missing: 0, horizon: Timestamp::from_millis(7) };
+        let forgetful = Account { folded, ..account(&[]) };
+        let balance = Balance::new(&[forgetful.clone()], &[confirmed(Severity::Error, "web", 5)]);
+        check_gaps(&balance, &[]);
+        assert_eq!(balance.unknown, ["p/error/web"]);
+
+        let incomplete = Account { folded: Folded { missing: 1, ..folded }, ..forgetful };
+        assert!(!Balance::new(&[incomplete], &[]).is_complete());
+    }
+
+    #[test]
+    fn made_up_numbers_do_no_harm() {
+        let far = account(&[
+            ("p/error/a", &[(u64::MAX, u64::MAX)], &[]),
+            ("p/error/b", &[(u64::MAX, u64::MAX)], &[]),
+        ]);
+        let balance = Balance::new(&[far], &[confirmed(Severity::Error, "a", u64::MAX)]);
+        assert_eq!(balance.missing[Severity::Error], u64::MAX);
+    }
+}

@@ -1,0 +1,692 @@
+//! A simulation of consuming: the real pipeline between ports that fail at every step. Seeded, in virtual time;
+//! after each run every log must be counted once, or be among the dead letters.
+//!
+//! `LOGHOST_SEED=N cargo test -p loghost-core --test simulation` plays one seed again, and says what happens.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::pending;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use loghost_core::application::{
+    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, End,
+    Finished, Intake, Item, Ledger, LedgerError, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
+    Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
+    Tolerance,
+};
+use loghost_core::domain::{
+    Book, ConsumerName, Counts, Descriptor, Fields, Filter, Folded, Log, MessageId, Metric, OriginState,
+    Outcome, Processed, Producer, Record, Sequencer, Sequences, Severities, Severity, Source as LogOrigin,
+    Timestamp, Verdict,
+};
+use tokio::runtime;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+
+/// How many seeds are played.
+const SEEDS: usize = 10_000;
+
+#[test]
+fn every_log_is_counted_once_whatever_fails() {
+    if let Some(seed) = std::env::var("LOGHOST_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        return play(seed, true);
+    }
+    let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || (thread..SEEDS).step_by(threads).for_each(|seed| play(seed as u64, false)));
+        }
+    });
+}
+
+/// Says which seed failed.
+struct Failing(u64);
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {0} failed; play it again with LOGHOST_SEED={0}", self.0);
+        }
+    }
+}
+
+fn play(seed: u64, aloud: bool) {
+    let _failing = Failing(seed);
+    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let world = World::new(seed, aloud);
+        let published = publish(&world).await;
+        world.until_quiet(Judgement::AsWritten).await;
+        world.check(published, Judgement::AsWritten);
+        // The consumer is mended, and its dead letters are sent back.
+        world.replay();
+        world.until_quiet(Judgement::AllIsWell).await;
+        world.check(published, Judgement::AllIsWell);
+    });
+}
+
+/// What the consumer thinks of logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// What their text says: `ok`, `skip`, `reject`, `retry`, `poison`.
+    AsWritten,
+    /// They are accepted.
+    AllIsWell,
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    id: String,
+    severity: Severity,
+    source: String,
+    text: &'static str,
+    replayed: bool,
+}
+
+/// All that outlives a crash of the host, and the faults.
+#[derive(Clone)]
+struct World(Arc<Mutex<Things>>, Arc<Notify>);
+
+struct Things {
+    rng: fastrand::Rng,
+    aloud: bool,
+    /// Out of a thousand steps, so many go wrong.
+    faults: u32,
+    /// After this many steps the host crashes.
+    crash_in: Option<u32>,
+
+    queue: VecDeque<Message>,
+    unacknowledged: BTreeMap<u64, Message>,
+    /// The channel: another one after each loss.
+    channel: u64,
+    next_tag: u64,
+    dead: Vec<Message>,
+
+    counts: Counts,
+    folded: Folded,
+    finished: BTreeMap<String, BTreeMap<u64, u64>>,
+    dead_rows: BTreeMap<String, BTreeMap<u64, u64>>,
+    checkpoint: Option<Vec<u8>>,
+    filter: Option<Filter>,
+}
+
+/// How a step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Luck {
+    Good,
+    /// It fails, and had no effect.
+    Before,
+    /// It fails, and had its effect.
+    After,
+}
+
+impl World {
+    fn new(seed: u64, aloud: bool) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let faults = *rng.choice(&[0, 20, 100, 300]).unwrap();
+        let things = Things {
+            rng,
+            aloud,
+            faults,
+            crash_in: None,
+            queue: VecDeque::new(),
+            unacknowledged: BTreeMap::new(),
+            channel: 0,
+            next_tag: 1,
+            dead: Vec::new(),
+            counts: Counts::default(),
+            folded: Folded::default(),
+            finished: BTreeMap::new(),
+            dead_rows: BTreeMap::new(),
+            checkpoint: None,
+            filter: None,
+        };
+        Self(Arc::new(Mutex::new(things)), Arc::default())
+    }
+
+    fn things(&self) -> MutexGuard<'_, Things> {
+        self.0.lock().unwrap()
+    }
+
+    /// One step of the host: it may crash here, and other tasks go on.
+    async fn step(&self, what: &str) -> Luck {
+        tokio::task::yield_now().await;
+        let crashed = {
+            let mut things = self.things();
+            things.crash_in = things.crash_in.map(|left| left - 1);
+            let crashed = things.crash_in.take_if(|left| *left == 0).is_some();
+            if things.aloud {
+                eprintln!("{what}{}", if crashed { ": crash" } else { "" });
+            }
+            crashed
+        };
+        if crashed {
+            self.1.notify_one();
+            pending::<()>().await;
+        }
+        let mut things = self.things();
+        let faults = things.faults;
+        if things.rng.u32(0..1000) >= faults {
+            Luck::Good
+        } else if things.rng.bool() {
+            Luck::Before
+        } else {
+            Luck::After
+        }
+    }
+
+    /// The connection is gone: what is not acknowledged comes again.
+    fn lose(&self) {
+        let mut things = self.things();
+        things.channel += 1;
+        while let Some((_, message)) = things.unacknowledged.pop_last() {
+            things.queue.push_front(message);
+        }
+    }
+
+    /// Runs hosts, one after the other, until one has emptied the queue.
+    async fn until_quiet(&self, judgement: Judgement) {
+        let crashes = self.things().rng.u32(0..6);
+        for crash in 0..=crashes {
+            if crash == crashes {
+                // Faults that never end would let nothing end.
+                let mut things = self.things();
+                things.crash_in = None;
+                things.faults = 0;
+            } else {
+                let steps = self.things().rng.u32(1..150);
+                self.things().crash_in = Some(steps);
+            }
+            tokio::select! {
+                () = sleep(Duration::from_hours(24)) => panic!("it does not come to an end"),
+                finished = self.host(judgement) => {
+                    let passing = match &finished {
+                        Ok(finished) => matches!(finished.end, End::Shutdown | End::Ledger(_)),
+                        // It could not even start.
+                        Err(end) => matches!(end, End::Source(_)),
+                    };
+                    assert!(passing, "{finished:?}");
+                }
+                () = self.1.notified() => {}
+            }
+            // It may have crashed in the moment in which it ended.
+            let _ = self.1.notified().now_or_never();
+            self.lose();
+        }
+        assert!(self.things().queue.is_empty(), "the last host has emptied the queue");
+    }
+
+    /// A host from its start to its end.
+    async fn host(&self, judgement: Judgement) -> Result<Finished, End> {
+        let (max_batch, max_held) = {
+            let mut things = self.things();
+            (things.rng.usize(1..12), things.rng.usize(1..5))
+        };
+        let options = ConsumeOptions {
+            max_batch,
+            batching: Batching::Arrived,
+            every: Duration::from_secs(1),
+            max_logs: None,
+            max_retries: 2,
+            max_held,
+            tolerance: Tolerance { failures: 4, window: 5 },
+            probe: Some(Duration::from_secs(1)),
+            forget_after: Duration::from_hours(24),
+            state: SavedState::Restored,
+        };
+        let (reload, reloads) = mpsc::channel(1);
+        let consumer = || Judge { world: self.clone(), judgement, counted: 0, saved: None, broken: false };
+        let derived: Option<Publish<Sink, Still>> = None;
+        let mut consume = Consume::new(
+            Door(self.clone()),
+            consumer(),
+            Store(self.clone()),
+            Still,
+            Silent,
+            derived,
+            reloads,
+            options,
+        );
+        consume.open().await?;
+        let reloads_one = self.things().rng.bool();
+        if reloads_one {
+            // A new version, in the middle of things.
+            reload.send(consumer()).await.unwrap();
+        }
+        let world = self.clone();
+        Ok(consume
+            .run(async move {
+                while !world.is_quiet() {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            })
+            .await)
+    }
+
+    fn is_quiet(&self) -> bool {
+        let things = self.things();
+        things.queue.is_empty() && things.unacknowledged.is_empty()
+    }
+
+    /// Sends every dead letter back, some of them twice.
+    fn replay(&self) {
+        let mut things = self.things();
+        let things = &mut *things;
+        for message in &mut things.dead {
+            message.replayed = true;
+        }
+        for message in things.dead.drain(..) {
+            if things.rng.u8(0..10) == 0 {
+                things.queue.push_back(message.clone());
+            }
+            things.queue.push_back(message);
+        }
+        things.rng.shuffle(things.queue.make_contiguous());
+    }
+
+    /// The book tells of every log once, and so do the dead letters and the consumer.
+    fn check(&self, published: u64, judgement: Judgement) {
+        let things = self.things();
+        let counts = &things.counts;
+        assert_eq!(counts.total(), published, "{counts:?}");
+        let numbers = |rows: &BTreeMap<String, BTreeMap<u64, u64>>| -> BTreeSet<String> {
+            let all = rows.iter().flat_map(|(origin, rows)| {
+                rows.iter()
+                    .flat_map(move |(first, last)| (*first..=*last).map(move |n| format!("{origin}#{n}")))
+            });
+            all.collect()
+        };
+        assert_eq!(numbers(&things.finished).len() as u64, published);
+        let dead = numbers(&things.dead_rows);
+        assert_eq!(dead.len() as u64, counts.rejected.total());
+        let letters: BTreeSet<String> = things
+            .dead
+            .iter()
+            .map(|message| {
+                let id: MessageId = message.id.parse().unwrap();
+                format!("{}/{}/{}#{}", id.producer.as_str(), message.severity, message.source, id.sequence)
+            })
+            .collect();
+        assert!(dead.is_subset(&letters), "dead in the book, and not among the dead letters");
+        if judgement == Judgement::AllIsWell && things.faults == 0 {
+            assert_eq!(counts.accepted.total() + counts.skipped.total() + counts.rejected.total(), published);
+        }
+        let kept =
+            things.checkpoint.as_deref().map_or(0, |state| u64::from_le_bytes(state.try_into().unwrap()));
+        assert_eq!(
+            kept,
+            counts.accepted.total() + counts.skipped.total(),
+            "what the consumer itself has counted"
+        );
+    }
+}
+
+/// Publishes some logs, a few of them more than once, as a producer does whose confirmation got lost.
+async fn publish(world: &World) -> u64 {
+    let producer = Producer::new("p").unwrap();
+    let mut publish = Publish::new(Sink(world.clone()), Sequencer::new(producer), Still);
+    let logs = world.things().rng.u64(1..60);
+    for _ in 0..logs {
+        let log = {
+            let mut things = world.things();
+            let text = *things
+                .rng
+                .choice(&["ok", "ok", "ok", "ok", "ok", "ok", "skip", "reject", "retry", "poison"])
+                .unwrap();
+            let severity = *things.rng.choice(&[Severity::Error, Severity::Critical]).unwrap();
+            let source = if things.rng.bool() { Some(LogOrigin::new("web").unwrap()) } else { None };
+            Log { severity, message: text.to_owned(), source, attributes: Default::default() }
+        };
+        publish.log(&log).await.unwrap();
+    }
+    logs
+}
+
+struct Sink(World);
+
+impl LogSink for Sink {
+    async fn publish(&mut self, id: &MessageId, _: Timestamp, log: &Log) -> Result<(), SinkError> {
+        let text = ["ok", "skip", "reject", "retry", "poison"].into_iter().find(|text| *text == log.message);
+        let source = log.source.as_ref().map_or(String::new(), ToString::to_string);
+        let message = Message {
+            id: id.to_string(),
+            severity: log.severity,
+            source,
+            text: text.unwrap(),
+            replayed: false,
+        };
+        let mut things = self.0.things();
+        let things = &mut *things;
+        while things.rng.u8(0..8) == 0 {
+            // A copy that is late.
+            let place = things.rng.usize(0..=things.queue.len());
+            things.queue.insert(place, message.clone());
+        }
+        things.queue.push_back(message);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn take_confirmed(&mut self) -> Confirmed {
+        Confirmed::default()
+    }
+
+    fn receipts(&self) -> Receipts {
+        Receipts::default()
+    }
+}
+
+struct Door(World);
+
+impl Intake for Door {
+    type Source = Channel;
+
+    async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Channel, SourceError> {
+        if self.0.step("open").await != Luck::Good {
+            return Err(SourceError::Lost("it is away".into()));
+        }
+        let channel = self.0.things().channel;
+        Ok(Channel { world: self.0.clone(), channel })
+    }
+}
+
+struct Channel {
+    world: World,
+    channel: u64,
+}
+
+impl Channel {
+    /// What happens if `effect` happens now; nothing, after the channel is lost.
+    async fn act(
+        world: World,
+        channel: u64,
+        what: &'static str,
+        effect: impl FnOnce(&mut Things),
+    ) -> Result<(), SourceError> {
+        let lost = || Err(SourceError::Lost("it has gone".into()));
+        let luck = world.step(what).await;
+        if world.things().channel != channel {
+            return lost();
+        }
+        if luck != Luck::Before {
+            effect(&mut world.things());
+        }
+        if luck != Luck::Good {
+            world.lose();
+            return lost();
+        }
+        world.step(what).await;
+        Ok(())
+    }
+}
+
+impl LogSource for Channel {
+    async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
+        // Nothing is lost if this is dropped: what was taken is handed over at once.
+        if self.world.step("receive").await != Luck::Good {
+            self.world.lose();
+        }
+        loop {
+            {
+                let mut things = self.world.things();
+                if things.channel != self.channel {
+                    return Err(SourceError::Lost("it has gone".into()));
+                }
+                let some = things.rng.usize(1..=max);
+                while burst.len() < some
+                    && things.unacknowledged.len() < 20
+                    && let Some(message) = things.queue.pop_front()
+                {
+                    let tag = things.next_tag;
+                    things.next_tag += 1;
+                    burst.push(Delivery { receipt: Receipt(tag), item: Item::Log(record(&message)) });
+                    things.unacknowledged.insert(tag, message);
+                }
+                if !burst.is_empty() {
+                    return Ok(());
+                }
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Active
+    }
+
+    async fn acknowledge_through(&mut self, Receipt(tag): Receipt) -> Result<(), SourceError> {
+        Self::act(self.world.clone(), self.channel, "acknowledge through", |things| {
+            assert!(things.unacknowledged.contains_key(&tag), "acknowledged before");
+            things.unacknowledged.retain(|other, _| *other > tag);
+        })
+        .await
+    }
+
+    async fn acknowledge(&mut self, Receipt(tag): Receipt) -> Result<(), SourceError> {
+        Self::act(self.world.clone(), self.channel, "acknowledge", |things| {
+            assert!(things.unacknowledged.remove(&tag).is_some(), "acknowledged before");
+        })
+        .await
+    }
+
+    fn bury(
+        &mut self,
+        Receipt(tag): Receipt,
+        _: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let message = self.world.things().unacknowledged.get(&tag).cloned();
+        let buried =
+            Self::act(self.world.clone(), self.channel, "bury", |things| things.dead.extend(message));
+        async move { buried.await }
+    }
+
+    async fn adjust(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<(), SourceError> {
+        Self::act(self.world.clone(), self.channel, "adjust", |_| {}).await
+    }
+
+    async fn close(&mut self) {
+        if self.world.things().channel == self.channel {
+            self.world.lose();
+        }
+    }
+}
+
+fn record(message: &Message) -> Record {
+    Record {
+        severity: message.severity,
+        timestamp: Timestamp::from_millis(1),
+        attempt: 1,
+        message: message.text.to_owned(),
+        id: Some(message.id.clone()),
+        source: message.source.clone(),
+        attributes: Vec::new(),
+        replayed: message.replayed,
+    }
+}
+
+/// Counts what it accepts, and keeps that number.
+struct Judge {
+    world: World,
+    judgement: Judgement,
+    counted: u64,
+    saved: Option<Vec<u8>>,
+    /// After a failure, until it has started afresh.
+    broken: bool,
+}
+
+impl Judge {
+    fn fail<T>(&mut self, call: &'static str) -> Result<T, ConsumerError> {
+        self.broken = true;
+        Err(ConsumerError { call, reason: "trapped".to_owned(), backtrace: None })
+    }
+
+    fn start(&mut self) {
+        if std::mem::take(&mut self.broken) {
+            self.counted =
+                self.saved.as_deref().map_or(0, |state| u64::from_le_bytes(state.try_into().unwrap()));
+        }
+    }
+}
+
+impl Consumer for Judge {
+    fn descriptor(&self) -> &Descriptor {
+        static DESCRIPTOR: std::sync::LazyLock<Descriptor> = std::sync::LazyLock::new(|| Descriptor {
+            name: ConsumerName::new("judge").unwrap(),
+            version: String::new(),
+            description: String::new(),
+            filter: Filter::new(Severities::from_iter(Severity::ALL), Vec::new()),
+            fields: Fields::default(),
+            publishes: Severities::default(),
+            tick: None,
+        });
+        &DESCRIPTOR
+    }
+
+    fn processes(&self) -> bool {
+        true
+    }
+
+    fn keeps_state(&self) -> bool {
+        true
+    }
+
+    fn digest(&self) -> &str {
+        ""
+    }
+
+    async fn process(&mut self, _: Timestamp, batch: &[Record]) -> Result<Processed, ConsumerError> {
+        self.start();
+        let luck = self.world.step("process").await;
+        let mut verdicts = Vec::new();
+        for (index, record) in batch.iter().enumerate() {
+            let text = if self.judgement == Judgement::AllIsWell { "ok" } else { record.message.as_str() };
+            let outcome = match text {
+                "ok" => {
+                    self.counted += 1;
+                    continue;
+                }
+                "skip" => {
+                    self.counted += 1;
+                    Outcome::Skip
+                }
+                "reject" => Outcome::Reject("bad".to_owned()),
+                "retry" if record.attempt == 2 => {
+                    self.counted += 1;
+                    continue;
+                }
+                "retry" => Outcome::Retry("busy".to_owned()),
+                _ => return self.fail("process"),
+            };
+            verdicts.push(Verdict { index, outcome });
+        }
+        if luck == Luck::Good {
+            Ok(Processed { verdicts, publish: Vec::new() })
+        } else {
+            self.fail("process")
+        }
+    }
+
+    async fn format_metric(&mut self, _: &Metric) -> Result<String, ConsumerError> {
+        Ok(String::new())
+    }
+
+    async fn save(&mut self) -> Result<Vec<u8>, ConsumerError> {
+        self.start();
+        if self.world.step("save").await != Luck::Good {
+            return self.fail("save");
+        }
+        let state = self.counted.to_le_bytes().to_vec();
+        self.saved = Some(state.clone());
+        Ok(state)
+    }
+
+    async fn restore(&mut self, state: Option<&[u8]>) -> Result<(), ConsumerError> {
+        self.saved = state.map(<[u8]>::to_vec);
+        self.broken = true;
+        self.start();
+        Ok(())
+    }
+}
+
+struct Store(World);
+
+impl Ledger for Store {
+    async fn load(&mut self) -> Result<Saved, LedgerError> {
+        let things = self.0.things();
+        let sequences =
+            |rows: &BTreeMap<u64, u64>| rows.iter().map(|(first, last)| (*first, *last)).collect();
+        let origins = things.finished.iter().map(|(origin, rows)| OriginState {
+            origin: origin.clone(),
+            seen: Timestamp::from_millis(1),
+            finished: sequences(rows),
+            dead: things.dead_rows.get(origin).map_or_else(Sequences::default, sequences),
+        });
+        Ok(Saved {
+            book: Book::restore(things.counts.clone(), things.folded, origins),
+            checkpoint: things.checkpoint.clone(),
+            filter: things.filter.clone(),
+        })
+    }
+
+    fn commit(&mut self, commit: Commit) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let world = self.0.clone();
+        async move {
+            // The disk is full, now and then.
+            if world.step("commit").await == Luck::Before && world.things().rng.u8(0..4) == 0 {
+                return Err(LedgerError("no space left on device".into()));
+            }
+            {
+                let mut things = world.things();
+                let things = &mut *things;
+                things.counts = commit.changes.counts;
+                things.folded = commit.changes.folded;
+                for change in commit.changes.origins {
+                    for (rows, changes) in
+                        [(&mut things.finished, &change.finished), (&mut things.dead_rows, &change.dead)]
+                    {
+                        let rows = rows.entry(change.origin.to_string()).or_default();
+                        for interval in changes {
+                            match interval.last {
+                                Some(last) => rows.insert(interval.first, last),
+                                None => rows.remove(&interval.first),
+                            };
+                        }
+                    }
+                }
+                if commit.checkpoint.is_some() {
+                    things.checkpoint = commit.checkpoint;
+                }
+                things.filter = commit.filter.or(things.filter.take());
+            }
+            world.step("committed").await;
+            Ok(())
+        }
+    }
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(7)
+    }
+}
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn metric(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        Ok(())
+    }
+
+    fn state(&mut self, _: &ConsumerName, _: &State<'_>) {}
+
+    fn stray(&mut self, _: &ConsumerName, _: &str) {}
+
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
+}

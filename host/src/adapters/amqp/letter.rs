@@ -1,0 +1,139 @@
+//! What lies in a queue of dead letters: a dead letter, or something that somebody else put there.
+
+use lapin::BasicProperties;
+use lapin::message::Delivery as Message;
+use lapin::types::{AMQPValue, FieldTable};
+use loghost_core::application::Cause;
+use loghost_core::domain::{Severity, Timestamp};
+
+use super::dead_letters as dead;
+use super::headers::{self, Headers};
+use super::names::Names;
+use super::wire::{self, Origin};
+
+/// A message in a queue of dead letters.
+pub(crate) struct Letter {
+    /// Its place in the queue, from 1.
+    pub(crate) number: u32,
+    /// How it came here; none if it is no dead letter.
+    pub(crate) fate: Option<Fate>,
+    pub(super) message: Message,
+}
+
+/// What is known of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// The log's severity.
+    pub(crate) severity: Severity,
+    /// The log's source; empty if it has none.
+    pub(crate) source: String,
+    /// The exchange that the log was published to, and its routing key.
+    pub(crate) exchange: String,
+    pub(crate) routing_key: String,
+    /// Why it was given up, by whom, and when.
+    pub(crate) cause: Cause,
+    pub(crate) reason: String,
+    pub(crate) backtrace: Option<String>,
+    pub(crate) attempts: u32,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) plugin: Plugin,
+    /// The properties that would act again, by their names.
+    pub(crate) original: Vec<(String, String)>,
+    /// How many of the log's headers had no room.
+    pub(crate) left_out: u64,
+}
+
+/// The plugin that gave a log up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) sha256: String,
+}
+
+impl Letter {
+    pub(super) fn read(number: u32, message: Message, names: &Names) -> Self {
+        let fate = message.properties.headers().as_ref().and_then(|headers| {
+            let origin = Origin::from_headers(headers, names)?;
+            Fate::read(&message.properties, headers, &origin)
+        });
+        Self { number, fate, message }
+    }
+
+    /// The message id.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.message.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)
+    }
+
+    /// When the producer says it was written.
+    pub(crate) fn timestamp(&self) -> Option<Timestamp> {
+        wire::timestamp(&self.message.properties)
+    }
+
+    /// What else the log says.
+    pub(crate) fn attributes(&self) -> Vec<(String, String)> {
+        wire::attributes(&self.message.properties)
+    }
+
+    /// The text; invalid UTF-8 is replaced.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.message.data).into_owned()
+    }
+
+    /// The exchange that it came into this queue through; empty if it was put there directly.
+    pub(crate) fn came_through(&self) -> &str {
+        self.message.exchange.as_str()
+    }
+
+    /// The properties with which it is sent back.
+    pub(super) fn replay_properties(&self, frame_max: usize) -> BasicProperties {
+        let properties = headers::kept(&self.message.properties);
+        let mut headers = Headers::beside(&properties, frame_max);
+        for (key, value) in self.message.properties.headers().iter().flat_map(FieldTable::inner) {
+            let key = key.as_str();
+            let stays = matches!(key, wire::EXCHANGE | wire::ROUTING_KEY | wire::ATTEMPTS)
+                || key.starts_with(headers::ORIGINAL);
+            if stays || !headers::acts(key) {
+                headers.put(key, value.clone());
+            }
+        }
+        let mut headers = headers.finish();
+        // There is room: a dead letter leaves it.
+        headers.insert(wire::REPLAY.into(), AMQPValue::Boolean(true));
+        properties.with_headers(headers)
+    }
+}
+
+impl Fate {
+    fn read(properties: &BasicProperties, headers: &FieldTable, origin: &Origin<'_>) -> Option<Self> {
+        let text = |key: &str| wire::header_text(headers, key).map(str::to_owned);
+        let outcome = wire::header_text(headers, dead::OUTCOME)?;
+        let causes = [Cause::Rejected, Cause::RetriesExhausted, Cause::Trapped];
+        let original = headers.inner().iter().filter_map(|(key, value)| {
+            Some((key.as_str().strip_prefix(headers::ORIGINAL)?.to_owned(), wire::text(value)))
+        });
+        Some(Self {
+            severity: origin.severity,
+            source: wire::source(properties, origin.routing_key).to_owned(),
+            exchange: origin.exchange.to_owned(),
+            routing_key: origin.routing_key.to_owned(),
+            cause: causes.into_iter().find(|cause| dead::outcome(*cause) == outcome)?,
+            reason: text(dead::REASON).unwrap_or_default(),
+            backtrace: text(dead::BACKTRACE),
+            attempts: origin.attempts,
+            at: wire::header_number(headers, dead::TIME).map(Timestamp::from_millis),
+            plugin: Plugin {
+                name: text(dead::PLUGIN).unwrap_or_default(),
+                version: text(dead::VERSION).unwrap_or_default(),
+                sha256: text(dead::DIGEST).unwrap_or_default(),
+            },
+            original: original.collect(),
+            left_out: wire::header_number(headers, headers::LEFT_OUT).unwrap_or_default(),
+        })
+    }
+
+    /// How its cause is called.
+    pub(crate) fn outcome(&self) -> &'static str {
+        dead::outcome(self.cause)
+    }
+}

@@ -1,0 +1,235 @@
+//! What comes from a broker, made readable before the client reads it: a message that the client cannot read
+//! would end the connection, and come again, for ever.
+//!
+//! Knows where frames begin and end; what is changed in them is the business of `tame`.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_rs::Tokio;
+use async_rs::traits::Reactor;
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::Stream;
+use lapin::AsyncTcpStream;
+
+use super::tame;
+
+/// A connection to a broker, with or without TLS.
+type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+
+/// Type, channel and size come before what a frame holds; a byte that ends it comes after.
+const HEAD: usize = 7;
+const ENVELOPE: usize = HEAD + 1;
+
+const METHOD: u8 = 1;
+const HEADER: u8 = 2;
+const BODY: u8 = 3;
+const HEARTBEAT: u8 = 8;
+
+/// What is read at once, if there is as much.
+const CHUNK: usize = 64 * 1024;
+
+/// A connection through which only readable frames come.
+pub(super) struct Sieve<S = Socket> {
+    socket: S,
+    /// What has been read: up to `start` it is gone, up to `ready` it may go.
+    buffer: Vec<u8>,
+    start: usize,
+    ready: usize,
+    end: usize,
+    /// How much of what comes next goes as it is.
+    passing: usize,
+}
+
+impl<S> Sieve<S> {
+    pub(super) fn new(socket: S) -> Self {
+        Self { socket, buffer: Vec::new(), start: 0, ready: 0, end: 0, passing: 0 }
+    }
+
+    /// Makes room for a chunk at the end.
+    fn make_room(&mut self) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.ready -= self.start;
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < self.end + CHUNK {
+            self.buffer.resize(self.end + CHUNK, 0);
+        }
+    }
+
+    /// Lets go what may go, as far as it is there.
+    fn sift(&mut self) {
+        loop {
+            let passed = self.passing.min(self.end - self.ready);
+            self.passing -= passed;
+            self.ready += passed;
+            let Some((head, rest)) = self.buffer[self.ready..self.end].split_first_chunk_mut::<HEAD>() else {
+                return;
+            };
+            let [kind, _, _, size @ ..] = *head;
+            let size = u32::from_be_bytes(size) as usize;
+            match kind {
+                BODY | HEARTBEAT => self.passing = ENVELOPE + size,
+                METHOD | HEADER => {
+                    let Some(payload) = rest.get_mut(..size) else { return };
+                    if kind == METHOD {
+                        tame::method(payload)
+                    } else {
+                        tame::header(payload)
+                    }
+                    self.passing = ENVELOPE + size;
+                }
+                // This is no broker; the client will say so.
+                _ => self.passing = usize::MAX,
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Sieve<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        while this.start == this.ready {
+            this.make_room();
+            let socket = Pin::new(&mut this.socket);
+            let read = ready!(socket.poll_read(cx, &mut this.buffer[this.end..]))?;
+            if read == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            this.end += read;
+            this.sift();
+        }
+        let length = into.len().min(this.ready - this.start);
+        into[..length].copy_from_slice(&this.buffer[this.start..this.start + length]);
+        this.start += length;
+        Poll::Ready(Ok(length))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Sieve<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(cx, from)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_close(cx)
+    }
+}
+
+/// Tokio's reactor, but that its connections are sieved: the client takes a connection from nobody else.
+#[derive(Clone, Debug)]
+pub(super) struct Sieving(pub(super) Tokio);
+
+impl Reactor for Sieving {
+    type TcpStream = Sieve;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    fn register<H: Read + Write + Send + 'static>(
+        &self,
+        _socket: H,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        // The client brings no socket of its own.
+        Err::<Sieve, _>(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.0.sleep(duration)
+    }
+
+    fn interval(&self, duration: Duration) -> impl Stream<Item = Instant> + Send + 'static {
+        self.0.interval(duration)
+    }
+
+    fn tcp_connect_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Sieve>> + Send + 'static {
+        let connecting = self.0.tcp_connect_addr(address);
+        async move { Ok(Sieve::new(AsyncTcpStream::Plain(connecting.await?))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Brings bytes in pieces of this size.
+    struct Pieces<'a>(&'a [u8], usize);
+
+    impl AsyncRead for Pieces<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            into: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let length = self.1.min(into.len()).min(self.0.len());
+            let (piece, rest) = self.0.split_at(length);
+            into[..length].copy_from_slice(piece);
+            self.0 = rest;
+            Poll::Ready(Ok(length))
+        }
+    }
+
+    /// All that comes through a sieve, read in pieces as well.
+    fn sieved(bytes: &[u8], piece: usize) -> Vec<u8> {
+        let mut sieve = Sieve::new(Pieces(bytes, piece));
+        let (mut all, mut into) = (Vec::new(), vec![0; piece]);
+        loop {
+            match Pin::new(&mut sieve).poll_read(&mut Context::from_waker(Waker::noop()), &mut into) {
+                Poll::Ready(Ok(1..)) if all.len() > bytes.len() => panic!("more than there is"),
+                Poll::Ready(Ok(0)) => return all,
+                Poll::Ready(Ok(read)) => all.extend(&into[..read]),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        /// Frames come as they are, but for what is tamed, in whatever pieces.
+        #[test]
+        fn frames_come_through(
+            frames in vec((1..4_u8, vec(any::<u8>(), 0..30)), 0..8),
+            piece in 1..50_usize,
+        ) {
+            let (mut given, mut expected) = (Vec::new(), Vec::new());
+            for (kind, mut payload) in frames {
+                let head = [&[kind, 0, 1][..], &u32::try_from(payload.len()).unwrap().to_be_bytes()].concat();
+                given.extend([&head[..], &payload, b"\xce"].concat());
+                match kind {
+                    METHOD => tame::method(&mut payload),
+                    HEADER => tame::header(&mut payload),
+                    _ => {}
+                }
+                expected.extend([&head[..], &payload, b"\xce"].concat());
+            }
+            prop_assert_eq!(sieved(&given, piece), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_broker_s_comes_as_it_is() {
+        let alert = b"\x15\x03\x03\0\x02\x02\x46 and more";
+        assert_eq!(sieved(alert, 3), alert);
+        assert_eq!(sieved(b"AMQP\0\0\x09\x01", 1), b"AMQP\0\0\x09\x01");
+    }
+}

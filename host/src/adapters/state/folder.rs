@@ -1,0 +1,97 @@
+//! The folder of a state: whose it is, and which files are in it.
+//!
+//! A host that is killed while it makes a new state leaves a file that is none yet. So the file is made
+//! under another name, and gets its own when it is whole; a lock beside it holds off everybody else
+//! meanwhile, and as long as the state is open.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::error::StateError;
+
+const DATABASE: &str = "loghost.redb";
+const UNFINISHED: &str = "loghost.redb.new";
+const LOCK: &str = "loghost.lock";
+
+/// A folder with a state, locked.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// The database.
+    pub(super) database: PathBuf,
+    /// The folder is locked as long as this is open.
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes a folder that has a state.
+    pub(super) fn existing(path: &Path) -> Result<Self, StateError> {
+        let database = path.join(DATABASE);
+        if !database.try_exists().map_err(|error| StateError::io(&database, error))? {
+            return Err(StateError::Missing(path.to_owned()));
+        }
+        Ok(Self { database, _lock: lock(path)? })
+    }
+
+    /// Takes a folder; if it has no state, and nothing else, has `make` write a new database.
+    pub(super) fn created(
+        path: &Path,
+        make: impl FnOnce(&Path) -> Result<(), StateError>,
+    ) -> Result<Self, StateError> {
+        fs::create_dir_all(path).map_err(|error| StateError::io(path, error))?;
+        if !is_ours(path).map_err(|error| StateError::io(path, error))? {
+            return Err(StateError::Foreign(path.to_owned()));
+        }
+        let lock = lock(path)?;
+        let database = path.join(DATABASE);
+        if !database.try_exists().map_err(|error| StateError::io(&database, error))? {
+            let unfinished = path.join(UNFINISHED);
+            match fs::remove_file(&unfinished) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(StateError::io(&unfinished, error));
+                }
+                _ => {}
+            }
+            make(&unfinished)?;
+            fs::rename(&unfinished, &database)
+                .and_then(|()| keep(path))
+                .map_err(|error| StateError::io(&database, error))?;
+        }
+        Ok(Self { database, _lock: lock })
+    }
+}
+
+/// Whether the folder has a state, or nothing.
+fn is_ours(path: &Path) -> io::Result<bool> {
+    let mut others = false;
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if name == DATABASE {
+            return Ok(true);
+        }
+        others |= name != UNFINISHED && name != LOCK;
+    }
+    Ok(!others)
+}
+
+fn lock(path: &Path) -> Result<File, StateError> {
+    let file = path.join(LOCK);
+    let lock = File::options().create(true).truncate(false).write(true).open(&file);
+    let lock = lock.map_err(|error| StateError::io(&file, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StateError::io(&file, error)),
+    }
+}
+
+/// Has the names in a new folder, and its own, outlast a loss of power.
+fn keep(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let path = path.canonicalize()?;
+        for folder in [Some(path.as_path()), path.parent()].into_iter().flatten() {
+            File::open(folder)?.sync_all()?;
+        }
+    }
+    Ok(())
+}

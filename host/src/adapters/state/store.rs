@@ -1,0 +1,298 @@
+//! The tables, and what a commit does to them.
+//!
+//! Intervals are rows, so that a commit writes what has changed and not what is there. All rows of a
+//! consumer begin with the name of its queue: under another prefix it has other logs, and other counts.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use loghost_core::application::Commit;
+use loghost_core::domain::{Account, ConsumerName, IntervalChange, OriginState, Sequences, Timestamp};
+use redb::{
+    Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    WriteTransaction,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::StateError;
+use super::folder::Folder;
+use super::wire::{CountsWire, FilterWire};
+
+/// What the tables are like; another number means other tables.
+const FORMAT: u32 = 1;
+
+/// Memory for pages, of which a state has few.
+const CACHE: usize = 16 * 1024 * 1024;
+
+const META: TableDefinition<&str, u32> = TableDefinition::new("meta");
+/// Queue to counts.
+const CONSUMERS: TableDefinition<&str, &[u8]> = TableDefinition::new("consumers");
+/// Queue to filter.
+const FILTERS: TableDefinition<&str, &[u8]> = TableDefinition::new("filters");
+/// Queue to what the consumer keeps itself.
+const CHECKPOINTS: TableDefinition<&str, &[u8]> = TableDefinition::new("checkpoints");
+/// Queue and origin to the time, in milliseconds, when it was last seen.
+const ORIGINS: TableDefinition<(&str, &str), u64> = TableDefinition::new("origins");
+/// Queue, origin and first number of an interval to its last number.
+type Intervals<'a> = TableDefinition<'a, (&'static str, &'static str, u64), u64>;
+const FINISHED: Intervals<'_> = TableDefinition::new("finished");
+const DEAD: Intervals<'_> = TableDefinition::new("dead");
+
+/// The database of a state.
+#[derive(Debug)]
+pub(crate) struct Store {
+    // Closed before the folder is unlocked.
+    database: Database,
+    folder: Folder,
+}
+
+impl Store {
+    /// Opens the state in `folder`.
+    pub(crate) fn open(folder: &Path) -> Result<Self, StateError> {
+        Self::of(Folder::existing(folder)?)
+    }
+
+    /// Opens the state in `folder`; begins one if there is nothing.
+    pub(super) fn create(folder: &Path) -> Result<Self, StateError> {
+        Self::of(Folder::created(folder, begin)?)
+    }
+
+    fn of(folder: Folder) -> Result<Self, StateError> {
+        let path = &folder.database;
+        // Every page is looked at: a byte that is not as it was written must not become a count.
+        let opened = Builder::new().set_check_integrity_on_open(true).set_cache_size(CACHE).open(path);
+        let store = Self { database: opened.map_err(|error| StateError::of(path, error))?, folder };
+        store.read(|tables| {
+            let meta = tables.open_table(META)?;
+            match meta.get("format")?.map(|found| found.value()) {
+                Some(FORMAT) => Ok(()),
+                Some(found) => Err(Fault::Version(found)),
+                None => Err(Fault::Unreadable("no format is noted".to_owned())),
+            }
+        })?;
+        Ok(store)
+    }
+
+    /// The queues of the consumers that it knows, in order.
+    pub(crate) fn queues(&self) -> Result<Vec<String>, StateError> {
+        self.read(|tables| {
+            let consumers = tables.open_table(CONSUMERS)?;
+            consumers.iter()?.map(|row| Ok(row?.0.value().to_owned())).collect()
+        })
+    }
+
+    /// What is known of the consumer that takes from `queue`.
+    pub(crate) fn account(&self, queue: &str) -> Result<Option<Account>, StateError> {
+        self.read(|tables| {
+            let consumers = tables.open_table(CONSUMERS)?;
+            let Some(row) = consumers.get(queue)? else { return Ok(None) };
+            let (consumer, counts, folded) =
+                parse::<CountsWire>(row.value())?.read().map_err(Fault::Unreadable)?;
+            let filter = tables.open_table(FILTERS)?.get(queue)?;
+            let filter =
+                filter.map(|row| parse::<FilterWire>(row.value())?.read().map_err(Fault::Unreadable));
+            let queue = queue.to_owned();
+            let origins = origins(tables, &queue)?;
+            Ok(Some(Account { consumer, queue, counts, folded, filter: filter.transpose()?, origins }))
+        })
+    }
+
+    /// What the consumer that takes from `queue` keeps itself.
+    pub(super) fn checkpoint(&self, queue: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.read(|tables| {
+            let row = tables.open_table(CHECKPOINTS)?.get(queue)?;
+            Ok(row.map(|row| row.value().to_vec()))
+        })
+    }
+
+    /// Applies all of the commits, durably, or none.
+    pub(super) fn commit<'a>(
+        &self,
+        commits: impl IntoIterator<Item = (&'a ConsumerName, &'a str, &'a Commit)>,
+    ) -> Result<(), StateError> {
+        let apply = || {
+            let mut transaction = self.database.begin_write()?;
+            // In one phase, damage to what was committed last would look like a commit that was cut short, and
+            // be undone without a word, with all that was acknowledged since.
+            transaction.set_two_phase_commit(true);
+            {
+                let mut tables = Tables::open(&transaction)?;
+                for (consumer, queue, commit) in commits {
+                    tables.apply(consumer, queue, commit)?;
+                }
+            }
+            transaction.commit()?;
+            Ok(())
+        };
+        apply().map_err(|fault: Fault| fault.at(&self.folder.database))
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StateError> {
+        let path = &self.folder.database;
+        let tables = self.database.begin_read().map_err(|error| StateError::of(path, error))?;
+        read(&tables).map_err(|fault| fault.at(path))
+    }
+}
+
+/// Writes a database with all tables and nothing in them.
+fn begin(path: &Path) -> Result<(), StateError> {
+    let write = || {
+        let database = Builder::new().create(path)?;
+        let transaction = database.begin_write()?;
+        Tables::open(&transaction)?;
+        transaction.open_table(META)?.insert("format", FORMAT)?;
+        transaction.commit()?;
+        database.close()?;
+        Ok(())
+    };
+    write().map_err(|fault: Fault| fault.at(path))
+}
+
+fn origins(tables: &ReadTransaction, queue: &str) -> Result<Vec<OriginState>, Fault> {
+    let mut places = HashMap::new();
+    let mut origins = Vec::new();
+    for row in tables.open_table(ORIGINS)?.range((queue, "")..)? {
+        let (key, seen) = row?;
+        let (of, origin) = key.value();
+        if of != queue {
+            break;
+        }
+        places.insert(origin.to_owned(), origins.len());
+        origins.push(OriginState {
+            origin: origin.to_owned(),
+            seen: Timestamp::from_millis(seen.value()),
+            finished: Sequences::default(),
+            dead: Sequences::default(),
+        });
+    }
+    for (table, which) in [(FINISHED, finished as Which), (DEAD, dead)] {
+        for row in tables.open_table(table)?.range((queue, "", 0)..)? {
+            let (key, last) = row?;
+            let (of, origin, first) = key.value();
+            if of != queue {
+                break;
+            }
+            let place = places.get(origin).ok_or_else(|| unknown(origin))?;
+            which(&mut origins[*place]).insert_interval(first, last.value());
+        }
+    }
+    Ok(origins)
+}
+
+type Which = fn(&mut OriginState) -> &mut Sequences;
+
+fn finished(origin: &mut OriginState) -> &mut Sequences {
+    &mut origin.finished
+}
+
+fn dead(origin: &mut OriginState) -> &mut Sequences {
+    &mut origin.dead
+}
+
+fn unknown(origin: &str) -> Fault {
+    Fault::Unreadable(format!("it has intervals of `{origin}`, and does not know that"))
+}
+
+/// The tables, open for one commit.
+struct Tables<'t> {
+    consumers: Table<'t, &'static str, &'static [u8]>,
+    filters: Table<'t, &'static str, &'static [u8]>,
+    checkpoints: Table<'t, &'static str, &'static [u8]>,
+    origins: Table<'t, (&'static str, &'static str), u64>,
+    finished: IntervalTable<'t>,
+    dead: IntervalTable<'t>,
+}
+
+type IntervalTable<'t> = Table<'t, (&'static str, &'static str, u64), u64>;
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, Fault> {
+        Ok(Self {
+            consumers: transaction.open_table(CONSUMERS)?,
+            filters: transaction.open_table(FILTERS)?,
+            checkpoints: transaction.open_table(CHECKPOINTS)?,
+            origins: transaction.open_table(ORIGINS)?,
+            finished: transaction.open_table(FINISHED)?,
+            dead: transaction.open_table(DEAD)?,
+        })
+    }
+
+    fn apply(&mut self, consumer: &ConsumerName, queue: &str, commit: &Commit) -> Result<(), Fault> {
+        let Commit { changes, checkpoint, filter } = commit;
+        for origin in &changes.forgotten {
+            self.origins.remove((queue, &**origin))?;
+            for table in [&mut self.finished, &mut self.dead] {
+                table.retain_in((queue, &**origin, 0)..=(queue, &**origin, u64::MAX), |_, _| false)?;
+            }
+        }
+        for change in &changes.origins {
+            self.origins.insert((queue, &*change.origin), change.seen.as_millis())?;
+            write(&mut self.finished, queue, &change.origin, &change.finished)?;
+            write(&mut self.dead, queue, &change.origin, &change.dead)?;
+        }
+        let counts = CountsWire::new(consumer, &changes.counts, &changes.folded);
+        self.consumers.insert(queue, &*json(&counts)?)?;
+        if let Some(filter) = filter {
+            self.filters.insert(queue, &*json(&FilterWire::from(filter))?)?;
+        }
+        if let Some(checkpoint) = checkpoint {
+            self.checkpoints.insert(queue, &**checkpoint)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(
+    table: &mut IntervalTable<'_>,
+    queue: &str,
+    origin: &str,
+    changes: &[IntervalChange],
+) -> Result<(), Fault> {
+    for IntervalChange { first, last } in changes {
+        match last {
+            Some(last) => table.insert((queue, origin, *first), last)?,
+            None => table.remove((queue, origin, *first))?,
+        };
+    }
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| Fault::Unreadable(error.to_string()))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(bytes).map_err(|error| Fault::Unreadable(error.to_string()))
+}
+
+/// What goes wrong inside a transaction.
+enum Fault {
+    Database(redb::Error),
+    Version(u32),
+    Unreadable(String),
+}
+
+impl<E: Into<redb::Error>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl Fault {
+    /// The error of the file at `path`.
+    fn at(self, path: &Path) -> StateError {
+        let path: PathBuf = path.to_owned();
+        match self {
+            Self::Database(redb::Error::TableDoesNotExist(name)) => {
+                StateError::Alien { path, reason: format!("it has no table `{name}`") }
+            }
+            Self::Database(
+                error @ (redb::Error::TableTypeMismatch { .. } | redb::Error::TableIsMultimap(_)),
+            ) => StateError::Alien { path, reason: error.to_string() },
+            Self::Database(error) => StateError::of(&path, error),
+            Self::Version(found) => StateError::Version { path, found, known: FORMAT },
+            Self::Unreadable(reason) => StateError::Damaged { path, reason },
+        }
+    }
+}

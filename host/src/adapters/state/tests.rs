@@ -1,0 +1,236 @@
+//! What outlasts a host, and what is refused.
+
+use std::fs;
+use std::path::Path;
+
+use loghost_core::application::{Commit, Ledger};
+use loghost_core::domain::{
+    Book, Claim, ConsumerName, Fate, Filter, Folded, Record, Settled, Severities, Severity, Timestamp,
+};
+use redb::{Database, TableDefinition};
+
+use super::{State, StateError, StateLedger, Store};
+
+fn ledger(state: &State, consumer: &str) -> StateLedger {
+    let queue = format!("loghost.{consumer}");
+    state.ledger(&ConsumerName::new(consumer).unwrap(), &queue)
+}
+
+fn record(n: u64) -> Record {
+    Record {
+        severity: Severity::Error,
+        timestamp: Timestamp::from_millis(n),
+        attempt: 1,
+        message: String::new(),
+        id: Some(format!("loghost:p/{n}")),
+        source: "web".to_owned(),
+        attributes: Vec::new(),
+        replayed: false,
+    }
+}
+
+fn settle(book: &mut Book, numbers: impl IntoIterator<Item = u64>, fate: Fate) {
+    for n in numbers {
+        let record = record(n);
+        let Claim::New(place) = book.claim(&record) else { panic!("{n} is there already") };
+        let Record { severity, timestamp, .. } = record;
+        book.settle(&Settled { place, severity, timestamp, fate }, timestamp);
+    }
+}
+
+async fn commit(ledger: &mut StateLedger, book: &mut Book) {
+    ledger.commit(Commit { changes: book.changes(), ..Commit::default() }).await.unwrap();
+}
+
+/// A state in which `error` has counted 1 to 3 and 5, and 5 is dead.
+async fn written(folder: &Path) -> Book {
+    let state = State::open(folder).unwrap();
+    let mut ledger = ledger(&state, "error");
+    let mut book = ledger.load().await.unwrap().book;
+    settle(&mut book, 1..=3, Fate::Accepted);
+    settle(&mut book, [5], Fate::Dead);
+    commit(&mut ledger, &mut book).await;
+    book
+}
+
+#[tokio::test]
+async fn what_is_committed_outlasts_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/state");
+    let filter = Filter::new(Severities::from_iter([Severity::Error]), vec![]);
+    let mut before = written(&path).await;
+    {
+        let state = State::open(&path).unwrap();
+        let mut ledger = ledger(&state, "error");
+        settle(&mut before, [4], Fate::Skipped);
+        let changes = before.changes();
+        let checkpoint = Some(vec![0, 255]);
+        // It is handed over before it is waited for.
+        let committed = ledger.commit(Commit { changes, checkpoint, filter: Some(filter.clone()) });
+        drop(committed);
+        commit(&mut ledger, &mut before).await;
+    }
+
+    let state = State::open(&path).unwrap();
+    let mut saved = ledger(&state, "error").load().await.unwrap();
+    assert_eq!((saved.filter, saved.checkpoint), (Some(filter), Some(vec![0, 255])));
+    assert_eq!(saved.book.counts(), before.counts());
+    for (n, replayed) in (1..8).flat_map(|n| [(n, false), (n, true)]) {
+        let record = Record { replayed, ..record(n) };
+        assert_eq!(saved.book.claim(&record), before.claim(&record), "{n} {replayed}");
+    }
+    let other = ledger(&state, "other").load().await.unwrap();
+    assert_eq!(other.book.counts().total(), 0);
+}
+
+#[tokio::test]
+async fn what_is_folded_away_leaves_its_sum() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut book = written(folder.path()).await;
+    {
+        let state = State::open(folder.path()).unwrap();
+        book.fold(Timestamp::from_millis(100));
+        commit(&mut ledger(&state, "error"), &mut book).await;
+    }
+    let account = Store::open(folder.path()).unwrap().account("loghost.error").unwrap().unwrap();
+    assert_eq!(account.folded, Folded { origins: 1, missing: 1, horizon: Timestamp::from_millis(100) });
+    assert_eq!(account.counts.total(), 4);
+    assert!(account.origins.is_empty());
+}
+
+/// All of these wait at the same time, and some of them while another is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_commit_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(folder.path()).unwrap();
+    let tasks = ["a", "b", "c", "d", "e"].map(|consumer| {
+        let mut ledger = ledger(&state, consumer);
+        tokio::spawn(async move {
+            let mut book = ledger.load().await.unwrap().book;
+            for n in 1..=20 {
+                settle(&mut book, [n], Fate::Accepted);
+                commit(&mut ledger, &mut book).await;
+            }
+        })
+    });
+    for task in tasks {
+        task.await.unwrap();
+    }
+    drop(state);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.queues().unwrap().len(), 5);
+    for queue in store.queues().unwrap() {
+        let account = store.account(&queue).unwrap().unwrap();
+        assert_eq!(account.counts.accepted.total(), 20);
+        assert_eq!(account.origins[0].finished.iter().collect::<Vec<_>>(), [(1, 20)]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_committed_after_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(folder.path()).unwrap();
+    let mut ledger = ledger(&state, "error");
+    drop(state);
+    assert!(ledger.commit(Commit::default()).await.is_err());
+    State::open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_state_has_one_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(folder.path()).unwrap();
+    assert!(matches!(State::open(folder.path()), Err(StateError::InUse(_))));
+    assert!(matches!(Store::open(folder.path()), Err(StateError::InUse(_))));
+    drop(state);
+    State::open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_state_that_was_never_finished_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("loghost.lock"), "").unwrap();
+    fs::write(folder.path().join("loghost.redb.new"), "half a file").unwrap();
+    assert!(matches!(Store::open(folder.path()), Err(StateError::Missing(_))));
+    State::open(folder.path()).unwrap();
+    assert!(!folder.path().join("loghost.redb.new").exists());
+}
+
+#[test]
+fn what_is_not_a_state_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.txt");
+    fs::write(&notes, "not a state").unwrap();
+    assert!(matches!(State::open(folder.path()), Err(StateError::Foreign(_))));
+    assert!(matches!(Store::open(folder.path()), Err(StateError::Missing(_))));
+    assert!(matches!(State::open(&notes), Err(StateError::Io { .. })));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let file = folder.path().join("loghost.redb");
+    fs::write(&file, "not a database").unwrap();
+    assert!(matches!(State::open(folder.path()), Err(StateError::Alien { .. })));
+    assert_eq!(fs::read(&file).unwrap(), b"not a database");
+
+    fs::remove_file(&file).unwrap();
+    drop(Database::create(&file).unwrap());
+    assert!(matches!(State::open(folder.path()), Err(StateError::Alien { .. })));
+}
+
+#[test]
+fn another_format_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(State::open(folder.path()).unwrap());
+    let database = Database::open(folder.path().join("loghost.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let meta: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
+    transaction.open_table(meta).unwrap().insert("format", 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    assert!(matches!(State::open(folder.path()), Err(StateError::Version { found: 2, .. })));
+}
+
+fn accounts(folder: &Path) -> Result<String, StateError> {
+    let store = Store::open(folder)?;
+    let accounts: Result<Vec<_>, _> = store.queues()?.iter().map(|queue| store.account(queue)).collect();
+    Ok(format!("{:?}", accounts?))
+}
+
+/// The file as a host leaves it that was killed, and as one that was ended: a byte that is another one is
+/// seen, or it was of no use; and so with a file that is too short.
+#[tokio::test]
+async fn damage_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path()).await;
+    let file = folder.path().join("loghost.redb");
+    let ended = fs::read(&file).unwrap();
+    let killed = {
+        let _state = State::open(folder.path()).unwrap();
+        fs::read(&file).unwrap()
+    };
+    let mut seen = 0;
+    for whole in [ended, killed] {
+        let copy = tempfile::tempdir().unwrap();
+        let file = copy.path().join("loghost.redb");
+        fs::write(&file, &whole).unwrap();
+        let as_written = accounts(copy.path()).unwrap();
+        let mut check = |bytes: &[u8], what: &str| {
+            fs::write(&file, bytes).unwrap();
+            match accounts(copy.path()) {
+                Ok(accounts) => assert_eq!(accounts, as_written, "{what}"),
+                Err(StateError::Damaged { .. } | StateError::Alien { .. }) => seen += 1,
+                Err(error) => panic!("{what}: {error:?}"),
+            }
+        };
+        for length in (0..whole.len()).step_by(whole.len() / 6) {
+            check(&whole[..length], &format!("cut at {length}"));
+        }
+        // Bytes that are nothing are many; those of the head all matter.
+        let used: Vec<usize> = (0..whole.len()).filter(|at| *at < 320 || whole[*at] != 0).collect();
+        for at in used.iter().copied().step_by(used.len() / 25) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            check(&bytes, &format!("byte {at}"));
+        }
+    }
+    assert!(seen >= 14, "{seen}");
+}

@@ -1,0 +1,126 @@
+//! How a consumer's counts and filter are written: JSON, for it is little, and has names.
+
+use loghost_core::domain::{ConsumerName, Counts, Filter, Folded, Pattern, Severity, Tally, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A consumer's counts.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CountsWire {
+    consumer: String,
+    accepted: TallyWire,
+    rejected: TallyWire,
+    skipped: TallyWire,
+    repeated: u64,
+    without_id: u64,
+    first: Option<u64>,
+    last: Option<u64>,
+    folded: FoldedWire,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TallyWire {
+    debug: u64,
+    info: u64,
+    error: u64,
+    critical: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FoldedWire {
+    origins: u64,
+    missing: u64,
+    horizon: u64,
+}
+
+/// What a consumer wants.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilterWire {
+    severities: Vec<String>,
+    sources: Vec<String>,
+}
+
+/// What is written is not what can be read; why.
+type Unreadable = String;
+
+impl CountsWire {
+    pub(super) fn new(consumer: &ConsumerName, counts: &Counts, folded: &Folded) -> Self {
+        Self {
+            consumer: consumer.to_string(),
+            accepted: counts.accepted.into(),
+            rejected: counts.rejected.into(),
+            skipped: counts.skipped.into(),
+            repeated: counts.repeated,
+            without_id: counts.without_id,
+            first: counts.first.map(Timestamp::as_millis),
+            last: counts.last.map(Timestamp::as_millis),
+            folded: FoldedWire {
+                origins: folded.origins,
+                missing: folded.missing,
+                horizon: folded.horizon.as_millis(),
+            },
+        }
+    }
+
+    pub(super) fn read(self) -> Result<(ConsumerName, Counts, Folded), Unreadable> {
+        let counts = Counts {
+            accepted: self.accepted.into(),
+            rejected: self.rejected.into(),
+            skipped: self.skipped.into(),
+            repeated: self.repeated,
+            without_id: self.without_id,
+            first: self.first.map(Timestamp::from_millis),
+            last: self.last.map(Timestamp::from_millis),
+        };
+        let folded = Folded {
+            origins: self.folded.origins,
+            missing: self.folded.missing,
+            horizon: Timestamp::from_millis(self.folded.horizon),
+        };
+        let consumer = ConsumerName::new(self.consumer).map_err(|error| error.to_string())?;
+        Ok((consumer, counts, folded))
+    }
+}
+
+impl From<Tally> for TallyWire {
+    fn from(tally: Tally) -> Self {
+        Self {
+            debug: tally[Severity::Debug],
+            info: tally[Severity::Info],
+            error: tally[Severity::Error],
+            critical: tally[Severity::Critical],
+        }
+    }
+}
+
+impl From<TallyWire> for Tally {
+    fn from(wire: TallyWire) -> Self {
+        let mut tally = Self::default();
+        tally[Severity::Debug] = wire.debug;
+        tally[Severity::Info] = wire.info;
+        tally[Severity::Error] = wire.error;
+        tally[Severity::Critical] = wire.critical;
+        tally
+    }
+}
+
+impl From<&Filter> for FilterWire {
+    fn from(filter: &Filter) -> Self {
+        Self {
+            severities: filter.severities().iter().map(|severity| severity.to_string()).collect(),
+            sources: filter.sources().iter().map(|pattern| pattern.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+impl FilterWire {
+    pub(super) fn read(self) -> Result<Filter, Unreadable> {
+        let severities: Result<_, _> = self.severities.iter().map(|word| word.parse::<Severity>()).collect();
+        let sources: Result<_, _> = self.sources.into_iter().map(Pattern::new).collect();
+        let severities = severities.map_err(|error| error.to_string())?;
+        Ok(Filter::new(severities, sources.map_err(|error| error.to_string())?))
+    }
+}

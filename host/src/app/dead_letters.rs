@@ -1,0 +1,255 @@
+//! `loghost dead-letters`: lists them, shows one, sends some back, destroys some.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use loghost_core::application::Cause;
+use loghost_core::domain::{ConsumerName, Pattern, Severity};
+use serde_json::json;
+
+use super::failure::{Failure, Status, WithStatus};
+use super::host::{Target, refused, unreachable};
+use super::letters;
+use super::settling::{Answer, Settled, SettledEnd, settle};
+use super::signals::interrupted;
+use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Letter, Replay};
+use crate::adapters::terminal::{self, Format};
+
+/// What `dead-letters` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) target: Target,
+    pub(crate) consumer: ConsumerName,
+    pub(crate) format: Format,
+    pub(crate) action: Action,
+}
+
+/// What is done with them.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    List(Selection),
+    /// The one with this number.
+    Show(u32),
+    Replay(Selection),
+    Purge(Selection),
+}
+
+/// Some of the dead letters: those that all of this is true of, where it is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) number: Option<u32>,
+    /// One of these, or any.
+    pub(crate) severities: Vec<Severity>,
+    pub(crate) source: Option<Pattern>,
+    /// One of these, or any.
+    pub(crate) causes: Vec<Cause>,
+    /// What the reason contains.
+    pub(crate) reason: Option<String>,
+    pub(crate) id: Option<String>,
+    /// Not more than these.
+    pub(crate) max: Option<u32>,
+}
+
+/// Does what is asked for with the dead letters of a consumer.
+pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
+    let interrupted = interrupted().status(Status::Internal)?;
+    let Options { target, consumer, format, action } = options;
+    let link = target.connect("dead letters").await?;
+    let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+    let opened = DeadQueue::open(&connection, &target.names, &consumer).await.map_err(refused)?;
+    let Some(queue) = opened else {
+        connection.close().await;
+        let text = format!(
+            "{consumer} has no dead letters: it has not run here, or does not look at logs, or runs under \
+             another --prefix"
+        );
+        if let Action::List(_) = action {
+            terminal::notice(&text);
+            return Ok(());
+        }
+        return Err(Failure::new(Status::BadConfiguration, text));
+    };
+    let tending = Tending { connection: &connection, queue, format, interrupted: Box::pin(interrupted) };
+    let done = match action {
+        Action::List(selection) => tending.list(&selection).await,
+        Action::Show(number) => tending.show(number).await,
+        Action::Replay(selection) => tending.replay(&target, &consumer, &selection).await,
+        Action::Purge(selection) => tending.purge(&selection).await,
+    };
+    // Whatever was not settled goes back with the connection.
+    connection.close().await;
+    done
+}
+
+/// The dead letters under one command.
+struct Tending<'a> {
+    connection: &'a Connection,
+    queue: DeadQueue,
+    format: Format,
+    interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Tending<'_> {
+    /// The next letter; none at the end.
+    async fn next(&mut self) -> Result<Option<Letter>, Failure> {
+        tokio::select! {
+            biased;
+            () = &mut self.interrupted => Err(Failure::new(Status::Unavailable, "interrupted")),
+            next = self.queue.next() => next.map_err(failure),
+        }
+    }
+
+    async fn list(mut self, selection: &Selection) -> Result<(), Failure> {
+        let mut listed = 0;
+        while selection.max.is_none_or(|max| listed < max) {
+            let Some(letter) = self.next().await? else { break };
+            if !selection.has(&letter) {
+                continue;
+            }
+            if listed == 0 && self.format == Format::Text {
+                terminal::print(&letters::head()).status(Status::Internal)?;
+            }
+            match self.format {
+                Format::Text => terminal::print(&letters::line(&letter)),
+                Format::Json => terminal::print_json(&letters::object(&letter)),
+            }
+            .status(Status::Internal)?;
+            listed += 1;
+        }
+        if listed == 0 {
+            let length = self.queue.len();
+            terminal::notice(&format!("none to list: {} has {length} messages", self.queue.name()));
+        }
+        self.queue.close(self.connection).await.map_err(failure)?;
+        Ok(())
+    }
+
+    async fn show(mut self, number: u32) -> Result<(), Failure> {
+        let letter = loop {
+            let Some(letter) = self.next().await? else { return Err(missing(number, &self.queue)) };
+            if letter.number == number {
+                break letter;
+            }
+        };
+        match self.format {
+            Format::Text => terminal::print(&letters::full(&letter, self.queue.len())),
+            Format::Json => terminal::print_json(&letters::object(&letter)),
+        }
+        .status(Status::Internal)?;
+        self.queue.close(self.connection).await.map_err(failure)?;
+        Ok(())
+    }
+
+    async fn replay(
+        self,
+        target: &Target,
+        consumer: &ConsumerName,
+        selection: &Selection,
+    ) -> Result<(), Failure> {
+        // A broker that holds publishers back must not hold up the acknowledgements.
+        let link = target.connect("replaying dead letters").await?;
+        let publishing = link.connection().await.map_err(|error| unreachable(&error))?;
+        let done = self.replay_through(&publishing, target, consumer, selection).await;
+        publishing.close().await;
+        done
+    }
+
+    async fn replay_through(
+        mut self,
+        publishing: &Arc<Connection>,
+        target: &Target,
+        consumer: &ConsumerName,
+        selection: &Selection,
+    ) -> Result<(), Failure> {
+        let opened = Replay::open(publishing, &target.names, consumer).await.map_err(refused)?;
+        let Some(replay) = opened else {
+            let queue = target.names.queue(consumer);
+            let text = format!(
+                "there is no queue {queue} to send them back to: run the consumer, or declare its queue with \
+                 `loghost run --declare-only`; the dead letters are where they were"
+            );
+            return Err(Failure::new(Status::BadConfiguration, text));
+        };
+        let send = |queue: &DeadQueue, letter| Box::pin(replay.send(queue, letter)) as Answer;
+        let settled = settle(&mut self.queue, selection, "replayed", send, &mut self.interrupted).await;
+        self.report("replayed", selection, settled).await
+    }
+
+    async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
+        let discard = |queue: &DeadQueue, letter: Letter| Box::pin(queue.discard(&letter)) as Answer;
+        let settled = settle(&mut self.queue, selection, "purged", discard, &mut self.interrupted).await;
+        self.report("purged", selection, settled).await
+    }
+
+    /// Says what was done, also where it did not come to its end.
+    async fn report(self, verb: &str, selection: &Selection, settled: Settled) -> Result<(), Failure> {
+        let name = self.queue.name().to_owned();
+        let absent = selection.number.filter(|number| *number > self.queue.read());
+        let absent = absent.map(|number| missing(number, &self.queue));
+        let left = match settled.end {
+            SettledEnd::Failed(DeadQueueError::Lost { .. }) => None,
+            _ => self.queue.close(self.connection).await.ok(),
+        };
+        match self.format {
+            Format::Text => {
+                let left = left.map_or("unknown".to_owned(), |left| left.to_string());
+                terminal::print(&format!("{verb} {}  left {left}", settled.done))
+            }
+            Format::Json => terminal::print_json(&json!({
+                verb: settled.done,
+                "left": left,
+                "not_dead_letters": settled.strangers,
+            })),
+        }
+        .status(Status::Internal)?;
+        if settled.strangers > 0 {
+            let strangers = settled.strangers;
+            terminal::notice(&format!(
+                "{name} has messages that are no dead letters of this consumer, which stay there: {strangers}"
+            ));
+        }
+        match settled.end {
+            SettledEnd::Failed(error) => Err(failure(error)),
+            SettledEnd::Interrupted => Err(Failure::new(
+                Status::Unavailable,
+                "interrupted; what was not confirmed stays where it was",
+            )),
+            SettledEnd::Done => absent.map_or(Ok(()), Err),
+        }
+    }
+}
+
+impl Selection {
+    /// Whether a letter is one of them, so far as that does not depend on the others. What is no dead letter
+    /// is one only where nothing is asked that it has no answer to.
+    pub(super) fn has(&self, letter: &Letter) -> bool {
+        let Self { number, severities, source, causes, reason, id, max: _ } = self;
+        let numbered = number.is_none_or(|number| number == letter.number);
+        let named = id.as_deref().is_none_or(|id| letter.id() == Some(id));
+        let fated = match &letter.fate {
+            None => severities.is_empty() && source.is_none() && causes.is_empty() && reason.is_none(),
+            Some(fate) => {
+                (severities.is_empty() || severities.contains(&fate.severity))
+                    && source.as_ref().is_none_or(|pattern| pattern.matches(&fate.source))
+                    && (causes.is_empty() || causes.contains(&fate.cause))
+                    && reason.as_ref().is_none_or(|part| fate.reason.contains(part))
+            }
+        };
+        numbered && named && fated
+    }
+}
+
+fn missing(number: u32, queue: &DeadQueue) -> Failure {
+    let text = format!("there is no number {number}: {} has {}", queue.name(), queue.len());
+    Failure::new(Status::Usage, text)
+}
+
+/// What it means that they cannot be looked after any more.
+fn failure(error: DeadQueueError) -> Failure {
+    let status = match error {
+        DeadQueueError::Lost { .. } => Status::Unavailable,
+        DeadQueueError::NotTaken { .. } => Status::BadConfiguration,
+    };
+    let text = anyhow::Error::from(error).context("stopped; what was not confirmed is still a dead letter");
+    Failure { status, error: Some(text) }
+}

@@ -1,0 +1,140 @@
+//! New versions of running plugins: when their files change, or at SIGHUP.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use loghost_core::application::Consumer;
+use loghost_core::domain::ConsumerName;
+use tokio::sync::mpsc;
+
+use super::plugins::{PluginSource, Troupe};
+use super::signals::Hangups;
+use crate::adapters::terminal;
+use crate::adapters::wasm::{WasmConsumer, sha256};
+use crate::adapters::watch::Watch;
+
+/// What makes a run look for new versions, beside SIGHUP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// Nothing.
+    Hangup,
+    /// A change of a plugin's file.
+    Change,
+}
+
+/// A running plugin: where it came from.
+pub(super) struct Member {
+    source: PluginSource,
+    name: ConsumerName,
+    digest: String,
+}
+
+impl Member {
+    /// `consumer` was loaded from `source`.
+    pub(super) fn new(source: PluginSource, consumer: &WasmConsumer) -> Self {
+        Self { source, name: consumer.descriptor().name.clone(), digest: consumer.digest().to_owned() }
+    }
+
+    /// Whether the file is the one that was loaded last.
+    fn is_unchanged(&self) -> bool {
+        self.source.read().is_ok_and(|bytes| sha256(&bytes) == self.digest)
+    }
+
+    /// Loads what is there now.
+    fn load(&self, troupe: &Troupe) -> anyhow::Result<WasmConsumer> {
+        let consumer = troupe.load(&self.source).map_err(|failure| {
+            failure.error.unwrap_or_else(|| anyhow!("{} cannot be loaded", self.source))
+        })?;
+        let name = &consumer.descriptor().name;
+        if *name != self.name {
+            return Err(anyhow!("{}: is called `{name}` now; end the run, and start it anew", self.source));
+        }
+        Ok(consumer)
+    }
+}
+
+/// Loads new versions, and hands each to the consumer that it replaces.
+pub(super) struct Reloads {
+    troupe: Troupe,
+    members: Vec<(Member, mpsc::Sender<WasmConsumer>)>,
+    hangups: Hangups,
+    trigger: Trigger,
+}
+
+impl Reloads {
+    pub(super) fn new(troupe: Troupe, trigger: Trigger) -> io::Result<Self> {
+        Ok(Self { troupe, members: Vec::new(), hangups: Hangups::new()?, trigger })
+    }
+
+    /// Looks after `member`, whose new versions go to `replace`.
+    pub(super) fn add(&mut self, member: Member, replace: mpsc::Sender<WasmConsumer>) {
+        self.members.push((member, replace));
+    }
+
+    /// Loads new versions as they come.
+    pub(super) async fn run(mut self) -> Infallible {
+        let mut watch = match self.trigger {
+            Trigger::Hangup => None,
+            Trigger::Change => self.watch(),
+        };
+        loop {
+            let changed = async {
+                match &mut watch {
+                    Some(watch) => watch.changed().await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.hangups.next() => {
+                    terminal::notice("SIGHUP: loading the plugins again");
+                    self.load(Unchanged::Reloaded).await;
+                }
+                () = changed => self.load(Unchanged::Left).await,
+            }
+        }
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let files: Vec<PathBuf> =
+            self.members.iter().filter_map(|(member, _)| member.source.path()).collect();
+        match Watch::new(&files) {
+            Ok(watch) => Some(watch),
+            Err(error) => {
+                terminal::notice(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
+                None
+            }
+        }
+    }
+
+    async fn load(&mut self, unchanged: Unchanged) {
+        for (member, replace) in &mut self.members {
+            if unchanged == Unchanged::Left && member.is_unchanged() {
+                continue;
+            }
+            match member.load(&self.troupe) {
+                Ok(consumer) => {
+                    consumer.digest().clone_into(&mut member.digest);
+                    // A consumer that has ended needs no new version.
+                    let _ = replace.send(consumer).await;
+                }
+                Err(error) => {
+                    terminal::notice(&format!(
+                        "{}: not reloaded, the old one goes on: {error:#}",
+                        member.name
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of a plugin whose file is what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unchanged {
+    /// It is loaded again: whoever asks may have changed what it depends on.
+    Reloaded,
+    Left,
+}

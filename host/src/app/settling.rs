@@ -1,0 +1,145 @@
+//! Settling dead letters, each for good: many at once, and none in doubt.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::timeout;
+
+use super::dead_letters::Selection;
+use crate::adapters::amqp::{DeadQueue, DeadQueueError, Letter};
+use crate::adapters::terminal;
+
+/// How many letters may wait for the broker's answer.
+const WINDOW: usize = 1024;
+
+/// The least time between two notices of how far it is.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long to wait for answers after an interruption.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the broker says to one letter.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
+
+/// Letters under way.
+pub(super) struct Settling {
+    verb: &'static str,
+    under_way: FuturesUnordered<Answer>,
+    done: u32,
+    strangers: u32,
+    notice_at: Instant,
+}
+
+/// What became of them.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// How many are settled.
+    pub(super) done: u32,
+    /// How many were met that are no dead letters.
+    pub(super) strangers: u32,
+    /// Why it ended.
+    pub(super) end: SettledEnd,
+}
+
+/// Why it ended.
+#[derive(Debug)]
+pub(super) enum SettledEnd {
+    /// There are no more.
+    Done,
+    /// It was asked to.
+    Interrupted,
+    /// It cannot go on.
+    Failed(DeadQueueError),
+}
+
+/// Does `settle` to each of `selection` in `queue`, until there are no more or `interrupted` is ready; says now
+/// and then how many have been `verb`.
+pub(super) async fn settle(
+    queue: &mut DeadQueue,
+    selection: &Selection,
+    verb: &'static str,
+    settle: impl Fn(&DeadQueue, Letter) -> Answer,
+    interrupted: impl Future<Output = ()>,
+) -> Settled {
+    let notice_at = Instant::now() + EVERY;
+    let mut settling =
+        Settling { verb, under_way: FuturesUnordered::new(), done: 0, strangers: 0, notice_at };
+    let walked = tokio::select! {
+        biased;
+        () = interrupted => None,
+        walked = settling.walk(queue, selection, settle) => Some(walked),
+    };
+    let end = match walked {
+        Some(Ok(())) => SettledEnd::Done,
+        Some(Err(error)) => SettledEnd::Failed(error),
+        None => {
+            terminal::notice("interrupted: waiting for the answers to what was sent");
+            // A broker that holds publishers back may never answer.
+            match timeout(PATIENCE, settling.finish(queue)).await {
+                Ok(Err(error)) => SettledEnd::Failed(error),
+                Ok(Ok(())) | Err(_) => SettledEnd::Interrupted,
+            }
+        }
+    };
+    Settled { done: settling.done, strangers: settling.strangers, end }
+}
+
+impl Settling {
+    async fn walk(
+        &mut self,
+        queue: &mut DeadQueue,
+        selection: &Selection,
+        settle: impl Fn(&DeadQueue, Letter) -> Answer,
+    ) -> Result<(), DeadQueueError> {
+        let mut begun = 0;
+        while selection.max.is_none_or(|max| begun < max) {
+            let Some(letter) = queue.next().await? else { break };
+            let last = selection.number == Some(letter.number);
+            if selection.has(&letter) {
+                if letter.fate.is_some() {
+                    begun += 1;
+                    self.under_way.push(settle(queue, letter));
+                } else {
+                    self.strangers += 1;
+                }
+            }
+            self.keep_up(queue).await?;
+            if last {
+                break;
+            }
+        }
+        self.finish(queue).await
+    }
+
+    /// Starts what is new, and takes the answers that are there; waits where too many are owed.
+    async fn keep_up(&mut self, queue: &DeadQueue) -> Result<(), DeadQueueError> {
+        while let Some(Some(answer)) = self.under_way.next().now_or_never() {
+            self.take(answer, queue)?;
+        }
+        while self.under_way.len() >= WINDOW {
+            let Some(answer) = self.under_way.next().await else { break };
+            self.take(answer, queue)?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, queue: &DeadQueue) -> Result<(), DeadQueueError> {
+        while let Some(answer) = self.under_way.next().await {
+            self.take(answer, queue)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, answer: Result<(), DeadQueueError>, queue: &DeadQueue) -> Result<(), DeadQueueError> {
+        answer?;
+        self.done += 1;
+        if Instant::now() >= self.notice_at {
+            self.notice_at = Instant::now() + EVERY;
+            let Self { verb, done, .. } = self;
+            terminal::notice(&format!("{verb} {done}; looked at {} of {}", queue.read(), queue.len()));
+        }
+        Ok(())
+    }
+}

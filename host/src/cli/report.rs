@@ -1,0 +1,31 @@
+//! `loghost report`
+
+use std::path::PathBuf;
+
+use super::FormatArg;
+use crate::app::report::Options;
+
+/// Shows what was counted, and proves that nothing is missing
+///
+/// Of each producer, severity and source, the logs have numbers without gaps: what is missing below the
+/// highest number is listed, and the exit status is 1. A host that uses the state must be stopped first.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder that `run --state` was given; may be given several times, for hosts that took turns
+    #[arg(long, value_name = "DIR", required = true)]
+    state: Vec<PathBuf>,
+
+    /// What `publish --journal` was given; what it confirmed must be there too. May be given several times
+    #[arg(long, value_name = "FILE")]
+    journal: Vec<PathBuf>,
+
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: FormatArg,
+}
+
+impl From<Args> for Options {
+    fn from(args: Args) -> Self {
+        Self { states: args.state, journals: args.journal, format: args.format.into() }
+    }
+}

@@ -1,0 +1,152 @@
+//! `loghost report`: what was counted, and what is missing.
+
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::state::publish;
+use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::cli::{Loghost, loghost};
+use crate::support::{Skip, needing, test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        test("report::refuses_wrong_arguments", refuses_wrong_arguments),
+        needing("report::takes_hosts_that_took_turns_as_one", takes_hosts_that_took_turns_as_one),
+        needing("report::misses_what_a_journal_has_confirmed", misses_what_a_journal_has_confirmed),
+        needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
+    ];
+    trials.extend(on_both("report::shows_what_is_missing", shows_what_is_missing));
+    trials
+}
+
+fn report(states: &[&Path]) -> Loghost {
+    states.iter().fold(loghost(["report"]), |report, state| report.arg("--state").arg(state))
+}
+
+#[track_caller]
+fn declare(broker: &Broker) {
+    broker.loghost(["run", "--declare-only"]).arg(tracked("plugins/error.wasm")).end().exits(0);
+}
+
+/// Counts what is in the queue, and ends.
+#[track_caller]
+fn count(broker: &Broker, state: &Path) {
+    let run = broker.loghost(["run", "--until-idle", "500ms", "--state"]).arg(state);
+    run.arg(tracked("plugins/error.wasm")).end().exits(0);
+    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+}
+
+fn tally(error: u64) -> Value {
+    json!({ "debug": 0, "info": 0, "error": error, "critical": 0 })
+}
+
+/// A source that would clear a terminal.
+const HOSTILE: &str = "db\u{1b}[2J";
+
+fn shows_what_is_missing(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    declare(broker);
+    publish(broker, "error", "web", &[1, 2, 5, 2]);
+    publish(broker, "error", HOSTILE, &[2]);
+    count(broker, folder.path());
+
+    let text = report(&[folder.path()]).end().exits(1);
+    assert_eq!(text.stderr, "", "{text}");
+    let lines: Vec<&str> = text.stdout.lines().collect();
+    let queue = broker.queue("error");
+    let row: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!(row, [queue.as_str(), "error", "4", "0", "0", "0", "3"], "{text}");
+    let remarks = [
+        format!("{queue}: 1 came again, and were not counted again"),
+        format!("{queue}: missing of p/error/db\\u{{1b}}[2J: 1"),
+        format!("{queue}: missing of p/error/web: 3-4"),
+        "logs are missing".to_owned(),
+    ];
+    assert_eq!(lines[2..], remarks, "{text}");
+
+    let output = report(&[folder.path()]).args(["--format", "json"]).end().exits(1);
+    let [consumer] = output.json().try_into().expect("one consumer");
+    assert_eq!((&consumer["consumer"], &consumer["queue"]), (&json!("error"), &json!(queue)));
+    assert_eq!((&consumer["counts"], &consumer["missing"]), (&tally(4), &tally(3)), "{output}");
+    let gaps = json!([
+        { "origin": format!("p/error/{HOSTILE}"), "intervals": [[1, 1]] },
+        { "origin": "p/error/web", "intervals": [[3, 4]] },
+    ]);
+    assert_eq!(consumer["gaps"], gaps, "{output}");
+    assert_eq!((&consumer["repeated"], &consumer["complete"]), (&json!(1), &json!(false)), "{output}");
+
+    publish(broker, "error", "web", &[4, 3]);
+    publish(broker, "error", HOSTILE, &[1]);
+    count(broker, folder.path());
+    let text = report(&[folder.path()]).end().exits(0);
+    assert_eq!(text.stdout.lines().last(), Some("nothing is missing"), "{text}");
+}
+
+fn takes_hosts_that_took_turns_as_one() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    declare(&broker);
+    publish(&broker, "error", "web", &[1, 2, 5]);
+    count(&broker, one.path());
+    publish(&broker, "error", "web", &[2, 3, 4, 6]);
+    count(&broker, other.path());
+
+    report(&[one.path()]).end().exits(1).prints("missing of p/error/web: 3-4");
+    report(&[other.path()]).end().exits(1).prints("missing of p/error/web: 1, 5");
+    report(&[one.path(), other.path()]).end().exits(0).prints("nothing is missing");
+    let output = report(&[one.path(), other.path()]).args(["--format", "json"]).end().exits(0);
+    let [consumer] = output.json().try_into().expect("one consumer");
+    assert_eq!((&consumer["counts"], &consumer["counted_twice"]), (&tally(7), &tally(1)), "{output}");
+    report(&[one.path(), one.path()]).end().exits(2).says("given twice");
+    Ok(())
+}
+
+fn misses_what_a_journal_has_confirmed() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (state, journal) = (folder.path().join("state"), folder.path().join("journal"));
+    let send = |lines: &str| {
+        let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--source", "web"]);
+        publish.arg("--journal").arg(&journal).stdin(lines).end().exits(0);
+    };
+    let reported = || report(&[&state]).arg("--journal").arg(&journal);
+    declare(&broker);
+    send("1\n2\n3\n");
+    count(&broker, &state);
+    reported().end().exits(0).prints("nothing is missing");
+
+    send("1\n2\n3\n4\n5\n");
+    assert_eq!(broker.outside().delete(&broker.queue("error")), 2);
+    report(&[&state]).end().exits(0).prints("nothing is missing");
+    reported().end().exits(1).prints("/error/web: 4-5").prints("logs are missing");
+
+    let missing = folder.path().join("missing");
+    report(&[&state]).arg("--journal").arg(&missing).end().exits(65).says("missing");
+    Ok(())
+}
+
+/// Those of one name count for themselves.
+fn knows_consumers_of_other_prefixes_apart() -> Result<(), Skip> {
+    let (one, other) = (Broker::new(Kind::Embedded)?, Broker::new(Kind::Embedded)?);
+    let folder = tempfile::tempdir().expect("a folder");
+    for (broker, numbers) in [(&one, &[1, 2][..]), (&other, &[2])] {
+        declare(broker);
+        publish(broker, "error", "web", numbers);
+        count(broker, folder.path());
+    }
+    let text = report(&[folder.path()]).end().exits(1);
+    let missing = format!("{}: missing of p/error/web: 1\n", other.queue("error"));
+    assert!(text.stdout.contains(&missing), "{text}");
+    assert_eq!(text.stdout.matches("missing of").count(), 1, "{text}");
+    Ok(())
+}
+
+fn refuses_wrong_arguments() {
+    loghost(["report"]).end().exits(2).says("--state");
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing");
+    loghost(["report", "--state"]).arg(&missing).end().exits(65).says("there is no state in");
+    assert!(!missing.exists());
+}

@@ -1,0 +1,128 @@
+//! `loghost run --state`: what outlasts a host, and what it refuses.
+
+use std::fs;
+use std::path::Path;
+
+use lapin::BasicProperties;
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::cli::{Loghost, Running, Signal, loghost};
+use crate::support::metrics::{last_of_text, total};
+use crate::support::{Skip, needing, test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        test("state::refuses_what_is_no_state", refuses_what_is_no_state),
+        needing("state::has_one_host", has_one_host),
+        needing("state::is_made_where_there_is_none", is_made_where_there_is_none),
+    ];
+    trials.extend(on_both("state::keeps_counts_when_killed", keeps_counts_when_killed));
+    trials.extend(on_both("state::counts_a_log_once", counts_a_log_once));
+    trials
+}
+
+/// `loghost run plugins/error.wasm` with this state.
+fn run(broker: &Broker, state: &Path) -> Loghost {
+    broker.loghost(["run", "--every", "20ms", "--state"]).arg(state).arg(tracked("plugins/error.wasm"))
+}
+
+/// The same, when it consumes.
+#[track_caller]
+fn running(broker: &Broker, state: &Path) -> Running {
+    let run = run(broker, state).start();
+    run.says("consuming from");
+    run
+}
+
+/// Waits until its metric tells of `n` logs.
+#[track_caller]
+fn counts(run: &Running, n: u64) {
+    run.has_printed(|so_far| total(&last_of_text(so_far), "error") == Some(n));
+}
+
+/// Publishes logs with ids of producer `p`.
+#[track_caller]
+pub(crate) fn publish(broker: &Broker, severity: &str, source: &str, numbers: &[u64]) {
+    let outside = broker.outside();
+    for n in numbers {
+        let id = BasicProperties::default().with_message_id(format!("loghost:p/{n}").into());
+        outside.publish(&broker.exchange(severity), source, b"disk full", id);
+    }
+}
+
+fn keeps_counts_when_killed(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut all = 0;
+    for part in [300, 1, 700] {
+        let run = running(broker, folder.path());
+        let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--require-route"]);
+        publish.stdin("disk full\n".repeat(part)).end().exits(0);
+        all += part as u64;
+        counts(&run, all);
+        run.end_by(Signal::Kill);
+    }
+    // What was acknowledged is there, what was not is recognised.
+    let rest = run(broker, folder.path()).args(["--until-idle", "1s"]).end().exits(0);
+    assert_eq!(total(&last_of_text(&rest.stdout), "error"), Some(all), "{rest}");
+    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+}
+
+/// A log that comes again, also to another host, is counted once; one without an id each time.
+fn counts_a_log_once(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (numbers, sum) in [([1, 2, 2, 3], 4), ([3, 1, 4, 4], 6), ([4, 3, 2, 1], 7)] {
+        let run = running(broker, folder.path());
+        publish(broker, "error", "web", &numbers);
+        broker.outside().publish(&broker.exchange("error"), "web", b"no id", BasicProperties::default());
+        counts(&run, sum);
+        run.end_by(Signal::Terminate).exits(0);
+    }
+    let json = run(broker, folder.path()).args(["--until-idle", "500ms", "--format", "json"]).end().exits(0);
+    let metric = json.json().pop().expect("a metric");
+    assert_eq!(metric["counts"]["error"], 7, "{json}");
+    assert_eq!(metric["without_id"], 3, "{json}");
+}
+
+fn has_one_host() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = running(&broker, folder.path());
+    run(&broker, folder.path()).end().exits(65).says("in use").says(&folder.path().display().to_string());
+    loghost(["report", "--state"]).arg(folder.path()).end().exits(65).says("stop that host first");
+    first.end_by(Signal::Terminate).exits(0);
+    running(&broker, folder.path()).end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
+
+fn is_made_where_there_is_none() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("a/new/one");
+    running(&broker, &state).end_by(Signal::Terminate).exits(0);
+    assert!(state.join("loghost.redb").exists());
+    Ok(())
+}
+
+/// Before a broker is asked for anything, and without a change to what is there.
+fn refuses_what_is_no_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("loghost.redb");
+    let notes = folder.path().join("notes.txt");
+    let refused = |text: &str| {
+        let run = loghost(["run", "--state"]).arg(folder.path()).arg(tracked("plugins/error.wasm"));
+        run.end().exits(65).says(text).says(&folder.path().display().to_string()).does_not_say("panicked");
+        let report = loghost(["report", "--state"]).arg(folder.path());
+        report.end().exits(65).says(&folder.path().display().to_string()).does_not_say("panicked");
+    };
+
+    fs::write(&notes, "mine").expect("a file in a folder of ours");
+    refused("holds other files");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder of ours").count(), 1);
+
+    for bytes in [&b""[..], b"not a database", b"redb\x1a\x0a\xa9\x0d\x0a", &vec![0xff; 100_000]] {
+        fs::write(&file, bytes).expect("a file in a folder of ours");
+        refused("loghost.redb");
+        assert_eq!(fs::read(&file).expect("it is there"), bytes, "it was changed");
+    }
+}
