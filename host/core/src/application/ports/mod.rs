@@ -1,0 +1,30 @@
+//! The roles that surround the use cases. An adapter implements each with one technology; no type of a
+//! library appears here.
+
+mod consumer;
+mod ledger;
+mod reporter;
+mod sink;
+mod source;
+
+pub use consumer::{Consumer, ConsumerError};
+pub use ledger::{Commit, Ledger, LedgerError, Saved};
+pub use reporter::{Report, ReportError, Reporter, State};
+pub use sink::{LogSink, Receipts, SinkError};
+pub use source::{
+    Cause, Delivery, Intake, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
+};
+
+use crate::domain::Timestamp;
+
+/// What an adapter's library reports.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The time.
+    fn now(&self) -> Timestamp;
+
+    /// Is told the latest timestamp of each batch: a clock that replays a scenario follows it.
+    fn witness(&self, _latest: Timestamp) {}
+}

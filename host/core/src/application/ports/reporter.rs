@@ -1,0 +1,61 @@
+//! Who is told what happens to a consumer.
+
+use std::time::Duration;
+
+use super::{BoxError, ConsumerError, SourceError};
+use crate::domain::{ConsumerName, Counts, Descriptor, Record};
+
+/// Who is told what happens to a consumer.
+pub trait Reporter: Send {
+    /// Shows a metric.
+    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError>;
+
+    /// Shows that something came through `exchange`, which is none of a severity; said once for each.
+    fn stray(&mut self, consumer: &ConsumerName, exchange: &str);
+
+    /// Shows what a consumer does now.
+    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>);
+
+    /// Is told that `finished` logs of the consumer's are done with, and that `held` wait for another
+    /// attempt.
+    fn progress(&mut self, consumer: &ConsumerName, finished: usize, held: usize);
+}
+
+/// What a consumer does.
+#[derive(Debug)]
+pub enum State<'a> {
+    /// It takes its logs.
+    Consuming,
+    /// Another host takes its logs.
+    StandingBy,
+    /// Its source was lost, and is opened again.
+    Reopening(&'a SourceError),
+    /// It failed: at this log, which goes to the dead letters, or at a tick.
+    Failed(&'a ConsumerError, Option<&'a Record>),
+    /// It failed too often: its queue is left as it is, and one log is tried after this time.
+    Stopped(&'a ConsumerError, Duration),
+    /// It no longer fails.
+    Recovered,
+    /// Its new version, of this digest, has taken over.
+    Reloaded(&'a Descriptor, &'a str),
+    /// Its new version cannot take over, and the old one goes on.
+    ReloadRefused(&'a ConsumerError),
+}
+
+/// A metric, as a consumer wrote it.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// Whose.
+    pub consumer: &'a ConsumerName,
+    /// What it was written from.
+    pub counts: &'a Counts,
+    /// The consumer's own words; or why it has none.
+    pub text: Result<String, ConsumerError>,
+    /// Whether it is the last of the run.
+    pub last: bool,
+}
+
+/// A report that cannot be shown.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the report")]
+pub struct ReportError(#[from] pub BoxError);

@@ -1,0 +1,184 @@
+//! Where a consumer's logs come from, and where those go that it does not take.
+
+use std::future::Future;
+
+use super::{BoxError, Consumer};
+use crate::domain::{Descriptor, Filter, Record, Timestamp};
+
+/// What opens the source of one consumer, at the start and again after each loss.
+pub trait Intake: Send {
+    /// What it opens.
+    type Source: LogSource;
+
+    /// Makes sure that there is a queue which gets what `descriptor` wants, and begins to take from it. What
+    /// only the filter `former` wanted does not come any more. Waits while the broker is away, as long as
+    /// its patience allows, and says what it waits for.
+    fn open(
+        &mut self,
+        descriptor: &Descriptor,
+        reads: Reads,
+        former: Option<&Filter>,
+    ) -> impl Future<Output = Result<Self::Source, SourceError>> + Send;
+}
+
+/// Which part of the logs is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// What they are counted by.
+    Counts,
+    /// All of them; some may become dead letters.
+    Logs,
+}
+
+impl Reads {
+    /// What `consumer` looks at.
+    pub fn of(consumer: &impl Consumer) -> Self {
+        if consumer.processes() { Self::Logs } else { Self::Counts }
+    }
+}
+
+/// Where one consumer's logs come from.
+///
+/// A log that was delivered and not acknowledged when the source is dropped, or its connection lost, is
+/// delivered again.
+pub trait LogSource: Send {
+    /// Appends what has arrived to `burst`, at most `max` deliveries (at least 1); waits while there is
+    /// none, and returns also when its [standing](Self::standing) has changed. Nothing is lost if the future
+    /// is dropped.
+    fn receive(
+        &mut self,
+        burst: &mut Vec<Delivery>,
+        max: usize,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Whether it is this source that gets the consumer's logs.
+    fn standing(&self) -> Standing;
+
+    /// Says that `receipt`, and every delivery before it, is finished and need not come again. `receipt`
+    /// itself has not been acknowledged before.
+    fn acknowledge_through(
+        &mut self,
+        receipt: Receipt,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Says that this one delivery is finished and need not come again.
+    fn acknowledge(&mut self, receipt: Receipt) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Puts the log, as it came, among the consumer's dead letters. The future is ready when it is safe
+    /// there; the delivery itself is still to be acknowledged.
+    fn bury(
+        &mut self,
+        receipt: Receipt,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<Self>;
+
+    /// Goes on for a consumer that wants other logs than before: what only the filter `former` wanted does
+    /// not come any more.
+    fn adjust(
+        &mut self,
+        descriptor: &Descriptor,
+        reads: Reads,
+        former: Option<&Filter>,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Ends the source: what is not acknowledged goes back, for whoever comes next.
+    fn close(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Who gets the logs of a queue that several hosts consume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// This one.
+    Active,
+    /// Another one; this one takes over when that has gone.
+    StandingBy,
+}
+
+/// The place of a delivery in the order of its source: each is one higher than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt(pub u64);
+
+/// Something that a source delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its place.
+    pub receipt: Receipt,
+    /// What it is.
+    pub item: Item,
+}
+
+/// What a delivery is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A log.
+    Log(Record),
+    /// What was sent to mark the end of a scenario.
+    Marker,
+    /// Something that was not published as a log: the name of the exchange it came through instead.
+    Stray(String),
+}
+
+/// Why a log goes to the dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// How it came to this.
+    pub cause: Cause,
+    /// What the consumer said of it, or how it failed.
+    pub reason: String,
+    /// Where in the consumer's code it failed, one frame a line.
+    pub backtrace: Option<String>,
+    /// How many attempts were made at it.
+    pub attempts: u32,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// The version of the consumer.
+    pub version: String,
+    /// SHA-256 of the consumer's code.
+    pub digest: String,
+}
+
+/// How a log came to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The consumer rejected it.
+    Rejected,
+    /// The consumer wanted to try it again, and it has had all its attempts.
+    RetriesExhausted,
+    /// The consumer failed at it, whenever it was given it alone.
+    Trapped,
+}
+
+/// Why nothing more comes from a source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The connection is gone.
+    #[error("lost the connection to the broker")]
+    Lost(#[source] BoxError),
+    /// The broker ended the delivery: the queue was deleted, or its node went away.
+    #[error("the broker cancelled the consumer of queue {queue}: was the queue deleted?")]
+    Cancelled {
+        /// The queue that was consumed.
+        queue: String,
+    },
+    /// The broker did not take a dead letter.
+    #[error("the broker did not take the dead letter for {queue}: {reason}")]
+    DeadLetter {
+        /// Where it should have gone.
+        queue: String,
+        /// What the broker said.
+        reason: String,
+    },
+    /// There is no broker, and patience is at its end.
+    #[error(transparent)]
+    Unavailable(BoxError),
+    /// The broker says no, and would say so again.
+    #[error(transparent)]
+    Refused(BoxError),
+}
+
+impl SourceError {
+    /// Whether the source may be opened again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Cancelled { .. } | Self::DeadLetter { .. })
+    }
+}
