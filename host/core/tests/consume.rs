@@ -273,6 +273,7 @@ fn log(n: u64, message: &str) -> Delivery {
         id: Some(format!("loghost:p/{n}")),
         source: String::new(),
         attributes: Vec::new(),
+        unkeyed: false,
         replayed: false,
     };
     Delivery { receipt: Receipt(n), item: Item::Log(record) }
@@ -285,7 +286,7 @@ fn options() -> ConsumeOptions {
         every: Duration::from_secs(1),
         max_logs: None,
         max_retries: 2,
-        max_held: 3,
+        max_held: 10,
         tolerance: Tolerance { failures: 3, window: 4 },
         probe: None,
         forget_after: Duration::from_hours(1),
@@ -441,7 +442,8 @@ async fn after_too_many_attempts_a_log_is_buried() {
 #[tokio::test(start_paused = true)]
 async fn nothing_new_is_taken_while_too_many_wait() {
     let held = vec![log(1, "once"), log(2, "once"), log(3, "once")];
-    let (_, lines) = Case::new(vec![(0, held), (1, vec![log(4, "a")])]).run().await;
+    let options = ConsumeOptions { max_held: 3, ..options() };
+    let (_, lines) = Case { options, ..Case::new(vec![(0, held), (1, vec![log(4, "a")])]) }.run().await;
     let acts: Vec<&String> = lines.iter().filter(|line| line.starts_with("process")).collect();
     assert_eq!(acts, ["process [once/1 once/1 once/1]", "process [once/2 once/2 once/2]", "process [a/1]"]);
 }

@@ -17,9 +17,9 @@ use loghost_core::application::{
     Tolerance,
 };
 use loghost_core::domain::{
-    Book, ConsumerName, Counts, Descriptor, Fields, Filter, Folded, Log, MessageId, Metric, OriginState,
-    Outcome, Processed, Producer, Record, Sequencer, Sequences, Severities, Severity, Source as LogOrigin,
-    Timestamp, Verdict,
+    Attributes, Book, ConsumerName, Counts, Descriptor, Fields, Filter, Folded, Log, MessageId, Metric,
+    OriginState, Outcome, Processed, Producer, Record, Sequencer, Sequences, Severities, Severity,
+    Source as LogOrigin, Timestamp, Verdict,
 };
 use tokio::runtime;
 use tokio::sync::{Notify, mpsc};
@@ -337,7 +337,7 @@ async fn publish(world: &World) -> u64 {
                 .unwrap();
             let severity = *things.rng.choice(&[Severity::Error, Severity::Critical]).unwrap();
             let source = if things.rng.bool() { Some(LogOrigin::new("web").unwrap()) } else { None };
-            Log { severity, message: text.to_owned(), source, attributes: Default::default() }
+            Log { severity, message: text.to_owned(), source, attributes: Attributes::default() }
         };
         publish.log(&log).await.unwrap();
     }
@@ -480,9 +480,7 @@ impl LogSource for Channel {
         _: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
         let message = self.world.things().unacknowledged.get(&tag).cloned();
-        let buried =
-            Self::act(self.world.clone(), self.channel, "bury", |things| things.dead.extend(message));
-        async move { buried.await }
+        Self::act(self.world.clone(), self.channel, "bury", |things| things.dead.extend(message))
     }
 
     async fn adjust(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<(), SourceError> {
@@ -505,6 +503,7 @@ fn record(message: &Message) -> Record {
         id: Some(message.id.clone()),
         source: message.source.clone(),
         attributes: Vec::new(),
+        unkeyed: false,
         replayed: message.replayed,
     }
 }
@@ -555,7 +554,7 @@ impl Consumer for Judge {
         true
     }
 
-    fn digest(&self) -> &str {
+    fn digest(&self) -> &'static str {
         ""
     }
 

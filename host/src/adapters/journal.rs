@@ -47,7 +47,7 @@ pub(crate) struct OpenError {
 
 #[derive(Debug, thiserror::Error)]
 enum Reason {
-    #[error("another process is using it; each publisher has a journal of its own")]
+    #[error("another process is using it: let that publisher end first; each has a journal of its own")]
     InUse,
     #[error("{0}")]
     File(io::Error),

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
-use loghost_core::application::{Report, ReportError, Reporter, State};
+use loghost_core::application::{Report, ReportError, Reporter, SourceError, State};
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -124,6 +124,10 @@ fn state_text(state: &State<'_>) -> String {
         State::StandingBy => {
             "standing by: another host consumes its queue; takes over when that has gone".to_owned()
         }
+        // Of a connection there is one line for all.
+        State::Reopening(SourceError::Lost(cause)) => {
+            format!("lost its queue ({cause}): opening it again; what was not acknowledged comes again")
+        }
         State::Reopening(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("{error}{cause}: opening its queue again; what was not acknowledged comes again")
@@ -138,6 +142,11 @@ fn state_text(state: &State<'_>) -> String {
              (or mend it: a new file with --watch, or SIGHUP): {error}",
             humantime::format_duration(*delay)
         ),
+        State::Paused(held) => {
+            format!(
+                "pauses: {held} logs wait for another attempt, or for the broker to take them as dead letters"
+            )
+        }
         State::Recovered => "no longer fails: goes on".to_owned(),
         State::Reloaded(descriptor, digest) => {
             let digest = digest.get(..12).unwrap_or(digest);

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
 use bytesize::ByteSize;
 use loghost_broker::Broker;
 
@@ -25,10 +24,7 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
         memory_high_watermark: usize::try_from(options.max_memory.0).unwrap_or(usize::MAX),
         ..loghost_broker::Options::default()
     };
-    let broker = Broker::bind(options.listen, limits)
-        .await
-        .with_context(|| format!("cannot listen on {}", options.listen))
-        .status(Status::Unavailable)?;
+    let broker = Broker::bind(options.listen, limits).await.status(Status::Unavailable)?;
     terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
     terminal::print(&broker.url()).status(Status::Internal)?;
     interrupted.await;

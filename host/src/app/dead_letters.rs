@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use loghost_core::application::Cause;
-use loghost_core::domain::{ConsumerName, Pattern, Severity};
+use loghost_core::domain::ConsumerName;
 use serde_json::json;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, refused, unreachable};
 use super::letters;
+use super::selection::Selection;
 use super::settling::{Answer, Settled, SettledEnd, settle};
 use super::signals::interrupted;
 use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Letter, Replay};
@@ -34,22 +34,6 @@ pub(crate) enum Action {
     Purge(Selection),
 }
 
-/// Some of the dead letters: those that all of this is true of, where it is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Selection {
-    pub(crate) number: Option<u32>,
-    /// One of these, or any.
-    pub(crate) severities: Vec<Severity>,
-    pub(crate) source: Option<Pattern>,
-    /// One of these, or any.
-    pub(crate) causes: Vec<Cause>,
-    /// What the reason contains.
-    pub(crate) reason: Option<String>,
-    pub(crate) id: Option<String>,
-    /// Not more than these.
-    pub(crate) max: Option<u32>,
-}
-
 /// Does what is asked for with the dead letters of a consumer.
 pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     let interrupted = interrupted().status(Status::Internal)?;
@@ -70,11 +54,22 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         return Err(Failure::new(Status::BadConfiguration, text));
     };
     let tending = Tending { connection: &connection, queue, format, interrupted: Box::pin(interrupted) };
-    let done = match action {
-        Action::List(selection) => tending.list(&selection).await,
-        Action::Show(number) => tending.show(number).await,
-        Action::Replay(selection) => tending.replay(&target, &consumer, &selection).await,
-        Action::Purge(selection) => tending.purge(&selection).await,
+    let tending = async {
+        match action {
+            Action::List(selection) => tending.list(&selection).await,
+            Action::Show(number) => tending.show(number).await,
+            Action::Replay(selection) => tending.replay(&target, &consumer, &selection).await,
+            Action::Purge(selection) => tending.purge(&selection).await,
+        }
+    };
+    let done = tokio::select! {
+        biased;
+        done = tending => done,
+        // The client answers nothing that is asked of it just after a connection has ended.
+        () = connection.end() => Err(Failure::new(
+            Status::Unavailable,
+            format!("lost the connection to the broker at {}: what is not confirmed elsewhere is still there", connection.address()),
+        )),
     };
     // Whatever was not settled goes back with the connection.
     connection.close().await;
@@ -216,26 +211,6 @@ impl Tending<'_> {
             )),
             SettledEnd::Done => absent.map_or(Ok(()), Err),
         }
-    }
-}
-
-impl Selection {
-    /// Whether a letter is one of them, so far as that does not depend on the others. What is no dead letter
-    /// is one only where nothing is asked that it has no answer to.
-    pub(super) fn has(&self, letter: &Letter) -> bool {
-        let Self { number, severities, source, causes, reason, id, max: _ } = self;
-        let numbered = number.is_none_or(|number| number == letter.number);
-        let named = id.as_deref().is_none_or(|id| letter.id() == Some(id));
-        let fated = match &letter.fate {
-            None => severities.is_empty() && source.is_none() && causes.is_empty() && reason.is_none(),
-            Some(fate) => {
-                (severities.is_empty() || severities.contains(&fate.severity))
-                    && source.as_ref().is_none_or(|pattern| pattern.matches(&fate.source))
-                    && (causes.is_empty() || causes.contains(&fate.cause))
-                    && reason.as_ref().is_none_or(|part| fate.reason.contains(part))
-            }
-        };
-        numbered && named && fated
     }
 }
 

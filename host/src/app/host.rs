@@ -26,14 +26,9 @@ pub(crate) struct Target {
 impl Target {
     /// Connects for `purpose`.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Arc<Link>, Failure> {
-        let link = self.link(purpose);
+        let link = Link::new(self.addresses.clone(), purpose, self.retry, terminal::notice);
         link.connection().await.map_err(|error| unreachable(&error))?;
-        Ok(link)
-    }
-
-    /// A link for `purpose` that connects when it is first needed.
-    pub(crate) fn link(&self, purpose: &str) -> Arc<Link> {
-        Arc::new(Link::new(self.addresses.clone(), purpose, self.retry, terminal::notice))
+        Ok(Arc::new(link))
     }
 }
 

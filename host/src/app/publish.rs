@@ -125,11 +125,15 @@ impl From<ResumeError> for Stop {
 }
 
 async fn send(pieces: &mut Pieces, publisher: &mut Publisher, link: &Link) -> Result<(), Stop> {
+    let mut unwanted = Unwanted::Unseen;
     loop {
         // Also while nothing comes, answers do, and what was lost is sent again.
         let meanwhile = async {
             match publisher.flush().await {
-                Ok(()) => SinkError(link.keep().await.into()).into(),
+                Ok(()) => {
+                    unwanted.look(publisher.receipts());
+                    SinkError(link.keep().await.into()).into()
+                }
                 Err(error) => error,
             }
         };
@@ -142,8 +146,31 @@ async fn send(pieces: &mut Pieces, publisher: &mut Publisher, link: &Link) -> Re
             return Ok(publisher.finish().await?);
         }
         publisher.piece(&piece).await?;
+        unwanted.look(publisher.receipts());
     }
 }
+
+/// Whether a log has found no queue. Whoever follows a file that grows hears of it at the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unwanted {
+    Unseen,
+    Said,
+}
+
+impl Unwanted {
+    fn look(&mut self, receipts: Receipts) {
+        if *self == Self::Unseen && receipts.unroutable.total() > 0 {
+            *self = Self::Said;
+            terminal::notice(&format!(
+                "no queue wants these logs ({}): {DECLARE}",
+                terminal::tally_text(&receipts.unroutable)
+            ));
+        }
+    }
+}
+
+/// What to do about logs that find no queue.
+const DECLARE: &str = "is the consumer's queue declared? `loghost run --declare-only`";
 
 /// Waits a while for what was sent to be answered, and has what is confirmed noted.
 async fn settle(publisher: &mut Publisher) {
@@ -181,7 +208,7 @@ fn report(publisher: &Publisher, has_journal: bool, format: Format) -> Result<()
     .status(Status::Internal)?;
     if unroutable.total() > 0 {
         terminal::notice(&format!(
-            "no queue wanted {} of these logs ({}): is the consumer's queue declared? `loghost run --declare-only`",
+            "no queue wanted {} of these logs ({}): {DECLARE}",
             unroutable.total(),
             terminal::tally_text(&unroutable)
         ));

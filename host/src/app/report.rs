@@ -119,7 +119,9 @@ fn text(balances: &[(Name, Balance)]) -> String {
         remarks.extend(remarks_on(balance).into_iter().map(|remark| format!("{}: {remark}", name.queue)));
     }
     let judgement = if balances.iter().all(|(_, balance)| balance.is_complete()) {
-        format!("{GOOD}nothing is missing{GOOD:#}")
+        let known = balances.iter().all(|(_, balance)| balance.unknown.is_empty());
+        let reach = if known { "" } else { " of what is remembered" };
+        format!("{GOOD}nothing is missing{reach}{GOOD:#}")
     } else {
         format!("{BAD}logs are missing{BAD:#}")
     };
@@ -169,7 +171,7 @@ fn remarks_on(balance: &Balance) -> Vec<String> {
     }
     for origin in unknown {
         let origin = printable_line(origin);
-        remarks.push(format!("{origin} was confirmed, and is not known: it may be folded away"));
+        remarks.push(format!("{origin}: some of its logs are not known; they may have been folded away"));
     }
     remarks
 }

@@ -78,12 +78,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut reloads = Reloads::new(troupe, options.reload).status(Status::Internal)?;
     let (active, activity) = watch::channel(Activity::now());
     let preparing = async {
-        let links = Links::connect(&options.target, &members).await?;
+        let links = Links::connect(&options.target).await?;
         if options.purpose == Purpose::Declare {
             declare(&options, &links, &members).await?;
             return Ok((links, Vec::new()));
         }
-        let ready = prepare(&options, state.as_ref(), &links, members, &mut reloads, &active).await?;
+        let preparing = prepare(&options, state.as_ref(), &links, members, &mut reloads, &active);
+        let ready = Box::pin(preparing).await?;
         Ok((links, ready))
     };
     let (links, ready) = tokio::select! {
@@ -109,7 +110,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 
     let ending = async {
         tokio::select! {
-            () = &mut interrupted => {}
+            () = &mut interrupted => {
+                let grace = humantime::format_duration(options.grace);
+                terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
+            }
             () = idle(activity, options.until_idle) => {}
         }
     };
@@ -187,13 +191,10 @@ struct Links {
 }
 
 impl Links {
-    async fn connect(target: &Target, members: &[(Member, WasmConsumer)]) -> Result<Self, Failure> {
+    async fn connect(target: &Target) -> Result<Self, Failure> {
         let consuming = target.connect("consuming").await?;
-        let publishing = if members.iter().any(|(_, consumer)| consumer.processes()) {
-            target.connect("publishing").await?
-        } else {
-            target.link("publishing")
-        };
+        // Also for those that publish nothing: their next version may.
+        let publishing = target.connect("publishing").await?;
         Ok(Self { consuming, publishing })
     }
 

@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
-use super::dead_letters::Selection;
+use super::selection::Selection;
 use crate::adapters::amqp::{DeadQueue, DeadQueueError, Letter};
 use crate::adapters::terminal;
 

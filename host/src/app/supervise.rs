@@ -41,7 +41,9 @@ pub(super) async fn supervise(
             }
             () = sleep_until(until), if deadline.is_some() => {
                 // They are not waited for: nothing ends a plugin's call before its time is over.
-                names.values().for_each(|name| unfinished(name, grace));
+                for name in names.values() {
+                    unfinished(name, grace);
+                }
                 return first.or(Some(Status::Unavailable));
             }
         };
@@ -88,8 +90,9 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
             return Some(Status::Stopped);
         }
         End::Report(error) if is_broken_pipe(error) => return None,
-        End::Report(_) => "the metric is lost, the logs are acknowledged",
-        End::Source(_) | End::Sink(_) | End::Ledger(_) => "what was not acknowledged comes again",
+        End::Report(_) | End::Source(_) | End::Sink(_) | End::Ledger(_) => {
+            "what was not acknowledged comes again"
+        }
         End::Consumer(_) => "stopped; what it has not counted stays in its queue",
     };
     let why = chain(&finished.end);

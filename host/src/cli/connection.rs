@@ -25,7 +25,8 @@ pub(super) struct ConnectionArgs {
     /// `amqp://guest:guest@127.0.0.1:5672/%2f`. The URL may carry parameters such as `?heartbeat=30` (in
     /// seconds) and `&connection_timeout=2000` (in milliseconds). With TLS it begins with `amqps://`, and
     /// `cacertfile`, `certfile` and `keyfile` name PEM files: whom to trust instead of whom the system trusts,
-    /// and a client certificate with its key.
+    /// and a client certificate with its key; `server_name_indication` is the name that the broker's
+    /// certificate is for, where that is not the host's.
     // Text, because an error about an argument shows it, and a URL holds a password.
     #[arg(long, value_name = "URL")]
     broker: Vec<String>,

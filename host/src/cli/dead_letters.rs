@@ -8,7 +8,8 @@ use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
 use super::FormatArg;
 use super::connection::ConnectionArgs;
-use crate::app::dead_letters::{Action, Options, Selection};
+use crate::app::Selection;
+use crate::app::dead_letters::{Action, Options};
 use crate::app::{Failure, Status};
 
 /// Looks after the logs that a consumer rejected
@@ -32,7 +33,7 @@ pub(super) enum Args {
         consumer: ConsumerArgs,
 
         /// Its number, as `list` has it
-        #[arg(value_name = "NUMBER")]
+        #[arg(value_name = "NUMBER", help_heading = "Arguments")]
         number: NonZeroU32,
     },
     /// Sends them back to the consumer that they came from, and to no other

@@ -12,7 +12,7 @@ use crate::app::report::Options;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder that `run --state` was given; may be given several times, for hosts that took turns
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "FOLDER", required = true)]
     state: Vec<PathBuf>,
 
     /// What `publish --journal` was given; what it confirmed must be there too. May be given several times

@@ -16,8 +16,8 @@ use crate::app::{Derived, Trigger};
 
 /// Consumes from a broker, with any number of plugins
 ///
-/// Ends at Ctrl-C or SIGTERM: the batch in hand is finished and acknowledged, and the last metric
-/// printed.
+/// Ends at Ctrl-C or SIGTERM: what is in hand is finished and acknowledged, and the last metric printed; at a
+/// second one at once. A second host on the same plugins stands by, and takes over when the first has gone.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
@@ -61,7 +61,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "256")]
     max_batch: NonZeroU16,
 
-    /// How often a log that a plugin wants to retry is tried again before it goes to the dead letters
+    /// How often a log that a plugin wants to retry is tried again before it goes to the dead letters, within
+    /// five minutes in all
     #[arg(long, value_name = "N", default_value = "5")]
     max_retries: u32,
 

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Output, loghost};
 use crate::support::guest::{Then, declare, guest};
 use crate::support::metrics::CONSUMERS;
-use crate::support::{Need, Skip, needing, repository, test, tracked};
+use crate::support::{Need, Skip, needing, repository, sha256, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -324,8 +323,7 @@ fn bundled_plugins_are_small() {
 fn inspect_shows_what_a_plugin_is() {
     let error = tracked("plugins/error.wasm");
     let bytes = fs::read(&error).expect("a tracked file");
-    let sha256 =
-        Sha256::digest(&bytes).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+    let sha256 = sha256(&bytes);
     let shown = inspected(&error);
     for (key, value) in [
         ("file", json!(text(error.clone()))),

@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("connect::says_where_no_broker_is_and_what_to_do", says_where_no_broker_is_and_what_to_do),
         test("connect::gives_up_on_one_that_is_silent", gives_up_on_one_that_is_silent),
         test("connect::hides_the_password_of_a_wrong_url", hides_the_password_of_a_wrong_url),
+        test("connect::refuses_parameters_that_nobody_knows", refuses_parameters_that_nobody_knows),
         needing("connect::takes_the_variables_in_their_order", takes_the_variables_in_their_order),
     ];
     trials.extend(on_both("connect::tries_several_in_turn", tries_several_in_turn));
@@ -63,6 +64,14 @@ fn hides_the_password_of_a_wrong_url() {
         is_discreet(&variable);
         variable.says("AMQP_URL").says("amqp://user:password@host:port/vhost");
     }
+}
+
+/// What is ignored may be what keeps others out.
+fn refuses_parameters_that_nobody_knows() {
+    let url = "amqps://user:s3cret@127.0.0.1:1/?cacert=/ca.pem";
+    let output = loghost(["publish", "error", "text", "--broker", url]).end().exits(2);
+    is_discreet(&output);
+    output.says("no parameter is called `cacert`").says("cacertfile");
 }
 
 fn tries_several_in_turn(broker: &Broker) {

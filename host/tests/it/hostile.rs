@@ -242,7 +242,8 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
     outside.spy(&spy, &broker.exchange("dead"));
     let recipient = [&b"S"[..], &long_string(spy.as_bytes())].concat();
     let entries =
-        [&b"\x02CCA"[..], &long_string(&recipient), b"\x05largeS", &long_string(&[b'x'; 120_000])].concat();
+        [&b"\x02CCA"[..], &long_string(&recipient), b"\x05largeS", &long_string(&vec![b'x'; 120_000])]
+            .concat();
     // The embedded broker refuses what it does not do.
     let (flags, expiration): (u8, &[u8]) =
         if broker.kind() == Kind::RabbitMq { (0x31, b"\x06600000") } else { (0x30, b"") };
@@ -272,7 +273,7 @@ fn headers_larger_than_a_usual_frame() -> Result<(), Skip> {
     let picky = picky().write(folder.path());
     declare(&broker, slice::from_ref(&picky));
     let mut raw = Raw::connect(broker.url());
-    let large = headers(&[&b"\x05largeS"[..], &long_string(&[b'x'; 500_000])].concat());
+    let large = headers(&[&b"\x05largeS"[..], &long_string(&vec![b'x'; 500_000])].concat());
     for n in 0..20 {
         let body: &[u8] = if n % 2 == 0 { b"bad" } else { b"good" };
         raw.publish(&broker.exchange("error"), b"db.1", &large, body).expect("the broker takes it");

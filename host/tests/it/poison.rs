@@ -7,12 +7,12 @@ use std::thread;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::dead_letters::list;
 use crate::support::broker::{Broker, on_both};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, declare, guest, seen};
+use crate::support::sha256;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -46,8 +46,8 @@ pub(crate) fn errors(metric: &Value) -> [u64; 2] {
 
 /// The last metric of a consumer in what a run has printed as JSON.
 pub(crate) fn last_of(stdout: &str, consumer: &str) -> Value {
-    let metrics = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    metrics.filter(|metric| metric["consumer"] == consumer).last().unwrap_or_default()
+    let mut metrics = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    metrics.rfind(|metric| metric["consumer"] == consumer).unwrap_or_default()
 }
 
 /// Waits until a consumer of a run has accepted and rejected this many errors.
@@ -116,8 +116,7 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
         frail.on(word, Then::Do(*does))
     });
     let file = frail.write(folder.path());
-    let digest: String =
-        Sha256::digest(fs::read(&file).expect("a file")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(&fs::read(&file).expect("a file"));
     declare(broker, from_ref(&file));
     let mut all = logs(500);
     for (place, (word, ..)) in places.iter().zip(POISONS) {

@@ -130,6 +130,12 @@ fn says_what_no_queue_wanted(broker: &Broker) {
 
     let strict = broker.loghost(["publish", "--require-route", "--format", "json", "--file"]).arg(&file);
     let strict = strict.end().exits(1).says("no queue wanted 3");
+    let mut follows = broker.loghost(["publish", "--stdin", "--severity", "error"]).start();
+    follows.write_line("not wanted");
+    follows.says("no queue wants these logs");
+    follows.close_stdin();
+    follows.end().exits(0).says("no queue wanted 1");
+
     let report = strict.json();
     assert_eq!(report[0]["confirmed"], json!({"debug": 0, "info": 2, "error": 3, "critical": 0}));
     assert_eq!(report[0]["unroutable"], json!({"debug": 0, "info": 0, "error": 3, "critical": 0}));

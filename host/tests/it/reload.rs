@@ -222,7 +222,8 @@ fn what_is_refused(broker: &Broker) {
         run.signal(Signal::Hangup);
         let line = run.says(words);
         assert_eq!(line.contains("keeping: not reloaded, the old one goes on"), n < 5, "{line}");
-        run.has_printed(|so_far| last_of(so_far, "keeping")["text"] == n.to_string());
+        let text = n.to_string();
+        run.has_printed(|so_far| last_of(so_far, "keeping")["text"] == text);
     }
     arrives(broker, "error", "web");
     counts(&run, "keeping", [6, 0]);

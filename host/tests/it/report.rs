@@ -1,13 +1,15 @@
 //! `loghost report`: what was counted, and what is missing.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::state::publish;
 use crate::support::broker::{Broker, Kind, on_both};
-use crate::support::cli::{Loghost, loghost};
+use crate::support::cli::{Loghost, Signal, loghost};
 use crate::support::{Skip, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -18,6 +20,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
     trials.extend(on_both("report::shows_what_is_missing", shows_what_is_missing));
+    trials.extend(on_both(
+        "report::holds_nothing_missing_that_is_forgotten",
+        holds_nothing_missing_that_is_forgotten,
+    ));
     trials
 }
 
@@ -40,6 +46,30 @@ fn count(broker: &Broker, state: &Path) {
 
 fn tally(error: u64) -> Value {
     json!({ "debug": 0, "info": 0, "error": error, "critical": 0 })
+}
+
+/// A source that sends nothing for long is forgotten: its counts stay, and what it sends then is new.
+fn holds_nothing_missing_that_is_forgotten(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    declare(broker);
+    let run =
+        broker.loghost(["run", "--every", "50ms", "--forget-after", "1s", "--state"]).arg(folder.path());
+    let run = run.arg(tracked("plugins/error.wasm")).start();
+    publish(broker, "error", "web", &[1, 2, 3]);
+    run.prints("total     3");
+    // It is time itself that is waited for.
+    thread::sleep(Duration::from_millis(2500));
+    publish(broker, "error", "db", &[1]);
+    run.prints("total     4");
+    publish(broker, "error", "web", &[4, 6]);
+    run.prints("total     6");
+    run.end_by(Signal::Terminate).exits(0);
+
+    let gap = report(&[folder.path()]).end().exits(1).prints("folded away");
+    assert!(gap.stdout.lines().any(|line| line.ends_with("missing of p/error/web: 5")), "{gap}");
+    publish(broker, "error", "web", &[5]);
+    count(broker, folder.path());
+    report(&[folder.path()]).end().exits(0).prints("nothing is missing of what is remembered");
 }
 
 /// A source that would clear a terminal.

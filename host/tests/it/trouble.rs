@@ -22,6 +22,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     trials.extend(on_both("trouble::a_start_that_fails_takes_nothing", a_start_that_fails_takes_nothing));
     trials.extend(on_both("trouble::a_deleted_queue", a_deleted_queue));
+    trials.extend(on_both("trouble::a_connection_has_few_channels", a_connection_has_few_channels));
+    trials.extend(on_both("trouble::ids_count_by_the_routing_key", ids_count_by_the_routing_key));
     trials.extend(on_both("trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
     trials.extend(on_both("trouble::sources_are_routing_keys", sources_are_routing_keys));
     trials.extend(on_both("trouble::a_report_that_cannot_be_written", a_report_that_cannot_be_written));
@@ -58,6 +60,37 @@ fn a_deleted_queue(broker: &Broker) {
     run.has_printed(|so_far| total(&last_of_text(so_far), "all") == Some(2));
     run.end_by(Signal::Terminate).exits(0).does_not_say("all: the broker cancelled");
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+}
+
+/// However often a queue is opened again, it leaves no channel behind.
+fn a_connection_has_few_channels(broker: &Broker) {
+    let url = format!("{}?channel_max=3", broker.url());
+    let run = loghost(["run", "--every", "50ms", "--broker", &url, "--prefix", broker.prefix()]);
+    let run = run.arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    for times in 1..=4 {
+        broker.outside().delete(&broker.queue("error"));
+        run.has_said(|so_far| so_far.matches("error: consuming").count() == times);
+    }
+    publish_lines(broker, "error", "here again\n".to_owned());
+    run.prints("total     1");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+/// Two logs are two, where only one of them names its source in the routing key.
+fn ids_count_by_the_routing_key(broker: &Broker) {
+    let run =
+        broker.loghost(["run", "--every", "50ms", "--format", "json"]).arg(tracked("plugins/error.wasm"));
+    let run = run.start();
+    run.says("consuming from");
+    let outside = broker.outside();
+    let id = || BasicProperties::default().with_message_id("loghost:q/1".into());
+    outside.publish(&broker.exchange("error"), "x", b"one", id());
+    outside.publish(&broker.exchange("error"), "", b"another", id().with_app_id("x".into()));
+    outside.publish(&broker.exchange("error"), "x", b"one", id());
+    run.prints("\"repeated\":1");
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.json().pop().expect("a metric")["counts"]["error"], 2, "{output}");
 }
 
 /// A log that waits for its retry goes back into the queue; what was finished behind it does not.

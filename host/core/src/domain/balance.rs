@@ -50,7 +50,7 @@ pub struct Balance {
     pub gaps: Vec<Missing>,
     /// What was folded away, in all accounts.
     pub folded: Folded,
-    /// Origins that were confirmed and are not known, maybe because they were folded away.
+    /// Origins of which some logs are not known, maybe because they were folded away.
     pub unknown: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ impl Balance {
 
     /// Whether all that should be there is there, as far as is known.
     pub fn is_complete(&self) -> bool {
-        self.gaps.is_empty() && self.folded.missing == 0
+        self.gaps.is_empty()
     }
 
     fn add(&mut self, account: &Account) {
@@ -144,7 +144,15 @@ impl Balance {
         self.twice[severity] += union.sum_counted - union.counted.len();
         let highest = union.finished.highest().max(union.confirmed);
         if let Some(highest) = highest.filter(|_| wanted) {
-            let sequences: Sequences = union.finished.gaps(highest).collect();
+            let mut gaps: Vec<(u64, u64)> = union.finished.gaps(highest).collect();
+            // What comes before all that is known may have been folded away.
+            if self.folded.origins > 0
+                && gaps.first().is_some_and(|(first, last)| *first == 1 && *last < highest)
+            {
+                gaps.remove(0);
+                self.unknown.push(origin.to_owned());
+            }
+            let sequences: Sequences = gaps.into_iter().collect();
             if !sequences.is_empty() {
                 let missing = &mut self.missing[severity];
                 // Whoever makes up an id can have as many missing as there are numbers.
@@ -180,10 +188,14 @@ fn severity_and_source(origin: &str) -> Option<(Severity, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::super::{Pattern, Timestamp};
     use super::*;
 
-    fn account(origins: &[(&str, &[(u64, u64)], &[(u64, u64)])]) -> Account {
+    type Intervals<'a> = &'a [(u64, u64)];
+
+    fn account(origins: &[(&str, Intervals<'_>, Intervals<'_>)]) -> Account {
         let mut counts = Counts::default();
         let origins: Vec<OriginState> = origins
             .iter()
@@ -241,12 +253,12 @@ mod tests {
         let seen = account(&[("p/error/web", &[(1, 3)], &[])]);
         let more = [confirmed(Severity::Error, "web", 5), confirmed(Severity::Error, "db/1", 2)];
         check_gaps(
-            &Balance::new(&[seen.clone()], &more),
+            &Balance::new(from_ref(&seen), &more),
             &[("p/error/db/1", &[(1, 2)]), ("p/error/web", &[(4, 5)])],
         );
 
         let unwanted = [confirmed(Severity::Info, "web", 5)];
-        check_gaps(&Balance::new(&[seen.clone()], &unwanted), &[]);
+        check_gaps(&Balance::new(from_ref(&seen), &unwanted), &[]);
 
         let web = vec![Pattern::new("web.#").unwrap()];
         let filter = Some(Filter::new(Severities::from_iter([Severity::Error]), web));
@@ -270,12 +282,16 @@ mod tests {
     fn what_was_folded_away_is_not_held_missing_again() {
         let folded = Folded { origins: 1, missing: 0, horizon: Timestamp::from_millis(7) };
         let forgetful = Account { folded, ..account(&[]) };
-        let balance = Balance::new(&[forgetful.clone()], &[confirmed(Severity::Error, "web", 5)]);
+        let balance = Balance::new(from_ref(&forgetful), &[confirmed(Severity::Error, "web", 5)]);
         check_gaps(&balance, &[]);
         assert_eq!(balance.unknown, ["p/error/web"]);
 
         let incomplete = Account { folded: Folded { missing: 1, ..folded }, ..forgetful };
-        assert!(!Balance::new(&[incomplete], &[]).is_complete());
+        assert!(Balance::new(&[incomplete], &[]).is_complete(), "of what is remembered");
+        let resumed = Account { folded, ..account(&[("p/error/web", &[(4, 6), (8, 8)], &[])]) };
+        let balance = Balance::new(&[resumed], &[]);
+        assert_eq!(balance.unknown, ["p/error/web"]);
+        assert_eq!(balance.missing[Severity::Error], 1, "behind what is known");
     }
 
     #[test]

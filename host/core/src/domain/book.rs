@@ -158,13 +158,14 @@ impl Book {
 
     /// What a delivery is. A new log is in hand from now on, until it is [settled](Self::settle) or
     /// [released](Self::release).
-    pub fn claim(&mut self, record: &Record) -> Claim {
+    pub fn claim(&mut self, record: &Record, now: Timestamp) -> Claim {
         let Some(id) = record.id.as_deref().and_then(|id| id.parse::<MessageId>().ok()) else {
             return Claim::New(None);
         };
         let sequence = id.sequence.get();
         let place = self.place_of(&id, record);
         let Some(origin) = &mut self.origins[place] else { return Claim::New(None) };
+        origin.seen = origin.seen.max(now);
         // A dead letter that is sent back is new once more; the same log coming any other way is not.
         let finished = origin.finished.set.contains(sequence);
         let revived = record.replayed && origin.dead.set.contains(sequence);
@@ -177,7 +178,8 @@ impl Book {
     fn place_of(&mut self, id: &MessageId, record: &Record) -> usize {
         self.key.clear();
         // Writing to a string cannot fail.
-        let _ = write!(self.key, "{}/{}/{}", id.producer.as_str(), record.severity, record.source);
+        let source = if record.unkeyed { "" } else { &record.source };
+        let _ = write!(self.key, "{}/{}/{source}", id.producer.as_str(), record.severity);
         match self.index.get(self.key.as_str()) {
             Some(place) => *place,
             None => self.add(self.key.as_str().into()),
@@ -255,14 +257,18 @@ impl Book {
             else {
                 continue;
             };
+            self.index.remove(&origin.key);
+            self.changed.remove(&place);
             let finished = &origin.finished.set;
+            if finished.is_empty() {
+                // Nothing of it was ever finished: it came, and was lost on the way.
+                continue;
+            }
             let missing = finished.highest().map_or(0, |highest| highest - finished.len());
             self.folded.origins += 1;
             // Whoever makes up an id can have as many missing as there are numbers.
             self.folded.missing = self.folded.missing.saturating_add(missing);
             self.folded.horizon = self.folded.horizon.max(horizon);
-            self.index.remove(&origin.key);
-            self.changed.remove(&place);
             self.forgotten.push(origin.key);
         }
     }
@@ -342,6 +348,7 @@ mod tests {
             id: Some(format!("loghost:p/{sequence}")),
             source: "web".to_owned(),
             attributes: Vec::new(),
+            unkeyed: false,
             replayed,
         }
     }
@@ -355,35 +362,42 @@ mod tests {
     #[test]
     fn a_log_is_new_once() {
         let mut book = Book::default();
-        let first = book.claim(&record(1, false));
-        assert_eq!(book.claim(&record(1, false)), Claim::Repeated, "while it is in hand");
+        let first = book.claim(&record(1, false), Timestamp::default());
+        assert_eq!(
+            book.claim(&record(1, false), Timestamp::default()),
+            Claim::Repeated,
+            "while it is in hand"
+        );
         book.release();
-        assert!(matches!(book.claim(&record(1, false)), Claim::New(Some(_))), "after a loss");
+        assert!(
+            matches!(book.claim(&record(1, false), Timestamp::default()), Claim::New(Some(_))),
+            "after a loss"
+        );
         settle(&mut book, first, Fate::Accepted, 1);
-        assert_eq!(book.claim(&record(1, false)), Claim::Repeated);
-        assert_eq!(book.claim(&record(1, true)), Claim::Repeated, "it is not dead");
+        assert_eq!(book.claim(&record(1, false), Timestamp::default()), Claim::Repeated);
+        assert_eq!(book.claim(&record(1, true), Timestamp::default()), Claim::Repeated, "it is not dead");
     }
 
     #[test]
     fn a_dead_letter_is_counted_once_when_it_is_sent_back() {
         let mut book = Book::default();
-        let claim = book.claim(&record(7, false));
+        let claim = book.claim(&record(7, false), Timestamp::default());
         settle(&mut book, claim, Fate::Dead, 1);
-        assert_eq!(book.claim(&record(7, false)), Claim::Repeated, "not sent back");
-        let again = book.claim(&record(7, true));
+        assert_eq!(book.claim(&record(7, false), Timestamp::default()), Claim::Repeated, "not sent back");
+        let again = book.claim(&record(7, true), Timestamp::default());
         settle(&mut book, again, Fate::Dead, 2);
         assert_eq!(book.counts().rejected.total(), 1, "the same log");
-        let back = book.claim(&record(7, true));
+        let back = book.claim(&record(7, true), Timestamp::default());
         settle(&mut book, back, Fate::Accepted, 3);
         assert_eq!((book.counts().accepted.total(), book.counts().rejected.total()), (1, 0));
-        assert_eq!(book.claim(&record(7, true)), Claim::Repeated);
+        assert_eq!(book.claim(&record(7, true), Timestamp::default()), Claim::Repeated);
     }
 
     #[test]
     fn what_was_not_seen_for_long_is_folded_away() {
         let mut book = Book::default();
         for n in [1, 2, 5] {
-            let claim = book.claim(&record(n, false));
+            let claim = book.claim(&record(n, false), Timestamp::default());
             settle(&mut book, claim, Fate::Accepted, 10);
         }
         book.changes();
@@ -394,7 +408,7 @@ mod tests {
         assert_eq!(changes.folded, Folded { origins: 1, missing: 2, horizon: Timestamp::from_millis(11) });
         assert_eq!(changes.forgotten, [Arc::from("p/error/web")]);
         assert_eq!(changes.counts.accepted.total(), 3);
-        assert!(matches!(book.claim(&record(1, false)), Claim::New(_)));
+        assert!(matches!(book.claim(&record(1, false), Timestamp::default()), Claim::New(_)));
     }
 
     /// What a store holds that has applied every change.
@@ -417,7 +431,7 @@ mod tests {
         ) {
             let (mut book, mut finished, mut dead) = (Book::default(), Rows::new(), Rows::new());
             for (n, fate, replayed, commit) in steps {
-                let claim = book.claim(&record(n, replayed));
+                let claim = book.claim(&record(n, replayed), Timestamp::default());
                 if claim != Claim::Repeated {
                     let fate = [Fate::Accepted, Fate::Skipped, Fate::Dead][usize::from(fate)];
                     settle(&mut book, claim, fate, n);
@@ -445,7 +459,7 @@ mod tests {
             let mut restored = Book::restore(last.counts, last.folded, [state]);
             for n in 1..30 {
                 for replayed in [false, true] {
-                    prop_assert_eq!(restored.claim(&record(n, replayed)), book.claim(&record(n, replayed)));
+                    prop_assert_eq!(restored.claim(&record(n, replayed), Timestamp::default()), book.claim(&record(n, replayed), Timestamp::default()));
                 }
             }
         }

@@ -33,6 +33,8 @@ pub struct Record {
     pub source: String,
     /// What else it says, in the order of the keys.
     pub attributes: Vec<(String, String)>,
+    /// Whether it was routed without its source: then its id counts among those without one.
+    pub unkeyed: bool,
     /// Whether it is a dead letter that was sent back.
     pub replayed: bool,
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
+use loghost_core::domain::printable_line;
 use url::Url;
 
 use super::tls::{Tls, TlsParameterError};
@@ -16,6 +17,19 @@ pub(crate) struct Address {
     /// How to be sure of the other side; none where there is no TLS.
     tls: Option<Tls>,
 }
+
+/// What a URL may say behind the `?`; anything else would be ignored.
+const PARAMETERS: [&str; 9] = [
+    "heartbeat",
+    "connection_timeout",
+    "channel_max",
+    "frame_max",
+    "auth_mechanism",
+    "cacertfile",
+    "certfile",
+    "keyfile",
+    "server_name_indication",
+];
 
 /// A text that is no broker's URL. The text itself may hold a password, and is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +77,11 @@ impl FromStr for Address {
         }
         let mut uri: AMQPUri = text.parse().map_err(AddressError::Url)?;
         let url: Url = text.parse().map_err(|e: url::ParseError| AddressError::Url(e.to_string()))?;
+        if let Some(unknown) = url.query_pairs().map(|(key, _)| key).find(|key| !PARAMETERS.contains(&&**key))
+        {
+            let (unknown, known) = (printable_line(&unknown), PARAMETERS.join(", "));
+            return Err(AddressError::Url(format!("no parameter is called `{unknown}`: there are {known}")));
+        }
         // A URL without a path means the default virtual host, and one that ends in a slash is meant to.
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);

@@ -191,7 +191,7 @@ impl Connection {
 
     /// Waits until it ends. Whoever waits for an answer waits for this as well: the client answers nothing
     /// that is asked of it just after a connection has ended.
-    pub(super) async fn end(&self) {
+    pub(crate) async fn end(&self) {
         let mut ended = self.ended.clone();
         while self.is_alive() {
             // The end is told, but that it is told is not relied on.

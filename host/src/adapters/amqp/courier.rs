@@ -6,9 +6,9 @@ use lapin::message::BasicReturnMessage;
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
-use tokio::time::timeout;
 
-use super::connection::{Connection, Ended, GOODBYE, reason};
+use super::connection::{Connection, Ended, reason};
+use super::topology;
 
 impl From<Ended> for Undelivered {
     fn from(ended: Ended) -> Self {
@@ -45,8 +45,7 @@ impl Courier {
 
     /// Gives up the channel.
     pub(super) async fn close(self) {
-        // What a broker does not hear it finds out.
-        let _ = timeout(GOODBYE, self.channel.close(200, ShortString::from("done"))).await;
+        topology::close(&self.channel).await;
     }
 
     /// Sends a message; the future is ready when the broker has it in the queue.

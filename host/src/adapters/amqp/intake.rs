@@ -4,22 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff};
 use loghost_core::application::{Clock, Intake, Reads, SourceError};
 use loghost_core::domain::{Descriptor, Filter};
 use tokio::time::{Instant, sleep};
 
-use super::link::Link;
+use super::link::{DELAYS, Link};
 use super::names::Names;
 use super::source::{AmqpSource, SourceOptions};
 use super::topology::{self, Exchanges, TopologyError, open_channel};
-
-/// The delays between attempts whose connection holds, and whose channel does not.
-const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(Duration::from_secs(8))
-    .without_max_times()
-    .with_jitter();
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);

@@ -27,7 +27,7 @@ pub(crate) enum Retry {
 
 /// The delays between attempts. Jitter lengthens each by up to its own length, so that those who lost the
 /// same broker do not all come back at once.
-const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
+pub(super) const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
     .with_max_delay(Duration::from_secs(5))
     .without_max_times()

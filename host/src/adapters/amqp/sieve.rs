@@ -76,9 +76,9 @@ impl<S> Sieve<S> {
                 METHOD | HEADER => {
                     let Some(payload) = rest.get_mut(..size) else { return };
                     if kind == METHOD {
-                        tame::method(payload)
+                        tame::method(payload);
                     } else {
-                        tame::header(payload)
+                        tame::header(payload);
                     }
                     self.passing = ENVELOPE + size;
                 }

@@ -12,9 +12,9 @@ use loghost_core::application::{
     Clock, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
 };
 use loghost_core::domain::{Descriptor, Filter};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::connection::{Connection, Ended, GOODBYE, lost};
+use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::link::Link;
 use super::names::Names;
@@ -80,8 +80,33 @@ impl<K: Clock> AmqpSource<K> {
         clock: K,
     ) -> Result<Self, TopologyError> {
         let channel = open_channel(connection).await?;
+        let opened = Self::consume(
+            connection,
+            &channel,
+            publishing,
+            names,
+            (descriptor, reads, former),
+            options,
+            clock,
+        );
+        let opened = opened.await;
+        if opened.is_err() {
+            topology::close(&channel).await;
+        }
+        opened
+    }
+
+    async fn consume(
+        connection: &Arc<Connection>,
+        channel: &Channel,
+        publishing: Arc<Link>,
+        names: Names,
+        (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
+        options: SourceOptions,
+        clock: K,
+    ) -> Result<Self, TopologyError> {
         let queue =
-            topology::queue(&channel, &names, &descriptor.name, options.queue, &descriptor.filter, former)
+            topology::queue(channel, &names, &descriptor.name, options.queue, &descriptor.filter, former)
                 .await?;
         let dead_letters = if options.has_dead_letters(reads) {
             Some(DeadLetters::open(&publishing, &names, &descriptor.name).await?)
@@ -97,7 +122,7 @@ impl<K: Clock> AmqpSource<K> {
             .map_err(cannot)?;
         Ok(Self {
             connection: Arc::clone(connection),
-            channel,
+            channel: channel.clone(),
             consumer,
             standing: if queue.consumers > 0 { Standing::StandingBy } else { Standing::Active },
             queue: queue.name,
@@ -240,8 +265,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
     }
 
     async fn close(&mut self) {
-        // What a broker does not hear it finds out.
-        let _ = timeout(GOODBYE, self.channel.close(200, ShortString::from("done"))).await;
+        topology::close(&self.channel).await;
         if let Some(dead_letters) = self.dead_letters.take() {
             dead_letters.close().await;
         }

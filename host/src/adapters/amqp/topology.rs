@@ -2,12 +2,14 @@
 
 use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ErrorKind, ExchangeKind};
 use loghost_core::application::SourceError;
 use loghost_core::domain::{ConsumerName, Filter, Pattern, Severity};
 
-use super::connection::{ConnectError, Connection, Ended, Fault, fault, reason};
+use tokio::time::timeout;
+
+use super::connection::{ConnectError, Connection, Ended, Fault, GOODBYE, fault, reason};
 use super::names::Names;
 
 /// Which queue a consumer has.
@@ -88,6 +90,7 @@ pub(crate) async fn declare_exchanges(connection: &Connection, names: &Names) ->
     for severity in Severity::ALL {
         exchange(&channel, names.exchange(severity), ExchangeKind::Topic, durable).await?;
     }
+    close(&channel).await;
     Ok(())
 }
 
@@ -281,6 +284,12 @@ pub(super) async fn dead_letters(
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     declare_queue(channel, &queue, durable, FieldTable::default()).await?;
     bind(channel, &queue, &dead, consumer.as_str()).await
+}
+
+/// Gives a channel up: a connection has only so many. After an error it is closed already.
+pub(super) async fn close(channel: &Channel) {
+    // What a broker does not hear it finds out.
+    let _ = timeout(GOODBYE, channel.close(200, ShortString::from("done"))).await;
 }
 
 /// Opens a channel.

@@ -115,6 +115,7 @@ pub(super) fn record(
         id: properties.message_id().as_ref().map(ToString::to_string),
         source: source(properties, origin.routing_key).to_owned(),
         attributes: if decode.attributes { attributes(properties) } else { Vec::new() },
+        unkeyed: origin.routing_key.is_empty(),
         replayed: origin.replayed,
     })
 }

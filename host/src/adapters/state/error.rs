@@ -12,6 +12,9 @@ pub(crate) enum StateError {
     /// There is no state, and none is made.
     #[error("there is no state in {}: name the folder that `run --state` was given", .0.display())]
     Missing(PathBuf),
+    /// It is a file.
+    #[error("{} is a file: name a folder that is empty, or not there yet", .0.display())]
+    NotAFolder(PathBuf),
     /// There is something else in the folder.
     #[error(
         "{} holds other files and no state of loghost: name a folder that is empty, or not there yet",

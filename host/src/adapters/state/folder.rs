@@ -26,6 +26,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Takes a folder that has a state.
     pub(super) fn existing(path: &Path) -> Result<Self, StateError> {
+        must_be_a_folder(path)?;
         let database = path.join(DATABASE);
         if !database.try_exists().map_err(|error| StateError::io(&database, error))? {
             return Err(StateError::Missing(path.to_owned()));
@@ -38,6 +39,7 @@ impl Folder {
         path: &Path,
         make: impl FnOnce(&Path) -> Result<(), StateError>,
     ) -> Result<Self, StateError> {
+        must_be_a_folder(path)?;
         fs::create_dir_all(path).map_err(|error| StateError::io(path, error))?;
         if !is_ours(path).map_err(|error| StateError::io(path, error))? {
             return Err(StateError::Foreign(path.to_owned()));
@@ -58,6 +60,14 @@ impl Folder {
                 .map_err(|error| StateError::io(&database, error))?;
         }
         Ok(Self { database, _lock: lock })
+    }
+}
+
+/// Refuses what is there, and is no folder.
+fn must_be_a_folder(path: &Path) -> Result<(), StateError> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(StateError::NotAFolder(path.to_owned())),
+        _ => Ok(()),
     }
 }
 

@@ -25,6 +25,7 @@ fn record(n: u64) -> Record {
         id: Some(format!("loghost:p/{n}")),
         source: "web".to_owned(),
         attributes: Vec::new(),
+        unkeyed: false,
         replayed: false,
     }
 }
@@ -32,7 +33,9 @@ fn record(n: u64) -> Record {
 fn settle(book: &mut Book, numbers: impl IntoIterator<Item = u64>, fate: Fate) {
     for n in numbers {
         let record = record(n);
-        let Claim::New(place) = book.claim(&record) else { panic!("{n} is there already") };
+        let Claim::New(place) = book.claim(&record, Timestamp::default()) else {
+            panic!("{n} is there already")
+        };
         let Record { severity, timestamp, .. } = record;
         book.settle(&Settled { place, severity, timestamp, fate }, timestamp);
     }
@@ -77,7 +80,11 @@ async fn what_is_committed_outlasts_the_host() {
     assert_eq!(saved.book.counts(), before.counts());
     for (n, replayed) in (1..8).flat_map(|n| [(n, false), (n, true)]) {
         let record = Record { replayed, ..record(n) };
-        assert_eq!(saved.book.claim(&record), before.claim(&record), "{n} {replayed}");
+        assert_eq!(
+            saved.book.claim(&record, Timestamp::default()),
+            before.claim(&record, Timestamp::default()),
+            "{n} {replayed}"
+        );
     }
     let other = ledger(&state, "other").load().await.unwrap();
     assert_eq!(other.book.counts().total(), 0);
@@ -163,7 +170,8 @@ fn what_is_not_a_state_is_left_alone() {
     fs::write(&notes, "not a state").unwrap();
     assert!(matches!(State::open(folder.path()), Err(StateError::Foreign(_))));
     assert!(matches!(Store::open(folder.path()), Err(StateError::Missing(_))));
-    assert!(matches!(State::open(&notes), Err(StateError::Io { .. })));
+    assert!(matches!(State::open(&notes), Err(StateError::NotAFolder(_))));
+    assert!(matches!(Store::open(&notes), Err(StateError::NotAFolder(_))));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
     let file = folder.path().join("loghost.redb");

@@ -72,6 +72,7 @@ async fn process(counter: &mut WasmConsumer, logs: usize) -> Result<(), Consumer
         id: None,
         source: String::new(),
         attributes: Vec::new(),
+        unkeyed: false,
         replayed: false,
     };
     counter.process(Timestamp::from_millis(0), &vec![log; logs]).await.map(drop)

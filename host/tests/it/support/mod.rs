@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed, Trial};
+use sha2::{Digest, Sha256};
 
 /// Far more than anything here takes; what takes longer will never come.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -109,4 +110,9 @@ pub(crate) fn tracked(path: &str) -> PathBuf {
     let path = repository().join(path);
     assert!(path.exists(), "{} is not there", path.display());
     path
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
 }

@@ -157,8 +157,7 @@ where
         }
         // A tick is no sign of life.
         if logs > 0 {
-            let held = self.retries.len() + self.burials.len();
-            self.reporter.progress(&self.consumer.descriptor().name, 0, held);
+            self.reporter.progress(&self.consumer.descriptor().name, 0, self.held());
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use self::breaker::Breaker;
 pub use self::breaker::Tolerance;
@@ -187,7 +187,8 @@ where
             stale: false,
             former: None,
             unsaved: None,
-            fold_at: Instant::now(),
+            // Not at once: what waits in the queue is still to be recognised.
+            fold_at: Instant::now() + settle::fold_every(&options),
             retries: Retries::new(options.max_retries),
             burials: FuturesUnordered::new(),
             outstanding: Outstanding::default(),
@@ -236,6 +237,8 @@ where
     /// committed and acknowledged, and the last metric shown, in every case in which that is possible.
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
         let end = self.lead(pin!(shutdown)).await;
+        // Whatever waits, waits elsewhere from now on.
+        self.reporter.progress(&self.consumer.descriptor().name, 0, 0);
         let end = match end {
             // It would fail again.
             End::Report(_) => end,
@@ -308,23 +311,26 @@ where
     async fn rest<S: Future<Output = ()>>(
         &mut self,
         error: ConsumerError,
-        shutdown: Pin<&mut S>,
+        mut shutdown: Pin<&mut S>,
     ) -> Option<End> {
         let Some(first) = self.options.probe else { return Some(End::Consumer(error)) };
         let before = self.trial.take().map(|(_, delay)| (delay * 2).min(LONGEST_PROBE));
         let delay = before.unwrap_or(first);
         self.say(&State::Stopped(&error, delay));
         self.trial = Some((error, delay));
-        tokio::select! {
-            biased;
-            () = shutdown => Some(End::Shutdown),
-            Some(new) = self.reloads.recv() => {
-                if self.replace(new).await {
-                    self.say_reloaded();
+        let until = Instant::now() + delay;
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return Some(End::Shutdown),
+                Some(new) = self.reloads.recv() => {
+                    if self.replace(new).await {
+                        self.say_reloaded();
+                        return None;
+                    }
                 }
-                None
+                () = sleep_until(until) => return None,
             }
-            () = sleep(delay) => None,
         }
     }
 

@@ -80,10 +80,17 @@ mod tests {
         places.iter().copied().map(Receipt).collect()
     }
 
+    fn delivered(places: &[u64]) -> Outstanding {
+        let mut outstanding = Outstanding::default();
+        for receipt in receipts(places) {
+            outstanding.add(receipt);
+        }
+        outstanding
+    }
+
     #[test]
     fn what_is_finished_in_order_is_acknowledged_at_once() {
-        let mut outstanding = Outstanding::default();
-        receipts(&[5, 6, 7, 8]).into_iter().for_each(|receipt| outstanding.add(receipt));
+        let mut outstanding = delivered(&[5, 6, 7, 8]);
         let due = outstanding.finish(receipts(&[6, 5, 7]));
         assert_eq!(due, Due { through: Some(Receipt(7)), single: vec![] });
         let due = outstanding.finish(receipts(&[8]));
@@ -92,8 +99,7 @@ mod tests {
 
     #[test]
     fn what_lies_behind_an_open_one_is_acknowledged_by_itself() {
-        let mut outstanding = Outstanding::default();
-        receipts(&[1, 2, 3, 4]).into_iter().for_each(|receipt| outstanding.add(receipt));
+        let mut outstanding = delivered(&[1, 2, 3, 4]);
         let due = outstanding.finish(receipts(&[1, 3]));
         assert_eq!(due, Due { through: Some(Receipt(1)), single: receipts(&[3]) });
         // Nothing is acknowledged twice.

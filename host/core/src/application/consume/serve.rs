@@ -33,6 +33,7 @@ where
     ) -> Result<End, Break> {
         let mut burst = Vec::new();
         let mut last_log = Instant::now();
+        let mut paused = false;
         loop {
             let standing = source.standing();
             if said.replace(standing) != Some(standing) {
@@ -48,9 +49,15 @@ where
             if self.marked && self.retries.len() == 0 && self.burials.is_empty() {
                 return Ok(End::Marker);
             }
+            let full = self.held() >= self.options.max_held;
+            if full && !paused {
+                self.say(&State::Paused(self.held()));
+            }
+            paused = full;
             let room = self.room(burst.len());
             let taking = room > 0 && !self.marked;
-            let tick = self.consumer.descriptor().tick.filter(|_| self.consumer.processes());
+            let ticks = self.consumer.processes() && standing == Standing::Active;
+            let tick = self.consumer.descriptor().tick.filter(|_| ticks);
             let tick_at = tick.map(|tick| last_log + tick);
             let retry_at = self.retries.due();
             tokio::select! {
@@ -100,17 +107,20 @@ where
 
     /// How many more deliveries may be taken, `gathered` being in hand.
     fn room(&self, gathered: usize) -> usize {
-        let held = self.retries.len() + self.burials.len();
-        if held >= self.options.max_held {
-            return 0;
-        }
+        let held = self.held();
         // One log alone tells whether a stopped consumer has recovered.
         let batch = if self.trial.is_some() { 1 } else { self.options.max_batch };
         let wanted = self
             .options
             .max_logs
             .map_or(u64::MAX, |max| max.saturating_sub(self.finished + held as u64 + gathered as u64));
-        batch.saturating_sub(gathered).min(usize::try_from(wanted).unwrap_or(usize::MAX))
+        let batch = batch.saturating_sub(gathered).min(self.options.max_held.saturating_sub(held));
+        batch.min(usize::try_from(wanted).unwrap_or(usize::MAX))
+    }
+
+    /// How many logs wait for their next attempt, or to be safe among the dead letters.
+    pub(super) fn held(&self) -> usize {
+        self.retries.len() + self.burials.len()
     }
 
     /// Judges what was delivered, if it is wanted and new.
@@ -119,18 +129,21 @@ where
         source: &mut I::Source,
         burst: impl Iterator<Item = Delivery>,
     ) -> Result<(), Break> {
-        let mut batch = Batch::default();
+        let (mut batch, now) = (Batch::default(), self.clock.now());
         for Delivery { receipt, item } in burst {
             self.outstanding.add(receipt);
             match item {
-                Item::Log(record) if self.wants(&record) => match self.book.claim(&record) {
-                    Claim::New(place) => {
-                        batch.extend([Task { handle: Handle { receipt, place }, record }]);
-                        continue;
+                // A dead letter that was sent back has nowhere else to go.
+                Item::Log(record) if record.replayed || self.wants(&record) => {
+                    match self.book.claim(&record, now) {
+                        Claim::New(place) => {
+                            batch.extend([Task { handle: Handle { receipt, place }, record }]);
+                            continue;
+                        }
+                        // Should it be in hand, the one in hand comes again after a loss: this one need not.
+                        Claim::Repeated => self.staged.repeats += 1,
                     }
-                    // Should it be in hand, the one in hand comes again after a loss: this one need not.
-                    Claim::Repeated => self.staged.repeats += 1,
-                },
+                }
                 // What an old binding brought is finished, and not counted.
                 Item::Log(_) | Item::Marker => {}
                 Item::Stray(exchange) => {

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::judge::Done;
-use super::{Break, Consume, Outstanding};
+use super::{Break, Consume, ConsumeOptions, Outstanding};
 use crate::application::ports::{
     Clock, Commit, Consumer, Intake, Ledger, LedgerError, LogSink, LogSource, Receipt, Reporter,
 };
@@ -19,6 +19,11 @@ use crate::domain::Settled;
 
 /// How often origins that were not seen for long are looked for, at most.
 const FOLD_EVERY: Duration = Duration::from_hours(1);
+
+/// How long until they are looked for.
+pub(super) fn fold_every(options: &ConsumeOptions) -> Duration {
+    options.forget_after.min(FOLD_EVERY)
+}
 
 /// What is judged, and not committed.
 #[derive(Debug, Default)]
@@ -81,7 +86,7 @@ where
         self.book.repeat(repeats);
         if self.fold_at <= Instant::now() {
             self.book.fold(now.minus(self.options.forget_after));
-            self.fold_at = Instant::now() + self.options.forget_after.min(FOLD_EVERY);
+            self.fold_at = Instant::now() + fold_every(&self.options);
         }
         let commit = Commit {
             changes: self.book.changes(),
@@ -102,8 +107,7 @@ where
         for receipt in due.single {
             source.acknowledge(receipt).await?;
         }
-        let held = self.retries.len() + self.burials.len();
-        self.reporter.progress(&self.consumer.descriptor().name, logs, held);
+        self.reporter.progress(&self.consumer.descriptor().name, logs, self.held());
         Ok(())
     }
 
@@ -116,16 +120,20 @@ where
         Some(finished)
     }
 
-    /// Brings to its end what is under way, except what waits for another attempt: that goes back.
+    /// Brings to its end what is under way, except what waits for another attempt: that goes back. What can be
+    /// committed does not wait for dead letters, which a broker may hold back for long.
     pub(super) async fn finish(&mut self, source: &mut I::Source) -> Result<(), Break> {
-        while let Some(buried) = self.burials.next().await {
-            self.buried(buried)?;
-        }
         loop {
             self.begin_commit();
-            let Some(commit) = &mut self.commit else { return Ok(()) };
-            (&mut commit.done).await?;
-            self.acknowledge(source).await?;
+            tokio::select! {
+                biased;
+                done = safe(self.commit.as_mut()), if self.commit.is_some() => {
+                    done?;
+                    self.acknowledge(source).await?;
+                }
+                Some(buried) = self.burials.next() => self.buried(buried)?,
+                else => return Ok(()),
+            }
         }
     }
 

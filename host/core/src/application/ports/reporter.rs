@@ -34,6 +34,8 @@ pub enum State<'a> {
     Failed(&'a ConsumerError, Option<&'a Record>),
     /// It failed too often: its queue is left as it is, and one log is tried after this time.
     Stopped(&'a ConsumerError, Duration),
+    /// So many logs wait for their next attempt, or to be safe among the dead letters, that it takes no more.
+    Paused(usize),
     /// It no longer fails.
     Recovered,
     /// Its new version, of this digest, has taken over.
