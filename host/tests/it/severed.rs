@@ -11,9 +11,26 @@ use crate::support::{Skip, needing, rabbitmq, test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("severed::a_broker_that_falls_silent", a_broker_that_falls_silent),
+        test("severed::a_broker_whose_place_another_takes", a_broker_whose_place_another_takes),
         test("severed::a_queue_that_is_another_after_a_reconnect", a_queue_that_is_another),
         needing("rabbitmq::severed::a_password_that_is_changed", a_password_that_is_changed),
     ]
+}
+
+/// All addresses are tried at a loss, and what the next broker lacks is declared there.
+fn a_broker_whose_place_another_takes() {
+    let [(first, first_url), (second, second_url)] = [start_embedded(), start_embedded()];
+    let urls = format!("{first_url},{second_url}");
+    let run = loghost(["run", "--every", "50ms", "--broker", &urls]).arg(tracked("plugins/error.wasm"));
+    let run = run.start();
+    run.says("consuming from");
+    first.end_by(Signal::Kill);
+    run.says("error: consuming");
+    let publish = loghost(["publish", "error", "disk full", "--require-route", "--broker", &second_url]);
+    publish.end().exits(0);
+    run.prints("total     1");
+    run.end_by(Signal::Terminate).exits(0);
+    second.end_by(Signal::Terminate).exits(0);
 }
 
 /// Heartbeats that do not come are noticed, and what comes after is counted once.
