@@ -18,6 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("connect::takes_the_variables_in_their_order", takes_the_variables_in_their_order),
     ];
     trials.extend(on_both("connect::tries_several_in_turn", tries_several_in_turn));
+    trials
+        .extend(on_both("connect::says_that_a_virtual_host_is_missing", says_that_a_virtual_host_is_missing));
     trials.extend(on_both("connect::says_that_a_password_is_wrong", says_that_a_password_is_wrong));
     trials
 }
@@ -72,6 +74,13 @@ fn refuses_parameters_that_nobody_knows() {
     let output = loghost(["publish", "error", "text", "--broker", url]).end().exits(2);
     is_discreet(&output);
     output.says("no parameter is called `cacert`").says("cacertfile");
+}
+
+/// It would be missing the next time too.
+fn says_that_a_virtual_host_is_missing(broker: &Broker) {
+    let url = broker.url().replace("%2f", "nowhere");
+    let output = loghost(["publish", "error", "text", "--retry-for", "1h", "--broker", &url]).end().exits(69);
+    output.says("nowhere").says("virtual host").does_not_say("trying again");
 }
 
 fn tries_several_in_turn(broker: &Broker) {
