@@ -5,36 +5,38 @@ use std::time::{Duration, SystemTime};
 
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
-use lapin::tcp::RustlsConnector;
 use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-use super::sieve::{Sieve, Sieving};
+use super::sieve::{Sieve, Sieving, Socket};
 use super::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 
-/// Connects to `uri`, with TLS to `server_name` where there is a `connector`.
+/// Connects to `uri`, with TLS to a server of that name where there is a connector.
 pub(super) async fn connect(
     uri: AMQPUri,
-    tls: Option<(RustlsConnector, String)>,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
     properties: ConnectionProperties,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
-    let sieving = Runtime::new(RuntimeParts::new(tokio.clone(), Sieving(tokio.clone())));
-    let direct = Runtime::new(tokio);
-    // lapin's own way would trust what the system trusts besides, and fail where that is nothing.
+    let sieving = Runtime::new(RuntimeParts::new(tokio.clone(), Sieving(tokio)));
     Connection::connector(
         uri,
         sieving,
         async move |uri, _| {
-            let addresses = direct.to_socket_addrs((uri.authority.host, uri.authority.port));
-            let stream = AsyncTcpStream::connect(&direct, addresses).await?;
-            let stream = match &tls {
-                Some((connector, server_name)) => stream.into_rustls(connector, server_name).await?,
-                None => stream,
+            let stream = TcpStream::connect((uri.authority.host, uri.authority.port)).await?;
+            // What is written is complete: waiting for more would only make it late.
+            stream.set_nodelay(true)?;
+            let socket = match &tls {
+                Some((connector, name)) => {
+                    Socket::Tls(Box::new(connector.connect(name.clone(), stream).await?))
+                }
+                None => Socket::Plain(stream),
             };
-            Ok(AsyncTcpStream::Plain(Sieve::new(stream)))
+            Ok(AsyncTcpStream::Plain(Sieve::new(socket)))
         },
         properties,
     )
@@ -103,7 +105,7 @@ fn certificate(problem: &CertificateError, tls: &Tls) -> String {
             format!(
                 "the broker's certificate is for {others}, not for {}: connect to a name that it has, or say \
                  which one to expect with {SERVER_NAME}=NAME",
-                tls.server_name
+                tls.server_name.to_str()
             )
         }
         CertificateError::ExpiredContext { not_after, .. } => {

@@ -11,14 +11,20 @@ use std::time::{Duration, Instant};
 
 use async_rs::Tokio;
 use async_rs::traits::Reactor;
-use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
-use lapin::AsyncTcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::tame;
 
-/// A connection to a broker, with or without TLS.
-type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+/// A connection to a broker.
+pub(super) enum Socket {
+    /// Without TLS.
+    Plain(TcpStream),
+    /// With it.
+    Tls(Box<TlsStream<TcpStream>>),
+}
 
 /// Type, channel and size come before what a frame holds; a byte that ends it comes after.
 const HEAD: usize = 7;
@@ -89,13 +95,14 @@ impl<S> Sieve<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Sieve<S> {
+impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Sieve<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         while this.start == this.ready {
             this.make_room();
-            let socket = Pin::new(&mut this.socket);
-            let read = ready!(socket.poll_read(cx, &mut this.buffer[this.end..]))?;
+            let mut room = ReadBuf::new(&mut this.buffer[this.end..]);
+            ready!(Pin::new(&mut this.socket).poll_read(cx, &mut room))?;
+            let read = room.filled().len();
             if read == 0 {
                 return Poll::Ready(Ok(0));
             }
@@ -109,7 +116,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sieve<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Sieve<S> {
+impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Sieve<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().socket).poll_write(cx, from)
     }
@@ -127,7 +134,54 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Sieve<S> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_close(cx)
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, from),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, from),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, from),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, from),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 
@@ -142,7 +196,7 @@ impl Reactor for Sieving {
     fn register<H: Read + Write + Send + 'static>(
         &self,
         _socket: H,
-    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+    ) -> io::Result<impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static> {
         // The client brings no socket of its own.
         Err::<Sieve, _>(io::ErrorKind::Unsupported.into())
     }
@@ -159,8 +213,7 @@ impl Reactor for Sieving {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Sieve>> + Send + 'static {
-        let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(Sieve::new(AsyncTcpStream::Plain(connecting.await?))) }
+        async move { Ok(Sieve::new(Socket::Plain(TcpStream::connect(address).await?))) }
     }
 }
 
@@ -171,6 +224,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use futures_io::AsyncRead as _;
+
     use super::*;
 
     /// Brings bytes in pieces of this size.
@@ -180,13 +235,13 @@ mod tests {
         fn poll_read(
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
-            into: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            let length = self.1.min(into.len()).min(self.0.len());
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let length = self.1.min(into.remaining()).min(self.0.len());
             let (piece, rest) = self.0.split_at(length);
-            into[..length].copy_from_slice(piece);
+            into.put_slice(piece);
             self.0 = rest;
-            Poll::Ready(Ok(length))
+            Poll::Ready(Ok(()))
         }
     }
 

@@ -4,12 +4,13 @@
 //! that a renewed certificate counts from the next one on. Knows nothing of what goes over the connection.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
 use url::Url;
 
 pub(super) const AUTHORITIES: &str = "cacertfile";
@@ -24,7 +25,7 @@ pub(super) struct Tls {
     pub(super) authorities: Option<PathBuf>,
     pub(super) identity: Option<Identity>,
     /// The name that the broker's certificate must have.
-    pub(super) server_name: String,
+    pub(super) server_name: ServerName<'static>,
 }
 
 /// The files of a client certificate.
@@ -66,11 +67,10 @@ impl Tls {
             (Some(_), None) => return wrong(CERTIFICATE, "needs keyfile=FILE too"),
             (None, Some(_)) => return wrong(KEY, "needs certfile=FILE too"),
         };
-        let server_name = parameter(url, SERVER_NAME);
-        if server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
+        let server_name = parameter(url, SERVER_NAME).unwrap_or_else(|| host.to_owned());
+        let Ok(server_name) = ServerName::try_from(server_name) else {
             return wrong(SERVER_NAME, "this is no host's name");
-        }
-        let server_name = server_name.unwrap_or_else(|| host.to_owned());
+        };
         Ok(Self { authorities: path(AUTHORITIES), identity, server_name })
     }
 
@@ -86,31 +86,34 @@ impl Tls {
     }
 
     /// Reads the files.
-    pub(super) fn connector(&self) -> Result<RustlsConnector, TlsFileError> {
-        let config = match &self.authorities {
+    pub(super) fn connector(&self) -> Result<TlsConnector, TlsFileError> {
+        let mut roots = RootCertStore::empty();
+        match &self.authorities {
             Some(path) => {
-                let authorities = certificates(AUTHORITIES, path)?;
-                RustlsConnectorConfig::default().with_parsable_certificates(authorities)
+                if roots.add_parsable_certificates(certificates(AUTHORITIES, path)?).0 == 0 {
+                    return Err(file(AUTHORITIES, path, "no certificate of an authority".to_owned()));
+                }
             }
-            None => RustlsConnectorConfig::new_with_native_certs().map_err(|error| system(&error))?,
-        };
-        let unusable = |error: io::Error| match (&self.identity, &self.authorities) {
-            // Whatever is wrong with a key and its certificate, and with nothing else.
-            (Some(Identity { certificate, key }), _) if error.kind() == io::ErrorKind::InvalidData => {
-                let reason = format!("it does not go with {KEY} {}: {error}", key.display());
-                file(CERTIFICATE, certificate, reason)
+            None => {
+                let found = rustls_native_certs::load_native_certs();
+                if roots.add_parsable_certificates(found.certs).0 == 0 {
+                    let reason = found.errors.first().map_or("none found".to_owned(), ToString::to_string);
+                    return Err(TlsFileError::System(reason));
+                }
             }
-            (_, Some(path)) => file(AUTHORITIES, path, error.to_string()),
-            (_, None) => system(&error),
-        };
-        match &self.identity {
-            Some(Identity { certificate, key }) => {
-                let (certificates, key) = (certificates(CERTIFICATE, certificate)?, private_key(key)?);
-                config.connector_with_single_cert(certificates, key)
-            }
-            None => config.connector_with_no_client_auth(),
         }
-        .map_err(unusable)
+        let config = ClientConfig::builder().with_root_certificates(roots);
+        let config = match &self.identity {
+            Some(Identity { certificate, key }) => {
+                let (chain, private) = (certificates(CERTIFICATE, certificate)?, private_key(key)?);
+                config.with_client_auth_cert(chain, private).map_err(|error| {
+                    let reason = format!("it does not go with {KEY} {}: {error}", key.display());
+                    file(CERTIFICATE, certificate, reason)
+                })?
+            }
+            None => config.with_no_client_auth(),
+        };
+        Ok(TlsConnector::from(Arc::new(config)))
     }
 }
 
@@ -138,8 +141,4 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFileError> {
 
 fn file(parameter: &'static str, path: &Path, reason: String) -> TlsFileError {
     TlsFileError::File { parameter, path: path.to_owned(), reason }
-}
-
-fn system(error: &io::Error) -> TlsFileError {
-    TlsFileError::System(error.to_string())
 }
