@@ -8,5 +8,7 @@
 mod adapters;
 mod app;
 mod cli;
+#[doc(hidden)]
+pub mod parts;
 
 pub use cli::main;

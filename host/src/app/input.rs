@@ -129,7 +129,9 @@ async fn line(input: &mut BufReader<Stdin>, number: u64) -> Result<Option<String
             format!("line {number} of standard input has more than {LONGEST_LINE} bytes; stopped before it");
         return Err(Failure::new(Status::BadInput, text));
     }
-    let text = line.strip_suffix(b"\n").unwrap_or(&line);
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    Ok(Some(String::from_utf8_lossy(text).into_owned()))
+    for end in [b'\n', b'\r'] {
+        line.pop_if(|last| *last == end);
+    }
+    let text = String::from_utf8(line);
+    Ok(Some(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
 }

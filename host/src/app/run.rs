@@ -6,10 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use loghost_core::application::{
     Batching, Consume, ConsumeOptions, Consumer, End, Publish, Reads, SavedState, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Sequencer};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -99,11 +102,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
     let mut names = HashMap::new();
     for (name, consume) in ready {
-        let mut stopped = stopped.clone();
-        let task = tasks.spawn(Box::pin(consume.run(async move {
+        let (mut stopped, runtime) = (stopped.clone(), Handle::current());
+        let running = Box::pin(consume.run(async move {
             // An error means that the host has gone, which is a reason to stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
-        })));
+        }));
+        // Each on a thread of its own, which a plugin may take its whole time on.
+        let task = tasks.spawn_blocking(move || runtime.block_on(running));
         names.insert(task.id(), name);
     }
     drop(stopped);
@@ -125,6 +130,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     failure.map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
 
+/// How many consumers open their sources at the same time.
+const MOST_OPENING: usize = 64;
+
 /// Opens the source of every consumer: nothing is acknowledged before all of them are ready.
 async fn prepare(
     options: &Options,
@@ -134,20 +142,23 @@ async fn prepare(
     reloads: &mut Reloads,
     active: &watch::Sender<Activity>,
 ) -> Result<Vec<(ConsumerName, Consuming)>, Failure> {
-    let (mut ready, mut queues) = (Vec::new(), Vec::new());
+    let (mut opening, mut queues) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
-        let reporter = Watched::new(TerminalReporter::new(options.format), active.clone());
-        let (replace, replaced) = mpsc::channel(1);
-        reloads.add(member, replace);
-        let mut consume = consuming(options, state, links, consumer, reporter, replaced).await?;
-        consume.open().await.map_err(|end| not_opened(&name, &end))?;
         queues.push(match options.queue {
             QueueKind::Named => format!("{name} ({})", options.target.names.queue(&name)),
             QueueKind::Exclusive => format!("{name} (a queue of its own)"),
         });
-        ready.push((name, consume));
+        let reporter = Watched::new(TerminalReporter::new(options.format), active.clone());
+        let (replace, replaced) = mpsc::channel(1);
+        reloads.add(member, replace);
+        opening.push(async move {
+            let mut consume = consuming(options, state, links, consumer, reporter, replaced).await?;
+            consume.open().await.map_err(|end| not_opened(&name, &end))?;
+            Ok((name, consume))
+        });
     }
+    let ready = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;
     let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
     terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
     Ok(ready)
@@ -192,9 +203,9 @@ struct Links {
 
 impl Links {
     async fn connect(target: &Target) -> Result<Self, Failure> {
-        let consuming = target.connect("consuming").await?;
-        // Also for those that publish nothing: their next version may.
-        let publishing = target.connect("publishing").await?;
+        // The second also for those that publish nothing: their next version may.
+        let (consuming, publishing) =
+            try_join(target.connect("consuming"), target.connect("publishing")).await?;
         Ok(Self { consuming, publishing })
     }
 

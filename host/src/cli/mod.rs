@@ -85,9 +85,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Each consumer of a run takes one.
+const MAX_THREADS: usize = 1 << 16;
+
 fn runtime() -> std::io::Result<Runtime> {
     let stack = usize::try_from(parse::THREAD_STACK.as_u64()).unwrap_or(usize::MAX);
-    Builder::new_multi_thread().thread_stack_size(stack).enable_all().build()
+    Builder::new_multi_thread()
+        .thread_stack_size(stack)
+        .max_blocking_threads(MAX_THREADS)
+        .enable_all()
+        .build()
 }
 
 async fn dispatch(command: Command) -> Result<(), Failure> {

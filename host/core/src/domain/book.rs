@@ -2,7 +2,6 @@
 //! is what makes counts exact.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write;
 use std::mem;
 use std::sync::Arc;
 
@@ -20,7 +19,9 @@ pub struct Book {
     changed: BTreeSet<usize>,
     /// Origins that were folded away since then.
     forgotten: Vec<Arc<str>>,
+    /// The origin that was looked for last, and its place: the next is likely to be the same.
     key: String,
+    place: Option<usize>,
 }
 
 /// What is known of an origin.
@@ -159,11 +160,11 @@ impl Book {
     /// What a delivery is. A new log is in hand from now on, until it is [settled](Self::settle) or
     /// [released](Self::release).
     pub fn claim(&mut self, record: &Record, now: Timestamp) -> Claim {
-        let Some(id) = record.id.as_deref().and_then(|id| id.parse::<MessageId>().ok()) else {
+        let Some(Ok((producer, sequence))) = record.id.as_deref().map(MessageId::parts) else {
             return Claim::New(None);
         };
-        let sequence = id.sequence.get();
-        let place = self.place_of(&id, record);
+        let sequence = sequence.get();
+        let place = self.place_of(producer, record);
         let Some(origin) = &mut self.origins[place] else { return Claim::New(None) };
         origin.seen = origin.seen.max(now);
         // A dead letter that is sent back is new once more; the same log coming any other way is not.
@@ -175,15 +176,20 @@ impl Book {
         Claim::New(Some(Place { origin: place, sequence }))
     }
 
-    fn place_of(&mut self, id: &MessageId, record: &Record) -> usize {
-        self.key.clear();
-        // Writing to a string cannot fail.
+    fn place_of(&mut self, producer: &str, record: &Record) -> usize {
         let source = if record.unkeyed { "" } else { &record.source };
-        let _ = write!(self.key, "{}/{}/{source}", id.producer.as_str(), record.severity);
-        match self.index.get(self.key.as_str()) {
+        let parts = [producer, "/", record.severity.as_str(), "/", source];
+        if let Some(place) = self.place.filter(|_| is_made_of(&self.key, parts)) {
+            return place;
+        }
+        self.key.clear();
+        self.key.extend(parts);
+        let place = match self.index.get(self.key.as_str()) {
             Some(place) => *place,
             None => self.add(self.key.as_str().into()),
-        }
+        };
+        self.place = Some(place);
+        place
     }
 
     fn add(&mut self, key: Arc<str>) -> usize {
@@ -258,6 +264,7 @@ impl Book {
                 continue;
             };
             self.index.remove(&origin.key);
+            self.place = None;
             self.changed.remove(&place);
             let finished = &origin.finished.set;
             if finished.is_empty() {
@@ -292,6 +299,11 @@ impl Book {
             forgotten: mem::take(&mut self.forgotten),
         }
     }
+}
+
+/// Whether `text` consists of these parts, in their order.
+fn is_made_of(text: &str, parts: [&str; 5]) -> bool {
+    parts.into_iter().try_fold(text, |rest, part| rest.strip_prefix(part)).is_some_and(str::is_empty)
 }
 
 /// A set, and which of its intervals changed.

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::{Severity, Source};
 
 /// Names one producer over all time: 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `-`, `_` and `.`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Producer(String);
+pub struct Producer(Arc<str>);
 
 /// A text that cannot name a producer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +21,12 @@ impl Producer {
     /// Takes `name` as a producer's.
     pub fn new(name: impl Into<String>) -> Result<Self, ProducerError> {
         let name = name.into();
-        let valid = (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if valid { Ok(Self(name)) } else { Err(ProducerError(name)) }
+        if Self::is_valid(&name) { Ok(Self(name.into())) } else { Err(ProducerError(name)) }
+    }
+
+    fn is_valid(name: &str) -> bool {
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     }
 
     /// The name.
@@ -52,20 +56,26 @@ impl fmt::Display for MessageId {
     }
 }
 
+impl MessageId {
+    /// Reads an id where it lies: the producer's name, and the number.
+    pub(super) fn parts(text: &str) -> Result<(&str, NonZeroU64), MessageIdError> {
+        let (producer, sequence) =
+            text.strip_prefix("loghost:").and_then(|rest| rest.split_once('/')).ok_or(MessageIdError)?;
+        // One text for each number, so that equal ids are equal texts.
+        let is_canonical = sequence.bytes().all(|b| b.is_ascii_digit()) && !sequence.starts_with('0');
+        if !is_canonical || !Producer::is_valid(producer) {
+            return Err(MessageIdError);
+        }
+        Ok((producer, sequence.parse().map_err(|_| MessageIdError)?))
+    }
+}
+
 impl FromStr for MessageId {
     type Err = MessageIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (producer, sequence) =
-            text.strip_prefix("loghost:").and_then(|rest| rest.split_once('/')).ok_or(MessageIdError)?;
-        // One text for each number, so that equal ids are equal texts.
-        if !sequence.bytes().all(|b| b.is_ascii_digit()) || sequence.starts_with('0') {
-            return Err(MessageIdError);
-        }
-        Ok(Self {
-            producer: Producer::new(producer).map_err(|_| MessageIdError)?,
-            sequence: sequence.parse().map_err(|_| MessageIdError)?,
-        })
+        let (producer, sequence) = Self::parts(text)?;
+        Ok(Self { producer: Producer(producer.into()), sequence })
     }
 }
 

@@ -18,6 +18,13 @@ impl Sequences {
 
     /// Adds `n`; false if it was in the set.
     pub fn insert(&mut self, n: u64) -> bool {
+        // Most come in their order.
+        if let Some(mut last) = self.intervals.last_entry()
+            && last.get().checked_add(1) == Some(n)
+        {
+            *last.get_mut() = n;
+            return true;
+        }
         self.insert_interval(n, n) > 0
     }
 

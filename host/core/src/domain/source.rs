@@ -1,11 +1,12 @@
 //! Where a log comes from.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The name of what wrote a log: a service, a machine. It travels as the AMQP routing key and `app-id`,
 /// both short strings: 1 to 255 bytes (AMQP 0-9-1, section 4.2.5.3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Source(String);
+pub struct Source(Arc<str>);
 
 /// Why a text cannot be a source.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ impl Source {
         let name = name.into();
         match name.len() {
             0 => Err(SourceError::Empty),
-            1..=255 => Ok(Self(name)),
+            1..=255 => Ok(Self(name.into())),
             length => Err(SourceError::TooLong(length)),
         }
     }

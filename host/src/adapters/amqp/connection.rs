@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::handshake;
+use super::sieve::Bodiless;
 use super::tls::TlsFileError;
 
 /// A connection, and where it leads.
@@ -21,6 +22,7 @@ pub(crate) struct Connection {
     inner: lapin::Connection,
     address: Address,
     channels: Mutex<Vec<Channel>>,
+    bodiless: Bodiless,
     /// Says when the broker holds publishers back; ends with the connection.
     watch: AbortHandle,
     /// What the client said of its end.
@@ -133,8 +135,10 @@ impl Connection {
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
-            failures.push(match timeout(address.timeout(), connect(address, properties)).await {
-                Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone(), tell)),
+            let bodiless = Bodiless::default();
+            let connecting = connect(address, bodiless.clone(), properties);
+            failures.push(match timeout(address.timeout(), connecting).await {
+                Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone(), bodiless, tell)),
                 Ok(Err(failure)) => failure,
                 Err(_) => {
                     let waited = humantime::format_duration(address.timeout());
@@ -145,7 +149,7 @@ impl Connection {
         Err(ConnectError { failures, patience: None })
     }
 
-    fn new(inner: lapin::Connection, address: Address, tell: fn(&str)) -> Self {
+    fn new(inner: lapin::Connection, address: Address, bodiless: Bodiless, tell: fn(&str)) -> Self {
         let mut events = inner.events_listener();
         let (end, ended) = watch::channel(None);
         let watch = tokio::spawn(async move {
@@ -162,7 +166,8 @@ impl Connection {
                 }
             }
         });
-        Self { inner, address, channels: Mutex::new(Vec::new()), watch: watch.abort_handle(), ended }
+        let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
+        Self { inner, address, channels, bodiless, watch, ended }
     }
 
     /// Where it leads.
@@ -217,11 +222,17 @@ impl Connection {
     /// out of scope is closed behind everybody's back, and meets the connection's own end half-way.
     pub(super) async fn channel(&self) -> lapin::Result<Channel> {
         let channel = self.inner.create_channel().await?;
+        self.bodiless.remove(channel.id());
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         channels.retain(|channel| channel.status().connected());
         channels.push(channel.clone());
         drop(channels);
         Ok(channel)
+    }
+
+    /// Leaves out the bodies of what comes on `channel`, from now on and until it is closed.
+    pub(super) fn leave_out_bodies(&self, channel: &Channel) {
+        self.bodiless.add(channel.id());
     }
 
     /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns. A
@@ -237,6 +248,7 @@ const USUAL_FRAME: usize = 128 * 1024;
 /// Connects to the broker at `address`, with TLS where that is meant.
 async fn connect(
     address: &Address,
+    bodiless: Bodiless,
     properties: ConnectionProperties,
 ) -> Result<lapin::Connection, NoConnection> {
     let tls = match address.tls() {
@@ -246,7 +258,7 @@ async fn connect(
         }
         None => None,
     };
-    let connected = handshake::connect(address.uri(), tls, properties).await;
+    let connected = handshake::connect(address.uri(), tls, bodiless, properties).await;
     connected.map_err(|error| {
         let (address, tls) = (address.clone(), address.tls());
         if let Some(why) = tls.and_then(|tls| handshake::distrust(&error, tls)) {

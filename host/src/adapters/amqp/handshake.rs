@@ -12,13 +12,14 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::sieve::{Sieve, Sieving, Socket};
+use super::sieve::{Bodiless, Sieve, Sieving, Socket};
 use super::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 
 /// Connects to `uri`, with TLS to a server of that name where there is a connector.
 pub(super) async fn connect(
     uri: AMQPUri,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    bodiless: Bodiless,
     properties: ConnectionProperties,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
@@ -36,7 +37,7 @@ pub(super) async fn connect(
                 }
                 None => Socket::Plain(stream),
             };
-            Ok(AsyncTcpStream::Plain(Sieve::new(socket)))
+            Ok(AsyncTcpStream::Plain(Sieve::new(socket, bodiless.clone())))
         },
         properties,
     )

@@ -34,6 +34,8 @@ pub(crate) use intake::AmqpIntake;
 pub(crate) use letter::{Fate, Letter};
 pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
+pub(crate) use sieve::{Bodiless, Sieve};
 pub(crate) use sink::{AmqpSink, RejectedLog};
 pub(crate) use source::{AmqpSource, SourceOptions};
 pub(crate) use topology::{Exchanges, QueueKind, TopologyError, lend_exchanges};
+pub(crate) use wire::{Decode, properties, record};

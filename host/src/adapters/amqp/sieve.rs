@@ -1,11 +1,13 @@
-//! What comes from a broker, made readable before the client reads it: a message that the client cannot read
-//! would end the connection, and come again, for ever.
+//! What comes from a broker, before the client reads it: made readable, because a message that the client
+//! cannot read would end the connection, and come again, for ever; and without the bodies that nobody looks at.
 //!
 //! Knows where frames begin and end; what is changed in them is the business of `tame`.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 use super::tame;
 
 /// A connection to a broker.
-pub(super) enum Socket {
+pub(crate) enum Socket {
     /// Without TLS.
     Plain(TcpStream),
     /// With it.
@@ -38,29 +40,63 @@ const HEARTBEAT: u8 = 8;
 /// What is read at once, if there is as much.
 const CHUNK: usize = 64 * 1024;
 
-/// A connection through which only readable frames come.
-pub(super) struct Sieve<S = Socket> {
+/// The channels whose messages come without their bodies.
+#[derive(Clone, Debug)]
+pub(crate) struct Bodiless(Arc<[AtomicU64]>);
+
+impl Default for Bodiless {
+    fn default() -> Self {
+        Self((0..=u16::MAX / 64).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl Bodiless {
+    /// Leaves the bodies out of what comes on `channel`, on which nothing comes yet.
+    pub(super) fn add(&self, channel: u16) {
+        self.0[usize::from(channel / 64)].fetch_or(1 << (channel % 64), Ordering::Relaxed);
+    }
+
+    /// Leaves them where they are, on a channel that has just been opened.
+    pub(super) fn remove(&self, channel: u16) {
+        self.0[usize::from(channel / 64)].fetch_and(!(1 << (channel % 64)), Ordering::Relaxed);
+    }
+
+    pub(super) fn contains(&self, channel: u16) -> bool {
+        self.0[usize::from(channel / 64)].load(Ordering::Relaxed) & (1 << (channel % 64)) != 0
+    }
+}
+
+/// A connection through which only readable frames come, and only those that somebody looks at.
+pub(crate) struct Sieve<S = Socket> {
     socket: S,
-    /// What has been read: up to `start` it is gone, up to `ready` it may go.
+    bodiless: Bodiless,
+    /// What has been read: from `start` to `ready` it may go, from `next` to `end` it is still to be sifted.
     buffer: Vec<u8>,
     start: usize,
     ready: usize,
+    next: usize,
     end: usize,
-    /// How much of what comes next goes as it is.
-    passing: usize,
+    /// How much of what is next goes as it is, or not at all.
+    left: Left,
+}
+
+#[derive(Clone, Copy)]
+enum Left {
+    Passes(usize),
+    Falls(usize),
 }
 
 impl<S> Sieve<S> {
-    pub(super) fn new(socket: S) -> Self {
-        Self { socket, buffer: Vec::new(), start: 0, ready: 0, end: 0, passing: 0 }
+    pub(crate) fn new(socket: S, bodiless: Bodiless) -> Self {
+        let (start, ready, next, end) = (0, 0, 0, 0);
+        Self { socket, bodiless, buffer: Vec::new(), start, ready, next, end, left: Left::Passes(0) }
     }
 
-    /// Makes room for a chunk at the end.
+    /// Makes room for a chunk at the end; nothing is ready.
     fn make_room(&mut self) {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.ready -= self.start;
-        self.end -= self.start;
-        self.start = 0;
+        self.buffer.copy_within(self.next..self.end, 0);
+        self.end -= self.next;
+        (self.start, self.ready, self.next) = (0, 0, 0);
         if self.buffer.len() < self.end + CHUNK {
             self.buffer.resize(self.end + CHUNK, 0);
         }
@@ -69,27 +105,47 @@ impl<S> Sieve<S> {
     /// Lets go what may go, as far as it is there.
     fn sift(&mut self) {
         loop {
-            let passed = self.passing.min(self.end - self.ready);
-            self.passing -= passed;
-            self.ready += passed;
-            let Some((head, rest)) = self.buffer[self.ready..self.end].split_first_chunk_mut::<HEAD>() else {
+            let there = self.end - self.next;
+            match &mut self.left {
+                Left::Passes(left) => {
+                    let passed = there.min(*left);
+                    *left -= passed;
+                    if self.ready < self.next {
+                        self.buffer.copy_within(self.next..self.next + passed, self.ready);
+                    }
+                    self.ready += passed;
+                    self.next += passed;
+                }
+                Left::Falls(left) => {
+                    let fallen = there.min(*left);
+                    *left -= fallen;
+                    self.next += fallen;
+                }
+            }
+            let Some((head, rest)) = self.buffer[self.next..self.end].split_first_chunk_mut::<HEAD>() else {
                 return;
             };
-            let [kind, _, _, size @ ..] = *head;
+            let [kind, channel @ .., _, _, _, _] = *head;
+            let [_, _, _, size @ ..] = *head;
             let size = u32::from_be_bytes(size) as usize;
-            match kind {
-                BODY | HEARTBEAT => self.passing = ENVELOPE + size,
+            let is_bodiless = self.bodiless.contains(u16::from_be_bytes(channel));
+            self.left = match kind {
+                BODY if is_bodiless => Left::Falls(ENVELOPE + size),
+                BODY | HEARTBEAT => Left::Passes(ENVELOPE + size),
                 METHOD | HEADER => {
                     let Some(payload) = rest.get_mut(..size) else { return };
                     if kind == METHOD {
                         tame::method(payload);
                     } else {
                         tame::header(payload);
+                        if is_bodiless {
+                            tame::empty(payload);
+                        }
                     }
-                    self.passing = ENVELOPE + size;
+                    Left::Passes(ENVELOPE + size)
                 }
                 // This is no broker; the client will say so.
-                _ => self.passing = usize::MAX,
+                _ => Left::Passes(usize::MAX),
             }
         }
     }
@@ -139,11 +195,7 @@ impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Sieve<S> {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
@@ -213,7 +265,10 @@ impl Reactor for Sieving {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Sieve>> + Send + 'static {
-        async move { Ok(Sieve::new(Socket::Plain(TcpStream::connect(address).await?))) }
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            Ok(Sieve::new(Socket::Plain(stream), Bodiless::default()))
+        }
     }
 }
 
@@ -245,9 +300,18 @@ mod tests {
         }
     }
 
+    /// The channel whose messages come without their bodies.
+    const BODILESS: u16 = 2;
+
+    fn bodiless() -> Bodiless {
+        let bodiless = Bodiless::default();
+        bodiless.add(BODILESS);
+        bodiless
+    }
+
     /// All that comes through a sieve, read in pieces as well.
     fn sieved(bytes: &[u8], piece: usize) -> Vec<u8> {
-        let mut sieve = Sieve::new(Pieces(bytes, piece));
+        let mut sieve = Sieve::new(Pieces(bytes, piece), bodiless());
         let (mut all, mut into) = (Vec::new(), vec![0; piece]);
         loop {
             match Pin::new(&mut sieve).poll_read(&mut Context::from_waker(Waker::noop()), &mut into) {
@@ -260,19 +324,26 @@ mod tests {
     }
 
     proptest! {
-        /// Frames come as they are, but for what is tamed, in whatever pieces.
+        /// Frames come as they are, but for what is tamed and what nobody looks at, in whatever pieces.
         #[test]
         fn frames_come_through(
-            frames in vec((1..4_u8, vec(any::<u8>(), 0..30)), 0..8),
+            frames in vec((1..4_u8, 1..3_u16, vec(any::<u8>(), 0..30)), 0..8),
             piece in 1..50_usize,
         ) {
             let (mut given, mut expected) = (Vec::new(), Vec::new());
-            for (kind, mut payload) in frames {
-                let head = [&[kind, 0, 1][..], &u32::try_from(payload.len()).unwrap().to_be_bytes()].concat();
+            for (kind, channel, mut payload) in frames {
+                let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
+                let head = [&[kind][..], &channel.to_be_bytes(), &size].concat();
                 given.extend([&head[..], &payload, b"\xce"].concat());
                 match kind {
                     METHOD => tame::method(&mut payload),
-                    HEADER => tame::header(&mut payload),
+                    HEADER => {
+                        tame::header(&mut payload);
+                        if channel == BODILESS {
+                            tame::empty(&mut payload);
+                        }
+                    }
+                    _ if channel == BODILESS => continue,
                     _ => {}
                 }
                 expected.extend([&head[..], &payload, b"\xce"].concat());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as Message;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
@@ -11,7 +12,7 @@ use lapin::{Channel, Consumer};
 use loghost_core::application::{
     Clock, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
 };
-use loghost_core::domain::{Descriptor, Filter};
+use loghost_core::domain::{Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
 use super::connection::{Connection, Ended, lost};
@@ -113,13 +114,17 @@ impl<K: Clock> AmqpSource<K> {
         } else {
             None
         };
+        if reads == Reads::Counts {
+            connection.leave_out_bodies(channel);
+        }
         let cannot = |e: lapin::Error| failed(format!("consume the queue `{}`", queue.name), &e);
-        channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
         let (consume, none) = (BasicConsumeOptions::default(), FieldTable::default());
-        let consumer = channel
-            .basic_consume(queue.name.as_str().into(), "".into(), consume, none)
-            .await
-            .map_err(cannot)?;
+        let ((), consumer) = try_join(
+            channel.basic_qos(options.prefetch, BasicQosOptions::default()),
+            channel.basic_consume(queue.name.as_str().into(), "".into(), consume, none),
+        )
+        .await
+        .map_err(cannot)?;
         Ok(Self {
             connection: Arc::clone(connection),
             channel: channel.clone(),
@@ -142,9 +147,9 @@ impl<K: Clock> AmqpSource<K> {
         &self.queue
     }
 
-    fn read(&mut self, message: Message) -> Delivery {
+    fn read(&mut self, message: Message, now: Timestamp) -> Delivery {
         let receipt = Receipt(message.delivery_tag);
-        let item = match wire::record(&message, &self.names, self.clock.now(), self.decode) {
+        let item = match wire::record(&message, &self.names, now, self.decode) {
             Some(record) => Item::Log(record),
             None if self.is_marker(&message) => Item::Marker,
             None => Item::Stray(message.exchange.to_string()),
@@ -194,7 +199,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 () = self.connection.end() => return Err(Ended.into()),
             }
         };
-        let mut taken = 0;
+        let (now, mut taken) = (self.clock.now(), 0);
         loop {
             let message = match next {
                 Some(Ok(message)) => message,
@@ -202,7 +207,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 None => return self.stop(taken, None),
             };
             self.standing = Standing::Active;
-            burst.push(self.read(message));
+            burst.push(self.read(message, now));
             taken += 1;
             if taken == max {
                 break;
@@ -254,6 +259,9 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         reads: Reads,
         former: Option<&Filter>,
     ) -> Result<(), SourceError> {
+        if reads == Reads::Logs && !self.decode.message {
+            return Err(SourceError::Unread);
+        }
         if self.dead_letters.is_none() && self.options.has_dead_letters(reads) {
             self.dead_letters =
                 Some(DeadLetters::open(&self.publishing, &self.names, &descriptor.name).await?);

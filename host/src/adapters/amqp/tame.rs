@@ -39,6 +39,13 @@ pub(super) fn header(payload: &mut [u8]) {
     }
 }
 
+/// Says in a content header that there is no body.
+pub(super) fn empty(payload: &mut [u8]) {
+    if let Some(size) = payload.get_mut(4..12) {
+        size.fill(0);
+    }
+}
+
 /// What is left to read; none is said where it ends too early.
 struct Fields<'a>(&'a mut [u8]);
 

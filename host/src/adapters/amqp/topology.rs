@@ -1,5 +1,7 @@
-//! Declaring exchanges, queues and bindings.
+//! Declaring exchanges, queues and bindings. What does not build on each other is asked together, and takes
+//! the time of one answer.
 
+use futures_util::future::try_join_all;
 use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -87,9 +89,9 @@ fn hint(reason: &str) -> &'static str {
 pub(crate) async fn declare_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    for severity in Severity::ALL {
-        exchange(&channel, names.exchange(severity), ExchangeKind::Topic, durable).await?;
-    }
+    let declaring = Severity::ALL
+        .map(|severity| exchange(&channel, names.exchange(severity), ExchangeKind::Topic, durable));
+    try_join_all(declaring).await?;
     close(&channel).await;
     Ok(())
 }
@@ -170,11 +172,11 @@ async fn bind_wanted(
     queue: &str,
     filter: &Filter,
 ) -> Result<(), TopologyError> {
-    for severity in filter.severities().iter() {
-        for pattern in filter.sources() {
-            bind(channel, queue, names.exchange(severity), pattern.as_str()).await?;
-        }
-    }
+    let binding = filter.severities().iter().flat_map(|severity| {
+        let exchange = names.exchange(severity);
+        filter.sources().iter().map(move |pattern| bind(channel, queue, exchange, pattern.as_str()))
+    });
+    try_join_all(binding).await?;
     Ok(())
 }
 
@@ -233,22 +235,23 @@ async fn unbind_others(
 ) -> Result<(), TopologyError> {
     let everything = Pattern::everything();
     let former = former.map_or(&[][..], Filter::sources);
-    for severity in Severity::ALL {
+    let unbinding = Severity::ALL.into_iter().flat_map(|severity| {
         let wanted = filter.severities().contains(severity);
-        for pattern in filter.sources().iter().chain(former).chain([&everything]) {
-            if wanted && filter.sources().contains(pattern) {
-                continue;
-            }
-            let exchange = names.exchange(severity);
-            channel
-                .queue_unbind(queue.into(), exchange.into(), pattern.as_str().into(), FieldTable::default())
-                .await
-                .map_err(|e| {
-                    failed(format!("unbind the queue `{queue}` from the exchange `{exchange}`"), &e)
-                })?;
-        }
-    }
+        let named = filter.sources().iter().chain(former).chain([&everything]);
+        named
+            .filter(move |pattern| !wanted || !filter.sources().contains(pattern))
+            .map(move |pattern| unbind(channel, queue, names.exchange(severity), pattern.as_str()))
+    });
+    try_join_all(unbinding).await?;
     Ok(())
+}
+
+/// Removes a binding; there need be none.
+async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
+    channel
+        .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
+        .await
+        .map_err(|e| failed(format!("unbind the queue `{queue}` from the exchange `{exchange}`"), &e))
 }
 
 /// How many messages of a queue are ready; none if there is no such queue, which ends the channel.

@@ -28,13 +28,13 @@ pub(super) const REPLAY: &str = "loghost-replay";
 
 /// The parts of a message that somebody will read; what nobody reads is not decoded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Decode {
-    pub(super) message: bool,
-    pub(super) attributes: bool,
+pub(crate) struct Decode {
+    pub(crate) message: bool,
+    pub(crate) attributes: bool,
 }
 
 /// The properties of a log that is published.
-pub(super) fn properties(id: &MessageId, timestamp: Timestamp, log: &Log) -> BasicProperties {
+pub(crate) fn properties(id: &MessageId, timestamp: Timestamp, log: &Log) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (key, value) in log.attributes.iter() {
         headers.insert(key.into(), AMQPValue::LongString(value.into()));
@@ -97,7 +97,7 @@ impl<'a> Origin<'a> {
 }
 
 /// Reads a log, if the message is one. Whatever a producer put into it, there is a record of it.
-pub(super) fn record(
+pub(crate) fn record(
     message: &Delivery,
     names: &Names,
     received: Timestamp,

@@ -7,12 +7,14 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 
+use super::cache;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::v0_1;
 
-/// How often the engine looks whether a call has taken too long.
-const EPOCH: Duration = Duration::from_millis(10);
+/// How many epochs make the time limit of a call: how exact it is. Each costs a wake-up, also of an idle host.
+const EPOCHS: u32 = 20;
+const SHORTEST_EPOCH: Duration = Duration::from_millis(1);
 
 /// What it takes to load and run plugins: one for each host.
 #[derive(Clone)]
@@ -38,28 +40,34 @@ impl Runtime {
     pub(crate) fn new(limits: Limits) -> Result<Self, RuntimeError> {
         let mut config = Config::new();
         config.epoch_interruption(true);
+        config.cache(cache::open());
         config.max_wasm_stack(usize::try_from(limits.stack.0).unwrap_or(usize::MAX));
         let engine = Engine::new(&config).map_err(|e| RuntimeError::Engine(e.into()))?;
         let linker = v0_1::linker(&engine).map_err(|e| RuntimeError::Engine(e.into()))?;
-        tick(&engine).map_err(RuntimeError::Thread)?;
+        tick(&engine, epoch(limits.time)).map_err(RuntimeError::Thread)?;
         Ok(Self { engine, linker, limits })
     }
 
     /// How many epochs make the time limit; one more, because the first has already begun.
     pub(super) fn deadline(&self) -> u64 {
-        u64::try_from(self.limits.time.as_millis().div_ceil(EPOCH.as_millis())).unwrap_or(u64::MAX - 1) + 1
+        let epochs = self.limits.time.as_nanos().div_ceil(epoch(self.limits.time).as_nanos());
+        u64::try_from(epochs).unwrap_or(u64::MAX - 1) + 1
     }
+}
+
+fn epoch(limit: Duration) -> Duration {
+    (limit / EPOCHS).max(SHORTEST_EPOCH)
 }
 
 /// Counts the engine's epochs on a thread of its own, so that a guest that loops cannot stop the clock
 /// that ends it. The thread holds the engine weakly and ends with it.
-fn tick(engine: &Engine) -> io::Result<()> {
+fn tick(engine: &Engine, epoch: Duration) -> io::Result<()> {
     let engine = engine.weak();
     thread::Builder::new().name("epochs".to_owned()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            thread::sleep(EPOCH);
+            thread::sleep(epoch);
         }
     })?;
     Ok(())

@@ -1,9 +1,11 @@
 //! Runs plugins: WebAssembly components, on wasmtime.
 //!
 //! Knows the contract (`wit/`) and the use cases' `Consumer`; knows nothing of brokers or terminals.
-//! In reading order: the engine that all share, loading one component, running its instance, limits.
+//! In reading order: the engine that all share, the cache of compiled code, loading one component,
+//! running its instance, limits.
 
 mod backtrace;
+mod cache;
 mod consumer;
 mod engine;
 mod guest;

@@ -73,7 +73,7 @@ pub trait LogSource: Send {
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<Self>;
 
     /// Goes on for a consumer that wants other logs than before: what only the filter `former` wanted does
-    /// not come any more.
+    /// not come any more. A source may have to be opened again for one that reads more of them than before.
     fn adjust(
         &mut self,
         descriptor: &Descriptor,
@@ -160,6 +160,9 @@ pub enum SourceError {
         /// The queue that was consumed.
         queue: String,
     },
+    /// The consumer looks at logs now, and of what was delivered nobody has kept more than it is counted by.
+    #[error("now looks at the logs themselves")]
+    Unread,
     /// The broker did not take a dead letter.
     #[error("the broker did not take the dead letter for {queue}: {reason}")]
     DeadLetter {
@@ -179,6 +182,6 @@ pub enum SourceError {
 impl SourceError {
     /// Whether the source may be opened again.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Cancelled { .. } | Self::DeadLetter { .. })
+        matches!(self, Self::Lost(_) | Self::Cancelled { .. } | Self::Unread | Self::DeadLetter { .. })
     }
 }
