@@ -36,4 +36,6 @@ pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
 pub(crate) use sink::{AmqpSink, RejectedLog};
 pub(crate) use source::{AmqpSource, SourceOptions};
-pub(crate) use topology::{Exchanges, QueueKind, TopologyError, lend_exchanges};
+pub(crate) use topology::{
+    Exchanges, QueueKind, TopologyError, delete_exchanges, delete_queues, lend_exchanges,
+};
