@@ -67,41 +67,28 @@ async fn resident_host(
 ) -> Result<Option<f64>, Failure> {
     let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
     let folder = venue.files(&format!("{plugin}-{plugins}"), components)?;
-    let mut declaring = venue.host(&folder, &["--declare-only"], Ear::Output)?;
-    listen(&mut declaring, |_| false).await?;
-    let links = venue.links(&[]).await?;
+    let consumers = venue.cast(plugin, plugins)?;
+    let links = venue.links(&consumers).await?;
     Publisher::open(&links, LOG).await?.send(logs).await?;
 
     let arguments = ["--format", "json", "--every", "50ms", "--until-idle", "10s"];
     let mut host = venue.host(&folder, &arguments, Ear::Output)?;
     let mut done = HashSet::new();
-    let all = listen(&mut host, |line| {
-        let metric: Value = serde_json::from_str(line).unwrap_or_default();
+    while done.len() < plugins as usize {
+        let line = host.line().await.context("cannot listen to another host").status(Status::Internal)?;
+        let Some(line) = line else {
+            let error = anyhow!("a host that was started has ended before it had counted all logs");
+            return Err(Failure { status: Status::Internal, error: Some(error) });
+        };
+        let metric: Value = serde_json::from_str(&line).unwrap_or_default();
         let counts = metric["counts"].as_object().into_iter().flat_map(|counts| counts.values());
         if counts.filter_map(Value::as_u64).sum::<u64>() >= logs {
             done.insert(metric["consumer"].to_string());
         }
-        done.len() == plugins as usize
-    });
-    if !all.await? {
-        let error = anyhow!("a host that was started has ended before it had counted all logs");
-        return Err(Failure { status: Status::Internal, error: Some(error) });
     }
     let bytes = resident(&host);
     host.end().await.context("cannot end another host").status(Status::Internal)?;
     links.close().await;
     venue.sweep().await?;
     Ok(bytes)
-}
-
-/// Reads what it prints until something `is_it`, or it ends: then false.
-async fn listen(host: &mut Another, mut is_it: impl FnMut(&str) -> bool) -> Result<bool, Failure> {
-    while let Some(line) =
-        host.line().await.context("cannot listen to another host").status(Status::Internal)?
-    {
-        if is_it(&line) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -195,6 +195,7 @@ fn align(rows: &[Vec<Cell>]) -> String {
         let gap = " ".repeat(if n == 0 || *width == 0 { 0 } else { *gap });
         let padding = " ".repeat(width - text.chars().count());
         match side {
+            _ if text.is_empty() => gap + &padding,
             Side::Left => format!("{gap}{style}{text}{style:#}{padding}"),
             Side::Right => format!("{gap}{padding}{style}{text}{style:#}"),
         }
