@@ -21,7 +21,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("bench::refuses_what_is_no_earlier_run", refuses_what_is_no_earlier_run),
         test("bench::refuses_values_that_make_no_sense", refuses_values_that_make_no_sense),
         test("bench::says_that_there_is_no_broker", says_that_there_is_no_broker),
-        test("bench::takes_its_broker_along", takes_its_broker_along),
+        test("bench::takes_its_broker_along", takes_its_broker_along)
+            .with_ignored_flag(!cfg!(target_os = "linux")),
         needing("rabbitmq::bench::leaves_nothing_behind", leaves_nothing_behind),
         needing(
             "rabbitmq::bench::leaves_nothing_behind_when_interrupted",

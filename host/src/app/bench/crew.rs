@@ -13,7 +13,7 @@ use loghost_core::domain::ConsumerName;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::venue::Links;
+use super::links::Links;
 use crate::adapters::amqp::{AmqpIntake, AmqpSink};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::terminal::{Format, TerminalReporter};

@@ -7,8 +7,9 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 
 use super::figure::{Quantity, Sample, float};
+use super::links::links;
 use super::publish::Publisher;
-use super::venue::{Embedded, Venue, links};
+use super::venue::{Embedded, Venue};
 use crate::adapters::bench_plugins::BenchPlugin;
 use crate::adapters::process::{Another, Ear, resident_bytes};
 use crate::adapters::terminal;

@@ -10,11 +10,13 @@ mod crew;
 mod earlier;
 mod figure;
 mod latency;
+mod links;
 mod machine;
 mod memory;
 mod publish;
 mod report;
 mod start;
+mod table;
 mod venue;
 
 use std::path::PathBuf;
@@ -83,7 +85,11 @@ pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
         done = measure_all(&options, &mut venue, earlier.as_ref()) => done,
         () = &mut interrupted => Err(stopped()),
     };
+    let prefix = venue.prefix().to_owned();
     let cleared = venue.clear().await;
+    if cleared.is_err() {
+        terminal::notice(&format!("what is called `{prefix}` may be left behind on the broker"));
+    }
     done.and(cleared)
 }
 

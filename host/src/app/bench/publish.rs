@@ -7,8 +7,9 @@ use loghost_core::application::Publish;
 use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source};
 
 use super::figure::{Sample, work};
+use super::links::Links;
 use super::machine::Spent;
-use super::venue::{Links, Venue};
+use super::venue::Venue;
 use crate::adapters::amqp::{AmqpSink, Exchanges};
 use crate::adapters::bench_plugins::BenchPlugin;
 use crate::adapters::clock::SystemClock;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::earlier::Earlier;
 use super::figure::{Better, Figure};
 use super::machine::{About, Calibration, calibration_fields};
+use super::table::{Cell, align};
 use super::{Bench, Measured};
 use crate::adapters::terminal::{self, BAD, DIM, Format, GOOD, TITLE};
 
@@ -69,7 +70,7 @@ impl<'a> Reports<'a> {
         if noise > NOISE {
             terminal::notice(&format!(
                 "the machine was noisy: a computation that is always the same took {:.0} % longer than at its best, \
-                 or more, at one of ten times",
+                 or more, in one of ten tries",
                 percent(noise)
             ));
         }
@@ -98,13 +99,13 @@ impl<'a> Reports<'a> {
 
     fn row(&self, Measured { case, figures, .. }: &Measured) -> Vec<Cell> {
         let words = case.words().into_iter().enumerate();
-        let words = words.map(|(n, word)| Cell::left(word, if n == 0 { TITLE } else { Style::new() }));
+        let words = words.map(|(n, word)| Cell::word(word, if n == 0 { TITLE } else { Style::new() }));
         let figures = figures.iter().flat_map(|figure| {
             let (before, number, unit) = figure.quantity.show(figure.median());
             let spread = figure.spread().map(|spread| format!("±{:.0} %", spread * 100.0));
             let mut cells =
-                vec![Cell::right(format!("{before} {number}").trim_start().to_owned()), Cell::unit(unit)];
-            cells.push(Cell { gap: 1, ..Cell::styled_right(spread.unwrap_or_default(), DIM) });
+                vec![Cell::number(format!("{before} {number}").trim_start().to_owned()), Cell::unit(unit)];
+            cells.push(Cell::remark(spread.unwrap_or_default(), DIM));
             if let Some(earlier) = self.earlier {
                 cells.push(ratio_cell(figure, earlier.figure(&case.name(), figure.quantity.key())));
             }
@@ -140,7 +141,7 @@ fn ratio(figure: &Figure, earlier: Option<f64>) -> Option<f64> {
 
 /// The same for people; with a colour if it differs by more than the runs do.
 fn ratio_cell(figure: &Figure, earlier: Option<f64>) -> Cell {
-    let Some(ratio) = ratio(figure, earlier) else { return Cell::styled_right("new".to_owned(), DIM) };
+    let Some(ratio) = ratio(figure, earlier) else { return Cell::remark("new".to_owned(), DIM) };
     let style = if (ratio - 1.0).abs() <= figure.spread().unwrap_or(NOISE) {
         DIM
     } else if (ratio > 1.0) == (figure.quantity.better() == Better::More) {
@@ -148,79 +149,5 @@ fn ratio_cell(figure: &Figure, earlier: Option<f64>) -> Cell {
     } else {
         BAD
     };
-    Cell { gap: 1, ..Cell::styled_right(format!("×{ratio:.2}"), style) }
-}
-
-/// A place in a table.
-struct Cell {
-    text: String,
-    style: Style,
-    side: Side,
-    /// How far it is from the one before.
-    gap: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Left,
-    Right,
-}
-
-impl Cell {
-    fn left(text: String, style: Style) -> Self {
-        Self { text, style, side: Side::Left, gap: 2 }
-    }
-
-    fn right(text: String) -> Self {
-        Self { gap: 3, ..Self::styled_right(text, Style::new()) }
-    }
-
-    fn styled_right(text: String, style: Style) -> Self {
-        Self { text, style, side: Side::Right, gap: 2 }
-    }
-
-    fn unit(unit: &str) -> Self {
-        Self { gap: 1, ..Self::left(unit.to_owned(), Style::new()) }
-    }
-}
-
-/// The rows, with what belongs together below each other.
-fn align(rows: &[Vec<Cell>]) -> String {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or(0)).map(width).collect();
-    let show = |(n, (cell, width)): (usize, (&Cell, &usize))| {
-        let Cell { text, style, side, gap } = cell;
-        let gap = " ".repeat(if n == 0 || *width == 0 { 0 } else { *gap });
-        let padding = " ".repeat(width - text.chars().count());
-        match side {
-            _ if text.is_empty() => gap + &padding,
-            Side::Left => format!("{gap}{style}{text}{style:#}{padding}"),
-            Side::Right => format!("{gap}{padding}{style}{text}{style:#}"),
-        }
-    };
-    let line = |row: &Vec<Cell>| {
-        let line: String = row.iter().zip(&widths).enumerate().map(show).collect();
-        line.trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_stand_below_each_other() {
-        let row = |name: &str, number: &str| {
-            vec![
-                Cell::left(name.to_owned(), Style::new()),
-                Cell::right(number.to_owned()),
-                Cell::unit("µs"),
-                Cell::styled_right(String::new(), DIM),
-            ]
-        };
-        assert_eq!(align(&[row("a", "7"), row("long", "1,234")]), "a          7 µs\nlong   1,234 µs");
-    }
+    Cell::remark(format!("×{ratio:.2}"), style)
 }

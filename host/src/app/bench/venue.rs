@@ -8,17 +8,15 @@ use std::sync::Arc;
 use std::{env, io};
 
 use anyhow::{Context, anyhow};
-use loghost_core::application::{Consumer, Reads};
+use loghost_core::application::Consumer;
 use loghost_core::domain::ConsumerName;
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
+use super::links::{Links, links};
 use super::{On, Options};
-use crate::adapters::amqp::{
-    self, Address, AmqpIntake, Exchanges, Link, Names, QueueKind, Retry, SourceOptions,
-};
+use crate::adapters::amqp::{self, Address, Names, Retry};
 use crate::adapters::bench_plugins::BenchPlugin;
-use crate::adapters::clock::SystemClock;
 use crate::adapters::process::{Another, Ear};
 use crate::adapters::wasm::{Limits, Plugin, Runtime, WasmConsumer};
 use crate::app::Target;
@@ -99,6 +97,11 @@ impl Venue {
             (None, Some(address)) => address.to_string(),
             _ => "embedded".to_owned(),
         }
+    }
+
+    /// What the names of its exchanges begin with, and what is part of those of its queues.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub(super) fn names(&self) -> &Names {
@@ -190,53 +193,5 @@ impl Venue {
         amqp::delete_exchanges(&connection, &self.target.names).await.map_err(refused)?;
         link.close().await;
         Ok(())
-    }
-}
-
-/// Declares the queues of these consumers, and connects as their host does.
-pub(super) async fn links(target: &Target, consumers: &[WasmConsumer]) -> Result<Links, Failure> {
-    // A connection has only so many channels.
-    let declaring = Links::connect(target).await?;
-    let intake = declaring.intake();
-    for consumer in consumers {
-        intake.declare(consumer.descriptor(), Reads::of(consumer)).await.map_err(refused)?;
-    }
-    declaring.close().await;
-    Links::connect(target).await
-}
-
-/// The connections of a run, as a host has them.
-pub(super) struct Links {
-    pub(super) consuming: Arc<Link>,
-    pub(super) publishing: Arc<Link>,
-    names: Names,
-}
-
-impl Links {
-    async fn connect(target: &Target) -> Result<Self, Failure> {
-        let consuming = target.connect("measuring: consuming").await?;
-        let publishing = target.connect("measuring: publishing").await?;
-        Ok(Self { consuming, publishing, names: target.names.clone() })
-    }
-
-    pub(super) fn names(&self) -> &Names {
-        &self.names
-    }
-
-    /// Where a consumer's logs come from.
-    pub(super) fn intake(&self) -> AmqpIntake<SystemClock> {
-        let source = SourceOptions {
-            queue: QueueKind::Named,
-            prefetch: 1000,
-            exchanges: Exchanges::Own,
-            marker: None,
-        };
-        let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
-        AmqpIntake::new(consuming, publishing, self.names.clone(), source, SystemClock)
-    }
-
-    pub(super) async fn close(&self) {
-        self.consuming.close().await;
-        self.publishing.close().await;
     }
 }
