@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytesize::ByteSize;
 use loghost_broker::Broker;
+use tokio::io;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::signals::interrupted;
@@ -15,6 +16,16 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// How much memory queued messages may take before publishers are held back.
     pub(crate) max_memory: ByteSize,
+    pub(crate) end: Ending,
+}
+
+/// What ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// A signal.
+    Signal,
+    /// A signal, or the end of standard input.
+    Input,
 }
 
 /// Serves until asked to end.
@@ -27,7 +38,15 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
     let broker = Broker::bind(options.listen, limits).await.status(Status::Unavailable)?;
     terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
     terminal::print(&broker.url()).status(Status::Internal)?;
-    interrupted.await;
+    tokio::select! {
+        () = interrupted => {}
+        () = end_of_input(), if options.end == Ending::Input => {}
+    }
     broker.shutdown().await;
     Ok(())
+}
+
+/// Is ready when standard input has ended, or cannot be read any more.
+async fn end_of_input() {
+    let _ = io::copy(&mut io::stdin(), &mut io::sink()).await;
 }

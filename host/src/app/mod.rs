@@ -18,6 +18,7 @@ mod state;
 mod supervise;
 
 pub(crate) mod author;
+pub(crate) mod bench;
 pub(crate) mod broker;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytesize::ByteSize;
 
 use super::parse;
-use crate::app::broker::Options;
+use crate::app::broker::{Ending, Options};
 
 /// Runs the embedded broker, for development: in memory, one process
 #[derive(Debug, clap::Args)]
@@ -17,10 +17,18 @@ pub(super) struct Args {
     /// What queued messages may take before publishers are held back
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse::bytes)]
     max_memory: ByteSize,
+
+    /// End when standard input does, and so with the process that holds its other end
+    #[arg(long)]
+    until_eof: bool,
 }
 
 impl From<Args> for Options {
     fn from(args: Args) -> Self {
-        Self { listen: args.listen, max_memory: args.max_memory }
+        Self {
+            listen: args.listen,
+            max_memory: args.max_memory,
+            end: if args.until_eof { Ending::Input } else { Ending::Signal },
+        }
     }
 }

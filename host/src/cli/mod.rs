@@ -1,5 +1,6 @@
 //! The command line: clap structs become plain typed options, one file for each command.
 
+mod bench;
 mod broker;
 mod connection;
 mod dead_letters;
@@ -42,6 +43,7 @@ enum Command {
     Verify(verify::Args),
     Report(report::Args),
     Broker(broker::Args),
+    Bench(bench::Args),
     #[command(subcommand)]
     Plugin(plugin::Args),
     #[command(subcommand)]
@@ -105,6 +107,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Verify(args) => app::verify::verify(args.try_into()?).await,
         Command::Report(args) => app::report::report(&args.into()),
         Command::Broker(args) => app::broker::broker(args.into()).await,
+        Command::Bench(args) => app::bench::bench(args.try_into()?).await,
         Command::Plugin(args) => app::author::author(args.try_into()?).await,
         Command::DeadLetters(args) => app::dead_letters::dead_letters(args.try_into()?).await,
     }

@@ -281,18 +281,21 @@ fn inspected(file: &Path) -> Value {
 
 fn bundled_plugins_are_reproducible() -> Result<(), Skip> {
     let folder = outside();
-    for name in CONSUMERS {
-        let (there, again) =
-            (tracked(&format!("plugins/{name}.wasm")), folder.path().join(format!("{name}.wasm")));
-        let [source, out] = [tracked(&format!("plugins/{name}")), again.clone()].map(text);
-        build(&folder, &[&source, "--out", &out])?.exits(0);
+    let bundled = CONSUMERS.map(|name| (format!("plugins/{name}"), format!("plugins/{name}.wasm")));
+    let of_bench = ["counting", "reading"].map(|name| {
+        (format!("host/benches/plugins/{name}"), format!("host/benches/plugins/bench-{name}.wasm"))
+    });
+    for (source, component) in bundled.into_iter().chain(of_bench) {
+        let (there, again) = (tracked(&component), folder.path().join("again.wasm"));
+        let [from, out] = [tracked(&source), again.clone()].map(text);
+        build(&folder, &[&from, "--out", &out])?.exits(0);
         let (compiler, here) = (compiler(&there), compiler(&again));
         if compiler != here {
-            let reason = format!("plugins/{name}.wasm was made by rustc {compiler}, and this is {here}");
+            let reason = format!("{component} was made by rustc {compiler}, and this is {here}");
             return Err(Skip::new(Need::Wasm, reason));
         }
         let same = fs::read(&there).expect("a tracked file") == fs::read(&again).expect("the new one");
-        assert!(same, "plugins/{name}.wasm is not what `loghost plugin build plugins/{name}` makes");
+        assert!(same, "{component} is not what `loghost plugin build {source}` makes");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod authoring;
+mod bench;
 mod connect;
 mod contract;
 mod crash;
@@ -59,6 +60,7 @@ fn main() {
         report::trials(),
         crash::trials(),
         verify::trials(),
+        bench::trials(),
         connect::trials(),
         foreign::trials(),
         hygiene::trials(),

@@ -13,6 +13,7 @@ use super::tls::{Tls, TlsParameterError};
 /// The URL of a broker. What it shows of itself never includes the password.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
+    text: String,
     uri: AMQPUri,
     /// How to be sure of the other side; none where there is no TLS.
     tls: Option<Tls>,
@@ -45,6 +46,11 @@ pub(crate) enum AddressError {
 }
 
 impl Address {
+    /// The URL as it was given, password and all: not to be shown to anybody.
+    pub(crate) fn secret(&self) -> &str {
+        &self.text
+    }
+
     /// The URI for the client.
     pub(super) fn uri(&self) -> AMQPUri {
         self.uri.clone()
@@ -90,7 +96,7 @@ impl FromStr for Address {
             AMQPScheme::AMQPS => Some(Tls::parse(&url, &uri.authority.host)?),
             AMQPScheme::AMQP => Tls::must_be_absent(&url).map(|()| None)?,
         };
-        Ok(Self { uri, tls })
+        Ok(Self { text: text.to_owned(), uri, tls })
     }
 }
 

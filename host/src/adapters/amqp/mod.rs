@@ -37,5 +37,7 @@ pub(crate) use names::{Names, Prefix};
 pub(crate) use sieve::{Bodiless, Sieve};
 pub(crate) use sink::{AmqpSink, RejectedLog};
 pub(crate) use source::{AmqpSource, SourceOptions};
-pub(crate) use topology::{Exchanges, QueueKind, TopologyError, lend_exchanges};
+pub(crate) use topology::{
+    Exchanges, QueueKind, TopologyError, delete_exchanges, delete_queues, lend_exchanges,
+};
 pub(crate) use wire::{Decode, properties, record};

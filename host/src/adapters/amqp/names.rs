@@ -1,5 +1,6 @@
 //! What exchanges and queues are called.
 
+use std::fmt;
 use std::str::FromStr;
 
 use loghost_core::domain::{ConsumerName, Severity};
@@ -27,6 +28,12 @@ impl FromStr for Prefix {
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && text != "amq";
         if valid { Ok(Self(text.to_owned())) } else { Err(PrefixError(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

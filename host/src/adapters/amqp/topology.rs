@@ -2,7 +2,10 @@
 //! the time of one answer.
 
 use futures_util::future::try_join_all;
-use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{
+    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ErrorKind, ExchangeKind};
@@ -287,6 +290,37 @@ pub(super) async fn dead_letters(
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     declare_queue(channel, &queue, durable, FieldTable::default()).await?;
     bind(channel, &queue, &dead, consumer.as_str()).await
+}
+
+/// Deletes the queues of these consumers, those of their dead letters too, with all that is in them. What
+/// is not there need not be deleted.
+pub(crate) async fn delete_queues(
+    connection: &Connection,
+    names: &Names,
+    consumers: impl IntoIterator<Item = &ConsumerName>,
+) -> Result<(), TopologyError> {
+    let channel = open_channel(connection).await?;
+    for consumer in consumers {
+        for queue in [names.queue(consumer), names.dead_queue(consumer)] {
+            let deleted = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
+            deleted.map_err(|e| failed(format!("delete the queue `{queue}`"), &e))?;
+        }
+    }
+    close(&channel).await;
+    Ok(())
+}
+
+/// Deletes the exchanges of all severities, and that of the dead letters.
+pub(crate) async fn delete_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
+    let channel = open_channel(connection).await?;
+    let dead = names.dead_exchange();
+    let exchanges = Severity::ALL.map(|severity| names.exchange(severity));
+    for exchange in exchanges.into_iter().chain([dead.as_str()]) {
+        let deleted = channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await;
+        deleted.map_err(|e| failed(format!("delete the exchange `{exchange}`"), &e))?;
+    }
+    close(&channel).await;
+    Ok(())
 }
 
 /// Gives a channel up: a connection has only so many. After an error it is closed already.

@@ -1,0 +1,21 @@
+//! Counts every log and sees none: what a consumer costs that never looks.
+
+use loghost_plugin::{Consumer, Descriptor, Metric, Settings, Severity};
+
+/// The consumer; `loghost bench` writes another number over the one in its name.
+struct Counting;
+
+impl Consumer for Counting {
+    fn configure(_: &Settings) -> Result<(Self, Descriptor), String> {
+        let descriptor = Descriptor::new("bench-000000", env!("CARGO_PKG_VERSION"))
+            .description("counts every log")
+            .severities(Severity::ALL);
+        Ok((Self, descriptor))
+    }
+
+    fn format_metric(&self, metric: &Metric) -> String {
+        metric.table(Severity::ALL).to_string()
+    }
+}
+
+loghost_plugin::export!(Counting);

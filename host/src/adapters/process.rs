@@ -1,0 +1,89 @@
+//! Processes: what this one has used, what another one takes, and more of this one's kind.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
+
+/// The time of all processors that this process has used; none where that cannot be told.
+pub(crate) fn cpu_time() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::try_from(time).ok()
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// How many bytes of memory the process `pid` has at the moment; none where that cannot be told.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// What the processor calls itself; none where that cannot be told.
+pub(crate) fn processor() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("model name"))?;
+    Some(line.trim_start().strip_prefix(':')?.trim().to_owned())
+}
+
+/// Another process of this program. It is killed when this goes out of scope, its standard input ends with
+/// this process, and signals from the terminal do not reach it.
+pub(crate) struct Another {
+    child: Child,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Sync + Unpin>>>,
+}
+
+/// Which of its outputs is listened to; the other one is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ear {
+    Output,
+    Errors,
+}
+
+impl Another {
+    /// Starts one with these arguments and variables.
+    pub(crate) fn start<'a>(
+        arguments: impl IntoIterator<Item: AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (&'a str, String)>,
+        ear: Ear,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args(arguments).envs(variables).stdin(Stdio::piped()).kill_on_drop(true);
+        command.stdout(if ear == Ear::Output { Stdio::piped() } else { Stdio::null() });
+        command.stderr(if ear == Ear::Errors { Stdio::piped() } else { Stdio::null() });
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn()?;
+        let heard: Option<Box<dyn AsyncRead + Send + Sync + Unpin>> = match ear {
+            Ear::Output => child.stdout.take().map(|pipe| Box::new(pipe) as _),
+            Ear::Errors => child.stderr.take().map(|pipe| Box::new(pipe) as _),
+        };
+        let heard = heard.ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self { child, lines: BufReader::new(heard).lines() })
+    }
+
+    /// Its number, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// The next line that it writes; none when it has ended.
+    pub(crate) async fn line(&mut self) -> io::Result<Option<String>> {
+        self.lines.next_line().await
+    }
+
+    /// Ends it, and waits until it has ended.
+    pub(crate) async fn end(mut self) -> io::Result<()> {
+        self.child.kill().await
+    }
+}

@@ -1,0 +1,60 @@
+//! The connections of a run.
+
+use std::sync::Arc;
+
+use loghost_core::application::{Consumer, Reads};
+
+use crate::adapters::amqp::{AmqpIntake, Exchanges, Link, Names, QueueKind, SourceOptions};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::wasm::WasmConsumer;
+use crate::app::Target;
+use crate::app::failure::Failure;
+use crate::app::host::refused;
+
+/// Declares the queues of these consumers, and connects as their host does.
+pub(super) async fn links(target: &Target, consumers: &[WasmConsumer]) -> Result<Links, Failure> {
+    // A connection has only so many channels.
+    let declaring = Links::connect(target).await?;
+    let intake = declaring.intake();
+    for consumer in consumers {
+        intake.declare(consumer.descriptor(), Reads::of(consumer)).await.map_err(refused)?;
+    }
+    declaring.close().await;
+    Links::connect(target).await
+}
+
+/// The connections of a run, as a host has them.
+pub(super) struct Links {
+    pub(super) consuming: Arc<Link>,
+    pub(super) publishing: Arc<Link>,
+    names: Names,
+}
+
+impl Links {
+    async fn connect(target: &Target) -> Result<Self, Failure> {
+        let consuming = target.connect("measuring: consuming").await?;
+        let publishing = target.connect("measuring: publishing").await?;
+        Ok(Self { consuming, publishing, names: target.names.clone() })
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Where a consumer's logs come from.
+    pub(super) fn intake(&self) -> AmqpIntake<SystemClock> {
+        let source = SourceOptions {
+            queue: QueueKind::Named,
+            prefetch: 1000,
+            exchanges: Exchanges::Own,
+            marker: None,
+        };
+        let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
+        AmqpIntake::new(consuming, publishing, self.names.clone(), source, SystemClock)
+    }
+
+    pub(super) async fn close(&self) {
+        self.consuming.close().await;
+        self.publishing.close().await;
+    }
+}

@@ -1,0 +1,161 @@
+//! `loghost bench`: what this machine does.
+//!
+//! In reading order: which cases there are, what is measured of each, where (a broker, and names of its own
+//! on it), by whom (consumers in this process), how each bench goes about it, how noisy the machine is, and how
+//! all that is shown, also beside an earlier run.
+
+mod case;
+mod consume;
+mod crew;
+mod earlier;
+mod figure;
+mod latency;
+mod links;
+mod machine;
+mod memory;
+mod publish;
+mod report;
+mod start;
+mod table;
+mod venue;
+
+use std::path::PathBuf;
+use std::pin::pin;
+
+use super::failure::{Failure, Status, WithStatus};
+use super::signals::interrupted;
+use crate::adapters::amqp::{Address, Prefix};
+use crate::adapters::terminal::{self, Format};
+use case::{Case, plan};
+use earlier::Earlier;
+use figure::{Figure, Sample};
+use machine::{About, Calibration};
+use report::Reports;
+use venue::Venue;
+
+pub(crate) use case::Bench;
+
+/// What `bench` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) benches: Vec<Bench>,
+    pub(crate) on: On,
+    /// What the names of its exchanges and queues begin with.
+    pub(crate) prefix: Prefix,
+    /// How often each case is measured; at least once.
+    pub(crate) runs: u32,
+    /// How many logs a run has, at most.
+    pub(crate) logs: u64,
+    /// How many consumers there are side by side; not empty.
+    pub(crate) plugins: Vec<u32>,
+    /// How many bytes a log has; not empty.
+    pub(crate) sizes: Vec<u64>,
+    pub(crate) format: Format,
+    /// What an earlier run has written.
+    pub(crate) compare: Option<PathBuf>,
+}
+
+/// Which broker is measured.
+#[derive(Clone, Debug)]
+pub(crate) enum On {
+    /// An embedded one, in a process of its own.
+    Embedded,
+    /// The first of these that answers.
+    Broker(Vec<Address>),
+}
+
+/// What was measured of a case.
+struct Measured {
+    case: Case,
+    /// How many logs a run had.
+    logs: u64,
+    figures: Vec<Figure>,
+    calibration: Calibration,
+}
+
+/// Measures, shows each bench as soon as it is done, and leaves nothing behind on the broker.
+pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
+    let earlier = options.compare.as_deref().map(Earlier::read).transpose()?;
+    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
+    let mut venue = tokio::select! {
+        venue = Venue::open(&options) => venue?,
+        () = &mut interrupted => return Err(stopped()),
+    };
+    let done = tokio::select! {
+        done = measure_all(&options, &mut venue, earlier.as_ref()) => done,
+        () = &mut interrupted => Err(stopped()),
+    };
+    let prefix = venue.prefix().to_owned();
+    let cleared = venue.clear().await;
+    if cleared.is_err() {
+        terminal::notice(&format!("what is called `{prefix}` may be left behind on the broker"));
+    }
+    done.and(cleared)
+}
+
+fn stopped() -> Failure {
+    Failure::new(Status::Unavailable, "interrupted before everything was measured")
+}
+
+async fn measure_all(options: &Options, venue: &mut Venue, earlier: Option<&Earlier>) -> Result<(), Failure> {
+    let about = About::new(options, venue.broker());
+    if cfg!(debug_assertions) {
+        terminal::notice("this is a debug build: what people run is many times as fast");
+    }
+    let mut reports = Reports::begin(options.format, &about, earlier).status(Status::Internal)?;
+    for bench in &options.benches {
+        let measured = measure(*bench, options, venue).await?;
+        reports.add(*bench, &measured).status(Status::Internal)?;
+    }
+    reports.end();
+    Ok(())
+}
+
+/// Measures the cases of a bench in turn, again and again, so that all of them meet the same weather.
+async fn measure(bench: Bench, options: &Options, venue: &mut Venue) -> Result<Vec<Measured>, Failure> {
+    let mut cases: Vec<(Case, Vec<Sample>, Calibration)> =
+        plan(bench, options).into_iter().map(|case| (case, Vec::new(), Calibration::default())).collect();
+    if bench == Bench::Memory {
+        terminal::notice("memory: each case once");
+        for (case, samples, _) in &mut cases {
+            samples.push(venue.run(case, case.logs(options.logs)).await?);
+        }
+    } else {
+        terminal::notice(&format!("{bench}: warming up"));
+        for (case, _, _) in &cases {
+            venue.run(case, case.logs(options.logs).div_ceil(10)).await?;
+        }
+        for run in 1..=options.runs {
+            terminal::notice(&format!("{bench}: run {run} of {}", options.runs));
+            for (case, samples, calibration) in &mut cases {
+                calibration.take();
+                samples.push(venue.run(case, case.logs(options.logs)).await?);
+            }
+        }
+    }
+    Ok(cases
+        .into_iter()
+        .map(|(case, samples, calibration)| Measured {
+            logs: case.logs(options.logs),
+            figures: Figure::of(&samples),
+            case,
+            calibration,
+        })
+        .collect())
+}
+
+impl Venue {
+    /// One run of a case.
+    async fn run(&mut self, case: &Case, logs: u64) -> Result<Sample, Failure> {
+        match *case {
+            Case::Consume { plugin, plugins, size } => {
+                Box::pin(consume::consume(self, plugin, plugins, size, logs)).await
+            }
+            Case::Publish { size } => publish::publish(self, size, logs).await,
+            Case::Latency { pace, size } => Box::pin(latency::latency(self, pace, size, logs)).await,
+            Case::Start { plugins } => start::start(self, plugins).await,
+            Case::HostMemory { plugin, plugins } => memory::host(self, plugin, plugins, logs).await,
+            Case::BrokerMemory { size } => memory::broker(self, size, logs).await,
+        }
+    }
+}

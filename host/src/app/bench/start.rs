@@ -1,0 +1,37 @@
+//! Starting: how long a host takes from the start of its process until it consumes.
+
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+
+use super::figure::{Quantity, Sample};
+use super::venue::Venue;
+use crate::adapters::bundled;
+use crate::adapters::process::Ear;
+use crate::app::failure::{Failure, Status, WithStatus};
+
+/// The bundled plugins, the one that counts everything first.
+const PLUGINS: [&str; 4] = ["all", "critical", "debug-info", "error"];
+
+/// How long a host of so many bundled plugins takes to start.
+pub(super) async fn start(venue: &mut Venue, plugins: u32) -> Result<Sample, Failure> {
+    let names = PLUGINS.iter().take(plugins as usize);
+    let files = names.filter_map(|name| Some(((*name).to_owned(), bundled::plugin(name)?.to_vec())));
+    let folder = venue.files(&format!("bundled-{plugins}"), files)?;
+
+    let begin = Instant::now();
+    let mut host = venue.host(&folder, &["--until-idle", "10s"], Ear::Errors)?;
+    let mut said = Vec::new();
+    let elapsed = loop {
+        match host.line().await.context("cannot listen to another host").status(Status::Internal)? {
+            Some(line) if line.contains("consuming from") => break begin.elapsed(),
+            Some(line) => said.push(line),
+            None => {
+                let error = anyhow!("a host that was started has ended at once: {}", said.join("; "));
+                return Err(Failure { status: Status::Internal, error: Some(error) });
+            }
+        }
+    };
+    host.end().await.context("cannot end another host").status(Status::Internal)?;
+    Ok(vec![(Quantity::Start, elapsed.as_secs_f64() * 1e3)])
+}
