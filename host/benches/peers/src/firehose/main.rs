@@ -2,8 +2,9 @@
 //! what is published as soon as it is there, and keeps nothing. What a client does against it is the
 //! client's own speed.
 //!
-//! It says yes to every declaration. A consumer gets logs of the exchange that its queue was first bound to
-//! on the same connection, or of `logs.info`; within its prefetch, which acknowledgements open again.
+//! It says yes to every declaration. A consumer gets logs of an exchange that its queue was bound to on the same
+//! connection, that of severity info if that is one of them; within its prefetch, which acknowledgements open
+//! again.
 
 mod frames;
 mod hose;

@@ -18,6 +18,9 @@ use super::hose::{Hose, Outlet};
 const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
 const FRAME_MAX: u32 = 131_072;
 
+/// How the names of exchanges end whose logs are preferred.
+const INFO: &str = ".info";
+
 /// What a consumer without a prefetch of its own gets.
 const PREFETCH: u16 = 1000;
 
@@ -42,7 +45,7 @@ pub(crate) struct Session {
 struct State {
     logs: u64,
     channels: BTreeMap<u16, Channel>,
-    /// The exchange that each queue was first bound to.
+    /// For each queue that is bound, the exchange that its logs come from.
     bound: HashMap<String, String>,
     /// What is to be sent next.
     answers: Vec<u8>,
@@ -250,7 +253,11 @@ impl State {
                 (asked.nowait, Method::DeclareOk(ok))
             }
             Method::Bind(asked) => {
-                self.bound.entry(asked.queue.to_string()).or_insert_with(|| asked.exchange.to_string());
+                let bound = self.bound.entry(asked.queue.to_string());
+                let exchange = bound.or_insert_with(|| asked.exchange.to_string());
+                if asked.exchange.as_str().ends_with(INFO) {
+                    asked.exchange.as_str().clone_into(exchange);
+                }
                 (asked.nowait, Method::BindOk(queue::BindOk {}))
             }
             Method::Unbind(_) => (false, Method::UnbindOk(queue::UnbindOk {})),

@@ -30,12 +30,8 @@ enum Command {
     Publish(publish::Options),
     /// Make queues afresh, as loghost declares them, and fill them
     Fill(queues::Options),
-    /// Delete queues
-    Delete {
-        /// What they are called
-        #[arg(required = true)]
-        queues: Vec<String>,
-    },
+    /// Delete queues and exchanges
+    Delete(queues::Doomed),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -46,7 +42,7 @@ fn main() -> anyhow::Result<()> {
             Command::Consume(options) => println!("{}", consume::run(&broker, options).await?),
             Command::Publish(options) => println!("{}", publish::run(&broker, options).await?),
             Command::Fill(options) => queues::fill(&broker, options).await?,
-            Command::Delete { queues } => queues::delete(&broker, &queues).await?,
+            Command::Delete(doomed) => queues::delete(&broker, doomed).await?,
         }
         Ok(())
     })

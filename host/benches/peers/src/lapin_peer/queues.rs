@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use lapin::options::{
-    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
@@ -28,6 +29,17 @@ pub(crate) struct Options {
     /// How many logs to publish to each
     #[arg(long, default_value_t = 0, value_name = "N")]
     logs: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Doomed {
+    /// A queue; may be given several times
+    #[arg(long = "queue", value_name = "NAME")]
+    queues: Vec<String>,
+
+    /// An exchange; may be given several times
+    #[arg(long = "exchange", value_name = "NAME")]
+    exchanges: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -76,12 +88,15 @@ async fn make(channel: &Channel, queue: &str, exchanges: &[String]) -> anyhow::R
     Ok(())
 }
 
-/// Deletes queues; those that are not there, too.
-pub(crate) async fn delete(broker: &str, queues: &[String]) -> anyhow::Result<()> {
+/// Deletes queues and exchanges; that one is not there is no error.
+pub(crate) async fn delete(broker: &str, doomed: Doomed) -> anyhow::Result<()> {
     let connection = connect(broker).await?;
     let channel = connection.create_channel().await?;
-    for queue in queues {
-        channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
+    for queue in doomed.queues {
+        channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
+    }
+    for exchange in doomed.exchanges {
+        channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await?;
     }
     connection.close(200, "done".into()).await?;
     Ok(())
