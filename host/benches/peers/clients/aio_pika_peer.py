@@ -20,11 +20,13 @@ async def consume(connection, options):
     async def count(message):
         nonlocal counted
         counted += 1
-        if counted > options.logs:
+        # Others are counted while this one is acknowledged.
+        number = counted
+        if number > options.logs:
             return
-        if counted % EVERY == 0 or counted == options.logs:
+        if number % EVERY == 0 or number == options.logs:
             await message.ack(multiple=True)
-        if counted == options.logs:
+        if number == options.logs:
             done.set_result(None)
 
     watch = Stopwatch()

@@ -40,6 +40,8 @@ async function consume(connection, { queue, logs }) {
     channel.consume(queue, count).catch(failed);
   });
   report(logs);
+  // A connection that is closed at once may leave the last acknowledgement unsent.
+  await channel.close();
 }
 
 async function publish(connection, { exchange, logs, window }) {

@@ -91,13 +91,17 @@ impl Session {
         }
         self.state.say(0, AMQPClass::Connection(connection::AMQPMethod::Start(start())))?;
         loop {
-            while let Some(frame) = self.frames.next() {
+            while !self.state.closed
+                && let Some(frame) = self.frames.next()
+            {
                 self.state.take(frame)?;
             }
             self.state.confirm();
             self.stream.write_all(&self.state.answers)?;
             self.state.answers.clear();
             if self.state.closed {
+                // A client may send more until it has read the answer.
+                io::copy(&mut self.stream, &mut io::sink())?;
                 return Ok(());
             }
             for hose in self.state.channels.values_mut().filter_map(|channel| channel.hose.as_mut()) {
