@@ -12,7 +12,6 @@ use loghost_core::application::{
     Batching, Consume, ConsumeOptions, Consumer, End, Publish, Reads, SavedState, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Sequencer};
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -22,7 +21,7 @@ use super::plugins::{Derived, PluginSource, Troupe};
 use super::reload::{Member, Reloads, Trigger};
 use super::signals::interrupted;
 use super::state;
-use super::supervise::{Activity, Watched, chain, idle, status_of, supervise};
+use super::supervise::{Activity, MOST_OPENING, Watched, chain, idle, run_alone, status_of, supervise};
 use crate::adapters::amqp::{AmqpIntake, AmqpSink, Exchanges, Link, QueueKind, SourceOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::state::State;
@@ -102,13 +101,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
     let mut names = HashMap::new();
     for (name, consume) in ready {
-        let (mut stopped, runtime) = (stopped.clone(), Handle::current());
-        let running = Box::pin(consume.run(async move {
+        let mut stopped = stopped.clone();
+        let running = consume.run(async move {
             // An error means that the host has gone, which is a reason to stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
-        }));
-        // Each on a thread of its own, which a plugin may take its whole time on.
-        let task = tasks.spawn_blocking(move || runtime.block_on(running));
+        });
+        let task = run_alone(&mut tasks, running);
         names.insert(task.id(), name);
     }
     drop(stopped);
@@ -129,9 +127,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     links.close().await;
     failure.map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
-
-/// How many consumers open their sources at the same time.
-const MOST_OPENING: usize = 64;
 
 /// Opens the source of every consumer: nothing is acknowledged before all of them are ready.
 async fn prepare(

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use loghost_core::application::{End, Finished, Report, ReportError, Reporter, SourceError, State};
 use loghost_core::domain::ConsumerName;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::Status;
@@ -67,6 +68,18 @@ pub(super) async fn supervise(
         first = first.or(status);
     }
 }
+
+/// Runs a consumer on a thread of its own, which a plugin may take its whole time on.
+pub(super) fn run_alone(
+    tasks: &mut JoinSet<Finished>,
+    running: impl Future<Output = Finished> + Send + 'static,
+) -> AbortHandle {
+    let (runtime, running) = (Handle::current(), Box::pin(running));
+    tasks.spawn_blocking(move || runtime.block_on(running))
+}
+
+/// How many consumers open their sources at the same time.
+pub(super) const MOST_OPENING: usize = 64;
 
 fn unfinished(name: &ConsumerName, grace: Duration) {
     let waited = humantime::format_duration(grace);

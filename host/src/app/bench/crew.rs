@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use loghost_core::application::{
     Batching, Consume, ConsumeOptions, ConsumerError, End, Finished, Report, ReportError, Reporter,
     SavedState, State, Tolerance,
@@ -20,7 +21,7 @@ use crate::adapters::terminal::{Format, TerminalReporter};
 use crate::adapters::wasm::WasmConsumer;
 use crate::app::failure::{Failure, Status, WithStatus};
 use crate::app::state::StateLedger;
-use crate::app::supervise::{chain, status_of};
+use crate::app::supervise::{MOST_OPENING, chain, run_alone, status_of};
 
 /// The use case, with the adapters that a host runs it with.
 type Consuming = Consume<AmqpIntake<SystemClock>, WasmConsumer, StateLedger, SystemClock, Watcher, AmqpSink>;
@@ -39,25 +40,25 @@ impl Crew {
         consumers: Vec<WasmConsumer>,
         counted: Arc<Counted>,
     ) -> Result<Self, Failure> {
-        let mut ready = Vec::with_capacity(consumers.len());
-        for consumer in consumers {
+        let opening = consumers.into_iter().map(|consumer| {
             // Nobody replaces a consumer that is measured.
             let (_, replaced) = mpsc::channel(1);
             let watcher = Watcher(Arc::clone(&counted));
             let (intake, ledger) = (links.intake(), StateLedger::Volatile);
             let mut consume: Consuming =
                 Consume::new(intake, consumer, ledger, SystemClock, watcher, None, replaced, options());
-            consume.open().await.map_err(|end| failed(&end))?;
-            ready.push(consume);
-        }
+            async move { consume.open().await.map(|()| consume).map_err(|end| failed(&end)) }
+        });
+        let ready: Vec<_> = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for consume in ready {
             let mut stopped = stopped.clone();
-            tasks.spawn(Box::pin(consume.run(async move {
+            let running = consume.run(async move {
                 // An error means that the measurement is over.
                 let _ = stopped.wait_for(|stop| *stop).await;
-            })));
+            });
+            run_alone(&mut tasks, running);
         }
         Ok(Self { tasks, stop, counted })
     }
