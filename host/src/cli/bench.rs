@@ -15,7 +15,8 @@ use crate::app::{Failure, Status};
 /// Measures what loghost does on this machine: how many logs a second, at what cost, how soon
 ///
 /// On an embedded broker in a process of its own, or with --broker on that one: with exchanges and queues of
-/// its own there, which go when it ends. Takes two minutes unless it is given less to do.
+/// its own there, which go when it ends. Takes two minutes, and on RabbitMQ several times that: give it less
+/// to do with --runs, --logs, or the names of benches.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to measure; everything if nothing is named

@@ -27,7 +27,8 @@ impl Processor for Reading {
     fn process(&mut self, _: u64, batch: Vec<LogRecord>) -> Processed {
         for log in &batch {
             let windows = log.message.as_bytes().windows(SOUGHT.len());
-            self.found += windows.filter(|window| *window == SOUGHT).count();
+            // The first byte decides most often, and comparing whole windows is a call each.
+            self.found += windows.filter(|window| window[0] == SOUGHT[0] && *window == SOUGHT).count();
         }
         Processed::accepted()
     }
