@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{pending, ready};
+use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -14,7 +15,6 @@ use loghost_core::domain::{
     ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
     Severity, Timestamp,
 };
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::logs;
@@ -175,6 +175,7 @@ fn options() -> ConsumeOptions {
         max_logs: Some(LOGS as u64),
         max_retries: 5,
         max_held: 500,
+        pace: Duration::ZERO,
         tolerance: Tolerance::default(),
         probe: None,
         forget_after: Duration::from_hours(1),

@@ -287,6 +287,7 @@ fn options() -> ConsumeOptions {
         max_logs: None,
         max_retries: 2,
         max_held: 10,
+        pace: Duration::ZERO,
         tolerance: Tolerance { failures: 3, window: 4 },
         probe: None,
         forget_after: Duration::from_hours(1),

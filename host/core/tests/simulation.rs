@@ -231,6 +231,7 @@ impl World {
             max_logs: None,
             max_retries: 2,
             max_held,
+            pace: Duration::from_millis(5),
             tolerance: Tolerance { failures: 4, window: 5 },
             probe: Some(Duration::from_secs(1)),
             forget_after: Duration::from_hours(24),

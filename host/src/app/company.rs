@@ -148,6 +148,7 @@ fn consume_options() -> ConsumeOptions {
         max_logs: None,
         max_retries: 5,
         max_held: 500,
+        pace: Duration::ZERO,
         tolerance: Tolerance::default(),
         probe: None,
         forget_after: Duration::from_hours(24),

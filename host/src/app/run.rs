@@ -128,6 +128,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     failure.map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
 
+/// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
+const STATE_PACE: Duration = Duration::from_millis(10);
+
 /// Opens the source of every consumer: nothing is acknowledged before all of them are ready.
 async fn prepare(
     options: &Options,
@@ -281,6 +284,7 @@ fn consume_options(options: &Options) -> ConsumeOptions {
         max_logs: options.max_logs,
         max_retries: options.max_retries,
         max_held: usize::from(options.prefetch).div_ceil(2),
+        pace: if options.state.is_some() { STATE_PACE } else { Duration::ZERO },
         tolerance: options.tolerance,
         probe: Some(options.probe_after),
         forget_after: options.forget_after,

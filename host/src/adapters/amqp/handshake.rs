@@ -12,7 +12,8 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::sieve::{Bodiless, Sieve, Sieving, Socket};
+use super::sieve::{Bodiless, Sieve, Sieving};
+use super::socket::Socket;
 use super::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 
 /// Connects to `uri`, with TLS to a server of that name where there is a connector.
@@ -32,10 +33,8 @@ pub(super) async fn connect(
             // What is written is complete: waiting for more would only make it late.
             stream.set_nodelay(true)?;
             let socket = match &tls {
-                Some((connector, name)) => {
-                    Socket::Tls(Box::new(connector.connect(name.clone(), stream).await?))
-                }
-                None => Socket::Plain(stream),
+                Some((connector, name)) => Socket::tls(connector.connect(name.clone(), stream).await?),
+                None => Socket::plain(stream),
             };
             Ok(AsyncTcpStream::Plain(Sieve::new(socket, bodiless.clone())))
         },

@@ -1,7 +1,7 @@
 //! Speaks AMQP 0-9-1 to a broker, with lapin: `RabbitMQ`, or the embedded one.
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading
-//! order: where the broker is, TLS, connecting, what is made readable, connecting again, what things are called
+//! order: where the broker is, TLS, connecting, reading from it, what is made readable, connecting again, what things are called
 //! there, declaring them, what a log looks like on the wire, publishing, consuming, making dead letters, and
 //! looking after them.
 
@@ -21,6 +21,7 @@ mod link;
 mod names;
 mod sieve;
 mod sink;
+mod socket;
 mod source;
 mod tame;
 mod tls;

@@ -16,17 +16,9 @@ use async_rs::traits::Reactor;
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
+use super::socket::Socket;
 use super::tame;
-
-/// A connection to a broker.
-pub(crate) enum Socket {
-    /// Without TLS.
-    Plain(TcpStream),
-    /// With it.
-    Tls(Box<TlsStream<TcpStream>>),
-}
 
 /// Type, channel and size come before what a frame holds; a byte that ends it comes after.
 const HEAD: usize = 7;
@@ -194,49 +186,6 @@ impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Sieve<S> {
     }
 }
 
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, from),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, from),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, from),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, from),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
 /// Tokio's reactor, but that its connections are sieved: the client takes a connection from nobody else.
 #[derive(Clone, Debug)]
 pub(super) struct Sieving(pub(super) Tokio);
@@ -267,7 +216,7 @@ impl Reactor for Sieving {
     ) -> impl Future<Output = io::Result<Sieve>> + Send + 'static {
         async move {
             let stream = TcpStream::connect(address).await?;
-            Ok(Sieve::new(Socket::Plain(stream), Bodiless::default()))
+            Ok(Sieve::new(Socket::plain(stream), Bodiless::default()))
         }
     }
 }

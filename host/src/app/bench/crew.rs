@@ -100,6 +100,7 @@ fn options() -> ConsumeOptions {
         max_logs: None,
         max_retries: 5,
         max_held: 500,
+        pace: Duration::ZERO,
         tolerance: Tolerance::default(),
         // A consumer that fails is no consumer to measure.
         probe: None,

@@ -52,6 +52,9 @@ pub struct ConsumeOptions {
     /// How many logs may wait for their next attempt, or to be safe among the dead letters; beyond that
     /// nothing new is taken. At least 1.
     pub max_held: usize,
+    /// The least time between the beginnings of two commits, while less than `max_held` logs wait for one: what
+    /// a commit costs is shared by all that is in it.
+    pub pace: Duration,
     /// When the consumer is stopped because it keeps failing.
     pub tolerance: Tolerance,
     /// How long a stopped consumer is left alone before one log is tried; doubles up to five minutes. Without
@@ -102,6 +105,8 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
     staged: Staged,
     /// The commit that is under way.
     commit: Option<UnderWay>,
+    /// When the next may begin, unless much waits for it.
+    commit_from: Instant,
     /// What the consumer keeps: as it was committed last, and as it was saved last.
     committed: Option<Vec<u8>>,
     saved: Option<Vec<u8>>,
@@ -182,6 +187,7 @@ where
             book: Book::default(),
             staged: Staged::default(),
             commit: None,
+            commit_from: Instant::now(),
             committed: None,
             saved: None,
             stale: false,

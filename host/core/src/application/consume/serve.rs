@@ -42,7 +42,7 @@ where
                     Standing::StandingBy => &State::StandingBy,
                 });
             }
-            self.begin_commit();
+            let commit_at = self.keep_pace();
             if self.options.max_logs.is_some_and(|max| self.finished >= max) {
                 return Ok(End::Enough);
             }
@@ -67,6 +67,7 @@ where
                     done?;
                     self.acknowledge(source).await?;
                 }
+                () = sleep_until(commit_at.unwrap_or(last_log)), if commit_at.is_some() => {}
                 Some(buried) = self.burials.next(), if !self.burials.is_empty() => self.buried(buried)?,
                 () = sleep_until(self.report_from), if self.unreported => self.report(false).await?,
                 () = sleep_until(retry_at.unwrap_or(last_log)), if retry_at.is_some() => {

@@ -69,12 +69,28 @@ where
         self.staged.finished.push(receipt);
     }
 
+    /// Begins to commit what is staged, unless a commit is under way, or it is worth while to wait for more.
+    /// Returns until when more is waited for.
+    pub(super) fn keep_pace(&mut self) -> Option<Instant> {
+        let waits = self.commit.is_none() && self.is_anything_staged();
+        if waits && self.staged.finished.len() < self.options.max_held && self.commit_from > Instant::now() {
+            return Some(self.commit_from);
+        }
+        self.begin_commit();
+        None
+    }
+
+    fn is_anything_staged(&self) -> bool {
+        !self.staged.finished.is_empty() || self.staged.checkpoint.is_some() || self.unsaved.is_some()
+    }
+
     /// Begins to commit what is staged, unless a commit is under way.
-    pub(super) fn begin_commit(&mut self) {
-        let nothing =
-            self.staged.finished.is_empty() && self.staged.checkpoint.is_none() && self.unsaved.is_none();
-        if self.commit.is_some() || nothing {
+    fn begin_commit(&mut self) {
+        if self.commit.is_some() || !self.is_anything_staged() {
             return;
+        }
+        if !self.options.pace.is_zero() {
+            self.commit_from = Instant::now() + self.options.pace;
         }
         let Staged { settled, repeats, finished, checkpoint } = mem::take(&mut self.staged);
         // Not before: a metric that is shown while logs gather does not have them.
