@@ -39,7 +39,8 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     pub(crate) queue: QueueKind,
     pub(crate) purpose: Purpose,
-    pub(crate) prefetch: u16,
+    /// How many logs of a consumer may be under way; without it, as many as is fair.
+    pub(crate) prefetch: Option<u16>,
     pub(crate) every: Duration,
     pub(crate) until_idle: Option<Duration>,
     pub(crate) max_logs: Option<u64>,
@@ -140,6 +141,7 @@ async fn prepare(
     reloads: &mut Reloads,
     active: &watch::Sender<Activity>,
 ) -> Result<Vec<(ConsumerName, Consuming)>, Failure> {
+    let prefetch = options.prefetch.unwrap_or_else(|| fair_prefetch(members.len()));
     let (mut opening, mut queues) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
@@ -151,7 +153,8 @@ async fn prepare(
         let (replace, replaced) = mpsc::channel(1);
         reloads.add(member, replace);
         opening.push(async move {
-            let mut consume = consuming(options, state, links, consumer, reporter, replaced).await?;
+            let mut consume =
+                consuming(options, state, links, prefetch, consumer, reporter, replaced).await?;
             consume.open().await.map_err(|end| not_opened(&name, &end))?;
             Ok((name, consume))
         });
@@ -199,6 +202,13 @@ struct Links {
     publishing: Arc<Link>,
 }
 
+/// How many logs of each of so many consumers may be under way: what a run has in memory does not grow with
+/// their number without end.
+pub(super) fn fair_prefetch(consumers: usize) -> u16 {
+    let share = 16_000 / consumers.max(1);
+    u16::try_from(share).unwrap_or(u16::MAX).clamp(16, 1000)
+}
+
 impl Links {
     async fn connect(target: &Target) -> Result<Self, Failure> {
         // The second also for those that publish nothing: their next version may.
@@ -207,13 +217,9 @@ impl Links {
         Ok(Self { consuming, publishing })
     }
 
-    fn intake(&self, options: &Options) -> AmqpIntake<SystemClock> {
-        let source = SourceOptions {
-            queue: options.queue,
-            prefetch: options.prefetch,
-            exchanges: Exchanges::Own,
-            marker: None,
-        };
+    fn intake(&self, options: &Options, prefetch: u16) -> AmqpIntake<SystemClock> {
+        let source =
+            SourceOptions { queue: options.queue, prefetch, exchanges: Exchanges::Own, marker: None };
         let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
         AmqpIntake::new(consuming, publishing, options.target.names.clone(), source, SystemClock)
     }
@@ -229,7 +235,7 @@ async fn declare(
     links: &Links,
     members: &[(Member, WasmConsumer)],
 ) -> Result<(), Failure> {
-    let intake = links.intake(options);
+    let intake = links.intake(options, fair_prefetch(members.len()));
     for (_, consumer) in members {
         let descriptor = consumer.descriptor();
         let queue = intake.declare(descriptor, Reads::of(consumer)).await.map_err(refused)?;
@@ -246,6 +252,7 @@ async fn consuming(
     options: &Options,
     state: Option<&State>,
     links: &Links,
+    prefetch: u16,
     consumer: WasmConsumer,
     reporter: Watched,
     replaced: mpsc::Receiver<WasmConsumer>,
@@ -263,7 +270,7 @@ async fn consuming(
     } else {
         None
     };
-    let intake = links.intake(options);
+    let intake = links.intake(options, prefetch);
     Ok(Consume::new(
         intake,
         consumer,
@@ -272,18 +279,18 @@ async fn consuming(
         reporter,
         derived,
         replaced,
-        consume_options(options),
+        consume_options(options, prefetch),
     ))
 }
 
-fn consume_options(options: &Options) -> ConsumeOptions {
+fn consume_options(options: &Options, prefetch: u16) -> ConsumeOptions {
     ConsumeOptions {
         max_batch: options.max_batch,
         batching: Batching::Arrived,
         every: options.every,
         max_logs: options.max_logs,
         max_retries: options.max_retries,
-        max_held: usize::from(options.prefetch).div_ceil(2),
+        max_held: usize::from(prefetch).div_ceil(2),
         pace: if options.state.is_some() { STATE_PACE } else { Duration::ZERO },
         tolerance: options.tolerance,
         probe: Some(options.probe_after),

@@ -53,9 +53,10 @@ pub(super) struct Args {
     #[arg(long)]
     declare_only: bool,
 
-    /// How many logs of a plugin may be under way, unacknowledged
-    #[arg(long, value_name = "N", default_value = "1000")]
-    prefetch: NonZeroU16,
+    /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
+    /// together]
+    #[arg(long, value_name = "N")]
+    prefetch: Option<NonZeroU16>,
 
     /// How many logs a plugin gets at once, at most
     #[arg(long, value_name = "N", default_value = "256")]
@@ -124,7 +125,7 @@ impl TryFrom<Args> for Options {
             format: args.format.into(),
             queue: if args.ephemeral { QueueKind::Exclusive } else { QueueKind::Named },
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
-            prefetch: args.prefetch.get(),
+            prefetch: args.prefetch.map(NonZeroU16::get),
             every: args.every,
             until_idle: args.until_idle,
             max_logs: args.max_logs.map(NonZeroU64::get),

@@ -7,6 +7,7 @@
 mod alarm;
 mod authoring;
 mod bench;
+mod cache;
 mod connect;
 mod contract;
 mod crash;
@@ -43,6 +44,7 @@ fn main() {
     arguments.test_threads.get_or_insert(3);
     let trials: Vec<Trial> = [
         authoring::trials(),
+        cache::trials(),
         contract::trials(),
         limits::trials(),
         processor::trials(),

@@ -2,7 +2,8 @@
 //!
 //! A broker sends a few messages at a time, and each time a chain of threads wakes up: the runtime's, the
 //! client's, the consumer's, and the client's again for the acknowledgement. That costs more than the messages.
-//! So while much comes, what is there is read a few thousand times a second, and not more often.
+//! So while much comes, and little at a time, what is there is read a thousand times a second, and not more
+//! often.
 
 use std::io;
 use std::pin::Pin;
@@ -14,18 +15,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// The least time between two reads, while much comes.
-const GATHER: Duration = Duration::from_micros(300);
+/// The least time between two reads, while much comes and little at a time.
+const GATHER: Duration = Duration::from_millis(1);
 
-/// How much is much, in bytes a second: some 10,000 logs.
-const MUCH: u128 = 4_000_000;
+/// How much is much, in bytes a second: some 3,000 logs.
+const MUCH: u128 = 1_000_000;
+
+/// How many bytes are little: not worth waking everybody up for.
+const LITTLE: usize = 16 * 1024;
 
 /// A connection to a broker.
 pub(crate) struct Socket {
     stream: Stream,
-    /// When there was something to read last, and whether much came then.
+    /// When there was something to read last.
     read_at: Instant,
-    much: bool,
+    /// Whether much comes, and little at a time.
+    trickles: bool,
     /// Whether there was nothing to read the last time.
     waits: bool,
 }
@@ -45,21 +50,21 @@ impl Socket {
     }
 
     fn new(stream: Stream) -> Self {
-        Self { stream, read_at: Instant::now(), much: false, waits: true }
+        Self { stream, read_at: Instant::now(), trickles: false, waits: true }
     }
 
     /// Notes that so many bytes were read.
     fn note(&mut self, read: usize) {
         let since = self.read_at.elapsed();
         self.read_at += since;
-        self.much = read as u128 * 1_000_000_000 > since.as_nanos() * MUCH;
+        self.trickles = read < LITTLE && read as u128 * 1_000_000_000 > since.as_nanos() * MUCH;
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.much
+        if this.trickles
             && this.waits
             && let Some(rest) = GATHER.checked_sub(this.read_at.elapsed())
         {

@@ -10,17 +10,19 @@ use crate::adapters::wasm::WasmConsumer;
 use crate::app::Target;
 use crate::app::failure::Failure;
 use crate::app::host::refused;
+use crate::app::run::fair_prefetch;
 
 /// Declares the queues of these consumers, and connects as their host does.
 pub(super) async fn links(target: &Target, consumers: &[WasmConsumer]) -> Result<Links, Failure> {
     // A connection has only so many channels.
-    let declaring = Links::connect(target).await?;
+    let prefetch = fair_prefetch(consumers.len());
+    let declaring = Links::connect(target, prefetch).await?;
     let intake = declaring.intake();
     for consumer in consumers {
         intake.declare(consumer.descriptor(), Reads::of(consumer)).await.map_err(refused)?;
     }
     declaring.close().await;
-    Links::connect(target).await
+    Links::connect(target, prefetch).await
 }
 
 /// The connections of a run, as a host has them.
@@ -28,13 +30,14 @@ pub(super) struct Links {
     pub(super) consuming: Arc<Link>,
     pub(super) publishing: Arc<Link>,
     names: Names,
+    prefetch: u16,
 }
 
 impl Links {
-    async fn connect(target: &Target) -> Result<Self, Failure> {
+    async fn connect(target: &Target, prefetch: u16) -> Result<Self, Failure> {
         let consuming = target.connect("measuring: consuming").await?;
         let publishing = target.connect("measuring: publishing").await?;
-        Ok(Self { consuming, publishing, names: target.names.clone() })
+        Ok(Self { consuming, publishing, names: target.names.clone(), prefetch })
     }
 
     pub(super) fn names(&self) -> &Names {
@@ -45,7 +48,7 @@ impl Links {
     pub(super) fn intake(&self) -> AmqpIntake<SystemClock> {
         let source = SourceOptions {
             queue: QueueKind::Named,
-            prefetch: 1000,
+            prefetch: self.prefetch,
             exchanges: Exchanges::Own,
             marker: None,
         };

@@ -19,7 +19,8 @@ pub(crate) fn binary() -> PathBuf {
     env::var_os("LOGHOST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_loghost").into(), PathBuf::from)
 }
 
-/// A command line that has not been started. Of the variables that loghost reads, none is set but `NO_COLOR`.
+/// A command line that has not been started. Of the variables that loghost reads, none is set but `NO_COLOR`; its cache
+/// is that of the tests.
 pub(crate) struct Loghost {
     command: Command,
     line: String,
@@ -34,6 +35,8 @@ pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Logh
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+    // Compiling unoptimised is slow, and the same plugins are needed again and again.
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     Loghost { command, line: "loghost".to_owned(), stdin: None, unread: false }.args(arguments)
 }
 
