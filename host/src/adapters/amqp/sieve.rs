@@ -210,6 +210,7 @@ impl Reactor for Sieving {
         self.0.interval(duration)
     }
 
+    #[expect(clippy::manual_async_fn, reason = "it must not borrow")]
     fn tcp_connect_addr(
         &self,
         address: SocketAddr,

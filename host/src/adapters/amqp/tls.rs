@@ -88,18 +88,15 @@ impl Tls {
     /// Reads the files.
     pub(super) fn connector(&self) -> Result<TlsConnector, TlsFileError> {
         let mut roots = RootCertStore::empty();
-        match &self.authorities {
-            Some(path) => {
-                if roots.add_parsable_certificates(certificates(AUTHORITIES, path)?).0 == 0 {
-                    return Err(file(AUTHORITIES, path, "no certificate of an authority".to_owned()));
-                }
+        if let Some(path) = &self.authorities {
+            if roots.add_parsable_certificates(certificates(AUTHORITIES, path)?).0 == 0 {
+                return Err(file(AUTHORITIES, path, "no certificate of an authority".to_owned()));
             }
-            None => {
-                let found = rustls_native_certs::load_native_certs();
-                if roots.add_parsable_certificates(found.certs).0 == 0 {
-                    let reason = found.errors.first().map_or("none found".to_owned(), ToString::to_string);
-                    return Err(TlsFileError::System(reason));
-                }
+        } else {
+            let found = rustls_native_certs::load_native_certs();
+            if roots.add_parsable_certificates(found.certs).0 == 0 {
+                let reason = found.errors.first().map_or("none found".to_owned(), ToString::to_string);
+                return Err(TlsFileError::System(reason));
             }
         }
         let config = ClientConfig::builder().with_root_certificates(roots);

@@ -240,8 +240,8 @@ async fn unbind_others(
     let former = former.map_or(&[][..], Filter::sources);
     let unbinding = Severity::ALL.into_iter().flat_map(|severity| {
         let wanted = filter.severities().contains(severity);
-        let named = filter.sources().iter().chain(former).chain([&everything]);
-        named
+        let patterns = filter.sources().iter().chain(former).chain([&everything]);
+        patterns
             .filter(move |pattern| !wanted || !filter.sources().contains(pattern))
             .map(move |pattern| unbind(channel, queue, names.exchange(severity), pattern.as_str()))
     });
