@@ -111,7 +111,7 @@ fn window() -> Vec<u8> {
             properties: message.properties.clone(),
         };
         all.extend(bytes(&AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Publish(publish)))));
-        all.extend(bytes(&AMQPFrame::Header(1, Box::new(header))));
+        all.extend(bytes(&AMQPFrame::Header(1, header)));
         all.extend(bytes(&AMQPFrame::Body(1, message.data.clone())));
     }
     all

@@ -29,7 +29,7 @@ fn frames(deliveries: u64) -> Vec<u8> {
         };
         for frame in [
             AMQPFrame::Method(1, amq_protocol::protocol::AMQPClass::Basic(method)),
-            AMQPFrame::Header(1, Box::new(header)),
+            AMQPFrame::Header(1, header),
             AMQPFrame::Body(1, message.data.clone()),
         ] {
             let written = gen_frame(&frame)(Vec::new().into()).expect("a frame");
