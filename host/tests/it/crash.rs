@@ -131,10 +131,11 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
     }
     let rest = run(&broker, &plugins, &states[0]).args(["--until-idle", "3s"]).start();
     let output = rest.end_within(PATIENCE).exits(0);
+    // This first: if something is missing, it says what.
+    check_report(&states, &producers, case);
     if case.hosts == 1 {
         case.plugins.check(&output, &producers.expected());
     }
-    check_report(&states, &producers, case);
     for consumer in case.plugins.consumers() {
         assert_eq!(broker.outside().depth(&broker.queue(consumer)), Some(0), "the queue of {consumer}");
     }
