@@ -9,7 +9,7 @@ use crate::support::broker::Broker;
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
-use crate::support::rabbitmq::{self, Node};
+use crate::support::rabbitmq::{self, Node, Setup, Version};
 use crate::support::{PATIENCE, Skip, needing, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -24,7 +24,7 @@ const BAD: u32 = 200;
 const LATER: u64 = 300;
 
 fn publishers_wait_and_consumers_do_not() -> Result<(), Skip> {
-    let node = rabbitmq::private("")?;
+    let node = rabbitmq::private(Version::V3, Setup::default())?;
     let broker = Broker::at(node.url());
     let folder = tempfile::tempdir().expect("a folder");
     let picky =

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
-use crate::support::rabbitmq::{free_port, rabbitmqctl};
+use crate::support::rabbitmq::{Version, free_port, rabbitmqctl};
 use crate::support::{PATIENCE, Skip, needing, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -179,7 +179,11 @@ fn takes_its_broker_along() {
 #[track_caller]
 fn is_empty_of(prefix: &str) {
     let of_us = |list: &str| -> BTreeSet<String> {
-        rabbitmqctl(&[list, "name"]).lines().filter(|line| line.contains(prefix)).map(str::to_owned).collect()
+        rabbitmqctl(Version::V3, &[list, "name"])
+            .lines()
+            .filter(|line| line.contains(prefix))
+            .map(str::to_owned)
+            .collect()
     };
     let left = (of_us("list_queues"), of_us("list_exchanges"));
     assert_eq!(left, (BTreeSet::new(), BTreeSet::new()), "was left behind");

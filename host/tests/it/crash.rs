@@ -22,7 +22,7 @@ use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::guest;
 use crate::support::metrics::{CONSUMERS, last_of_json};
-use crate::support::rabbitmq::{self, Node};
+use crate::support::rabbitmq::{self, Node, Setup};
 use crate::support::{self, Skip, needing, tracked};
 
 /// What is killed.
@@ -57,6 +57,9 @@ struct Case {
 const HOST: Case =
     Case { plugins: Plugins::Bundled, hosts: 1, victim: Victim::Host, kills: 20, logs: 200_000 };
 
+/// On which brokers these run in full.
+const IN_FULL: [Kind; 1] = [Kind::RabbitMq];
+
 /// In full; what is killed, and by what it is known.
 const CASES: [(&str, Case); 5] = [
     ("host", HOST),
@@ -70,13 +73,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (victim, full) in CASES {
         let small = Case { kills: full.kills.min(3), logs: 4000, ..full };
-        let name = format!("rabbitmq::crash::of_the_{victim}");
-        trials.push(support::long(&name, move || crash(Kind::RabbitMq, full)));
-        trials.push(needing(name, move || crash(Kind::RabbitMq, small)));
-        // The embedded broker has nothing when it comes back.
-        if full.victim != Victim::Broker {
-            let name = format!("embedded::crash::of_the_{victim}");
-            trials.push(needing(name, move || crash(Kind::Embedded, small)));
+        for kind in Kind::ALL {
+            // The embedded broker has nothing when it comes back.
+            if kind == Kind::Embedded && full.victim == Victim::Broker {
+                continue;
+            }
+            let name = format!("{}::crash::of_the_{victim}", kind.name());
+            if IN_FULL.contains(&kind) {
+                trials.push(support::long(&name, move || crash(kind, full)));
+            }
+            trials.push(needing(name, move || crash(kind, small)));
         }
     }
     trials
@@ -88,10 +94,13 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const TAKEOVER: Duration = Duration::from_secs(15);
 
 fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
-    let mut node = if case.victim == Victim::Broker { Some(rabbitmq::private("")?) } else { None };
-    let broker = match &node {
-        Some(node) => Broker::at(node.url()),
-        None => Broker::new(kind)?,
+    let (mut node, broker) = match kind.version().filter(|_| case.victim == Victim::Broker) {
+        Some(version) => {
+            let node = rabbitmq::private(version, Setup::default())?;
+            let broker = Broker::on(kind, &node);
+            (Some(node), broker)
+        }
+        None => (None, Broker::new(kind)?),
     };
     let seed = Seed::new();
     let mut random = Rng::with_seed(seed.0);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::PATIENCE;
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::guest::{Guest, Then, declare, guest, seen};
 use crate::support::outside::Outside;
@@ -22,16 +22,16 @@ use crate::support::{needing, test};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![test("dead_letters::which_must_be_said", which_must_be_said)];
     for more in [
-        on_both("dead_letters::are_listed_shown_and_sent_back", are_listed_shown_and_sent_back),
-        on_both("dead_letters::are_chosen_by_what_they_are", are_chosen_by_what_they_are),
-        on_both("dead_letters::are_destroyed_only_as_asked", are_destroyed_only_as_asked),
-        on_both("dead_letters::keep_where_they_came_from", keep_where_they_came_from),
-        on_both("dead_letters::go_back_by_the_thousand", go_back_by_the_thousand),
-        on_both("dead_letters::survive_a_kill", survive_a_kill),
-        on_both("dead_letters::survive_an_interruption", survive_an_interruption),
-        on_both("dead_letters::keep_what_would_act_again_still", keep_what_would_act_again_still),
-        on_both("dead_letters::leave_what_is_not_theirs", leave_what_is_not_theirs),
-        on_both("dead_letters::need_a_queue", need_a_queue),
+        on_each("dead_letters::are_listed_shown_and_sent_back", are_listed_shown_and_sent_back),
+        on_each("dead_letters::are_chosen_by_what_they_are", are_chosen_by_what_they_are),
+        on_each("dead_letters::are_destroyed_only_as_asked", are_destroyed_only_as_asked),
+        on_each("dead_letters::keep_where_they_came_from", keep_where_they_came_from),
+        on_each("dead_letters::go_back_by_the_thousand", go_back_by_the_thousand),
+        on_each("dead_letters::survive_a_kill", survive_a_kill),
+        on_each("dead_letters::survive_an_interruption", survive_an_interruption),
+        on_each("dead_letters::keep_what_would_act_again_still", keep_what_would_act_again_still),
+        on_each("dead_letters::leave_what_is_not_theirs", leave_what_is_not_theirs),
+        on_each("dead_letters::need_a_queue", need_a_queue),
     ] {
         trials.extend(more);
     }
@@ -279,7 +279,7 @@ fn keep_where_they_came_from(broker: &Broker) {
         .with_message_id("m-1".into())
         .with_user_id("guest".into())
         .with_delivery_mode(1);
-    if broker.kind() == Kind::RabbitMq {
+    if broker.is_rabbitmq() {
         // The embedded broker refuses what it does not do.
         properties = properties.with_expiration("600000".into());
     }
@@ -434,7 +434,7 @@ fn keep_what_would_act_again_still(broker: &Broker) {
             .with_delivery_mode(1)
             .with_headers(headers);
         // The embedded broker refuses what it does not do.
-        if broker.kind() == Kind::RabbitMq { properties.with_expiration("600000".into()) } else { properties }
+        if broker.is_rabbitmq() { properties.with_expiration("600000".into()) } else { properties }
     };
     // The largest that a frame has room for, and one to which something can be added.
     for large in [130_850, 120_000] {
@@ -452,7 +452,7 @@ fn keep_what_would_act_again_still(broker: &Broker) {
             assert_eq!((&original["user-id"], &original["delivery-mode"]), (&json!("guest"), &json!("1")));
             assert_eq!(original["CC"], json!([spy]).to_string());
             assert_eq!(original["loghost-replay"], "true");
-            if broker.kind() == Kind::RabbitMq {
+            if broker.is_rabbitmq() {
                 assert_eq!(original["expiration"], "600000");
             }
             assert_eq!(

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 
 use crate::poison::{dead_queue, logs, publish};
-use crate::support::broker::{Broker, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Does, Then, declare, guest};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_both("drain::has_an_end", has_an_end),
-        on_both("drain::a_second_signal_ends_at_once", a_second_signal_ends_at_once),
+        on_each("drain::has_an_end", has_an_end),
+        on_each("drain::a_second_signal_ends_at_once", a_second_signal_ends_at_once),
     ]
     .into_iter()
     .flatten()

@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::metrics::last_of_text;
 use crate::support::{Need, Skip, needing, repository, tracked};
@@ -19,12 +19,12 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(needing(name, move || counts_what_it_publishes(client, kind)));
         }
     }
-    trials.extend(on_both("foreign::counts_whatever_comes_through_its_exchange", counts_whatever_comes));
-    trials.extend(on_both(
+    trials.extend(on_each("foreign::counts_whatever_comes_through_its_exchange", counts_whatever_comes));
+    trials.extend(on_each(
         "foreign::does_not_count_what_comes_another_way",
         does_not_count_what_comes_another_way,
     ));
-    trials.extend(on_both("foreign::shows_a_hostile_exchange_as_text", shows_a_hostile_exchange_as_text));
+    trials.extend(on_each("foreign::shows_a_hostile_exchange_as_text", shows_a_hostile_exchange_as_text));
     trials
 }
 

@@ -6,9 +6,10 @@ use std::slice;
 use fastrand::Rng;
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::{Guest, Then, declare, guest};
+use crate::support::rabbitmq::{Setup, Version};
 use crate::support::raw::{Raw, headers, long_string, short_string};
 use crate::support::{Skip, needing, rabbitmq, test};
 
@@ -17,11 +18,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("hostile::memory_is_bounded", memory_is_bounded),
         needing("rabbitmq::hostile::headers_larger_than_a_usual_frame", headers_larger_than_a_usual_frame),
     ];
-    trials.extend(on_both(
+    trials.extend(on_each(
         "hostile::anything_is_counted_or_a_dead_letter",
         anything_is_counted_or_a_dead_letter,
     ));
-    trials.extend(on_both("hostile::what_a_foreign_producer_may_do", what_a_foreign_producer_may_do));
+    trials.extend(on_each("hostile::what_a_foreign_producer_may_do", what_a_foreign_producer_may_do));
     trials
 }
 
@@ -246,7 +247,7 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
             .concat();
     // The embedded broker refuses what it does not do.
     let (flags, expiration): (u8, &[u8]) =
-        if broker.kind() == Kind::RabbitMq { (0x31, b"\x06600000") } else { (0x30, b"") };
+        if broker.is_rabbitmq() { (0x31, b"\x06600000") } else { (0x30, b"") };
     // Headers, delivery mode 1, an expiration, always the same id, a user id.
     let properties =
         [&[flags, 0x90][..], &long_string(&entries), b"\x01", expiration, b"\x04same\x05guest"].concat();
@@ -267,7 +268,7 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
 /// A broker may allow frames of any size: such headers are read, and those that other frames have no room for
 /// are left out of the dead letter.
 fn headers_larger_than_a_usual_frame() -> Result<(), Skip> {
-    let node = rabbitmq::private("frame_max = 1048576")?;
+    let node = rabbitmq::private(Version::V3, Setup { config: "frame_max = 1048576", ..Setup::default() })?;
     let broker = Broker::at(node.url());
     let folder = tempfile::tempdir().expect("a folder");
     let picky = picky().write(folder.path());

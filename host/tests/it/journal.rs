@@ -8,7 +8,7 @@ use std::path::Path;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Output, Signal};
 use crate::support::{Skip, needing};
 
@@ -21,7 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("journal::refuses_or_reads_what_is_damaged", refuses_or_reads_what_is_damaged),
         needing("journal::goes_on_after_an_interrupt", goes_on_after_an_interrupt),
     ];
-    trials.extend(on_both("journal::survives_being_killed", survives_being_killed));
+    trials.extend(on_each("journal::survives_being_killed", survives_being_killed));
     trials
 }
 

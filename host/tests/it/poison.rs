@@ -9,19 +9,19 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::dead_letters::list;
-use crate::support::broker::{Broker, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, declare, guest, seen};
 use crate::support::sha256;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_both("poison::three_in_five_hundred", three_in_five_hundred),
-        on_both("poison::a_plugin_that_traps_on_everything", a_plugin_that_traps_on_everything),
-        on_both("poison::a_stopped_plugin_is_tried", a_stopped_plugin_is_tried),
-        on_both("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
-        on_both("poison::a_replayed_log_has_new_retries", a_replayed_log_has_new_retries),
-        on_both("poison::a_state_that_is_refused", a_state_that_is_refused),
+        on_each("poison::three_in_five_hundred", three_in_five_hundred),
+        on_each("poison::a_plugin_that_traps_on_everything", a_plugin_that_traps_on_everything),
+        on_each("poison::a_stopped_plugin_is_tried", a_stopped_plugin_is_tried),
+        on_each("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
+        on_each("poison::a_replayed_log_has_new_retries", a_replayed_log_has_new_retries),
+        on_each("poison::a_state_that_is_refused", a_state_that_is_refused),
     ]
     .into_iter()
     .flatten()

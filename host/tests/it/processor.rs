@@ -9,24 +9,24 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::dead_letters;
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Output, Signal};
 use crate::support::guest::{Does, Guest, Seen, Then, declare, guest, lines, seen};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_both("processor::logs_come_in_order", logs_come_in_order),
-        on_both("processor::fields_come_if_asked_for", fields_come_if_asked_for),
-        on_both("processor::what_is_skipped_is_not_accepted", what_is_skipped_is_not_accepted),
-        on_both("processor::what_is_rejected_is_a_dead_letter", what_is_rejected_is_a_dead_letter),
-        on_both("processor::what_is_retried_comes_again", what_is_retried_comes_again),
-        on_both("processor::retries_have_an_end", retries_have_an_end),
-        on_both("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
-        on_both("processor::a_trap_costs_one_log", a_trap_costs_one_log),
-        on_both("processor::a_batch_that_traps_is_split", a_batch_that_traps_is_split),
-        on_both("processor::verdicts_are_checked", verdicts_are_checked),
-        on_both("processor::an_instance_lives_through_many_batches", an_instance_lives_through_many_batches),
-        on_both(
+        on_each("processor::logs_come_in_order", logs_come_in_order),
+        on_each("processor::fields_come_if_asked_for", fields_come_if_asked_for),
+        on_each("processor::what_is_skipped_is_not_accepted", what_is_skipped_is_not_accepted),
+        on_each("processor::what_is_rejected_is_a_dead_letter", what_is_rejected_is_a_dead_letter),
+        on_each("processor::what_is_retried_comes_again", what_is_retried_comes_again),
+        on_each("processor::retries_have_an_end", retries_have_an_end),
+        on_each("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
+        on_each("processor::a_trap_costs_one_log", a_trap_costs_one_log),
+        on_each("processor::a_batch_that_traps_is_split", a_batch_that_traps_is_split),
+        on_each("processor::verdicts_are_checked", verdicts_are_checked),
+        on_each("processor::an_instance_lives_through_many_batches", an_instance_lives_through_many_batches),
+        on_each(
             "processor::what_it_keeps_lasts_from_batch_to_batch",
             what_it_keeps_lasts_from_batch_to_batch,
         ),
@@ -165,7 +165,7 @@ fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
         .with_content_type("text/plain".into())
         .with_timestamp(1_700_000_000)
         .with_headers(headers(&[("disk", "sda")]));
-    if broker.kind() == Kind::RabbitMq {
+    if broker.is_rabbitmq() {
         // The embedded broker refuses what it does not do.
         properties = properties.with_expiration("600000".into());
     }
@@ -210,7 +210,7 @@ fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
     ] {
         assert_eq!(header(key), value, "{key}");
     }
-    if broker.kind() == Kind::RabbitMq {
+    if broker.is_rabbitmq() {
         assert_eq!(header("loghost-original-expiration"), "600000");
     }
     assert!(header("loghost-time").parse::<u64>().is_ok_and(|time| time > 1_700_000_000_000));

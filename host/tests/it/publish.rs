@@ -6,17 +6,17 @@ use lapin::types::{AMQPValue, LongString, ShortString};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::loghost;
 use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![test("publish::refuses_wrong_arguments", refuses_wrong_arguments)];
-    trials.extend(on_both("publish::sends_one_log_with_all_it_has", sends_one_log_with_all_it_has));
-    trials.extend(on_both("publish::sends_lines_as_they_come", sends_lines_as_they_come));
-    trials.extend(on_both("publish::sends_any_text_as_it_is", sends_any_text_as_it_is));
-    trials.extend(on_both("publish::says_what_no_queue_wanted", says_what_no_queue_wanted));
-    trials.extend(on_both("publish::sends_nothing_of_a_bad_file", sends_nothing_of_a_bad_file));
+    trials.extend(on_each("publish::sends_one_log_with_all_it_has", sends_one_log_with_all_it_has));
+    trials.extend(on_each("publish::sends_lines_as_they_come", sends_lines_as_they_come));
+    trials.extend(on_each("publish::sends_any_text_as_it_is", sends_any_text_as_it_is));
+    trials.extend(on_each("publish::says_what_no_queue_wanted", says_what_no_queue_wanted));
+    trials.extend(on_each("publish::sends_nothing_of_a_bad_file", sends_nothing_of_a_bad_file));
     trials
 }
 

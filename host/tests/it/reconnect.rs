@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_both, start_again, start_embedded};
+use crate::support::broker::{Broker, Kind, on_each, start_again, start_embedded};
 use crate::support::cli::{Signal, loghost};
+use crate::support::rabbitmq::{Setup, Version};
 use crate::support::{Skip, needing, rabbitmq, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -19,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("reconnect::waits_for_a_broker_to_start", waits_for_a_broker_to_start),
         test("reconnect::tries_a_wrong_password_once", tries_a_wrong_password_once),
     ];
-    trials.extend(on_both("reconnect::declares_a_deleted_exchange_again", declares_a_deleted_exchange_again));
+    trials.extend(on_each("reconnect::declares_a_deleted_exchange_again", declares_a_deleted_exchange_again));
     trials
 }
 
@@ -65,7 +66,7 @@ fn embedded_broker_comes_back_empty() {
 /// A RabbitMQ that is killed twice while it is published to has every log in the end.
 fn node_crashes() -> Result<(), Skip> {
     const LOGS: usize = 20_000;
-    let mut node = rabbitmq::private("")?;
+    let mut node = rabbitmq::private(Version::V3, Setup::default())?;
     let broker = Broker::at(node.url());
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));
@@ -102,7 +103,8 @@ fn node_crashes() -> Result<(), Skip> {
 
 /// It is found among its neighbours, which are sent; it is not sent for ever.
 fn says_which_log_is_too_large() -> Result<(), Skip> {
-    let node = rabbitmq::private("max_message_size = 65536")?;
+    let node =
+        rabbitmq::private(Version::V3, Setup { config: "max_message_size = 65536", ..Setup::default() })?;
     let broker = Broker::at(node.url());
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));
@@ -121,12 +123,12 @@ fn says_which_log_is_too_large() -> Result<(), Skip> {
 fn says_that_the_user_may_not() -> Result<(), Skip> {
     let broker = Broker::new(Kind::RabbitMq)?;
     let user = broker.prefix();
-    rabbitmq::rabbitmqctl(&["add_user", user, "secret"]);
-    rabbitmq::rabbitmqctl(&["set_permissions", user, ".*", "^$", ".*"]);
+    rabbitmq::rabbitmqctl(Version::V3, &["add_user", user, "secret"]);
+    rabbitmq::rabbitmqctl(Version::V3, &["set_permissions", user, ".*", "^$", ".*"]);
     let url = broker.url().replace("guest:guest", &format!("{user}:secret"));
     let publish = loghost(["publish", "error", "text", "--broker", &url, "--prefix", broker.prefix()]);
     publish.end().exits(78).says("ACCESS_REFUSED").says("set_permissions");
-    rabbitmq::rabbitmqctl(&["delete_user", user]);
+    rabbitmq::rabbitmqctl(Version::V3, &["delete_user", user]);
     Ok(())
 }
 

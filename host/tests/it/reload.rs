@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dead_letters::list;
 use crate::poison::{counts, errors, last_of};
-use crate::support::broker::{Broker, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::{Guest, Then, declare, guest};
 use crate::support::rabbitmq::free_port;
@@ -18,11 +18,11 @@ use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_both("reload::a_hundred_under_load", a_hundred_under_load),
-        on_both("reload::at_a_signal", at_a_signal),
-        on_both("reload::bindings_follow", bindings_follow),
-        on_both("reload::a_counter_becomes_a_processor", a_counter_becomes_a_processor),
-        on_both("reload::what_is_refused", what_is_refused),
+        on_each("reload::a_hundred_under_load", a_hundred_under_load),
+        on_each("reload::at_a_signal", at_a_signal),
+        on_each("reload::bindings_follow", bindings_follow),
+        on_each("reload::a_counter_becomes_a_processor", a_counter_becomes_a_processor),
+        on_each("reload::what_is_refused", what_is_refused),
     ]
     .into_iter()
     .flatten()

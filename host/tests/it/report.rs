@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::state::publish;
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Signal, loghost};
 use crate::support::{Skip, needing, test, tracked};
 
@@ -19,8 +19,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("report::misses_what_a_journal_has_confirmed", misses_what_a_journal_has_confirmed),
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
-    trials.extend(on_both("report::shows_what_is_missing", shows_what_is_missing));
-    trials.extend(on_both(
+    trials.extend(on_each("report::shows_what_is_missing", shows_what_is_missing));
+    trials.extend(on_each(
         "report::holds_nothing_missing_that_is_forgotten",
         holds_nothing_missing_that_is_forgotten,
     ));

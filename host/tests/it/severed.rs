@@ -6,6 +6,7 @@ use libtest_mimic::Trial;
 use crate::support::broker::{Broker, start_again, start_embedded};
 use crate::support::cli::{Signal, loghost};
 use crate::support::metrics::{last_of_text, total};
+use crate::support::rabbitmq::{Setup, Version};
 use crate::support::{Skip, needing, rabbitmq, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -85,7 +86,7 @@ fn a_queue_that_is_another() {
 
 /// A broker that does not let the user in any more is not asked again.
 fn a_password_that_is_changed() -> Result<(), Skip> {
-    let node = rabbitmq::private("")?;
+    let node = rabbitmq::private(Version::V3, Setup::default())?;
     node.rabbitmqctl(&["add_user", "worker", "s3cret"]);
     node.rabbitmqctl(&["set_permissions", "worker", ".*", ".*", ".*"]);
     let url = node.url().replace("guest:guest", "worker:s3cret");

@@ -6,7 +6,7 @@ use std::path::Path;
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_both};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::metrics::{last_of_text, total};
 use crate::support::{Skip, needing, test, tracked};
@@ -17,8 +17,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("state::has_one_host", has_one_host),
         needing("state::is_made_where_there_is_none", is_made_where_there_is_none),
     ];
-    trials.extend(on_both("state::keeps_counts_when_killed", keeps_counts_when_killed));
-    trials.extend(on_both("state::counts_a_log_once", counts_a_log_once));
+    trials.extend(on_each("state::keeps_counts_when_killed", keeps_counts_when_killed));
+    trials.extend(on_each("state::counts_a_log_once", counts_a_log_once));
     trials
 }
 

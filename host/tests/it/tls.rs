@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::outside::Outside;
-use crate::support::rabbitmq::{self, Node};
+use crate::support::rabbitmq::{self, Node, Setup, Version};
 use crate::support::{Skip, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -104,14 +104,15 @@ fn only_who_is_trusted_connects() -> Result<(), Skip> {
     files.sign(&ours, "client", &[], 2050);
     files.sign(&theirs, "stranger", &[], 2050);
     let port = rabbitmq::free_port();
-    let mut node = rabbitmq::private(&format!(
+    let config = format!(
         "listeners.ssl.1 = 127.0.0.1:{port}\n\
          ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
          ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true",
         files.path("ours.pem").display(),
         files.path("server.pem").display(),
         files.path("server.key").display(),
-    ))?;
+    );
+    let mut node = rabbitmq::private(Version::V3, Setup { config: &config, ..Setup::default() })?;
     node.rabbitmqctl(&["add_user", "tester", "s3cret"]);
     node.rabbitmqctl(&["set_permissions", "tester", ".*", ".*", ".*"]);
     let [ca, other_ca] =

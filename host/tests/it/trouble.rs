@@ -9,7 +9,7 @@ use std::slice::from_ref;
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_both, start_embedded};
+use crate::support::broker::{Broker, on_each, start_embedded};
 use crate::support::cli::{Signal, binary, loghost};
 use crate::support::guest::{Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
@@ -20,13 +20,13 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("trouble::a_broker_that_stands_still", a_broker_that_stands_still),
         test("trouble::a_broker_that_is_full", a_broker_that_is_full),
     ];
-    trials.extend(on_both("trouble::a_start_that_fails_takes_nothing", a_start_that_fails_takes_nothing));
-    trials.extend(on_both("trouble::a_deleted_queue", a_deleted_queue));
-    trials.extend(on_both("trouble::a_connection_has_few_channels", a_connection_has_few_channels));
-    trials.extend(on_both("trouble::ids_count_by_the_routing_key", ids_count_by_the_routing_key));
-    trials.extend(on_both("trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
-    trials.extend(on_both("trouble::sources_are_routing_keys", sources_are_routing_keys));
-    trials.extend(on_both("trouble::a_report_that_cannot_be_written", a_report_that_cannot_be_written));
+    trials.extend(on_each("trouble::a_start_that_fails_takes_nothing", a_start_that_fails_takes_nothing));
+    trials.extend(on_each("trouble::a_deleted_queue", a_deleted_queue));
+    trials.extend(on_each("trouble::a_connection_has_few_channels", a_connection_has_few_channels));
+    trials.extend(on_each("trouble::ids_count_by_the_routing_key", ids_count_by_the_routing_key));
+    trials.extend(on_each("trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
+    trials.extend(on_each("trouble::sources_are_routing_keys", sources_are_routing_keys));
+    trials.extend(on_each("trouble::a_report_that_cannot_be_written", a_report_that_cannot_be_written));
     trials
 }
 

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind, on_both, unique};
 use crate::support::cli::{Signal, loghost};
-use crate::support::rabbitmq::rabbitmqctl;
+use crate::support::rabbitmq::{Version, rabbitmqctl};
 use crate::support::{PATIENCE, Skip, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -95,15 +95,15 @@ fn says_where_a_scenario_is_wrong() {
 fn leaves_nothing_behind() -> Result<(), Skip> {
     let broker = Broker::new(Kind::RabbitMq)?;
     let host = unique("verify");
-    rabbitmqctl(&["add_vhost", &host]);
-    rabbitmqctl(&["set_permissions", "--vhost", &host, "guest", ".*", ".*", ".*"]);
+    rabbitmqctl(Version::V3, &["add_vhost", &host]);
+    rabbitmqctl(Version::V3, &["set_permissions", "--vhost", &host, "guest", ".*", ".*", ".*"]);
     let url = broker.url().replace("%2f", &host);
     // Every queue and every exchange, in one look.
     let look = format!(
         "lists:sort(rabbit_amqqueue:list_names(<<\"{host}\">>) ++ \
          [element(2, X) || X <- rabbit_exchange:list(<<\"{host}\">>)])."
     );
-    let all = || rabbitmqctl(&["eval", &look]);
+    let all = || rabbitmqctl(Version::V3, &["eval", &look]);
     let before = all();
     assert!(before.contains("amq.topic"), "{before}");
     let verify = loghost(["verify", "--broker", &url]).arg(tracked("scenarios/1.txt"));

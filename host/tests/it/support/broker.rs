@@ -1,4 +1,4 @@
-//! The brokers that tests run on: the embedded one, as a process, and a private RabbitMQ.
+//! The brokers that tests run on: the embedded one, as a process, and private RabbitMQs.
 //!
 //! All tests share them. Each has a prefix of its own, so that they do not meet.
 
@@ -10,13 +10,47 @@ use libtest_mimic::Trial;
 
 use super::cli::{Loghost, Running, Signal, loghost};
 use super::outside::Outside;
+use super::rabbitmq::{Node, QUORUM_VHOST, Version};
 use super::{Skip, needing, rabbitmq};
 
 /// Which broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Embedded,
+    /// RabbitMQ 3.10.
     RabbitMq,
+    /// RabbitMQ 4.
+    RabbitMq4,
+    /// RabbitMQ 4, on a virtual host whose queues are quorum queues unless they are declared otherwise.
+    QuorumVhost,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::QuorumVhost];
+
+    /// What the names of its tests begin with.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::RabbitMq => "rabbitmq",
+            Self::RabbitMq4 => "rabbitmq4",
+            Self::QuorumVhost => "quorum_vhost",
+        }
+    }
+
+    /// Which RabbitMQ it is, if it is one.
+    pub(crate) fn version(self) -> Option<Version> {
+        match self {
+            Self::Embedded => None,
+            Self::RabbitMq => Some(Version::V3),
+            Self::RabbitMq4 | Self::QuorumVhost => Some(Version::V4),
+        }
+    }
+
+    /// The URL of its virtual host, of that of the default one.
+    fn vhost_of(self, url: String) -> String {
+        if self == Self::QuorumVhost { url.replace("%2f", QUORUM_VHOST) } else { url }
+    }
 }
 
 /// A broker, and one test's names on it.
@@ -27,28 +61,42 @@ pub(crate) struct Broker {
     prefix: String,
 }
 
-/// The same test on both brokers: `embedded::name` and `rabbitmq::name`.
-pub(crate) fn on_both(name: &str, body: fn(&Broker)) -> [Trial; 2] {
-    [
-        needing(format!("embedded::{name}"), move || {
-            body(&Broker::new(Kind::Embedded)?);
+/// The same test on the embedded broker and on RabbitMQ 3.10, for what does not depend on how a broker keeps its queues.
+pub(crate) fn on_both(name: &str, body: fn(&Broker)) -> Vec<Trial> {
+    on([Kind::Embedded, Kind::RabbitMq], name, body)
+}
+
+/// The same test on every kind of broker.
+pub(crate) fn on_each(name: &str, body: fn(&Broker)) -> Vec<Trial> {
+    on(Kind::ALL, name, body)
+}
+
+fn on(kinds: impl IntoIterator<Item = Kind>, name: &str, body: fn(&Broker)) -> Vec<Trial> {
+    let trial = |kind: Kind| {
+        needing(format!("{}::{name}", kind.name()), move || {
+            body(&Broker::new(kind)?);
             Ok(())
-        }),
-        needing(format!("rabbitmq::{name}"), move || {
-            body(&Broker::new(Kind::RabbitMq)?);
-            Ok(())
-        }),
-    ]
+        })
+    };
+    kinds.into_iter().map(trial).collect()
 }
 
 impl Broker {
     /// The shared broker of this kind, started if it is not running, under a prefix that is new.
     pub(crate) fn new(kind: Kind) -> Result<Self, Skip> {
-        let url = match kind {
-            Kind::Embedded => embedded(),
-            Kind::RabbitMq => rabbitmq::url()?,
+        let url = match kind.version() {
+            None => embedded(),
+            Some(version) => kind.vhost_of(rabbitmq::url(version)?),
         };
         Ok(Self { kind, url, prefix: unique("it") })
+    }
+
+    /// The broker of this kind that a node is, under a prefix that is new.
+    pub(crate) fn on(kind: Kind, node: &Node) -> Self {
+        if kind == Kind::QuorumVhost {
+            node.add_quorum_vhost();
+        }
+        Self { kind, url: kind.vhost_of(node.url()), prefix: unique("it") }
     }
 
     /// The RabbitMQ at this URL, under a prefix that is new.
@@ -56,8 +104,9 @@ impl Broker {
         Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it") }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
+    /// Whether it is a RabbitMQ: the embedded broker refuses what it does not do.
+    pub(crate) fn is_rabbitmq(&self) -> bool {
+        self.kind != Kind::Embedded
     }
 
     pub(crate) fn url(&self) -> &str {

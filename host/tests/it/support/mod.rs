@@ -24,7 +24,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// What a test may need that a machine may lack; `LOGHOST_REQUIRE` knows it by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
+    /// RabbitMQ 3.
     RabbitMq,
+    RabbitMq4,
     Wasm,
     Python,
     Node,
@@ -36,6 +38,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RabbitMq => "rabbitmq",
+            Self::RabbitMq4 => "rabbitmq4",
             Self::Wasm => "wasm",
             Self::Python => "python",
             Self::Node => "node",

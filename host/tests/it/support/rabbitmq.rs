@@ -1,26 +1,51 @@
-//! RabbitMQ nodes of this process's own: one that tests share, started when the first asks for it and gone
-//! at the end, and nodes that a test has for itself, to configure, to crash and to start again.
+//! RabbitMQ nodes of this process's own, of two versions: one of each that tests share, started when the first
+//! asks for it and gone at the end, and nodes that a test has for itself, to configure, to crash and to start again.
 //!
-//! A shell watches over each: it ends node and port mapper when its standard input does, so that nothing is
+//! Version 3 is Debian's package. Version 4 lives in a root of its own (see `.ci/run`), which each command enters in a
+//! mount namespace of its own: nothing stays mounted.
+//!
+//! A shell watches over each node: it ends node and port mapper when its standard input does, so that nothing is
 //! left even if the tests are killed.
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::broker::unique;
-use super::{Need, Skip};
+use super::{Need, Skip, repository};
 
 /// Where Debian's package has its scripts; those in the path want to be another user.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+
+/// Which RabbitMQ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// 3.10, of Debian 12.
+    V3,
+    /// 4.3 or later, in the root that `LOGHOST_RABBITMQ4_ROOT` names, or `target/rabbitmq4`.
+    V4,
+}
+
+/// Enters the root of version 4, with the node's folder at [`INSIDE`].
+const ENTER: &str = r#"
+mount --rbind /proc "$ROOT/proc" && mount --rbind /dev "$ROOT/dev" && mount --bind "$FOLDER" "$ROOT/mnt" &&
+exec chroot "$ROOT" "$@"
+"#;
+
+/// Where a node's folder is, seen from the root of version 4.
+const INSIDE: &str = "/mnt";
+
+/// A virtual host of version 4 whose queues are quorum queues unless they are declared otherwise.
+pub(super) const QUORUM_VHOST: &str = "quorum";
 
 /// Starts the port mapper, starts and kills the node as it is told to, and ends both when there is nobody
 /// left on standard input. A pid that has been killed is forgotten: it may become another process's.
@@ -50,36 +75,58 @@ kill "$epmd"
 rm -rf "$HOME"
 "#;
 
-static SHARED: Mutex<Option<Result<Node, Skip>>> = Mutex::new(None);
+/// One of each version.
+static SHARED: [Mutex<Option<Result<Node, Skip>>>; 2] = [const { Mutex::new(None) }; 2];
+
+fn shared(version: Version) -> MutexGuard<'static, Option<Result<Node, Skip>>> {
+    SHARED[version as usize].lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The URL of the shared node, which is started if it is not running.
-pub(super) fn url() -> Result<String, Skip> {
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let node = shared.get_or_insert_with(|| Node::start(""));
+pub(super) fn url(version: Version) -> Result<String, Skip> {
+    let mut shared = shared(version);
+    let node = shared.get_or_insert_with(|| {
+        let node = Node::start(version, &Setup::default())?;
+        if version == Version::V4 {
+            node.add_quorum_vhost();
+        }
+        Ok(node)
+    });
     node.as_ref().map(Node::url).map_err(Clone::clone)
 }
 
-/// What `rabbitmqctl` prints about the shared node.
+/// What `rabbitmqctl` prints about the shared node of this version.
 #[track_caller]
-pub(crate) fn rabbitmqctl(arguments: &[&str]) -> String {
+pub(crate) fn rabbitmqctl(version: Version, arguments: &[&str]) -> String {
     let command = {
-        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = shared(version);
         let Some(Ok(node)) = shared.as_ref() else { panic!("there is no RabbitMQ to ask") };
         node.place.command("rabbitmqctl")
     };
     ask(command, arguments)
 }
 
-/// A node that nobody else has, with these lines in its configuration besides the usual ones; it is gone
-/// when it is dropped. Starting one takes seconds, so share one where that is possible.
-pub(crate) fn private(extra_config: &str) -> Result<Node, Skip> {
-    Node::start(extra_config)
+/// How a node differs from the usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Setup<'a> {
+    /// More lines for its `rabbitmq.conf`.
+    pub(crate) config: &'a str,
+    /// The plugins it has, with commas between.
+    pub(crate) plugins: &'a str,
 }
 
-/// Ends the shared node.
+/// A node that nobody else has; it is gone when it is dropped. Starting one takes seconds, so share one where that is
+/// possible.
+pub(crate) fn private(version: Version, setup: Setup<'_>) -> Result<Node, Skip> {
+    Node::start(version, &setup)
+}
+
+/// Ends the shared nodes.
 pub(super) fn stop() {
-    let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(shared);
+    for version in [Version::V3, Version::V4] {
+        let node = shared(version).take();
+        drop(node);
+    }
 }
 
 /// Asks with a `rabbitmqctl` that knows a node.
@@ -103,11 +150,9 @@ pub(crate) struct Node {
 const START: Duration = Duration::from_mins(3);
 
 impl Node {
-    fn start(extra_config: &str) -> Result<Self, Skip> {
-        if !Path::new(PROGRAMS).join("rabbitmq-server").exists() {
-            return Err(Skip::new(Need::RabbitMq, "rabbitmq-server is not installed"));
-        }
-        let place = Place::new(extra_config);
+    fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Skip> {
+        version.look()?;
+        let place = Place::new(version, setup);
         let mut command = place.command("sh");
         command.args(["-c", WATCH]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Ctrl-C is for the tests, not for what they look after.
@@ -151,6 +196,13 @@ impl Node {
         ask(self.place.command("rabbitmqctl"), arguments)
     }
 
+    /// Adds the virtual host whose queues are quorum queues unless they are declared otherwise.
+    #[track_caller]
+    pub(super) fn add_quorum_vhost(&self) {
+        self.rabbitmqctl(&["add_vhost", QUORUM_VHOST, "--default-queue-type", "quorum"]);
+        self.rabbitmqctl(&["set_permissions", "--vhost", QUORUM_VHOST, "guest", ".*", ".*", ".*"]);
+    }
+
     /// Tells the shell what to do, and waits until it is done.
     #[track_caller]
     fn order(&mut self, what: &str) {
@@ -170,8 +222,39 @@ impl Drop for Node {
     }
 }
 
+impl Version {
+    /// The folder that has its programs and all that they need.
+    fn root(self) -> PathBuf {
+        match self {
+            Self::V3 => PathBuf::from("/"),
+            Self::V4 => env::var_os("LOGHOST_RABBITMQ4_ROOT")
+                .map_or_else(|| repository().join("target/rabbitmq4"), PathBuf::from),
+        }
+    }
+
+    /// Whether it can be started here.
+    fn look(self) -> Result<(), Skip> {
+        let program = self.root().join(&PROGRAMS[1..]).join("rabbitmq-server");
+        match self {
+            _ if program.exists() => {}
+            Self::V3 => return Err(Skip::new(Need::RabbitMq, "rabbitmq-server is not installed")),
+            Self::V4 => {
+                let reason =
+                    format!("RabbitMQ 4 is not installed in {} (see .ci/run)", self.root().display());
+                return Err(Skip::new(Need::RabbitMq4, reason));
+            }
+        }
+        let unshared = || Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+        if self == Self::V4 && !unshared().is_ok_and(|status| status.success()) {
+            return Err(Skip::new(Need::RabbitMq4, "only root can enter the root of RabbitMQ 4"));
+        }
+        Ok(())
+    }
+}
+
 /// Where a node is: its folder, its name and its ports.
 struct Place {
+    version: Version,
     folder: TempDir,
     name: String,
     port: u16,
@@ -180,18 +263,21 @@ struct Place {
 }
 
 impl Place {
-    fn new(extra_config: &str) -> Self {
+    fn new(version: Version, setup: &Setup<'_>) -> Self {
+        let Setup { config, plugins } = setup;
         let folder = tempfile::Builder::new().prefix("loghost-rabbitmq-").tempdir().expect("a folder");
         let [port, mapper_port, distribution_port] = [(); 3].map(|()| free_port());
         let config = format!(
             "listeners.tcp.1 = 127.0.0.1:{port}\n\
              disk_free_limit.absolute = 200MB\n\
              log.file.level = warning\n\
-             {extra_config}\n"
+             {config}\n"
         );
         fs::write(folder.path().join("rabbitmq.conf"), config).expect("a file in a folder of ours");
-        fs::write(folder.path().join("enabled_plugins"), "[].").expect("a file in a folder of ours");
+        fs::write(folder.path().join("enabled_plugins"), format!("[{plugins}]."))
+            .expect("a file in a folder of ours");
         Self {
+            version,
             folder,
             name: format!("{}@localhost", unique("loghost")),
             port,
@@ -203,9 +289,18 @@ impl Place {
     /// A command, one of RabbitMQ's or another, that knows the node and nothing else of RabbitMQ on this
     /// machine.
     fn command(&self, program: &str) -> Command {
-        let folder = self.folder.path();
         let own = Path::new(PROGRAMS).join(program);
-        let mut command = Command::new(if own.exists() { own } else { program.into() });
+        let root = self.version.root();
+        let program = if root.join(&PROGRAMS[1..]).join(program).exists() { own } else { program.into() };
+        let (mut command, folder) = match self.version {
+            Version::V3 => (Command::new(program), self.folder.path()),
+            Version::V4 => {
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(program);
+                command.env("ROOT", root).env("FOLDER", self.folder.path());
+                (command, Path::new(INSIDE))
+            }
+        };
         command
             .env("PROGRAMS", PROGRAMS)
             .env("HOME", folder)
