@@ -1,6 +1,11 @@
 //! Listens, gives each connection its task, and ends them all.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use thiserror::Error;
 use tokio::{
@@ -56,10 +61,10 @@ impl Broker {
         self.address
     }
 
-    /// What a client connects to: `amqp://guest:guest@127.0.0.1:5672/%2f`.
+    /// What a client on this machine connects to: `amqp://guest:guest@127.0.0.1:5672/%2f`.
     pub fn url(&self) -> String {
         let (user, password) = (escaped(&self.user), escaped(&self.password));
-        format!("amqp://{user}:{password}@{}/%2f", self.address)
+        format!("amqp://{user}:{password}@{}/%2f", reachable(self.address))
     }
 
     /// Closes every connection, with code 320 (`CONNECTION_FORCED`), and returns when all have
@@ -106,6 +111,17 @@ pub(crate) async fn asked(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|down| *down).await;
 }
 
+/// The host and port of a URL that lead to whoever listens on `address`.
+fn reachable(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    // The zone of a link-local address, where there is one (RFC 6874).
+    address.to_string().replace('%', "%25")
+}
+
 /// As a URL has it.
 fn escaped(text: &str) -> String {
     use std::fmt::Write;
@@ -128,5 +144,18 @@ mod tests {
     #[test]
     fn a_url_survives_any_password() {
         assert_eq!(escaped("p@ss:w/ö%"), "p%40ss%3Aw%2F%C3%B6%25");
+    }
+
+    #[test]
+    fn a_url_leads_to_where_it_listens() {
+        for (listening, url) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::1]:1", "[::1]:1"),
+            ("[::]:1", "[::1]:1"),
+            ("[fe80::1%2]:1", "[fe80::1%252]:1"),
+        ] {
+            assert_eq!(reachable(listening.parse().unwrap()), url);
+        }
     }
 }
