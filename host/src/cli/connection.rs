@@ -1,6 +1,7 @@
 //! Which broker, and under which names.
 
 use std::env;
+use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ const VARIABLES: [&str; 4] = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "C
 pub(super) struct ConnectionArgs {
     /// The broker: amqp://user:password@host:port/vhost; several are tried in turn
     ///
-    /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL`, then
-    /// `amqp://guest:guest@127.0.0.1:5672/%2f`. The URL may carry parameters such as `?heartbeat=30` (in
+    /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL` (an empty
+    /// one counts as none), then `amqp://guest:guest@127.0.0.1:5672/%2f`. An IPv6 address is in brackets, and
+    /// what has a meaning in a URL is percent-encoded, such as a `/` in a password (`%2F`). The URL may carry parameters such as `?heartbeat=30` (in
     /// seconds) and `&connection_timeout=2000` (in milliseconds). With TLS it begins with `amqps://`, and
     /// `cacertfile`, `certfile` and `keyfile` name PEM files: whom to trust instead of whom the system trusts,
     /// and a client certificate with its key; `server_name_indication` is the name that the broker's
@@ -60,20 +62,28 @@ pub(super) fn addresses(values: &[String]) -> Result<Vec<Address>, Failure> {
 }
 
 fn from_environment() -> Result<Vec<Address>, Failure> {
-    let given =
-        VARIABLES.iter().find_map(|name| Some((*name, env::var(name).ok().filter(|urls| !urls.is_empty())?)));
-    let (name, value) = given.unwrap_or(("the default", DEFAULT_URL.to_owned()));
-    let addresses: Result<Vec<Address>, _> = urls(&value).into_iter().map(str::parse).collect();
-    addresses.map_err(|error| Failure::new(Status::BadConfiguration, format!("{name}: {error}")))
+    // An empty variable is none; one that cannot be used is not passed over for the next.
+    let given = |name| Some((name, env::var_os(name).filter(|value| !value.is_empty())?));
+    let (name, value) = VARIABLES.into_iter().find_map(given).unwrap_or(("the default", DEFAULT_URL.into()));
+    let wrong = |reason: &dyn Display| Failure::new(Status::BadConfiguration, format!("{name}: {reason}"));
+    let value = value.to_str().ok_or_else(|| wrong(&"this is not UTF-8"))?;
+    let addresses: Result<Vec<Address>, _> = urls(value).into_iter().map(str::parse).collect();
+    addresses.map_err(|error| wrong(&error))
 }
 
 /// The URLs of a list that commas separate; a comma inside a password separates nothing.
 fn urls(list: &str) -> Vec<&str> {
+    let begins_url = |text: &str| {
+        let scheme = text.trim_start().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        scheme.is_some_and(|scheme| scheme == "amqp" || scheme == "amqps")
+    };
     let mut urls = Vec::new();
     let mut begin = 0;
-    for (comma, _) in list.match_indices(",amqp") {
-        urls.push(list[begin..comma].trim());
-        begin = comma + 1;
+    for (comma, _) in list.match_indices(',') {
+        if begins_url(&list[comma + 1..]) {
+            urls.push(list[begin..comma].trim());
+            begin = comma + 1;
+        }
     }
     urls.push(list[begin..].trim());
     urls
@@ -86,6 +96,12 @@ mod tests {
     #[test]
     fn a_comma_in_a_password_separates_nothing() {
         assert_eq!(urls("amqp://u:a,b@h,amqps://i"), ["amqp://u:a,b@h", "amqps://i"]);
+        assert_eq!(urls("amqp://u:a,amqp@h"), ["amqp://u:a,amqp@h"]);
         assert_eq!(urls("amqp://h"), ["amqp://h"]);
+    }
+
+    #[test]
+    fn what_is_around_a_url_is_no_part_of_it() {
+        assert_eq!(urls("amqp://h, AMQPS://i\n"), ["amqp://h", "AMQPS://i"]);
     }
 }
