@@ -30,8 +30,9 @@ const SEEDS: usize = 10_000;
 
 #[test]
 fn every_log_is_counted_once_whatever_fails() {
-    if let Some(seed) = std::env::var("LOGHOST_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        return play(seed, true);
+    if let Some(seed) = std::env::var_os("LOGHOST_SEED") {
+        let number = seed.to_str().and_then(|seed| seed.parse().ok());
+        return play(number.expect("LOGHOST_SEED is a number"), true);
     }
     let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
     std::thread::scope(|scope| {

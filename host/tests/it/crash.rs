@@ -257,7 +257,10 @@ struct Seed(u64);
 
 impl Seed {
     fn new() -> Self {
-        let given = env::var("LOGHOST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let given = env::var_os("LOGHOST_SEED").map(|seed| {
+            let number = seed.to_str().and_then(|seed| seed.parse().ok());
+            number.expect("LOGHOST_SEED is a number")
+        });
         Self(given.unwrap_or_else(|| fastrand::u64(..)))
     }
 }
