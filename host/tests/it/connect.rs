@@ -1,20 +1,29 @@
 //! Finding a broker, and not finding one.
 
+use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind, on_both};
-use crate::support::cli::{Output, loghost};
-use crate::support::{Skip, needing, test, tracked};
+use crate::support::cli::{Output, Signal, loghost};
+use crate::support::{Skip, ipv6_listener, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("connect::says_where_no_broker_is_and_what_to_do", says_where_no_broker_is_and_what_to_do),
         test("connect::gives_up_on_one_that_is_silent", gives_up_on_one_that_is_silent),
         test("connect::hides_the_password_of_a_wrong_url", hides_the_password_of_a_wrong_url),
-        test("connect::refuses_parameters_that_nobody_knows", refuses_parameters_that_nobody_knows),
+        test("connect::refuses_what_it_cannot_do", refuses_what_it_cannot_do),
+        test("connect::passes_over_no_variable_that_is_set", passes_over_no_variable_that_is_set),
+        needing("connect::leads_where_the_url_says", leads_where_the_url_says),
+        needing("connect::leads_to_a_zone", leads_to_a_zone),
+        needing("connect::sends_the_password_that_is_written", sends_the_password_that_is_written),
+        test("connect::prints_a_url_that_leads_to_the_broker", prints_a_url_that_leads_to_the_broker),
+        needing("connect::prints_a_url_of_ipv6_as_well", prints_a_url_of_ipv6_as_well),
         needing("connect::takes_the_variables_in_their_order", takes_the_variables_in_their_order),
     ];
     trials.extend(on_both("connect::tries_several_in_turn", tries_several_in_turn));
@@ -23,6 +32,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_both("connect::says_that_a_password_is_wrong", says_that_a_password_is_wrong));
     trials
 }
+
+const VARIABLES: [&str; 4] = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// What no broker is at.
 const NOBODY: &str = "amqp://user:s3cret@127.0.0.1:1/";
@@ -68,12 +79,149 @@ fn hides_the_password_of_a_wrong_url() {
     }
 }
 
-/// What is ignored may be what keeps others out.
-fn refuses_parameters_that_nobody_knows() {
-    let url = "amqps://user:s3cret@127.0.0.1:1/?cacert=/ca.pem";
-    let output = loghost(["publish", "error", "text", "--broker", url]).end().exits(2);
-    is_discreet(&output);
-    output.says("no parameter is called `cacert`").says("cacertfile");
+/// What is ignored may be what keeps others out, and what is repaired leads to somebody else.
+fn refuses_what_it_cannot_do() {
+    let long = format!("amqp://user:s3cret@127.0.0.1:1/{}", "a".repeat(256));
+    for (url, words) in [
+        (
+            "amqps://user:s3cret@127.0.0.1:1/?cacert=/ca.pem",
+            ["no parameter is called `cacert`", "cacertfile"],
+        ),
+        ("amqps://user:s3cret@127.0.0.1:1/?cacertfile=", ["cacertfile", "no value"]),
+        ("amqp://user:s3cret@127.0.0.1:1/?heartbeat=5s", ["heartbeat=5s", "seconds from 0 to 65535"]),
+        ("amqp://user:s3cret@127.0.0.1:1/?frame_max=1", ["frame_max=1", "4096"]),
+        ("amqp://user:s3cret@127.0.0.1:1/?heartbeat=1&heartbeat=2", ["heartbeat", "given twice"]),
+        ("amqp://user:s3cret@127.0.0.1:1,127.0.0.1:2/", ["whole URLs", "amqp://one:5672/vhost,"]),
+        ("amqp://user:s3cret@::1:5672/", ["in brackets", "[::1]:5672"]),
+        ("amqp://user:s3cret@127.0.0.1:1/a/b", ["virtual host", "%2F"]),
+        ("amqp://user:s3cret%ff@127.0.0.1:1/", ["percent-encoded", "UTF-8"]),
+        ("amqp://user@127.0.0.1:1/", ["without a password", "user:@host"]),
+        (&long, ["virtual host", "255 bytes"]),
+    ] {
+        let argument = loghost(["publish", "error", "text", "--broker", url]).end().exits(2);
+        let variable = loghost(["publish", "error", "text"]).env("RABBITMQ_URL", url).end().exits(78);
+        for output in [argument.says("--broker: "), variable.says("RABBITMQ_URL: ")] {
+            is_discreet(&output);
+            words.iter().fold(output, |output, word| output.says(word)).does_not_say("panicked");
+        }
+    }
+}
+
+/// Not for the next one either, which may lead to another broker.
+fn passes_over_no_variable_that_is_set() {
+    let next = Decoy::new();
+    let broken = OsStr::from_bytes(b"amqp://user:s3cret\xff@127.0.0.1:1/");
+    for pair in VARIABLES.windows(2) {
+        for value in [broken, OsStr::new(" ")] {
+            let publish = loghost(["publish", "error", "text"]).env(pair[0], value);
+            let output = publish.env(pair[1], next.url()).end().exits(78).says(&format!("{}: ", pair[0]));
+            is_discreet(&output);
+        }
+    }
+    let argument = loghost(["publish", "error", "text", "--broker"]).arg(broken).end().exits(2);
+    is_discreet(&argument);
+    next.saw_nobody();
+}
+
+/// A port of 127.0.0.1 that nobody may connect to.
+struct Decoy(TcpListener);
+
+impl Decoy {
+    fn new() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a listener");
+        Self(listener)
+    }
+
+    fn port(&self) -> u16 {
+        self.0.local_addr().expect("it is bound").port()
+    }
+
+    fn url(&self) -> String {
+        format!("amqp://user:s3cret@127.0.0.1:{}/?connection_timeout=1000", self.port())
+    }
+
+    /// Fails if there was a connection, before anything is asked of what came over it.
+    #[track_caller]
+    fn saw_nobody(self) {
+        let nobody = self.0.accept().map(|(_, from)| from).expect_err("nobody connected");
+        assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
+    }
+}
+
+/// To an IPv6 address, and not to a broker at the same port of this machine's other address.
+fn leads_where_the_url_says() -> Result<(), Skip> {
+    drop(ipv6_listener()?);
+    let decoy = Decoy::new();
+    let place = format!("[::1]:{}", decoy.port());
+    let url = format!("amqp://user:s3cret@{place}/%2f?connection_timeout=1000");
+    let nowhere = loghost(["publish", "error", "text", "--broker", &url]).end().exits(69);
+    is_discreet(&nowhere);
+    nowhere.says(&format!("no broker at amqp://user@{place}/%2f"));
+
+    let process = loghost(["broker", "--listen", &place]).start();
+    assert_eq!(process.prints("amqp://"), format!("amqp://guest:guest@{place}/%2f"));
+    let broker = Broker::at(format!("amqp://guest:guest@{place}/%2f"));
+    let run = broker.loghost(["run", "--every", "50ms"]).arg(tracked("plugins/error.wasm")).start();
+    let said = run.says("consuming from");
+    assert!(said.contains(&format!("consuming from amqp://guest@{place}/%2f")), "{said}");
+    broker.loghost(["publish", "error", "text"]).end().exits(0).prints("total 1");
+    run.prints("total     1");
+    run.end_by(Signal::Terminate).exits(0);
+    decoy.saw_nobody();
+    Ok(())
+}
+
+/// The interface that an address is reached by: that of the loopback address has the number 1.
+fn leads_to_a_zone() -> Result<(), Skip> {
+    let port = ipv6_listener()?.local_addr().expect("it is bound").port();
+    let broker = loghost(["broker", "--listen", &format!("[::1]:{port}")]).start();
+    broker.prints("amqp://");
+    for (zone, status) in [("1", 0), ("nowhere", 69)] {
+        let place = format!("[::1%25{zone}]:{port}");
+        let url = format!("amqp://guest:guest@{place}/");
+        let output = loghost(["publish", "error", "text", "--broker", &url]).end().exits(status);
+        if status != 0 {
+            output.says(&format!("no broker at amqp://guest@{place}/%2f"));
+        }
+    }
+    Ok(())
+}
+
+/// The default password goes with the default user, where both are missing.
+fn sends_the_password_that_is_written() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let publish = |user: &str| {
+        let url = broker.url().replace("guest:guest@", user);
+        loghost(["publish", "error", "text", "--prefix", broker.prefix(), "--broker", &url]).end()
+    };
+    publish("").exits(0).prints("total 1");
+    publish("guest:g%75est@").exits(0).prints("total 1");
+    for other in ["guest:@", ":guest@", ":@", "guest:%67%75%65%73@"] {
+        publish(other).exits(69).says("ACCESS_REFUSED");
+    }
+    publish("guest@").exits(2).says("user:@host");
+    Ok(())
+}
+
+#[track_caller]
+fn leads_to_the_broker(listen: &str, host: &str) {
+    let broker = loghost(["broker", "--listen", listen]).start();
+    let url = broker.prints("amqp://");
+    assert!(url.starts_with(&format!("amqp://guest:guest@{host}:")), "{url}");
+    loghost(["publish", "error", "text", "--broker", &url]).end().exits(0).prints("total 1");
+}
+
+fn prints_a_url_that_leads_to_the_broker() {
+    leads_to_the_broker("127.0.0.1:0", "127.0.0.1");
+    leads_to_the_broker("0.0.0.0:0", "127.0.0.1");
+}
+
+fn prints_a_url_of_ipv6_as_well() -> Result<(), Skip> {
+    drop(ipv6_listener()?);
+    leads_to_the_broker("[::1]:0", "[::1]");
+    leads_to_the_broker("[::]:0", "[::1]");
+    Ok(())
 }
 
 /// It would be missing the next time too.
@@ -113,7 +261,7 @@ fn says_that_a_password_is_wrong(broker: &Broker) {
 
 fn takes_the_variables_in_their_order() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
-    let order = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
+    let order = VARIABLES;
     for (n, name) in order.into_iter().enumerate() {
         let mut publish =
             loghost(["publish", "error", "text", "--prefix", broker.prefix()]).env(name, broker.url());

@@ -4,23 +4,32 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use libtest_mimic::Trial;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener as AsyncListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::outside::Outside;
 use crate::support::rabbitmq::{self, Node, Setup, Version};
-use crate::support::{Skip, needing, test, tracked};
+use crate::support::{Skip, ipv6_listener, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("rabbitmq::tls::only_who_is_trusted_connects", only_who_is_trusted_connects),
         test("tls::says_which_file_cannot_be_used", says_which_file_cannot_be_used),
         test("tls::says_which_parameter_cannot_be", says_which_parameter_cannot_be),
+        needing("tls::compares_an_ipv6_address", compares_an_ipv6_address),
         needing("tls::says_that_a_port_does_not_speak_it", says_that_a_port_does_not_speak_it),
         test("tls::says_that_a_port_speaks_nothing_else", says_that_a_port_speaks_nothing_else),
     ]
@@ -214,6 +223,14 @@ fn says_which_file_cannot_be_used() {
         let publish = publish(&url("localhost", 1, &parameters)).folder(files.0.path());
         fails(publish, 78, &["amqps://tester@localhost:1", culprit]);
     }
+    // One that can be used does not make up for one that cannot.
+    let folder = files.path("authorities");
+    fs::create_dir(&folder).expect("a folder of ours");
+    fs::copy(files.path("ours.pem"), folder.join("ours.pem")).expect("a file in a folder of ours");
+    let missing = files.path("missing");
+    let publish = publish(&url("localhost", 1, &[]));
+    let publish = publish.env("SSL_CERT_FILE", &missing).env("SSL_CERT_DIR", folder);
+    fails(publish, 78, &["SSL_CERT_FILE", &missing.display().to_string()]);
 }
 
 fn says_which_parameter_cannot_be() {
@@ -224,6 +241,59 @@ fn says_which_parameter_cannot_be() {
     ] {
         fails(publish(url), 2, &words);
         fails(loghost(["publish", "error", "disk full"]).env("AMQP_URL", url), 78, &words);
+    }
+}
+
+/// A name in the certificate that is an address.
+fn compares_an_ipv6_address() -> Result<(), Skip> {
+    let files = Certificates::new();
+    let ours = files.authority("ours");
+    let broker = Broker::new(Kind::Embedded)?;
+    let ca = files.path("ours.pem");
+    let through = |host: &str| {
+        files.sign(&ours, "server", &[host], 2050);
+        let front = TlsFront::start(&files, &broker)?;
+        let url = url("[::1]", front.port, &[("cacertfile", &ca)]).replace(USER, "guest:guest");
+        Ok((front, publish(&url).args(["--prefix", broker.prefix()])))
+    };
+    let (_front, right) = through("::1")?;
+    right.end().exits(0).prints("total 1");
+    let (front, wrong) = through("::2")?;
+    let address = format!("amqps://guest@[::1]:{}/", front.port);
+    fails(wrong, 69, &[&address, "for ::2, not for ::1", "server_name_indication=NAME"]);
+    Ok(())
+}
+
+/// Speaks TLS on `[::1]`, and hands on to a broker what is said.
+struct TlsFront {
+    port: u16,
+    /// Ends all of it when it is dropped.
+    _runtime: Runtime,
+}
+
+impl TlsFront {
+    /// With the certificate of `server`.
+    fn start(files: &Certificates, broker: &Broker) -> Result<Self, Skip> {
+        let listener = ipv6_listener()?;
+        let port = listener.local_addr().expect("it is bound").port();
+        let certificate = CertificateDer::from_pem_file(files.path("server.pem")).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(files.path("server.key")).expect("a key");
+        let config = ServerConfig::builder().with_no_client_auth();
+        let config = config.with_single_cert(vec![certificate], key).expect("a key for the certificate");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let behind = broker.url().split(['@', '/']).nth(3).expect("a host in the URL").to_owned();
+        let runtime = Runtime::new().expect("a runtime");
+        runtime.spawn(async move {
+            listener.set_nonblocking(true).expect("a listener");
+            let listener = AsyncListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                // Who does not trust it hangs up.
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut behind = TcpStream::connect(&behind).await.expect("the broker is there");
+                tokio::spawn(async move { copy_bidirectional(&mut stream, &mut behind).await });
+            }
+        });
+        Ok(Self { port, _runtime: runtime })
     }
 }
 

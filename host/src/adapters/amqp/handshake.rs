@@ -1,6 +1,7 @@
 //! Connecting, with or without TLS, and what it means when that fails.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use async_rs::util::RuntimeParts;
@@ -119,9 +120,10 @@ fn certificate(problem: &CertificateError, tls: &Tls) -> String {
     }
 }
 
-/// A name as it is, of one that is shown as `DnsName("localhost")` or `IpAddress(127.0.0.1)`.
-fn bare(name: &str) -> &str {
-    name.split_once('(').map_or(name, |(_, rest)| rest.trim_matches(['"', ')']))
+/// A name as it is, of one that is shown as `DnsName("localhost")` or `IpAddress(0::1)`.
+fn bare(name: &str) -> String {
+    let name = name.split_once('(').map_or(name, |(_, rest)| rest.trim_matches(['"', ')']));
+    name.parse().map_or_else(|_| name.to_owned(), |address: IpAddr| address.to_string())
 }
 
 /// Whether this is the broker's complaint about our certificate, or about there being none.

@@ -3,6 +3,7 @@
 //! The names are those of RabbitMQ's Erlang client. The files are read whenever a connection is made, so
 //! that a renewed certificate counts from the next one on. Knows nothing of what goes over the connection.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +12,16 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
-use url::Url;
+
+use super::address::{ParameterError, Parameters};
 
 pub(super) const AUTHORITIES: &str = "cacertfile";
 pub(super) const CERTIFICATE: &str = "certfile";
 pub(super) const KEY: &str = "keyfile";
 pub(super) const SERVER_NAME: &str = "server_name_indication";
+
+/// OpenSSL's variables that name authorities instead of the system's.
+const INSTEAD: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// How to be sure of a broker, and how the broker can be sure of us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,20 +40,15 @@ pub(super) struct Identity {
     pub(super) key: PathBuf,
 }
 
-/// A parameter that cannot be as it is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{parameter}: {reason}")]
-pub(crate) struct TlsParameterError {
-    parameter: &'static str,
-    reason: &'static str,
-}
-
 /// Certificates that cannot be used as they are.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum TlsFileError {
     /// A file that a parameter names.
     #[error("{parameter} {}: {reason}", path.display())]
     File { parameter: &'static str, path: PathBuf, reason: String },
+    /// What variables name instead of the system's authorities.
+    #[error("{} cannot be used: {reason}", INSTEAD.join(" or "))]
+    Instead { reason: String },
     /// What the system trusts, which is nothing.
     #[error(
         "there is no authority to trust on this machine ({0}): name the broker's with {AUTHORITIES}=FILE"
@@ -58,29 +58,33 @@ pub(super) enum TlsFileError {
 
 impl Tls {
     /// What the URL says; the certificate must be for `host` unless it names another.
-    pub(super) fn parse(url: &Url, host: &str) -> Result<Self, TlsParameterError> {
-        let wrong = |parameter, reason| Err(TlsParameterError { parameter, reason });
-        let path = |name| parameter(url, name).map(PathBuf::from);
+    pub(super) fn parse(parameters: &Parameters, host: &str) -> Result<Self, ParameterError> {
+        let wrong = |parameter, reason| Err(ParameterError::Unusable { parameter, reason });
+        let path = |name| parameters.get(name).map(PathBuf::from);
         let identity = match (path(CERTIFICATE), path(KEY)) {
             (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
             (None, None) => None,
             (Some(_), None) => return wrong(CERTIFICATE, "needs keyfile=FILE too"),
             (None, Some(_)) => return wrong(KEY, "needs certfile=FILE too"),
         };
-        let server_name = parameter(url, SERVER_NAME).unwrap_or_else(|| host.to_owned());
-        let Ok(server_name) = ServerName::try_from(server_name) else {
-            return wrong(SERVER_NAME, "this is no host's name");
+        let named = parameters.get(SERVER_NAME);
+        let Ok(server_name) = ServerName::try_from(named.unwrap_or(host).to_owned()) else {
+            return match named {
+                Some(_) => wrong(SERVER_NAME, "this is no host's name"),
+                None => wrong(SERVER_NAME, "needed, because no certificate can be for a host of this name"),
+            };
         };
         Ok(Self { authorities: path(AUTHORITIES), identity, server_name })
     }
 
     /// Fails if the URL, which is for a connection without TLS, has parameters that would go for nothing.
-    pub(super) fn must_be_absent(url: &Url) -> Result<(), TlsParameterError> {
+    pub(super) fn must_be_absent(parameters: &Parameters) -> Result<(), ParameterError> {
         let names = [AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME];
-        match names.into_iter().find(|name| parameter(url, name).is_some()) {
-            Some(parameter) => {
-                Err(TlsParameterError { parameter, reason: "goes with TLS, which begins with amqps://" })
-            }
+        match names.into_iter().find(|name| parameters.get(name).is_some()) {
+            Some(parameter) => Err(ParameterError::Unusable {
+                parameter,
+                reason: "goes with TLS, which begins with amqps://",
+            }),
             None => Ok(()),
         }
     }
@@ -94,9 +98,15 @@ impl Tls {
             }
         } else {
             let found = rustls_native_certs::load_native_certs();
+            let error = found.errors.first().map(ToString::to_string);
+            // What is named stands in for what the system trusts: without a part of it somebody is missed.
+            if let Some(error) = &error
+                && INSTEAD.iter().any(|name| env::var_os(name).is_some())
+            {
+                return Err(TlsFileError::Instead { reason: error.clone() });
+            }
             if roots.add_parsable_certificates(found.certs).0 == 0 {
-                let reason = found.errors.first().map_or("none found".to_owned(), ToString::to_string);
-                return Err(TlsFileError::System(reason));
+                return Err(TlsFileError::System(error.unwrap_or_else(|| "none found".to_owned())));
             }
         }
         let config = ClientConfig::builder().with_root_certificates(roots);
@@ -112,12 +122,6 @@ impl Tls {
         };
         Ok(TlsConnector::from(Arc::new(config)))
     }
-}
-
-/// A parameter of a URL that is not empty.
-fn parameter(url: &Url, name: &str) -> Option<String> {
-    let (_, value) = url.query_pairs().find(|(key, _)| key == name)?;
-    Some(value.into_owned()).filter(|value| !value.is_empty())
 }
 
 fn certificates(parameter: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {

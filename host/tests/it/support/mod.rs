@@ -12,6 +12,7 @@ pub(crate) mod raw;
 
 use std::env;
 use std::fmt;
+use std::net::{Ipv6Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) enum Need {
     Node,
     /// A part of the Rust toolchain that is not always installed.
     Toolchain,
+    /// The loopback address of IPv6.
+    Ipv6,
 }
 
 impl fmt::Display for Need {
@@ -43,6 +46,7 @@ impl fmt::Display for Need {
             Self::Python => "python",
             Self::Node => "node",
             Self::Toolchain => "toolchain",
+            Self::Ipv6 => "ipv6",
         })
     }
 }
@@ -101,6 +105,12 @@ pub(crate) fn long(name: &str, body: impl FnOnce() -> Result<(), Skip> + Send + 
             Err(skip) => skip.judge(),
         }
     })
+}
+
+/// A port at the loopback address of IPv6.
+pub(crate) fn ipv6_listener() -> Result<TcpListener, Skip> {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0))
+        .map_err(|error| Skip::new(Need::Ipv6, format!("nothing can listen on [::1]: {error}")))
 }
 
 /// The top folder of the repository.
