@@ -1,4 +1,4 @@
-//! The tests of loghost from outside: the real binary, on the embedded broker and on private RabbitMQs, 3.10 and 4.
+//! The tests of loghost from outside: the real binary, on the embedded broker and on private `RabbitMQ` nodes, 3.10 and 4.
 //!
 //! What a test needs and is not there is shown as the reason of its skip. `LOGHOST_REQUIRE` lists what must
 //! not be skipped (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node` or `all`), `LOGHOST_LONG=1` runs the long tests, and

@@ -1,4 +1,4 @@
-//! The brokers that tests run on: the embedded one, as a process, and private RabbitMQs.
+//! The brokers that tests run on: the embedded one, as a process, and private `RabbitMQ` nodes.
 //!
 //! All tests share them. Each has a prefix of its own, so that they do not meet.
 
