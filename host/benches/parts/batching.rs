@@ -8,8 +8,8 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
     Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, Intake,
-    Item, Ledger, LedgerError, LogSink, LogSource, Publish, Reads, Receipt, Receipts, Rejection, Report,
-    ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State, Tolerance,
+    Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt, Receipts, Rejection,
+    Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State, Tolerance,
 };
 use loghost_core::domain::{
     ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
@@ -137,7 +137,7 @@ impl Reporter for Nothing {
 
     fn stray(&mut self, _: &ConsumerName, _: &str) {}
 
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }
 
 impl LogSink for Nothing {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery,
-    End, Finished, Intake, Item, Ledger, LedgerError, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
-    Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
-    Tolerance,
+    End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt,
+    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing,
+    State, Tolerance,
 };
 use loghost_core::domain::{
     Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,
@@ -261,7 +261,7 @@ impl Reporter for Notes {
         self.0.note(format!("stray {exchange}"));
     }
 
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }
 
 fn log(n: u64, message: &str) -> Delivery {

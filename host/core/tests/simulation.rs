@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use loghost_core::application::{
     Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, End,
-    Finished, Intake, Item, Ledger, LedgerError, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
+    Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
     Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
     Tolerance,
 };
@@ -689,5 +689,5 @@ impl Reporter for Silent {
 
     fn stray(&mut self, _: &ConsumerName, _: &str) {}
 
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
-use loghost_core::application::{Report, ReportError, Reporter, SourceError, State};
+use loghost_core::application::{Load, Report, ReportError, Reporter, SourceError, State};
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -114,7 +114,7 @@ impl Reporter for TerminalReporter {
         ));
     }
 
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: usize) {}
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }
 
 /// What a consumer does, in a line.
@@ -127,6 +127,9 @@ fn state_text(state: &State<'_>) -> String {
         // Of a connection there is one line for all.
         State::Reopening(SourceError::Lost(cause)) => {
             format!("lost its queue ({cause}): opening it again; what was not acknowledged comes again")
+        }
+        State::Reopening(SourceError::NotReady(cause)) => {
+            format!("its queue cannot be opened yet ({cause}): trying again until it can")
         }
         State::Reopening(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();

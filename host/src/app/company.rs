@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Intake, Publish, Reads,
+    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Intake, Load, Publish, Reads,
     Report, ReportError, Reporter, SavedState, SinkError, SourceError, State, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Log};
@@ -220,7 +220,7 @@ impl Reporter for Prompter {
         terminal::notice(&format!("{consumer}: a message came through `{exchange}`"));
     }
 
-    fn progress(&mut self, _: &ConsumerName, finished: usize, _: usize) {
+    fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {
         self.arriving.send_modify(|arrived| *arrived += finished as u64);
     }
 }

@@ -156,7 +156,9 @@ impl Tending<'_> {
         consumer: &ConsumerName,
         selection: &Selection,
     ) -> Result<(), Failure> {
-        let opened = Replay::open(publishing, &target.names, consumer).await.map_err(refused)?;
+        let opened = Replay::open(publishing, &target.names, consumer, target.retry.patience())
+            .await
+            .map_err(refused)?;
         let Some(replay) = opened else {
             let queue = target.names.queue(consumer);
             let text = format!(
@@ -222,7 +224,7 @@ fn missing(number: u32, queue: &DeadQueue) -> Failure {
 /// What it means that they cannot be looked after any more.
 fn failure(error: DeadQueueError) -> Failure {
     let status = match error {
-        DeadQueueError::Lost { .. } => Status::Unavailable,
+        DeadQueueError::Lost { .. } | DeadQueueError::Full(_) => Status::Unavailable,
         DeadQueueError::NotTaken { .. } => Status::BadConfiguration,
     };
     let text = anyhow::Error::from(error).context("stopped; what was not confirmed is still a dead letter");

@@ -7,9 +7,7 @@ use loghost_core::domain::Producer;
 use uuid::Uuid;
 
 use super::failure::{Failure, Status, WithStatus};
-use crate::adapters::amqp::{
-    Address, ConnectError, Link, Names, Obstacle, RejectedLog, Retry, TopologyError,
-};
+use crate::adapters::amqp::{Address, ConnectError, Link, Names, Obstacle, Retry, TopologyError};
 use crate::adapters::terminal;
 
 /// A broker and a prefix on it.
@@ -59,12 +57,10 @@ pub(super) fn new_producer() -> Result<Producer, Failure> {
     Producer::new(Uuid::new_v4().simple().to_string()).status(Status::Internal)
 }
 
-/// What it means that logs cannot be published: one of them is at fault, the broker says no, or is gone.
+/// What it means that logs cannot be published: the broker says no, or is gone, or takes no more.
 pub(super) fn unpublished(error: SinkError) -> Failure {
     let SinkError(cause) = &error;
-    let status = if cause.is::<RejectedLog>() {
-        Status::BadInput
-    } else if cause.downcast_ref().is_some_and(TopologyError::is_refusal) {
+    let status = if cause.downcast_ref().is_some_and(TopologyError::is_refusal) {
         Status::BadConfiguration
     } else {
         Status::Unavailable

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Stdin};
 
 use super::failure::{Failure, Status, WithStatus};
 use crate::adapters::scenario_file::{ScenarioFile, ScenarioFileError};
+use crate::adapters::terminal;
 
 /// What is published.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ enum From {
         log: Log,
         input: BufReader<Stdin>,
         number: u64,
+        /// How many lines were too long.
+        skipped: u64,
     },
 }
 
@@ -56,7 +59,10 @@ impl Pieces {
             Input::One(log) => Self { name: "the log".to_owned(), from: From::One(Some(log)) },
             Input::Lines(log) => {
                 let input = BufReader::with_capacity(MOST_BYTES / 4, tokio::io::stdin());
-                Self { name: "standard input".to_owned(), from: From::Lines { log, input, number: 0 } }
+                Self {
+                    name: "standard input".to_owned(),
+                    from: From::Lines { log, input, number: 0, skipped: 0 },
+                }
             }
             Input::File(path) => {
                 let mut scenario = ScenarioFile::open(&path).status(Status::BadInput)?;
@@ -71,6 +77,14 @@ impl Pieces {
     /// Whether it ends by being interrupted, as what follows a file that grows does.
     pub(super) fn is_endless(&self) -> bool {
         matches!(self.from, From::Lines { .. })
+    }
+
+    /// How many lines were left out, because they were too long.
+    pub(super) fn skipped(&self) -> u64 {
+        match self.from {
+            From::Lines { skipped, .. } => skipped,
+            From::One(_) | From::Scenario { .. } => 0,
+        }
     }
 
     /// The next logs; none at the end.
@@ -94,14 +108,24 @@ impl Pieces {
                 }
                 Ok(piece)
             }
-            From::Lines { log, input, number } => {
+            From::Lines { log, input, number, skipped } => {
                 let mut piece = Vec::new();
                 loop {
                     *number += 1;
-                    let Some(message) = line(input, *number).await? else { break };
-                    piece.push(Log { message, ..log.clone() });
-                    // What is not there yet is not waited for.
-                    if piece.len() == MOST || !input.buffer().contains(&b'\n') {
+                    match line(input).await? {
+                        None => break,
+                        Some(Line::Text(message)) => piece.push(Log { message, ..log.clone() }),
+                        Some(Line::TooLong(bytes)) => {
+                            *skipped += 1;
+                            terminal::notice(&format!(
+                                "line {number} of standard input has {bytes} bytes, more than {LONGEST_LINE}: \
+                                 skipped"
+                            ));
+                        }
+                    }
+                    // What is not there yet is not waited for; no logs at all would be the end.
+                    let more = piece.is_empty() || input.buffer().contains(&b'\n');
+                    if piece.len() == MOST || !more {
                         break;
                     }
                 }
@@ -117,21 +141,51 @@ impl fmt::Display for Pieces {
     }
 }
 
-/// The next line, without its end; none at the end of the input.
-async fn line(input: &mut BufReader<Stdin>, number: u64) -> Result<Option<String>, Failure> {
+/// A line of standard input.
+enum Line {
+    /// Without its end.
+    Text(String),
+    /// One of so many bytes, with its end, which nobody has kept.
+    TooLong(u64),
+}
+
+/// The next line; none at the end of the input.
+async fn line(input: &mut BufReader<Stdin>) -> Result<Option<Line>, Failure> {
     let mut line = Vec::new();
-    let read = input.take(LONGEST_LINE + 1).read_until(b'\n', &mut line).await;
-    if read.context("cannot read standard input").status(Status::BadInput)? == 0 {
+    let read = (&mut *input).take(LONGEST_LINE + 1).read_until(b'\n', &mut line).await;
+    if unreadable(read)? == 0 {
         return Ok(None);
     }
-    if line.len() as u64 > LONGEST_LINE {
-        let text =
-            format!("line {number} of standard input has more than {LONGEST_LINE} bytes; stopped before it");
-        return Err(Failure::new(Status::BadInput, text));
+    let bytes = line.len() as u64;
+    if bytes > LONGEST_LINE {
+        let has_ended = line.ends_with(b"\n");
+        drop(line);
+        let rest = if has_ended { 0 } else { skip_line(input).await? };
+        return Ok(Some(Line::TooLong(bytes + rest)));
     }
     for end in [b'\n', b'\r'] {
         line.pop_if(|last| *last == end);
     }
     let text = String::from_utf8(line);
-    Ok(Some(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
+    let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    Ok(Some(Line::Text(text)))
+}
+
+/// Reads to the end of the line and keeps nothing of it; how many bytes these were.
+async fn skip_line(input: &mut BufReader<Stdin>) -> Result<u64, Failure> {
+    let mut skipped = 0;
+    loop {
+        let there = unreadable(input.fill_buf().await)?;
+        let end = there.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(there.len(), |end| end + 1);
+        input.consume(length);
+        skipped += length as u64;
+        if end.is_some() || length == 0 {
+            return Ok(skipped);
+        }
+    }
+}
+
+fn unreadable<T>(read: std::io::Result<T>) -> Result<T, Failure> {
+    read.context("cannot read standard input").status(Status::BadInput)
 }

@@ -6,6 +6,7 @@
 mod company;
 mod failure;
 mod host;
+mod idle;
 mod input;
 mod letters;
 mod plugins;

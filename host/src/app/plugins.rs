@@ -24,6 +24,15 @@ pub(crate) enum PluginSource {
     Bundled(String),
 }
 
+/// How it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// It was named.
+    ByName,
+    /// It lay in a folder that was named.
+    InFolder,
+}
+
 impl fmt::Display for PluginSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -34,8 +43,8 @@ impl fmt::Display for PluginSource {
 }
 
 impl PluginSource {
-    /// The files that `paths` name: of a folder, every `.wasm` in it, in the order of their names.
-    pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Self>, Failure> {
+    /// The files that `paths` name: of a folder, every `.wasm` in it that is not hidden, in the order of their names.
+    pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<(Self, Found)>, Failure> {
         let mut sources = Vec::new();
         for path in paths {
             if path.is_dir() {
@@ -44,9 +53,9 @@ impl PluginSource {
                     let text = format!("{}: no `.wasm` file in this folder", path.display());
                     return Err(Failure::new(Status::BadInput, text));
                 }
-                sources.extend(found.into_iter().map(Self::File));
+                sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
             } else {
-                sources.push(Self::File(path.clone()));
+                sources.push((Self::File(path.clone()), Found::ByName));
             }
         }
         Ok(sources)
@@ -79,7 +88,9 @@ fn wasm_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(context)? {
         let path = entry.with_context(context)?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+        // Editors and systems put hidden files beside others, which are called alike.
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
             files.push(path);
         }
     }

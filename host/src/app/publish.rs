@@ -65,6 +65,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
             settle(&mut publisher).await;
+            publisher.give_up();
             // It is the usual end of what follows a file that grows.
             if pieces.is_endless() && publisher.unfinished() == 0 { Ok(()) } else { Err(Stop::Interrupted) }
         }
@@ -74,13 +75,14 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
             // Nothing was sent.
         } else {
             settle(&mut publisher).await;
-            report(&publisher, options.journal.is_some(), options.format)?;
+            publisher.give_up();
+            report(&publisher, &pieces, options.journal.is_some(), options.format)?;
         }
         return Err(stop.failure(&pieces, options.journal.as_deref()));
     }
-    report(&publisher, options.journal.is_some(), options.format)?;
+    report(&publisher, &pieces, options.journal.is_some(), options.format)?;
     link.close().await;
-    judge(publisher.receipts(), options.unrouted)
+    judge(publisher.receipts(), &pieces, options.unrouted)
 }
 
 async fn open(target: &Target) -> Result<(Arc<Link>, AmqpSink), Failure> {
@@ -183,7 +185,7 @@ async fn settle(publisher: &mut Publisher) {
     }
 }
 
-fn report(publisher: &Publisher, has_journal: bool, format: Format) -> Result<(), Failure> {
+fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: Format) -> Result<(), Failure> {
     let Receipts { confirmed, unroutable, refused } = publisher.receipts();
     let unanswered = publisher.unanswered();
     let already = publisher.already_confirmed();
@@ -203,6 +205,7 @@ fn report(publisher: &Publisher, has_journal: bool, format: Format) -> Result<()
             "unroutable": terminal::tally_json(&unroutable),
             "refused": terminal::tally_json(&refused),
             "unanswered": unanswered,
+            "skipped_lines": pieces.skipped(),
         })),
     }
     .status(Status::Internal)?;
@@ -214,7 +217,14 @@ fn report(publisher: &Publisher, has_journal: bool, format: Format) -> Result<()
         ));
     }
     if refused.total() > 0 {
-        terminal::notice(&format!("the broker refused {} logs", refused.total()));
+        terminal::notice(&format!(
+            "the broker refused {} logs ({}), or one before them of their severity and source: they are not sent",
+            refused.total(),
+            terminal::tally_text(&refused)
+        ));
+    }
+    if pieces.skipped() > 0 {
+        terminal::notice(&format!("{} lines were too long, and skipped", pieces.skipped()));
     }
     if unanswered > 0 {
         terminal::notice(&format!(
@@ -224,9 +234,10 @@ fn report(publisher: &Publisher, has_journal: bool, format: Format) -> Result<()
     Ok(())
 }
 
-fn judge(receipts: Receipts, unrouted: Unrouted) -> Result<(), Failure> {
-    if receipts.refused.total() > 0 {
-        return Err(Failure::silent(Status::Unavailable));
+fn judge(receipts: Receipts, pieces: &Pieces, unrouted: Unrouted) -> Result<(), Failure> {
+    // What was refused and could be taken some time is an error by now: these never are.
+    if receipts.refused.total() > 0 || pieces.skipped() > 0 {
+        return Err(Failure::silent(Status::BadInput));
     }
     if receipts.unroutable.total() > 0 && unrouted == Unrouted::Fails {
         return Err(Failure::silent(Status::Differs));

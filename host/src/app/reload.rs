@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -65,8 +64,8 @@ pub(super) struct Reloads {
 }
 
 impl Reloads {
-    pub(super) fn new(troupe: Troupe, trigger: Trigger) -> io::Result<Self> {
-        Ok(Self { troupe, members: Vec::new(), hangups: Hangups::new()?, trigger })
+    pub(super) fn new(troupe: Troupe, hangups: Hangups, trigger: Trigger) -> Self {
+        Self { troupe, members: Vec::new(), hangups, trigger }
     }
 
     /// Looks after `member`, whose new versions go to `replace`.

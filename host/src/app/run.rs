@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, End, Publish, Reads, SavedState, Tolerance,
+    Batching, Consume, ConsumeOptions, Consumer, End, Opening, Publish, Reads, SavedState, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Sequencer};
 use tokio::sync::{mpsc, watch};
@@ -17,12 +17,13 @@ use tokio::task::JoinSet;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused, unpublished, unreachable};
-use super::plugins::{Derived, PluginSource, Troupe};
+use super::idle::{Activity, Watched, idle};
+use super::plugins::{Derived, Found, PluginSource, Troupe};
 use super::reload::{Member, Reloads, Trigger};
-use super::signals::interrupted;
+use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
-use super::supervise::{Activity, MOST_OPENING, Watched, chain, idle, run_alone, status_of, supervise};
-use crate::adapters::amqp::{AmqpIntake, AmqpSink, Exchanges, Link, QueueKind, SourceOptions};
+use super::supervise::{MOST_OPENING, chain, run_alone, status_of, supervise};
+use crate::adapters::amqp::{AmqpIntake, AmqpSink, Exchanges, Link, QueueDepth, QueueKind, SourceOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::state::State;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
@@ -73,32 +74,31 @@ type Consuming =
 
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
-    let members = start(&options, &troupe)?;
-    let state = state::open(options.state.as_deref())?;
-    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
-    let mut reloads = Reloads::new(troupe, options.reload).status(Status::Internal)?;
+    let hangups = Hangups::new().status(Status::Internal)?;
+    let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?);
+    let troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
+    let Started { members, failed } = start(&options, &troupe)?;
+    let state = state::open(options.state.as_deref())?;
+    let mut reloads = Reloads::new(troupe, hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
     let preparing = async {
         let links = Links::connect(&options.target).await?;
         if options.purpose == Purpose::Declare {
-            declare(&options, &links, &members).await?;
-            return Ok((links, Vec::new()));
+            let failed = declare(&options, &links, &members).await.or(failed);
+            return Ok((links, Prepared { failed, ..Prepared::default() }));
         }
         let preparing = prepare(&options, state.as_ref(), &links, members, &mut reloads, &active);
-        let ready = Box::pin(preparing).await?;
-        Ok((links, ready))
+        let mut prepared = Box::pin(preparing).await?;
+        prepared.failed = failed.or(prepared.failed);
+        Ok((links, prepared))
     };
-    let (links, ready) = tokio::select! {
+    let (links, Prepared { ready, depths, failed }) = tokio::select! {
         prepared = preparing => prepared?,
         () = &mut interrupted => return Ok(()),
     };
 
     let (stop, stopped) = watch::channel(false);
-    // What it took to get here is no quiet time.
-    active.send_replace(Activity::now());
-
     let mut tasks = JoinSet::new();
     let mut names = HashMap::new();
     for (name, consume) in ready {
@@ -118,7 +118,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 let grace = humantime::format_duration(options.grace);
                 terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
             }
-            () = idle(activity, options.until_idle) => {}
+            () = idle(activity, &depths, options.until_idle) => {}
         }
     };
     let failure = tokio::select! {
@@ -126,13 +126,24 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         never = reloads.run() => match never {},
     };
     links.close().await;
-    failure.map_or(Ok(()), |status| Err(Failure::silent(status)))
+    failed.or(failure).map_or(Ok(()), |status| Err(Failure::silent(status)))
+}
+
+/// The consumers of a run.
+#[derive(Default)]
+struct Prepared {
+    ready: Vec<(ConsumerName, Consuming)>,
+    /// How many logs wait for each.
+    depths: HashMap<ConsumerName, QueueDepth>,
+    /// What it means that others cannot begin; why was said.
+    failed: Option<Status>,
 }
 
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
 const STATE_PACE: Duration = Duration::from_millis(10);
 
-/// Opens the source of every consumer: nothing is acknowledged before all of them are ready.
+/// Opens the source of every consumer; one whose queue cannot be had yet opens it later, and one that is refused is
+/// left out. Nothing is acknowledged before that.
 async fn prepare(
     options: &Options,
     state: Option<&State>,
@@ -140,29 +151,65 @@ async fn prepare(
     members: Vec<(Member, WasmConsumer)>,
     reloads: &mut Reloads,
     active: &watch::Sender<Activity>,
-) -> Result<Vec<(ConsumerName, Consuming)>, Failure> {
+) -> Result<Prepared, Failure> {
     let prefetch = options.prefetch.unwrap_or_else(|| fair_prefetch(members.len()));
-    let (mut opening, mut queues) = (Vec::new(), Vec::new());
+    let mut opening = Vec::new();
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
-        queues.push(match options.queue {
-            QueueKind::Named => format!("{name} ({})", options.target.names.queue(&name)),
-            QueueKind::Exclusive => format!("{name} (a queue of its own)"),
-        });
-        let reporter = Watched::new(TerminalReporter::new(options.format), active.clone());
+        let reporter = Watched::new(TerminalReporter::new(options.format), name.clone(), active.clone());
         let (replace, replaced) = mpsc::channel(1);
         reloads.add(member, replace);
         opening.push(async move {
-            let mut consume =
+            let (mut consume, depth) =
                 consuming(options, state, links, prefetch, consumer, reporter, replaced).await?;
-            consume.open().await.map_err(|end| not_opened(&name, &end))?;
-            Ok((name, consume))
+            let opening = consume.open().await.map_err(|end| not_opened(&name, &end))?;
+            if opening == Opening::Done {
+                active.send_modify(|activity| activity.opened(&name));
+            }
+            Ok((name, consume, depth, opening))
         });
     }
-    let ready = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;
-    let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
-    terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
-    Ok(ready)
+    let opened: Vec<Result<_, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
+    let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
+    for opened in opened {
+        match opened {
+            Ok((name, consume, depth, opening)) => {
+                if opening == Opening::Done {
+                    queues.push(described(options, &name));
+                }
+                prepared.depths.insert(name.clone(), depth);
+                prepared.ready.push((name, consume));
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if prepared.ready.is_empty()
+        && let Some(failure) = failures.pop()
+    {
+        failures.iter().for_each(say);
+        return Err(failure);
+    }
+    failures.iter().for_each(say);
+    prepared.failed = failures.first().map(|failure| failure.status);
+    if !queues.is_empty() {
+        let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
+        terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
+    }
+    Ok(prepared)
+}
+
+fn described(options: &Options, name: &ConsumerName) -> String {
+    match options.queue {
+        QueueKind::Named => format!("{name} ({})", options.target.names.queue(name)),
+        QueueKind::Exclusive => format!("{name} (a queue of its own)"),
+    }
+}
+
+/// Says why one consumer is left out, which is no reason for the others to be.
+fn say(failure: &Failure) {
+    if let Some(error) = &failure.error {
+        terminal::notice(&format!("left out: {error:#}"));
+    }
 }
 
 /// Why a consumer cannot begin.
@@ -178,12 +225,28 @@ fn not_opened(name: &ConsumerName, end: &End) -> Failure {
     }
 }
 
-/// Loads and configures every plugin; no two may have the same name.
-fn start(options: &Options, troupe: &Troupe) -> Result<Vec<(Member, WasmConsumer)>, Failure> {
+/// The plugins of a run.
+struct Started {
+    members: Vec<(Member, WasmConsumer)>,
+    /// What it means that some in a folder cannot be loaded; which was said.
+    failed: Option<Status>,
+}
+
+/// Loads and configures every plugin; no two may have the same name. One file of a folder that is no plugin, or only
+/// half a one, is left out.
+fn start(options: &Options, troupe: &Troupe) -> Result<Started, Failure> {
     let mut names: HashSet<ConsumerName> = HashSet::new();
-    let mut members = Vec::new();
-    for source in PluginSource::files(&options.plugins)? {
-        let consumer = troupe.load(&source)?;
+    let (mut members, mut failed): (Vec<(Member, WasmConsumer)>, Option<Failure>) = (Vec::new(), None);
+    for (source, found) in PluginSource::files(&options.plugins)? {
+        let consumer = match troupe.load(&source) {
+            Err(failure) if found == Found::InFolder && failure.status == Status::BadInput => {
+                if let Some(before) = failed.replace(failure) {
+                    say(&before);
+                }
+                continue;
+            }
+            loaded => loaded?,
+        };
         let name = &consumer.descriptor().name;
         if !names.insert(name.clone()) {
             let text =
@@ -192,7 +255,13 @@ fn start(options: &Options, troupe: &Troupe) -> Result<Vec<(Member, WasmConsumer
         }
         members.push((Member::new(source, &consumer), consumer));
     }
-    Ok(members)
+    match failed {
+        Some(failure) if members.is_empty() => Err(failure),
+        failed => {
+            failed.iter().for_each(say);
+            Ok(Started { members, failed: failed.map(|failure| failure.status) })
+        }
+    }
 }
 
 /// The connections of a run. A broker that blocks publishers must not block acknowledgements: what is
@@ -230,22 +299,24 @@ impl Links {
     }
 }
 
-async fn declare(
-    options: &Options,
-    links: &Links,
-    members: &[(Member, WasmConsumer)],
-) -> Result<(), Failure> {
+async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsumer)]) -> Option<Status> {
     let intake = links.intake(options, fair_prefetch(members.len()));
+    let mut failed = None;
     for (_, consumer) in members {
         let descriptor = consumer.descriptor();
-        let queue = intake.declare(descriptor, Reads::of(consumer)).await.map_err(refused)?;
-        terminal::notice(&format!(
-            "declared {queue} for {}: {}",
-            descriptor.name,
-            descriptor.filter.severities()
-        ));
+        match intake.declare(descriptor, Reads::of(consumer)).await.map_err(refused) {
+            Ok(queue) => terminal::notice(&format!(
+                "declared {queue} for {}: {}",
+                descriptor.name,
+                descriptor.filter.severities()
+            )),
+            Err(failure) => {
+                say(&failure);
+                failed.get_or_insert(failure.status);
+            }
+        }
     }
-    Ok(())
+    failed
 }
 
 async fn consuming(
@@ -256,7 +327,7 @@ async fn consuming(
     consumer: WasmConsumer,
     reporter: Watched,
     replaced: mpsc::Receiver<WasmConsumer>,
-) -> Result<Consuming, Failure> {
+) -> Result<(Consuming, QueueDepth), Failure> {
     let names = &options.target.names;
     let name = &consumer.descriptor().name;
     // A queue that goes with the run keeps no book.
@@ -271,7 +342,8 @@ async fn consuming(
         None
     };
     let intake = links.intake(options, prefetch);
-    Ok(Consume::new(
+    let depth = intake.depth();
+    let consume = Consume::new(
         intake,
         consumer,
         ledger,
@@ -280,7 +352,8 @@ async fn consuming(
         derived,
         replaced,
         consume_options(options, prefetch),
-    ))
+    );
+    Ok((consume, depth))
 }
 
 fn consume_options(options: &Options, prefetch: u16) -> ConsumeOptions {

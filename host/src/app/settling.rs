@@ -11,8 +11,9 @@ use super::selection::Selection;
 use crate::adapters::amqp::{DeadQueue, DeadQueueError, Letter};
 use crate::adapters::terminal;
 
-/// How many letters may wait for the broker's answer.
+/// How many letters, and how many bytes of them, may wait for the broker's answer.
 const WINDOW: usize = 1024;
+const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 
 /// The least time between two notices of how far it is.
 const EVERY: Duration = Duration::from_secs(1);
@@ -23,10 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What the broker says to one letter.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
 
+/// The same, and how many bytes the letter has.
+type SizedAnswer = Pin<Box<dyn Future<Output = (usize, Result<(), DeadQueueError>)> + Send>>;
+
 /// Letters under way.
 pub(super) struct Settling {
     verb: &'static str,
-    under_way: FuturesUnordered<Answer>,
+    under_way: FuturesUnordered<SizedAnswer>,
+    bytes: usize,
     done: u32,
     strangers: u32,
     notice_at: Instant,
@@ -64,25 +69,27 @@ pub(super) async fn settle(
     interrupted: impl Future<Output = ()>,
 ) -> Settled {
     let notice_at = Instant::now() + EVERY;
-    let mut settling =
-        Settling { verb, under_way: FuturesUnordered::new(), done: 0, strangers: 0, notice_at };
+    let under_way = FuturesUnordered::new();
+    let mut settling = Settling { verb, under_way, bytes: 0, done: 0, strangers: 0, notice_at };
     let walked = tokio::select! {
         biased;
         () = interrupted => None,
         walked = settling.walk(queue, selection, settle) => Some(walked),
     };
-    let end = match walked {
+    let mut end = match walked {
         Some(Ok(())) => SettledEnd::Done,
         Some(Err(error)) => SettledEnd::Failed(error),
         None => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
-            // A broker that holds publishers back may never answer.
-            match timeout(PATIENCE, settling.finish(queue)).await {
-                Ok(Err(error)) => SettledEnd::Failed(error),
-                Ok(Ok(())) | Err(_) => SettledEnd::Interrupted,
-            }
+            SettledEnd::Interrupted
         }
     };
+    // What one of them met is no answer to the others. But a broker that holds publishers back may never answer.
+    while let Ok(Err(error)) = timeout(PATIENCE, settling.finish(queue)).await {
+        if let SettledEnd::Interrupted = end {
+            end = SettledEnd::Failed(error);
+        }
+    }
     Settled { done: settling.done, strangers: settling.strangers, end }
 }
 
@@ -100,7 +107,9 @@ impl Settling {
             if selection.has(&letter) {
                 if letter.fate.is_some() {
                     begun += 1;
-                    self.under_way.push(settle(queue, letter));
+                    let (size, answer) = (letter.size(), settle(queue, letter));
+                    self.bytes += size;
+                    self.under_way.push(Box::pin(async move { (size, answer.await) }));
                 } else {
                     self.strangers += 1;
                 }
@@ -118,7 +127,7 @@ impl Settling {
         while let Some(Some(answer)) = self.under_way.next().now_or_never() {
             self.take(answer, queue)?;
         }
-        while self.under_way.len() >= WINDOW {
+        while self.under_way.len() >= WINDOW || self.bytes > WINDOW_BYTES {
             let Some(answer) = self.under_way.next().await else { break };
             self.take(answer, queue)?;
         }
@@ -132,7 +141,12 @@ impl Settling {
         Ok(())
     }
 
-    fn take(&mut self, answer: Result<(), DeadQueueError>, queue: &DeadQueue) -> Result<(), DeadQueueError> {
+    fn take(
+        &mut self,
+        (size, answer): (usize, Result<(), DeadQueueError>),
+        queue: &DeadQueue,
+    ) -> Result<(), DeadQueueError> {
+        self.bytes -= size;
         answer?;
         self.done += 1;
         if Instant::now() >= self.notice_at {

@@ -7,7 +7,7 @@ use std::iter::successors;
 use std::pin::pin;
 use std::time::Duration;
 
-use loghost_core::application::{End, Finished, Report, ReportError, Reporter, SourceError, State};
+use loghost_core::application::{End, Finished, ReportError, SourceError};
 use loghost_core::domain::ConsumerName;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::Status;
-use crate::adapters::terminal::{self, TerminalReporter};
+use crate::adapters::terminal;
 
 /// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
 /// on: they have `grace` to finish what they have in hand. Says what went wrong with each; the status is that of
@@ -135,80 +135,4 @@ fn is_broken_pipe(error: &ReportError) -> bool {
 pub(super) fn chain(error: &dyn Error) -> String {
     successors(error.source(), |error| (*error).source())
         .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// When there was last something to do, and what still waits.
-pub(super) struct Activity {
-    last: Instant,
-    /// How many logs of each consumer wait for another attempt.
-    held: HashMap<ConsumerName, usize>,
-}
-
-impl Activity {
-    /// Something to do now, and nothing that waits.
-    pub(super) fn now() -> Self {
-        Self { last: Instant::now(), held: HashMap::new() }
-    }
-}
-
-/// Is ready when no consumer has had anything to do for as long as `limit`, and no log waits for another
-/// attempt; never without a limit.
-pub(super) async fn idle(mut activity: watch::Receiver<Activity>, limit: Option<Duration>) {
-    let Some(limit) = limit else { return std::future::pending().await };
-    loop {
-        let (quiet_at, waiting) = {
-            let activity = activity.borrow_and_update();
-            (activity.last + limit, activity.held.values().any(|held| *held > 0))
-        };
-        if !waiting && quiet_at <= Instant::now() {
-            return;
-        }
-        if waiting {
-            // Without consumers there is nothing to wait for.
-            if activity.changed().await.is_err() {
-                return;
-            }
-        } else {
-            sleep_until(quiet_at).await;
-        }
-    }
-}
-
-/// A reporter that notes what there is to do.
-pub(super) struct Watched {
-    inner: TerminalReporter,
-    activity: watch::Sender<Activity>,
-}
-
-impl Watched {
-    /// Reports to `inner`, and notes in `activity`.
-    pub(super) fn new(inner: TerminalReporter, activity: watch::Sender<Activity>) -> Self {
-        Self { inner, activity }
-    }
-}
-
-impl Reporter for Watched {
-    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        self.inner.metric(report)
-    }
-
-    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
-        self.inner.state(consumer, state);
-    }
-
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        self.inner.stray(consumer, exchange);
-    }
-
-    fn progress(&mut self, consumer: &ConsumerName, finished: usize, held: usize) {
-        self.activity.send_modify(|activity| {
-            activity.last = Instant::now();
-            if held > 0 {
-                activity.held.insert(consumer.clone(), held);
-            } else {
-                activity.held.remove(consumer);
-            }
-        });
-        self.inner.progress(consumer, finished, held);
-    }
 }

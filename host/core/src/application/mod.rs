@@ -7,13 +7,13 @@ mod ports;
 mod publish;
 mod resume;
 
-pub use consume::{Batching, Consume, ConsumeOptions, SavedState, Tolerance};
+pub use consume::{Batching, Consume, ConsumeOptions, Opening, SavedState, Tolerance};
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    BoxError, Cause, Clock, Commit, Consumer, ConsumerError, Delivery, Intake, Item, Ledger, LedgerError,
-    LogSink, LogSource, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError,
-    SourceError, Standing, State,
+    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, Delivery, Intake, Item, Ledger,
+    LedgerError, Load, LogSink, LogSource, Reads, Receipt, Receipts, Rejection, Report, ReportError,
+    Reporter, Saved, SinkError, SourceError, Standing, State,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

@@ -59,6 +59,11 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
         self.sink.flush().await
     }
 
+    /// Gives up what the broker has refused for now.
+    pub fn give_up(&mut self) {
+        self.sink.give_up();
+    }
+
     /// How many logs were handed over and have no answer: whether they arrived is unknown.
     pub fn unanswered(&self) -> u64 {
         self.handed_over - self.receipts().answered()

@@ -68,10 +68,6 @@ impl<S: LogSink, K: Clock, J: Journal> Resume<S, K, J> {
             journal.begin(self.publish.sink_mut().take_confirmed())?;
             self.publish.each(new).await?;
         }
-        if self.receipts().refused.total() > 0 {
-            // It is to be sent again before what comes after it grows without bound.
-            return Err(SinkError("the broker refused a log: start again to go on".into()).into());
-        }
         Ok(())
     }
 
@@ -95,6 +91,11 @@ impl<S: LogSink, K: Clock, J: Journal> Resume<S, K, J> {
     pub fn note(&mut self) -> Result<(), JournalError> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         journal.confirm(self.publish.sink_mut().take_confirmed())
+    }
+
+    /// Gives up what the broker has refused for now.
+    pub fn give_up(&mut self) {
+        self.publish.give_up();
     }
 
     /// How many logs were confirmed before this began.

@@ -1,5 +1,6 @@
 //! Connecting to the first broker that answers.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(crate) struct Connection {
     address: Address,
     channels: Mutex<Vec<Channel>>,
     bodiless: Bodiless,
+    tell: fn(&str),
     /// Says when the broker holds publishers back; ends with the connection.
     watch: AbortHandle,
     /// What the client said of its end.
@@ -71,7 +73,8 @@ enum NoConnection {
     BadFile(Address, TlsFileError),
 }
 
-/// What stands in the way of a connection; only the first may go away by itself.
+/// What stands in the way of a connection, from what it takes least to remove; only the first may go away by
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle {
     /// There is no broker.
@@ -88,6 +91,22 @@ impl Obstacle {
     /// Whether somebody has to remove it.
     pub(super) fn is_lasting(self) -> bool {
         self != Self::Absence
+    }
+}
+
+impl NoConnection {
+    fn obstacle(&self) -> Obstacle {
+        match self {
+            Self::NoBroker(..) | Self::NotReady(..) | Self::Lost(..) => Obstacle::Absence,
+            Self::Refused(..) => Obstacle::Refusal,
+            Self::Distrust(..) => Obstacle::Distrust,
+            Self::BadFile(..) => Obstacle::Setting,
+        }
+    }
+
+    /// Whether it passes, or has not been `said`.
+    fn is_news(&self, said: &mut HashSet<String>) -> bool {
+        !self.obstacle().is_lasting() || said.insert(self.to_string())
     }
 }
 
@@ -109,36 +128,42 @@ impl ConnectError {
         Self { patience: Some(patience), ..self }
     }
 
-    /// What stands in the way; with several addresses, what it takes most to remove.
+    /// What stands in the way; with several addresses, what it takes least to remove: one of them is enough.
     pub(crate) fn obstacle(&self) -> Obstacle {
-        let obstacles = self.failures.iter().map(|failure| match failure {
-            NoConnection::NoBroker(..) | NoConnection::NotReady(..) | NoConnection::Lost(..) => {
-                Obstacle::Absence
-            }
-            NoConnection::Refused(..) => Obstacle::Refusal,
-            NoConnection::Distrust(..) => Obstacle::Distrust,
-            NoConnection::BadFile(..) => Obstacle::Setting,
-        });
-        obstacles.max().unwrap_or(Obstacle::Absence)
+        self.failures.iter().map(NoConnection::obstacle).min().unwrap_or(Obstacle::Absence)
+    }
+
+    /// What there is to say while it is tried again: what somebody has to remove is said once.
+    pub(super) fn news(&self, said: &mut HashSet<String>) -> String {
+        let news = self.failures.iter().filter(|failure| failure.is_news(said));
+        news.map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }
 }
 
 impl Connection {
-    /// Connects to the first of `addresses` that answers; `purpose` names the connection to the broker.
-    /// `tell` is told when the broker holds publishers back, and when it no longer does.
+    /// Connects to the first of `addresses` that lets us in; `purpose` names the connection to the broker.
+    /// `tell` is told when the broker holds publishers back, and when it no longer does; also what lasts at the
+    /// addresses before, unless it was `said`.
     pub(crate) async fn open(
         addresses: &[Address],
         purpose: &str,
         tell: fn(&str),
+        said: &mut HashSet<String>,
     ) -> Result<Self, ConnectError> {
-        let mut failures = Vec::new();
+        let mut failures: Vec<NoConnection> = Vec::new();
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
             let bodiless = Bodiless::default();
             let connecting = connect(address, bodiless.clone(), properties);
             failures.push(match timeout(address.timeout(), connecting).await {
-                Ok(Ok(inner)) => return Ok(Self::new(inner, address.clone(), bodiless, tell)),
+                Ok(Ok(inner)) => {
+                    let lasting = failures.iter().filter(|failure| failure.obstacle().is_lasting());
+                    for failure in lasting.filter(|failure| failure.is_news(said)) {
+                        tell(&format!("{purpose}: {failure}: the next one is used"));
+                    }
+                    return Ok(Self::new(inner, address.clone(), bodiless, tell));
+                }
                 Ok(Err(failure)) => failure,
                 Err(_) => {
                     let waited = humantime::format_duration(address.timeout());
@@ -167,12 +192,17 @@ impl Connection {
             }
         });
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
-        Self { inner, address, channels, bodiless, watch, ended }
+        Self { inner, address, channels, bodiless, tell, watch, ended }
     }
 
     /// Where it leads.
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Says what happens on it.
+    pub(super) fn say(&self, text: &str) {
+        (self.tell)(text);
     }
 
     /// Whether it is there, as far as this side knows.
@@ -314,12 +344,13 @@ pub(super) enum Fault {
 /// Where the fault is.
 pub(super) fn fault(error: &lapin::Error) -> Fault {
     let answer = match error.kind() {
-        ErrorKind::ProtocolError(answer) => answer.kind(),
+        ErrorKind::ProtocolError(answer) => answer,
         ErrorKind::SerialisationError(_) => return Fault::Ours,
         _ => return Fault::Elsewhere,
     };
-    match answer {
+    match answer.kind() {
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Fault::Permission,
+        _ if is_momentary(answer.kind(), answer.get_message().as_str()) => Fault::Elsewhere,
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Fault::Missing,
         // The latter two are what a broker says to what was still on its way on a channel it has closed.
         AMQPErrorKind::Hard(
@@ -329,6 +360,20 @@ pub(super) fn fault(error: &lapin::Error) -> Fault {
             | AMQPHardError::UNEXPECTEDFRAME,
         ) => Fault::Elsewhere,
         AMQPErrorKind::Soft(_) | AMQPErrorKind::Hard(_) => Fault::Ours,
+    }
+}
+
+/// Whether a refusal is one of those that the broker takes back by itself: `RabbitMQ` answers that a queue is
+/// not found while the node that it lives on is down, or its process starts, and that something is not allowed
+/// while a limit is reached.
+fn is_momentary(kind: &AMQPErrorKind, text: &str) -> bool {
+    match kind {
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => {
+            text.contains("is down") || text.contains("by supervisor")
+        }
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => text.contains("queue limit in vhost"),
+        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => text.contains("limit"),
+        _ => false,
     }
 }
 

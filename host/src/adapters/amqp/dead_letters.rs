@@ -1,6 +1,7 @@
 //! Making dead letters: what a consumer rejects goes, as it came, into a queue of its own.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::message::Delivery as Message;
@@ -69,6 +70,7 @@ impl DeadLetters {
         names: &Names,
         consumer: &ConsumerName,
     ) -> Result<Self, TopologyError> {
+        let patience = publishing.patience();
         let publishing = publishing.connection().await?;
         let opening = async {
             let channel = open_confirming_channel(&publishing).await?;
@@ -76,10 +78,11 @@ impl DeadLetters {
             Ok::<_, TopologyError>(channel)
         };
         let channel = publishing.answer(opening).await?;
-        let frame_max = publishing.frame_max();
+        let (frame_max, queue) = (publishing.frame_max(), names.dead_queue(consumer));
+        let way = (&*names.dead_exchange(), consumer.as_str());
         Ok(Self {
-            courier: Courier::new(publishing, channel, &names.dead_exchange(), consumer.as_str()),
-            queue: names.dead_queue(consumer),
+            courier: Courier::new(publishing, channel, way, &queue, patience),
+            queue,
             names: names.clone(),
             consumer: consumer.clone(),
             frame_max,
@@ -115,8 +118,8 @@ impl DeadLetters {
     }
 
     /// Publishes the delivery, once, with what is said of it; the future is ready when the broker has it in
-    /// the queue. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]); a failure
-    /// is one of all that come after it.
+    /// the queue: if it is full, when there is room. Any number may be under way, in one `FuturesUnordered` (see
+    /// [`Courier::send`]); a failure is one of all that come after it.
     pub(super) fn bury(
         &mut self,
         receipt: Receipt,
@@ -134,11 +137,20 @@ impl DeadLetters {
                     Ok(()) => return Ok(()),
                     Err(Undelivered::Lost(reason)) => return Err(SourceError::Lost(reason.into())),
                     Err(Undelivered::Refused(reason)) => reason,
+                    Err(Undelivered::Full(patience)) => {
+                        return Err(SourceError::GivenUp(full(&queue, patience).into()));
+                    }
                 },
             };
             Err(SourceError::DeadLetter { queue, reason })
         }
     }
+}
+
+/// A queue that has taken no letter for as long as `patience`.
+pub(super) fn full(queue: &str, patience: Duration) -> String {
+    let tried = humantime::format_duration(patience);
+    format!("the queue `{queue}` takes no dead letter (tried for {tried}): make room in it")
 }
 
 /// The properties of a dead letter: those of the message, but what would act again (an expiration, a

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, GOODBYE, reason};
 use super::courier::{Courier, Undelivered};
+use super::dead_letters::full;
 use super::letter::Letter;
 use super::names::Names;
 use super::topology::{self, TopologyError, failed, open_channel, open_confirming_channel};
@@ -47,6 +48,9 @@ pub(crate) enum DeadQueueError {
         /// What the broker said.
         reason: String,
     },
+    /// The consumer's queue has been full for too long.
+    #[error("{0}")]
+    Full(String),
 }
 
 /// The queue of a consumer's dead letters, as it was when it was opened. What is read stays in it, and
@@ -217,11 +221,13 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// Opens the way, on a connection for publishing; none if the consumer has no queue.
+    /// Opens the way, on a connection for publishing; none if the consumer has no queue. While that is full, it is
+    /// waited for as long as `patience`, or for ever.
     pub(crate) async fn open(
         publishing: &Arc<Connection>,
         names: &Names,
         consumer: &ConsumerName,
+        patience: Option<Duration>,
     ) -> Result<Option<Self>, TopologyError> {
         let queue = names.queue(consumer);
         let probe = open_channel(publishing).await?;
@@ -229,12 +235,12 @@ impl Replay {
             return Ok(None);
         }
         let channel = open_confirming_channel(publishing).await?;
-        let courier = Courier::new(Arc::clone(publishing), channel, "", &queue);
+        let courier = Courier::new(Arc::clone(publishing), channel, ("", &queue), &queue, patience);
         Ok(Some(Self { courier, queue, frame_max: publishing.frame_max() }))
     }
 
-    /// Sends a letter of `dead` back; when the broker has it in the consumer's queue, it is taken out of the
-    /// other. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]).
+    /// Sends a letter of `dead` back; when the broker has it in the consumer's queue (if that is full, when there
+    /// is room), it is taken out of the other. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]).
     pub(crate) fn send(
         &self,
         dead: &DeadQueue,
@@ -248,6 +254,7 @@ impl Replay {
                 Ok(()) => discard.await,
                 Err(Undelivered::Lost(reason)) => Err(DeadQueueError::Lost { queue, reason }),
                 Err(Undelivered::Refused(reason)) => Err(DeadQueueError::NotTaken { queue, reason }),
+                Err(Undelivered::Full(patience)) => Err(DeadQueueError::Full(full(&queue, patience))),
             }
         }
     }

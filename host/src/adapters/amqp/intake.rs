@@ -1,7 +1,7 @@
 //! Opening a consumer's source, at the start and again after each loss: everything that it needs is declared
 //! again, because the broker may have come back empty.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
@@ -27,6 +27,31 @@ pub(crate) struct AmqpIntake<K> {
     delays: ExponentialBackoff,
     /// When it was opened last.
     last: Option<Instant>,
+    /// Since when it cannot be opened.
+    failing: Option<Instant>,
+    queue: Arc<Mutex<Option<String>>>,
+}
+
+/// How many logs wait in a consumer's queue, as the connection knows it that consumes from it.
+pub(crate) struct QueueDepth {
+    consuming: Arc<Link>,
+    queue: Arc<Mutex<Option<String>>>,
+}
+
+impl QueueDepth {
+    /// Whether it is known that none do.
+    pub(crate) async fn is_empty(&self) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(queue) = queue else { return false };
+        let Ok(connection) = self.consuming.connection().await else { return false };
+        let asking = async {
+            let channel = open_channel(&connection).await?;
+            let length = topology::length(&channel, &queue).await?;
+            topology::close(&channel).await;
+            Ok::<_, TopologyError>(length)
+        };
+        matches!(connection.answer(asking).await, Ok(Some(0)))
+    }
 }
 
 impl<K: Clock + Clone> AmqpIntake<K> {
@@ -38,7 +63,13 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         options: SourceOptions,
         clock: K,
     ) -> Self {
-        Self { consuming, publishing, names, options, clock, delays: DELAYS.build(), last: None }
+        let (delays, queue) = (DELAYS.build(), Arc::default());
+        Self { consuming, publishing, names, options, clock, delays, last: None, failing: None, queue }
+    }
+
+    /// How many logs wait in the queue that it opened last.
+    pub(crate) fn depth(&self) -> QueueDepth {
+        QueueDepth { consuming: Arc::clone(&self.consuming), queue: Arc::clone(&self.queue) }
     }
 
     /// Declares what a source needs and opens none; returns the queue's name.
@@ -61,11 +92,34 @@ impl<K: Clock + Clone> AmqpIntake<K> {
     async fn pause(&mut self) {
         if self.last.is_some_and(|last| last.elapsed() < STEADY) {
             // There is always a next one.
-            sleep(self.delays.next().unwrap_or(STEADY)).await;
+            let delay = self.delays.next().unwrap_or(STEADY);
+            sleep(self.patience().map_or(delay, |left| left.min(delay))).await;
         } else {
             self.delays = DELAYS.build();
         }
         self.last = Some(Instant::now());
+    }
+
+    /// How much longer it may fail, if not for ever.
+    fn patience(&self) -> Option<Duration> {
+        let failing = self.failing.map_or(Duration::ZERO, |since| since.elapsed());
+        Some(self.consuming.patience()?.saturating_sub(failing))
+    }
+
+    async fn try_open(
+        &self,
+        descriptor: &Descriptor,
+        reads: Reads,
+        former: Option<&Filter>,
+    ) -> Result<AmqpSource<K>, TopologyError> {
+        let connection = self.consuming.connection().await?;
+        if self.options.exchanges == Exchanges::Own {
+            connection.answer(topology::declare_exchanges(&connection, &self.names)).await?;
+        }
+        let (names, publishing) = (self.names.clone(), Arc::clone(&self.publishing));
+        let (wanted, options) = ((descriptor, reads, former), self.options.clone());
+        let opening = AmqpSource::open(&connection, publishing, names, wanted, options, self.clock.clone());
+        connection.answer(opening).await
     }
 }
 
@@ -79,13 +133,22 @@ impl<K: Clock + Clone + 'static> Intake for AmqpIntake<K> {
         former: Option<&Filter>,
     ) -> Result<AmqpSource<K>, SourceError> {
         self.pause().await;
-        let connection = self.consuming.connection().await.map_err(TopologyError::from)?;
-        if self.options.exchanges == Exchanges::Own {
-            connection.answer(topology::declare_exchanges(&connection, &self.names)).await?;
+        let error = match self.try_open(descriptor, reads, former).await {
+            Ok(source) => {
+                self.failing = None;
+                let queue = source.queue().to_owned();
+                *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+                return Ok(source);
+            }
+            Err(error) => SourceError::from(error),
+        };
+        self.failing.get_or_insert_with(Instant::now);
+        match error {
+            SourceError::NotReady(cause) if self.patience() == Some(Duration::ZERO) => {
+                let tried = humantime::format_duration(self.consuming.patience().unwrap_or_default());
+                Err(SourceError::GivenUp(format!("{cause} (tried for {tried})").into()))
+            }
+            error => Err(error),
         }
-        let (names, publishing) = (self.names.clone(), Arc::clone(&self.publishing));
-        let (wanted, options) = ((descriptor, reads, former), self.options.clone());
-        let opening = AmqpSource::open(&connection, publishing, names, wanted, options, self.clock.clone());
-        Ok(connection.answer(opening).await?)
     }
 }

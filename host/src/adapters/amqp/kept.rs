@@ -1,16 +1,19 @@
 //! The logs that were handed over and have no answer: kept, so that they can be sent again.
 //!
-//! Knows what the broker's answers mean; nothing of channels.
+//! Knows which is to be sent next, and what the broker's answers mean; nothing of channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::Confirmation;
 use lapin::message::BasicReturnMessage;
 use lapin::types::ShortString;
 use loghost_core::application::{Confirmed, Receipts};
 use loghost_core::domain::{Log, MessageId, Severity, Timestamp};
+use tokio::time::Instant;
 
+use super::held_back::{HeldBack, OrderKey};
 use super::wire;
 
 /// The most logs, and the most bytes of their texts, that wait for the broker's answer.
@@ -31,6 +34,13 @@ pub(super) struct Kept {
     logs: BTreeMap<u64, Unanswered>,
     next: u64,
     bytes: usize,
+    /// What is to be sent on this channel.
+    unsent: BTreeSet<u64>,
+    held: HeldBack,
+    /// What was under way when the broker closed a channel because of something that it was sent.
+    suspects: BTreeSet<u64>,
+    /// A suspect that is under way, and nothing else is.
+    alone: Option<u64>,
     receipts: Receipts,
     confirmed: Confirmed,
 }
@@ -39,24 +49,38 @@ struct Unanswered {
     message: Arc<Message>,
     /// Whether the broker has returned it: no queue wants it.
     returned: bool,
+    /// Whether it may have arrived.
+    sent: bool,
+}
+
+/// What the broker says to a log.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// It is answered.
+    Answered,
+    /// It is refused, and held back.
+    Refused(Arc<Message>),
+}
+
+impl Message {
+    fn key(&self) -> OrderKey {
+        (self.log.severity, self.log.source.clone())
+    }
 }
 
 impl Kept {
-    /// Keeps a log.
+    /// Keeps a log, to be sent.
     pub(super) fn keep(&mut self, message: Message) {
         self.bytes += message.log.message.len();
-        self.logs.insert(self.next, Unanswered { message: Arc::new(message), returned: false });
+        let message = Arc::new(message);
+        self.logs.insert(self.next, Unanswered { message, returned: false, sent: false });
+        self.unsent.insert(self.next);
         self.next += 1;
     }
 
-    /// The number that the next log will have.
-    pub(super) fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// The oldest of them.
-    pub(super) fn first(&self) -> Option<u64> {
-        self.logs.first_key_value().map(|(number, _)| *number)
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.logs.is_empty()
     }
 
     /// Whether an answer has to come before another log is handed over.
@@ -64,11 +88,46 @@ impl Kept {
         self.logs.len() >= WINDOW || self.bytes > WINDOW_BYTES
     }
 
-    /// Gives out a log to be sent, on a channel that has not yet answered anything of it.
-    pub(super) fn take_to_send(&mut self, number: u64) -> Option<Arc<Message>> {
+    /// Gives out what is to be sent next, if anything is now; so many are `under_way`.
+    pub(super) fn take_to_send(&mut self, under_way: usize) -> Option<(u64, Arc<Message>)> {
+        if self.alone.is_some() {
+            return None;
+        }
+        let number = self.held.due(Instant::now()).or_else(|| self.first_unsent())?;
+        if self.suspects.contains(&number) {
+            if under_way > 0 {
+                return None;
+            }
+            self.alone = Some(number);
+        }
         let unanswered = self.logs.get_mut(&number)?;
-        unanswered.returned = false;
-        Some(Arc::clone(&unanswered.message))
+        (unanswered.returned, unanswered.sent) = (false, true);
+        let message = Arc::clone(&unanswered.message);
+        if !self.unsent.remove(&number) {
+            self.held.begin(&message.key(), number);
+        }
+        Some((number, message))
+    }
+
+    /// The first to be sent whose severity and source is not held back; the others are, from now on.
+    fn first_unsent(&mut self) -> Option<u64> {
+        while let Some(number) = self.unsent.first().copied() {
+            let Some(unanswered) = self.logs.get(&number).filter(|_| !self.held.is_empty()) else {
+                return Some(number);
+            };
+            let key = unanswered.message.key();
+            if !self.held.holds(&key) {
+                return Some(number);
+            }
+            self.held.park(&key, number);
+            self.unsent.remove(&number);
+        }
+        None
+    }
+
+    /// When something that is held back can be sent again.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        self.held.due_at()
     }
 
     /// Takes in the broker's answer to a log.
@@ -77,7 +136,7 @@ impl Kept {
         number: u64,
         confirmation: Confirmation,
         severity_of: impl Fn(&str) -> Option<Severity>,
-    ) {
+    ) -> Settled {
         let taken = !confirmation.is_nack();
         // lapin hands a returned message to the next confirmation, which need not be its own.
         if let Some(returned) = confirmation.take_message()
@@ -89,15 +148,73 @@ impl Kept {
                 None => self.receipts.unroutable[severity] += 1,
             }
         }
-        let Some(Unanswered { message, returned }) = self.remove(number) else { return };
-        let Log { severity, source, .. } = &message.log;
-        if taken {
-            self.receipts.confirm(*severity);
-            self.receipts.unroutable[*severity] += u64::from(returned);
-            self.confirmed.insert(*severity, source.as_ref(), message.id.sequence);
-        } else {
-            self.receipts.refused[*severity] += 1;
+        if !taken {
+            return self.hold_back(number);
         }
+        let Some(Unanswered { message, returned, .. }) = self.remove(number) else {
+            return Settled::Answered;
+        };
+        let Log { severity, source, .. } = &message.log;
+        self.receipts.confirm(*severity);
+        self.receipts.unroutable[*severity] += u64::from(returned);
+        self.confirmed.insert(*severity, source.as_ref(), message.id.sequence);
+        Settled::Answered
+    }
+
+    fn hold_back(&mut self, number: u64) -> Settled {
+        self.clear(number);
+        let Some(unanswered) = self.logs.get_mut(&number) else { return Settled::Answered };
+        unanswered.sent = false;
+        self.held.refuse(unanswered.message.key(), number, Instant::now());
+        Settled::Refused(Arc::clone(&unanswered.message))
+    }
+
+    /// Whether logs are held back.
+    pub(super) fn holds_back(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether logs are held back, and none of their severity and source was taken for as long as `patience`.
+    pub(super) fn is_overdue(&self, patience: Duration) -> bool {
+        self.held.is_overdue(patience, Instant::now())
+    }
+
+    /// Gives up what is held back and has not arrived; returns how many these are.
+    pub(super) fn give_up(&mut self) -> usize {
+        let waiting = self.held.take_waiting().into_iter();
+        let mut given_up = 0;
+        for number in waiting {
+            if self.logs.get(&number).is_some_and(|unanswered| !unanswered.sent) {
+                given_up += 1;
+                self.refuse(number);
+            }
+        }
+        given_up
+    }
+
+    /// The channel is gone: everything is sent again on the next one.
+    pub(super) fn lose_channel(&mut self) {
+        self.alone = None;
+        self.held.lose_answers();
+        let (logs, held) = (&self.logs, &self.held);
+        let unsent = logs
+            .iter()
+            .filter(|(number, unanswered)| held.is_empty() || !held.has(&unanswered.message.key(), **number));
+        self.unsent = unsent.map(|(number, _)| *number).collect();
+    }
+
+    /// One of those that are under way is at fault: each is sent alone, until it is known which.
+    pub(super) fn suspect(&mut self) {
+        let (unsent, held) = (&self.unsent, &self.held);
+        let under_way = self.logs.iter().filter(|(number, unanswered)| {
+            !unsent.contains(number) && !held.has(&unanswered.message.key(), **number)
+        });
+        self.suspects.extend(under_way.map(|(number, _)| *number));
+    }
+
+    /// Whether this one was under way alone.
+    pub(super) fn is_alone(&self, number: u64) -> bool {
+        self.alone == Some(number)
     }
 
     /// Gives up a log.
@@ -108,9 +225,20 @@ impl Kept {
     }
 
     fn remove(&mut self, number: u64) -> Option<Unanswered> {
+        self.clear(number);
+        self.unsent.remove(&number);
         let unanswered = self.logs.remove(&number)?;
         self.bytes -= unanswered.message.log.message.len();
+        if !self.held.is_empty() {
+            self.unsent.extend(self.held.taken(&unanswered.message.key(), number, Instant::now()));
+        }
         Some(unanswered)
+    }
+
+    /// What has an answer is not at fault.
+    fn clear(&mut self, number: u64) {
+        self.suspects.remove(&number);
+        self.alone.take_if(|alone| *alone == number);
     }
 
     fn find(&mut self, severity: Severity, returned: &BasicReturnMessage) -> Option<&mut Unanswered> {

@@ -60,6 +60,11 @@ impl Letter {
         Self { number, fate, message }
     }
 
+    /// How many bytes its body has.
+    pub(crate) fn size(&self) -> usize {
+        self.message.data.len()
+    }
+
     /// The message id.
     pub(crate) fn id(&self) -> Option<&str> {
         self.message.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)

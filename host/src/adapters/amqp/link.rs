@@ -3,6 +3,7 @@
 //! Knows how long to wait and what to say meanwhile; what was declared or sent on the connection that is
 //! gone is the business of those who used it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::address::Address;
 use super::connection::{ConnectError, Connection};
 
 /// How long a broker that cannot be reached is tried again. One that refuses, or that there can be no
-/// trust in, is not, ever.
+/// trust in, is not, ever, unless there is another one that may come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// Not at all.
@@ -23,6 +24,16 @@ pub(crate) enum Retry {
     WhenLost,
     /// For this long, at the start and at each loss.
     For(Duration),
+}
+
+impl Retry {
+    /// How long is borne what passes while there is a broker, if not for ever.
+    pub(crate) fn patience(self) -> Option<Duration> {
+        match self {
+            Self::For(patience) => Some(patience),
+            Self::Never | Self::WhenLost => None,
+        }
+    }
 }
 
 /// The delays between attempts. Jitter lengthens each by up to its own length, so that those who lost the
@@ -51,6 +62,8 @@ struct State {
     current: Option<(Arc<Connection>, Instant)>,
     /// The one there is, or the last one.
     outage: Outage,
+    /// What lasts, and was said.
+    said: HashSet<String>,
     /// Why there will be no more.
     over: Option<ConnectError>,
 }
@@ -81,7 +94,8 @@ impl Link {
         retry: Retry,
         tell: fn(&str),
     ) -> Self {
-        let state = State { current: None, outage: Outage::new(Kind::Start), over: None };
+        let state =
+            State { current: None, outage: Outage::new(Kind::Start), said: HashSet::new(), over: None };
         Self { addresses, purpose: purpose.into(), retry, tell, state: Mutex::new(state) }
     }
 
@@ -112,7 +126,7 @@ impl Link {
         }
         loop {
             sleep_until(state.outage.next).await;
-            match Connection::open(&self.addresses, &self.purpose, self.tell).await {
+            match Connection::open(&self.addresses, &self.purpose, self.tell, &mut state.said).await {
                 Ok(connection) => {
                     match state.outage.kind {
                         Kind::Loss => self.say(&format!("connected to {} again", connection.address())),
@@ -135,7 +149,8 @@ impl Link {
                 }
                 Err(error) => {
                     let delay = state.outage.postpone(self.retry);
-                    self.say(&format!("{error}: trying again in {:.1}s", delay.as_secs_f32()));
+                    let news = error.news(&mut state.said);
+                    self.say(&format!("{news}: trying again in {:.1}s", delay.as_secs_f32()));
                 }
             }
         }
@@ -162,7 +177,13 @@ impl Link {
         }
     }
 
-    fn say(&self, text: &str) {
+    /// How long is borne what passes, if not for ever.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.retry.patience()
+    }
+
+    /// Says what happens on its connections.
+    pub(super) fn say(&self, text: &str) {
         (self.tell)(&format!("{}: {text}", self.purpose));
     }
 }

@@ -14,6 +14,7 @@ mod dead_queue;
 mod fuzz;
 mod handshake;
 mod headers;
+mod held_back;
 mod intake;
 mod kept;
 mod letter;
@@ -31,12 +32,12 @@ mod wire;
 pub(crate) use address::Address;
 pub(crate) use connection::{ConnectError, Connection, Obstacle};
 pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Replay};
-pub(crate) use intake::AmqpIntake;
+pub(crate) use intake::{AmqpIntake, QueueDepth};
 pub(crate) use letter::{Fate, Letter};
 pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
 pub(crate) use sieve::{Bodiless, Sieve};
-pub(crate) use sink::{AmqpSink, RejectedLog};
+pub(crate) use sink::AmqpSink;
 pub(crate) use source::{AmqpSource, SourceOptions};
 pub(crate) use topology::{
     Exchanges, QueueKind, TopologyError, delete_exchanges, delete_queues, lend_exchanges,

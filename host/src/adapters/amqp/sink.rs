@@ -1,30 +1,39 @@
 //! Publishing: persistent, `mandatory`, confirmed, with a bounded number of logs in flight.
 //!
 //! When the connection is lost, what has no answer is sent again on the next one: in its order, with its
-//! ids, to exchanges that are declared again. When the broker closes a channel because of something that
-//! it was sent, these are sent one at a time, until the one that it does not take is known.
+//! ids, to exchanges that are declared again. What the broker refuses for now is sent again until it is taken.
+//! When the broker closes a channel because of something that it was sent, these are sent one at a time, until
+//! the one that it does not take is known: that one is given up, and said.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBackoff};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
 use loghost_core::application::{BoxError, Confirmed, LogSink, Receipts, SinkError};
 use loghost_core::domain::{ConsumerName, Log, MessageId, Timestamp};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{Connection, Fault, fault, reason};
-use super::kept::{Kept, Message};
-use super::link::Link;
+use super::kept::{Kept, Message, Settled};
+use super::link::{DELAYS, Link};
 use super::names::Names;
 use super::topology::{self, Exchanges, TopologyError, declare_exchanges, open_confirming_channel};
 use super::wire;
 
 /// How long to wait for an answer before looking whether the channel is still there.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// The least time that is waited where there is nothing to be sent.
+const REST: Duration = Duration::from_millis(10);
+
+/// The least time between two notices that the broker refuses logs: beside a slow consumer it does again and
+/// again.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Publishes to the exchanges of a broker.
 pub(crate) struct AmqpSink {
@@ -34,23 +43,35 @@ pub(crate) struct AmqpSink {
     /// With its connection; none when it was lost.
     channel: Option<(Channel, Arc<Connection>)>,
     kept: Kept,
-    /// What comes before this number has been sent on the channel.
-    sent: u64,
-    /// What comes before this number is sent one at a time: one of them is at fault.
-    suspects: u64,
+    /// When it was said last that the broker refuses logs, and whether it is still to be said that it no
+    /// longer does.
+    said: Option<Instant>,
+    refusing: Refusing,
     answers: FuturesUnordered<Answer>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
 
-/// A log that the broker closes the channel for, each time.
+/// Whether the broker refuses logs for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusing {
+    No,
+    /// It was said.
+    Said,
+    /// It was said not long before.
+    Unsaid,
+}
+
+/// Logs that the broker has refused for too long.
 #[derive(Debug, thiserror::Error)]
-#[error("the broker does not take the log {id} ({origin}, {bytes} bytes): {reason}")]
-pub(crate) struct RejectedLog {
-    id: String,
-    origin: String,
-    bytes: usize,
-    reason: String,
+#[error(
+    "the broker has refused {logs} logs, or one before them of their severity and source (tried for {}): make room \
+     in the queue that is full",
+    humantime::format_duration(*.patience)
+)]
+struct RefusedLogs {
+    logs: usize,
+    patience: Duration,
 }
 
 impl AmqpSink {
@@ -62,8 +83,8 @@ impl AmqpSink {
             exchanges,
             channel: None,
             kept: Kept::default(),
-            sent: 0,
-            suspects: 0,
+            said: None,
+            refusing: Refusing::No,
             answers: FuturesUnordered::new(),
         };
         sink.reopen().await?;
@@ -80,16 +101,22 @@ impl AmqpSink {
         let lost = |reason: String| SinkError(BoxError::from(reason));
         let properties =
             BasicProperties::default().with_type(wire::MARKER_TYPE.into()).with_message_id(token.into());
-        let (channel, _) = self.channel.as_ref().ok_or_else(|| lost("the channel is gone".to_owned()))?;
-        let confirmation = channel
-            .basic_publish("".into(), queue.into(), mandatory(), b"", properties)
-            .await
-            .map_err(|e| lost(reason(&e)))?
-            .await
-            .map_err(|e| lost(reason(&e)))?;
-        match confirmation {
-            Confirmation::Ack(None) => Ok(()),
-            _ => Err(lost(format!("the queue of consumer {consumer} is gone"))),
+        let mut delays: ExponentialBackoff = DELAYS.build();
+        loop {
+            let (channel, _) = self.channel.as_ref().ok_or_else(|| lost("the channel is gone".to_owned()))?;
+            let properties = properties.clone();
+            let confirmation = channel
+                .basic_publish("".into(), queue.into(), mandatory(), b"", properties)
+                .await
+                .map_err(|e| lost(reason(&e)))?
+                .await
+                .map_err(|e| lost(reason(&e)))?;
+            match confirmation {
+                Confirmation::Ack(None) => return Ok(()),
+                // There is no room for it yet.
+                Confirmation::Nack(None) => sleep(delays.next().unwrap_or(LOOK)).await,
+                _ => return Err(lost(format!("the queue of consumer {consumer} is gone"))),
+            }
         }
     }
 
@@ -105,7 +132,7 @@ impl AmqpSink {
                 Ok(channel) => {
                     self.channel = Some((channel, connection));
                     self.answers = FuturesUnordered::new();
-                    self.sent = 0;
+                    self.kept.lose_channel();
                 }
                 // The link says what has happened, and waits.
                 Err(error) if !error.is_refusal() && connection.is_gone().await => {}
@@ -115,22 +142,11 @@ impl AmqpSink {
         Ok(())
     }
 
-    /// Sends what is kept and has not been sent on this channel; of suspects, one.
+    /// Sends what is to be sent now.
     fn send(&mut self) {
-        let Some(first) = self.kept.first() else { return };
-        let end = if first >= self.suspects {
-            self.kept.next()
-        } else if self.answers.is_empty() {
-            first + 1
-        } else {
-            return;
-        };
-        for number in self.sent.max(first)..end {
-            let (Some(channel), Some(message)) = (self.channel.as_ref(), self.kept.take_to_send(number))
-            else {
-                continue;
-            };
-            let channel = channel.0.clone();
+        let Some((channel, _)) = &self.channel else { return };
+        while let Some((number, message)) = self.kept.take_to_send(self.answers.len()) {
+            let channel = channel.clone();
             let exchange = self.names.exchange(message.log.severity).into();
             self.answers.push(Box::pin(async move {
                 let Message { id, timestamp, log } = &*message;
@@ -142,7 +158,6 @@ impl AmqpSink {
                 }
             }));
         }
-        self.sent = end;
     }
 
     /// Takes in the answers that are there.
@@ -158,26 +173,67 @@ impl AmqpSink {
     async fn wait(&mut self) -> Result<(), SinkError> {
         self.reopen().await?;
         self.send();
-        match timeout(LOOK, self.answers.next()).await {
-            Ok(Some((number, answer))) => self.take(number, answer)?,
-            Ok(None) => {}
-            Err(_) => {
-                // An answer that the client will not give.
-                self.channel
-                    .take_if(|(channel, connection)| !channel.status().connected() || !connection.is_alive());
+        let due = self.kept.due_at().map_or(LOOK, |due| due.saturating_duration_since(Instant::now()));
+        // With nothing under way, it is waited for what is held back.
+        let next = async {
+            match self.answers.next().await {
+                Some(answer) => answer,
+                None => std::future::pending().await,
             }
+        };
+        if let Ok((number, answer)) = timeout(due.clamp(REST, LOOK), next).await {
+            self.take(number, answer)?;
+        } else {
+            // An answer that the client will not give.
+            self.channel
+                .take_if(|(channel, connection)| !channel.status().connected() || !connection.is_alive());
         }
-        Ok(())
+        self.check_patience()
     }
 
     fn take(&mut self, number: u64, answer: lapin::Result<Confirmation>) -> Result<(), SinkError> {
         match answer {
             Ok(confirmation) => {
-                self.kept.settle(number, confirmation, |exchange| self.names.severity(exchange));
+                self.settle(number, confirmation);
                 Ok(())
             }
             Err(error) => self.lose(number, error),
         }
+    }
+
+    fn settle(&mut self, number: u64, confirmation: Confirmation) {
+        let settled = self.kept.settle(number, confirmation, |exchange| self.names.severity(exchange));
+        match settled {
+            Settled::Refused(message) if self.refusing == Refusing::No => {
+                self.refusing = Refusing::Unsaid;
+                if self.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+                    self.refusing = Refusing::Said;
+                    self.said = Some(Instant::now());
+                    let log = describe(&message);
+                    self.link.say(&format!(
+                        "the broker refused the log {log}: most likely a queue that it goes to is full \
+                         (reject-publish); it is sent again until it is taken, and what comes after it of its \
+                         severity and source waits"
+                    ));
+                }
+            }
+            Settled::Answered if self.refusing != Refusing::No && !self.kept.holds_back() => {
+                if self.refusing == Refusing::Said {
+                    self.link.say("the broker has taken the logs that it had refused");
+                }
+                self.refusing = Refusing::No;
+            }
+            Settled::Refused(_) | Settled::Answered => {}
+        }
+    }
+
+    /// Gives up what the broker has refused for too long.
+    fn check_patience(&mut self) -> Result<(), SinkError> {
+        let Some(patience) = self.link.patience().filter(|patience| self.kept.is_overdue(*patience)) else {
+            return Ok(());
+        };
+        let logs = self.kept.give_up();
+        Err(SinkError(RefusedLogs { logs, patience }.into()))
     }
 
     /// Gives up the channel, after the answer to a log was an error.
@@ -185,11 +241,9 @@ impl AmqpSink {
         self.channel = None;
         let mut worst = (fault(&error), error);
         // What has been confirmed by now is. And of several errors the broker's own says most.
-        for (number, answer) in std::iter::from_fn(|| self.answers.next().now_or_never().flatten()) {
+        while let Some(Some((number, answer))) = self.answers.next().now_or_never() {
             match answer {
-                Ok(confirmation) => {
-                    self.kept.settle(number, confirmation, |exchange| self.names.severity(exchange));
-                }
+                Ok(confirmation) => self.settle(number, confirmation),
                 Err(error) => {
                     if fault(&error) > worst.0 {
                         worst = (fault(&error), error);
@@ -199,23 +253,22 @@ impl AmqpSink {
         }
         let (fault, error) = worst;
         match fault {
-            Fault::Elsewhere => Ok(()),
+            Fault::Elsewhere => {}
             // They are declared again.
-            Fault::Missing if self.exchanges == Exchanges::Own => Ok(()),
+            Fault::Missing if self.exchanges == Exchanges::Own => {}
             Fault::Permission => {
-                Err(SinkError(topology::failed("write to the exchanges".to_owned(), &error).into()))
+                return Err(SinkError(topology::failed("write to the exchanges".to_owned(), &error).into()));
             }
-            Fault::Ours | Fault::Missing if number < self.suspects => {
-                Err(SinkError(self.kept.refuse(number).map_or_else(
-                    || reason(&error).into(),
-                    |message| RejectedLog::new(&message, reason(&error)).into(),
-                )))
+            Fault::Ours | Fault::Missing if self.kept.is_alone(number) => {
+                if let Some(message) = self.kept.refuse(number) {
+                    let (log, reason) = (describe(&message), reason(&error));
+                    self.link
+                        .say(&format!("the broker does not take the log {log}, which is given up: {reason}"));
+                }
             }
-            Fault::Ours | Fault::Missing => {
-                self.suspects = self.kept.next();
-                Ok(())
-            }
+            Fault::Ours | Fault::Missing => self.kept.suspect(),
         }
+        Ok(())
     }
 }
 
@@ -235,14 +288,13 @@ fn mandatory() -> BasicPublishOptions {
     BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() }
 }
 
-impl RejectedLog {
-    fn new(message: &Message, reason: String) -> Self {
-        let Message { id, log, .. } = message;
-        let origin = match &log.source {
-            Some(source) => format!("{} of {source}", log.severity),
-            None => log.severity.to_string(),
-        };
-        Self { id: id.to_string(), origin, bytes: log.message.len(), reason }
+/// A log, so that whoever has sent it finds it.
+fn describe(message: &Message) -> String {
+    let Message { id, log, .. } = message;
+    let bytes = log.message.len();
+    match &log.source {
+        Some(source) => format!("{id} ({} of {source}, {bytes} bytes)", log.severity),
+        None => format!("{id} ({}, {bytes} bytes)", log.severity),
     }
 }
 
@@ -252,6 +304,7 @@ impl LogSink for AmqpSink {
         self.reopen().await?;
         self.send();
         self.take_answers()?;
+        self.check_patience()?;
         while self.kept.is_full() {
             self.wait().await?;
         }
@@ -259,10 +312,14 @@ impl LogSink for AmqpSink {
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
-        while self.kept.first().is_some() {
+        while !self.kept.is_empty() {
             self.wait().await?;
         }
         Ok(())
+    }
+
+    fn give_up(&mut self) {
+        self.kept.give_up();
     }
 
     fn receipts(&self) -> Receipts {

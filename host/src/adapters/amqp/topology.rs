@@ -6,9 +6,8 @@ use lapin::options::{
     ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
     QueueDeclareOptions, QueueDeleteOptions,
 };
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, ErrorKind, ExchangeKind};
+use lapin::{Channel, ExchangeKind};
 use loghost_core::application::SourceError;
 use loghost_core::domain::{ConsumerName, Filter, Pattern, Severity};
 
@@ -66,9 +65,8 @@ impl TopologyError {
 impl From<TopologyError> for SourceError {
     fn from(error: TopologyError) -> Self {
         match error {
-            TopologyError::Failed { refused: false, .. } | TopologyError::Ended(_) => {
-                Self::Lost(error.into())
-            }
+            TopologyError::Failed { refused: false, .. } => Self::NotReady(error.into()),
+            TopologyError::Ended(_) => Self::Lost(error.into()),
             TopologyError::Failed { .. } => Self::Refused(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),
         }
@@ -274,8 +272,7 @@ pub(super) async fn consumers(channel: &Channel, queue: &str) -> lapin::Result<u
 }
 
 fn is_missing(error: &lapin::Error) -> bool {
-    let missing = AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND);
-    matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == missing)
+    fault(error) == Fault::Missing
 }
 
 /// Declares where the consumer's dead letters go.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, ConsumerError, End, Finished, Report, ReportError, Reporter,
+    Batching, Consume, ConsumeOptions, ConsumerError, End, Finished, Load, Report, ReportError, Reporter,
     SavedState, State, Tolerance,
 };
 use loghost_core::domain::ConsumerName;
@@ -47,7 +47,7 @@ impl Crew {
             let (intake, ledger) = (links.intake(), StateLedger::Volatile);
             let mut consume: Consuming =
                 Consume::new(intake, consumer, ledger, SystemClock, watcher, None, replaced, options());
-            async move { consume.open().await.map(|()| consume).map_err(|end| failed(&end)) }
+            async move { consume.open().await.map(|_| consume).map_err(|end| failed(&end)) }
         });
         let ready: Vec<_> = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;
         let (stop, stopped) = watch::channel(false);
@@ -174,7 +174,7 @@ impl Reporter for Watcher {
         TerminalReporter::new(Format::Text).stray(consumer, exchange);
     }
 
-    fn progress(&mut self, _: &ConsumerName, finished: usize, _: usize) {
+    fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {
         if finished > 0 {
             self.0.add(finished as u64);
         }

@@ -157,7 +157,7 @@ where
         }
         // A tick is no sign of life.
         if logs > 0 {
-            self.reporter.progress(&self.consumer.descriptor().name, 0, self.held());
+            self.tell_progress(0);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ mod serve;
 mod settle;
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ use self::outstanding::Outstanding;
 use self::settle::{Staged, UnderWay};
 use super::end::{End, Finished};
 use super::ports::{
-    Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Reads, Report, ReportError, Reporter,
-    SourceError, Standing, State,
+    Aside, Clock, Consumer, ConsumerError, Intake, Ledger, Load, LogSink, LogSource, Reads, Report,
+    ReportError, Reporter, SourceError, Standing, State,
 };
 use super::publish::Publish;
 use crate::domain::{Book, Filter, Metric};
@@ -100,6 +101,8 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
 
     /// Open since the start, until the run begins.
     opened: Option<I::Source>,
+    /// What was said last of why there is no source.
+    obstacle: Option<String>,
     book: Book,
     /// What is judged and not committed.
     staged: Staged,
@@ -132,6 +135,15 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
     /// When the next metric may be shown, and whether there is something new to show.
     report_from: Instant,
     unreported: bool,
+}
+
+/// Whether the source of a consumer is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It is.
+    Done,
+    /// It cannot be yet: it was said why, and it is tried again.
+    Pending,
 }
 
 /// Why a source is served no longer.
@@ -184,6 +196,7 @@ where
             derived,
             reloads,
             opened: None,
+            obstacle: None,
             book: Book::default(),
             staged: Staged::default(),
             commit: None,
@@ -209,8 +222,9 @@ where
         }
     }
 
-    /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run).
-    pub async fn open(&mut self) -> Result<(), End> {
+    /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run), which
+    /// opens it again if that cannot be yet.
+    pub async fn open(&mut self) -> Result<Opening, End> {
         let saved = self.ledger.load().await?;
         self.book = saved.book;
         self.unsaved =
@@ -224,8 +238,17 @@ where
             self.saved.clone_from(&saved.checkpoint);
             self.committed = saved.checkpoint;
         }
-        self.opened = Some(self.next_source().await?);
-        Ok(())
+        match self.next_source().await {
+            Ok(source) => {
+                self.opened = Some(source);
+                Ok(Opening::Done)
+            }
+            Err(error) if error.is_passing() => {
+                self.say_reopening(&error);
+                Ok(Opening::Pending)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The source that is open, or another one.
@@ -236,6 +259,7 @@ where
         let (descriptor, reads) = (self.consumer.descriptor(), Reads::of(&self.consumer));
         let source = self.intake.open(descriptor, reads, self.former.as_ref()).await?;
         self.former = None;
+        self.obstacle = None;
         Ok(source)
     }
 
@@ -244,7 +268,7 @@ where
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
         let end = self.lead(pin!(shutdown)).await;
         // Whatever waits, waits elsewhere from now on.
-        self.reporter.progress(&self.consumer.descriptor().name, 0, 0);
+        self.reporter.progress(&self.consumer.descriptor().name, 0, Load::default());
         let end = match end {
             // It would fail again.
             End::Report(_) => end,
@@ -262,12 +286,12 @@ where
 
     /// Serves one source after the other.
     async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
-        let mut said = Some(Standing::Active);
+        let mut said = self.opened.as_ref().map(|_| Standing::Active);
         loop {
             let stopped = match self.serve_one(shutdown.as_mut(), said.take()).await {
                 Ok(end) | Err(Break::End(end)) => return end,
                 Err(Break::Source(error)) => {
-                    self.say(&State::Reopening(&error));
+                    self.say_reopening(&error);
                     None
                 }
                 Err(Break::Stopped(error)) => Some(error),
@@ -344,11 +368,23 @@ where
         self.reporter.state(&self.consumer.descriptor().name, state);
     }
 
+    /// Says why the source has to be opened again, unless it could not be since for the same reason.
+    fn say_reopening(&mut self, error: &SourceError) {
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        let obstacle = Some(format!("{error}: {cause}"));
+        if self.obstacle != obstacle {
+            self.say(&State::Reopening(error));
+            self.obstacle = obstacle;
+        }
+    }
+
     async fn report(&mut self, last: bool) -> Result<(), ReportError> {
         self.unreported = false;
         self.report_from = Instant::now() + self.options.every;
         let metric = Metric { now: self.clock.now(), counts: self.book.counts().clone() };
+        self.tell_aside(Aside::Begins);
         let text = self.consumer.format_metric(&metric).await;
+        self.tell_aside(Aside::Ends);
         let consumer = &self.consumer.descriptor().name;
         self.reporter.metric(&Report { consumer, counts: self.book.counts(), text, last })
     }

@@ -29,6 +29,11 @@ pub(super) struct Due {
 }
 
 impl Outstanding {
+    /// How many there are, some perhaps acknowledged behind one that is not.
+    pub(super) fn len(&self) -> usize {
+        self.progress.len()
+    }
+
     /// Notes a delivery.
     pub(super) fn add(&mut self, Receipt(place): Receipt) {
         if self.progress.is_empty() {

@@ -10,7 +10,8 @@ use super::settle::safe;
 use super::{Batching, Break, Consume};
 use crate::application::end::End;
 use crate::application::ports::{
-    Clock, Consumer, Delivery, Intake, Item, Ledger, LogSink, LogSource, Reads, Reporter, Standing, State,
+    Aside, Clock, Consumer, Delivery, Intake, Item, Ledger, Load, LogSink, LogSource, Reads, Reporter,
+    Standing, State,
 };
 use crate::domain::{Claim, Record};
 
@@ -100,7 +101,9 @@ where
                 }
                 () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
                     last_log = Instant::now();
+                    self.tell_aside(Aside::Begins);
                     self.judge(source, Batch::default()).await?;
+                    self.tell_aside(Aside::Ends);
                 }
             }
         }
@@ -122,6 +125,15 @@ where
     /// How many logs wait for their next attempt, or to be safe among the dead letters.
     pub(super) fn held(&self) -> usize {
         self.retries.len() + self.burials.len()
+    }
+
+    pub(super) fn tell_progress(&mut self, finished: usize) {
+        let load = Load { taken: self.outstanding.len(), held: self.held() };
+        self.reporter.progress(&self.consumer.descriptor().name, finished, load);
+    }
+
+    pub(super) fn tell_aside(&mut self, aside: Aside) {
+        self.reporter.aside(&self.consumer.descriptor().name, aside);
     }
 
     /// Judges what was delivered, if it is wanted and new.
@@ -156,6 +168,7 @@ where
             }
             self.staged.finished.push(receipt);
         }
+        self.tell_progress(0);
         if batch.is_empty() { Ok(()) } else { self.judge(source, batch).await }
     }
 

@@ -123,7 +123,7 @@ where
         for receipt in due.single {
             source.acknowledge(receipt).await?;
         }
-        self.reporter.progress(&self.consumer.descriptor().name, logs, self.held());
+        self.tell_progress(logs);
         Ok(())
     }
 
@@ -166,7 +166,7 @@ where
         self.outstanding = Outstanding::default();
         self.book.release();
         self.marked = false;
-        self.reporter.progress(&self.consumer.descriptor().name, 0, 0);
+        self.tell_progress(0);
         if self.saved != self.committed {
             // It has seen logs that come again; if it still keeps anything.
             self.saved.clone_from(&self.committed);

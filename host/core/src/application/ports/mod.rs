@@ -9,7 +9,7 @@ mod source;
 
 pub use consumer::{Consumer, ConsumerError};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
-pub use reporter::{Report, ReportError, Reporter, State};
+pub use reporter::{Aside, Load, Report, ReportError, Reporter, State};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
     Cause, Delivery, Intake, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,

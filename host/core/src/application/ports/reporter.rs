@@ -16,9 +16,30 @@ pub trait Reporter: Send {
     /// Shows what a consumer does now.
     fn state(&mut self, consumer: &ConsumerName, state: &State<'_>);
 
-    /// Is told that `finished` logs of the consumer's are done with, and that `held` wait for another
-    /// attempt.
-    fn progress(&mut self, consumer: &ConsumerName, finished: usize, held: usize);
+    /// Is told that `finished` logs of the consumer's are done with, and what it has in hand.
+    fn progress(&mut self, consumer: &ConsumerName, finished: usize, load: Load);
+
+    /// Is told when a consumer is called for something else than logs, and when it is back: what arrives
+    /// meanwhile waits.
+    fn aside(&mut self, _consumer: &ConsumerName, _aside: Aside) {}
+}
+
+/// What a consumer has in hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// How many logs it has taken that are not acknowledged.
+    pub taken: usize,
+    /// How many of them wait for another attempt, or to be safe among the dead letters.
+    pub held: usize,
+}
+
+/// Whether a consumer is called for something else than logs: its metric, or a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// From now on.
+    Begins,
+    /// No longer.
+    Ends,
 }
 
 /// What a consumer does.

@@ -17,9 +17,13 @@ pub trait LogSink: Send {
         log: &Log,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// Waits until every log that was handed over has been answered. Nothing is lost if the future is
+    /// Waits until every log that was handed over has been answered. What the broker refuses for now, as it
+    /// does while a queue is full, is sent again before anything newer of its severity and source. Nothing is lost if the future is
     /// dropped.
     fn flush(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Gives up what the broker has refused for now, and what waits for that: it is not sent again.
+    fn give_up(&mut self) {}
 
     /// The answers so far; right also after an error.
     fn receipts(&self) -> Receipts;
@@ -35,7 +39,7 @@ pub struct Receipts {
     pub confirmed: Tally,
     /// Those of the confirmed logs that no queue wanted.
     pub unroutable: Tally,
-    /// Logs that the broker refused.
+    /// Logs that were given up: the broker refused them, or one before them of the same severity and source.
     pub refused: Tally,
 }
 

@@ -163,7 +163,7 @@ pub enum SourceError {
     /// The consumer looks at logs now, and of what was delivered nobody has kept more than it is counted by.
     #[error("now looks at the logs themselves")]
     Unread,
-    /// The broker did not take a dead letter.
+    /// A dead letter has come back: there is no queue for it.
     #[error("the broker did not take the dead letter for {queue}: {reason}")]
     DeadLetter {
         /// Where it should have gone.
@@ -171,6 +171,13 @@ pub enum SourceError {
         /// What the broker said.
         reason: String,
     },
+    /// The broker cannot give what the consumer needs at the moment: its queue is on a node that is down, or a
+    /// limit is reached.
+    #[error("cannot be opened yet")]
+    NotReady(#[source] BoxError),
+    /// What passes has not passed, and patience is at its end; this concerns no other consumer.
+    #[error(transparent)]
+    GivenUp(BoxError),
     /// There is no broker, and patience is at its end.
     #[error(transparent)]
     Unavailable(BoxError),
@@ -182,6 +189,13 @@ pub enum SourceError {
 impl SourceError {
     /// Whether the source may be opened again.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Cancelled { .. } | Self::Unread | Self::DeadLetter { .. })
+        match self {
+            Self::Lost(_)
+            | Self::Cancelled { .. }
+            | Self::Unread
+            | Self::DeadLetter { .. }
+            | Self::NotReady(_) => true,
+            Self::GivenUp(_) | Self::Unavailable(_) | Self::Refused(_) => false,
+        }
     }
 }

@@ -1,0 +1,178 @@
+//! What the broker has refused, most likely because a queue is full: held back, with what comes after it of the
+//! same severity and source, and sent again, one at a time and in order, until it is taken.
+//!
+//! Knows the numbers of the logs, and times; nothing of messages and channels.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff};
+use loghost_core::domain::{Severity, Source};
+use tokio::time::Instant;
+
+use super::link::DELAYS;
+
+/// What the order of logs is kept by.
+pub(super) type OrderKey = (Severity, Option<Source>);
+
+/// The logs that are held back.
+#[derive(Default)]
+pub(super) struct HeldBack {
+    held: HashMap<OrderKey, Held>,
+}
+
+/// Those of one severity and source.
+struct Held {
+    /// What waits to be sent.
+    waiting: BTreeSet<u64>,
+    /// The last that was refused: what comes after it need not be sent one at a time.
+    last_refused: u64,
+    /// What is sent again, and has no answer.
+    again: Option<u64>,
+    /// When one was refused for the first time since one was taken.
+    since: Instant,
+    /// When the next is sent again.
+    next: Instant,
+    delays: ExponentialBackoff,
+}
+
+impl HeldBack {
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Whether the logs of `key` are held back.
+    pub(super) fn holds(&self, key: &OrderKey) -> bool {
+        self.held.contains_key(key)
+    }
+
+    /// Holds back a log that was refused.
+    pub(super) fn refuse(&mut self, key: OrderKey, number: u64, now: Instant) {
+        let held = self.held.entry(key).or_insert_with(|| {
+            let (waiting, delays) = (BTreeSet::new(), DELAYS.build());
+            Held { waiting, last_refused: number, again: Some(number), since: now, next: now, delays }
+        });
+        held.waiting.insert(number);
+        held.last_refused = held.last_refused.max(number);
+        // Of those that were under way together, the first refusal decides.
+        if held.again.take_if(|again| *again == number).is_some() {
+            held.next = now + held.delays.next().unwrap_or_default();
+        }
+    }
+
+    /// Holds back a log that comes after one that is.
+    pub(super) fn park(&mut self, key: &OrderKey, number: u64) {
+        if let Some(held) = self.held.get_mut(key) {
+            held.waiting.insert(number);
+        }
+    }
+
+    /// Notes that a log was taken; returns what is no longer held back.
+    pub(super) fn taken(&mut self, key: &OrderKey, number: u64, now: Instant) -> BTreeSet<u64> {
+        let Some(held) = self.held.get_mut(key) else { return BTreeSet::new() };
+        held.since = now;
+        if held.again.take_if(|again| *again == number).is_some() {
+            held.next = now;
+            held.delays = DELAYS.build();
+        }
+        if held.again.is_none() && held.waiting.first().is_none_or(|first| *first > held.last_refused) {
+            return self.held.remove(key).map(|held| held.waiting).unwrap_or_default();
+        }
+        BTreeSet::new()
+    }
+
+    /// What can be sent again now.
+    pub(super) fn due(&self, now: Instant) -> Option<u64> {
+        let due = self.idle().filter(|held| held.next <= now);
+        due.filter_map(|held| held.waiting.first().copied()).min()
+    }
+
+    /// When something can be sent again.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        self.idle().map(|held| held.next).min()
+    }
+
+    fn idle(&self) -> impl Iterator<Item = &Held> {
+        self.held.values().filter(|held| held.again.is_none())
+    }
+
+    /// Notes that a log of `key` is sent again.
+    pub(super) fn begin(&mut self, key: &OrderKey, number: u64) {
+        if let Some(held) = self.held.get_mut(key)
+            && held.waiting.remove(&number)
+        {
+            held.again = Some(number);
+        }
+    }
+
+    /// What was sent again has no answer, and will have none.
+    pub(super) fn lose_answers(&mut self) {
+        for held in self.held.values_mut() {
+            held.waiting.extend(held.again.take());
+        }
+    }
+
+    /// Whether one is held back.
+    pub(super) fn has(&self, key: &OrderKey, number: u64) -> bool {
+        self.held.get(key).is_some_and(|held| held.waiting.contains(&number))
+    }
+
+    /// Whether a severity and source has been refused for as long as `patience`.
+    pub(super) fn is_overdue(&self, patience: Duration, now: Instant) -> bool {
+        self.held.values().any(|held| now.duration_since(held.since) >= patience)
+    }
+
+    /// Takes out all that waits.
+    pub(super) fn take_waiting(&mut self) -> Vec<u64> {
+        let waiting = self.held.values_mut().flat_map(|held| std::mem::take(&mut held.waiting)).collect();
+        self.held.retain(|_, held| held.again.is_some());
+        waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: OrderKey = (Severity::Error, None);
+
+    #[test]
+    fn what_was_refused_goes_first_and_one_at_a_time() {
+        let (mut held, now) = (HeldBack::default(), Instant::now());
+        for number in [5, 3, 4] {
+            held.refuse(KEY, number, now);
+        }
+        held.park(&KEY, 6);
+        assert_eq!(held.due(now), None, "not at once");
+        let now = held.due_at().unwrap();
+        for number in [3, 4, 5] {
+            assert_eq!(held.due(now), Some(number));
+            held.begin(&KEY, number);
+            assert_eq!(held.due(now), None, "one at a time");
+            let free = held.taken(&KEY, number, now);
+            assert_eq!(free, if number == 5 { BTreeSet::from([6]) } else { BTreeSet::new() });
+        }
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn the_delay_grows_until_one_is_taken() {
+        let (mut held, began) = (HeldBack::default(), Instant::now());
+        held.refuse(KEY, 1, began);
+        let mut now = began;
+        for _ in 0..6 {
+            now = held.due_at().unwrap();
+            held.begin(&KEY, 1);
+            held.refuse(KEY, 1, now);
+        }
+        let patience = Duration::from_secs(3);
+        assert!(held.is_overdue(patience, now) && !held.is_overdue(patience, began));
+        let now = held.due_at().unwrap();
+        held.begin(&KEY, 1);
+        held.lose_answers();
+        assert_eq!(held.due(now), Some(1), "its answer was lost");
+        held.begin(&KEY, 1);
+        held.taken(&KEY, 1, now);
+        assert!(held.is_empty() && held.due_at().is_none());
+    }
+}
