@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use loghost_core::domain::ConsumerName;
 use serde_json::json;
 
@@ -36,12 +37,15 @@ pub(crate) enum Action {
 
 /// Does what is asked for with the dead letters of a consumer.
 pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
-    let interrupted = interrupted().status(Status::Internal)?;
+    let mut interrupted = Box::pin(interrupted().status(Status::Internal)?);
     let Options { target, consumer, format, action } = options;
-    let link = target.connect("dead letters").await?;
-    let connection = link.connection().await.map_err(|error| unreachable(&error))?;
-    let opened = DeadQueue::open(&connection, &target.names, &consumer).await.map_err(refused)?;
-    let Some(queue) = opened else {
+    let opened = tokio::select! {
+        biased;
+        opened = open(&target, &consumer) => opened?,
+        () = &mut interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
+    };
+    let (connection, queue) = opened;
+    let Some(queue) = queue else {
         connection.close().await;
         let text = format!(
             "{consumer} has no dead letters: it has not run here, or does not look at logs, or runs under \
@@ -53,7 +57,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         }
         return Err(Failure::new(Status::BadConfiguration, text));
     };
-    let tending = Tending { connection: &connection, queue, format, interrupted: Box::pin(interrupted) };
+    let tending = Tending { connection: &connection, queue, format, interrupted };
     let tending = async {
         match action {
             Action::List(selection) => tending.list(&selection).await,
@@ -74,6 +78,18 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     // Whatever was not settled goes back with the connection.
     connection.close().await;
     done
+}
+
+/// Opens the queue of dead letters, if there is one.
+async fn open(
+    target: &Target,
+    consumer: &ConsumerName,
+) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
+    let link = target.connect("dead letters").await?;
+    let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+    let opening = || DeadQueue::open(&connection, &target.names, consumer).boxed();
+    let queue = target.retry.until_ready(terminal::notice, opening).await.map_err(refused)?;
+    Ok((connection, queue))
 }
 
 /// The dead letters under one command.
@@ -156,9 +172,13 @@ impl Tending<'_> {
         consumer: &ConsumerName,
         selection: &Selection,
     ) -> Result<(), Failure> {
-        let opened = Replay::open(publishing, &target.names, consumer, target.retry.patience())
-            .await
-            .map_err(refused)?;
+        let patience = target.retry.patience();
+        let opening = || Replay::open(publishing, &target.names, consumer, patience).boxed();
+        let opened = tokio::select! {
+            biased;
+            opened = target.retry.until_ready(terminal::notice, opening) => opened.map_err(refused)?,
+            () = &mut self.interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
+        };
         let Some(replay) = opened else {
             let queue = target.names.queue(consumer);
             let text = format!(

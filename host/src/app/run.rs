@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join;
+use futures_util::future::{FutureExt, try_join};
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{
     Batching, Consume, ConsumeOptions, Consumer, End, Opening, Publish, Reads, SavedState, Tolerance,
@@ -304,7 +304,8 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
     let mut failed = None;
     for (_, consumer) in members {
         let descriptor = consumer.descriptor();
-        match intake.declare(descriptor, Reads::of(consumer)).await.map_err(refused) {
+        let declaring = || intake.declare(descriptor, Reads::of(consumer)).boxed();
+        match options.target.retry.until_ready(terminal::notice, declaring).await.map_err(refused) {
             Ok(queue) => terminal::notice(&format!(
                 "declared {queue} for {}: {}",
                 descriptor.name,

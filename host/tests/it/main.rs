@@ -7,7 +7,9 @@
 mod alarm;
 mod authoring;
 mod bench;
+mod best_of;
 mod cache;
+mod cluster;
 mod connect;
 mod contract;
 mod crash;
@@ -15,9 +17,12 @@ mod dead_letters;
 mod demo;
 mod drain;
 mod foreign;
+mod full;
+mod hangup;
 mod hostile;
 mod house;
 mod hygiene;
+mod idle;
 mod job;
 mod journal;
 mod limits;
@@ -70,6 +75,11 @@ fn main() {
         tls::trials(),
         hostile::trials(),
         alarm::trials(),
+        best_of::trials(),
+        cluster::trials(),
+        full::trials(),
+        hangup::trials(),
+        idle::trials(),
         severed::trials(),
         house::trials(),
         long::trials(),

@@ -20,6 +20,7 @@ mod kept;
 mod letter;
 mod link;
 mod names;
+mod patience;
 mod sieve;
 mod sink;
 mod socket;

@@ -60,6 +60,11 @@ impl TopologyError {
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Failed { refused: true, .. })
     }
+
+    /// Whether the broker answered, and may say something else soon.
+    pub(crate) fn is_momentary(&self) -> bool {
+        matches!(self, Self::Failed { refused: false, .. })
+    }
 }
 
 impl From<TopologyError> for SourceError {

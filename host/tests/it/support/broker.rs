@@ -104,6 +104,11 @@ impl Broker {
         Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it") }
     }
 
+    /// Which RabbitMQ it is, if it is one.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.kind.version()
+    }
+
     /// Whether it is a RabbitMQ: the embedded broker refuses what it does not do.
     pub(crate) fn is_rabbitmq(&self) -> bool {
         self.kind != Kind::Embedded

@@ -7,7 +7,7 @@ use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 use tokio::runtime::{self, Runtime};
 use tokio::time::{sleep, timeout};
@@ -46,12 +46,26 @@ impl Outside {
     /// Declares a queue that gets all of a severity's logs, as somebody may who is not loghost.
     #[track_caller]
     pub(crate) fn listen(&self, queue: &str, exchange: &str) {
+        self.listen_with(queue, exchange, FieldTable::default());
+    }
+
+    /// The same, of a queue that refuses what is more than `most` messages.
+    #[track_caller]
+    pub(crate) fn listen_to(&self, most: u32, queue: &str, exchange: &str) {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length".into(), AMQPValue::LongUInt(most));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+        self.listen_with(queue, exchange, arguments);
+    }
+
+    #[track_caller]
+    fn listen_with(&self, queue: &str, exchange: &str, arguments: FieldTable) {
         let declared: lapin::Result<()> = self.on_channel(async |channel| {
             let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
             let none = FieldTable::default();
             channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, none.clone()).await?;
             let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            channel.queue_declare(queue.into(), durable, none.clone()).await?;
+            channel.queue_declare(queue.into(), durable, arguments).await?;
             let options = QueueBindOptions::default();
             channel.queue_bind(queue.into(), exchange.into(), "#".into(), options, none).await
         });
@@ -67,6 +81,16 @@ impl Outside {
             channel.queue_declare(queue.into(), durable, none.clone()).await?;
             let options = QueueBindOptions::default();
             channel.queue_bind(queue.into(), exchange.into(), queue.into(), options, none).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
+    /// Declares a queue that nobody else may use while this connection is there.
+    #[track_caller]
+    pub(crate) fn own(&self, queue: &str) {
+        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        let declared = self.on_channel(async |channel| {
+            channel.queue_declare(queue.into(), options, FieldTable::default()).await.map(drop)
         });
         declared.expect("the broker lets us declare");
     }

@@ -8,9 +8,10 @@
 //! left even if the tests are killed.
 
 use std::env;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -121,6 +122,23 @@ pub(crate) fn private(version: Version, setup: Setup<'_>) -> Result<Node, Skip> 
     Node::start(version, &setup)
 }
 
+/// Two nodes that nobody else has, in one cluster.
+pub(crate) fn cluster(version: Version) -> Result<[Node; 2], Skip> {
+    version.look()?;
+    let mut places = [(); 2].map(|()| Place::new(version, &Setup::default()));
+    let mapper_port = places[0].mapper_port;
+    let mut config = "cluster_formation.peer_discovery_backend = classic_config\n".to_owned();
+    for (place, number) in places.iter().zip(1..) {
+        config += &format!("cluster_formation.classic_config.nodes.{number} = {}\n", place.name);
+    }
+    for place in &mut places {
+        place.mapper_port = mapper_port;
+        place.configure(&config);
+        place.write_cookie("of-a-cluster");
+    }
+    Ok(places.map(Node::start_at))
+}
+
 /// Ends the shared nodes.
 pub(super) fn stop() {
     for version in [Version::V3, Version::V4] {
@@ -152,7 +170,10 @@ const START: Duration = Duration::from_mins(3);
 impl Node {
     fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Skip> {
         version.look()?;
-        let place = Place::new(version, setup);
+        Ok(Self::start_at(Place::new(version, setup)))
+    }
+
+    fn start_at(place: Place) -> Self {
         let mut command = place.command("sh");
         command.args(["-c", WATCH]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Ctrl-C is for the tests, not for what they look after.
@@ -161,7 +182,7 @@ impl Node {
         let done = BufReader::new(watch.stdout.take().expect("a pipe"));
         let mut node = Self { watch, done, place };
         node.restart();
-        Ok(node)
+        node
     }
 
     pub(crate) fn url(&self) -> String {
@@ -284,6 +305,20 @@ impl Place {
             mapper_port,
             distribution_port,
         }
+    }
+
+    /// Adds lines to its `rabbitmq.conf`.
+    fn configure(&self, lines: &str) {
+        let file = self.folder.path().join("rabbitmq.conf");
+        let config = fs::read_to_string(&file).expect("a file of ours");
+        fs::write(file, config + lines).expect("a file of ours");
+    }
+
+    /// Writes what the nodes of a cluster know each other by.
+    fn write_cookie(&self, cookie: &str) {
+        let file = self.folder.path().join(".erlang.cookie");
+        fs::write(&file, cookie).expect("a file in a folder of ours");
+        fs::set_permissions(file, Permissions::from_mode(0o400)).expect("a file of ours");
     }
 
     /// A command, one of RabbitMQ's or another, that knows the node and nothing else of RabbitMQ on this

@@ -1,0 +1,145 @@
+//! Of several (URLs, lines, files of a folder, consumers) the worst does not decide.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind, on_both, start_again, start_embedded};
+use crate::support::cli::{Signal, loghost};
+use crate::support::{Skip, needing, test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        test("best_of::a_url_that_is_refused_is_said_once", a_url_that_is_refused_is_said_once),
+        test("best_of::all_urls_that_are_refused_are_final", all_urls_that_are_refused_are_final),
+        needing("best_of::files_of_a_folder", files_of_a_folder),
+        needing("journal::a_long_line_is_skipped_again", a_long_line_is_skipped_again),
+    ];
+    trials.extend(on_both("best_of::a_line_that_is_too_long", a_line_that_is_too_long));
+    trials.extend(on_both("best_of::a_consumer_that_is_refused", a_consumer_that_is_refused));
+    trials
+}
+
+fn a_url_that_is_refused_is_said_once() {
+    let (_other, refusing) = start_embedded();
+    let (good, url) = start_embedded();
+    let urls =
+        [refusing.replace("/%2f", "/missing"), refusing.replace("guest:guest", "guest:s3cret"), url.clone()];
+    let brokers: Vec<&str> = urls.iter().flat_map(|url| ["--broker", url]).collect();
+    let mut publish =
+        loghost(["publish", "--stdin", "--severity", "info", "--retry-for", "1m"]).args(&brokers).start();
+    let run = loghost(["run", "--retry-for", "1m"]).args(&brokers).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    publish.write_line("before");
+    publish.says("no queue wants");
+    drop(good.end_by(Signal::Kill));
+    run.has_said(|said| said.matches("trying again in").count() > 5);
+    publish.has_said(|said| said.matches("trying again in").count() > 2);
+    let _good = start_again(&url);
+    run.says("error: consuming");
+    publish.write_line("after");
+    let publish = publish.end().exits(0).prints("total 2").does_not_say("s3cret");
+    let run = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(publish.stderr.matches("ACCESS_REFUSED").count(), 1, "{publish}");
+    assert_eq!(publish.stderr.matches("missing").count(), 1, "{publish}");
+    // It has two connections.
+    assert_eq!(run.stderr.matches("ACCESS_REFUSED").count(), 2, "{run}");
+}
+
+fn all_urls_that_are_refused_are_final() {
+    let (_broker, url) = start_embedded();
+    let [vhost, password] = [url.replace("/%2f", "/missing"), url.replace("guest:guest", "guest:s3cret")];
+    let publish =
+        loghost(["publish", "error", "a", "--retry-for", "1m", "--broker", &vhost, "--broker", &password]);
+    let publish = publish.end().exits(69).says("missing").says("ACCESS_REFUSED");
+    publish.does_not_say("trying again").does_not_say("s3cret");
+}
+
+const LONGEST: usize = 16 * 1024 * 1024;
+
+fn a_line_that_is_too_long(broker: &Broker) {
+    let (outside, queue) = (broker.outside(), format!("{}-kept", broker.prefix()));
+    outside.listen(&queue, &broker.exchange("info"));
+    let mut publish =
+        broker.loghost(["publish", "--stdin", "--severity", "info", "--format", "json"]).start();
+    publish.write_line("a");
+    publish.write_line(&"x".repeat(LONGEST + 1_000_000));
+    publish.says(&format!("line 2 of standard input has {} bytes", LONGEST + 1_000_001));
+    publish.write_line("b");
+    // With its end it is one byte too long.
+    publish.write_line(&"x".repeat(LONGEST));
+    publish.write_line("c");
+    for text in ["a", "b", "c"] {
+        assert_eq!(outside.take(&queue).data, text.as_bytes());
+    }
+    let peak = fs::read_to_string(format!("/proc/{}/status", publish.pid())).expect("it runs");
+    let peak =
+        peak.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    assert!(peak < Some(150_000_u64), "{peak:?} kB");
+    let output = publish.end().exits(65).says("2 lines were too long");
+    assert_eq!(output.json()[0]["skipped_lines"], 2, "{output}");
+    assert_eq!(output.json()[0]["confirmed"]["info"], 3, "{output}");
+}
+
+/// The same input has the same logs, and the same ids.
+fn a_long_line_is_skipped_again() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let journal = folder.path().join("journal");
+    let go_on = |more: &str| {
+        let lines = format!("a\n{}\nb\n{more}", "x".repeat(LONGEST + 1));
+        let publish =
+            broker.loghost(["publish", "--stdin", "--severity", "info", "--format", "json", "--journal"]);
+        let output = publish.arg(&journal).stdin(lines).end().exits(65).says("line 2 of standard input");
+        let report = output.json().remove(0);
+        (report["confirmed"]["info"].clone(), report["already_confirmed"]["info"].clone())
+    };
+    assert_eq!(go_on(""), (2.into(), 0.into()));
+    assert_eq!(go_on("c\n"), (1.into(), 2.into()));
+    Ok(())
+}
+
+fn files_of_a_folder() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    for hidden in ["._error.wasm", ".#error.wasm", ".wasm"] {
+        fs::write(folder.path().join(hidden), "resource fork").expect("a file in a folder of ours");
+    }
+    let run = || broker.loghost(["run", "--until-idle", "100ms"]).arg(folder.path()).end();
+    run().exits(65).says("no `.wasm` file");
+    fs::copy(tracked("plugins/error.wasm"), folder.path().join("error.wasm")).expect("a copy");
+    let clean = run().exits(0).says("consuming from");
+    clean.does_not_say("._error").does_not_say(".#error");
+
+    // Copied by half, and copied as something that is none.
+    let whole = fs::read(tracked("plugins/critical.wasm")).expect("a plugin");
+    fs::write(folder.path().join("half.wasm"), &whole[..whole.len() / 2])
+        .expect("a file in a folder of ours");
+    fs::write(folder.path().join("text.wasm"), "none").expect("a file in a folder of ours");
+    let rest = run().exits(65).says("consuming from").says("half.wasm").says("text.wasm").prints("[error]");
+    rest.does_not_say("panicked");
+    // Who names it wants it.
+    let named = broker.loghost(["run", "--until-idle", "100ms"]).arg(folder.path().join("half.wasm"));
+    named.arg(tracked("plugins/error.wasm")).end().exits(65).says("half.wasm").does_not_say("consuming from");
+    fs::remove_file(folder.path().join("error.wasm")).expect("a file of ours");
+    run().exits(65).says("half.wasm").says("text.wasm").does_not_say("consuming from");
+    Ok(())
+}
+
+/// Its queue is there already, and somebody else's.
+fn a_consumer_that_is_refused(broker: &Broker) {
+    let taken = broker.outside();
+    taken.own(&broker.queue("error"));
+    let plugins = [tracked("plugins/error.wasm"), tracked("plugins/critical.wasm")];
+    let run = broker.loghost(["run", "--every", "50ms"]).args(&plugins).start();
+    run.says("left out: error:");
+    run.says("consuming from");
+    broker.loghost(["publish", "critical", "a"]).end().exits(0);
+    run.prints("critical  1");
+    let run = run.end_by(Signal::Terminate).exits(78);
+    assert!(!run.stdout.contains("[error]"), "{run}");
+    let declare = broker.loghost(["run", "--declare-only"]).args(&plugins).end().exits(78);
+    declare.says("for critical: ").says("left out:");
+    let alone = broker.loghost(["run"]).arg(&plugins[0]).end().exits(78);
+    alone.does_not_say("consuming from").does_not_say("left out");
+}
