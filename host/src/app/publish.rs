@@ -65,9 +65,10 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
             settle(&mut publisher).await;
+            let is_done = publisher.unfinished() == 0;
             publisher.give_up();
             // It is the usual end of what follows a file that grows.
-            if pieces.is_endless() && publisher.unfinished() == 0 { Ok(()) } else { Err(Stop::Interrupted) }
+            if pieces.is_endless() && is_done { Ok(()) } else { Err(Stop::Interrupted) }
         }
     };
     if let Err(stop) = sent {

@@ -41,7 +41,7 @@ fn a_url_that_is_refused_is_said_once() {
     let publish = publish.end().exits(0).prints("total 2").does_not_say("s3cret");
     let run = run.end_by(Signal::Terminate).exits(0);
     assert_eq!(publish.stderr.matches("ACCESS_REFUSED").count(), 1, "{publish}");
-    assert_eq!(publish.stderr.matches("missing").count(), 1, "{publish}");
+    assert_eq!(publish.stderr.matches("NOT_ALLOWED").count(), 1, "{publish}");
     // It has two connections.
     assert_eq!(run.stderr.matches("ACCESS_REFUSED").count(), 2, "{run}");
 }
