@@ -37,10 +37,11 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "NAME", default_value = "logs", value_parser = Prefix::from_str)]
     prefix: Prefix,
 
-    /// How long to try a broker that is not there, or has gone; then the exit status is 69
+    /// How long to try a broker that is not there, has gone, or takes nothing; then the exit status is 69
     ///
-    /// Without it: at the start once, and for ever when the connection is lost. A wrong password or a
-    /// missing virtual host is not tried again.
+    /// Without it: at the start once, and for ever when the connection is lost, a queue is full or the node of
+    /// a queue is down. A wrong password or a missing virtual host is not tried again, unless there is another
+    /// URL.
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     retry_for: Option<Duration>,
 }

@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Publish each line of standard input, as it comes
+    /// Publish each line of standard input, as it comes; one over 16 MiB is said and left out
     #[arg(long, requires = "severity")]
     stdin: bool,
 

@@ -21,7 +21,9 @@ use crate::app::{Derived, Trigger};
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
-    /// Components; of a folder, every `.wasm` in it
+    /// Components; of a folder, every `.wasm` in it that is not hidden
+    ///
+    /// A file in a folder that is no plugin is said and left out; then the exit status is 65.
     #[arg(required = true, value_name = "PLUGIN")]
     plugins: Vec<PathBuf>,
 
@@ -37,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse::duration)]
     every: Duration,
 
-    /// End when no plugin has received a log for this long
+    /// End when every plugin has had its queue, empty, and nothing to do for this long
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     until_idle: Option<Duration>,
 
