@@ -71,7 +71,7 @@ fn numbers(first: u32, last: u32) -> Vec<(String, String)> {
 }
 
 fn lines(first: u32, last: u32) -> String {
-    (first..=last).map(|n| format!("{n}\n")).collect()
+    (first..=last).map(|n| format!("{n}\n")).collect::<Vec<_>>().concat()
 }
 
 fn logs_are_sent_again_in_their_order(broker: &Broker) {
@@ -217,13 +217,13 @@ fn dead_letters_are_sent_again(broker: &Broker) {
     let dead = format!("{}.dead", broker.queue("picky"));
     let send = |text: String| publish(broker).stdin(text).end().exits(0);
     let bad = |n: u32| format!("bad {n}\n");
-    send((1..=6).map(bad).collect());
+    send((1..=6).map(bad).collect::<Vec<_>>().concat());
     let run = broker.loghost(["run", "--every", "50ms", "--prefetch", "16", "--format", "json"]);
     let run = run.arg(&picky).start();
     run.says("the broker refuses dead letters for the queue");
     send("good\n".repeat(20));
     counts(&run, "counts", 20);
-    send((7..=14).map(bad).collect());
+    send((7..=14).map(bad).collect::<Vec<_>>().concat());
     run.says("pauses");
     let letters = drain(&outside, &dead, 14);
     let texts: BTreeMap<String, u32> = letters.into_iter().fold(BTreeMap::new(), |mut texts, (_, text)| {

@@ -127,10 +127,12 @@ pub(crate) fn cluster(version: Version) -> Result<[Node; 2], Skip> {
     version.look()?;
     let mut places = [(); 2].map(|()| Place::new(version, &Setup::default()));
     let mapper_port = places[0].mapper_port;
-    let mut config = "cluster_formation.peer_discovery_backend = classic_config\n".to_owned();
-    for (place, number) in places.iter().zip(1..) {
-        config += &format!("cluster_formation.classic_config.nodes.{number} = {}\n", place.name);
-    }
+    let [one, other] = [&places[0].name, &places[1].name];
+    let config = format!(
+        "cluster_formation.peer_discovery_backend = classic_config\n\
+         cluster_formation.classic_config.nodes.1 = {one}\n\
+         cluster_formation.classic_config.nodes.2 = {other}\n"
+    );
     for place in &mut places {
         place.mapper_port = mapper_port;
         place.configure(&config);
