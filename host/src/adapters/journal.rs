@@ -1,4 +1,5 @@
-//! A producer's journal, in a file: redb, locked while it is in use, every commit safe on the disk.
+//! A producer's journal, in a file: redb, locked while it is in use, every commit safe on the disk and in the file
+//! that the path names.
 //!
 //! Knows the file's format; nothing of how logs are sent.
 
@@ -9,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use loghost_core::application::{BoxError, Confirmed, Journal, JournalError};
 use loghost_core::domain::{Log, Producer, Severity, Source};
-use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
-};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
 use sha2::{Digest, Sha256};
 use tokio::task::block_in_place;
 use uuid::Uuid;
+
+use crate::disk::{Displaced, Place, commit, create_database, open_database};
 
 /// What the file is: format, producer, begun, digest.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -25,9 +26,13 @@ const CONFIRMED: TableDefinition<(&str, u64), u64> = TableDefinition::new("confi
 /// The format, and its version.
 const FORMAT: &[u8] = b"loghost publish journal 1";
 
+/// Memory for pages, of which a journal has few.
+const CACHE: usize = 16 * 1024 * 1024;
+
 /// A journal that is in use.
 pub(crate) struct JournalFile {
     database: Database,
+    place: Place,
     producer: Producer,
     begun: u64,
     /// Of the logs that were begun.
@@ -73,7 +78,7 @@ impl JournalFile {
     }
 
     fn load(path: &Path) -> Result<Self, Reason> {
-        let database = Builder::new().set_check_integrity_on_open(true).open(path)?;
+        let (database, place) = open_database(path, CACHE)?;
         let transaction = database.begin_read().map_err(damaged)?;
         let meta = transaction.open_table(META).map_err(damaged)?;
         let value = |key: &str| -> Result<Vec<u8>, Reason> {
@@ -99,6 +104,7 @@ impl JournalFile {
         drop((meta, table, transaction));
         Ok(Self {
             database,
+            place,
             producer: producer.map_err(damaged)?,
             begun: u64::from_le_bytes(begun),
             digest,
@@ -113,16 +119,17 @@ impl JournalFile {
         &self.producer
     }
 
-    fn write(&mut self, new: &Confirmed) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        {
+    fn write(&mut self, new: &Confirmed) -> Result<(), WriteError> {
+        self.place.check()?;
+        let Self { database, begun, digest, confirmed, .. } = self;
+        commit(database, |transaction| -> Result<(), redb::Error> {
             let mut meta = transaction.open_table(META)?;
-            meta.insert("begun", self.begun.to_le_bytes().as_slice())?;
-            meta.insert("digest", self.digest.as_slice())?;
+            meta.insert("begun", begun.to_le_bytes().as_slice())?;
+            meta.insert("digest", digest.as_slice())?;
             let mut table = transaction.open_table(CONFIRMED)?;
             for (severity, source, sequences) in new.iter() {
                 let origin = origin(severity, source);
-                let all = self.confirmed.of(severity, source.cloned());
+                let all = confirmed.of(severity, source.cloned());
                 for (first, last) in sequences.iter() {
                     all.insert_interval(first, last);
                     // What it has grown together with is one with it now.
@@ -131,10 +138,22 @@ impl JournalFile {
                     table.insert((origin.as_str(), first), last)?;
                 }
             }
-        }
-        transaction.commit()?;
-        Ok(())
+            Ok(())
+        })?;
+        // Also meanwhile: what is safe is safe where it will be looked for.
+        Ok(self.place.check()?)
     }
+}
+
+/// Why a journal cannot be written.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(
+        "{0}: put it back and start again; if it is gone, begin another one, with which everything is sent again"
+    )]
+    Displaced(#[from] Displaced),
+    #[error(transparent)]
+    Database(#[from] redb::Error),
 }
 
 /// Reads the journal at `path`, which nobody may be using at the moment: its producer, and what is
@@ -163,21 +182,16 @@ fn create(path: &Path, producer: &Producer) -> Result<(), Reason> {
 }
 
 fn begin(path: &Path, producer: &Producer) -> Result<(), Reason> {
-    let database = Builder::new().create(path)?;
-    let write = || -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
-        {
-            let mut meta = transaction.open_table(META)?;
-            meta.insert("format", FORMAT)?;
-            meta.insert("producer", producer.as_str().as_bytes())?;
-            meta.insert("begun", 0_u64.to_le_bytes().as_slice())?;
-            meta.insert("digest", Sha256::digest([]).as_slice())?;
-            transaction.open_table(CONFIRMED)?;
-        }
-        transaction.commit()?;
+    let begun = create_database(path, |transaction| {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("format", FORMAT)?;
+        meta.insert("producer", producer.as_str().as_bytes())?;
+        meta.insert("begun", 0_u64.to_le_bytes().as_slice())?;
+        meta.insert("digest", Sha256::digest([]).as_slice())?;
+        transaction.open_table(CONFIRMED)?;
         Ok(())
-    };
-    write().map_err(|error| Reason::File(io::Error::other(error)))
+    });
+    begun.map_err(|error| Reason::File(io::Error::other(error)))
 }
 
 fn damaged(reason: impl Into<BoxError>) -> Reason {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk::Displaced;
+
 /// A state that cannot be used. It is never replaced by an empty one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
@@ -58,6 +60,12 @@ pub(crate) enum StateError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is not where it was any more.
+    #[error(
+        "{0}: put the folder back as it was and start again; if it is gone, or was replaced with another, start \
+         again to go on with what is there now"
+    )]
+    Displaced(#[from] Displaced),
     /// There is no thread for it.
     #[error("cannot start a thread for the state")]
     Thread {

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::StateError;
+use crate::disk::{Displaced, Place, private};
 
 const DATABASE: &str = "loghost.redb";
 const UNFINISHED: &str = "loghost.redb.new";
@@ -19,8 +20,22 @@ const LOCK: &str = "loghost.lock";
 pub(super) struct Folder {
     /// The database.
     pub(super) database: PathBuf,
-    /// The folder is locked as long as this is open.
-    _lock: File,
+    /// Holds off everybody else.
+    pub(super) lock: Lock,
+}
+
+/// The folder is locked as long as this is open.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+    place: Place,
+}
+
+impl Lock {
+    /// Makes sure that it still holds off who opens the folder now.
+    pub(super) fn check(&self) -> Result<(), Displaced> {
+        self.place.check()
+    }
 }
 
 impl Folder {
@@ -31,7 +46,7 @@ impl Folder {
         if !database.try_exists().map_err(|error| StateError::io(&database, error))? {
             return Err(StateError::Missing(path.to_owned()));
         }
-        Ok(Self { database, _lock: lock(path)? })
+        Ok(Self { database, lock: lock(path)? })
     }
 
     /// Takes a folder; if it has no state, and nothing else, has `make` write a new database.
@@ -40,7 +55,7 @@ impl Folder {
         make: impl FnOnce(&Path) -> Result<(), StateError>,
     ) -> Result<Self, StateError> {
         must_be_a_folder(path)?;
-        fs::create_dir_all(path).map_err(|error| StateError::io(path, error))?;
+        private::create_folders(path).map_err(|error| StateError::io(path, error))?;
         if !is_ours(path).map_err(|error| StateError::io(path, error))? {
             return Err(StateError::Foreign(path.to_owned()));
         }
@@ -59,7 +74,7 @@ impl Folder {
                 .and_then(|()| keep(path))
                 .map_err(|error| StateError::io(&database, error))?;
         }
-        Ok(Self { database, _lock: lock })
+        Ok(Self { database, lock })
     }
 }
 
@@ -84,15 +99,17 @@ fn is_ours(path: &Path) -> io::Result<bool> {
     Ok(!others)
 }
 
-fn lock(path: &Path) -> Result<File, StateError> {
-    let file = path.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&file);
-    let lock = lock.map_err(|error| StateError::io(&file, error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StateError::io(&file, error)),
+fn lock(path: &Path) -> Result<Lock, StateError> {
+    let path_of = path.join(LOCK);
+    let failed = |error| StateError::io(&path_of, error);
+    let file = private::open_or_create(&path_of).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
+    let place = Place::of(&path_of, &file).map_err(failed)?;
+    Ok(Lock { _file: file, place })
 }
 
 /// Has the names in a new folder, and its own, outlast a loss of power.

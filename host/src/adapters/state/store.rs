@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use loghost_core::application::Commit;
 use loghost_core::domain::{Account, ConsumerName, IntervalChange, OriginState, Sequences, Timestamp};
 use redb::{
-    Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
-    WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::error::StateError;
 use super::folder::Folder;
 use super::wire::{CountsWire, FilterWire};
+use crate::disk::{self, Place, create_database, open_database};
 
 /// What the tables are like; another number means other tables.
 const FORMAT: u32 = 1;
@@ -44,6 +44,7 @@ const DEAD: Intervals<'_> = TableDefinition::new("dead");
 pub(crate) struct Store {
     // Closed before the folder is unlocked.
     database: Database,
+    place: Place,
     folder: Folder,
 }
 
@@ -60,9 +61,9 @@ impl Store {
 
     fn of(folder: Folder) -> Result<Self, StateError> {
         let path = &folder.database;
-        // Every page is looked at: a byte that is not as it was written must not become a count.
-        let opened = Builder::new().set_check_integrity_on_open(true).set_cache_size(CACHE).open(path);
-        let store = Self { database: opened.map_err(|error| StateError::of(path, error))?, folder };
+        let opened = open_database(path, CACHE);
+        let (database, place) = opened.map_err(|error| StateError::of(path, error))?;
+        let store = Self { database, place, folder };
         store.read(|tables| {
             let meta = tables.open_table(META)?;
             match meta.get("format")?.map(|found| found.value()) {
@@ -111,21 +112,22 @@ impl Store {
         &self,
         commits: impl IntoIterator<Item = (&'a ConsumerName, &'a str, &'a Commit)>,
     ) -> Result<(), StateError> {
-        let apply = || {
-            let mut transaction = self.database.begin_write()?;
-            // In one phase, damage to what was committed last would look like a commit that was cut short, and
-            // be undone without a word, with all that was acknowledged since.
-            transaction.set_two_phase_commit(true);
-            {
-                let mut tables = Tables::open(&transaction)?;
-                for (consumer, queue, commit) in commits {
-                    tables.apply(consumer, queue, commit)?;
-                }
-            }
-            transaction.commit()?;
-            Ok(())
-        };
-        apply().map_err(|fault: Fault| fault.at(&self.folder.database))
+        self.check()?;
+        let committed = disk::commit(&self.database, |transaction| {
+            let mut tables = Tables::open(transaction)?;
+            commits
+                .into_iter()
+                .try_for_each(|(consumer, queue, commit)| tables.apply(consumer, queue, commit))
+        });
+        committed.map_err(|fault: Fault| fault.at(&self.folder.database))?;
+        // Also meanwhile: what is safe is safe where it will be looked for.
+        self.check()
+    }
+
+    /// Makes sure that what is written is written to the folder that was named.
+    fn check(&self) -> Result<(), StateError> {
+        self.folder.lock.check()?;
+        Ok(self.place.check()?)
     }
 
     fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StateError> {
@@ -137,16 +139,12 @@ impl Store {
 
 /// Writes a database with all tables and nothing in them.
 fn begin(path: &Path) -> Result<(), StateError> {
-    let write = || {
-        let database = Builder::new().create(path)?;
-        let transaction = database.begin_write()?;
-        Tables::open(&transaction)?;
+    let written = create_database(path, |transaction| {
+        Tables::open(transaction)?;
         transaction.open_table(META)?.insert("format", FORMAT)?;
-        transaction.commit()?;
-        database.close()?;
         Ok(())
-    };
-    write().map_err(|fault: Fault| fault.at(path))
+    });
+    written.map_err(|error| StateError::of(path, error))
 }
 
 fn origins(tables: &ReadTransaction, queue: &str) -> Result<Vec<OriginState>, Fault> {
@@ -207,7 +205,7 @@ struct Tables<'t> {
 type IntervalTable<'t> = Table<'t, (&'static str, &'static str, u64), u64>;
 
 impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, Fault> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::TableError> {
         Ok(Self {
             consumers: transaction.open_table(CONSUMERS)?,
             filters: transaction.open_table(FILTERS)?,

@@ -4,10 +4,10 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 
-use super::cache;
+use super::cache::Cache;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::v0_1;
@@ -22,6 +22,7 @@ pub(crate) struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<Guest>,
     pub(super) limits: Limits,
+    cache: Option<Cache>,
 }
 
 /// A runtime that cannot be made.
@@ -40,12 +41,19 @@ impl Runtime {
     pub(crate) fn new(limits: Limits) -> Result<Self, RuntimeError> {
         let mut config = Config::new();
         config.epoch_interruption(true);
-        config.cache(cache::open());
         config.max_wasm_stack(usize::try_from(limits.stack.0).unwrap_or(usize::MAX));
         let engine = Engine::new(&config).map_err(|e| RuntimeError::Engine(e.into()))?;
         let linker = v0_1::linker(&engine).map_err(|e| RuntimeError::Engine(e.into()))?;
         tick(&engine, epoch(limits.time)).map_err(RuntimeError::Thread)?;
-        Ok(Self { engine, linker, limits })
+        Ok(Self { engine, linker, limits, cache: Cache::open() })
+    }
+
+    /// Compiles a component, unless that was done before.
+    pub(super) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Component> {
+        match &self.cache {
+            Some(cache) => cache.compile(&self.engine, bytes),
+            None => Component::from_binary(&self.engine, bytes),
+        }
     }
 
     /// How many epochs make the time limit; one more, because the first has already begun.

@@ -68,8 +68,7 @@ impl Plugin {
             Some([b'\0', b'a', b's', b'm', ..]) => {}
             _ => return Err(LoadError::NotWasm),
         }
-        let component = Component::from_binary(&runtime.engine, bytes)
-            .map_err(|e| LoadError::Invalid(format!("{e:#}")))?;
+        let component = runtime.compile(bytes).map_err(|e| LoadError::Invalid(format!("{e:#}")))?;
         let types = component.component_type();
         let imports: Vec<String> = types.imports(&runtime.engine).map(|(name, _)| name.to_owned()).collect();
         let exports: Vec<String> = types.exports(&runtime.engine).map(|(name, _)| name.to_owned()).collect();
