@@ -25,6 +25,9 @@ use tokio::runtime;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
+/// Longer than anything here takes, and far less than the clock leaps.
+const FORGET_AFTER: Duration = Duration::from_mins(20);
+
 /// How many seeds are played.
 const SEEDS: usize = 10_000;
 
@@ -104,9 +107,11 @@ struct Things {
     channel: u64,
     next_tag: u64,
     dead: Vec<Message>,
+    clock: Timestamp,
 
     counts: Counts,
     folded: Folded,
+    seen: BTreeMap<String, Timestamp>,
     finished: BTreeMap<String, BTreeMap<u64, u64>>,
     dead_rows: BTreeMap<String, BTreeMap<u64, u64>>,
     checkpoint: Option<Vec<u8>>,
@@ -137,8 +142,10 @@ impl World {
             channel: 0,
             next_tag: 1,
             dead: Vec::new(),
+            clock: Timestamp::default(),
             counts: Counts::default(),
             folded: Folded::default(),
+            seen: BTreeMap::new(),
             finished: BTreeMap::new(),
             dead_rows: BTreeMap::new(),
             checkpoint: None,
@@ -235,18 +242,18 @@ impl World {
             pace: Duration::from_millis(5),
             tolerance: Tolerance { failures: 4, window: 5 },
             probe: Some(Duration::from_secs(1)),
-            forget_after: Duration::from_hours(24),
+            forget_after: FORGET_AFTER,
             state: SavedState::Restored,
         };
         let (reload, reloads) = mpsc::channel(1);
         let consumer = || Judge { world: self.clone(), judgement, counted: 0, saved: None, broken: false };
-        let derived: Option<Publish<Sink, Still>> = None;
+        let derived: Option<Publish<Sink, Leaping>> = None;
         let mut consume = Consume::new(
             Door(self.clone()),
             consumer(),
             Store(self.clone()),
-            Still,
-            Silent,
+            Leaping(self.clone()),
+            Honest(self.clone()),
             derived,
             reloads,
             options,
@@ -328,7 +335,7 @@ impl World {
 /// Publishes some logs, a few of them more than once, as a producer does whose confirmation got lost.
 async fn publish(world: &World) -> u64 {
     let producer = Producer::new("p").unwrap();
-    let mut publish = Publish::new(Sink(world.clone()), Sequencer::new(producer), Still);
+    let mut publish = Publish::new(Sink(world.clone()), Sequencer::new(producer), Leaping(world.clone()));
     let logs = world.things().rng.u64(1..60);
     for _ in 0..logs {
         let log = {
@@ -623,7 +630,7 @@ impl Ledger for Store {
             |rows: &BTreeMap<u64, u64>| rows.iter().map(|(first, last)| (*first, *last)).collect();
         let origins = things.finished.iter().map(|(origin, rows)| OriginState {
             origin: origin.clone(),
-            seen: Timestamp::from_millis(1),
+            seen: things.seen[origin],
             finished: sequences(rows),
             dead: things.dead_rows.get(origin).map_or_else(Sequences::default, sequences),
         });
@@ -646,7 +653,9 @@ impl Ledger for Store {
                 let things = &mut *things;
                 things.counts = commit.changes.counts;
                 things.folded = commit.changes.folded;
+                assert_eq!(commit.changes.forgotten, [], "no time has passed");
                 for change in commit.changes.origins {
+                    things.seen.insert(change.origin.to_string(), change.seen);
                     for (rows, changes) in
                         [(&mut things.finished, &change.finished), (&mut things.dead_rows, &change.dead)]
                     {
@@ -670,18 +679,31 @@ impl Ledger for Store {
     }
 }
 
-struct Still;
+/// Leaps, now and then, by up to years.
+struct Leaping(World);
 
-impl Clock for Still {
+impl Clock for Leaping {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(7)
+        let mut things = self.0.things();
+        if things.rng.u8(0..10) == 0 {
+            let days = things.rng.u64(0..2000);
+            things.clock = Timestamp::default().plus(Duration::from_hours(24 * days));
+        }
+        things.clock
     }
 }
 
-struct Silent;
+/// What is shown is committed.
+struct Honest(World);
 
-impl Reporter for Silent {
-    fn metric(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+impl Reporter for Honest {
+    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let committed = self.0.things().counts.total();
+        assert!(
+            report.counts.total() <= committed,
+            "{:?} is shown, {committed} are committed",
+            report.counts
+        );
         Ok(())
     }
 

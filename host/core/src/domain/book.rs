@@ -44,7 +44,7 @@ pub struct Folded {
     pub origins: u64,
     /// How many of their logs were missing.
     pub missing: u64,
-    /// All of them were last seen before this.
+    /// All of them were last seen before this, in the time of the book.
     pub horizon: Timestamp,
 }
 
@@ -106,7 +106,7 @@ pub struct Changes {
 pub struct OriginChange {
     /// `producer/severity/source`
     pub origin: Arc<str>,
-    /// When it was last seen.
+    /// When it was last seen, in the time of the book.
     pub seen: Timestamp,
     /// Intervals of what is finished: counted or dead.
     pub finished: Vec<IntervalChange>,
@@ -128,7 +128,7 @@ pub struct IntervalChange {
 pub struct OriginState {
     /// `producer/severity/source`
     pub origin: String,
-    /// When it was last seen.
+    /// When it was last seen, in the time of the book.
     pub seen: Timestamp,
     /// What is finished: counted or dead.
     pub finished: Sequences,
@@ -155,6 +155,13 @@ impl Book {
     /// The counts.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// The latest time in it; none in a new one.
+    pub fn latest(&self) -> Option<Timestamp> {
+        let seen = self.origins.iter().flatten().map(|origin| origin.seen);
+        let folded = Some(self.folded.horizon).filter(|_| self.folded.origins > 0);
+        seen.chain(folded).max()
     }
 
     /// What a delivery is. A new log is in hand from now on, until it is [settled](Self::settle) or

@@ -23,6 +23,12 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// The point so much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        self.plus_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// The point so much earlier; the epoch if that would be before it.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {

@@ -5,8 +5,9 @@
 //!
 //! In reading order: `serve` is the loop over one source; `judge` asks the consumer, and finds the log that it
 //! fails at; `settle` commits and acknowledges; `held` and `outstanding` are what is under way; `breaker` tells
-//! a bad consumer from bad logs.
+//! a bad consumer from bad logs; `book_time` is how late it is.
 
+mod book_time;
 mod breaker;
 mod held;
 mod judge;
@@ -23,6 +24,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use self::book_time::BookTime;
 use self::breaker::Breaker;
 pub use self::breaker::Tolerance;
 use self::held::Retries;
@@ -35,7 +37,7 @@ use super::ports::{
     ReportError, Reporter, SourceError, Standing, State,
 };
 use super::publish::Publish;
-use crate::domain::{Book, Filter, Metric};
+use crate::domain::{Book, Counts, Filter, Metric, Timestamp};
 
 /// How a consumer is run.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ pub struct ConsumeOptions {
     /// How long a stopped consumer is left alone before one log is tried; doubles up to five minutes. Without
     /// it, being stopped ends the run.
     pub probe: Option<Duration>,
-    /// How long an origin is remembered that sends nothing.
+    /// How long an origin is remembered that sends nothing, while logs are taken.
     pub forget_after: Duration,
     /// What the consumer gets of its saved state.
     pub state: SavedState,
@@ -104,6 +106,9 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
     /// What was said last of why there is no source.
     obstacle: Option<String>,
     book: Book,
+    book_time: BookTime,
+    /// What is counted and safe: nothing else is shown.
+    counts: Counts,
     /// What is judged and not committed.
     staged: Staged,
     /// The commit that is under way.
@@ -198,6 +203,8 @@ where
             opened: None,
             obstacle: None,
             book: Book::default(),
+            book_time: BookTime::of(&Book::default(), Timestamp::default()),
+            counts: Counts::default(),
             staged: Staged::default(),
             commit: None,
             commit_from: Instant::now(),
@@ -227,6 +234,8 @@ where
     pub async fn open(&mut self) -> Result<Opening, End> {
         let saved = self.ledger.load().await?;
         self.book = saved.book;
+        self.book_time = BookTime::of(&self.book, self.clock.now());
+        self.counts = self.book.counts().clone();
         self.unsaved =
             Some(self.consumer.descriptor().filter.clone()).filter(|now| saved.filter.as_ref() != Some(now));
         self.former = saved.filter;
@@ -281,7 +290,7 @@ where
                 end
             }
         };
-        Finished { counts: self.book.counts().clone(), end, stopped: self.trial.map(|(error, _)| error) }
+        Finished { counts: self.counts, end, stopped: self.trial.map(|(error, _)| error) }
     }
 
     /// Serves one source after the other.
@@ -334,6 +343,7 @@ where
             broke => broke,
         };
         source.close().await;
+        self.book_time.stand_still();
         served
     }
 
@@ -381,11 +391,11 @@ where
     async fn report(&mut self, last: bool) -> Result<(), ReportError> {
         self.unreported = false;
         self.report_from = Instant::now() + self.options.every;
-        let metric = Metric { now: self.clock.now(), counts: self.book.counts().clone() };
+        let metric = Metric { now: self.clock.now(), counts: self.counts.clone() };
         self.tell_aside(Aside::Begins);
         let text = self.consumer.format_metric(&metric).await;
         self.tell_aside(Aside::Ends);
         let consumer = &self.consumer.descriptor().name;
-        self.reporter.metric(&Report { consumer, counts: self.book.counts(), text, last })
+        self.reporter.metric(&Report { consumer, counts: &self.counts, text, last })
     }
 }

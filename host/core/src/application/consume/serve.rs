@@ -43,6 +43,10 @@ where
                     Standing::StandingBy => &State::StandingBy,
                 });
             }
+            match standing {
+                Standing::Active => self.book_time.go_on(),
+                Standing::StandingBy => self.book_time.stand_still(),
+            }
             let commit_at = self.keep_pace();
             if self.options.max_logs.is_some_and(|max| self.finished >= max) {
                 return Ok(End::Enough);
@@ -142,7 +146,7 @@ where
         source: &mut I::Source,
         burst: impl Iterator<Item = Delivery>,
     ) -> Result<(), Break> {
-        let (mut batch, now) = (Batch::default(), self.clock.now());
+        let (mut batch, now) = (Batch::default(), self.book_time.now());
         for Delivery { receipt, item } in burst {
             self.outstanding.add(receipt);
             match item {

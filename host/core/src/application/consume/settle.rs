@@ -15,14 +15,14 @@ use super::{Break, Consume, ConsumeOptions, Outstanding};
 use crate::application::ports::{
     Clock, Commit, Consumer, Intake, Ledger, LedgerError, LogSink, LogSource, Receipt, Reporter,
 };
-use crate::domain::Settled;
+use crate::domain::{Counts, Settled};
 
-/// How often origins that were not seen for long are looked for, at most.
+/// How often origins that were not seen for long are looked for, at least.
 const FOLD_EVERY: Duration = Duration::from_hours(1);
 
-/// How long until they are looked for.
+/// How long until they are looked for: a small part of how long they are remembered.
 pub(super) fn fold_every(options: &ConsumeOptions) -> Duration {
-    options.forget_after.min(FOLD_EVERY)
+    (options.forget_after / 1024).min(FOLD_EVERY)
 }
 
 /// What is judged, and not committed.
@@ -41,6 +41,9 @@ pub(super) struct Staged {
 /// A commit that is under way, and what is to be done when it is safe.
 pub(super) struct UnderWay {
     done: Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>,
+    counts: Counts,
+    /// Whether there is something new to show.
+    news: bool,
     finished: Vec<Receipt>,
     checkpoint: Option<Vec<u8>>,
 }
@@ -93,9 +96,7 @@ where
             self.commit_from = Instant::now() + self.options.pace;
         }
         let Staged { settled, repeats, finished, checkpoint } = mem::take(&mut self.staged);
-        // Not before: a metric that is shown while logs gather does not have them.
-        self.unreported |= !settled.is_empty();
-        let now = self.clock.now();
+        let (now, news) = (self.book_time.now(), !settled.is_empty());
         for settled in &settled {
             self.book.settle(settled, now);
         }
@@ -104,12 +105,11 @@ where
             self.book.fold(now.minus(self.options.forget_after));
             self.fold_at = Instant::now() + fold_every(&self.options);
         }
-        let commit = Commit {
-            changes: self.book.changes(),
-            checkpoint: checkpoint.clone(),
-            filter: self.unsaved.take(),
-        };
-        self.commit = Some(UnderWay { done: Box::pin(self.ledger.commit(commit)), finished, checkpoint });
+        let changes = self.book.changes();
+        let counts = changes.counts.clone();
+        let commit = Commit { changes, checkpoint: checkpoint.clone(), filter: self.unsaved.take() };
+        let done = Box::pin(self.ledger.commit(commit));
+        self.commit = Some(UnderWay { done, counts, news, finished, checkpoint });
     }
 
     /// The commit is safe: acknowledges what is in it.
@@ -129,7 +129,9 @@ where
 
     /// Takes note of a commit that is safe; returns what can be acknowledged.
     fn committed(&mut self) -> Option<Vec<Receipt>> {
-        let UnderWay { finished, checkpoint, .. } = self.commit.take()?;
+        let UnderWay { counts, news, finished, checkpoint, .. } = self.commit.take()?;
+        self.unreported |= news;
+        self.counts = counts;
         if checkpoint.is_some() {
             self.committed = checkpoint;
         }
