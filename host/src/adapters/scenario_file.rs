@@ -16,10 +16,40 @@ pub(crate) struct ScenarioFile {
     name: String,
     folder: PathBuf,
     input: Box<dyn Input>,
+    ending: Ending,
+}
+
+/// Where a log ends that nothing follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With the text.
+    Text,
+    /// Nowhere as yet: the text may still grow, by the end of a line, or by a `|` line.
+    Open,
+}
+
+/// A log that may not be whole yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Incomplete {
+    /// The line that it begins in.
+    pub(crate) line: u64,
+    /// How many times it would be sent, as far as that is known.
+    pub(crate) logs: u64,
+    /// What it lacks.
+    pub(crate) lacks: Lacks,
+}
+
+/// What would end a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    /// The end of its line.
+    LineEnd,
+    /// A line that is no `|` line.
+    NextLine,
 }
 
 /// What a scenario is read from.
-trait Input: BufRead + Seek + Send {}
+pub(crate) trait Input: BufRead + Seek + Send {}
 
 impl<R: BufRead + Seek + Send> Input for R {}
 
@@ -101,12 +131,18 @@ impl ScenarioFile {
         }
         let input = BufReader::new(File::open(path).map_err(unreadable)?);
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { name, folder, input: Box::new(input) })
+        Ok(Self { name, folder, input: Box::new(input), ending: Ending::Text })
     }
 
     /// A scenario that comes with the program, shown as `name`.
     pub(crate) fn bundled(name: &str, text: &'static str) -> Self {
-        Self { name: name.to_owned(), folder: PathBuf::new(), input: Box::new(Cursor::new(text)) }
+        let (name, input) = (name.to_owned(), Box::new(Cursor::new(text)));
+        Self { name, folder: PathBuf::new(), input, ending: Ending::Text }
+    }
+
+    /// The same, as a text that ends otherwise.
+    pub(crate) fn ending(self, ending: Ending) -> Self {
+        Self { ending, ..self }
     }
 
     /// The name to show.
@@ -123,7 +159,7 @@ impl ScenarioFile {
     pub(crate) fn check(&mut self) -> Result<Summary, ScenarioFileError> {
         self.rewind()?;
         let mut summary = Summary::default();
-        for step in Steps::new(self.name.clone(), &mut self.input) {
+        for step in Steps::new(self.name.clone(), &mut self.input, self.ending) {
             match step? {
                 // Does not overflow: the parser counts them all.
                 Step::Logs { log, times } => summary.logs[log.severity] += times.get(),
@@ -135,9 +171,9 @@ impl ScenarioFile {
 
     /// The steps from the start. They come from the file that was opened, and that [`Self::check`] has
     /// read, even if another one has taken its place by now.
-    pub(crate) fn into_steps(mut self) -> Result<Steps<impl BufRead + Send>, ScenarioFileError> {
+    pub(crate) fn into_steps(mut self) -> Result<Steps<Box<dyn Input>>, ScenarioFileError> {
         self.rewind()?;
-        Ok(Steps::new(self.name, self.input))
+        Ok(Steps::new(self.name, self.input, self.ending))
     }
 
     fn rewind(&mut self) -> Result<(), ScenarioFileError> {
@@ -151,23 +187,47 @@ pub(crate) struct Steps<R> {
     input: R,
     buffer: Vec<u8>,
     parser: Option<Parser>,
+    ending: Ending,
+    /// What stands behind the last line end, when all else has been read.
+    rest: Option<Vec<u8>>,
 }
 
 impl<R: BufRead> Steps<R> {
     /// The steps in `input`, which errors call `name`.
-    pub(crate) fn new(name: String, input: R) -> Self {
-        Self { name, input, buffer: Vec::new(), parser: Some(Parser::new()) }
+    pub(crate) fn new(name: String, input: R, ending: Ending) -> Self {
+        Self { name, input, buffer: Vec::new(), parser: Some(Parser::new()), ending, rest: None }
+    }
+
+    /// The log that is left at the end, because it may not be whole.
+    pub(crate) fn incomplete(&self) -> Option<Incomplete> {
+        let (rest, parser) = (self.rest.as_ref()?, self.parser.as_ref()?);
+        let open = parser.open_log().map(|(line, times)| (line, times.get()));
+        let (line, logs) = open.or_else(|| may_become_a_log(rest).then_some((parser.lines() + 1, 1)))?;
+        let lacks = if rest.is_empty() { Lacks::NextLine } else { Lacks::LineEnd };
+        Some(Incomplete { line, logs, lacks })
+    }
+
+    /// Takes what is left as it stands.
+    pub(crate) fn end_with_text(&mut self) {
+        self.ending = Ending::Text;
     }
 
     /// The next step; none at the end.
     fn read(&mut self, mut parser: Parser) -> Result<Option<Step>, ScenarioFileError> {
-        // Enough to see that a line is too long, whether or not a mark or a line end is dropped from it.
-        const LIMIT: u64 = MAX_BYTES as u64 + 8;
         loop {
-            self.buffer.clear();
-            let read = self.input.by_ref().take(LIMIT).read_until(b'\n', &mut self.buffer);
-            let read = read.map_err(|source| ScenarioFileError::Read { name: self.name.clone(), source })?;
-            if read == 0 {
+            let read = if self.rest.is_some() { 0 } else { self.read_line()? };
+            let is_line = self.buffer.last() == Some(&b'\n') || read >= LIMIT;
+            if !is_line && self.ending == Ending::Open {
+                let ends_log = self.buffer.first().is_some_and(|first| *first != b'|');
+                self.rest.get_or_insert_with(|| std::mem::take(&mut self.buffer));
+                let step = if ends_log { parser.end_open() } else { None };
+                self.parser = Some(parser);
+                return Ok(step);
+            }
+            if let Some(rest) = &mut self.rest {
+                self.buffer = std::mem::take(rest);
+            }
+            if self.buffer.is_empty() {
                 return Ok(parser.finish());
             }
             let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
@@ -180,6 +240,23 @@ impl<R: BufRead> Steps<R> {
             }
         }
     }
+
+    /// Reads up to the next line end, or the end; gives how many bytes that are.
+    fn read_line(&mut self) -> Result<u64, ScenarioFileError> {
+        self.buffer.clear();
+        let read = self.input.by_ref().take(LIMIT).read_until(b'\n', &mut self.buffer);
+        let read = read.map_err(|source| ScenarioFileError::Read { name: self.name.clone(), source })?;
+        Ok(read as u64)
+    }
+}
+
+/// Enough to see that a line is too long, whether or not a mark or a line end is dropped from it.
+const LIMIT: u64 = MAX_BYTES as u64 + 8;
+
+/// Whether a line that begins like this may be a log when it is whole.
+fn may_become_a_log(rest: &[u8]) -> bool {
+    let is_blank = rest.iter().all(u8::is_ascii_whitespace);
+    !(is_blank || rest.starts_with(b"#") || rest.starts_with(b"|") || rest.starts_with(b"expect"))
 }
 
 impl<R: BufRead> Iterator for Steps<R> {
@@ -311,9 +388,53 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_not_held() {
-        let mut steps = Steps::new("endless".to_owned(), BufReader::new(io::repeat(b'x')));
+        let mut steps = Steps::new("endless".to_owned(), BufReader::new(io::repeat(b'x')), Ending::Open);
         assert!(matches!(steps.next(), Some(Err(ScenarioFileError::Syntax { .. }))));
         assert!(steps.next().is_none());
+    }
+
+    #[test]
+    fn what_may_still_grow_is_left() {
+        #[track_caller]
+        fn check(text: &str, whole: u64, left: Option<(u64, u64, Lacks)>, in_all: u64) {
+            let (_folder, path) = file(text);
+            let mut steps = ScenarioFile::open(&path).unwrap().ending(Ending::Open).into_steps().unwrap();
+            let count = |steps: &mut Steps<Box<dyn Input>>| -> u64 {
+                let times = |step| match step {
+                    Step::Logs { times, .. } => times.get(),
+                    Step::Expect(_) => 0,
+                };
+                steps.map(|step| times(step.unwrap())).sum()
+            };
+            assert_eq!(count(&mut steps), whole, "{text:?}");
+            let left = left.map(|(line, logs, lacks)| Incomplete { line, logs, lacks });
+            assert_eq!(steps.incomplete(), left, "{text:?}");
+            // What is added now is read next time.
+            fs::write(&path, format!("{text}\ninfo: more\n")).unwrap();
+            assert_eq!(count(&mut steps), 0, "{text:?}");
+            steps.end_with_text();
+            assert_eq!(whole + count(&mut steps), in_all, "{text:?}");
+        }
+        check("info: a\ninfo x3: b\n", 1, Some((2, 3, Lacks::NextLine)), 4);
+        check("info: a\ninfo x3: b\n| c\n", 1, Some((2, 3, Lacks::NextLine)), 4);
+        for end in ["\n", "\r\n", "# a\n", "#", "\r", "expect all", "expect all\n| a\n| b", "\nexpect all\n"]
+        {
+            check(&format!("info x3: b\n{end}"), 3, None, 3);
+        }
+        check("info: a\ninfo x3: b", 1, Some((2, 1, Lacks::LineEnd)), 4);
+        check("info: a\n| b", 0, Some((1, 1, Lacks::LineEnd)), 1);
+        check("info: a\r\n\r\ninfo: b\r", 1, Some((3, 1, Lacks::LineEnd)), 2);
+        check("", 0, None, 0);
+    }
+
+    #[test]
+    fn half_a_line_is_not_read() {
+        for text in [&b"info: a\ninf"[..], b"info: a\ninfo: \xe2\x82", b"info: a\ninfo k=\"v"] {
+            let (_folder, path) = file(text);
+            let mut scenario = ScenarioFile::open(&path).unwrap().ending(Ending::Open);
+            assert_eq!(scenario.check().unwrap().logs.total(), 1);
+            assert!(ScenarioFile::open(&path).unwrap().check().is_err());
+        }
     }
 
     #[test]

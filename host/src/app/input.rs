@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use loghost_core::domain::Log;
 use loghost_core::domain::scenario::Step;
+use loghost_core::domain::{Log, printable};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Stdin};
 
 use super::failure::{Failure, Status, WithStatus};
-use crate::adapters::scenario_file::{ScenarioFile, ScenarioFileError};
+use crate::adapters::scenario_file::{self, Ending, Incomplete, Lacks, ScenarioFile, Steps};
 use crate::adapters::terminal;
 
 /// What is published.
@@ -34,44 +34,52 @@ const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 pub(super) struct Pieces {
     name: String,
     from: From,
+    /// What has been read, and is still to be handed over: a log, and how many times.
+    rest: Option<(Log, u64)>,
 }
 
 enum From {
-    One(Option<Log>),
-    Scenario {
-        steps: Box<dyn Iterator<Item = Result<Step, ScenarioFileError>> + Send>,
-        /// What is left of a step.
-        rest: Option<(Log, u64)>,
-    },
+    Nowhere,
+    Scenario(Steps<Box<dyn scenario_file::Input>>),
     Lines {
         log: Log,
         input: BufReader<Stdin>,
         number: u64,
         /// How many lines were too long.
         skipped: u64,
+        ending: Ending,
+        /// The last line, which has no end.
+        open: Option<String>,
     },
 }
 
+/// A log that is held back, because it may not be whole yet.
+pub(super) struct HeldBack {
+    /// How many logs that are.
+    pub(super) logs: u64,
+    /// Which it is, and what it waits for.
+    pub(super) text: String,
+}
+
 impl Pieces {
-    /// Begins to read `input`. Nothing comes of a file that is not good to its end.
-    pub(super) fn of(input: Input) -> Result<Self, Failure> {
-        Ok(match input {
-            Input::One(log) => Self { name: "the log".to_owned(), from: From::One(Some(log)) },
+    /// Begins to read `input`. Nothing comes of a file that is not good to its end. Where the ending is open,
+    /// a log that the input ends in is not handed over.
+    pub(super) fn of(input: Input, ending: Ending) -> Result<Self, Failure> {
+        let (name, from, rest) = match input {
+            Input::One(log) => ("the log".to_owned(), From::Nowhere, Some((log, 1))),
             Input::Lines(log) => {
                 let input = BufReader::with_capacity(MOST_BYTES / 4, tokio::io::stdin());
-                Self {
-                    name: "standard input".to_owned(),
-                    from: From::Lines { log, input, number: 0, skipped: 0 },
-                }
+                let lines = From::Lines { log, input, number: 0, skipped: 0, ending, open: None };
+                ("standard input".to_owned(), lines, None)
             }
             Input::File(path) => {
-                let mut scenario = ScenarioFile::open(&path).status(Status::BadInput)?;
+                let mut scenario = ScenarioFile::open(&path).status(Status::BadInput)?.ending(ending);
                 scenario.check().status(Status::BadInput)?;
                 let name = scenario.name().to_owned();
-                let steps = Box::new(scenario.into_steps().status(Status::BadInput)?);
-                Self { name, from: From::Scenario { steps, rest: None } }
+                (name, From::Scenario(scenario.into_steps().status(Status::BadInput)?), None)
             }
-        })
+        };
+        Ok(Self { name, from, rest })
     }
 
     /// Whether it ends by being interrupted, as what follows a file that grows does.
@@ -83,39 +91,47 @@ impl Pieces {
     pub(super) fn skipped(&self) -> u64 {
         match self.from {
             From::Lines { skipped, .. } => skipped,
-            From::One(_) | From::Scenario { .. } => 0,
+            From::Nowhere | From::Scenario(_) => 0,
         }
     }
 
     /// The next logs; none at the end.
     pub(super) async fn next(&mut self) -> Result<Vec<Log>, Failure> {
-        match &mut self.from {
-            From::One(log) => Ok(log.take().into_iter().collect()),
-            From::Scenario { steps, rest } => {
-                let (mut piece, mut bytes) = (Vec::new(), 0);
-                while piece.len() < MOST && bytes < MOST_BYTES {
-                    if let Some((log, times)) = rest {
-                        bytes += log.message.len();
-                        piece.push(log.clone());
-                        *times -= 1;
-                        rest.take_if(|(_, times)| *times == 0);
-                    } else {
-                        let Some(step) = steps.next() else { break };
-                        if let Step::Logs { log, times } = step.status(Status::BadInput)? {
-                            *rest = Some((log, times.get()));
-                        }
-                    }
-                }
-                Ok(piece)
+        let (mut piece, mut bytes) = (Vec::new(), 0);
+        while piece.len() < MOST && bytes < MOST_BYTES {
+            if let Some((log, times)) = &mut self.rest {
+                bytes += log.message.len();
+                piece.push(log.clone());
+                *times -= 1;
+                self.rest.take_if(|(_, times)| *times == 0);
+                continue;
             }
-            From::Lines { log, input, number, skipped } => {
-                let mut piece = Vec::new();
-                loop {
+            match &mut self.from {
+                From::Nowhere => break,
+                From::Scenario(steps) => match steps.next().transpose().status(Status::BadInput)? {
+                    Some(Step::Logs { log, times }) => self.rest = Some((log, times.get())),
+                    Some(Step::Expect(_)) => {}
+                    None => break,
+                },
+                From::Lines { input, .. } if !piece.is_empty() && !input.buffer().contains(&b'\n') => {
+                    // What is not there yet is not waited for.
+                    break;
+                }
+                From::Lines { log, input, number, skipped, ending, open } => {
+                    if open.is_some() {
+                        break;
+                    }
+                    let Some(line) = line(input).await? else { break };
                     *number += 1;
-                    match line(input).await? {
-                        None => break,
-                        Some(Line::Text(message)) => piece.push(Log { message, ..log.clone() }),
-                        Some(Line::TooLong(bytes)) => {
+                    match line {
+                        Line::Text { text, has_end: false } if *ending == Ending::Open => {
+                            *open = Some(text);
+                            break;
+                        }
+                        Line::Text { text, .. } => {
+                            self.rest = Some((Log { message: text, ..log.clone() }, 1));
+                        }
+                        Line::TooLong(bytes) => {
                             *skipped += 1;
                             terminal::notice(&format!(
                                 "line {number} of standard input has {bytes} bytes, more than {LONGEST_LINE}: \
@@ -123,13 +139,43 @@ impl Pieces {
                             ));
                         }
                     }
-                    // What is not there yet is not waited for; no logs at all would be the end.
-                    let more = piece.is_empty() || input.buffer().contains(&b'\n');
-                    if piece.len() == MOST || !more {
-                        break;
-                    }
                 }
-                Ok(piece)
+            }
+        }
+        Ok(piece)
+    }
+
+    /// What was held back, when all else has been handed over.
+    pub(super) fn held_back(&self) -> Option<HeldBack> {
+        let name = printable(&self.name);
+        match &self.from {
+            From::Nowhere => None,
+            From::Lines { number, open, .. } => {
+                open.as_ref()?;
+                let text = format!("line {number} of {name} has no end yet: held back until that is there");
+                Some(HeldBack { logs: 1, text })
+            }
+            From::Scenario(steps) => {
+                let Incomplete { line, logs, lacks } = steps.incomplete()?;
+                let why = match lacks {
+                    Lacks::LineEnd => "the text ends within a line: held back until its end is there",
+                    Lacks::NextLine => {
+                        "the last log is held back, as a `|` line may still be added to it: a blank line \
+                         behind it ends it"
+                    }
+                };
+                Some(HeldBack { logs, text: format!("{name}:{line}: {why}") })
+            }
+        }
+    }
+
+    /// Hands over what was held back, as it stands.
+    pub(super) fn hold_nothing_back(&mut self) {
+        match &mut self.from {
+            From::Nowhere => {}
+            From::Scenario(steps) => steps.end_with_text(),
+            From::Lines { log, open, .. } => {
+                self.rest = open.take().map(|message| (Log { message, ..log.clone() }, 1));
             }
         }
     }
@@ -144,7 +190,7 @@ impl fmt::Display for Pieces {
 /// A line of standard input.
 enum Line {
     /// Without its end.
-    Text(String),
+    Text { text: String, has_end: bool },
     /// One of so many bytes, with its end, which nobody has kept.
     TooLong(u64),
 }
@@ -163,12 +209,11 @@ async fn line(input: &mut BufReader<Stdin>) -> Result<Option<Line>, Failure> {
         let rest = if has_ended { 0 } else { skip_line(input).await? };
         return Ok(Some(Line::TooLong(bytes + rest)));
     }
-    for end in [b'\n', b'\r'] {
-        line.pop_if(|last| *last == end);
-    }
+    let has_end = line.pop_if(|last| *last == b'\n').is_some();
+    line.pop_if(|last| *last == b'\r');
     let text = String::from_utf8(line);
     let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    Ok(Some(Line::Text(text)))
+    Ok(Some(Line::Text { text, has_end }))
 }
 
 /// Reads to the end of the line and keeps nothing of it; how many bytes these were.

@@ -13,11 +13,12 @@ use tokio::time::timeout;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, unpublished};
 pub(crate) use super::input::Input;
-use super::input::Pieces;
+use super::input::{HeldBack, Pieces};
 use super::signals::interrupted;
 use crate::adapters::amqp::{AmqpSink, Exchanges, Link};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::journal::JournalFile;
+use crate::adapters::scenario_file::Ending;
 use crate::adapters::terminal::{self, Format};
 
 /// What `publish` is asked for.
@@ -47,7 +48,9 @@ type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
 
 /// Publishes, and reports what the broker has confirmed: also when it fails on the way.
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
-    let mut pieces = Pieces::of(options.input)?;
+    // With a journal the input may grow, and what was sent of it is never sent otherwise.
+    let ending = if options.journal.is_some() { Ending::Open } else { Ending::Text };
+    let mut pieces = Pieces::of(options.input, ending)?;
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let new = new_producer()?;
     let journal = options.journal.as_deref().map(|path| JournalFile::open(path, &new));
@@ -146,7 +149,12 @@ async fn send(pieces: &mut Pieces, publisher: &mut Publisher, link: &Link) -> Re
             error = meanwhile => return Err(Stop::Publisher(error)),
         };
         if piece.is_empty() {
-            return Ok(publisher.finish().await?);
+            if pieces.held_back().is_none() || !publisher.is_behind() {
+                return Ok(publisher.finish().await?);
+            }
+            // It was begun as it is by an earlier version.
+            pieces.hold_nothing_back();
+            continue;
         }
         publisher.piece(&piece).await?;
         unwanted.look(publisher.receipts());
@@ -187,6 +195,7 @@ async fn settle(publisher: &mut Publisher) {
 }
 
 fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: Format) -> Result<(), Failure> {
+    let held_back = pieces.held_back();
     let Receipts { confirmed, unroutable, refused } = publisher.receipts();
     let unanswered = publisher.unanswered();
     let already = publisher.already_confirmed();
@@ -207,6 +216,7 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
             "refused": terminal::tally_json(&refused),
             "unanswered": unanswered,
             "skipped_lines": pieces.skipped(),
+            "held_back": held_back.as_ref().map_or(0, |held_back| held_back.logs),
         })),
     }
     .status(Status::Internal)?;
@@ -231,6 +241,9 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
         terminal::notice(&format!(
             "{unanswered} logs were sent and not answered: whether they arrived is unknown"
         ));
+    }
+    if let Some(HeldBack { text, .. }) = held_back {
+        terminal::notice(&text);
     }
     Ok(())
 }

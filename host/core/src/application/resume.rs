@@ -71,6 +71,11 @@ impl<S: LogSink, K: Clock, J: Journal> Resume<S, K, J> {
         Ok(())
     }
 
+    /// Whether more logs were begun than have been handed over.
+    pub fn is_behind(&self) -> bool {
+        self.journal.as_ref().map_or(0, Journal::begun) > self.read
+    }
+
     /// Waits until what was handed over has been answered. The input may go on; nothing is lost if the
     /// future is dropped.
     pub async fn flush(&mut self) -> Result<(), ResumeError> {

@@ -34,6 +34,7 @@ enum Open {
     Log {
         log: Log,
         times: NonZeroU64,
+        line: u64,
     },
     Expect {
         expectation: Expectation,
@@ -69,6 +70,24 @@ impl Parser {
                 Err(SyntaxError::new(Kind::NotUtf8, self.line, &lossy, span))
             }
         }
+    }
+
+    /// How many lines were read.
+    pub fn lines(&self) -> u64 {
+        self.line
+    }
+
+    /// The log that a `|` line would still be added to: its line, and how many times it is sent.
+    pub fn open_log(&self) -> Option<(u64, NonZeroU64)> {
+        match &self.open {
+            Open::Log { times, line, .. } => Some((*line, *times)),
+            Open::Nothing | Open::Expect { .. } => None,
+        }
+    }
+
+    /// Ends what a `|` line would be added to: none comes, whatever else does.
+    pub fn end_open(&mut self) -> Option<Step> {
+        self.close()
     }
 
     /// The last step, when there are no more lines.
@@ -110,7 +129,7 @@ impl Parser {
     fn close(&mut self) -> Option<Step> {
         match std::mem::take(&mut self.open) {
             Open::Nothing => None,
-            Open::Log { log, times } => Some(Step::Logs { log, times }),
+            Open::Log { log, times, .. } => Some(Step::Logs { log, times }),
             Open::Expect { expectation, .. } => Some(Step::Expect(expectation)),
         }
     }
@@ -161,7 +180,8 @@ impl Parser {
         let times = times.unwrap_or(NonZeroU64::MIN);
         self.logs =
             self.logs.checked_add(times.get()).ok_or_else(|| head.since(0).fault(Kind::TooManyLogs))?;
-        Ok(Open::Log { log: Log { severity, message, source, attributes }, times })
+        let log = Log { severity, message, source, attributes };
+        Ok(Open::Log { log, times, line: self.line })
     }
 
     fn expect(&mut self, mut head: Head<'_>) -> Result<Open, Fault> {
