@@ -1,8 +1,8 @@
-//! Clocks: the system's, and one that follows a scenario.
+//! Clocks: the system's, whether it leaps, and one that follows a scenario.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loghost_core::application::Clock;
 use loghost_core::domain::Timestamp;
@@ -16,6 +16,43 @@ impl Clock for SystemClock {
         // A clock that is set before 1970 shows the epoch.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Compares the system's clock with the monotonic one, which nobody sets.
+#[derive(Debug)]
+pub(crate) struct LeapWatch {
+    clock: SystemTime,
+    steady: Instant,
+}
+
+/// How far the system's clock has leapt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leap {
+    Forward(Duration),
+    Back(Duration),
+}
+
+impl LeapWatch {
+    /// Less is no leap: clocks are kept right by small steps, and reading them takes its time.
+    const TOLERANCE: Duration = Duration::from_secs(3);
+
+    /// Takes both clocks as they are.
+    pub(crate) fn new() -> Self {
+        Self { clock: SystemTime::now(), steady: Instant::now() }
+    }
+
+    /// How far the clock has leapt since the last look, if it has.
+    pub(crate) fn look(&mut self) -> Option<Leap> {
+        let before = std::mem::replace(self, Self::new());
+        let passed = self.steady.duration_since(before.steady);
+        let leap = match self.clock.duration_since(before.clock) {
+            Ok(shown) if shown >= passed => Leap::Forward(shown - passed),
+            Ok(shown) => Leap::Back(passed - shown),
+            Err(back) => Leap::Back(passed + back.duration()),
+        };
+        let (Leap::Forward(by) | Leap::Back(by)) = leap;
+        (by > Self::TOLERANCE).then_some(leap)
     }
 }
 
@@ -63,6 +100,18 @@ impl Clock for ReplayClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leap_is_what_no_time_passed_for() {
+        let hour = Duration::from_hours(1);
+        let leap = |clock: SystemTime| LeapWatch { clock, steady: Instant::now() }.look();
+        let is_about =
+            |by: Duration| by > hour - Duration::from_mins(1) && by < hour + Duration::from_mins(1);
+        let now = SystemTime::now();
+        assert_eq!(leap(now), None);
+        assert!(matches!(leap(now - hour), Some(Leap::Forward(by)) if is_about(by)));
+        assert!(matches!(leap(now + hour), Some(Leap::Back(by)) if is_about(by)));
+    }
 
     #[test]
     fn scenarios_begin_with_the_year() {

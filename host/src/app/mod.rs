@@ -8,6 +8,7 @@ mod failure;
 mod host;
 mod idle;
 mod input;
+mod leaps;
 mod letters;
 mod plugins;
 mod reload;

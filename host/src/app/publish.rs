@@ -14,6 +14,7 @@ use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, unpublished};
 pub(crate) use super::input::Input;
 use super::input::{HeldBack, Pieces};
+use super::leaps::tell_leaps;
 use super::signals::interrupted;
 use crate::adapters::amqp::{AmqpSink, Exchanges, Link};
 use crate::adapters::clock::SystemClock;
@@ -65,6 +66,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
 
     let sent = tokio::select! {
         sent = send(&mut pieces, &mut publisher, &link) => sent,
+        never = tell_leaps() => match never {},
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
             settle(&mut publisher).await;

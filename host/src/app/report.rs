@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use loghost_core::domain::{Account, Balance, Folded, Missing, Sent, Sequences, Severity, printable_line};
 use serde_json::{Value, json};
@@ -22,9 +21,6 @@ pub(crate) struct Options {
     pub(crate) journals: Vec<PathBuf>,
     pub(crate) format: Format,
 }
-
-/// The last second that has a date of the usual form.
-const END_OF_DATES: Duration = Duration::from_secs(253_402_300_799);
 
 /// How many intervals of an origin a person is shown.
 const SHOWN: usize = 20;
@@ -162,11 +158,9 @@ fn remarks_on(balance: &Balance) -> Vec<String> {
         remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(sequences)));
     }
     if folded.origins > 0 {
-        let Folded { origins, missing, horizon } = folded;
-        let horizon = Duration::from_millis(horizon.as_millis()).min(END_OF_DATES);
-        let horizon = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + horizon);
+        let Folded { origins, missing, .. } = folded;
         remarks.push(format!(
-            "{origins} origins that were not seen after {horizon} are folded away, with {missing} logs missing"
+            "{origins} origins that sent nothing for long (--forget-after) are folded away, with {missing} logs missing"
         ));
     }
     for origin in unknown {

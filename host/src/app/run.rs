@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused, unpublished, unreachable};
 use super::idle::{Activity, Watched, idle};
+use super::leaps::tell_leaps;
 use super::plugins::{Derived, Found, PluginSource, Troupe};
 use super::reload::{Member, Reloads, Trigger};
 use super::signals::{Hangups, interrupted_but_by_hangup};
@@ -124,6 +125,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let failure = tokio::select! {
         failure = supervise(tasks, names, ending, stop, options.grace) => failure,
         never = reloads.run() => match never {},
+        never = tell_leaps() => match never {},
     };
     links.close().await;
     failed.or(failure).map_or(Ok(()), |status| Err(Failure::silent(status)))

@@ -88,10 +88,13 @@ fn unfinished(name: &ConsumerName, grace: Duration) {
     ));
 }
 
-/// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, or nobody
-/// reads the metrics.
+/// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, nobody reads the
+/// metrics, or what they all keep cannot be kept.
 fn concerns_all(end: &End) -> bool {
-    matches!(end, End::Report(_) | End::Source(SourceError::Lost(_) | SourceError::Unavailable(_)))
+    matches!(
+        end,
+        End::Report(_) | End::Ledger(_) | End::Source(SourceError::Lost(_) | SourceError::Unavailable(_))
+    )
 }
 
 /// Says how a consumer ended, unless it ended as it should.

@@ -48,7 +48,8 @@ pub(super) struct Args {
     ///
     /// Started again with the same input, it leaves out what is confirmed and sends the rest with the ids
     /// that it had, so that nothing counts twice. The input may have grown; one that is otherwise is
-    /// refused.
+    /// refused. What may not be whole yet is held back, and said: a last line without its end, and a
+    /// scenario's last log with nothing behind it (a blank line ends it).
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 

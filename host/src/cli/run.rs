@@ -74,7 +74,7 @@ pub(super) struct Args {
     state: Option<PathBuf>,
 
     /// How long a producer that sends nothing is remembered: a log of its that comes again later is counted
-    /// again
+    /// again. What counts is the time in which logs are taken, not what the system's clock shows
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse::duration)]
     forget_after: Duration,
 

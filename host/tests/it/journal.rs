@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use libtest_mimic::Trial;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Output, Signal};
-use crate::support::{Skip, needing};
+use crate::support::{Skip, modes, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -20,6 +21,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("journal::refuses_what_is_no_journal", refuses_what_is_no_journal),
         needing("journal::refuses_or_reads_what_is_damaged", refuses_or_reads_what_is_damaged),
         needing("journal::goes_on_after_an_interrupt", goes_on_after_an_interrupt),
+        needing("journal::holds_back_a_line_without_end", holds_back_a_line_without_end),
+        needing("journal::holds_back_the_last_log_of_a_scenario", holds_back_the_last_log_of_a_scenario),
+        needing(
+            "journal::goes_on_with_what_was_begun_without_an_end",
+            goes_on_with_what_was_begun_without_an_end,
+        ),
+        needing("journal::notices_that_its_file_is_gone", notices_that_its_file_is_gone),
+        needing("journal::is_for_its_owner_alone", is_for_its_owner_alone),
     ];
     trials.extend(on_each("journal::survives_being_killed", survives_being_killed));
     trials
@@ -86,7 +95,7 @@ fn goes_on_with_an_input_that_has_grown() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");
     let (journal, file) = (folder.path().join("journal"), folder.path().join("input.txt"));
-    let first = "info x3 @web-1: a\nerror x2 disk=sda: b\n";
+    let first = "info x3 @web-1: a\nerror x2 disk=sda: b\n\n";
     fs::write(&file, first).expect("a file in a folder of ours");
     let go_on = || publish(&broker, &journal).arg("--file").arg(&file).end();
     assert_eq!(counts(&go_on().exits(0)), (5, 0));
@@ -94,7 +103,7 @@ fn goes_on_with_an_input_that_has_grown() -> Result<(), Skip> {
 
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));
-    fs::write(&file, format!("{first}error disk=sda: c\n")).expect("a file in a folder of ours");
+    fs::write(&file, format!("{first}error disk=sda: c\n# the end\n")).expect("a file in a folder of ours");
     assert_eq!(counts(&go_on().exits(0)), (1, 5));
     let message = broker.outside().take(&queue);
     let id = message.properties.message_id().as_ref().expect("an id").to_string();
@@ -207,5 +216,144 @@ fn goes_on_after_an_interrupt() -> Result<(), Skip> {
     assert_eq!(counts(&first.end_by(Signal::Interrupt).exits(0)), (2, 0));
     let again = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).stdin("a\nb\nc\n");
     assert_eq!(counts(&again.end().exits(0)), (1, 2));
+    Ok(())
+}
+
+/// How many logs were held back.
+#[track_caller]
+fn held_back(output: &Output) -> u64 {
+    output.json()[0]["held_back"].as_u64().expect("a number")
+}
+
+/// Whoever writes the input may be in the middle of a line, of its end, or of a character.
+fn holds_back_a_line_without_end() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let queue = format!("{}-kept", broker.prefix());
+    broker.outside().listen(&queue, &broker.exchange("info"));
+    let folder = tempfile::tempdir().expect("a folder");
+    for (n, (cut, whole)) in
+        [("12:00 disk fu", "12:00 disk full\n"), ("a\r", "a\r\n"), ("\u{20ac}", "\u{20ac}\n")]
+            .iter()
+            .enumerate()
+    {
+        let journal = folder.path().join(n.to_string());
+        let publish = |text: &[u8]| {
+            let publish = publish(&broker, &journal).args(["--stdin", "--severity", "info"]);
+            publish.stdin([b"one\n", text].concat()).end().exits(0)
+        };
+        // The last of these characters takes three bytes.
+        let cut = if *cut == "\u{20ac}" { &cut.as_bytes()[..2] } else { cut.as_bytes() };
+        let output = publish(cut).says("line 2 of standard input has no end yet");
+        assert_eq!((counts(&output), held_back(&output)), ((1, 0), 1), "{output}");
+        let output = publish(whole.as_bytes());
+        assert_eq!((counts(&output), held_back(&output)), ((1, 1), 0), "{output}");
+        let messages = broker.outside().take_all(&queue);
+        let texts: Vec<&[u8]> = messages.iter().map(|message| message.data.as_slice()).collect();
+        assert_eq!(texts, [b"one", whole.trim_end().as_bytes()]);
+        let id = messages[1].properties.message_id().as_ref().expect("an id").to_string();
+        assert!(id.ends_with("/2"), "{id}");
+    }
+    // Without a journal there is no next time.
+    let publish = broker.loghost(["publish", "--stdin", "--severity", "info"]).stdin("x");
+    publish.end().exits(0).prints("total 1");
+    Ok(())
+}
+
+fn holds_back_the_last_log_of_a_scenario() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let queue = format!("{}-kept", broker.prefix());
+    broker.outside().listen(&queue, &broker.exchange("error"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (journal, file) = (folder.path().join("journal"), folder.path().join("input.txt"));
+    // What the input has grown to, what is published of it, what was before, what is held back and said.
+    let steps = [
+        ("error: a\nerr", (1, 0), 1, "input.txt:2: the text ends within a line"),
+        ("error: a\nerror x2: disk", (0, 1), 1, "input.txt:2: the text ends within a line"),
+        ("error: a\nerror x2: disk full\n", (0, 1), 2, "input.txt:2: the last log is held back"),
+        ("error: a\nerror x2: disk full\n|", (0, 1), 2, "input.txt:2: the text ends within a line"),
+        ("error: a\nerror x2: disk full\n| at 3\n", (0, 1), 2, "a blank line behind it ends it"),
+        ("error: a\nerror x2: disk full\n| at 3\n\n", (2, 1), 0, ""),
+        ("error: a\nerror x2: disk full\n| at 3\n\nerror: b\nexpect er", (1, 3), 0, ""),
+        ("error: a\nerror x2: disk full\n| at 3\n\nerror: b\nexpect error\n| 4", (0, 4), 0, ""),
+    ];
+    for (text, numbers, held, words) in steps {
+        fs::write(&file, text).expect("a file in a folder of ours");
+        let output = publish(&broker, &journal).arg("--file").arg(&file).end().exits(0).says(words);
+        assert_eq!((counts(&output), held_back(&output)), (numbers, held), "{text:?}: {output}");
+    }
+    let messages = broker.outside().take_all(&queue);
+    let texts: Vec<&[u8]> = messages.iter().map(|message| message.data.as_slice()).collect();
+    assert_eq!(texts, [&b"a"[..], b"disk full\nat 3", b"disk full\nat 3", b"b"]);
+    for (n, message) in messages.iter().enumerate() {
+        let id = message.properties.message_id().as_ref().expect("an id").to_string();
+        assert!(id.ends_with(&format!("/{}", n + 1)), "{id}");
+    }
+    // Without a journal a text ends where it ends.
+    fs::write(&file, "error: a\nerror x2: b").expect("a file in a folder of ours");
+    broker.loghost(["publish", "--file"]).arg(&file).end().exits(0).prints("total 3");
+    Ok(())
+}
+
+/// Earlier versions took what an input ended in as whole. One log from the arguments is whole, and the journal of a
+/// line without an end is the same as its.
+fn goes_on_with_what_was_begun_without_an_end() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let journal = folder.path().join("journal");
+    publish(&broker, &journal).args(["info", "half a li", "--source", "web-1"]).end().exits(0);
+    let output = publish_lines(&broker, &journal, "half a li").end().exits(0);
+    assert_eq!((counts(&output), held_back(&output)), ((0, 1), 0), "{output}");
+    let file = folder.path().join("input.txt");
+    fs::write(&file, "info @web-1: half a li\n").expect("a file in a folder of ours");
+    let output = publish(&broker, &journal).arg("--file").arg(&file).end().exits(0);
+    assert_eq!((counts(&output), held_back(&output)), ((0, 1), 0), "{output}");
+    publish_lines(&broker, &journal, "half a line\n").end().exits(65).says("the input has changed");
+    Ok(())
+}
+
+/// Removed, renamed, or replaced with another one.
+fn notices_that_its_file_is_gone() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let queue = format!("{}-kept", broker.prefix());
+    broker.outside().listen(&queue, &broker.exchange("info"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (journal, other) = (folder.path().join("this.journal"), folder.path().join("other"));
+    let ways: [fn(&Path, &Path); 3] = [
+        |journal, _| fs::remove_file(journal).expect("a file of ours"),
+        |journal, other| fs::rename(journal, other).expect("a file of ours"),
+        |journal, other| {
+            fs::copy(journal, other).expect("a file of ours");
+            fs::rename(other, journal).expect("a file of ours");
+        },
+    ];
+    for away in ways {
+        let mut running = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).start();
+        running.write_line("a");
+        broker.outside().take(&queue);
+        away(&journal, &other);
+        running.write_line("b");
+        let output = running.end().exits(70).says("this.journal was removed, renamed or replaced");
+        output.says("put it back and start again");
+        assert_eq!(broker.outside().depth(&queue), Some(0), "what is not noted is not sent");
+        // It need not be there.
+        let _ = fs::remove_file(&journal);
+        let _ = fs::remove_file(&other);
+    }
+    Ok(())
+}
+
+fn is_for_its_owner_alone() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    for umask in ["000", "077", "777"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = folder.path().join("journal");
+        let publish = || publish(&broker, &journal).args(["info", "a"]).after(&format!("umask {umask}"));
+        publish().end().exits(0);
+        assert_eq!(modes(folder.path()), [("journal".to_owned(), 0o600)], "umask {umask}");
+        // As an earlier version made it.
+        fs::set_permissions(&journal, fs::Permissions::from_mode(0o664)).expect("a file of ours");
+        publish().end().exits(0);
+        assert_eq!(modes(folder.path()), [("journal".to_owned(), 0o600)]);
+    }
     Ok(())
 }

@@ -9,10 +9,12 @@ mod authoring;
 mod bench;
 mod best_of;
 mod cache;
+mod clock;
 mod cluster;
 mod connect;
 mod contract;
 mod crash;
+mod damage;
 mod dead_letters;
 mod demo;
 mod drain;
@@ -50,6 +52,8 @@ fn main() {
     let trials: Vec<Trial> = [
         authoring::trials(),
         cache::trials(),
+        clock::trials(),
+        damage::trials(),
         contract::trials(),
         limits::trials(),
         processor::trials(),

@@ -1,6 +1,7 @@
 //! `loghost run --state`: what outlasts a host, and what it refuses.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use lapin::BasicProperties;
@@ -9,16 +10,22 @@ use libtest_mimic::Trial;
 use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::metrics::{last_of_text, total};
-use crate::support::{Skip, needing, test, tracked};
+use crate::support::{Skip, modes, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("state::refuses_what_is_no_state", refuses_what_is_no_state),
         needing("state::has_one_host", has_one_host),
         needing("state::is_made_where_there_is_none", is_made_where_there_is_none),
+        needing("state::is_for_its_owner_alone", is_for_its_owner_alone),
+        needing(
+            "state::is_all_that_is_shown_when_the_disk_is_full",
+            is_all_that_is_shown_when_the_disk_is_full,
+        ),
     ];
     trials.extend(on_each("state::keeps_counts_when_killed", keeps_counts_when_killed));
     trials.extend(on_each("state::counts_a_log_once", counts_a_log_once));
+    trials.extend(on_each("state::that_is_gone_ends_the_host", that_is_gone_ends_the_host));
     trials
 }
 
@@ -125,4 +132,104 @@ fn refuses_what_is_no_state() {
         refused("loghost.redb");
         assert_eq!(fs::read(&file).expect("it is there"), bytes, "it was changed");
     }
+}
+
+/// Removed, renamed, replaced with another folder, or without its lock: what comes then stays in the queue.
+fn that_is_gone_ends_the_host(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (state, aside) = (folder.path().join("state"), folder.path().join("aside"));
+    let ways: [fn(&Path, &Path); 4] = [
+        |state, aside| fs::rename(state, aside).expect("a folder of ours"),
+        |state, aside| {
+            fs::rename(state, aside).expect("a folder of ours");
+            fs::create_dir(state).expect("a folder of ours");
+            for name in ["loghost.redb", "loghost.lock"] {
+                fs::copy(aside.join(name), state.join(name)).expect("a file of ours");
+            }
+        },
+        |state, _| fs::remove_file(state.join("loghost.lock")).expect("a file of ours"),
+        |state, _| fs::remove_dir_all(state).expect("a folder of ours"),
+    ];
+    let mut n = 0;
+    for (way, away) in ways.into_iter().enumerate() {
+        let run = running(broker, &state);
+        publish(broker, "error", "web", &[n + 1, n + 2]);
+        counts(&run, n + 2);
+        broker.outside().wait_for_depth(&broker.queue("error"), 0);
+        away(&state, &aside);
+        publish(broker, "error", "web", &[n + 3, n + 4]);
+        let output = run.end().exits(70).says("was removed, renamed or replaced").says("put the folder back");
+        assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(n + 2), "way {way}: {output}");
+        broker.outside().wait_for_depth(&broker.queue("error"), 2);
+        if aside.exists() {
+            // It is put back.
+            let _ = fs::remove_dir_all(&state);
+            fs::rename(&aside, &state).expect("a folder of ours");
+        }
+        if state.exists() {
+            n += 4;
+            let rest = self::run(broker, &state).args(["--until-idle", "1s"]).end().exits(0);
+            assert_eq!(total(&last_of_text(&rest.stdout), "error"), Some(n), "way {way}: {rest}");
+        }
+    }
+}
+
+fn is_for_its_owner_alone() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    for umask in ["000", "077", "777"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = folder.path().join("new/state");
+        let run = || {
+            let run = run(&broker, &state).args(["--until-idle", "100ms"]).after(&format!("umask {umask}"));
+            run.end().exits(0);
+        };
+        let files = ["loghost.lock", "loghost.redb"].map(|name| (name.to_owned(), 0o600));
+        run();
+        assert_eq!(modes(&state), files, "umask {umask}");
+        assert_eq!(modes(folder.path()), [("new".to_owned(), 0o700)], "umask {umask}");
+        assert_eq!(modes(&folder.path().join("new")), [("state".to_owned(), 0o700)], "umask {umask}");
+        // As an earlier version made them.
+        for (name, _) in &files {
+            fs::set_permissions(state.join(name), Permissions::from_mode(0o664)).expect("a file of ours");
+        }
+        run();
+        assert_eq!(modes(&state), files, "umask {umask}");
+    }
+    Ok(())
+}
+
+/// A metric is a promise: it is there after a restart.
+fn is_all_that_is_shown_when_the_disk_is_full() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    running(&broker, folder.path()).end_by(Signal::Terminate).exits(0);
+    let length = fs::metadata(folder.path().join("loghost.redb")).expect("it is there").len();
+    // No file may become longer than this one is now and a little: in units of 512 bytes.
+    let full = format!("ulimit -f {}; trap '' XFSZ", length / 512 + 8);
+    let run = run(&broker, folder.path()).after(&full).start();
+    run.says("consuming from");
+    // Each source has rows of its own.
+    let mut ended = false;
+    for n in 0..200 {
+        let scenario = folder.path().with_extension("txt");
+        let logs: String = (0..100).map(|m| format!("error @{:0>200}: a\n", n * 100 + m)).collect();
+        fs::write(&scenario, logs).expect("a file beside a folder of ours");
+        broker.loghost(["publish", "--file"]).arg(&scenario).end().exits(0);
+        ended = run.stderr_so_far().contains("cannot keep the state");
+        if ended {
+            break;
+        }
+    }
+    assert!(ended, "it was not full: {run}");
+    let output = run.end().exits(70);
+    let shown = total(&last_of_text(&output.stdout), "error").expect("a metric");
+    let report = loghost(["report", "--format", "json", "--state"]).arg(folder.path()).end();
+    let committed = report.json()[0]["counts"]["error"].as_u64().expect("a number");
+    assert!(shown > 0 && shown <= committed, "{shown} of {committed}: {output}");
+    assert!(output.stderr.contains(&format!("({shown} logs were counted)")), "{output}");
+    // All the others are in the queue.
+    let rest = self::run(&broker, folder.path()).args(["--until-idle", "1s"]).end().exits(0);
+    let all = total(&last_of_text(&rest.stdout), "error").expect("a metric");
+    assert!(all > committed && all % 100 == 0, "{all}: {rest}");
+    Ok(())
 }

@@ -61,6 +61,22 @@ impl Loghost {
         self
     }
 
+    /// Started by a shell that has done this before: `umask 0`, `ulimit -f 100`.
+    pub(crate) fn after(mut self, shell: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\"")).arg(self.command.get_program());
+        command.args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.command = command;
+        self.line = format!("{shell}; {}", self.line);
+        self
+    }
+
     /// The folder it starts in.
     pub(crate) fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);

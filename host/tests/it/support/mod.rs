@@ -12,7 +12,9 @@ pub(crate) mod raw;
 
 use std::env;
 use std::fmt;
+use std::fs;
 use std::net::{Ipv6Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +35,10 @@ pub(crate) enum Need {
     Node,
     /// A part of the Rust toolchain that is not always installed.
     Toolchain,
+    /// A library that makes a process's clock leap.
+    Faketime,
+    /// To be root, who may give files away.
+    Root,
     /// The loopback address of IPv6.
     Ipv6,
 }
@@ -46,6 +52,8 @@ impl fmt::Display for Need {
             Self::Python => "python",
             Self::Node => "node",
             Self::Toolchain => "toolchain",
+            Self::Faketime => "faketime",
+            Self::Root => "root",
             Self::Ipv6 => "ipv6",
         })
     }
@@ -128,4 +136,16 @@ pub(crate) fn tracked(path: &str) -> PathBuf {
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
+/// The names in a folder, in order, and what may be done with each.
+pub(crate) fn modes(folder: &Path) -> Vec<(String, u32)> {
+    let entries = fs::read_dir(folder).expect("a folder of ours").map(|entry| {
+        let entry = entry.expect("a folder of ours");
+        let mode = entry.metadata().expect("a file of ours").permissions().mode() & 0o7777;
+        (entry.file_name().to_string_lossy().into_owned(), mode)
+    });
+    let mut modes: Vec<_> = entries.collect();
+    modes.sort();
+    modes
 }

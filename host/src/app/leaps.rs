@@ -1,0 +1,30 @@
+//! Says when the system's clock leaps.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::adapters::clock::{Leap, LeapWatch};
+use crate::adapters::terminal;
+
+/// How often the clock is looked at.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Says each leap of the system's clock, and what it means; for as long as it is polled.
+pub(super) async fn tell_leaps() -> Infallible {
+    let mut watch = LeapWatch::new();
+    loop {
+        sleep(EVERY).await;
+        let Some(leap) = watch.look() else { continue };
+        let (way, by) = match leap {
+            Leap::Forward(by) => ("forward", by),
+            Leap::Back(by) => ("back", by),
+        };
+        let by = humantime::format_duration(Duration::from_secs(by.as_secs()));
+        terminal::notice(&format!(
+            "the system's clock has leapt {way} by {by} (it was set, or the machine slept): nothing is forgotten, \
+             tried again or ended for that; the times in logs follow the clock"
+        ));
+    }
+}
