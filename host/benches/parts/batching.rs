@@ -7,9 +7,10 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
-    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, Intake,
-    Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt, Receipts, Rejection,
-    Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State, Tolerance,
+    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
+    Delivery, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
+    Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
+    Tolerance,
 };
 use loghost_core::domain::{
     ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
@@ -35,6 +36,10 @@ impl LogSource for Source {
         }
         burst.extend(self.deliveries.drain(..taken));
         Ok(())
+    }
+
+    fn dead_lettering(&self) -> DeadLettering {
+        DeadLettering::Ready
     }
 
     fn standing(&self) -> Standing {
@@ -134,8 +139,6 @@ impl Reporter for Nothing {
     }
 
     fn state(&mut self, _: &ConsumerName, _: &State<'_>) {}
-
-    fn stray(&mut self, _: &ConsumerName, _: &str) {}
 
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery,
-    End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt,
-    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing,
-    State, Tolerance,
+    Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError,
+    DeadLettering, Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource,
+    Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState,
+    SinkError, SourceError, Standing, State, Tolerance, Uncounted,
 };
 use loghost_core::domain::{
     Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,
@@ -38,6 +38,7 @@ struct Source {
     bursts: VecDeque<(Duration, Vec<Delivery>)>,
     begin: Instant,
     then: Then,
+    dead_lettering: DeadLettering,
     journal: Journal,
 }
 
@@ -84,9 +85,18 @@ impl LogSource for Source {
         Receipt(n): Receipt,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
-        let how = if rejection.cause == Cause::Trapped { "trap: " } else { "" };
+        let how = match rejection.cause {
+            Cause::Trapped => "trap: ",
+            Cause::Foreign => "foreign: ",
+            Cause::Unwanted => "unwanted: ",
+            Cause::Rejected | Cause::RetriesExhausted => "",
+        };
         self.journal.note(format!("bury {n}: {how}{} after {}", rejection.reason, rejection.attempts));
         ready(Ok(()))
+    }
+
+    fn dead_lettering(&self) -> DeadLettering {
+        self.dead_lettering
     }
 
     fn standing(&self) -> Standing {
@@ -253,12 +263,12 @@ impl Reporter for Notes {
             State::Stopped(error, delay) => self.0.note(format!("stopped for {delay:?}: {error}")),
             State::Recovered => self.0.note("recovered"),
             State::Reopening(error) => self.0.note(format!("reopening: {error}")),
+            State::NotCounted(reason, _) => self.0.note(format!("not counted: {reason}")),
+            State::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
+                self.0.note(format!("left uncounted: {foreign} foreign, {unwanted} unwanted"));
+            }
             _ => {}
         }
-    }
-
-    fn stray(&mut self, _: &ConsumerName, exchange: &str) {
-        self.0.note(format!("stray {exchange}"));
     }
 
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
@@ -299,6 +309,7 @@ struct Case {
     processes: bool,
     bursts: Vec<(u64, Vec<Delivery>)>,
     then: Then,
+    dead_lettering: DeadLettering,
     options: ConsumeOptions,
     slowness: Option<Duration>,
     /// A new version, that comes after so many milliseconds.
@@ -313,6 +324,7 @@ impl Case {
             processes: true,
             bursts,
             then: Then::Silence,
+            dead_lettering: DeadLettering::Ready,
             options: options(),
             slowness: None,
             new: None,
@@ -324,7 +336,8 @@ impl Case {
         let journal = Journal::default();
         let begin = Instant::now();
         let bursts = self.bursts.into_iter().map(|(at, logs)| (Duration::from_millis(at), logs)).collect();
-        let source = Source { bursts, begin, then: self.then, journal: journal.clone() };
+        let (then, dead_lettering) = (self.then, self.dead_lettering);
+        let source = Source { bursts, begin, then, dead_lettering, journal: journal.clone() };
         let descriptor = Descriptor {
             name: ConsumerName::new("judge").unwrap(),
             version: String::new(),
@@ -365,9 +378,9 @@ impl Case {
         let close = lines.iter().position(|line| line == "close").expect("the source is closed");
         lines.remove(close);
         assert!(
-            lines[close..]
+            lines[close..].iter().all(|line| ["metric", "stopped", "reopening", "left uncounted"]
                 .iter()
-                .all(|line| ["metric", "stopped", "reopening"].iter().any(|word| line.starts_with(word))),
+                .any(|word| line.starts_with(word))),
             "{lines:?}"
         );
         (finished, lines)
@@ -541,18 +554,56 @@ async fn a_run_ends_at_exactly_as_many_logs_as_it_should() {
     assert_eq!(lines.iter().filter(|line| line.starts_with("ack")).collect::<Vec<_>>(), ["ack 3", "ack 4"]);
 }
 
+/// A log that the filter does not want.
+fn unwanted(n: u64, replayed: bool) -> Delivery {
+    let Delivery { receipt, item } = log(n, "a");
+    let Item::Log(record) = item else { panic!("it is a log") };
+    Delivery { receipt, item: Item::Log(Record { severity: Severity::Debug, replayed, ..record }) }
+}
+
+fn foreign(n: u64) -> Delivery {
+    Delivery { receipt: Receipt(n), item: Item::Foreign("it came through `orders`".to_owned()) }
+}
+
 #[tokio::test(start_paused = true)]
-async fn unwanted_logs_and_strays_are_acknowledged_and_not_counted() {
-    let mut old = log(1, "a");
-    if let Item::Log(record) = &mut old.item {
-        record.severity = Severity::Debug;
-    }
-    let stray = |n| Delivery { receipt: Receipt(n), item: Item::Stray("orders".to_owned()) };
-    let (finished, lines) = Case::new(vec![(0, vec![old, stray(2), stray(3)])]).run().await;
-    assert_eq!(finished.counts.total(), 0);
-    assert_eq!(lines[0], "stray orders");
-    assert!(lines.contains(&"ack 3".to_owned()), "{lines:?}");
-    assert_eq!(lines.iter().filter(|line| line.starts_with("stray")).count(), 1);
+async fn what_the_consumer_is_not_shown_goes_to_the_dead_letters() {
+    let mut burst = (1..9).map(foreign).collect::<Vec<_>>();
+    burst.extend([unwanted(9, false), log(10, "a"), unwanted(11, true), unwanted(12, false)]);
+    let options = ConsumeOptions { max_batch: 20, max_held: 20, ..options() };
+    let (finished, lines) = Case { options, ..Case::new(vec![(0, burst)]) }.run().await;
+    let expected = [
+        "not counted: it came through `orders`",
+        "bury 1: foreign: it came through `orders` after 0",
+        "bury 2: foreign: it came through `orders` after 0",
+    ];
+    assert_eq!(lines[..3], expected);
+    let why = "the filter does not want debug logs without a source";
+    let expected = [
+        format!("not counted: {why}"),
+        format!("bury 9: unwanted: {why} after 0"),
+        format!("bury 11: unwanted: {why} after 0"),
+        format!("bury 12: unwanted: {why} after 0"),
+        "process [a/1]".to_owned(),
+    ];
+    assert_eq!(lines[9..14], expected);
+    assert!(lines.contains(&"ack 12".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"left uncounted: 8 foreign, 3 unwanted".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("stopped")), "these are no failures: {lines:?}");
+    let counts = finished.counts;
+    assert_eq!((counts.total(), counts.foreign, counts.unwanted[Severity::Debug]), (1, 8, 3));
+}
+
+/// What came before it is committed and acknowledged: only it, and what is behind it, comes again.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_read_whole_comes_again_from_a_source_that_reads_it_whole() {
+    let case = Case {
+        processes: false,
+        dead_lettering: DeadLettering::Unread,
+        ..Case::new(vec![(0, vec![log(1, "a"), log(2, "b"), foreign(3), log(4, "c")])])
+    };
+    let (finished, lines) = case.run().await;
+    assert_eq!(lines[..2], ["ack 2", "reopening: needs its messages whole from now on"]);
+    assert_eq!((finished.counts.total(), finished.counts.foreign), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]

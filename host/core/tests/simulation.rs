@@ -1,5 +1,5 @@
 //! A simulation of consuming: the real pipeline between ports that fail at every step. Seeded, in virtual time;
-//! after each run every log must be counted once, or be among the dead letters.
+//! after each run every log must be counted once, or be among the dead letters, and so must be all that is no log.
 //!
 //! `LOGHOST_SEED=N cargo test -p loghost-core --test simulation` plays one seed again, and says what happens.
 
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use loghost_core::application::{
-    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, Delivery, End,
-    Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
-    Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
-    Tolerance,
+    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
+    Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads,
+    Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError,
+    Standing, State, Tolerance,
 };
 use loghost_core::domain::{
     Attributes, Book, ConsumerName, Counts, Descriptor, Fields, Filter, Folded, Log, MessageId, Metric,
@@ -63,21 +63,31 @@ fn play(seed: u64, aloud: bool) {
         let world = World::new(seed, aloud);
         let published = publish(&world).await;
         world.until_quiet(Judgement::AsWritten).await;
-        world.check(published, Judgement::AsWritten);
-        // The consumer is mended, and its dead letters are sent back.
+        world.check(&published, Judgement::AsWritten);
+        // The consumer is mended and wants more, and its dead letters are sent back.
         world.replay();
         world.until_quiet(Judgement::AllIsWell).await;
-        world.check(published, Judgement::AllIsWell);
+        world.check(&published, Judgement::AllIsWell);
     });
 }
 
 /// What the consumer thinks of logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judgement {
-    /// What their text says: `ok`, `skip`, `reject`, `retry`, `poison`.
+    /// What their text says: `ok`, `skip`, `reject`, `retry`, `poison`. It does not want those of severity info.
     AsWritten,
-    /// They are accepted.
+    /// They are accepted, and all are wanted.
     AllIsWell,
+}
+
+/// What was published.
+#[derive(Debug, Default)]
+struct Published {
+    /// Logs of a severity that the consumer wants, and of one that it does not want at first.
+    wanted: u64,
+    unwanted: u64,
+    /// Messages that are no logs.
+    foreign: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +97,8 @@ struct Message {
     source: String,
     text: &'static str,
     replayed: bool,
+    /// Whether it was published as a log.
+    is_log: bool,
 }
 
 /// All that outlives a crash of the host, and the faults.
@@ -101,6 +113,8 @@ struct Things {
     /// After this many steps the host crashes.
     crash_in: Option<u32>,
 
+    /// Whether the consumer looks at its logs.
+    processes: bool,
     queue: VecDeque<Message>,
     unacknowledged: BTreeMap<u64, Message>,
     /// The channel: another one after each loss.
@@ -114,6 +128,7 @@ struct Things {
     seen: BTreeMap<String, Timestamp>,
     finished: BTreeMap<String, BTreeMap<u64, u64>>,
     dead_rows: BTreeMap<String, BTreeMap<u64, u64>>,
+    unwanted_rows: BTreeMap<String, BTreeMap<u64, u64>>,
     checkpoint: Option<Vec<u8>>,
     filter: Option<Filter>,
 }
@@ -132,11 +147,13 @@ impl World {
     fn new(seed: u64, aloud: bool) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let faults = *rng.choice(&[0, 20, 100, 300]).unwrap();
+        let processes = rng.u8(0..3) > 0;
         let things = Things {
             rng,
             aloud,
             faults,
             crash_in: None,
+            processes,
             queue: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
             channel: 0,
@@ -148,6 +165,7 @@ impl World {
             seen: BTreeMap::new(),
             finished: BTreeMap::new(),
             dead_rows: BTreeMap::new(),
+            unwanted_rows: BTreeMap::new(),
             checkpoint: None,
             filter: None,
         };
@@ -274,19 +292,29 @@ impl World {
             .await)
     }
 
+    /// Puts something into the queue that is no log; gives what it is known by.
+    fn publish_elsewhere(&self, number: usize) -> String {
+        let id = format!("foreign {number}");
+        let (severity, source) = (Severity::Error, String::new());
+        let message =
+            Message { id: id.clone(), severity, source, text: "ok", replayed: false, is_log: false };
+        self.things().queue.push_back(message);
+        id
+    }
+
     fn is_quiet(&self) -> bool {
         let things = self.things();
         things.queue.is_empty() && things.unacknowledged.is_empty()
     }
 
-    /// Sends every dead letter back, some of them twice.
+    /// Sends every dead letter back that is a log, some of them twice.
     fn replay(&self) {
         let mut things = self.things();
         let things = &mut *things;
-        for message in &mut things.dead {
-            message.replayed = true;
-        }
-        for message in things.dead.drain(..) {
+        let (logs, others) = things.dead.drain(..).partition(|message| message.is_log);
+        things.dead = others;
+        let logs: Vec<Message> = logs;
+        for message in logs.into_iter().map(|message| Message { replayed: true, ..message }) {
             if things.rng.u8(0..10) == 0 {
                 things.queue.push_back(message.clone());
             }
@@ -296,10 +324,12 @@ impl World {
     }
 
     /// The book tells of every log once, and so do the dead letters and the consumer.
-    fn check(&self, published: u64, judgement: Judgement) {
+    fn check(&self, published: &Published, judgement: Judgement) {
         let things = self.things();
         let counts = &things.counts;
-        assert_eq!(counts.total(), published, "{counts:?}");
+        let unwanted = if judgement == Judgement::AsWritten { published.unwanted } else { 0 };
+        let all = published.wanted + published.unwanted;
+        assert_eq!((counts.total(), counts.unwanted.total()), (all - unwanted, unwanted), "{counts:?}");
         let numbers = |rows: &BTreeMap<String, BTreeMap<u64, u64>>| -> BTreeSet<String> {
             let all = rows.iter().flat_map(|(origin, rows)| {
                 rows.iter()
@@ -307,20 +337,27 @@ impl World {
             });
             all.collect()
         };
-        assert_eq!(numbers(&things.finished).len() as u64, published);
-        let dead = numbers(&things.dead_rows);
+        assert_eq!(numbers(&things.finished).len() as u64, all);
+        let mut dead = numbers(&things.dead_rows);
         assert_eq!(dead.len() as u64, counts.rejected.total());
+        dead.extend(numbers(&things.unwanted_rows));
+        assert_eq!(dead.len() as u64, counts.rejected.total() + counts.unwanted.total());
         let letters: BTreeSet<String> = things
             .dead
             .iter()
+            .filter(|message| message.is_log)
             .map(|message| {
                 let id: MessageId = message.id.parse().unwrap();
                 format!("{}/{}/{}#{}", id.producer.as_str(), message.severity, message.source, id.sequence)
             })
             .collect();
         assert!(dead.is_subset(&letters), "dead in the book, and not among the dead letters");
-        if judgement == Judgement::AllIsWell && things.faults == 0 {
-            assert_eq!(counts.accepted.total() + counts.skipped.total() + counts.rejected.total(), published);
+        let others = things.dead.iter().filter(|message| !message.is_log);
+        assert_eq!(others.map(|message| message.id.clone()).collect::<BTreeSet<_>>(), published.foreign);
+        assert!(counts.foreign >= published.foreign.len() as u64, "{counts:?}");
+        if !things.processes {
+            assert_eq!(things.checkpoint, None);
+            return;
         }
         let kept =
             things.checkpoint.as_deref().map_or(0, |state| u64::from_le_bytes(state.try_into().unwrap()));
@@ -333,10 +370,11 @@ impl World {
 }
 
 /// Publishes some logs, a few of them more than once, as a producer does whose confirmation got lost.
-async fn publish(world: &World) -> u64 {
+async fn publish(world: &World) -> Published {
     let producer = Producer::new("p").unwrap();
     let mut publish = Publish::new(Sink(world.clone()), Sequencer::new(producer), Leaping(world.clone()));
     let logs = world.things().rng.u64(1..60);
+    let mut published = Published::default();
     for _ in 0..logs {
         let log = {
             let mut things = world.things();
@@ -344,13 +382,22 @@ async fn publish(world: &World) -> u64 {
                 .rng
                 .choice(&["ok", "ok", "ok", "ok", "ok", "ok", "skip", "reject", "retry", "poison"])
                 .unwrap();
-            let severity = *things.rng.choice(&[Severity::Error, Severity::Critical]).unwrap();
+            let severity = [Severity::Error, Severity::Critical, Severity::Error, Severity::Info];
+            let severity = *things.rng.choice(&severity).unwrap();
             let source = if things.rng.bool() { Some(LogOrigin::new("web").unwrap()) } else { None };
             Log { severity, message: text.to_owned(), source, attributes: Attributes::default() }
         };
+        if log.severity == Severity::Info {
+            published.unwanted += 1;
+        } else {
+            published.wanted += 1;
+        }
         publish.log(&log).await.unwrap();
+        if world.things().rng.u8(0..8) == 0 {
+            published.foreign.insert(world.publish_elsewhere(published.foreign.len()));
+        }
     }
-    logs
+    published
 }
 
 struct Sink(World);
@@ -365,6 +412,7 @@ impl LogSink for Sink {
             source,
             text: text.unwrap(),
             replayed: false,
+            is_log: true,
         };
         let mut things = self.0.things();
         let things = &mut *things;
@@ -393,23 +441,24 @@ impl LogSink for Sink {
 struct Door(World);
 
 impl Intake for Door {
-    type Source = Channel;
+    type Source = Queue;
 
-    async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Channel, SourceError> {
+    async fn open(&mut self, _: &Descriptor, reads: Reads, _: Option<&Filter>) -> Result<Queue, SourceError> {
         if self.0.step("open").await != Luck::Good {
             return Err(SourceError::Lost("it is away".into()));
         }
         let channel = self.0.things().channel;
-        Ok(Channel { world: self.0.clone(), channel })
+        Ok(Queue { world: self.0.clone(), channel, reads })
     }
 }
 
-struct Channel {
+struct Queue {
     world: World,
     channel: u64,
+    reads: Reads,
 }
 
-impl Channel {
+impl Queue {
     /// What happens if `effect` happens now; nothing, after the channel is lost.
     async fn act(
         world: World,
@@ -434,7 +483,7 @@ impl Channel {
     }
 }
 
-impl LogSource for Channel {
+impl LogSource for Queue {
     async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
         // Nothing is lost if this is dropped: what was taken is handed over at once.
         if self.world.step("receive").await != Luck::Good {
@@ -453,7 +502,12 @@ impl LogSource for Channel {
                 {
                     let tag = things.next_tag;
                     things.next_tag += 1;
-                    burst.push(Delivery { receipt: Receipt(tag), item: Item::Log(record(&message)) });
+                    let item = if message.is_log {
+                        Item::Log(record(&message))
+                    } else {
+                        Item::Foreign("it came another way".to_owned())
+                    };
+                    burst.push(Delivery { receipt: Receipt(tag), item });
                     things.unacknowledged.insert(tag, message);
                 }
                 if !burst.is_empty() {
@@ -462,6 +516,10 @@ impl LogSource for Channel {
             }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    fn dead_lettering(&self) -> DeadLettering {
+        if self.reads == Reads::Logs { DeadLettering::Ready } else { DeadLettering::Unread }
     }
 
     fn standing(&self) -> Standing {
@@ -488,6 +546,7 @@ impl LogSource for Channel {
         Receipt(tag): Receipt,
         _: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        assert_eq!(self.reads, Reads::Logs, "a dead letter has its body");
         let message = self.world.things().unacknowledged.get(&tag).cloned();
         Self::act(self.world.clone(), self.channel, "bury", |things| things.dead.extend(message))
     }
@@ -543,24 +602,27 @@ impl Judge {
 
 impl Consumer for Judge {
     fn descriptor(&self) -> &Descriptor {
-        static DESCRIPTOR: std::sync::LazyLock<Descriptor> = std::sync::LazyLock::new(|| Descriptor {
-            name: ConsumerName::new("judge").unwrap(),
-            version: String::new(),
-            description: String::new(),
-            filter: Filter::new(Severities::from_iter(Severity::ALL), Vec::new()),
-            fields: Fields::default(),
-            publishes: Severities::default(),
-            tick: None,
+        static DESCRIPTORS: std::sync::LazyLock<[Descriptor; 2]> = std::sync::LazyLock::new(|| {
+            let narrow = Severities::from_iter([Severity::Error, Severity::Critical]);
+            [narrow, Severities::from_iter(Severity::ALL)].map(|severities| Descriptor {
+                name: ConsumerName::new("judge").unwrap(),
+                version: String::new(),
+                description: String::new(),
+                filter: Filter::new(severities, Vec::new()),
+                fields: Fields::default(),
+                publishes: Severities::default(),
+                tick: None,
+            })
         });
-        &DESCRIPTOR
+        &DESCRIPTORS[usize::from(self.judgement == Judgement::AllIsWell)]
     }
 
     fn processes(&self) -> bool {
-        true
+        self.world.things().processes
     }
 
     fn keeps_state(&self) -> bool {
-        true
+        self.processes()
     }
 
     fn digest(&self) -> &'static str {
@@ -633,6 +695,7 @@ impl Ledger for Store {
             seen: things.seen[origin],
             finished: sequences(rows),
             dead: things.dead_rows.get(origin).map_or_else(Sequences::default, sequences),
+            unwanted: things.unwanted_rows.get(origin).map_or_else(Sequences::default, sequences),
         });
         Ok(Saved {
             book: Book::restore(things.counts.clone(), things.folded, origins),
@@ -656,9 +719,11 @@ impl Ledger for Store {
                 assert_eq!(commit.changes.forgotten, [], "no time has passed");
                 for change in commit.changes.origins {
                     things.seen.insert(change.origin.to_string(), change.seen);
-                    for (rows, changes) in
-                        [(&mut things.finished, &change.finished), (&mut things.dead_rows, &change.dead)]
-                    {
+                    for (rows, changes) in [
+                        (&mut things.finished, &change.finished),
+                        (&mut things.dead_rows, &change.dead),
+                        (&mut things.unwanted_rows, &change.unwanted),
+                    ] {
                         let rows = rows.entry(change.origin.to_string()).or_default();
                         for interval in changes {
                             match interval.last {
@@ -708,8 +773,6 @@ impl Reporter for Honest {
     }
 
     fn state(&mut self, _: &ConsumerName, _: &State<'_>) {}
-
-    fn stray(&mut self, _: &ConsumerName, _: &str) {}
 
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }

@@ -8,7 +8,9 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
-use loghost_core::application::{Load, Report, ReportError, Reporter, SourceError, State};
+use loghost_core::application::{
+    DeadLettering, Load, Report, ReportError, Reporter, SourceError, State, Uncounted,
+};
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -106,14 +108,6 @@ impl Reporter for TerminalReporter {
         notice(&format!("{consumer}: {}", state_text(state)));
     }
 
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        let origin = if exchange.is_empty() { "directly" } else { exchange };
-        notice(&format!(
-            "{consumer}: messages came through `{origin}`, which is no severity's exchange: \
-             acknowledged, not counted"
-        ));
-    }
-
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }
 
@@ -150,6 +144,14 @@ fn state_text(state: &State<'_>) -> String {
                 "pauses: {held} logs wait for another attempt, or for the broker to take them as dead letters"
             )
         }
+        State::NotCounted(reason, dead_lettering) => {
+            let kept = match dead_lettering {
+                DeadLettering::Ready | DeadLettering::Unread => "goes to the dead letters",
+                DeadLettering::None => "is acknowledged: a queue that ends with the run has no dead letters",
+            };
+            format!("a message is not counted, and {kept} ({reason}); how many more, is said at the end")
+        }
+        State::LeftUncounted(uncounted, dead_lettering) => left_uncounted(uncounted, *dead_lettering),
         State::Recovered => "no longer fails: goes on".to_owned(),
         State::Reloaded(descriptor, digest) => {
             let digest = digest.get(..12).unwrap_or(digest);
@@ -159,6 +161,18 @@ fn state_text(state: &State<'_>) -> String {
             format!("not reloaded, the old one goes on: the new one does not take up its state: {error}")
         }
     }
+}
+
+fn left_uncounted(uncounted: &Uncounted, dead_lettering: DeadLettering) -> String {
+    let Uncounted { foreign, unwanted } = uncounted;
+    let kept = match dead_lettering {
+        DeadLettering::Ready | DeadLettering::Unread => "went to the dead letters",
+        DeadLettering::None => "were acknowledged: a queue that ends with the run has no dead letters",
+    };
+    format!(
+        "not counted in this run: {foreign} messages that were not published as logs (foreign), {unwanted} logs \
+         that its filter does not want (unwanted); they {kept}"
+    )
 }
 
 /// The plugin's words under its name; where it has none, the host's counts, marked as such.
@@ -188,6 +202,8 @@ fn metric_json(report: &Report<'_>) -> Value {
     say("counts", tally_json(&counts.accepted));
     say("rejected", tally_json(&counts.rejected));
     say("skipped", tally_json(&counts.skipped));
+    say("unwanted", tally_json(&counts.unwanted));
+    say("foreign", counts.foreign.into());
     say("repeated", counts.repeated.into());
     say("without_id", counts.without_id.into());
     match &report.text {

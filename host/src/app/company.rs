@@ -21,7 +21,7 @@ use crate::adapters::amqp::{
     AmqpIntake, AmqpSink, AmqpSource, Exchanges, Link, Names, QueueKind, SourceOptions,
 };
 use crate::adapters::clock::ReplayClock;
-use crate::adapters::terminal::{self, Format, TerminalReporter};
+use crate::adapters::terminal::{Format, TerminalReporter};
 use crate::adapters::wasm::WasmConsumer;
 
 /// The consumers of a play.
@@ -214,10 +214,6 @@ impl Reporter for Prompter {
 
     fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
         TerminalReporter::new(Format::Text).state(consumer, state);
-    }
-
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        terminal::notice(&format!("{consumer}: a message came through `{exchange}`"));
     }
 
     fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {

@@ -13,7 +13,7 @@ use super::letters;
 use super::selection::Selection;
 use super::settling::{Answer, Settled, SettledEnd, settle};
 use super::signals::interrupted;
-use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Letter, Replay};
+use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Letter, Replay};
 use crate::adapters::terminal::{self, Format};
 
 /// What `dead-letters` is asked for.
@@ -48,7 +48,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     let Some(queue) = queue else {
         connection.close().await;
         let text = format!(
-            "{consumer} has no dead letters: it has not run here, or does not look at logs, or runs under \
+            "{consumer} has no dead letters: it has not run here, or has counted all that it got, or runs under \
              another --prefix"
         );
         if let Action::List(_) = action {
@@ -187,13 +187,16 @@ impl Tending<'_> {
             );
             return Err(Failure::new(Status::BadConfiguration, text));
         };
-        let send = |queue: &DeadQueue, letter| Box::pin(replay.send(queue, letter)) as Answer;
+        let send = |queue: &DeadQueue, letter: Letter| {
+            let is_log = letter.fate.as_ref().is_some_and(Fate::is_log);
+            is_log.then(|| Box::pin(replay.send(queue, letter)) as Answer)
+        };
         let settled = settle(&mut self.queue, selection, "replayed", send, &mut self.interrupted).await;
         self.report("replayed", selection, settled).await
     }
 
     async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
-        let discard = |queue: &DeadQueue, letter: Letter| Box::pin(queue.discard(&letter)) as Answer;
+        let discard = |queue: &DeadQueue, letter: Letter| Some(Box::pin(queue.discard(&letter)) as Answer);
         let settled = settle(&mut self.queue, selection, "purged", discard, &mut self.interrupted).await;
         self.report("purged", selection, settled).await
     }
@@ -216,6 +219,7 @@ impl Tending<'_> {
                 verb: settled.done,
                 "left": left,
                 "not_dead_letters": settled.strangers,
+                "not_logs": settled.not_logs,
             })),
         }
         .status(Status::Internal)?;
@@ -225,13 +229,21 @@ impl Tending<'_> {
                 "{name} has messages that are no dead letters of this consumer, which stay there: {strangers}"
             ));
         }
+        let nothing_done = settled.done == 0;
+        let not_logs = (settled.not_logs > 0).then(|| not_logs(&name, settled.not_logs));
+        if let Some(text) = not_logs.as_ref().filter(|_| !nothing_done) {
+            terminal::notice(text);
+        }
         match settled.end {
             SettledEnd::Failed(error) => Err(failure(error)),
             SettledEnd::Interrupted => Err(Failure::new(
                 Status::Unavailable,
                 "interrupted; what was not confirmed stays where it was",
             )),
-            SettledEnd::Done => absent.map_or(Ok(()), Err),
+            SettledEnd::Done => match not_logs.filter(|_| nothing_done) {
+                Some(text) => Err(Failure::new(Status::BadInput, text)),
+                None => absent.map_or(Ok(()), Err),
+            },
         }
     }
 }
@@ -239,6 +251,14 @@ impl Tending<'_> {
 fn missing(number: u32, queue: &DeadQueue) -> Failure {
     let text = format!("there is no number {number}: {} has {}", queue.name(), queue.len());
     Failure::new(Status::Usage, text)
+}
+
+/// Why messages stay that were to be sent back.
+fn not_logs(queue: &str, messages: u32) -> String {
+    format!(
+        "{queue} has messages that cannot be replayed, because they were not published as logs (outcome foreign): \
+         {messages}; they stay there: publish what they say to a severity's exchange, then purge them"
+    )
 }
 
 /// What it means that they cannot be looked after any more.

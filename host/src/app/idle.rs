@@ -167,10 +167,6 @@ impl Reporter for Watched {
         self.inner.state(consumer, state);
     }
 
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        self.inner.stray(consumer, exchange);
-    }
-
     fn progress(&mut self, consumer: &ConsumerName, finished: usize, load: Load) {
         self.activity.send_modify(|activity| {
             let Some(doing) = activity.consumers.get_mut(consumer) else { return };

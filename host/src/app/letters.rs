@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use loghost_core::domain::{Timestamp, printable, printable_line};
+use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use serde_json::{Map, Value, json};
 
 use crate::adapters::amqp::{Fate, Letter};
@@ -21,7 +21,7 @@ pub(super) fn head() -> String {
     let columns = ["number", "time", "severity", "source", "outcome", "attempts", "reason", "message"];
     let [number, time, severity, source, outcome, attempts, reason, message] = columns;
     format!(
-        "{DIM}{number:>6}  {time:<20}  {severity:<8}  {source:<16}  {outcome:<7}  {attempts:>8}  \
+        "{DIM}{number:>6}  {time:<20}  {severity:<8}  {source:<16}  {outcome:<8}  {attempts:>8}  \
          {reason:<REASON_CHARS$}  {message}{DIM:#}"
     )
 }
@@ -34,8 +34,8 @@ pub(super) fn line(letter: &Letter) -> String {
     };
     let time = fate.at.map_or_else(String::new, |at| date(at, humantime::format_rfc3339_seconds));
     format!(
-        "{number:>6}  {time:<20}  {:<8}  {:<16}  {:<7}  {:>8}  {:<REASON_CHARS$}  {message}",
-        fate.severity,
+        "{number:>6}  {time:<20}  {:<8}  {:<16}  {:<8}  {:>8}  {:<REASON_CHARS$}  {message}",
+        fate.severity.map_or("-", Severity::as_str),
         printable_line(&fate.source),
         fate.outcome(),
         fate.attempts,
@@ -81,7 +81,7 @@ pub(super) fn full(letter: &Letter, of: u32) -> String {
             say("reason", &fate.reason);
             say("plugin", &format!("{} {}", fate.plugin.name, fate.plugin.version));
             say("sha256", &fate.plugin.sha256);
-            say("severity", fate.severity.as_str());
+            say("severity", fate.severity.map_or("", Severity::as_str));
             say("source", &fate.source);
             say("exchange", &fate.exchange);
             say("routing key", &fate.routing_key);
@@ -119,7 +119,7 @@ pub(super) fn object(letter: &Letter) -> Value {
         "dead_letter": fate.is_some(),
         "id": letter.id(),
         "timestamp": millis(letter.timestamp()),
-        "severity": fate.map(|fate| fate.severity.as_str()),
+        "severity": fate.and_then(|fate| fate.severity).map(Severity::as_str),
         "source": fate.map(|fate| fate.source.as_str()),
         "message": letter.text(),
         "attributes": texts(&letter.attributes()),

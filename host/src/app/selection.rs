@@ -31,8 +31,9 @@ impl Selection {
         let fated = match &letter.fate {
             None => severities.is_empty() && source.is_none() && causes.is_empty() && reason.is_none(),
             Some(fate) => {
-                (severities.is_empty() || severities.contains(&fate.severity))
-                    && source.as_ref().is_none_or(|pattern| pattern.matches(&fate.source))
+                (severities.is_empty()
+                    || fate.severity.is_some_and(|severity| severities.contains(&severity)))
+                    && source.as_ref().is_none_or(|pattern| fate.is_log() && pattern.matches(&fate.source))
                     && (causes.is_empty() || causes.contains(&fate.cause))
                     && reason.as_ref().is_none_or(|part| fate.reason.contains(part))
             }

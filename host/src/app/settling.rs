@@ -34,6 +34,7 @@ pub(super) struct Settling {
     bytes: usize,
     done: u32,
     strangers: u32,
+    not_logs: u32,
     notice_at: Instant,
 }
 
@@ -44,6 +45,8 @@ pub(super) struct Settled {
     pub(super) done: u32,
     /// How many were met that are no dead letters.
     pub(super) strangers: u32,
+    /// How many were met that this cannot be done to, because they are no logs.
+    pub(super) not_logs: u32,
     /// Why it ended.
     pub(super) end: SettledEnd,
 }
@@ -59,18 +62,19 @@ pub(super) enum SettledEnd {
     Failed(DeadQueueError),
 }
 
-/// Does `settle` to each of `selection` in `queue`, until there are no more or `interrupted` is ready; says now
-/// and then how many have been `verb`.
+/// Does `settle` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
+/// more or `interrupted` is ready; says now and then how many have been `verb`.
 pub(super) async fn settle(
     queue: &mut DeadQueue,
     selection: &Selection,
     verb: &'static str,
-    settle: impl Fn(&DeadQueue, Letter) -> Answer,
+    settle: impl Fn(&DeadQueue, Letter) -> Option<Answer>,
     interrupted: impl Future<Output = ()>,
 ) -> Settled {
     let notice_at = Instant::now() + EVERY;
     let under_way = FuturesUnordered::new();
-    let mut settling = Settling { verb, under_way, bytes: 0, done: 0, strangers: 0, notice_at };
+    let (bytes, done, strangers, not_logs) = (0, 0, 0, 0);
+    let mut settling = Settling { verb, under_way, bytes, done, strangers, not_logs, notice_at };
     let walked = tokio::select! {
         biased;
         () = interrupted => None,
@@ -90,7 +94,8 @@ pub(super) async fn settle(
             end = SettledEnd::Failed(error);
         }
     }
-    Settled { done: settling.done, strangers: settling.strangers, end }
+    let Settling { done, strangers, not_logs, .. } = settling;
+    Settled { done, strangers, not_logs, end }
 }
 
 impl Settling {
@@ -98,20 +103,22 @@ impl Settling {
         &mut self,
         queue: &mut DeadQueue,
         selection: &Selection,
-        settle: impl Fn(&DeadQueue, Letter) -> Answer,
+        settle: impl Fn(&DeadQueue, Letter) -> Option<Answer>,
     ) -> Result<(), DeadQueueError> {
         let mut begun = 0;
         while selection.max.is_none_or(|max| begun < max) {
             let Some(letter) = queue.next().await? else { break };
             let last = selection.number == Some(letter.number);
             if selection.has(&letter) {
-                if letter.fate.is_some() {
+                let size = letter.size();
+                if letter.fate.is_none() {
+                    self.strangers += 1;
+                } else if let Some(answer) = settle(queue, letter) {
                     begun += 1;
-                    let (size, answer) = (letter.size(), settle(queue, letter));
                     self.bytes += size;
                     self.under_way.push(Box::pin(async move { (size, answer.await) }));
                 } else {
-                    self.strangers += 1;
+                    self.not_logs += 1;
                 }
             }
             self.keep_up(queue).await?;

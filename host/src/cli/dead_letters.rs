@@ -12,7 +12,7 @@ use crate::app::Selection;
 use crate::app::dead_letters::{Action, Options};
 use crate::app::{Failure, Status};
 
-/// Looks after the logs that a consumer rejected
+/// Looks after what a consumer did not count
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Args {
     /// Lists them, and leaves them where they are
@@ -123,6 +123,10 @@ enum OutcomeArg {
     Retry,
     /// The consumer failed at it.
     Trap,
+    /// It was not published as a log.
+    Foreign,
+    /// The consumer's filter does not want it.
+    Unwanted,
 }
 
 impl From<OutcomeArg> for Cause {
@@ -131,6 +135,8 @@ impl From<OutcomeArg> for Cause {
             OutcomeArg::Reject => Self::Rejected,
             OutcomeArg::Retry => Self::RetriesExhausted,
             OutcomeArg::Trap => Self::Trapped,
+            OutcomeArg::Foreign => Self::Foreign,
+            OutcomeArg::Unwanted => Self::Unwanted,
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// `loghost dead-letters` with an action and what follows it.
-fn dead_letters<const N: usize>(broker: &Broker, action: &str, arguments: [&str; N]) -> Loghost {
+pub(crate) fn dead_letters<const N: usize>(broker: &Broker, action: &str, arguments: [&str; N]) -> Loghost {
     let connection = ["--broker", broker.url(), "--prefix", broker.prefix()];
     loghost(["dead-letters", action]).args(connection).args(arguments)
 }
@@ -194,7 +194,7 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
     // To look at them takes none out, and leaves them in their order.
     assert_eq!(list(broker, "picky", &[]), letters);
     let replay = dead_letters(broker, "replay", ["picky", "--all", "--format", "json"]).end().exits(0);
-    assert_eq!(replay.json(), [json!({"replayed": 2, "left": 0, "not_dead_letters": 0})]);
+    assert_eq!(replay.json(), [json!({"replayed": 2, "left": 0, "not_dead_letters": 0, "not_logs": 0})]);
     assert_eq!(outside.depth(&picky.dead_queue()), Some(0));
 
     let fixed = deploy(broker, &guest("picky").fields(&["id", "source", "attributes"]).transcribes());
@@ -266,7 +266,7 @@ fn are_destroyed_only_as_asked(broker: &Broker) {
     purge(&["--number", "1"]).exits(0).prints("purged 1  left 2");
     assert_eq!(messages(broker, "picky", &[]), ["bad 2", "bad 4"]);
     let all = purge(&["--all", "--format", "json"]).exits(0);
-    assert_eq!(all.json(), [json!({"purged": 2, "left": 0, "not_dead_letters": 0})]);
+    assert_eq!(all.json(), [json!({"purged": 2, "left": 0, "not_dead_letters": 0, "not_logs": 0})]);
     assert_eq!(outside.depth(&picky.dead_queue()), Some(0));
     assert_eq!(outside.depth(&picky.queue()), Some(0), "nothing was sent back");
 }
@@ -302,19 +302,25 @@ fn keep_where_they_came_from(broker: &Broker) {
         assert_eq!((&after[0]["attempts"], &after[0]["reason"]), (&json!(attempts), &json!(reason)));
         assert_eq!(after[0]["plugin"]["version"], attempts.to_string());
     }
-    // It has nowhere else to go, whatever the filter of a new version says.
+    // One whose filter no longer wants it is not shown it; it stays a dead letter.
     dead_letters(broker, "replay", ["stubborn", "--all"]).end().exits(0).prints("replayed 1  left 0");
     publish(&outside, broker, "error", "", "good");
     let narrow = deploy(broker, &guest("stubborn").severities(&["error"]).processes());
     publish(&outside, broker, "error", "", "better");
-    let output = narrow.run(3, &[]);
+    let output = narrow.run(2, &[]);
     let metric = output.json().pop().expect("a metric");
     assert_eq!(
-        (&metric["counts"]["critical"], &metric["counts"]["error"]),
-        (&json!(1), &json!(2)),
+        (&metric["counts"]["critical"], &metric["counts"]["error"], &metric["unwanted"]["critical"]),
+        (&json!(0), &json!(2), &json!(1)),
         "{output}"
     );
     assert_eq!(outside.depth(&narrow.queue()), Some(0));
+    let after = list(broker, "stubborn", &["--outcome", "unwanted"]);
+    assert_eq!(after.len(), 1, "{after:?}");
+    for key in ["id", "severity", "source", "exchange", "routing_key", "original", "message"] {
+        assert_eq!(after[0][key], before[0][key], "{key}");
+    }
+    assert_eq!(after[0]["attempts"], 3, "it was not tried again");
 }
 
 /// A plugin that has rejected this many logs.

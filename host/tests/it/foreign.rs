@@ -20,10 +20,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
     }
     trials.extend(on_each("foreign::counts_whatever_comes_through_its_exchange", counts_whatever_comes));
-    trials.extend(on_each(
-        "foreign::does_not_count_what_comes_another_way",
-        does_not_count_what_comes_another_way,
-    ));
     trials.extend(on_each("foreign::shows_a_hostile_exchange_as_text", shows_a_hostile_exchange_as_text));
     trials
 }
@@ -108,19 +104,6 @@ fn counts_whatever_comes(broker: &Broker) {
     outside.publish(&exchange, "db-1", b"", odd);
     let stderr = counts(broker, run, 3);
     assert!(!stderr.contains("panicked"), "{stderr}");
-}
-
-/// What is put into the queue directly is acknowledged and not counted, and that is said once.
-fn does_not_count_what_comes_another_way(broker: &Broker) {
-    let run = run(broker);
-    let outside = broker.outside();
-    for _ in 0..3 {
-        outside.publish("", &broker.queue("error"), b"not a log", BasicProperties::default());
-    }
-    run.says("directly");
-    outside.publish(&broker.exchange("error"), "", b"a log", BasicProperties::default());
-    let stderr = counts(broker, run, 1);
-    assert_eq!(stderr.matches("directly").count(), 1, "{stderr}");
 }
 
 /// A name may hold what a terminal obeys.

@@ -41,6 +41,7 @@ mod state;
 mod support;
 mod tls;
 mod trouble;
+mod uncounted;
 mod verify;
 
 use libtest_mimic::{Arguments, Trial};
@@ -74,6 +75,7 @@ fn main() {
         bench::trials(),
         connect::trials(),
         foreign::trials(),
+        uncounted::trials(),
         hygiene::trials(),
         trouble::trials(),
         tls::trials(),

@@ -11,9 +11,9 @@ pub use consume::{Batching, Consume, ConsumeOptions, Opening, SavedState, Tolera
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, Delivery, Intake, Item, Ledger,
-    LedgerError, Load, LogSink, LogSource, Reads, Receipt, Receipts, Rejection, Report, ReportError,
-    Reporter, Saved, SinkError, SourceError, Standing, State,
+    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, DeadLettering, Delivery, Intake, Item,
+    Ledger, LedgerError, Load, LogSink, LogSource, Reads, Receipt, Receipts, Rejection, Report, ReportError,
+    Reporter, Saved, SinkError, SourceError, Standing, State, Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

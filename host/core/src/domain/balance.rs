@@ -40,7 +40,7 @@ pub struct Balance {
     /// The severities that it wants.
     pub severities: Severities,
     /// The counts of all accounts added up; but a dead letter that another host has counted since is not
-    /// among the rejected, and one that two hosts have is there once.
+    /// among the rejected or unwanted, and one that two hosts have is there once.
     pub counts: Counts,
     /// How many of the accepted and skipped logs are there more than once, because two hosts counted them.
     pub twice: Tally,
@@ -69,9 +69,11 @@ struct Union {
     finished: Sequences,
     counted: Sequences,
     dead: Sequences,
-    /// How many were counted, and how many are dead, when each account is asked.
+    unwanted: Sequences,
+    /// How many were counted, and how many are dead or unwanted, when each account is asked.
     sum_counted: u64,
     sum_dead: u64,
+    sum_unwanted: u64,
     confirmed: Option<u64>,
 }
 
@@ -127,6 +129,8 @@ impl Balance {
         sum.accepted += counts.accepted;
         sum.rejected += counts.rejected;
         sum.skipped += counts.skipped;
+        sum.unwanted += counts.unwanted;
+        sum.foreign += counts.foreign;
         sum.repeated += counts.repeated;
         sum.without_id += counts.without_id;
         sum.first = sum.first.into_iter().chain(counts.first).min();
@@ -138,9 +142,12 @@ impl Balance {
     }
 
     fn judge(&mut self, origin: &str, severity: Severity, union: &Union, wanted: bool) {
-        let dead = union.dead.without(&union.counted).len();
+        let dead = union.dead.without(&union.counted);
         let rejected = &mut self.counts.rejected[severity];
-        *rejected = rejected.saturating_sub(union.sum_dead - dead);
+        *rejected = rejected.saturating_sub(union.sum_dead - dead.len());
+        let unwanted = union.unwanted.without(&union.counted).without(&dead).len();
+        let tally = &mut self.counts.unwanted[severity];
+        *tally = tally.saturating_sub(union.sum_unwanted - unwanted);
         self.twice[severity] += union.sum_counted - union.counted.len();
         let highest = union.finished.highest().max(union.confirmed);
         if let Some(highest) = highest.filter(|_| wanted) {
@@ -165,13 +172,15 @@ impl Balance {
 
 impl Union {
     fn add(&mut self, origin: &OriginState) {
-        let counted = origin.finished.without(&origin.dead);
+        let counted = origin.finished.without(&origin.dead).without(&origin.unwanted);
         self.sum_counted += counted.len();
         self.sum_dead += origin.dead.len();
+        self.sum_unwanted += origin.unwanted.len();
         for (set, more) in [
             (&mut self.finished, &origin.finished),
             (&mut self.counted, &counted),
             (&mut self.dead, &origin.dead),
+            (&mut self.unwanted, &origin.unwanted),
         ] {
             for (first, last) in more.iter() {
                 set.insert_interval(first, last);
@@ -204,6 +213,7 @@ mod tests {
                 seen: Timestamp::default(),
                 finished: finished.iter().copied().collect(),
                 dead: dead.iter().copied().collect(),
+                unwanted: Sequences::default(),
             })
             .collect();
         for origin in &origins {
@@ -276,6 +286,29 @@ mod tests {
         assert_eq!(balance.twice[Severity::Error], 1);
         assert_eq!(balance.counts.rejected[Severity::Error], 2, "3 and 9");
         assert_eq!(balance.counts.accepted[Severity::Error] - balance.twice[Severity::Error], 7);
+    }
+
+    /// What one host did not want is not missing, and no longer unwanted when another one has counted it.
+    #[test]
+    fn what_is_unwanted_is_not_missing() {
+        let mut old = account(&[("p/error/web", &[(1, 6)], &[])]);
+        old.origins[0].unwanted = Sequences::from_iter([(3, 5)]);
+        old.counts.accepted[Severity::Error] = 3;
+        old.counts.unwanted[Severity::Error] = 3;
+        let balance = Balance::new(from_ref(&old), &[]);
+        check_gaps(&balance, &[]);
+        assert_eq!((balance.counts.unwanted.total(), balance.twice.total()), (3, 0));
+
+        // It has counted one, rejected another, and not wanted the third either.
+        let mut new = account(&[("p/error/web", &[(3, 5)], &[(4, 4)])]);
+        new.origins[0].unwanted = Sequences::from_iter([(5, 5)]);
+        new.counts.accepted[Severity::Error] = 1;
+        new.counts.unwanted[Severity::Error] = 1;
+        let balance = Balance::new(&[old, new], &[confirmed(Severity::Error, "web", 6)]);
+        check_gaps(&balance, &[]);
+        let Counts { accepted, rejected, unwanted, .. } = balance.counts;
+        assert_eq!((accepted.total(), rejected.total(), unwanted.total()), (4, 1, 1));
+        assert_eq!(balance.twice.total(), 0);
     }
 
     #[test]

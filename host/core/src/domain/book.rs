@@ -28,11 +28,13 @@ pub struct Book {
 #[derive(Clone, Debug)]
 struct Origin {
     key: Arc<str>,
-    /// Counted or dead.
+    /// Counted, dead or unwanted.
     finished: Tracked,
-    /// Among the dead letters.
+    /// Among the dead letters, because of what the consumer said or did.
     dead: Tracked,
-    /// Delivered, and neither counted nor dead yet.
+    /// Among the dead letters, because the filter does not want them.
+    unwanted: Tracked,
+    /// Delivered, and not finished yet.
     in_hand: Sequences,
     seen: Timestamp,
 }
@@ -60,7 +62,7 @@ pub struct Place {
 pub enum Claim {
     /// A log to be judged; without a place if it has no id of loghost's form.
     New(Option<Place>),
-    /// A log that is counted, dead or in hand already.
+    /// A log that is finished or in hand already.
     Repeated,
 }
 
@@ -71,8 +73,10 @@ pub enum Fate {
     Accepted,
     /// The consumer said not to count it.
     Skipped,
-    /// It is among the dead letters.
+    /// The consumer rejected it, or failed at it: it is among the dead letters.
     Dead,
+    /// The filter does not want it: it is among the dead letters.
+    Unwanted,
 }
 
 /// A log that is finished.
@@ -108,10 +112,12 @@ pub struct OriginChange {
     pub origin: Arc<str>,
     /// When it was last seen, in the time of the book.
     pub seen: Timestamp,
-    /// Intervals of what is finished: counted or dead.
+    /// Intervals of what is finished: counted, dead or unwanted.
     pub finished: Vec<IntervalChange>,
     /// Intervals of what is dead.
     pub dead: Vec<IntervalChange>,
+    /// Intervals of what is unwanted.
+    pub unwanted: Vec<IntervalChange>,
 }
 
 /// An interval that changed.
@@ -130,10 +136,12 @@ pub struct OriginState {
     pub origin: String,
     /// When it was last seen, in the time of the book.
     pub seen: Timestamp,
-    /// What is finished: counted or dead.
+    /// What is finished: counted, dead or unwanted.
     pub finished: Sequences,
     /// What is dead.
     pub dead: Sequences,
+    /// What is unwanted.
+    pub unwanted: Sequences,
 }
 
 impl Book {
@@ -146,6 +154,7 @@ impl Book {
             if let Some(origin) = &mut book.origins[place] {
                 origin.finished.set = state.finished;
                 origin.dead.set = state.dead;
+                origin.unwanted.set = state.unwanted;
                 origin.seen = state.seen;
             }
         }
@@ -176,7 +185,7 @@ impl Book {
         origin.seen = origin.seen.max(now);
         // A dead letter that is sent back is new once more; the same log coming any other way is not.
         let finished = origin.finished.set.contains(sequence);
-        let revived = record.replayed && origin.dead.set.contains(sequence);
+        let revived = record.replayed && origin.is_dead_letter(sequence);
         if (finished && !revived) || !origin.in_hand.insert(sequence) {
             return Claim::Repeated;
         }
@@ -204,6 +213,7 @@ impl Book {
             key: Arc::clone(&key),
             finished: Tracked::default(),
             dead: Tracked::default(),
+            unwanted: Tracked::default(),
             in_hand: Sequences::default(),
             seen: Timestamp::default(),
         };
@@ -221,33 +231,30 @@ impl Book {
     /// Enters what became of a log, at the time `now`.
     pub fn settle(&mut self, settled: &Settled, now: Timestamp) {
         let Settled { place, severity, timestamp, fate } = *settled;
-        let mut revived = false;
-        let mut dead_before = false;
-        match place.and_then(|place| Some((place, self.origins.get_mut(place.origin)?.as_mut()?))) {
-            Some((place, origin)) => {
-                let n = place.sequence;
-                origin.in_hand.remove(n);
-                origin.seen = origin.seen.max(now);
-                origin.finished.insert(n);
-                dead_before = origin.dead.set.contains(n);
-                if fate == Fate::Dead {
-                    origin.dead.insert(n);
-                } else {
-                    revived = origin.dead.remove(n);
-                }
-                self.changed.insert(place.origin);
+        let known = place.and_then(|place| Some((place, self.origins.get_mut(place.origin)?.as_mut()?)));
+        if let Some((place, origin)) = known {
+            origin.seen = origin.seen.max(now);
+            let former = origin.settle(place.sequence, fate);
+            self.changed.insert(place.origin);
+            match former {
+                Some(Fate::Dead) => self.counts.rejected.take_one(severity),
+                Some(Fate::Unwanted) => self.counts.unwanted.take_one(severity),
+                _ => {}
             }
-            None => self.counts.without_id += 1,
-        }
-        if revived {
-            self.counts.rejected[severity] = self.counts.rejected[severity].saturating_sub(1);
+        } else if fate != Fate::Unwanted {
+            self.counts.without_id += 1;
         }
         match fate {
             Fate::Accepted => self.counts.accept(severity, timestamp),
             Fate::Skipped => self.counts.skipped[severity] += 1,
-            Fate::Dead if dead_before => {}
             Fate::Dead => self.counts.rejected[severity] += 1,
+            Fate::Unwanted => self.counts.unwanted[severity] += 1,
         }
+    }
+
+    /// Enters that so many messages were no logs.
+    pub fn note_foreign(&mut self, messages: u64) {
+        self.counts.foreign += messages;
     }
 
     /// Enters that so many deliveries were repetitions.
@@ -297,6 +304,7 @@ impl Book {
                 seen: origin.seen,
                 finished: origin.finished.changes(),
                 dead: origin.dead.changes(),
+                unwanted: origin.unwanted.changes(),
             })
         });
         Changes {
@@ -305,6 +313,26 @@ impl Book {
             origins: origins.collect(),
             forgotten: mem::take(&mut self.forgotten),
         }
+    }
+}
+
+impl Origin {
+    fn is_dead_letter(&self, n: u64) -> bool {
+        self.dead.set.contains(n) || self.unwanted.set.contains(n)
+    }
+
+    /// Enters what became of `n`; returns as what it was among the dead letters before.
+    fn settle(&mut self, n: u64, fate: Fate) -> Option<Fate> {
+        self.in_hand.remove(n);
+        self.finished.insert(n);
+        let was_dead = self.dead.remove(n);
+        let was_unwanted = self.unwanted.remove(n);
+        match fate {
+            Fate::Dead => self.dead.insert(n),
+            Fate::Unwanted => self.unwanted.insert(n),
+            Fate::Accepted | Fate::Skipped => {}
+        }
+        if was_dead { Some(Fate::Dead) } else { was_unwanted.then_some(Fate::Unwanted) }
     }
 }
 
@@ -413,6 +441,26 @@ mod tests {
     }
 
     #[test]
+    fn an_unwanted_log_is_counted_once_when_it_is_sent_back_and_wanted() {
+        let mut book = Book::default();
+        let claim = book.claim(&record(7, false), Timestamp::default());
+        settle(&mut book, claim, Fate::Unwanted, 1);
+        assert_eq!(book.claim(&record(7, false), Timestamp::default()), Claim::Repeated, "not sent back");
+        for (fate, expected) in [
+            (Fate::Unwanted, (0, 0, 1)),
+            (Fate::Dead, (0, 1, 0)),
+            (Fate::Unwanted, (0, 0, 1)),
+            (Fate::Accepted, (1, 0, 0)),
+        ] {
+            let again = book.claim(&record(7, true), Timestamp::default());
+            settle(&mut book, again, fate, 2);
+            let Counts { accepted, rejected, unwanted, .. } = book.counts();
+            assert_eq!((accepted.total(), rejected.total(), unwanted.total()), expected, "{fate:?}");
+        }
+        assert_eq!(book.claim(&record(7, true), Timestamp::default()), Claim::Repeated);
+    }
+
+    #[test]
     fn what_was_not_seen_for_long_is_folded_away() {
         let mut book = Book::default();
         for n in [1, 2, 5] {
@@ -446,19 +494,21 @@ mod tests {
         /// However a book came to be what it is, its changes lead a store to the same.
         #[test]
         fn changes_are_all_there_is(
-            steps in prop::collection::vec((1u64..30, 0u8..3, any::<bool>(), any::<bool>()), 0..80),
+            steps in prop::collection::vec((1u64..30, 0u8..4, any::<bool>(), any::<bool>()), 0..80),
         ) {
-            let (mut book, mut finished, mut dead) = (Book::default(), Rows::new(), Rows::new());
+            let (mut book, mut finished) = (Book::default(), Rows::new());
+            let (mut dead, mut unwanted) = (Rows::new(), Rows::new());
             for (n, fate, replayed, commit) in steps {
                 let claim = book.claim(&record(n, replayed), Timestamp::default());
                 if claim != Claim::Repeated {
-                    let fate = [Fate::Accepted, Fate::Skipped, Fate::Dead][usize::from(fate)];
+                    let fate = [Fate::Accepted, Fate::Skipped, Fate::Dead, Fate::Unwanted][usize::from(fate)];
                     settle(&mut book, claim, fate, n);
                 }
                 if commit {
                     for origin in book.changes().origins {
                         apply(&mut finished, &origin.finished);
                         apply(&mut dead, &origin.dead);
+                        apply(&mut unwanted, &origin.unwanted);
                     }
                 }
             }
@@ -466,14 +516,17 @@ mod tests {
             for origin in &last.origins {
                 apply(&mut finished, &origin.finished);
                 apply(&mut dead, &origin.dead);
+                apply(&mut unwanted, &origin.unwanted);
             }
             let state = OriginState {
                 origin: "p/error/web".to_owned(),
                 seen: Timestamp::default(),
                 finished: finished.into_iter().collect(),
                 dead: dead.into_iter().collect(),
+                unwanted: unwanted.into_iter().collect(),
             };
-            prop_assert_eq!(state.finished.len(), last.counts.total());
+            prop_assert_eq!(state.finished.len(), last.counts.total() + last.counts.unwanted.total());
+            prop_assert_eq!(state.unwanted.len(), last.counts.unwanted.total());
             prop_assert_eq!(state.dead.len(), last.counts.rejected.total());
             let mut restored = Book::restore(last.counts, last.folded, [state]);
             for n in 1..30 {

@@ -2,15 +2,21 @@
 
 use super::{Severity, Tally, Timestamp};
 
-/// The counts of one consumer. Each log is in one of the three tallies.
+/// The counts of one consumer. Each log is in one of the four tallies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The logs that count.
     pub accepted: Tally,
-    /// The logs that went to the dead letters.
+    /// The logs that the consumer rejected, or failed at: they went to the dead letters.
     pub rejected: Tally,
     /// The logs that the consumer said not to count.
     pub skipped: Tally,
+    /// The logs that the consumer's filter does not want, and that reached it all the same: an older or newer
+    /// version's binding brought them. They went to the dead letters as well.
+    pub unwanted: Tally,
+    /// Messages that were not published as logs. They went to the dead letters; one that came again may be here
+    /// again.
+    pub foreign: u64,
     /// Deliveries of logs that were counted before.
     pub repeated: u64,
     /// How many of the counted logs had no id of loghost's form.
@@ -29,7 +35,7 @@ impl Counts {
         self.last = Some(self.last.map_or(timestamp, |last| last.max(timestamp)));
     }
 
-    /// How many logs are counted, whatever became of them.
+    /// How many logs are counted, whatever the consumer said of them.
     pub fn total(&self) -> u64 {
         self.accepted.total() + self.rejected.total() + self.skipped.total()
     }

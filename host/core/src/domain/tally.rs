@@ -14,6 +14,11 @@ impl Tally {
         self.0.iter().sum()
     }
 
+    /// Takes one away, if there is one.
+    pub fn take_one(&mut self, severity: Severity) {
+        self[severity] = self[severity].saturating_sub(1);
+    }
+
     /// Each severity with its number, in ascending order of severity.
     pub fn iter(&self) -> impl Iterator<Item = (Severity, u64)> {
         Severity::ALL.into_iter().zip(self.0)

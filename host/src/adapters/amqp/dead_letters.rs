@@ -1,4 +1,4 @@
-//! Making dead letters: what a consumer rejects goes, as it came, into a queue of its own.
+//! Making dead letters: what is not counted goes, as it came, into a queue of its own.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(super) fn outcome(cause: Cause) -> &'static str {
         Cause::Rejected => "reject",
         Cause::RetriesExhausted => "retry",
         Cause::Trapped => "trap",
+        Cause::Foreign => "foreign",
+        Cause::Unwanted => "unwanted",
     }
 }
 

@@ -9,7 +9,7 @@ use loghost_core::domain::{Severity, Timestamp};
 use super::dead_letters as dead;
 use super::headers::{self, Headers};
 use super::names::Names;
-use super::wire::{self, Origin};
+use super::wire::{self, Route};
 
 /// A message in a queue of dead letters.
 pub(crate) struct Letter {
@@ -23,11 +23,11 @@ pub(crate) struct Letter {
 /// What is known of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fate {
-    /// The log's severity.
-    pub(crate) severity: Severity,
+    /// The log's severity; none of a message that was not published as a log.
+    pub(crate) severity: Option<Severity>,
     /// The log's source; empty if it has none.
     pub(crate) source: String,
-    /// The exchange that the log was published to, and its routing key.
+    /// The exchange that it was published to, and its routing key.
     pub(crate) exchange: String,
     pub(crate) routing_key: String,
     /// Why it was given up, by whom, and when.
@@ -53,10 +53,11 @@ pub(crate) struct Plugin {
 
 impl Letter {
     pub(super) fn read(number: u32, message: Message, names: &Names) -> Self {
-        let fate = message.properties.headers().as_ref().and_then(|headers| {
-            let origin = Origin::from_headers(headers, names)?;
-            Fate::read(&message.properties, headers, &origin)
-        });
+        let fate = message
+            .properties
+            .headers()
+            .as_ref()
+            .and_then(|headers| Fate::read(&message.properties, headers, names));
         Self { number, fate, message }
     }
 
@@ -109,23 +110,32 @@ impl Letter {
     }
 }
 
+/// How a delivery can have come to be a dead letter.
+const CAUSES: [Cause; 5] =
+    [Cause::Rejected, Cause::RetriesExhausted, Cause::Trapped, Cause::Foreign, Cause::Unwanted];
+
 impl Fate {
-    fn read(properties: &BasicProperties, headers: &FieldTable, origin: &Origin<'_>) -> Option<Self> {
+    fn read(properties: &BasicProperties, headers: &FieldTable, names: &Names) -> Option<Self> {
         let text = |key: &str| wire::header_text(headers, key).map(str::to_owned);
         let outcome = wire::header_text(headers, dead::OUTCOME)?;
-        let causes = [Cause::Rejected, Cause::RetriesExhausted, Cause::Trapped];
+        let cause = CAUSES.into_iter().find(|cause| dead::outcome(*cause) == outcome)?;
+        let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
+        let severity = names.severity(exchange);
+        if severity.is_none() && cause != Cause::Foreign {
+            return None;
+        }
         let original = headers.inner().iter().filter_map(|(key, value)| {
             Some((key.as_str().strip_prefix(headers::ORIGINAL)?.to_owned(), wire::text(value)))
         });
         Some(Self {
-            severity: origin.severity,
-            source: wire::source(properties, origin.routing_key).to_owned(),
-            exchange: origin.exchange.to_owned(),
-            routing_key: origin.routing_key.to_owned(),
-            cause: causes.into_iter().find(|cause| dead::outcome(*cause) == outcome)?,
+            severity,
+            source: severity.map_or("", |_| wire::source(properties, routing_key)).to_owned(),
+            exchange: exchange.to_owned(),
+            routing_key: routing_key.to_owned(),
+            cause,
             reason: text(dead::REASON).unwrap_or_default(),
             backtrace: text(dead::BACKTRACE),
-            attempts: origin.attempts,
+            attempts,
             at: wire::header_number(headers, dead::TIME).map(Timestamp::from_millis),
             plugin: Plugin {
                 name: text(dead::PLUGIN).unwrap_or_default(),
@@ -135,6 +145,11 @@ impl Fate {
             original: original.collect(),
             left_out: wire::header_number(headers, headers::LEFT_OUT).unwrap_or_default(),
         })
+    }
+
+    /// Whether it is a log, which the consumer can be given once more.
+    pub(crate) fn is_log(&self) -> bool {
+        self.severity.is_some()
     }
 
     /// How its cause is called.

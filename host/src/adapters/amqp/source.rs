@@ -10,7 +10,7 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use loghost_core::application::{
-    Clock, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
+    Clock, DeadLettering, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
 };
 use loghost_core::domain::{Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
@@ -51,8 +51,9 @@ pub(crate) struct AmqpSource<K> {
     standing: Standing,
     queue: String,
     names: Names,
-    publishing: Arc<Link>,
     options: SourceOptions,
+    /// Which part of the messages comes, and which part of that is looked at.
+    reads: Reads,
     decode: Decode,
     clock: K,
     /// Whether the last burst was a large one.
@@ -132,8 +133,8 @@ impl<K: Clock> AmqpSource<K> {
             standing: if queue.consumers > 0 { Standing::StandingBy } else { Standing::Active },
             queue: queue.name,
             names,
-            publishing,
             options,
+            reads,
             decode: decode(descriptor, reads),
             clock,
             busy: false,
@@ -152,7 +153,7 @@ impl<K: Clock> AmqpSource<K> {
         let item = match wire::record(&message, &self.names, now, self.decode) {
             Some(record) => Item::Log(record),
             None if self.is_marker(&message) => Item::Marker,
-            None => Item::Stray(message.exchange.to_string()),
+            None => Item::Foreign(how_it_came(&message)),
         };
         if let Some(dead_letters) = &mut self.dead_letters {
             dead_letters.keep(Unfinished::new(receipt, message));
@@ -221,6 +222,14 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         Ok(())
     }
 
+    fn dead_lettering(&self) -> DeadLettering {
+        match self.options.queue {
+            QueueKind::Exclusive => DeadLettering::None,
+            QueueKind::Named if self.dead_letters.is_some() => DeadLettering::Ready,
+            QueueKind::Named => DeadLettering::Unread,
+        }
+    }
+
     fn standing(&self) -> Standing {
         self.standing
     }
@@ -259,12 +268,8 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         reads: Reads,
         former: Option<&Filter>,
     ) -> Result<(), SourceError> {
-        if reads == Reads::Logs && !self.decode.message {
+        if reads == Reads::Logs && self.reads == Reads::Counts {
             return Err(SourceError::Unread);
-        }
-        if self.dead_letters.is_none() && self.options.has_dead_letters(reads) {
-            self.dead_letters =
-                Some(DeadLetters::open(&self.publishing, &self.names, &descriptor.name).await?);
         }
         let rebinding = topology::rebind(&self.channel, &self.names, &self.queue, &descriptor.filter, former);
         self.connection.answer(rebinding).await?;
@@ -277,6 +282,14 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         if let Some(dead_letters) = self.dead_letters.take() {
             dead_letters.close().await;
         }
+    }
+}
+
+/// How a message came that was not published as a log.
+fn how_it_came(message: &Message) -> String {
+    match message.exchange.as_str() {
+        "" => "it was published directly to the queue".to_owned(),
+        exchange => format!("it came through the exchange `{exchange}`, which is no severity's"),
     }
 }
 

@@ -230,8 +230,8 @@ pub(super) async fn bind(
         .map_err(|e| failed(format!("bind the queue `{queue}` to the exchange `{exchange}`"), &e))
 }
 
-/// Removes the bindings that can be named and are not wanted. AMQP cannot list bindings; one that stays
-/// does no harm, because every log is filtered again when it arrives.
+/// Removes the bindings that can be named and are not wanted. AMQP cannot list bindings; what one that stays
+/// brings is filtered when it arrives, and goes to the dead letters.
 async fn unbind_others(
     channel: &Channel,
     names: &Names,

@@ -83,15 +83,30 @@ impl<'a> Origin<'a> {
         if is_replay { Self::from_headers(headers, names) } else { None }
     }
 
-    /// That which the headers of a dead letter or of a replay tell of.
-    pub(super) fn from_headers(headers: &'a FieldTable, names: &Names) -> Option<Self> {
-        let exchange = header_text(headers, EXCHANGE)?;
+    /// That which the headers of a replay tell of.
+    fn from_headers(headers: &'a FieldTable, names: &Names) -> Option<Self> {
+        let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
+        let severity = names.severity(exchange)?;
+        Some(Self { severity, exchange, routing_key, attempts, replayed: true })
+    }
+}
+
+/// Where a message was published to, and what has been tried since, as the headers of a dead letter or of a
+/// replay tell of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route<'a> {
+    pub(super) exchange: &'a str,
+    pub(super) routing_key: &'a str,
+    /// How many attempts were made at it.
+    pub(super) attempts: u32,
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn from_headers(headers: &'a FieldTable) -> Option<Self> {
         Some(Self {
-            severity: names.severity(exchange)?,
-            exchange,
+            exchange: header_text(headers, EXCHANGE)?,
             routing_key: header_text(headers, ROUTING_KEY)?,
             attempts: u32::try_from(header_number(headers, ATTEMPTS)?).ok()?,
-            replayed: true,
         })
     }
 }

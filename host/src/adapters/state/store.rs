@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use loghost_core::application::Commit;
 use loghost_core::domain::{Account, ConsumerName, IntervalChange, OriginState, Sequences, Timestamp};
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+    TableHandle, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,7 +21,10 @@ use super::wire::{CountsWire, FilterWire};
 use crate::disk::{self, Place, create_database, open_database};
 
 /// What the tables are like; another number means other tables.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The format that had no table of unwanted logs, and no counts of them: there were none.
+const FIRST_FORMAT: u32 = 1;
 
 /// Memory for pages, of which a state has few.
 const CACHE: usize = 16 * 1024 * 1024;
@@ -38,6 +42,7 @@ const ORIGINS: TableDefinition<(&str, &str), u64> = TableDefinition::new("origin
 type Intervals<'a> = TableDefinition<'a, (&'static str, &'static str, u64), u64>;
 const FINISHED: Intervals<'_> = TableDefinition::new("finished");
 const DEAD: Intervals<'_> = TableDefinition::new("dead");
+const UNWANTED: Intervals<'_> = TableDefinition::new("unwanted");
 
 /// The database of a state.
 #[derive(Debug)]
@@ -54,9 +59,11 @@ impl Store {
         Self::of(Folder::existing(folder)?)
     }
 
-    /// Opens the state in `folder`; begins one if there is nothing.
+    /// Opens the state in `folder`, to write in it; begins one if there is nothing.
     pub(super) fn create(folder: &Path) -> Result<Self, StateError> {
-        Self::of(Folder::created(folder, begin)?)
+        let store = Self::of(Folder::created(folder, begin)?)?;
+        store.upgrade()?;
+        Ok(store)
     }
 
     fn of(folder: Folder) -> Result<Self, StateError> {
@@ -67,7 +74,7 @@ impl Store {
         store.read(|tables| {
             let meta = tables.open_table(META)?;
             match meta.get("format")?.map(|found| found.value()) {
-                Some(FORMAT) => Ok(()),
+                Some(FIRST_FORMAT | FORMAT) => Ok(()),
                 Some(found) => Err(Fault::Version(found)),
                 None => Err(Fault::Unreadable("no format is noted".to_owned())),
             }
@@ -130,6 +137,21 @@ impl Store {
         Ok(self.place.check()?)
     }
 
+    /// Makes a state of the first format one of this format.
+    fn upgrade(&self) -> Result<(), StateError> {
+        let found =
+            self.read(|tables| Ok(tables.open_table(META)?.get("format")?.map(|found| found.value())))?;
+        if found == Some(FORMAT) {
+            return Ok(());
+        }
+        let upgraded = disk::commit(&self.database, |transaction| {
+            transaction.open_table(META)?.insert("format", FORMAT)?;
+            Tables::open(transaction)?;
+            Ok(())
+        });
+        upgraded.map_err(|fault: Fault| fault.at(&self.folder.database))
+    }
+
     fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StateError> {
         let path = &self.folder.database;
         let tables = self.database.begin_read().map_err(|error| StateError::of(path, error))?;
@@ -162,10 +184,16 @@ fn origins(tables: &ReadTransaction, queue: &str) -> Result<Vec<OriginState>, Fa
             seen: Timestamp::from_millis(seen.value()),
             finished: Sequences::default(),
             dead: Sequences::default(),
+            unwanted: Sequences::default(),
         });
     }
-    for (table, which) in [(FINISHED, finished as Which), (DEAD, dead)] {
-        for row in tables.open_table(table)?.range((queue, "", 0)..)? {
+    for (table, which) in [(FINISHED, finished as Which), (DEAD, dead), (UNWANTED, unwanted)] {
+        let table = match tables.open_table(table) {
+            // In the first format.
+            Err(TableError::TableDoesNotExist(_)) if table.name() == UNWANTED.name() => continue,
+            table => table?,
+        };
+        for row in table.range((queue, "", 0)..)? {
             let (key, last) = row?;
             let (of, origin, first) = key.value();
             if of != queue {
@@ -188,6 +216,10 @@ fn dead(origin: &mut OriginState) -> &mut Sequences {
     &mut origin.dead
 }
 
+fn unwanted(origin: &mut OriginState) -> &mut Sequences {
+    &mut origin.unwanted
+}
+
 fn unknown(origin: &str) -> Fault {
     Fault::Unreadable(format!("it has intervals of `{origin}`, and does not know that"))
 }
@@ -200,6 +232,7 @@ struct Tables<'t> {
     origins: Table<'t, (&'static str, &'static str), u64>,
     finished: IntervalTable<'t>,
     dead: IntervalTable<'t>,
+    unwanted: IntervalTable<'t>,
 }
 
 type IntervalTable<'t> = Table<'t, (&'static str, &'static str, u64), u64>;
@@ -213,6 +246,7 @@ impl<'t> Tables<'t> {
             origins: transaction.open_table(ORIGINS)?,
             finished: transaction.open_table(FINISHED)?,
             dead: transaction.open_table(DEAD)?,
+            unwanted: transaction.open_table(UNWANTED)?,
         })
     }
 
@@ -220,7 +254,7 @@ impl<'t> Tables<'t> {
         let Commit { changes, checkpoint, filter } = commit;
         for origin in &changes.forgotten {
             self.origins.remove((queue, &**origin))?;
-            for table in [&mut self.finished, &mut self.dead] {
+            for table in [&mut self.finished, &mut self.dead, &mut self.unwanted] {
                 table.retain_in((queue, &**origin, 0)..=(queue, &**origin, u64::MAX), |_, _| false)?;
             }
         }
@@ -228,6 +262,7 @@ impl<'t> Tables<'t> {
             self.origins.insert((queue, &*change.origin), change.seen.as_millis())?;
             write(&mut self.finished, queue, &change.origin, &change.finished)?;
             write(&mut self.dead, queue, &change.origin, &change.dead)?;
+            write(&mut self.unwanted, queue, &change.origin, &change.unwanted)?;
         }
         let counts = CountsWire::new(consumer, &changes.counts, &changes.folded);
         self.consumers.insert(queue, &*json(&counts)?)?;

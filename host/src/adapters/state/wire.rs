@@ -11,6 +11,11 @@ pub(super) struct CountsWire {
     accepted: TallyWire,
     rejected: TallyWire,
     skipped: TallyWire,
+    // These two are not in what the first format wrote.
+    #[serde(default)]
+    unwanted: TallyWire,
+    #[serde(default)]
+    foreign: u64,
     repeated: u64,
     without_id: u64,
     first: Option<u64>,
@@ -18,7 +23,7 @@ pub(super) struct CountsWire {
     folded: FoldedWire,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TallyWire {
     debug: u64,
@@ -53,6 +58,8 @@ impl CountsWire {
             accepted: counts.accepted.into(),
             rejected: counts.rejected.into(),
             skipped: counts.skipped.into(),
+            unwanted: counts.unwanted.into(),
+            foreign: counts.foreign,
             repeated: counts.repeated,
             without_id: counts.without_id,
             first: counts.first.map(Timestamp::as_millis),
@@ -70,6 +77,8 @@ impl CountsWire {
             accepted: self.accepted.into(),
             rejected: self.rejected.into(),
             skipped: self.skipped.into(),
+            unwanted: self.unwanted.into(),
+            foreign: self.foreign,
             repeated: self.repeated,
             without_id: self.without_id,
             first: self.first.map(Timestamp::from_millis),

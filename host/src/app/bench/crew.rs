@@ -170,10 +170,6 @@ impl Reporter for Watcher {
         }
     }
 
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str) {
-        TerminalReporter::new(Format::Text).stray(consumer, exchange);
-    }
-
     fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {
         if finished > 0 {
             self.0.add(finished as u64);

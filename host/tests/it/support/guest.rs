@@ -172,6 +172,10 @@ impl Guest {
         Self { processes: true, ..self }
     }
 
+    pub(crate) fn has_processor(&self) -> bool {
+        self.processes
+    }
+
     /// Its processor writes what it is given through the import `log`; [`seen`] reads that.
     pub(crate) fn transcribes(self) -> Self {
         Self { processes: true, transcribes: true, ..self }

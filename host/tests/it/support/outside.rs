@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions,
     ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
@@ -122,6 +122,49 @@ impl Outside {
             channel.queue_bind(queue.into(), exchange.into(), "".into(), options, none).await
         });
         bound.expect("the broker lets us bind");
+    }
+
+    /// Binds a queue to an exchange with a key, both of which are there.
+    #[track_caller]
+    pub(crate) fn bind_with(&self, queue: &str, exchange: &str, key: &str) {
+        let options = QueueBindOptions::default();
+        let bound = self.on_channel(async |channel| {
+            channel
+                .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
+                .await
+        });
+        bound.expect("the broker lets us bind");
+    }
+
+    /// Declares an exchange of one's own, all of whose messages go on to one that is there.
+    #[track_caller]
+    pub(crate) fn lead_on(&self, exchange: &str, destination: &str) {
+        let bound: lapin::Result<()> = self.on_channel(async |channel| {
+            let (options, none) = (ExchangeDeclareOptions::default(), FieldTable::default());
+            channel.exchange_declare(exchange.into(), ExchangeKind::Topic, options, none.clone()).await?;
+            let options = ExchangeBindOptions::default();
+            channel.exchange_bind(destination.into(), exchange.into(), "#".into(), options, none).await
+        });
+        bound.expect("the broker lets us bind");
+    }
+
+    /// Publishes messages, and waits for all confirmations.
+    #[track_caller]
+    pub(crate) fn publish_all<'a>(
+        &self,
+        messages: impl IntoIterator<Item = (&'a str, &'a str, String, BasicProperties)>,
+    ) {
+        let confirmed: lapin::Result<()> = self.on_channel(async |channel| {
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            for (exchange, key, body, properties) in messages {
+                let options = BasicPublishOptions::default();
+                channel
+                    .basic_publish(exchange.into(), key.into(), options, body.as_bytes(), properties)
+                    .await?;
+            }
+            channel.wait_for_confirms().await.map(drop)
+        });
+        confirmed.expect("the broker takes them");
     }
 
     /// Waits until a queue has this many messages.

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{Break, Consume};
 use crate::application::ports::{
-    Cause, Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Receipt, Rejection, Reporter,
-    SourceError, State,
+    Cause, Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Reads, Receipt, Rejection,
+    Reporter, SourceError, State,
 };
 use crate::domain::{Fate, Log, Outcome, Place, Processed, Record, Settled, Verdict};
 
@@ -55,14 +55,22 @@ impl Extend<Task> for Batch {
     }
 }
 
-/// A log on its way to the dead letters; ready when it is safe there.
+/// A delivery on its way to the dead letters; ready when it is safe there.
 pub(super) type Burial = Pin<Box<dyn Future<Output = Result<Done, SourceError>> + Send>>;
 
-/// A log that is finished, and what became of it.
+/// A delivery that is finished, and what is entered of it.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) receipt: Receipt,
-    pub(super) settled: Settled,
+    pub(super) entry: Entry,
+}
+
+/// What the book is told of a delivery.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Log(Settled),
+    /// It was no log.
+    Foreign,
 }
 
 /// Consumers fail at these before they have seen a log.
@@ -103,7 +111,7 @@ where
                     self.say(&State::Failed(&error, batch.records.first()));
                     for task in batch.tasks() {
                         let backtrace = error.backtrace.clone();
-                        self.bury(source, task, error.to_string(), backtrace, Cause::Trapped);
+                        self.reject(source, &task, error.to_string(), backtrace, Cause::Trapped);
                     }
                     if self.breaker.failed() || self.trial.is_some() {
                         return Err(Break::Stopped(error));
@@ -147,10 +155,10 @@ where
             match outcome {
                 None => self.done(&task, Fate::Accepted),
                 Some(Outcome::Skip) => self.done(&task, Fate::Skipped),
-                Some(Outcome::Reject(reason)) => self.bury(source, task, reason, None, Cause::Rejected),
+                Some(Outcome::Reject(reason)) => self.reject(source, &task, reason, None, Cause::Rejected),
                 Some(Outcome::Retry(reason)) => {
                     if let Some(task) = self.retries.hold(task, Instant::now()) {
-                        self.bury(source, task, reason, None, Cause::RetriesExhausted);
+                        self.reject(source, &task, reason, None, Cause::RetriesExhausted);
                     }
                 }
             }
@@ -174,33 +182,44 @@ where
         self.stage(task.done(fate));
     }
 
-    fn bury(
+    fn reject(
         &mut self,
         source: &mut I::Source,
-        task: Task,
+        task: &Task,
         reason: String,
         backtrace: Option<String>,
         cause: Cause,
     ) {
-        let rejection = Rejection {
-            cause,
-            reason,
-            backtrace,
-            attempts: task.record.attempt,
-            at: self.clock.now(),
-            version: self.consumer.descriptor().version.clone(),
-            digest: self.consumer.digest().to_owned(),
-        };
-        let burying = source.bury(task.handle.receipt, &rejection);
+        let rejection = self.rejection(cause, reason, backtrace, task.record.attempt);
+        self.bury(source, task.done(Fate::Dead), &rejection);
+    }
+
+    /// What is said of a delivery that is given up now.
+    pub(super) fn rejection(
+        &self,
+        cause: Cause,
+        reason: String,
+        backtrace: Option<String>,
+        attempts: u32,
+    ) -> Rejection {
+        let (version, digest) =
+            (self.consumer.descriptor().version.clone(), self.consumer.digest().to_owned());
+        Rejection { cause, reason, backtrace, attempts, at: self.clock.now(), version, digest }
+    }
+
+    /// Sends a delivery to the dead letters; it is `done` when it is safe there.
+    pub(super) fn bury(&mut self, source: &mut I::Source, done: Done, rejection: &Rejection) {
+        let burying = source.bury(done.receipt, rejection);
         self.burials.push(Box::pin(async move {
             burying.await?;
-            Ok(task.done(Fate::Dead))
+            Ok(done)
         }));
     }
 
-    /// Takes in that a log is safe among the dead letters.
+    /// Takes in that a delivery is safe among the dead letters.
     pub(super) fn buried(&mut self, buried: Result<Done, SourceError>) -> Result<(), Break> {
-        let done = buried?;
+        // It comes again, and goes there again.
+        let done = buried.inspect_err(|_| self.at_least = Reads::Logs)?;
         self.retries.forget(done.receipt);
         self.stage(done);
         Ok(())
@@ -208,9 +227,9 @@ where
 }
 
 impl Task {
-    fn done(&self, fate: Fate) -> Done {
+    pub(super) fn done(&self, fate: Fate) -> Done {
         let Handle { receipt, place } = self.handle;
         let Record { severity, timestamp, .. } = self.record;
-        Done { receipt, settled: Settled { place, severity, timestamp, fate } }
+        Done { receipt, entry: Entry::Log(Settled { place, severity, timestamp, fate }) }
     }
 }

@@ -4,8 +4,8 @@
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
 //! In reading order: `serve` is the loop over one source; `judge` asks the consumer, and finds the log that it
-//! fails at; `settle` commits and acknowledges; `held` and `outstanding` are what is under way; `breaker` tells
-//! a bad consumer from bad logs; `book_time` is how late it is.
+//! fails at; `unseen` is what the consumer is not shown; `settle` commits and acknowledges; `held` and
+//! `outstanding` are what is under way; `breaker` tells a bad consumer from bad logs; `book_time` is how late it is.
 
 mod book_time;
 mod breaker;
@@ -14,8 +14,8 @@ mod judge;
 mod outstanding;
 mod serve;
 mod settle;
+mod unseen;
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -33,8 +33,8 @@ use self::outstanding::Outstanding;
 use self::settle::{Staged, UnderWay};
 use super::end::{End, Finished};
 use super::ports::{
-    Aside, Clock, Consumer, ConsumerError, Intake, Ledger, Load, LogSink, LogSource, Reads, Report,
-    ReportError, Reporter, SourceError, Standing, State,
+    Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, Intake, Ledger, Load, LogSink, LogSource,
+    Reads, Report, ReportError, Reporter, SourceError, Standing, State, Uncounted,
 };
 use super::publish::Publish;
 use crate::domain::{Book, Counts, Filter, Metric, Timestamp};
@@ -136,7 +136,12 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
     marked: bool,
     /// How many logs were finished in this run.
     finished: u64,
-    strays: HashSet<String>,
+    /// What the next source must read at least: all of them, where one waits that goes to the dead letters.
+    at_least: Reads,
+    /// What was not counted in this run, and where it went; of which kinds that has been said.
+    uncounted: Uncounted,
+    dead_lettering: DeadLettering,
+    said: Vec<Cause>,
     /// When the next metric may be shown, and whether there is something new to show.
     report_from: Instant,
     unreported: bool,
@@ -222,7 +227,10 @@ where
             trial: None,
             marked: false,
             finished: 0,
-            strays: HashSet::new(),
+            at_least: Reads::Counts,
+            uncounted: Uncounted::default(),
+            dead_lettering: DeadLettering::None,
+            said: Vec::new(),
             report_from: Instant::now(),
             unreported: false,
             options,
@@ -265,10 +273,11 @@ where
         if let Some(source) = self.opened.take() {
             return Ok(source);
         }
-        let (descriptor, reads) = (self.consumer.descriptor(), Reads::of(&self.consumer));
-        let source = self.intake.open(descriptor, reads, self.former.as_ref()).await?;
+        let reads = Reads::of(&self.consumer).max(self.at_least);
+        let source = self.intake.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
         self.former = None;
         self.obstacle = None;
+        self.at_least = Reads::Counts;
         Ok(source)
     }
 
@@ -278,6 +287,9 @@ where
         let end = self.lead(pin!(shutdown)).await;
         // Whatever waits, waits elsewhere from now on.
         self.reporter.progress(&self.consumer.descriptor().name, 0, Load::default());
+        if self.uncounted != Uncounted::default() {
+            self.say(&State::LeftUncounted(self.uncounted, self.dead_lettering));
+        }
         let end = match end {
             // It would fail again.
             End::Report(_) => end,
@@ -337,8 +349,9 @@ where
                 Ok(()) | Err(Break::Source(_)) => Ok(end),
                 Err(broke) => Err(broke),
             },
-            Err(Break::Stopped(error)) => {
-                Err(self.finish(&mut source).await.err().unwrap_or(Break::Stopped(error)))
+            // The source is as good as it was: nothing of what is in hand need come again.
+            Err(broke @ (Break::Stopped(_) | Break::Source(SourceError::Unread))) => {
+                Err(self.finish(&mut source).await.err().unwrap_or(broke))
             }
             broke => broke,
         };

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::judge::{Batch, Handle, Task};
 use super::settle::safe;
+use super::unseen::Unseen;
 use super::{Batching, Break, Consume};
 use crate::application::end::End;
 use crate::application::ports::{
@@ -140,40 +141,51 @@ where
         self.reporter.aside(&self.consumer.descriptor().name, aside);
     }
 
-    /// Judges what was delivered, if it is wanted and new.
+    /// Judges what was delivered, if it is wanted and new; what is unwanted or no log goes to the dead letters.
     async fn take(
         &mut self,
         source: &mut I::Source,
         burst: impl Iterator<Item = Delivery>,
     ) -> Result<(), Break> {
         let (mut batch, now) = (Batch::default(), self.book_time.now());
+        let mut unread = None;
         for Delivery { receipt, item } in burst {
             self.outstanding.add(receipt);
-            match item {
-                // A dead letter that was sent back has nowhere else to go.
-                Item::Log(record) if record.replayed || self.wants(&record) => {
-                    match self.book.claim(&record, now) {
-                        Claim::New(place) => {
-                            batch.extend([Task { handle: Handle { receipt, place }, record }]);
+            let unseen = match item {
+                Item::Log(record) => match self.book.claim(&record, now) {
+                    Claim::New(place) => {
+                        let (wanted, task) =
+                            (self.wants(&record), Task { handle: Handle { receipt, place }, record });
+                        if wanted {
+                            batch.extend([task]);
                             continue;
                         }
-                        // Should it be in hand, the one in hand comes again after a loss: this one need not.
-                        Claim::Repeated => self.staged.repeats += 1,
+                        Unseen::Unwanted(task)
                     }
-                }
-                // What an old binding brought is finished, and not counted.
-                Item::Log(_) | Item::Marker => {}
-                Item::Stray(exchange) => {
-                    if !self.strays.contains(&exchange) {
-                        self.reporter.stray(&self.consumer.descriptor().name, &exchange);
-                        self.strays.insert(exchange);
+                    // Should it be in hand, the one in hand comes again after a loss: this one need not.
+                    Claim::Repeated => {
+                        self.staged.repeats += 1;
+                        self.staged.finished.push(receipt);
+                        continue;
                     }
+                },
+                Item::Marker => {
+                    self.staged.finished.push(receipt);
+                    continue;
                 }
+                Item::Foreign(how) => Unseen::Foreign(receipt, how),
+            };
+            if let Err(error) = self.pass_by(source, &unseen) {
+                // This and what is behind it comes again.
+                unread = Some(error);
+                break;
             }
-            self.staged.finished.push(receipt);
         }
         self.tell_progress(0);
-        if batch.is_empty() { Ok(()) } else { self.judge(source, batch).await }
+        if !batch.is_empty() {
+            self.judge(source, batch).await?;
+        }
+        unread.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn wants(&self, record: &Record) -> bool {

@@ -10,12 +10,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::judge::Done;
+use super::judge::{Done, Entry};
 use super::{Break, Consume, ConsumeOptions, Outstanding};
 use crate::application::ports::{
-    Clock, Commit, Consumer, Intake, Ledger, LedgerError, LogSink, LogSource, Receipt, Reporter,
+    Clock, Commit, Consumer, Intake, Ledger, LedgerError, LogSink, LogSource, Reads, Receipt, Reporter,
+    Uncounted,
 };
-use crate::domain::{Counts, Settled};
+use crate::domain::{Counts, Fate, Settled};
 
 /// How often origins that were not seen for long are looked for, at least.
 const FOLD_EVERY: Duration = Duration::from_hours(1);
@@ -30,6 +31,8 @@ pub(super) fn fold_every(options: &ConsumeOptions) -> Duration {
 pub(super) struct Staged {
     /// To be entered in the book.
     pub(super) settled: Vec<Settled>,
+    /// What the consumer was not shown.
+    pub(super) uncounted: Uncounted,
     /// How many deliveries were repetitions.
     pub(super) repeats: u64,
     /// What is to be acknowledged after the commit.
@@ -56,6 +59,13 @@ pub(super) async fn safe(commit: Option<&mut UnderWay>) -> Result<(), LedgerErro
     }
 }
 
+impl Staged {
+    /// How many logs are counted.
+    fn counted(&self) -> u64 {
+        self.settled.len() as u64 - self.uncounted.unwanted
+    }
+}
+
 impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
 where
     I: Intake<Source: 'static>,
@@ -65,10 +75,18 @@ where
     R: Reporter,
     D: LogSink,
 {
-    /// Notes a log that is finished.
-    pub(super) fn stage(&mut self, Done { receipt, settled }: Done) {
-        self.finished += 1;
-        self.staged.settled.push(settled);
+    /// Notes a delivery that is finished.
+    pub(super) fn stage(&mut self, Done { receipt, entry }: Done) {
+        match entry {
+            Entry::Foreign => self.staged.uncounted.foreign += 1,
+            Entry::Log(settled) => {
+                match settled.fate {
+                    Fate::Unwanted => self.staged.uncounted.unwanted += 1,
+                    Fate::Accepted | Fate::Skipped | Fate::Dead => self.finished += 1,
+                }
+                self.staged.settled.push(settled);
+            }
+        }
         self.staged.finished.push(receipt);
     }
 
@@ -95,11 +113,14 @@ where
         if !self.options.pace.is_zero() {
             self.commit_from = Instant::now() + self.options.pace;
         }
-        let Staged { settled, repeats, finished, checkpoint } = mem::take(&mut self.staged);
-        let (now, news) = (self.book_time.now(), !settled.is_empty());
+        let Staged { settled, uncounted, repeats, finished, checkpoint } = mem::take(&mut self.staged);
+        let (now, news) = (self.book_time.now(), !settled.is_empty() || uncounted.foreign > 0);
         for settled in &settled {
             self.book.settle(settled, now);
         }
+        self.book.note_foreign(uncounted.foreign);
+        self.uncounted.foreign += uncounted.foreign;
+        self.uncounted.unwanted += uncounted.unwanted;
         self.book.repeat(repeats);
         if self.fold_at <= Instant::now() {
             self.book.fold(now.minus(self.options.forget_after));
@@ -162,7 +183,11 @@ where
             (&mut commit.done).await?;
             self.committed();
         }
-        self.finished -= mem::take(&mut self.staged).settled.len() as u64;
+        self.finished -= mem::take(&mut self.staged).counted();
+        // What was to go to the dead letters comes again, and goes there again.
+        if !self.burials.is_empty() {
+            self.at_least = Reads::Logs;
+        }
         self.burials.clear();
         self.retries.clear();
         self.outstanding = Outstanding::default();

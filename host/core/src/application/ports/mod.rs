@@ -9,10 +9,10 @@ mod source;
 
 pub use consumer::{Consumer, ConsumerError};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
-pub use reporter::{Aside, Load, Report, ReportError, Reporter, State};
+pub use reporter::{Aside, Load, Report, ReportError, Reporter, State, Uncounted};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
-    Cause, Delivery, Intake, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
+    Cause, DeadLettering, Delivery, Intake, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
 };
 
 use crate::domain::Timestamp;

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use super::{BoxError, ConsumerError, SourceError};
+use super::{BoxError, ConsumerError, DeadLettering, SourceError};
 use crate::domain::{ConsumerName, Counts, Descriptor, Record};
 
 /// Who is told what happens to a consumer.
 pub trait Reporter: Send {
     /// Shows a metric.
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError>;
-
-    /// Shows that something came through `exchange`, which is none of a severity; said once for each.
-    fn stray(&mut self, consumer: &ConsumerName, exchange: &str);
 
     /// Shows what a consumer does now.
     fn state(&mut self, consumer: &ConsumerName, state: &State<'_>);
@@ -57,12 +54,25 @@ pub enum State<'a> {
     Stopped(&'a ConsumerError, Duration),
     /// So many logs wait for their next attempt, or to be safe among the dead letters, that it takes no more.
     Paused(usize),
+    /// A delivery is not counted, for this reason: the first of its kind in this run.
+    NotCounted(&'a str, DeadLettering),
+    /// So much was not counted in this run, which ends.
+    LeftUncounted(Uncounted, DeadLettering),
     /// It no longer fails.
     Recovered,
     /// Its new version, of this digest, has taken over.
     Reloaded(&'a Descriptor, &'a str),
     /// Its new version cannot take over, and the old one goes on.
     ReloadRefused(&'a ConsumerError),
+}
+
+/// How many deliveries of a run were not counted, though the consumer never saw them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Messages that were not published as logs.
+    pub foreign: u64,
+    /// Logs that the consumer's filter does not want.
+    pub unwanted: u64,
 }
 
 /// A metric, as a consumer wrote it.

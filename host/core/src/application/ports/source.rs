@@ -1,4 +1,4 @@
-//! Where a consumer's logs come from, and where those go that it does not take.
+//! Where a consumer's logs come from, and where those go that are not counted.
 
 use std::future::Future;
 
@@ -21,12 +21,12 @@ pub trait Intake: Send {
     ) -> impl Future<Output = Result<Self::Source, SourceError>> + Send;
 }
 
-/// Which part of the logs is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which part of the logs is looked at; more and more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reads {
     /// What they are counted by.
     Counts,
-    /// All of them; some may become dead letters.
+    /// All of them: the consumer looks at them, or some of them go to the dead letters.
     Logs,
 }
 
@@ -51,6 +51,9 @@ pub trait LogSource: Send {
         max: usize,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
+    /// Whether a delivery can go to the dead letters.
+    fn dead_lettering(&self) -> DeadLettering;
+
     /// Whether it is this source that gets the consumer's logs.
     fn standing(&self) -> Standing;
 
@@ -64,8 +67,9 @@ pub trait LogSource: Send {
     /// Says that this one delivery is finished and need not come again.
     fn acknowledge(&mut self, receipt: Receipt) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Puts the log, as it came, among the consumer's dead letters. The future is ready when it is safe
-    /// there; the delivery itself is still to be acknowledged.
+    /// Puts the delivery, as it came, among the consumer's dead letters. The future is ready when it is safe
+    /// there; the delivery itself is still to be acknowledged. Where [there are none](DeadLettering::None), it is
+    /// ready at once.
     fn bury(
         &mut self,
         receipt: Receipt,
@@ -83,6 +87,18 @@ pub trait LogSource: Send {
 
     /// Ends the source: what is not acknowledged goes back, for whoever comes next.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Whether what is not counted can be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadLettering {
+    /// It goes to the dead letters.
+    Ready,
+    /// It would, but this source does not read it whole, as one does that is opened for
+    /// [all of the logs](Reads::Logs).
+    Unread,
+    /// There are none: what comes is a copy, which ends with the source.
+    None,
 }
 
 /// Who gets the logs of a queue that several hosts consume.
@@ -114,16 +130,16 @@ pub enum Item {
     Log(Record),
     /// What was sent to mark the end of a scenario.
     Marker,
-    /// Something that was not published as a log: the name of the exchange it came through instead.
-    Stray(String),
+    /// A message that was not published as a log: how it came instead.
+    Foreign(String),
 }
 
-/// Why a log goes to the dead letters.
+/// Why a delivery goes to the dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// How it came to this.
     pub cause: Cause,
-    /// What the consumer said of it, or how it failed.
+    /// What the consumer said of it, or how it failed; or why it was not shown to the consumer.
     pub reason: String,
     /// Where in the consumer's code it failed, one frame a line.
     pub backtrace: Option<String>,
@@ -137,7 +153,7 @@ pub struct Rejection {
     pub digest: String,
 }
 
-/// How a log came to be given up.
+/// How a delivery came to be given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The consumer rejected it.
@@ -146,6 +162,10 @@ pub enum Cause {
     RetriesExhausted,
     /// The consumer failed at it, whenever it was given it alone.
     Trapped,
+    /// It was not published as a log, and not shown to the consumer.
+    Foreign,
+    /// The consumer's filter does not want such logs, and it was not shown to the consumer.
+    Unwanted,
 }
 
 /// Why nothing more comes from a source.
@@ -160,8 +180,8 @@ pub enum SourceError {
         /// The queue that was consumed.
         queue: String,
     },
-    /// The consumer looks at logs now, and of what was delivered nobody has kept more than it is counted by.
-    #[error("now looks at the logs themselves")]
+    /// Messages are needed whole now, and of what was delivered nobody has read more than it is counted by.
+    #[error("needs its messages whole from now on")]
     Unread,
     /// A dead letter has come back: there is no queue for it.
     #[error("the broker did not take the dead letter for {queue}: {reason}")]

@@ -1,0 +1,88 @@
+//! What the consumer is not shown: messages that are no logs, and logs that its filter does not want, because a
+//! binding of an older or newer version brought them. Nothing that is neither counted nor among the dead letters
+//! is acknowledged, so that is where they go; where there are none, it is said.
+//!
+//! They are no failures of the consumer's.
+
+use super::Consume;
+use super::judge::{Done, Entry, Task};
+use crate::application::ports::{
+    Cause, Clock, Consumer, DeadLettering, Intake, Ledger, LogSink, LogSource, Reads, Receipt, Reporter,
+    SourceError, State,
+};
+use crate::domain::Fate;
+
+/// A delivery that the consumer is not shown.
+#[derive(Debug)]
+pub(super) enum Unseen {
+    /// A message that is no log, and how it came.
+    Foreign(Receipt, String),
+    /// A log that the filter does not want.
+    Unwanted(Task),
+}
+
+impl Unseen {
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Foreign(..) => Cause::Foreign,
+            Self::Unwanted(_) => Cause::Unwanted,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match self {
+            Self::Foreign(_, how) => how.clone(),
+            Self::Unwanted(Task { record, .. }) => {
+                let source = match record.source.as_str() {
+                    "" => "without a source".to_owned(),
+                    source => format!("from `{source}`"),
+                };
+                format!("the filter does not want {} logs {source}", record.severity)
+            }
+        }
+    }
+
+    /// How many attempts were made at it before it came.
+    fn attempts(&self) -> u32 {
+        match self {
+            Self::Foreign(..) => 0,
+            Self::Unwanted(task) => task.record.attempt.saturating_sub(1),
+        }
+    }
+
+    fn done(&self) -> Done {
+        match self {
+            Self::Foreign(receipt, _) => Done { receipt: *receipt, entry: Entry::Foreign },
+            Self::Unwanted(task) => task.done(Fate::Unwanted),
+        }
+    }
+}
+
+impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
+where
+    I: Intake<Source: 'static>,
+    C: Consumer,
+    L: Ledger + 'static,
+    K: Clock,
+    R: Reporter,
+    D: LogSink,
+{
+    /// Sends to the dead letters what the consumer is not shown, or notes that there are none. If `source` has
+    /// not read it whole, the next one does.
+    pub(super) fn pass_by(&mut self, source: &mut I::Source, unseen: &Unseen) -> Result<(), SourceError> {
+        let dead_lettering = source.dead_lettering();
+        if dead_lettering == DeadLettering::Unread {
+            self.at_least = Reads::Logs;
+            return Err(SourceError::Unread);
+        }
+        let (cause, reason) = (unseen.cause(), unseen.reason());
+        if !self.said.contains(&cause) {
+            self.said.push(cause);
+            self.say(&State::NotCounted(&reason, dead_lettering));
+        }
+        self.dead_lettering = dead_lettering;
+        let rejection = self.rejection(cause, reason, None, unseen.attempts());
+        self.bury(source, unseen.done(), &rejection);
+        Ok(())
+    }
+}
