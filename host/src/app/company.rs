@@ -63,6 +63,7 @@ impl Company {
             prefetch: 1000,
             exchanges: Exchanges::Lent,
             marker: Some(self.marker.clone()),
+            check: None,
         };
         let (consuming, publishing) = (Arc::clone(consuming), Arc::clone(publishing));
         let clock = ReplayClock::new();

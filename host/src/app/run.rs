@@ -9,9 +9,10 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, try_join};
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, End, Opening, Publish, Reads, SavedState, Tolerance,
+    Batching, Consume, ConsumeOptions, Consumer, End, Opening, Publish, Reads, SavedState, Standing,
+    Tolerance,
 };
-use loghost_core::domain::{ConsumerName, Sequencer};
+use loghost_core::domain::{ConsumerName, Descriptor, Sequencer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -24,7 +25,9 @@ use super::reload::{Member, Reloads, Trigger};
 use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
 use super::supervise::{MOST_OPENING, chain, run_alone, status_of, supervise};
-use crate::adapters::amqp::{AmqpIntake, AmqpSink, Exchanges, Link, QueueDepth, QueueKind, SourceOptions};
+use crate::adapters::amqp::{
+    AmqpIntake, AmqpSink, CheckOptions, Declaration, Exchanges, Link, QueueDepth, QueueKind, SourceOptions,
+};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::state::State;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
@@ -58,6 +61,8 @@ pub(crate) struct Options {
     /// How long consumers may take to finish what they have in hand.
     pub(crate) grace: Duration,
     pub(crate) reload: Trigger,
+    /// The longest time until a consumer's exchanges and bindings are made sure of again.
+    pub(crate) check_topology_every: Duration,
 }
 
 /// What `run` is for.
@@ -289,8 +294,13 @@ impl Links {
     }
 
     fn intake(&self, options: &Options, prefetch: u16) -> AmqpIntake<SystemClock> {
-        let source =
-            SourceOptions { queue: options.queue, prefetch, exchanges: Exchanges::Own, marker: None };
+        let source = SourceOptions {
+            queue: options.queue,
+            prefetch,
+            exchanges: Exchanges::Own,
+            marker: None,
+            check: Some(CheckOptions { every: options.check_topology_every, tell: terminal::notice }),
+        };
         let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
         AmqpIntake::new(consuming, publishing, options.target.names.clone(), source, SystemClock)
     }
@@ -308,11 +318,7 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
         let descriptor = consumer.descriptor();
         let declaring = || intake.declare(descriptor, Reads::of(consumer)).boxed();
         match options.target.retry.until_ready(terminal::notice, declaring).await.map_err(refused) {
-            Ok(queue) => terminal::notice(&format!(
-                "declared {queue} for {}: {}",
-                descriptor.name,
-                descriptor.filter.severities()
-            )),
+            Ok(declaration) => say_declared(&declaration, descriptor),
             Err(failure) => {
                 say(&failure);
                 failed.get_or_insert(failure.status);
@@ -320,6 +326,18 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
         }
     }
     failed
+}
+
+fn say_declared(declaration: &Declaration, descriptor: &Descriptor) {
+    let remark = match declaration.standing {
+        Standing::Active => "",
+        Standing::StandingBy => {
+            "; another host consumes it: bindings were added, and none removed; what that host does not want \
+             goes to the dead letters until this plugin takes over"
+        }
+    };
+    let (queue, name, severities) = (&declaration.queue, &descriptor.name, descriptor.filter.severities());
+    terminal::notice(&format!("declared {queue} for {name}: {severities}{remark}"));
 }
 
 async fn consuming(

@@ -98,6 +98,10 @@ pub(super) struct Args {
     #[arg(long)]
     watch: bool,
 
+    /// Make sure at least this often that exchanges and bindings are still there
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse::duration)]
+    check_topology_every: Duration,
+
     /// Allow plugins more than to consume; `publish`: to publish logs of their own
     #[arg(long, value_name = "RIGHT")]
     grant: Vec<Grant>,
@@ -139,6 +143,7 @@ impl TryFrom<Args> for Options {
             tolerance: args.stop_at,
             probe_after: args.probe_after,
             grace: args.grace,
+            check_topology_every: args.check_topology_every,
             reload: if args.watch { Trigger::Change } else { Trigger::Hangup },
             derived: if args.grant.contains(&Grant::Publish) { Derived::Granted } else { Derived::Refused },
         })

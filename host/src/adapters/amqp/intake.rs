@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
-use loghost_core::application::{Clock, Intake, Reads, SourceError};
+use loghost_core::application::{Clock, Intake, Reads, SourceError, Standing};
 use loghost_core::domain::{Descriptor, Filter};
 use tokio::time::{Instant, sleep};
 
+use super::bindings;
 use super::link::{DELAYS, Link};
 use super::names::Names;
 use super::source::{AmqpSource, SourceOptions};
-use super::topology::{self, Exchanges, TopologyError, open_channel};
+use super::topology::{self, Declared, Exchanges, TopologyError, open_channel};
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);
@@ -54,6 +55,14 @@ impl QueueDepth {
     }
 }
 
+/// A queue that was declared for a consumer.
+pub(crate) struct Declaration {
+    /// Its name.
+    pub(crate) queue: String,
+    /// Whether it is nobody else's turn to consume it.
+    pub(crate) standing: Standing,
+}
+
 impl<K: Clock + Clone> AmqpIntake<K> {
     /// Consumes through one link; dead letters go out through the other.
     pub(crate) fn new(
@@ -72,20 +81,30 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         QueueDepth { consuming: Arc::clone(&self.consuming), queue: Arc::clone(&self.queue) }
     }
 
-    /// Declares what a source needs and opens none; returns the queue's name.
+    /// Declares what a source needs and opens none. Where another host consumes the queue, bindings are only
+    /// added: what that one wants still comes.
     pub(crate) async fn declare(
         &self,
         descriptor: &Descriptor,
         reads: Reads,
-    ) -> Result<String, TopologyError> {
+    ) -> Result<Declaration, TopologyError> {
         let connection = self.consuming.connection().await?;
         topology::declare_exchanges(&connection, &self.names).await?;
         let channel = open_channel(&connection).await?;
         if self.options.has_dead_letters(reads) {
             topology::dead_letters(&channel, &self.names, &descriptor.name).await?;
         }
-        let (kind, filter) = (self.options.queue, &descriptor.filter);
-        Ok(topology::queue(&channel, &self.names, &descriptor.name, kind, filter, None).await?.name)
+        let (names, filter) = (&self.names, &descriptor.filter);
+        let Declared { name, consumers } =
+            topology::queue(&channel, names, &descriptor.name, self.options.queue).await?;
+        let standing = if consumers == 0 {
+            bindings::replace(&channel, names, &name, filter, None).await?;
+            Standing::Active
+        } else {
+            bindings::add(&channel, names, &name, filter).await?;
+            Standing::StandingBy
+        };
+        Ok(Declaration { queue: name, standing })
     }
 
     /// Waits, unless the last source has held for a while.

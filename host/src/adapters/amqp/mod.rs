@@ -2,10 +2,12 @@
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading
 //! order: where the broker is, TLS, connecting, reading from it, what is made readable, connecting again, what things are called
-//! there, declaring them, what a log looks like on the wire, publishing, consuming, making dead letters, and
-//! looking after them.
+//! there, declaring them, binding them, what a log looks like on the wire, publishing, becoming the one who
+//! consumes, consuming, making sure that logs still arrive, making dead letters, and looking after them.
 
+mod activation;
 mod address;
+mod bindings;
 mod connection;
 mod courier;
 mod dead_letters;
@@ -28,12 +30,13 @@ mod source;
 mod tame;
 mod tls;
 mod topology;
+mod topology_check;
 mod wire;
 
 pub(crate) use address::Address;
 pub(crate) use connection::{ConnectError, Connection, Obstacle};
 pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Replay};
-pub(crate) use intake::{AmqpIntake, QueueDepth};
+pub(crate) use intake::{AmqpIntake, Declaration, QueueDepth};
 pub(crate) use letter::{Fate, Letter};
 pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
@@ -43,4 +46,5 @@ pub(crate) use source::{AmqpSource, SourceOptions};
 pub(crate) use topology::{
     Exchanges, QueueKind, TopologyError, delete_exchanges, delete_queues, lend_exchanges,
 };
+pub(crate) use topology_check::CheckOptions;
 pub(crate) use wire::{Decode, properties, record};

@@ -1,25 +1,29 @@
 //! Consuming: one channel, one queue, manual acknowledgements, deliveries taken in bursts.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as Message;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::{BasicAckOptions, BasicQosOptions};
+use lapin::types::ShortString;
 use lapin::{Channel, Consumer};
 use loghost_core::application::{
     Clock, DeadLettering, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
 };
-use loghost_core::domain::{Descriptor, Filter, Timestamp};
+use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
+use super::activation::{consume, consume_alone, take_over};
+use super::bindings;
 use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::link::Link;
 use super::names::Names;
 use super::topology::{self, Exchanges, QueueKind, TopologyError, failed, open_channel};
+use super::topology_check::{CheckOptions, Letters, TopologyCheck};
 use super::wire::{self, Decode};
 
 /// After a burst of at least this many, the next is let gather for a moment instead of being taken one
@@ -38,19 +42,25 @@ pub(crate) struct SourceOptions {
     pub(crate) exchanges: Exchanges,
     /// The token of the marker that ends a scenario.
     pub(crate) marker: Option<String>,
+    /// How it is made sure that logs still arrive.
+    pub(crate) check: Option<CheckOptions>,
 }
-
-/// How often a host that stands by looks whether it is the only one left.
-const STANDBY: Duration = Duration::from_secs(2);
 
 /// One consumer's queue.
 pub(crate) struct AmqpSource<K> {
     connection: Arc<Connection>,
     channel: Channel,
-    consumer: Consumer,
+    turn: Turn,
+    /// Active as soon as it is this host's turn and the queue is bound to what it wants.
     standing: Standing,
+    consumer: ConsumerName,
     queue: String,
     names: Names,
+    /// What the queue is bound to, or will be when it is this host's turn; and what it was bound to before.
+    filter: Filter,
+    former: Option<Filter>,
+    /// Under way while it is this host's turn.
+    check: Option<BoxFuture<'static, TopologyCheck>>,
     options: SourceOptions,
     /// Which part of the messages comes, and which part of that is looked at.
     reads: Reads,
@@ -61,6 +71,14 @@ pub(crate) struct AmqpSource<K> {
     /// Why there will be no more, if something arrived before that.
     ended: Option<SourceError>,
     dead_letters: Option<DeadLetters>,
+}
+
+/// Whose turn it is to consume the queue.
+enum Turn {
+    /// Another host's; ready when it is this one's.
+    Other(BoxFuture<'static, lapin::Result<Consumer>>),
+    /// This one's.
+    Own(Consumer),
 }
 
 impl SourceOptions {
@@ -107,9 +125,7 @@ impl<K: Clock> AmqpSource<K> {
         options: SourceOptions,
         clock: K,
     ) -> Result<Self, TopologyError> {
-        let queue =
-            topology::queue(channel, &names, &descriptor.name, options.queue, &descriptor.filter, former)
-                .await?;
+        let queue = topology::queue(channel, &names, &descriptor.name, options.queue).await?.name;
         let dead_letters = if options.has_dead_letters(reads) {
             Some(DeadLetters::open(&publishing, &names, &descriptor.name).await?)
         } else {
@@ -118,21 +134,26 @@ impl<K: Clock> AmqpSource<K> {
         if reads == Reads::Counts {
             connection.leave_out_bodies(channel);
         }
-        let cannot = |e: lapin::Error| failed(format!("consume the queue `{}`", queue.name), &e);
-        let (consume, none) = (BasicConsumeOptions::default(), FieldTable::default());
-        let ((), consumer) = try_join(
-            channel.basic_qos(options.prefetch, BasicQosOptions::default()),
-            channel.basic_consume(queue.name.as_str().into(), "".into(), consume, none),
-        )
-        .await
-        .map_err(cannot)?;
-        Ok(Self {
+        let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
+        channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
+        let turn = match options.queue {
+            QueueKind::Exclusive => Turn::Own(consume(channel, &queue).await.map_err(cannot)?),
+            QueueKind::Named => match consume_alone(channel, &queue).await.map_err(cannot)? {
+                Some(consumer) => Turn::Own(consumer),
+                None => Turn::Other(take_over(channel.clone(), queue.clone()).boxed()),
+            },
+        };
+        let mut source = Self {
             connection: Arc::clone(connection),
             channel: channel.clone(),
-            consumer,
-            standing: if queue.consumers > 0 { Standing::StandingBy } else { Standing::Active },
-            queue: queue.name,
+            turn,
+            standing: Standing::StandingBy,
+            consumer: descriptor.name.clone(),
+            queue,
             names,
+            filter: descriptor.filter.clone(),
+            former: former.cloned(),
+            check: None,
             options,
             reads,
             decode: decode(descriptor, reads),
@@ -140,7 +161,34 @@ impl<K: Clock> AmqpSource<K> {
             busy: false,
             ended: None,
             dead_letters,
-        })
+        };
+        if matches!(source.turn, Turn::Own(_)) {
+            source.bind().await?;
+        }
+        Ok(source)
+    }
+
+    /// It is this host's turn: binds the queue to what is wanted, and to nothing else that is known.
+    async fn bind(&mut self) -> Result<(), TopologyError> {
+        let (filter, former) = (&self.filter, self.former.as_ref());
+        bindings::replace(&self.channel, &self.names, &self.queue, filter, former).await?;
+        self.former = None;
+        self.check = self.options.check.map(|options| {
+            let check = TopologyCheck {
+                connection: Arc::clone(&self.connection),
+                channel: self.channel.clone(),
+                names: self.names.clone(),
+                consumer: self.consumer.clone(),
+                queue: self.queue.clone(),
+                filter: self.filter.clone(),
+                letters: if self.dead_letters.is_some() { Letters::Some } else { Letters::None },
+                options,
+                said: None,
+            };
+            check.next().boxed()
+        });
+        self.standing = Standing::Active;
+        Ok(())
     }
 
     /// The name of the queue.
@@ -182,24 +230,13 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
+        if self.standing == Standing::StandingBy {
+            return self.take_turn().await;
+        }
         if std::mem::take(&mut self.busy) {
             sleep(GATHER).await;
         }
-        let ready = self.consumer.next().now_or_never();
-        let mut next = if let Some(next) = ready {
-            next
-        } else {
-            tokio::select! {
-                biased;
-                next = self.consumer.next() => next,
-                alone = alone(&self.channel, &self.queue), if self.standing == Standing::StandingBy => {
-                    alone?;
-                    self.standing = Standing::Active;
-                    return Ok(());
-                }
-                () = self.connection.end() => return Err(Ended.into()),
-            }
-        };
+        let mut next = self.next().await?;
         let (now, mut taken) = (self.clock.now(), 0);
         loop {
             let message = match next {
@@ -207,13 +244,13 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 Some(Err(error)) => return self.stop(taken, Some(error)),
                 None => return self.stop(taken, None),
             };
-            self.standing = Standing::Active;
             burst.push(self.read(message, now));
             taken += 1;
             if taken == max {
                 break;
             }
-            match self.consumer.next().now_or_never() {
+            let Turn::Own(consumer) = &mut self.turn else { break };
+            match consumer.next().now_or_never() {
                 Some(more) => next = more,
                 None => break,
             }
@@ -271,10 +308,14 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         if reads == Reads::Logs && self.reads == Reads::Counts {
             return Err(SourceError::Unread);
         }
-        let rebinding = topology::rebind(&self.channel, &self.names, &self.queue, &descriptor.filter, former);
-        self.connection.answer(rebinding).await?;
         self.decode = decode(descriptor, reads);
-        Ok(())
+        self.filter = descriptor.filter.clone();
+        self.former = former.cloned();
+        match self.standing {
+            Standing::Active => Ok(Arc::clone(&self.connection).answer(self.bind()).await?),
+            // The bindings are the other host's.
+            Standing::StandingBy => Ok(()),
+        }
     }
 
     async fn close(&mut self) {
@@ -300,7 +341,29 @@ fn decode(descriptor: &Descriptor, reads: Reads) -> Decode {
 }
 
 impl<K: Clock> AmqpSource<K> {
-    async fn ack(&self, Receipt(tag): Receipt, options: BasicAckOptions) -> Result<(), SourceError> {
+    /// Waits until it is this host's turn. Nothing is lost if the future is dropped.
+    async fn take_turn(&mut self) -> Result<(), SourceError> {
+        if let Turn::Other(turn) = &mut self.turn {
+            let turn = turn.map(|taken| taken.map_err(|e| lost(&e)));
+            self.turn = Turn::Own(self.connection.answer(turn).await?);
+        }
+        Ok(Arc::clone(&self.connection).answer(self.bind()).await?)
+    }
+
+    /// What arrives next; none at the end. Between two, the check goes on.
+    async fn next(&mut self) -> Result<Option<lapin::Result<Message>>, SourceError> {
+        loop {
+            let Turn::Own(consumer) = &mut self.turn else { return pending().await };
+            tokio::select! {
+                biased;
+                checked = checked(self.check.as_mut()) => self.check = Some(checked.next().boxed()),
+                next = consumer.next() => return Ok(next),
+                () = self.connection.end() => return Err(Ended.into()),
+            }
+        }
+    }
+
+    async fn ack(&mut self, Receipt(tag): Receipt, options: BasicAckOptions) -> Result<(), SourceError> {
         let acknowledging = self.channel.basic_ack(tag, options).map(|done| done.map_err(|e| lost(&e)));
         self.connection.answer(acknowledging).await
     }
@@ -316,12 +379,10 @@ impl<K: Clock> AmqpSource<K> {
     }
 }
 
-/// Waits until no other host consumes the queue.
-async fn alone(channel: &Channel, queue: &str) -> Result<(), SourceError> {
-    loop {
-        sleep(STANDBY).await;
-        if topology::consumers(channel, queue).await.map_err(|e| lost(&e))? <= 1 {
-            return Ok(());
-        }
+/// Is ready when a check is; never without one.
+async fn checked(check: Option<&mut BoxFuture<'static, TopologyCheck>>) -> TopologyCheck {
+    match check {
+        Some(check) => check.await,
+        None => pending().await,
     }
 }

@@ -1,18 +1,19 @@
-//! Declaring exchanges, queues and bindings. What does not build on each other is asked together, and takes
+//! Declaring exchanges and queues. What does not build on each other is asked together, and takes
 //! the time of one answer.
 
 use futures_util::future::try_join_all;
 use lapin::options::{
-    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use loghost_core::application::SourceError;
-use loghost_core::domain::{ConsumerName, Filter, Pattern, Severity};
+use loghost_core::domain::{ConsumerName, Severity};
 
 use tokio::time::timeout;
 
+use super::bindings::bind;
 use super::connection::{ConnectError, Connection, Ended, Fault, GOODBYE, fault, reason};
 use super::names::Names;
 
@@ -94,11 +95,22 @@ fn hint(reason: &str) -> &'static str {
 /// Declares the exchanges of all severities, for good.
 pub(crate) async fn declare_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    let declaring = Severity::ALL
-        .map(|severity| exchange(&channel, names.exchange(severity), ExchangeKind::Topic, durable));
-    try_join_all(declaring).await?;
+    declare_exchanges_of(&channel, names, Severity::ALL).await?;
     close(&channel).await;
+    Ok(())
+}
+
+/// Declares the exchanges of some severities, for good.
+pub(super) async fn declare_exchanges_of(
+    channel: &Channel,
+    names: &Names,
+    severities: impl IntoIterator<Item = Severity>,
+) -> Result<(), TopologyError> {
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let declaring = severities
+        .into_iter()
+        .map(|severity| exchange(channel, names.exchange(severity), ExchangeKind::Topic, durable));
+    try_join_all(declaring).await?;
     Ok(())
 }
 
@@ -129,15 +141,12 @@ pub(super) struct Declared {
     pub(super) consumers: u32,
 }
 
-/// Declares the consumer's queue and binds it to what `filter` wants, and not any more to what only `former`
-/// wanted.
+/// Declares the consumer's queue, and changes no binding of one that is there.
 pub(super) async fn queue(
     channel: &Channel,
     names: &Names,
     consumer: &ConsumerName,
     kind: QueueKind,
-    filter: &Filter,
-    former: Option<&Filter>,
 ) -> Result<Declared, TopologyError> {
     let mut arguments = FieldTable::default();
     let (name, options) = match kind {
@@ -151,39 +160,7 @@ pub(super) async fn queue(
             (String::new(), options)
         }
     };
-    let declared = declare_queue(channel, &name, options, arguments).await?;
-    bind_wanted(channel, names, &declared.name, filter).await?;
-    if kind == QueueKind::Named {
-        unbind_others(channel, names, &declared.name, filter, former).await?;
-    }
-    Ok(declared)
-}
-
-/// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
-/// added before others are removed, so that no log falls between them.
-pub(super) async fn rebind(
-    channel: &Channel,
-    names: &Names,
-    queue: &str,
-    filter: &Filter,
-    former: Option<&Filter>,
-) -> Result<(), TopologyError> {
-    bind_wanted(channel, names, queue, filter).await?;
-    unbind_others(channel, names, queue, filter, former).await
-}
-
-async fn bind_wanted(
-    channel: &Channel,
-    names: &Names,
-    queue: &str,
-    filter: &Filter,
-) -> Result<(), TopologyError> {
-    let binding = filter.severities().iter().flat_map(|severity| {
-        let exchange = names.exchange(severity);
-        filter.sources().iter().map(move |pattern| bind(channel, queue, exchange, pattern.as_str()))
-    });
-    try_join_all(binding).await?;
-    Ok(())
+    declare_queue(channel, &name, options, arguments).await
 }
 
 async fn declare_queue(
@@ -211,55 +188,6 @@ async fn exchange(
         .map_err(|e| failed(format!("declare the exchange `{name}`"), &e))
 }
 
-/// Binds `queue` to `exchange`.
-pub(super) async fn bind(
-    channel: &Channel,
-    queue: &str,
-    exchange: &str,
-    key: &str,
-) -> Result<(), TopologyError> {
-    channel
-        .queue_bind(
-            queue.into(),
-            exchange.into(),
-            key.into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        )
-        .await
-        .map_err(|e| failed(format!("bind the queue `{queue}` to the exchange `{exchange}`"), &e))
-}
-
-/// Removes the bindings that can be named and are not wanted. AMQP cannot list bindings; what one that stays
-/// brings is filtered when it arrives, and goes to the dead letters.
-async fn unbind_others(
-    channel: &Channel,
-    names: &Names,
-    queue: &str,
-    filter: &Filter,
-    former: Option<&Filter>,
-) -> Result<(), TopologyError> {
-    let everything = Pattern::everything();
-    let former = former.map_or(&[][..], Filter::sources);
-    let unbinding = Severity::ALL.into_iter().flat_map(|severity| {
-        let wanted = filter.severities().contains(severity);
-        let patterns = filter.sources().iter().chain(former).chain([&everything]);
-        patterns
-            .filter(move |pattern| !wanted || !filter.sources().contains(pattern))
-            .map(move |pattern| unbind(channel, queue, names.exchange(severity), pattern.as_str()))
-    });
-    try_join_all(unbinding).await?;
-    Ok(())
-}
-
-/// Removes a binding; there need be none.
-async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
-    channel
-        .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
-        .await
-        .map_err(|e| failed(format!("unbind the queue `{queue}` from the exchange `{exchange}`"), &e))
-}
-
 /// How many messages of a queue are ready; none if there is no such queue, which ends the channel.
 pub(super) async fn length(channel: &Channel, queue: &str) -> Result<Option<u32>, TopologyError> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -270,10 +198,15 @@ pub(super) async fn length(channel: &Channel, queue: &str) -> Result<Option<u32>
     }
 }
 
-/// How many consume a queue.
-pub(super) async fn consumers(channel: &Channel, queue: &str) -> lapin::Result<u32> {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    Ok(channel.queue_declare(queue.into(), options, FieldTable::default()).await?.consumer_count())
+/// Whether there is an exchange of this name; if not, the channel ends.
+pub(super) async fn exchange_is_there(channel: &Channel, name: &str) -> Result<bool, TopologyError> {
+    let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    let none = FieldTable::default();
+    match channel.exchange_declare(name.into(), ExchangeKind::Topic, passive, none).await {
+        Ok(()) => Ok(true),
+        Err(error) if is_missing(&error) => Ok(false),
+        Err(error) => Err(failed(format!("look at the exchange `{name}`"), &error)),
+    }
 }
 
 fn is_missing(error: &lapin::Error) -> bool {

@@ -51,6 +51,7 @@ impl Links {
             prefetch: self.prefetch,
             exchanges: Exchanges::Own,
             marker: None,
+            check: None,
         };
         let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
         AmqpIntake::new(consuming, publishing, self.names.clone(), source, SystemClock)

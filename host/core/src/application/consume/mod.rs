@@ -120,9 +120,11 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
     saved: Option<Vec<u8>>,
     /// Whether the consumer has seen more than what was saved, and must start afresh from that.
     stale: bool,
-    /// What the consumer wanted before, while bindings may be there for it.
+    /// Whether this host was the one that gets the logs, when that was looked at last.
+    standing: Standing,
+    /// What the consumer wanted when this host was that one before, while bindings may be there for it.
     former: Option<Filter>,
-    /// What it wants, until that is in the ledger.
+    /// What it wants, until this host is that one and it is in the ledger.
     unsaved: Option<Filter>,
     fold_at: Instant,
 
@@ -216,6 +218,7 @@ where
             committed: None,
             saved: None,
             stale: false,
+            standing: Standing::StandingBy,
             former: None,
             unsaved: None,
             // Not at once: what waits in the queue is still to be recognised.
@@ -275,7 +278,6 @@ where
         }
         let reads = Reads::of(&self.consumer).max(self.at_least);
         let source = self.intake.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
-        self.former = None;
         self.obstacle = None;
         self.at_least = Reads::Counts;
         Ok(source)

@@ -38,6 +38,7 @@ where
         let mut paused = false;
         loop {
             let standing = source.standing();
+            self.stand(standing);
             if said.replace(standing) != Some(standing) {
                 self.say(match standing {
                     Standing::Active => &State::Consuming,
@@ -89,7 +90,6 @@ where
                         // If they could not be, the next source has its bindings.
                         self.say_reloaded();
                         adjusted?;
-                        self.former = None;
                     }
                 }
                 received = source.receive(&mut burst, room), if taking => {
@@ -111,6 +111,15 @@ where
                     self.tell_aside(Aside::Ends);
                 }
             }
+        }
+    }
+
+    /// Takes in whether this host is the one that gets the logs: if so, nothing is there any more of what was
+    /// wanted before.
+    fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+        if standing == Standing::Active {
+            self.former = None;
         }
     }
 
@@ -202,8 +211,8 @@ where
             return false;
         }
         let old = std::mem::replace(&mut self.consumer, new);
-        // If bindings for an earlier one may still be there, they are forgotten: what they bring is filtered.
-        self.former = Some(old.descriptor().filter.clone());
+        // Until this host is the active one, the bindings are those of its last turn.
+        self.former.get_or_insert_with(|| old.descriptor().filter.clone());
         self.unsaved = Some(self.consumer.descriptor().filter.clone());
         // A stopped one is shown one log first: a bad file may follow a bad one.
         self.breaker.reset();

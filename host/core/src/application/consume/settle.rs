@@ -14,9 +14,9 @@ use super::judge::{Done, Entry};
 use super::{Break, Consume, ConsumeOptions, Outstanding};
 use crate::application::ports::{
     Clock, Commit, Consumer, Intake, Ledger, LedgerError, LogSink, LogSource, Reads, Receipt, Reporter,
-    Uncounted,
+    Standing, Uncounted,
 };
-use crate::domain::{Counts, Fate, Settled};
+use crate::domain::{Counts, Fate, Filter, Settled};
 
 /// How often origins that were not seen for long are looked for, at least.
 const FOLD_EVERY: Duration = Duration::from_hours(1);
@@ -102,7 +102,13 @@ where
     }
 
     fn is_anything_staged(&self) -> bool {
-        !self.staged.finished.is_empty() || self.staged.checkpoint.is_some() || self.unsaved.is_some()
+        let Staged { finished, checkpoint, .. } = &self.staged;
+        !finished.is_empty() || checkpoint.is_some() || self.wanted_now().is_some()
+    }
+
+    /// What is to be noted as wanted: who stands by changes nothing of what comes, and has wanted nothing yet.
+    fn wanted_now(&self) -> Option<&Filter> {
+        self.unsaved.as_ref().filter(|_| self.standing == Standing::Active)
     }
 
     /// Begins to commit what is staged, unless a commit is under way.
@@ -128,7 +134,8 @@ where
         }
         let changes = self.book.changes();
         let counts = changes.counts.clone();
-        let commit = Commit { changes, checkpoint: checkpoint.clone(), filter: self.unsaved.take() };
+        let filter = self.unsaved.take_if(|_| self.standing == Standing::Active);
+        let commit = Commit { changes, checkpoint: checkpoint.clone(), filter };
         let done = Box::pin(self.ledger.commit(commit));
         self.commit = Some(UnderWay { done, counts, news, finished, checkpoint });
     }

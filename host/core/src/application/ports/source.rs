@@ -10,9 +10,10 @@ pub trait Intake: Send {
     /// What it opens.
     type Source: LogSource;
 
-    /// Makes sure that there is a queue which gets what `descriptor` wants, and begins to take from it. What
-    /// only the filter `former` wanted does not come any more. Waits while the broker is away, as long as
-    /// its patience allows, and says what it waits for.
+    /// Makes sure that there is a queue, and begins to take from it. When the source is
+    /// [active](Standing::Active), and not before, the queue gets what `descriptor` wants, and what only the
+    /// filter `former` wanted does not come any more. Waits while the broker is away, as long as its patience
+    /// allows, and says what it waits for.
     fn open(
         &mut self,
         descriptor: &Descriptor,
@@ -54,7 +55,8 @@ pub trait LogSource: Send {
     /// Whether a delivery can go to the dead letters.
     fn dead_lettering(&self) -> DeadLettering;
 
-    /// Whether it is this source that gets the consumer's logs.
+    /// Whether it is this source that gets the consumer's logs. While it is not, it changes nothing of what
+    /// comes; nothing is received before it is, and does.
     fn standing(&self) -> Standing;
 
     /// Says that `receipt`, and every delivery before it, is finished and need not come again. `receipt`
@@ -76,8 +78,9 @@ pub trait LogSource: Send {
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<Self>;
 
-    /// Goes on for a consumer that wants other logs than before: what only the filter `former` wanted does
-    /// not come any more. A source may have to be opened again for one that reads more of them than before.
+    /// Goes on for a consumer that wants other logs than before: as soon as it is active, what only the filter
+    /// `former` wanted does not come any more. A source may have to be opened again for one that reads more of
+    /// them than before.
     fn adjust(
         &mut self,
         descriptor: &Descriptor,

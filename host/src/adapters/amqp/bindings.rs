@@ -1,0 +1,84 @@
+//! The bindings of a consumer's queue: they follow the filter of the host that consumes it.
+//!
+//! AMQP cannot list bindings. Those that can be named are removed: on the exchanges of all severities, with the
+//! patterns of this filter and of the one before.
+
+use futures_util::future::try_join_all;
+use lapin::Channel;
+use lapin::options::QueueBindOptions;
+use lapin::types::FieldTable;
+use loghost_core::domain::{Filter, Pattern, Severity};
+
+use super::names::Names;
+use super::topology::{TopologyError, failed};
+
+/// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
+/// added before others are removed, so that no log falls between them.
+pub(super) async fn replace(
+    channel: &Channel,
+    names: &Names,
+    queue: &str,
+    filter: &Filter,
+    former: Option<&Filter>,
+) -> Result<(), TopologyError> {
+    add(channel, names, queue, filter).await?;
+    remove_others(channel, names, queue, filter, former).await
+}
+
+/// Binds the queue to what `filter` wants. What is bound already stays as it is.
+pub(super) async fn add(
+    channel: &Channel,
+    names: &Names,
+    queue: &str,
+    filter: &Filter,
+) -> Result<(), TopologyError> {
+    let adding = filter.severities().iter().flat_map(|severity| {
+        let exchange = names.exchange(severity);
+        filter.sources().iter().map(move |pattern| bind(channel, queue, exchange, pattern.as_str()))
+    });
+    try_join_all(adding).await?;
+    Ok(())
+}
+
+/// Removes the bindings that can be named and are not wanted.
+async fn remove_others(
+    channel: &Channel,
+    names: &Names,
+    queue: &str,
+    filter: &Filter,
+    former: Option<&Filter>,
+) -> Result<(), TopologyError> {
+    let everything = Pattern::everything();
+    let former = former.map_or(&[][..], Filter::sources);
+    let removing = Severity::ALL.into_iter().flat_map(|severity| {
+        let wanted = filter.severities().contains(severity);
+        let patterns = filter.sources().iter().chain(former).chain([&everything]);
+        patterns
+            .filter(move |pattern| !wanted || !filter.sources().contains(pattern))
+            .map(move |pattern| unbind(channel, queue, names.exchange(severity), pattern.as_str()))
+    });
+    try_join_all(removing).await?;
+    Ok(())
+}
+
+/// Binds `queue` to `exchange`.
+pub(super) async fn bind(
+    channel: &Channel,
+    queue: &str,
+    exchange: &str,
+    key: &str,
+) -> Result<(), TopologyError> {
+    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+    channel
+        .queue_bind(queue.into(), exchange.into(), key.into(), options, none)
+        .await
+        .map_err(|e| failed(format!("bind the queue `{queue}` to the exchange `{exchange}`"), &e))
+}
+
+/// Removes a binding; there need be none.
+async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
+    channel
+        .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
+        .await
+        .map_err(|e| failed(format!("unbind the queue `{queue}` from the exchange `{exchange}`"), &e))
+}
