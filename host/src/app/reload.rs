@@ -1,6 +1,7 @@
 //! New versions of running plugins: when their files change, or at SIGHUP.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::pending;
 use std::path::PathBuf;
 
@@ -91,7 +92,13 @@ impl Reloads {
                     terminal::notice("SIGHUP: loading the plugins again");
                     self.load(Unchanged::Reloaded).await;
                 }
-                () = changed => self.load(Unchanged::Left).await,
+                changed = changed => {
+                    if let Err(error) = changed {
+                        watch = None;
+                        say_unwatched(&error);
+                    }
+                    self.load(Unchanged::Left).await;
+                }
             }
         }
     }
@@ -99,13 +106,7 @@ impl Reloads {
     fn watch(&self) -> Option<Watch> {
         let files: Vec<PathBuf> =
             self.members.iter().filter_map(|(member, _)| member.source.path()).collect();
-        match Watch::new(&files) {
-            Ok(watch) => Some(watch),
-            Err(error) => {
-                terminal::notice(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
-                None
-            }
-        }
+        Watch::new(files).inspect_err(say_unwatched).ok()
     }
 
     async fn load(&mut self, unchanged: Unchanged) {
@@ -128,6 +129,10 @@ impl Reloads {
             }
         }
     }
+}
+
+fn say_unwatched(error: &impl Display) {
+    terminal::notice(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
 }
 
 /// What becomes of a plugin whose file is what it was.

@@ -1,0 +1,95 @@
+//! Watches files for changes, by the system's own notification.
+//!
+//! A path leads to a file through folders and symbolic links, and each of them may be replaced by another one of
+//! its name: what is watched is every name on the way, in the folder that it is in. After a change the way is
+//! found again.
+
+mod way;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use self::way::{Kind, Step};
+
+/// How long it must be quiet before a change is complete: a file may be written in pieces.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// A watch over some files.
+pub(crate) struct Watch {
+    files: Vec<PathBuf>,
+    changes: mpsc::Receiver<()>,
+    /// Whether there was a change that has not been told of.
+    changing: bool,
+    /// Ends with this.
+    _watcher: RecommendedWatcher,
+}
+
+impl Watch {
+    /// Watches `files`, which need not be there.
+    pub(crate) fn new(files: Vec<PathBuf>) -> notify::Result<Self> {
+        let mut steps = steps_to(&files);
+        loop {
+            // One that waits is enough: what is told is only that there was a change.
+            let (tell, changes) = mpsc::channel(1);
+            let watcher = watch(&steps, tell)?;
+            // What had changed before it was watched is not told.
+            let now = steps_to(&files);
+            if now == steps {
+                return Ok(Self { files, changes, changing: false, _watcher: watcher });
+            }
+            steps = now;
+        }
+    }
+
+    /// Is ready when a file, or the way to it, has changed, and it has been quiet since. What the ways lead to
+    /// then is watched already. Nothing is lost if the future is dropped.
+    pub(crate) async fn changed(&mut self) -> notify::Result<()> {
+        if !self.changing && self.changes.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+        self.changing = true;
+        while let Ok(Some(())) = timeout(QUIET, self.changes.recv()).await {}
+        *self = Self::new(mem::take(&mut self.files))?;
+        Ok(())
+    }
+}
+
+/// The ways to `files`.
+fn steps_to(files: &[PathBuf]) -> BTreeSet<Step> {
+    files.iter().flat_map(|file| way::to(file)).collect()
+}
+
+/// Tells of every change of one of `steps`.
+fn watch(steps: &BTreeSet<Step>, tell: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    let names: BTreeSet<PathBuf> = steps.iter().map(|step| step.name.clone()).collect();
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // What went wrong may have hidden a change.
+        let concerns = event.map_or(true, |event| {
+            !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| names.contains(path))
+        });
+        if concerns {
+            let _ = tell.try_send(());
+        }
+    })?;
+    let mut folders: BTreeMap<&Path, Kind> = BTreeMap::new();
+    for Step { name, kind } in steps {
+        if let Some(folder) = name.parent() {
+            let most = folders.entry(folder).or_insert(*kind);
+            *most = (*most).max(*kind);
+        }
+    }
+    for (folder, kind) in folders {
+        let result = watcher.watch(folder, RecursiveMode::NonRecursive);
+        // Not everybody may read every folder far above; few are ever replaced.
+        if kind != Kind::Folder {
+            result?;
+        }
+    }
+    Ok(watcher)
+}
