@@ -80,6 +80,10 @@ impl Reloads {
             Trigger::Hangup => None,
             Trigger::Change => self.watch(),
         };
+        // What changed while the plugins were loaded and their sources opened was not told.
+        if watch.is_some() {
+            self.load(Unchanged::Left).await;
+        }
         loop {
             let changed = async {
                 match &mut watch {

@@ -37,12 +37,15 @@ mod reload;
 mod report;
 mod run;
 mod severed;
+mod standby;
 mod state;
 mod support;
 mod tls;
+mod topology;
 mod trouble;
 mod uncounted;
 mod verify;
+mod watch;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -61,6 +64,9 @@ fn main() {
         poison::trials(),
         drain::trials(),
         reload::trials(),
+        watch::trials(),
+        standby::trials(),
+        topology::trials(),
         dead_letters::trials(),
         demo::trials(),
         job::trials(),

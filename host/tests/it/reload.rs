@@ -115,17 +115,17 @@ fn at_a_signal(broker: &Broker) {
 
 /// Publishes a log, which must reach a queue.
 #[track_caller]
-fn arrives(broker: &Broker, severity: &str, source: &str) {
+pub(crate) fn arrives(broker: &Broker, severity: &str, source: &str) {
     broker.loghost(["publish", severity, "text", "--source", source, "--require-route"]).end().exits(0);
 }
 
 /// Publishes a log, which must reach none.
 #[track_caller]
-fn is_unwanted(broker: &Broker, severity: &str, source: &str) {
+pub(crate) fn is_unwanted(broker: &Broker, severity: &str, source: &str) {
     broker.loghost(["publish", severity, "text", "--source", source, "--require-route"]).end().exits(1);
 }
 
-fn tally([debug, info, error, critical]: [u64; 4]) -> Value {
+pub(crate) fn tally([debug, info, error, critical]: [u64; 4]) -> Value {
     json!({"debug": debug, "info": info, "error": error, "critical": critical})
 }
 

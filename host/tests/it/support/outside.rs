@@ -8,7 +8,7 @@ use lapin::options::{
     ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
 use tokio::runtime::{self, Runtime};
 use tokio::time::{sleep, timeout};
 
@@ -110,6 +110,46 @@ impl Outside {
         let deleted =
             self.on_channel(async |channel| channel.exchange_delete(exchange.into(), options).await);
         deleted.expect("the broker lets us delete");
+    }
+
+    /// Declares an exchange as loghost does.
+    #[track_caller]
+    pub(crate) fn declare_exchange(&self, exchange: &str, kind: ExchangeKind) {
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let declared = self.on_channel(async |channel| {
+            channel.exchange_declare(exchange.into(), kind, durable, FieldTable::default()).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
+    /// Removes a binding.
+    #[track_caller]
+    pub(crate) fn unbind(&self, queue: &str, exchange: &str, key: &str) {
+        let none = FieldTable::default();
+        let unbound = self.on_channel(async |channel| {
+            channel.queue_unbind(queue.into(), exchange.into(), key.into(), none).await
+        });
+        unbound.expect("the broker lets us unbind");
+    }
+
+    /// Waits until what is published to an exchange with this key reaches a queue, where one message of nobody's is
+    /// left.
+    #[track_caller]
+    pub(crate) fn wait_until_routed(&self, exchange: &str, key: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let properties = BasicProperties::default();
+            let confirmed = self.on_channel(async |channel| {
+                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                channel.basic_publish(exchange.into(), key.into(), options, b"", properties).await?.await
+            });
+            if confirmed.is_ok_and(|confirmed| matches!(confirmed, Confirmation::Ack(None))) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{exchange} leads nowhere with the key `{key}`");
+            self.pause();
+        }
     }
 
     /// Binds a queue that is there to an exchange of one's own.
