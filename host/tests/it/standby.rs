@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -146,11 +148,16 @@ fn hosts_that_start_at_once(broker: &Broker) {
         });
         let standing =
             |host: &Running, n: usize| host.stderr_so_far().contains(&format!("c-{n}: standing by"));
-        hosts.iter().for_each(|host| drop(host.says("consuming from")));
+        for host in &hosts {
+            drop(host.says("consuming from"));
+        }
         // Each is consumed by one of them, and the other one says that it stands by.
-        let all = |said: &str| said.matches(": standing by").count();
-        hosts[0].has_said(|said| all(said) + all(&hosts[1].stderr_so_far()) == CONSUMERS);
+        let deadline = Instant::now() + PATIENCE;
         for n in 0..CONSUMERS {
+            while hosts.iter().all(|host| !standing(host, n)) {
+                assert!(Instant::now() < deadline, "nobody stands by: {} {}", hosts[0], hosts[1]);
+                thread::sleep(Duration::from_millis(10));
+            }
             let [narrow, wide] = [0, 1].map(|host| standing(&hosts[host], n));
             assert!(narrow != wide, "c-{n}: {} {}", hosts[0], hosts[1]);
             let source = format!("source-{n}");
@@ -161,8 +168,12 @@ fn hosts_that_start_at_once(broker: &Broker) {
                 arrives(broker, "info", &source);
             }
         }
-        let [first, second] = hosts;
-        drop((first, second));
+        // Both at once: neither takes over.
+        for host in &hosts {
+            host.signal(Signal::Kill);
+        }
+        let queues: Vec<String> = (0..CONSUMERS).map(|n| broker.queue(&format!("c-{n}"))).collect();
+        broker.outside().wait_until_unconsumed(&queues);
     }
 }
 
@@ -174,14 +185,22 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     let [narrow, wide] = versions(folder.path(), [narrow, wide]);
     let first = run(broker, &narrow, &folder.path().join("state-1"));
     let others = ["state-2", "state-3"].map(|state| run(broker, &wide, &folder.path().join(state)));
-    others.iter().for_each(|other| drop(other.says("third: standing by")));
+    for other in &others {
+        drop(other.says("third: standing by"));
+    }
     is_unwanted(broker, "debug", "web");
     first.end_by(Signal::Kill);
     let took_over = |host: &Running| host.stderr_so_far().contains("third: consuming");
-    others[0].has_said(|_| others.iter().any(took_over));
+    let deadline = Instant::now() + PATIENCE;
+    while !others.iter().any(took_over) {
+        assert!(Instant::now() < deadline, "nobody takes over: {} {}", others[0], others[1]);
+        thread::sleep(Duration::from_millis(10));
+    }
     arrives(broker, "debug", "web");
     assert!(!others.iter().all(took_over), "{} {}", others[0], others[1]);
-    others.into_iter().for_each(|other| drop(ends(other)));
+    for other in others {
+        drop(ends(other));
+    }
 }
 
 /// An operator may add bindings in advance: what the active host does not want goes to its dead letters. None of
@@ -227,7 +246,9 @@ fn upgrade(broker: &Broker, turns: usize, lines: usize) {
     }
     let mut write = |lines: usize| {
         for n in 0..lines {
-            publishing.values_mut().for_each(|publish| publish.write_line(&format!("log {n}")));
+            for publish in publishing.values_mut() {
+                publish.write_line(&format!("log {n}"));
+            }
         }
     };
     for turn in 1..=turns {
@@ -236,9 +257,9 @@ fn upgrade(broker: &Broker, turns: usize, lines: usize) {
         write(lines / 2);
         // Now and then it is not asked.
         if turn % 3 == 2 {
-            drop(active.end_by(Signal::Kill))
+            drop(active.end_by(Signal::Kill));
         } else {
-            drop(ends(active))
+            drop(ends(active));
         }
         write(lines / 2);
         next.says("rolling: consuming");

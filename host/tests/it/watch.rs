@@ -11,8 +11,11 @@ use crate::support::cli::{Running, Signal};
 use crate::support::guest::guest;
 use crate::support::{Skip, needing};
 
+/// What happens in a folder.
+type Case = fn(&Path);
+
 pub(crate) fn trials() -> Vec<Trial> {
-    let cases: [(&str, fn(&Path)); 6] = [
+    let cases: [(&str, Case); 6] = [
         ("a_config_map", a_config_map),
         ("current_is_a_link_to_a_folder", current_is_a_link_to_a_folder),
         ("a_link_is_replaced_twice_in_a_row", a_link_is_replaced_twice_in_a_row),
@@ -20,7 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("folders_are_replaced", folders_are_replaced),
         ("a_link_leads_nowhere_for_a_while", a_link_leads_nowhere_for_a_while),
     ];
-    let trial = |(name, case): (&str, fn(&Path))| {
+    let trial = |(name, case): (&str, Case)| {
         needing(format!("watch::{name}"), move || -> Result<(), Skip> {
             let folder = tempfile::tempdir().expect("a folder");
             case(folder.path());

@@ -1,17 +1,22 @@
 //! Becoming the one host that consumes a queue.
 //!
-//! A host that stands by does not consume: it looks how many do. So whoever consumes, and sees that it is the
-//! only one, knows that it is the active host, and will be until it leaves: the broker knows no other way to say
-//! so. That a queue has a single active consumer holds even in the moment in which two hosts begin.
+//! A broker does not tell a consumer whether it is the single active one, and counts those that wait on some
+//! queues and not on others. So a host that stands by does not consume: it looks whether anybody does. Who finds
+//! nobody begins, under a lock that keeps another host from doing the same in this moment, and knows then that it
+//! is the active one, until it leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::future::try_join;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
-use lapin::{Channel, Consumer};
+use lapin::{Channel, Consumer, ErrorKind};
 use tokio::time::sleep;
+
+use super::connection::Connection;
+use super::topology;
 
 /// The delays between two looks of a host that stands by.
 const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
@@ -23,55 +28,88 @@ const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
 /// Jitter lengthens it by up to its own length.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The delays after hosts have met: not the same for each of them.
-const COLLISIONS: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(5))
-    .with_max_delay(Duration::from_millis(200))
+/// The delays while another host has the lock: not the same for each that waits for it.
+const LOCKED: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(10))
+    .with_max_delay(LONGEST)
     .without_max_times()
     .with_jitter();
 
-/// Consumes `queue` if nobody else does; of hosts that begin at the same moment one at most gets a consumer.
-pub(super) async fn consume_alone(channel: &Channel, queue: &str) -> lapin::Result<Option<Consumer>> {
-    let mut delays = COLLISIONS.build();
-    while consumers(channel, queue).await? == 0 {
-        // Asked together, and answered in this order.
-        let (consumer, consumers) = try_join(consume(channel, queue), consumers(channel, queue)).await?;
-        if consumers == 1 {
-            return Ok(Some(consumer));
-        }
-        step_back(channel, &consumer).await?;
-        sleep(delays.next().unwrap_or(LONGEST)).await;
-    }
-    Ok(None)
+/// A queue that is to be consumed by one host.
+pub(super) struct Activation {
+    pub(super) connection: Arc<Connection>,
+    /// Where it is consumed.
+    pub(super) channel: Channel,
+    pub(super) queue: String,
+    /// The exclusive queue that is the lock.
+    pub(super) lock: String,
 }
 
-/// Waits until nobody consumes `queue`, and consumes it.
-pub(super) async fn take_over(channel: Channel, queue: String) -> lapin::Result<Consumer> {
-    let mut delays = LOOKS.build();
-    loop {
-        sleep(delays.next().unwrap_or(LONGEST)).await;
-        if let Some(consumer) = consume_alone(&channel, &queue).await? {
-            return Ok(consumer);
+impl Activation {
+    /// Consumes the queue if nobody else does.
+    pub(super) async fn attempt(&self) -> lapin::Result<Option<Consumer>> {
+        let mut delays = LOCKED.build();
+        while self.is_free().await? {
+            if let Some(lock) = self.lock().await? {
+                let attempt = async {
+                    Ok(if self.is_free().await? {
+                        Some(consume(&self.channel, &self.queue).await?)
+                    } else {
+                        None
+                    })
+                };
+                let consumer = attempt.await;
+                self.unlock(&lock).await;
+                return consumer;
+            }
+            sleep(delays.next().unwrap_or(LONGEST)).await;
         }
+        Ok(None)
+    }
+
+    /// Waits until nobody consumes the queue, and consumes it.
+    pub(super) async fn wait(self) -> lapin::Result<Consumer> {
+        let mut delays = LOOKS.build();
+        loop {
+            sleep(delays.next().unwrap_or(LONGEST)).await;
+            if let Some(consumer) = self.attempt().await? {
+                return Ok(consumer);
+            }
+        }
+    }
+
+    async fn is_free(&self) -> lapin::Result<bool> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let looked = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
+        Ok(looked.await?.consumer_count() == 0)
+    }
+
+    /// Takes the lock, on a channel of its own, unless another connection has it. It goes with the connection.
+    async fn lock(&self) -> lapin::Result<Option<Channel>> {
+        let channel = self.connection.channel().await?;
+        let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        let none = FieldTable::default();
+        match channel.queue_declare(self.lock.as_str().into(), exclusive, none).await {
+            Ok(_) => Ok(Some(channel)),
+            Err(error) if is_locked(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the lock back. If that fails, it is this host that may take it again.
+    async fn unlock(&self, lock: &Channel) {
+        let _ = lock.queue_delete(self.lock.as_str().into(), QueueDeleteOptions::default()).await;
+        topology::close(lock).await;
     }
 }
 
-/// Consumes `queue`, whoever else does.
+fn is_locked(error: &lapin::Error) -> bool {
+    let locked = AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED);
+    matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == locked)
+}
+
+/// Consumes a queue that nobody else can.
 pub(super) async fn consume(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
     let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
     channel.basic_consume(queue.into(), "".into(), options, none).await
-}
-
-/// How many consume a queue.
-pub(super) async fn consumers(channel: &Channel, queue: &str) -> lapin::Result<u32> {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    Ok(channel.queue_declare(queue.into(), options, FieldTable::default()).await?.consumer_count())
-}
-
-/// Consumes no longer, and gives back what has been delivered.
-async fn step_back(channel: &Channel, consumer: &Consumer) -> lapin::Result<()> {
-    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
-    // Everything that the channel has.
-    let options = BasicNackOptions { multiple: true, requeue: true };
-    channel.basic_nack(0, options).await
 }

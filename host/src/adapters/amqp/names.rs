@@ -71,6 +71,12 @@ impl Names {
         }
     }
 
+    /// The queue that whoever begins to consume has for a moment: `loghost.error._lock`. No consumer's name has
+    /// an underscore.
+    pub(super) fn lock(&self, consumer: &ConsumerName) -> String {
+        format!("{}._lock", self.queue(consumer))
+    }
+
     /// The exchange of the dead letters: `logs.dead`.
     pub(super) fn dead_exchange(&self) -> String {
         format!("{}.dead", self.prefix.0)

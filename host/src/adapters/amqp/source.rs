@@ -16,7 +16,7 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
-use super::activation::{consume, consume_alone, take_over};
+use super::activation::{Activation, consume};
 use super::bindings;
 use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
@@ -138,10 +138,15 @@ impl<K: Clock> AmqpSource<K> {
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
         let turn = match options.queue {
             QueueKind::Exclusive => Turn::Own(consume(channel, &queue).await.map_err(cannot)?),
-            QueueKind::Named => match consume_alone(channel, &queue).await.map_err(cannot)? {
-                Some(consumer) => Turn::Own(consumer),
-                None => Turn::Other(take_over(channel.clone(), queue.clone()).boxed()),
-            },
+            QueueKind::Named => {
+                let (connection, channel) = (Arc::clone(connection), channel.clone());
+                let lock = names.lock(&descriptor.name);
+                let activation = Activation { connection, channel, queue: queue.clone(), lock };
+                match activation.attempt().await.map_err(cannot)? {
+                    Some(consumer) => Turn::Own(consumer),
+                    None => Turn::Other(activation.wait().boxed()),
+                }
+            }
         };
         let mut source = Self {
             connection: Arc::clone(connection),

@@ -235,6 +235,24 @@ impl Outside {
         }
     }
 
+    /// Waits until nobody consumes these queues.
+    #[track_caller]
+    pub(crate) fn wait_until_unconsumed(&self, queues: &[String]) {
+        let deadline = Instant::now() + PATIENCE;
+        for queue in queues {
+            let consumers = || {
+                self.on_channel(async |channel| {
+                    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+                    channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await
+                })
+            };
+            while consumers().is_ok_and(|queue| queue.consumer_count() > 0) {
+                assert!(Instant::now() < deadline, "somebody consumes {queue}");
+                self.pause();
+            }
+        }
+    }
+
     /// Waits until there is no such queue.
     #[track_caller]
     pub(crate) fn wait_until_gone(&self, queue: &str) {
