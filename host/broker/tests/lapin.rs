@@ -355,6 +355,62 @@ async fn contradictions_are_refused_in_rabbitmqs_words() {
     assert!(connection.status().connected());
 }
 
+/// What applications declare without asking where they run.
+#[tokio::test]
+async fn a_quorum_queue_is_a_queue_that_gives_back_what_is_requeued() {
+    let broker = broker().await;
+    let (connection, channel) = channel(&broker).await;
+    let arguments = |kind: &str, limit: Option<i32>| {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
+        if let Some(limit) = limit {
+            arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(limit));
+        }
+        arguments
+    };
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    for _ in 0..2 {
+        soon(channel.queue_declare("q".into(), durable, arguments("quorum", Some(1)))).await.unwrap();
+    }
+    confirms(&channel).await;
+    publish(&channel, "", "q", "1").await;
+    let mut consumer = consumer(&channel, "q", "a").await;
+    for attempt in 0..5 {
+        assert_eq!(next_body(&mut consumer).await, ("1".into(), attempt > 0));
+        let requeue = BasicNackOptions { requeue: true, multiple: true };
+        soon(channel.basic_nack(0, requeue)).await.unwrap();
+    }
+    let transient = QueueDeclareOptions::default();
+    for (name, options, kind, limit, reason) in [
+        (
+            "q",
+            durable,
+            "classic",
+            None,
+            "inequivalent arg 'x-queue-type' for queue 'q' in vhost '/': received 'classic' but current is 'quorum'",
+        ),
+        (
+            "q",
+            durable,
+            "quorum",
+            None,
+            "inequivalent arg 'x-delivery-limit' for queue 'q' in vhost '/': received none but current is the value '1' of type 'signedint'",
+        ),
+        ("r", transient, "quorum", None, "invalid property 'non-durable' for queue 'r' in vhost '/'"),
+        (
+            "r",
+            durable,
+            "classic",
+            Some(1),
+            "invalid arg 'x-delivery-limit' for queue 'r' in vhost '/' of queue type classic",
+        ),
+    ] {
+        let channel = another(&connection).await;
+        let declared = soon(channel.queue_declare(name.into(), options, arguments(kind, limit))).await;
+        assert_eq!(refusal(declared), (406, format!("PRECONDITION_FAILED - {reason}")));
+    }
+}
+
 /// What is not implemented ends the connection, so each of these is asked on a new one.
 #[tokio::test]
 async fn what_is_not_implemented_is_refused_with_540() {

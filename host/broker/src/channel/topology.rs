@@ -2,16 +2,16 @@
 
 use amq_protocol::{
     protocol::{AMQPClass, exchange, queue},
-    types::{AMQPValue, FieldTable},
+    types::AMQPValue,
 };
 
 use super::{Channel, out_of_place, refuse_arguments};
 use crate::{
     client::Client,
-    error::AmqpError,
+    error::{AmqpError, VIRTUAL_HOST},
     state::{
         exchange::ExchangeSpec,
-        queue::{Consumption, QueueSpec},
+        queue::{Consumption, QueueKind, QueueSpec},
         topology::{Target, Unless},
     },
 };
@@ -125,33 +125,68 @@ fn exchange_spec(declare: &exchange::Declare) -> Result<ExchangeSpec, AmqpError>
 }
 
 fn queue_spec(declare: &queue::Declare) -> Result<QueueSpec, AmqpError> {
-    Ok(QueueSpec {
+    let mut spec = QueueSpec {
         durable: declare.durable,
         exclusive: declare.exclusive,
         auto_delete: declare.auto_delete,
-        consumption: consumption(&declare.arguments)?,
-    })
+        consumption: Consumption::Shared,
+        kind: QueueKind::Classic,
+        delivery_limit: None,
+    };
+    for (name, value) in &declare.arguments {
+        argument(&mut spec, name.as_str(), value)?;
+    }
+    let name = declare.queue.as_str();
+    if spec.kind == QueueKind::Classic && spec.delivery_limit.is_some() {
+        return Err(AmqpError::precondition(format!(
+            "invalid arg 'x-delivery-limit' for queue '{name}' in vhost '{VIRTUAL_HOST}' of queue type classic"
+        )));
+    }
+    let unfit =
+        [(!spec.durable, "non-durable"), (spec.exclusive, "exclusive"), (spec.auto_delete, "auto-delete")];
+    match unfit.into_iter().find(|(unfit, _)| *unfit && spec.kind == QueueKind::Quorum) {
+        Some((_, property)) => Err(AmqpError::precondition(format!(
+            "invalid property '{property}' for queue '{name}' in vhost '{VIRTUAL_HOST}'"
+        ))),
+        None => Ok(spec),
+    }
 }
 
-/// The arguments of a queue: one that matters here, and one that says what goes without saying.
-fn consumption(arguments: &FieldTable) -> Result<Consumption, AmqpError> {
-    let mut consumption = Consumption::Shared;
-    for (name, value) in arguments {
-        match (name.as_str(), value) {
-            ("x-single-active-consumer", AMQPValue::Boolean(true)) => {
-                consumption = Consumption::SingleActive;
-            }
-            ("x-single-active-consumer", AMQPValue::Boolean(false)) => {}
-            ("x-single-active-consumer", _) => {
-                return Err(AmqpError::precondition(format!(
-                    "invalid arg '{name}' for a queue: expected a boolean"
-                )));
-            }
-            ("x-queue-type", AMQPValue::LongString(kind)) if kind.as_bytes() == b"classic" => {}
-            _ => return Err(AmqpError::not_implemented(format!("argument '{name}'"))),
+/// Takes an argument of a queue: one that matters here, or one that says what is so anyway. A quorum queue is in
+/// memory as any other, and gives back what is requeued however often.
+fn argument(spec: &mut QueueSpec, name: &str, value: &AMQPValue) -> Result<(), AmqpError> {
+    let invalid =
+        |expected| AmqpError::precondition(format!("invalid arg '{name}' for a queue: expected {expected}"));
+    match (name, value) {
+        ("x-single-active-consumer", AMQPValue::Boolean(single)) => {
+            spec.consumption = if *single { Consumption::SingleActive } else { Consumption::Shared };
         }
+        ("x-single-active-consumer", _) => return Err(invalid("a boolean")),
+        ("x-queue-type", AMQPValue::LongString(kind)) => match kind.as_bytes() {
+            b"classic" => spec.kind = QueueKind::Classic,
+            b"quorum" => spec.kind = QueueKind::Quorum,
+            _ => return Err(AmqpError::not_implemented(format!("queue type '{kind}'"))),
+        },
+        ("x-queue-type", _) => return Err(invalid("a string")),
+        ("x-delivery-limit", value) => {
+            spec.delivery_limit = Some(integer(value).ok_or_else(|| invalid("a number"))?);
+        }
+        _ => return Err(AmqpError::not_implemented(format!("argument '{name}'"))),
     }
-    Ok(consumption)
+    Ok(())
+}
+
+fn integer(value: &AMQPValue) -> Option<i64> {
+    match *value {
+        AMQPValue::ShortShortInt(n) => Some(n.into()),
+        AMQPValue::ShortShortUInt(n) => Some(n.into()),
+        AMQPValue::ShortInt(n) => Some(n.into()),
+        AMQPValue::ShortUInt(n) => Some(n.into()),
+        AMQPValue::LongInt(n) => Some(n.into()),
+        AMQPValue::LongUInt(n) => Some(n.into()),
+        AMQPValue::LongLongInt(n) => Some(n),
+        _ => None,
+    }
 }
 
 fn count(messages: usize) -> u32 {

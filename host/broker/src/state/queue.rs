@@ -35,6 +35,16 @@ pub(crate) struct QueueSpec {
     pub(crate) exclusive: bool,
     pub(crate) auto_delete: bool,
     pub(crate) consumption: Consumption,
+    pub(crate) kind: QueueKind,
+    /// Kept to be compared, and never reached.
+    pub(crate) delivery_limit: Option<i64>,
+}
+
+/// What it is declared as; here there is one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueueKind {
+    Classic,
+    Quorum,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +197,28 @@ impl Queue {
                 &word(self.spec.consumption),
             ));
         }
+        if declared.kind != self.spec.kind {
+            let word = |kind| match kind {
+                QueueKind::Classic => "'classic'",
+                QueueKind::Quorum => "'quorum'",
+            };
+            let (received, current) = (word(declared.kind), word(self.spec.kind));
+            return Err(AmqpError::inequivalent("x-queue-type", "queue", &self.name, &received, &current));
+        }
+        if declared.delivery_limit != self.spec.delivery_limit {
+            let word = |limit: Option<i64>| match limit {
+                Some(limit) => format!("the value '{limit}' of type 'signedint'"),
+                None => "none".to_owned(),
+            };
+            let (received, current) = (word(declared.delivery_limit), word(self.spec.delivery_limit));
+            return Err(AmqpError::inequivalent(
+                "x-delivery-limit",
+                "queue",
+                &self.name,
+                &received,
+                &current,
+            ));
+        }
         Ok(())
     }
 }
@@ -212,7 +244,14 @@ mod tests {
     use crate::{memory::Memory, message::Content};
 
     fn queue(consumption: Consumption) -> Queue {
-        let spec = QueueSpec { durable: false, exclusive: false, auto_delete: false, consumption };
+        let spec = QueueSpec {
+            durable: false,
+            exclusive: false,
+            auto_delete: false,
+            consumption,
+            kind: QueueKind::Classic,
+            delivery_limit: None,
+        };
         Queue::new("q".into(), spec, None)
     }
 

@@ -10,7 +10,7 @@ use super::{
     channel::{Channel, Selection},
     delivery::{Consume, Fate},
     exchange::{ExchangeSpec, Kind},
-    queue::{Acknowledgement, Consumption, QueueSpec},
+    queue::{Acknowledgement, Consumption, QueueKind, QueueSpec},
     routing::Published,
     topology::{Target, Unless},
 };
@@ -21,8 +21,14 @@ use crate::{
     outbox::{Outbox, Output},
 };
 
-const PLAIN: QueueSpec =
-    QueueSpec { durable: false, exclusive: false, auto_delete: false, consumption: Consumption::Shared };
+const PLAIN: QueueSpec = QueueSpec {
+    durable: false,
+    exclusive: false,
+    auto_delete: false,
+    consumption: Consumption::Shared,
+    kind: QueueKind::Classic,
+    delivery_limit: None,
+};
 const ALWAYS: Unless = Unless { used: false, filled: false };
 
 /// A client with one channel, and more on demand.
