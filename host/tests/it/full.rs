@@ -276,7 +276,15 @@ fn refused_logs_survive_a_lost_connection() -> Result<(), Skip> {
     publish
         .has_said(|said| said.lines().any(|line| line.ends_with("again") && line.contains("connected to")));
     let outside = broker.outside();
-    assert_eq!(drain(&outside, &queue, 20), numbers(1, 20), "{publish}");
+    let mut drained = Vec::new();
+    while drained.len() < 20 {
+        // A confirmation that was lost is no fault: what it was for comes twice.
+        let log = drain(&outside, &queue, 1).remove(0);
+        if !drained.contains(&log) {
+            drained.push(log);
+        }
+    }
+    assert_eq!(drained, numbers(1, 20), "{publish}");
     check(&publish.end().exits(0), 20, 0);
     Ok(())
 }

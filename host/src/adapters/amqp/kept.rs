@@ -196,11 +196,18 @@ impl Kept {
     pub(super) fn lose_channel(&mut self) {
         self.alone = None;
         self.held.lose_answers();
-        let (logs, held) = (&self.logs, &self.held);
-        let unsent = logs
-            .iter()
-            .filter(|(number, unanswered)| held.is_empty() || !held.has(&unanswered.message.key(), **number));
-        self.unsent = unsent.map(|(number, _)| *number).collect();
+        self.unsent = self.logs.keys().copied().collect();
+        if self.held.is_empty() {
+            return;
+        }
+        // What came before a log that was refused goes before it again.
+        for (number, unanswered) in &self.logs {
+            let key = unanswered.message.key();
+            if self.held.holds(&key) {
+                self.held.park(&key, *number);
+                self.unsent.remove(number);
+            }
+        }
     }
 
     /// One of those that are under way is at fault: each is sent alone, until it is known which.
