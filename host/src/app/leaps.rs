@@ -21,7 +21,9 @@ pub(super) async fn tell_leaps() -> Infallible {
             Leap::Forward(by) => ("forward", by),
             Leap::Back(by) => ("back", by),
         };
-        let by = humantime::format_duration(Duration::from_secs(by.as_secs()));
+        // Reading the two clocks takes its time.
+        let by = (by + Duration::from_millis(500)).as_secs();
+        let by = humantime::format_duration(Duration::from_secs(by));
         terminal::notice(&format!(
             "the system's clock has leapt {way} by {by} (it was set, or the machine slept): nothing is forgotten, \
              tried again or ended for that; the times in logs follow the clock"

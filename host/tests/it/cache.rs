@@ -112,20 +112,21 @@ fn leaves_alone_what_others_can_write() {
     fs::create_dir_all(&caches).unwrap();
     let link = folder.path().join("link");
     symlink(&caches, &link).unwrap();
-    for open in [caches.join("loghost"), caches.clone(), above.clone()] {
+    let ours = caches.join("loghost");
+    for open in [&ours, &caches, &above] {
         for (mode, caches) in [(0o777, &caches), (0o770, &caches), (0o720, &link), (0o1777, &link)] {
-            let _ = fs::remove_dir_all(caches.join("loghost"));
-            fs::create_dir(caches.join("loghost")).unwrap();
-            let before = fs::metadata(&open).unwrap().permissions();
-            open_up(&open, mode);
+            let _ = fs::remove_dir_all(&ours);
+            fs::create_dir(&ours).unwrap();
+            let before = fs::metadata(open).unwrap().permissions();
+            open_up(open, mode);
             load(caches);
             // Root's own folders may be sticky; what is kept in one is beyond others' reach.
-            let safe = mode == 0o1777 && open != caches.join("loghost") && is_root();
+            let safe = mode == 0o1777 && open != &ours && is_root();
             assert_eq!(compiled(caches).is_empty(), !safe, "{} {mode:o}", open.display());
-            fs::set_permissions(&open, before).unwrap();
+            fs::set_permissions(open, before).unwrap();
         }
     }
-    let _ = fs::remove_dir_all(caches.join("loghost"));
+    let _ = fs::remove_dir_all(&ours);
     load(&caches);
     let kept = only(&caches);
     // An entry that others could have written is made again, and so is one that is a link.

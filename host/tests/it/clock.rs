@@ -106,11 +106,14 @@ fn leaps_and_nothing_is_forgotten() -> Result<(), Skip> {
 
 fn leaps_under_a_publisher() -> Result<(), Skip> {
     let (broker, clock) = (Broker::new(Kind::Embedded)?, Clock::new()?);
+    let queue = format!("{}-kept", broker.prefix());
+    broker.outside().listen(&queue, &broker.exchange("error"));
     let publish = broker.loghost(["publish", "--stdin", "--severity", "error"]);
     let mut publish = clock.of(publish).start();
     publish.write_line("a");
+    broker.outside().take(&queue);
     clock.set("+2h");
-    publish.says("leapt forward by");
+    publish.says("leapt forward by 2h");
     publish.write_line("b");
     publish.end().exits(0).prints("total 2");
     Ok(())

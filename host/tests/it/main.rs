@@ -1,7 +1,7 @@
 //! The tests of loghost from outside: the real binary, on the embedded broker and on private `RabbitMQ` nodes, 3.10 and 4.
 //!
 //! What a test needs and is not there is shown as the reason of its skip. `LOGHOST_REQUIRE` lists what must
-//! not be skipped (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node` or `all`), `LOGHOST_LONG=1` runs the long tests, and
+//! not be skipped (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `root` or `all`), `LOGHOST_LONG=1` runs the long tests, and
 //! `LOGHOST_BIN` names another binary to drive.
 
 mod alarm;

@@ -204,8 +204,8 @@ fn is_all_that_is_shown_when_the_disk_is_full() -> Result<(), Skip> {
     let folder = tempfile::tempdir().expect("a folder");
     running(&broker, folder.path()).end_by(Signal::Terminate).exits(0);
     let length = fs::metadata(folder.path().join("loghost.redb")).expect("it is there").len();
-    // No file may become longer than this one is now and a little: in units of 512 bytes.
-    let full = format!("ulimit -f {}; trap '' XFSZ", length / 512 + 8);
+    // No file may become longer than so many times what this one is now: in units of 512 bytes.
+    let full = format!("ulimit -f {}; trap '' XFSZ", length * 8 / 512);
     let run = run(&broker, folder.path()).after(&full).start();
     run.says("consuming from");
     // Each source has rows of its own.
