@@ -1,9 +1,11 @@
-//! `loghost report`: what was counted, and the proof that nothing is missing.
+//! `loghost report`: what was counted, what is missing, and up to where that is known.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use loghost_core::domain::{Account, Balance, Folded, Missing, Sent, Sequences, Severity, printable_line};
+use loghost_core::domain::{
+    Account, Balance, Folded, Missing, Reach, Sent, Sequences, Severity, printable_line,
+};
 use serde_json::{Value, json};
 
 use super::failure::{Failure, Status, WithStatus};
@@ -34,7 +36,7 @@ pub(crate) fn report(options: &Options) -> Result<(), Failure> {
         .filter_map(|accounts| Some((Name::of(accounts.first()?), Balance::new(&accounts, &sent))))
         .collect();
     match options.format {
-        Format::Text => terminal::print(&text(&balances)),
+        Format::Text => terminal::print(&text(&balances, &options.journals)),
         Format::Json => {
             balances.iter().try_for_each(|(name, balance)| terminal::print_json(&object(name, balance)))
         }
@@ -96,7 +98,7 @@ impl Name {
 const COLUMNS: [&str; 7] = ["queue", "severity", "counted", "skipped", "dead", "counted twice", "missing"];
 
 /// A table, what there is to say of each consumer, and the judgement.
-fn text(balances: &[(Name, Balance)]) -> String {
+fn text(balances: &[(Name, Balance)], journals: &[PathBuf]) -> String {
     let mut rows = vec![COLUMNS.map(str::to_owned)];
     let mut remarks = Vec::new();
     for (name, balance) in balances {
@@ -112,12 +114,11 @@ fn text(balances: &[(Name, Balance)]) -> String {
                 queue = "";
             }
         }
-        remarks.extend(remarks_on(balance).into_iter().map(|remark| format!("{}: {remark}", name.queue)));
+        remarks
+            .extend(remarks_on(name, balance).into_iter().map(|remark| format!("{}: {remark}", name.queue)));
     }
     let judgement = if balances.iter().all(|(_, balance)| balance.is_complete()) {
-        let known = balances.iter().all(|(_, balance)| balance.unknown.is_empty());
-        let reach = if known { "" } else { " of what is remembered" };
-        format!("{GOOD}nothing is missing{reach}{GOOD:#}")
+        format!("{GOOD}{}{GOOD:#}", complete(balances, journals))
     } else {
         format!("{BAD}logs are missing{BAD:#}")
     };
@@ -125,6 +126,20 @@ fn text(balances: &[(Name, Balance)]) -> String {
     lines.extend(remarks);
     lines.push(judgement);
     lines.join("\n")
+}
+
+/// That nothing is missing, as far as that is known.
+fn complete(balances: &[(Name, Balance)], journals: &[PathBuf]) -> String {
+    let known = balances.iter().all(|(_, balance)| balance.unknown.is_empty());
+    let what = if known { "nothing is missing" } else { "nothing is missing of what is remembered," };
+    if balances.iter().all(|(_, balance)| balance.reach == Reach::Confirmed) {
+        return format!("{what} of what the journals have confirmed");
+    }
+    let whose = if journals.is_empty() { "" } else { " without a journal" };
+    format!(
+        "{what} below the highest number that was counted of each producer{whose}, severity and source; what came after \
+         that, or was taken from the queue by a run without this state, cannot be seen here: give --journal"
+    )
 }
 
 /// The rows in columns, words to the left and numbers to the right.
@@ -144,15 +159,26 @@ fn table(rows: &[[String; 7]]) -> Vec<String> {
     lines
 }
 
-fn remarks_on(balance: &Balance) -> Vec<String> {
+fn remarks_on(name: &Name, balance: &Balance) -> Vec<String> {
     let Balance { counts, gaps, folded, unknown, .. } = balance;
     let mut remarks = Vec::new();
     if counts.repeated > 0 {
         remarks.push(format!("{} came again, and were not counted again", counts.repeated));
     }
     if counts.without_id > 0 {
-        let text = "came without an id: each is counted at least once, and none can be missed";
+        let text =
+            "came without an id: one that came twice is counted twice, and none is known to be missing";
         remarks.push(format!("{} {text}", counts.without_id));
+    }
+    let list = |outcome: &str| format!("loghost dead-letters list {} --outcome {outcome}", name.consumer);
+    if counts.unwanted.total() > 0 {
+        let (n, list) = (counts.unwanted.total(), list("unwanted"));
+        remarks.push(format!("{n} are not counted, because its filter does not want them: {list}"));
+    }
+    if counts.foreign > 0 {
+        let (n, list) = (counts.foreign, list("foreign"));
+        remarks
+            .push(format!("{n} messages are not counted, because they were not published as logs: {list}"));
     }
     for Missing { origin, sequences } in gaps {
         remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(sequences)));
@@ -184,7 +210,7 @@ fn intervals(sequences: &Sequences) -> String {
 }
 
 fn object(name: &Name, balance: &Balance) -> Value {
-    let Balance { counts, twice, missing, gaps, folded, unknown, .. } = balance;
+    let Balance { counts, twice, missing, gaps, folded, unknown, reach, .. } = balance;
     let gaps = gaps.iter().map(|Missing { origin, sequences }| {
         json!({ "origin": origin, "intervals": sequences.iter().collect::<Vec<_>>() })
     });
@@ -194,6 +220,8 @@ fn object(name: &Name, balance: &Balance) -> Value {
         "counts": tally_json(&counts.accepted),
         "skipped": tally_json(&counts.skipped),
         "rejected": tally_json(&counts.rejected),
+        "unwanted": tally_json(&counts.unwanted),
+        "foreign": counts.foreign,
         "counted_twice": tally_json(twice),
         "repeated": counts.repeated,
         "without_id": counts.without_id,
@@ -206,5 +234,9 @@ fn object(name: &Name, balance: &Balance) -> Value {
         },
         "unknown": unknown,
         "complete": balance.is_complete(),
+        "reach": match reach {
+            Reach::Confirmed => "confirmed",
+            Reach::Finished => "finished",
+        },
     })
 }

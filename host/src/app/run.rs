@@ -160,9 +160,12 @@ async fn prepare(
     active: &watch::Sender<Activity>,
 ) -> Result<Prepared, Failure> {
     let prefetch = options.prefetch.unwrap_or_else(|| fair_prefetch(members.len()));
-    let mut opening = Vec::new();
+    let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
+        if consumer.keeps_state() {
+            keeping.push(name.to_string());
+        }
         let reporter = Watched::new(TerminalReporter::new(options.format), name.clone(), active.clone());
         let (replace, replaced) = mpsc::channel(1);
         reloads.add(member, replace);
@@ -202,7 +205,23 @@ async fn prepare(
         let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
         terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
     }
+    if state.is_none() && options.queue == QueueKind::Named {
+        terminal::notice(&without_state(&keeping));
+    }
     Ok(prepared)
+}
+
+/// What it means that nothing outlasts the run but what it takes out of the queues.
+fn without_state(keeping: &[String]) -> String {
+    let also = if keeping.is_empty() {
+        String::new()
+    } else {
+        format!(", and what consumers keep of their own ({}),", keeping.join(", "))
+    };
+    format!(
+        "without --state, counts{also} last as long as this run, and what is acknowledged is gone from the queues: \
+         keep them with --state DIR, or only look, at a queue that goes with the run, with --ephemeral"
+    )
 }
 
 fn described(options: &Options, name: &ConsumerName) -> String {

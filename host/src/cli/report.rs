@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use super::FormatArg;
 use crate::app::report::Options;
 
-/// Shows what was counted, and proves that nothing is missing
+/// Shows what was counted, and what is missing
 ///
 /// Of each producer, severity and source, the logs have numbers without gaps: what is missing below the
-/// highest number is listed, and the exit status is 1. A host that uses the state must be stopped first.
+/// highest number that was counted is listed, and the exit status is 1. What came after that, only the producer's
+/// journal knows. A host that uses the state must be stopped first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder that `run --state` was given; may be given several times, for hosts that took turns

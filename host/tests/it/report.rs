@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
     trials.extend(on_each("report::shows_what_is_missing", shows_what_is_missing));
+    trials.extend(on_each("report::claims_what_it_can_know", claims_what_it_can_know));
     trials.extend(on_each(
         "report::holds_nothing_missing_that_is_forgotten",
         holds_nothing_missing_that_is_forgotten,
@@ -72,6 +74,11 @@ fn holds_nothing_missing_that_is_forgotten(broker: &Broker) {
     report(&[folder.path()]).end().exits(0).prints("nothing is missing of what is remembered");
 }
 
+/// What is said where there is no journal.
+const BELOW: &str = "nothing is missing below the highest number that was counted of each producer, severity and source; \
+                     what came after that, or was taken from the queue by a run without this state, cannot be seen here: \
+                     give --journal";
+
 /// A source that would clear a terminal.
 const HOSTILE: &str = "db\u{1b}[2J";
 
@@ -111,7 +118,48 @@ fn shows_what_is_missing(broker: &Broker) {
     publish(broker, "error", HOSTILE, &[1]);
     count(broker, folder.path());
     let text = report(&[folder.path()]).end().exits(0);
-    assert_eq!(text.stdout.lines().last(), Some("nothing is missing"), "{text}");
+    assert_eq!(text.stdout.lines().last(), Some(BELOW), "{text}");
+}
+
+/// A run without the state takes logs out of the queue: where the journal does not tell, that is not known, and not
+/// claimed; with the next log that is counted it shows.
+fn claims_what_it_can_know(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (state, journal) = (folder.path().join("state"), folder.path().join("journal"));
+    let send = |lines: &str| {
+        let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--source", "web"]);
+        publish.arg("--journal").arg(&journal).stdin(lines).end().exits(0);
+    };
+    let reach = |report: Loghost, code: i32| {
+        let output = report.args(["--format", "json"]).end().exits(code);
+        let [consumer] = output.json().try_into().expect("one consumer");
+        (consumer["reach"].clone(), consumer["complete"].clone())
+    };
+    let reported = || report(&[&state]).arg("--journal").arg(&journal);
+    declare(broker);
+    send("1\n2\n");
+    count(broker, &state);
+    assert_eq!(reach(reported(), 0), (json!("confirmed"), json!(true)));
+    assert_eq!(reach(report(&[&state]), 0), (json!("finished"), json!(true)));
+
+    send("1\n2\n3\n4\n");
+    let without = broker.loghost(["run", "--until-idle", "500ms"]).arg(tracked("plugins/error.wasm"));
+    without.end().exits(0).says("without --state, counts last as long as this run");
+    report(&[&state]).end().exits(0).prints(BELOW);
+    reported().end().exits(1).prints("/error/web: 3-4").prints("logs are missing");
+    assert_eq!(reach(report(&[&state]), 0), (json!("finished"), json!(true)));
+
+    send("1\n2\n3\n4\n5\n");
+    count(broker, &state);
+    report(&[&state]).end().exits(1).prints("/error/web: 3-4").prints("logs are missing");
+
+    // Of what has no id, and of another producer, a journal does not tell.
+    broker.outside().publish(&broker.exchange("error"), "", b"no id", BasicProperties::default());
+    publish(broker, "error", "db", &[1]);
+    count(broker, &state);
+    let text = reported().end().exits(1).prints("none is known to be missing");
+    assert!(!text.stdout.contains("none can be"), "{text}");
+    assert_eq!(reach(reported(), 1), (json!("finished"), json!(false)));
 }
 
 fn takes_hosts_that_took_turns_as_one() -> Result<(), Skip> {
@@ -145,11 +193,11 @@ fn misses_what_a_journal_has_confirmed() -> Result<(), Skip> {
     declare(&broker);
     send("1\n2\n3\n");
     count(&broker, &state);
-    reported().end().exits(0).prints("nothing is missing");
+    reported().end().exits(0).prints("nothing is missing of what the journals have confirmed");
 
     send("1\n2\n3\n4\n5\n");
     assert_eq!(broker.outside().delete(&broker.queue("error")), 2);
-    report(&[&state]).end().exits(0).prints("nothing is missing");
+    report(&[&state]).end().exits(0).prints(BELOW);
     reported().end().exits(1).prints("/error/web: 4-5").prints("logs are missing");
 
     let missing = folder.path().join("missing");

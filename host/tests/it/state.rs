@@ -3,12 +3,16 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
+use redb::TableDefinition;
+use serde_json::Value;
 
 use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
+use crate::support::guest::guest;
 use crate::support::metrics::{last_of_text, total};
 use crate::support::{Skip, modes, needing, test, tracked};
 
@@ -16,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("state::refuses_what_is_no_state", refuses_what_is_no_state),
         needing("state::has_one_host", has_one_host),
+        needing("state::of_the_first_format_is_taken_up", of_the_first_format_is_taken_up),
+        needing("state::is_not_missed_without_a_word", is_not_missed_without_a_word),
         needing("state::is_made_where_there_is_none", is_made_where_there_is_none),
         needing("state::is_for_its_owner_alone", is_for_its_owner_alone),
         needing(
@@ -108,6 +114,100 @@ fn is_made_where_there_is_none() -> Result<(), Skip> {
     let state = folder.path().join("a/new/one");
     running(&broker, &state).end_by(Signal::Terminate).exits(0);
     assert!(state.join("loghost.redb").exists());
+    Ok(())
+}
+
+/// A state as it was written before there were unwanted logs, in which `error` has counted 1 and 2 of `web`, and
+/// 4 is dead.
+#[track_caller]
+fn write_first_format(folder: &Path, queue: &str) {
+    type Rows = TableDefinition<'static, &'static str, &'static [u8]>;
+    type Intervals = TableDefinition<'static, (&'static str, &'static str, u64), u64>;
+    let counts = r#"{"consumer":"error","accepted":{"debug":0,"info":0,"error":2,"critical":0},
+        "rejected":{"debug":0,"info":0,"error":1,"critical":0},
+        "skipped":{"debug":0,"info":0,"error":0,"critical":0},"repeated":3,"without_id":0,"first":1,"last":2,
+        "folded":{"origins":0,"missing":0,"horizon":0}}"#;
+    let write = || -> Result<(), redb::Error> {
+        let database = redb::Database::create(folder.join("loghost.redb"))?;
+        let mut transaction = database.begin_write()?;
+        transaction.set_two_phase_commit(true);
+        transaction.open_table(TableDefinition::<&str, u32>::new("meta"))?.insert("format", 1)?;
+        transaction.open_table(Rows::new("consumers"))?.insert(queue, counts.as_bytes())?;
+        let filter = r##"{"severities":["error"],"sources":["#"]}"##;
+        transaction.open_table(Rows::new("filters"))?.insert(queue, filter.as_bytes())?;
+        transaction.open_table(Rows::new("checkpoints"))?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later");
+        let now = u64::try_from(now.as_millis()).expect("it is not that late");
+        let origins = TableDefinition::<(&str, &str), u64>::new("origins");
+        transaction.open_table(origins)?.insert((queue, "p/error/web"), now)?;
+        let mut finished = transaction.open_table(Intervals::new("finished"))?;
+        finished.insert((queue, "p/error/web", 1), 2)?;
+        finished.insert((queue, "p/error/web", 4), 4)?;
+        drop(finished);
+        transaction.open_table(Intervals::new("dead"))?.insert((queue, "p/error/web", 4), 4)?;
+        transaction.commit()?;
+        Ok(())
+    };
+    write().expect("a database in a folder of ours");
+}
+
+fn of_the_first_format_is_taken_up() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    write_first_format(folder.path(), &broker.queue("error"));
+    let reported = || loghost(["report", "--format", "json", "--state"]).arg(folder.path()).end().exits(1);
+    let before = reported();
+    let [consumer] = before.json().try_into().expect("one consumer");
+    assert_eq!((&consumer["counts"]["error"], &consumer["rejected"]["error"]), (&2.into(), &1.into()));
+    assert_eq!((&consumer["unwanted"]["error"], &consumer["foreign"]), (&0.into(), &0.into()), "{before}");
+    assert_eq!(reported().stdout, before.stdout, "to look at it changes nothing");
+
+    let run = running(&broker, folder.path());
+    publish(&broker, "error", "web", &[1, 2, 3, 5]);
+    counts(&run, 4);
+    let outside = broker.outside();
+    outside.bind_with(&broker.queue("error"), &broker.exchange("info"), "old.*");
+    publish(&broker, "info", "old.1", &[1, 2]);
+    outside.wait_for_depth(&format!("{}.dead", broker.queue("error")), 2);
+    run.end_by(Signal::Kill);
+
+    let json = run_again(&broker, folder.path());
+    assert_eq!((&json["counts"]["error"], &json["unwanted"]["info"]), (&4.into(), &2.into()), "{json}");
+    assert_eq!(json["rejected"]["error"], 1, "{json}");
+    let report = loghost(["report", "--state"]).arg(folder.path()).end().exits(0);
+    report.prints("2 are not counted, because its filter does not want them");
+    Ok(())
+}
+
+/// The last metric of a run that takes what is left.
+#[track_caller]
+fn run_again(broker: &Broker, state: &Path) -> Value {
+    let output = run(broker, state).args(["--until-idle", "500ms", "--format", "json"]).end().exits(0);
+    output.json().pop().expect("a metric")
+}
+
+/// What is not kept is said at the start, and who keeps something.
+fn is_not_missed_without_a_word() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).expect("a folder of ours");
+    guest("plain").write(&plugins);
+    guest("keeping").keeps_count().write(&plugins);
+    let run = |arguments: &[&str]| {
+        let run = broker.loghost(["run", "--until-idle", "100ms"]).args(arguments).arg(&plugins);
+        run.end().exits(0)
+    };
+    let said = run(&[]).says(
+        "without --state, counts, and what consumers keep of their own (keeping), last as long as this run",
+    );
+    said.says("--state DIR").says("--ephemeral");
+    run(&["--ephemeral"]).does_not_say("without --state");
+    let state = folder.path().join("state");
+    let state = state.to_str().expect("a name of ours");
+    run(&["--state", state]).does_not_say("without --state");
+    let declare = broker.loghost(["run", "--declare-only"]).arg(&plugins).end().exits(0);
+    declare.does_not_say("without --state");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The proof that nothing is lost: what consumers have finished, against what is known to have been sent.
+//! What consumers have finished, against what is known to have been sent; and how far that knowledge reaches.
 //!
 //! What several hosts have kept of one consumer, because they took turns, is looked at as one.
 
@@ -52,6 +52,19 @@ pub struct Balance {
     pub folded: Folded,
     /// Origins of which some logs are not known, maybe because they were folded away.
     pub unknown: Vec<String>,
+    /// Up to where it is known what should be there.
+    pub reach: Reach,
+}
+
+/// Up to where it is known of every origin what should be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// All that was confirmed.
+    Confirmed,
+    /// Of some, the highest number that was finished. What came after that, and was lost or finished by a host whose
+    /// account is not here, cannot be known.
+    #[default]
+    Finished,
 }
 
 /// What is missing of an origin.
@@ -110,6 +123,15 @@ impl Balance {
                     balance.unknown.push(origin);
                 }
             }
+        }
+        let told = |origin: &str| confirmed.iter().any(|sent| is_of(origin, &sent.producer));
+        let all_told = !confirmed.is_empty()
+            && unions
+                .keys()
+                .filter_map(|origin| Some((origin, severity_and_source(origin)?)))
+                .all(|(origin, (severity, source))| told(origin) || !wants(severity, source));
+        if all_told {
+            balance.reach = Reach::Confirmed;
         }
         for (origin, union) in unions {
             // A book has no other names.
@@ -187,6 +209,10 @@ impl Union {
             }
         }
     }
+}
+
+fn is_of(origin: &str, producer: &Producer) -> bool {
+    origin.split_once('/').is_some_and(|(of, _)| of == producer.as_str())
 }
 
 fn severity_and_source(origin: &str) -> Option<(Severity, &str)> {
@@ -325,6 +351,20 @@ mod tests {
         let balance = Balance::new(&[resumed], &[]);
         assert_eq!(balance.unknown, ["p/error/web"]);
         assert_eq!(balance.missing[Severity::Error], 1, "behind what is known");
+    }
+
+    /// It is known of all origins, or at least of all that are wanted.
+    #[test]
+    fn what_is_confirmed_is_known_of_its_producer_alone() {
+        let one = account(&[("p/error/web", &[(1, 3)], &[])]);
+        let journal = [confirmed(Severity::Error, "web", 3)];
+        assert_eq!(Balance::new(from_ref(&one), &[]).reach, Reach::Finished);
+        assert_eq!(Balance::new(from_ref(&one), &journal).reach, Reach::Confirmed);
+        let of_another = account(&[("p/error/web", &[(1, 3)], &[]), ("q/error/web", &[(1, 1)], &[])]);
+        assert_eq!(Balance::new(&[of_another], &journal).reach, Reach::Finished);
+        let unwanted = account(&[("p/error/web", &[(1, 3)], &[]), ("q/info/web", &[(1, 1)], &[])]);
+        assert_eq!(Balance::new(&[unwanted], &journal).reach, Reach::Confirmed);
+        assert_eq!(Balance::new(&[account(&[])], &[]).reach, Reach::Finished);
     }
 
     #[test]

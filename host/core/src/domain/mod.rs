@@ -18,7 +18,7 @@ mod timestamp;
 mod verdict;
 
 pub use attributes::{Attributes, AttributesError};
-pub use balance::{Account, Balance, Missing, Sent};
+pub use balance::{Account, Balance, Missing, Reach, Sent};
 pub use book::{
     Book, Changes, Claim, Fate, Folded, IntervalChange, OriginChange, OriginState, Place, Settled,
 };
