@@ -5,6 +5,7 @@ pub(crate) mod bench_plugins;
 pub(crate) mod bundled;
 pub(crate) mod clock;
 pub(crate) mod journal;
+pub(crate) mod management;
 pub(crate) mod process;
 pub(crate) mod scenario_file;
 pub(crate) mod state;

@@ -18,7 +18,8 @@ use super::failure::{Failure, Status, WithStatus};
 use super::state::StateLedger;
 use super::supervise::status_of;
 use crate::adapters::amqp::{
-    AmqpIntake, AmqpSink, AmqpSource, Exchanges, Link, Names, QueueKind, SourceOptions,
+    AmqpIntake, AmqpSink, AmqpSource, Exchanges, Lifetime, Link, Names, QueueOptions, QueueType,
+    SourceOptions,
 };
 use crate::adapters::clock::ReplayClock;
 use crate::adapters::terminal::{Format, TerminalReporter};
@@ -59,7 +60,7 @@ impl Company {
     ) -> Result<(), Failure> {
         let descriptor = consumer.descriptor().clone();
         let options = SourceOptions {
-            queue: QueueKind::Exclusive,
+            queue: QueueOptions::new(Lifetime::Exclusive, QueueType::Classic, terminal::notice),
             prefetch: 1000,
             exchanges: Exchanges::Lent,
             marker: Some(self.marker.clone()),

@@ -1,5 +1,6 @@
 //! `loghost dead-letters`: lists them, shows one, sends some back, destroys some.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -10,16 +11,20 @@ use serde_json::json;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, refused, unreachable};
 use super::letters;
+use super::limits;
 use super::selection::Selection;
 use super::settling::{Answer, Settled, SettledEnd, settle};
 use super::signals::interrupted;
-use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Letter, Replay};
+use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Replay};
+use crate::adapters::management::ManagementUrl;
 use crate::adapters::terminal::{self, Format};
 
 /// What `dead-letters` is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) target: Target,
+    /// Where the broker's management plugin is, if it is not where it usually is.
+    pub(crate) management: Option<ManagementUrl>,
     pub(crate) consumer: ConsumerName,
     pub(crate) format: Format,
     pub(crate) action: Action,
@@ -38,10 +43,10 @@ pub(crate) enum Action {
 /// Does what is asked for with the dead letters of a consumer.
 pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     let mut interrupted = Box::pin(interrupted().status(Status::Internal)?);
-    let Options { target, consumer, format, action } = options;
+    let Options { target, management, consumer, format, action } = options;
     let opened = tokio::select! {
         biased;
-        opened = open(&target, &consumer) => opened?,
+        opened = open(&target, management.as_ref(), &consumer) => opened?,
         () = &mut interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
     };
     let (connection, queue) = opened;
@@ -57,7 +62,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         }
         return Err(Failure::new(Status::BadConfiguration, text));
     };
-    let tending = Tending { connection: &connection, queue, format, interrupted };
+    let tending = Tending { queue, format, interrupted };
     let tending = async {
         match action {
             Action::List(selection) => tending.list(&selection).await,
@@ -83,24 +88,25 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
 /// Opens the queue of dead letters, if there is one.
 async fn open(
     target: &Target,
+    management: Option<&ManagementUrl>,
     consumer: &ConsumerName,
 ) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
     let link = target.connect("dead letters").await?;
     let connection = link.connection().await.map_err(|error| unreachable(&error))?;
-    let opening = || DeadQueue::open(&connection, &target.names, consumer).boxed();
+    let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
+    let opening = || DeadQueue::open(&connection, &target.names, consumer, limit.clone()).boxed();
     let queue = target.retry.until_ready(terminal::notice, opening).await.map_err(refused)?;
     Ok((connection, queue))
 }
 
 /// The dead letters under one command.
-struct Tending<'a> {
-    connection: &'a Connection,
+struct Tending {
     queue: DeadQueue,
     format: Format,
     interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Tending<'_> {
+impl Tending {
     /// The next letter; none at the end.
     async fn next(&mut self) -> Result<Option<Letter>, Failure> {
         tokio::select! {
@@ -111,43 +117,73 @@ impl Tending<'_> {
     }
 
     async fn list(mut self, selection: &Selection) -> Result<(), Failure> {
+        let listed = self.list_all(selection).await;
+        let (name, length) = (self.queue.name().to_owned(), self.queue.len());
+        let left = self.leave().await;
+        if listed? == 0 {
+            terminal::notice(&format!("none to list: {name} has {length} messages"));
+        }
+        left
+    }
+
+    /// Lists them as long as somebody reads that; says how many.
+    async fn list_all(&mut self, selection: &Selection) -> Result<u32, Failure> {
         let mut listed = 0;
         while selection.max.is_none_or(|max| listed < max) {
             let Some(letter) = self.next().await? else { break };
-            if !selection.has(&letter) {
-                continue;
+            let shown =
+                if selection.has(&letter) { self.line(&letter, listed == 0)? } else { Shown::Nothing };
+            self.queue.leave(letter);
+            match shown {
+                Shown::Nothing => {}
+                Shown::Letter => listed += 1,
+                Shown::ToNobody => return Ok(listed.max(1)),
             }
-            if listed == 0 && self.format == Format::Text {
-                terminal::print(&letters::head()).status(Status::Internal)?;
-            }
-            match self.format {
-                Format::Text => terminal::print(&letters::line(&letter)),
-                Format::Json => terminal::print_json(&letters::object(&letter)),
-            }
-            .status(Status::Internal)?;
-            listed += 1;
         }
-        if listed == 0 {
-            let length = self.queue.len();
-            terminal::notice(&format!("none to list: {} has {length} messages", self.queue.name()));
-        }
-        self.queue.close(self.connection).await.map_err(failure)?;
-        Ok(())
+        Ok(listed)
+    }
+
+    fn line(&self, letter: &Letter, is_first: bool) -> Result<Shown, Failure> {
+        let line = match self.format {
+            Format::Text if is_first => {
+                terminal::print(&format!("{}\n{}", letters::head(), letters::line(letter)))
+            }
+            Format::Text => terminal::print(&letters::line(letter)),
+            Format::Json => terminal::print_json(&letters::object(letter)),
+        };
+        shown(line)
     }
 
     async fn show(mut self, number: u32) -> Result<(), Failure> {
-        let letter = loop {
-            let Some(letter) = self.next().await? else { return Err(missing(number, &self.queue)) };
-            if letter.number == number {
-                break letter;
+        let found = self.show_it(number).await;
+        let absent = missing(number, &self.queue);
+        let left = self.leave().await;
+        if found? { left } else { Err(absent) }
+    }
+
+    /// Whether there is one with this number.
+    async fn show_it(&mut self, number: u32) -> Result<bool, Failure> {
+        while let Some(letter) = self.next().await? {
+            let is_it = letter.number == number;
+            if is_it {
+                // If nobody reads it, that is nobody's fault.
+                shown(match self.format {
+                    Format::Text => terminal::print(&letters::full(&letter, self.queue.len())),
+                    Format::Json => terminal::print_json(&letters::object(&letter)),
+                })?;
             }
-        };
-        match self.format {
-            Format::Text => terminal::print(&letters::full(&letter, self.queue.len())),
-            Format::Json => terminal::print_json(&letters::object(&letter)),
+            self.queue.leave(letter);
+            if is_it {
+                return Ok(true);
+            }
         }
-        .status(Status::Internal)?;
-        self.queue.close(self.connection).await.map_err(failure)?;
+        Ok(false)
+    }
+
+    /// Leaves what was read where it is; also after an interruption, or when nobody reads the rest.
+    async fn leave(self) -> Result<(), Failure> {
+        let name = self.queue.name().to_owned();
+        say_renewed(&name, self.queue.close().await.map_err(failure)?);
         Ok(())
     }
 
@@ -180,6 +216,7 @@ impl Tending<'_> {
             () = &mut self.interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
         };
         let Some(replay) = opened else {
+            self.leave().await?;
             let queue = target.names.queue(consumer);
             let text = format!(
                 "there is no queue {queue} to send them back to: run the consumer, or declare its queue with \
@@ -187,16 +224,19 @@ impl Tending<'_> {
             );
             return Err(Failure::new(Status::BadConfiguration, text));
         };
-        let send = |queue: &DeadQueue, letter: Letter| {
-            let is_log = letter.fate.as_ref().is_some_and(Fate::is_log);
-            is_log.then(|| Box::pin(replay.send(queue, letter)) as Answer)
+        let send = |queue: &mut DeadQueue, letter: Letter| {
+            if letter.fate.as_ref().is_some_and(Fate::is_log) {
+                Ok(Box::pin(replay.send(queue, letter)) as Answer)
+            } else {
+                Err(letter)
+            }
         };
         let settled = settle(&mut self.queue, selection, "replayed", send, &mut self.interrupted).await;
         self.report("replayed", selection, settled).await
     }
 
     async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
-        let discard = |queue: &DeadQueue, letter: Letter| Some(Box::pin(queue.discard(&letter)) as Answer);
+        let discard = |queue: &mut DeadQueue, letter: Letter| Ok(Box::pin(queue.discard(&letter)) as Answer);
         let settled = settle(&mut self.queue, selection, "purged", discard, &mut self.interrupted).await;
         self.report("purged", selection, settled).await
     }
@@ -208,8 +248,12 @@ impl Tending<'_> {
         let absent = absent.map(|number| missing(number, &self.queue));
         let left = match settled.end {
             SettledEnd::Failed(DeadQueueError::Lost { .. }) => None,
-            _ => self.queue.close(self.connection).await.ok(),
+            _ => self.queue.close().await.ok(),
         };
+        let left = left.map(|left| {
+            say_renewed(&name, left);
+            left.messages
+        });
         match self.format {
             Format::Text => {
                 let left = left.map_or("unknown".to_owned(), |left| left.to_string());
@@ -245,6 +289,34 @@ impl Tending<'_> {
                 None => absent.map_or(Ok(()), Err),
             },
         }
+    }
+}
+
+/// What came of showing a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// It was not to be shown.
+    Nothing,
+    Letter,
+    /// Whoever read has gone, as `head` does: nothing is wrong.
+    ToNobody,
+}
+
+fn shown(written: io::Result<()>) -> Result<Shown, Failure> {
+    match written {
+        Ok(()) => Ok(Shown::Letter),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Shown::ToNobody),
+        Err(error) => Err(error).status(Status::Internal),
+    }
+}
+
+fn say_renewed(queue: &str, left: Left) {
+    if left.renewed > 0 {
+        terminal::notice(&format!(
+            "{queue} counts how often a message comes back, and may drop it for that: {} were written anew, in \
+             the same order",
+            left.renewed
+        ));
     }
 }
 

@@ -10,6 +10,7 @@ mod idle;
 mod input;
 mod leaps;
 mod letters;
+mod limits;
 mod plugins;
 mod reload;
 mod selection;

@@ -20,15 +20,18 @@ use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused, unpublished, unreachable};
 use super::idle::{Activity, Watched, idle};
 use super::leaps::tell_leaps;
+use super::limits::{self, Patience};
 use super::plugins::{Derived, Found, PluginSource, Troupe};
 use super::reload::{Member, Reloads, Trigger};
 use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
 use super::supervise::{MOST_OPENING, chain, run_alone, status_of, supervise};
 use crate::adapters::amqp::{
-    AmqpIntake, AmqpSink, CheckOptions, Declaration, Exchanges, Link, QueueDepth, QueueKind, SourceOptions,
+    AmqpIntake, AmqpSink, CheckOptions, Declaration, Exchanges, Lifetime, Link, QueueDepth, QueueOptions,
+    QueueType, SourceOptions,
 };
 use crate::adapters::clock::SystemClock;
+use crate::adapters::management::ManagementUrl;
 use crate::adapters::state::State;
 use crate::adapters::terminal::{self, Format, TerminalReporter};
 use crate::adapters::wasm::{Limits, WasmConsumer};
@@ -37,12 +40,17 @@ use crate::adapters::wasm::{Limits, WasmConsumer};
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) target: Target,
+    /// Where the broker's management plugin is, if it is not where it usually is.
+    pub(crate) management: Option<ManagementUrl>,
     /// Files, and folders of them.
     pub(crate) plugins: Vec<PathBuf>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) limits: Limits,
     pub(crate) format: Format,
-    pub(crate) queue: QueueKind,
+    /// How long the queues live.
+    pub(crate) lifetime: Lifetime,
+    /// What named queues are declared as.
+    pub(crate) queue_type: QueueType,
     pub(crate) purpose: Purpose,
     /// How many logs of a consumer may be under way; without it, as many as is fair.
     pub(crate) prefetch: Option<u16>,
@@ -88,20 +96,31 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let state = state::open(options.state.as_deref())?;
     let mut reloads = Reloads::new(troupe, hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
+    let links = tokio::select! {
+        connected = Links::connect(&options) => connected?,
+        () = &mut interrupted => return Ok(()),
+    };
     let preparing = async {
-        let links = Links::connect(&options.target).await?;
         if options.purpose == Purpose::Declare {
             let failed = declare(&options, &links, &members).await.or(failed);
-            return Ok((links, Prepared { failed, ..Prepared::default() }));
+            return Ok(Prepared { failed, ..Prepared::default() });
         }
         let preparing = prepare(&options, state.as_ref(), &links, members, &mut reloads, &active);
         let mut prepared = Box::pin(preparing).await?;
         prepared.failed = failed.or(prepared.failed);
-        Ok((links, prepared))
+        Ok(prepared)
     };
-    let (links, Prepared { ready, depths, failed }) = tokio::select! {
-        prepared = preparing => prepared?,
-        () = &mut interrupted => return Ok(()),
+    let prepared = tokio::select! {
+        prepared = preparing => prepared.map(Some),
+        () = &mut interrupted => Ok(None),
+    };
+    let Prepared { ready, depths, failed } = match prepared {
+        Ok(Some(prepared)) => prepared,
+        // Some may have logs in hand already: they are given back.
+        unprepared => {
+            links.close().await;
+            return unprepared.map(drop);
+        }
     };
 
     let (stop, stopped) = watch::channel(false);
@@ -127,9 +146,15 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             () = idle(activity, &depths, options.until_idle) => {}
         }
     };
+    let beside = async {
+        let (limits, reloading) = (say_limits(&options, &links, Patience::Some), reloads.run());
+        match tokio::join!(limits, reloading) {
+            ((), never) => match never {},
+        }
+    };
     let failure = tokio::select! {
         failure = supervise(tasks, names, ending, stop, options.grace) => failure,
-        never = reloads.run() => match never {},
+        never = beside => never,
         never = tell_leaps() => match never {},
     };
     links.close().await;
@@ -225,9 +250,9 @@ fn without_state(keeping: &[String]) -> String {
 }
 
 fn described(options: &Options, name: &ConsumerName) -> String {
-    match options.queue {
-        QueueKind::Named => format!("{name} ({})", options.target.names.queue(name)),
-        QueueKind::Exclusive => format!("{name} (a queue of its own)"),
+    match options.lifetime {
+        Lifetime::Named => format!("{name} ({})", options.target.names.queue(name)),
+        Lifetime::Exclusive => format!("{name} (a queue of its own)"),
     }
 }
 
@@ -295,6 +320,7 @@ fn start(options: &Options, troupe: &Troupe) -> Result<Started, Failure> {
 struct Links {
     consuming: Arc<Link>,
     publishing: Arc<Link>,
+    queue: QueueOptions,
 }
 
 /// How many logs of each of so many consumers may be under way: what a run has in memory does not grow with
@@ -305,16 +331,18 @@ pub(super) fn fair_prefetch(consumers: usize) -> u16 {
 }
 
 impl Links {
-    async fn connect(target: &Target) -> Result<Self, Failure> {
+    async fn connect(options: &Options) -> Result<Self, Failure> {
+        let target = &options.target;
         // The second also for those that publish nothing: their next version may.
         let (consuming, publishing) =
             try_join(target.connect("consuming"), target.connect("publishing")).await?;
-        Ok(Self { consuming, publishing })
+        let queue = QueueOptions::new(options.lifetime, options.queue_type, terminal::notice);
+        Ok(Self { consuming, publishing, queue })
     }
 
     fn intake(&self, options: &Options, prefetch: u16) -> AmqpIntake<SystemClock> {
         let source = SourceOptions {
-            queue: options.queue,
+            queue: self.queue.clone(),
             prefetch,
             exchanges: Exchanges::Own,
             marker: None,
@@ -327,6 +355,14 @@ impl Links {
     async fn close(&self) {
         self.consuming.close().await;
         self.publishing.close().await;
+    }
+}
+
+/// Says which queues drop what comes back too often.
+async fn say_limits(options: &Options, links: &Links, patience: Patience) {
+    // Without a connection, its end is what there is to say.
+    if let Ok(connection) = links.consuming.connection().await {
+        limits::say(&connection, options.management.as_ref(), &links.queue, patience).await;
     }
 }
 
@@ -344,6 +380,7 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
             }
         }
     }
+    say_limits(options, links, Patience::None).await;
     failed
 }
 
@@ -371,7 +408,7 @@ async fn consuming(
     let names = &options.target.names;
     let name = &consumer.descriptor().name;
     // A queue that goes with the run keeps no book.
-    let state = state.filter(|_| options.queue == QueueKind::Named);
+    let state = state.filter(|_| options.lifetime == Lifetime::Named);
     let ledger = state::ledger(state, name, &names.queue(name));
     // Also for one that only counts: its next version may not.
     let derived = if options.derived == Derived::Granted {

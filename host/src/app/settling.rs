@@ -68,7 +68,7 @@ pub(super) async fn settle(
     queue: &mut DeadQueue,
     selection: &Selection,
     verb: &'static str,
-    settle: impl Fn(&DeadQueue, Letter) -> Option<Answer>,
+    settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Letter>,
     interrupted: impl Future<Output = ()>,
 ) -> Settled {
     let notice_at = Instant::now() + EVERY;
@@ -103,22 +103,29 @@ impl Settling {
         &mut self,
         queue: &mut DeadQueue,
         selection: &Selection,
-        settle: impl Fn(&DeadQueue, Letter) -> Option<Answer>,
+        settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Letter>,
     ) -> Result<(), DeadQueueError> {
         let mut begun = 0;
         while selection.max.is_none_or(|max| begun < max) {
             let Some(letter) = queue.next().await? else { break };
             let last = selection.number == Some(letter.number);
-            if selection.has(&letter) {
-                let size = letter.size();
-                if letter.fate.is_none() {
-                    self.strangers += 1;
-                } else if let Some(answer) = settle(queue, letter) {
-                    begun += 1;
-                    self.bytes += size;
-                    self.under_way.push(Box::pin(async move { (size, answer.await) }));
-                } else {
-                    self.not_logs += 1;
+            let size = letter.size();
+            if !selection.has(&letter) {
+                queue.leave(letter);
+            } else if letter.fate.is_none() {
+                self.strangers += 1;
+                queue.leave(letter);
+            } else {
+                match settle(queue, letter) {
+                    Ok(answer) => {
+                        begun += 1;
+                        self.bytes += size;
+                        self.under_way.push(Box::pin(async move { (size, answer.await) }));
+                    }
+                    Err(letter) => {
+                        self.not_logs += 1;
+                        queue.leave(letter);
+                    }
                 }
             }
             self.keep_up(queue).await?;
@@ -130,7 +137,7 @@ impl Settling {
     }
 
     /// Starts what is new, and takes the answers that are there; waits where too many are owed.
-    async fn keep_up(&mut self, queue: &DeadQueue) -> Result<(), DeadQueueError> {
+    async fn keep_up(&mut self, queue: &mut DeadQueue) -> Result<(), DeadQueueError> {
         while let Some(Some(answer)) = self.under_way.next().now_or_never() {
             self.take(answer, queue)?;
         }
@@ -141,7 +148,7 @@ impl Settling {
         Ok(())
     }
 
-    async fn finish(&mut self, queue: &DeadQueue) -> Result<(), DeadQueueError> {
+    async fn finish(&mut self, queue: &mut DeadQueue) -> Result<(), DeadQueueError> {
         while let Some(answer) = self.under_way.next().await {
             self.take(answer, queue)?;
         }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::parse;
 use crate::adapters::amqp::{Address, Names, Prefix, Retry};
+use crate::adapters::management::ManagementUrl;
 use crate::app::{Failure, Status, Target};
 
 /// The URL when nobody says otherwise: that of a broker on this machine, as it is installed.
@@ -45,6 +46,34 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     retry_for: Option<Duration>,
 }
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Broker")]
+pub(super) struct ManagementArgs {
+    /// RabbitMQ's management plugin, which is asked whether queues drop logs that come back too often
+    ///
+    /// Without it: on the broker's host, port 15672, or 15671 with TLS; and the variable `LOGHOST_MANAGEMENT_URL`. User
+    /// and password are those of the broker, unless it has others.
+    // Text, because an error about an argument shows it, and a URL holds a password.
+    #[arg(long, value_name = "URL")]
+    management_url: Option<String>,
+}
+
+impl ManagementArgs {
+    /// The one that is meant, if one is named.
+    pub(super) fn url(self) -> Result<Option<ManagementUrl>, Failure> {
+        let (name, status, url) = match self.management_url {
+            Some(url) => ("--management-url", Status::Usage, url),
+            None => match env::var(MANAGEMENT_VARIABLE) {
+                Ok(url) if !url.is_empty() => (MANAGEMENT_VARIABLE, Status::BadConfiguration, url),
+                _ => return Ok(None),
+            },
+        };
+        url.parse().map(Some).map_err(|error| Failure::new(status, format!("{name}: {error}")))
+    }
+}
+
+const MANAGEMENT_VARIABLE: &str = "LOGHOST_MANAGEMENT_URL";
 
 impl ConnectionArgs {
     /// The broker that is meant.

@@ -7,7 +7,7 @@ use loghost_core::application::Cause;
 use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
 use super::FormatArg;
-use super::connection::ConnectionArgs;
+use super::connection::{ConnectionArgs, ManagementArgs};
 use crate::app::Selection;
 use crate::app::dead_letters::{Action, Options};
 use crate::app::{Failure, Status};
@@ -69,6 +69,9 @@ pub(super) struct ConsumerArgs {
 
     #[command(flatten)]
     connection: ConnectionArgs,
+
+    #[command(flatten)]
+    management: ManagementArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,6 +130,8 @@ enum OutcomeArg {
     Foreign,
     /// The consumer's filter does not want it.
     Unwanted,
+    /// The broker took it out of the consumer's queue, because it had come back too often.
+    Dropped,
 }
 
 impl From<OutcomeArg> for Cause {
@@ -137,6 +142,7 @@ impl From<OutcomeArg> for Cause {
             OutcomeArg::Trap => Self::Trapped,
             OutcomeArg::Foreign => Self::Foreign,
             OutcomeArg::Unwanted => Self::Unwanted,
+            OutcomeArg::Dropped => Self::Dropped,
         }
     }
 }
@@ -187,6 +193,7 @@ impl TryFrom<Args> for Options {
         };
         Ok(Self {
             target: consumer.connection.target()?,
+            management: consumer.management.url()?,
             consumer: consumer.consumer,
             format: consumer.format.into(),
             action,

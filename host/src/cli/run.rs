@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use loghost_core::application::{SavedState, Tolerance};
 
-use super::connection::ConnectionArgs;
+use super::connection::{ConnectionArgs, ManagementArgs};
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
-use crate::adapters::amqp::QueueKind;
+use crate::adapters::amqp::{Lifetime, QueueType};
 use crate::app::Failure;
 use crate::app::run::{Options, Purpose};
 use crate::app::{Derived, Trigger};
@@ -50,6 +50,12 @@ pub(super) struct Args {
     /// Use a queue that goes when this ends, for a look that leaves nothing behind
     #[arg(long, conflicts_with = "declare_only")]
     ephemeral: bool,
+
+    /// What queues are declared as, those of dead letters too
+    ///
+    /// A queue that is there already and of the other type is used as it is.
+    #[arg(long, value_name = "TYPE", default_value = "classic", conflicts_with = "ephemeral")]
+    queue_type: QueueTypeArg,
 
     /// Declare exchanges, queues and bindings, and end
     #[arg(long)]
@@ -110,6 +116,9 @@ pub(super) struct Args {
     connection: ConnectionArgs,
 
     #[command(flatten)]
+    management: ManagementArgs,
+
+    #[command(flatten)]
     limits: LimitArgs,
 }
 
@@ -119,17 +128,36 @@ enum Grant {
     Publish,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum QueueTypeArg {
+    /// Kept by one node of a cluster.
+    Classic,
+    /// Kept by several nodes, for what must survive the loss of one.
+    Quorum,
+}
+
+impl From<QueueTypeArg> for QueueType {
+    fn from(queue_type: QueueTypeArg) -> Self {
+        match queue_type {
+            QueueTypeArg::Classic => Self::Classic,
+            QueueTypeArg::Quorum => Self::Quorum,
+        }
+    }
+}
+
 impl TryFrom<Args> for Options {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
         Ok(Self {
             target: args.connection.target()?,
+            management: args.management.url()?,
             plugins: args.plugins,
             settings: parse::unique(args.set)?,
             limits: args.limits.into(),
             format: args.format.into(),
-            queue: if args.ephemeral { QueueKind::Exclusive } else { QueueKind::Named },
+            lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
+            queue_type: args.queue_type.into(),
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
             prefetch: args.prefetch.map(NonZeroU16::get),
             every: args.every,

@@ -248,7 +248,7 @@ fn are_chosen_by_what_they_are(broker: &Broker) {
     replay(&["--outcome", "retry"]).exits(0).prints("replayed 1  left 2");
     check(&[], &["bad 2", "bad 5"]);
     let returned: Vec<_> =
-        outside.take_all(&choosy.queue()).into_iter().map(|message| message.delivery.data).collect();
+        outside.take_all(&choosy.queue()).into_iter().map(|message| message.data).collect();
     assert_eq!(returned, [&b"bad 1"[..], b"bad 4", b"late 3"]);
 }
 
@@ -475,7 +475,7 @@ fn keep_what_would_act_again_still(broker: &Broker) {
             assert_eq!(outside.depth(&spy), Some(0), "a copy went elsewhere");
         }
     }
-    let letter = outside.take(&picky.dead_queue()).delivery;
+    let letter = outside.take(&picky.dead_queue());
     assert_eq!(*letter.properties.delivery_mode(), Some(2));
     assert_eq!((letter.properties.expiration(), letter.properties.user_id()), (&None, &None));
 }
@@ -497,7 +497,7 @@ fn leave_what_is_not_theirs(broker: &Broker) {
     replay.prints("replayed 1  left 1").says("which stay there: 1");
     let purge = dead_letters(broker, "purge", ["picky", "--all"]).end().exits(0);
     purge.prints("purged 0  left 1").says("which stay there: 1");
-    let kept = outside.take(&picky.dead_queue()).delivery;
+    let kept = outside.take(&picky.dead_queue());
     assert_eq!(kept.data, b"somebody's");
     assert_eq!(kept.properties.message_id().as_ref().map(ShortString::as_str), Some("stray"));
     // What only says that it is a replay, through another exchange or of none of a severity, is not one.

@@ -60,7 +60,7 @@ fn has_lost_nothing(broker: &Broker) {
     let outside = broker.outside();
     outside.wait_for_at_least(&broker.queue("endless"), 10);
     let left = outside.take_all(&broker.queue("endless"));
-    let left: Vec<_> = left.iter().map(|message| String::from_utf8_lossy(&message.delivery.data)).collect();
+    let left: Vec<_> = left.iter().map(|message| String::from_utf8_lossy(&message.data)).collect();
     let place = left.iter().position(|log| log == "poison").expect("it was not lost");
     assert_eq!(left.len() - place, 10, "{left:?}");
     assert_eq!(outside.depth(&dead_queue(broker, "endless")), Some(0));

@@ -32,6 +32,7 @@ mod long;
 mod poison;
 mod processor;
 mod publish;
+mod queues;
 mod reconnect;
 mod reload;
 mod report;
@@ -71,6 +72,7 @@ fn main() {
         demo::trials(),
         job::trials(),
         publish::trials(),
+        queues::trials(),
         journal::trials(),
         reconnect::trials(),
         run::trials(),

@@ -180,7 +180,7 @@ fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
 
     let dead = format!("{}.dead", broker.queue("picky"));
     assert_eq!(outside.depth(&dead), Some(1));
-    let letter = outside.take(&dead).delivery;
+    let letter = outside.take(&dead);
     assert_eq!(letter.data, body);
     assert_eq!(
         (letter.exchange.as_str(), letter.routing_key.as_str()),
@@ -242,7 +242,7 @@ fn retries_have_an_end(broker: &Broker) {
         assert!(tried.eq(1..=attempts), "{output}");
         assert_eq!(last(&output), [1, 0, 1], "{output}");
         assert_eq!(outside.depth(&broker.queue(&name)), Some(0));
-        let letter = outside.take(&format!("{}.dead", broker.queue(&name))).delivery;
+        let letter = outside.take(&format!("{}.dead", broker.queue(&name)));
         assert_eq!(letter.data, b"retry");
         let headers = letter.properties.headers().clone().unwrap_or_default();
         let tried = headers.inner().get("loghost-attempts");

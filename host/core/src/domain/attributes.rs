@@ -35,8 +35,15 @@ impl Attributes {
 
     /// Whether `key` names a header that a broker or loghost acts on.
     pub fn is_reserved(key: &str) -> bool {
-        matches!(key, "CC" | "BCC" | "x-death" | "x-delay" | Self::TIMESTAMP_KEY)
-            || key.starts_with("x-first-death-")
+        matches!(
+            key,
+            "CC" | "BCC"
+                | "x-death"
+                | "x-delay"
+                | "x-delivery-count"
+                | "x-acquired-count"
+                | Self::TIMESTAMP_KEY
+        ) || key.starts_with("x-first-death-")
             || key.starts_with("x-last-death-")
             || key.starts_with("loghost-")
     }

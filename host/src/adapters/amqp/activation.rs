@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
@@ -53,7 +53,7 @@ impl Activation {
             if let Some(lock) = self.lock().await? {
                 let attempt = async {
                     Ok(if self.is_free().await? {
-                        Some(consume(&self.channel, &self.queue).await?)
+                        Some(self.connection.consume(&self.channel, &self.queue).await?)
                     } else {
                         None
                     })
@@ -106,10 +106,4 @@ impl Activation {
 fn is_locked(error: &lapin::Error) -> bool {
     let locked = AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED);
     matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == locked)
-}
-
-/// Consumes a queue that nobody else can.
-pub(super) async fn consume(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
-    let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
-    channel.basic_consume(queue.into(), "".into(), options, none).await
 }

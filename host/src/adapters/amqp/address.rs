@@ -5,6 +5,7 @@ mod parameters;
 mod parts;
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -24,6 +25,18 @@ pub(crate) struct Address {
     uri: AMQPUri,
     /// How to be sure of the other side; none where there is no TLS.
     tls: Option<Tls>,
+}
+
+/// Who is let in where: what other interfaces of the same broker have in common with this one.
+pub(crate) struct Access<'a> {
+    /// As a URL has it.
+    pub(crate) host: String,
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) vhost: &'a str,
+    pub(crate) is_encrypted: bool,
+    /// The authorities to trust, where it says which.
+    pub(crate) authorities: Option<&'a Path>,
 }
 
 /// A text that is no broker's URL. The text itself may hold a password, and is not shown.
@@ -51,6 +64,19 @@ impl Address {
     /// The URI for the client.
     pub(super) fn uri(&self) -> AMQPUri {
         self.uri.clone()
+    }
+
+    /// Who is let in where.
+    pub(crate) fn access(&self) -> Access<'_> {
+        let AMQPUri { authority, vhost, .. } = &self.uri;
+        Access {
+            host: self.host.to_string(),
+            user: &authority.userinfo.username,
+            password: &authority.userinfo.password,
+            vhost,
+            is_encrypted: self.tls.is_some(),
+            authorities: self.tls.as_ref().and_then(|tls| tls.authorities.as_deref()),
+        }
     }
 
     /// What it says of TLS, if it means TLS.

@@ -1,19 +1,23 @@
 //! Connecting to the first broker that answers.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::types::{LongString, ShortString};
-use lapin::{Channel, ConnectionProperties, ErrorKind, Event};
+use lapin::types::{FieldTable, LongString, ShortString};
+use lapin::{Channel, ConnectionProperties, Consumer, ErrorKind, Event};
 use loghost_core::application::SourceError;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::greeting::{Greeting, Product};
 use super::handshake;
 use super::sieve::Bodiless;
 use super::tls::TlsFileError;
@@ -22,13 +26,22 @@ use super::tls::TlsFileError;
 pub(crate) struct Connection {
     inner: lapin::Connection,
     address: Address,
-    channels: Mutex<Vec<Channel>>,
+    product: Product,
+    channels: Mutex<Vec<Open>>,
+    /// How many consumers there have been.
+    consumers: AtomicU64,
     bodiless: Bodiless,
     tell: fn(&str),
     /// Says when the broker holds publishers back; ends with the connection.
     watch: AbortHandle,
     /// What the client said of its end.
     ended: watch::Receiver<Option<String>>,
+}
+
+/// A channel that is open, and the tags of those who consume on it; none where nobody ever did.
+struct Open {
+    channel: Channel,
+    consumers: Option<Vec<ShortString>>,
 }
 
 impl Drop for Connection {
@@ -154,15 +167,15 @@ impl Connection {
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
-            let bodiless = Bodiless::default();
-            let connecting = connect(address, bodiless.clone(), properties);
+            let (bodiless, greeting) = (Bodiless::default(), Greeting::default());
+            let connecting = connect(address, (bodiless.clone(), greeting.clone()), properties);
             failures.push(match timeout(address.timeout(), connecting).await {
                 Ok(Ok(inner)) => {
                     let lasting = failures.iter().filter(|failure| failure.obstacle().is_lasting());
                     for failure in lasting.filter(|failure| failure.is_news(said)) {
                         tell(&format!("{purpose}: {failure}: the next one is used"));
                     }
-                    return Ok(Self::new(inner, address.clone(), bodiless, tell));
+                    return Ok(Self::new(inner, address.clone(), greeting.product(), bodiless, tell));
                 }
                 Ok(Err(failure)) => failure,
                 Err(_) => {
@@ -174,7 +187,13 @@ impl Connection {
         Err(ConnectError { failures, patience: None })
     }
 
-    fn new(inner: lapin::Connection, address: Address, bodiless: Bodiless, tell: fn(&str)) -> Self {
+    fn new(
+        inner: lapin::Connection,
+        address: Address,
+        product: Product,
+        bodiless: Bodiless,
+        tell: fn(&str),
+    ) -> Self {
         let mut events = inner.events_listener();
         let (end, ended) = watch::channel(None);
         let watch = tokio::spawn(async move {
@@ -192,7 +211,8 @@ impl Connection {
             }
         });
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
-        Self { inner, address, channels, bodiless, tell, watch, ended }
+        let consumers = AtomicU64::new(0);
+        Self { inner, address, product, channels, consumers, bodiless, tell, watch, ended }
     }
 
     /// Where it leads.
@@ -203,6 +223,11 @@ impl Connection {
     /// Says what happens on it.
     pub(super) fn say(&self, text: &str) {
         (self.tell)(text);
+    }
+
+    /// What the broker says it is.
+    pub(crate) fn product(&self) -> &Product {
+        &self.product
     }
 
     /// Whether it is there, as far as this side knows.
@@ -254,10 +279,47 @@ impl Connection {
         let channel = self.inner.create_channel().await?;
         self.bodiless.remove(channel.id());
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.retain(|channel| channel.status().connected());
-        channels.push(channel.clone());
+        channels.retain(|open| open.channel.status().connected());
+        channels.push(Open { channel: channel.clone(), consumers: None });
         drop(channels);
         Ok(channel)
+    }
+
+    /// Begins to consume `queue` on `channel`.
+    pub(super) async fn consume(&self, channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
+        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+        let number = self.consumers.fetch_add(1, Ordering::Relaxed);
+        let tag = ShortString::from(format!("loghost-{number}"));
+        // Before it is asked for: whoever stops waiting for the answer has a consumer all the same.
+        self.on(channel, |open| open.consumers.get_or_insert_default().push(tag.clone()));
+        channel.basic_consume(queue.into(), tag, options, none).await
+    }
+
+    /// Ends a consumer: what it was given stays held.
+    pub(super) async fn cancel(&self, channel: &Channel, consumer: &Consumer) -> lapin::Result<()> {
+        let tag = consumer.tag();
+        self.on(channel, |open| {
+            open.consumers.iter_mut().for_each(|tags| tags.retain(|other| *other != tag))
+        });
+        channel.basic_cancel(tag, BasicCancelOptions::default()).await
+    }
+
+    fn on<T>(&self, channel: &Channel, what: impl FnOnce(&mut Open) -> T) -> Option<T> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.iter_mut().find(|open| open.channel.id() == channel.id()).map(what)
+    }
+
+    /// Gives back what was delivered on `channel` and is not acknowledged, to its place in the queue, and closes
+    /// the channel. To say so is the one way back that does not count as a failed delivery: a queue with a
+    /// delivery limit counts the end of a channel, of a connection, and each message that is rejected.
+    pub(super) async fn give_back(&self, channel: &Channel) {
+        // First, or what goes back comes again at once.
+        for tag in self.on(channel, |open| open.consumers.take()).flatten().unwrap_or_default() {
+            let _ = timeout(GOODBYE, channel.basic_cancel(tag, BasicCancelOptions::default())).await;
+        }
+        let all = BasicNackOptions { multiple: true, requeue: true };
+        let _ = timeout(GOODBYE, channel.basic_nack(0, all)).await;
+        let _ = timeout(GOODBYE, channel.close(200, ShortString::from("done"))).await;
     }
 
     /// Leaves out the bodies of what comes on `channel`, from now on and until it is closed.
@@ -268,6 +330,15 @@ impl Connection {
     /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns. A
     /// connection that is gone, or whose broker does not answer, needs no goodbye.
     pub(crate) async fn close(&self) {
+        let consuming: Vec<Channel> = {
+            let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+            let consuming = channels.iter().filter(|open| open.consumers.is_some());
+            consuming
+                .map(|open| open.channel.clone())
+                .filter(|channel| channel.status().connected())
+                .collect()
+        };
+        join_all(consuming.iter().map(|channel| self.give_back(channel))).await;
         let _ = timeout(GOODBYE, self.inner.close(200, ShortString::from("done"))).await;
     }
 }
@@ -278,7 +349,7 @@ const USUAL_FRAME: usize = 128 * 1024;
 /// Connects to the broker at `address`, with TLS where that is meant.
 async fn connect(
     address: &Address,
-    bodiless: Bodiless,
+    inlet: (Bodiless, Greeting),
     properties: ConnectionProperties,
 ) -> Result<lapin::Connection, NoConnection> {
     let tls = match address.tls() {
@@ -288,7 +359,7 @@ async fn connect(
         }
         None => None,
     };
-    let connected = handshake::connect(address.uri(), tls, bodiless, properties).await;
+    let connected = handshake::connect(address.uri(), tls, inlet, properties).await;
     connected.map_err(|error| {
         let (address, tls) = (address.clone(), address.tls());
         if let Some(why) = tls.and_then(|tls| handshake::distrust(&error, tls)) {

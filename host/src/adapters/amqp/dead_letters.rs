@@ -13,7 +13,8 @@ use super::courier::{Courier, Undelivered};
 use super::headers::{self, Headers};
 use super::link::Link;
 use super::names::Names;
-use super::topology::{self, TopologyError, open_confirming_channel};
+use super::queues::QueueOptions;
+use super::topology::{self, TopologyError, open_channel};
 use super::wire::{self, Origin};
 
 /// The headers of a dead letter, beside those that its replay has as well.
@@ -39,6 +40,7 @@ pub(super) fn outcome(cause: Cause) -> &'static str {
         Cause::Trapped => "trap",
         Cause::Foreign => "foreign",
         Cause::Unwanted => "unwanted",
+        Cause::Dropped => "dropped",
     }
 }
 
@@ -71,12 +73,14 @@ impl DeadLetters {
         publishing: &Link,
         names: &Names,
         consumer: &ConsumerName,
+        options: &QueueOptions,
     ) -> Result<Self, TopologyError> {
         let patience = publishing.patience();
         let publishing = publishing.connection().await?;
         let opening = async {
-            let channel = open_confirming_channel(&publishing).await?;
-            topology::dead_letters(&channel, names, consumer).await?;
+            let mut channel = open_channel(&publishing).await?;
+            topology::dead_letters(&publishing, &mut channel, names, consumer, options).await?;
+            topology::confirm(&channel).await?;
             Ok::<_, TopologyError>(channel)
         };
         let channel = publishing.answer(opening).await?;

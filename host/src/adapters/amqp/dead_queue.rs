@@ -1,29 +1,32 @@
 //! Looking after dead letters: reading their queue without taking anything out of it, sending some back,
 //! taking some out.
+//!
+//! A queue may count how often a letter comes back, and drop it when that is too often. One that could be dropped
+//! is not given back: it is written anew, behind the others, before it is acknowledged. So that the order stays,
+//! all that come after it are as well.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as Message;
-use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-};
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::{BasicAckOptions, BasicQosOptions};
 use lapin::{Channel, Consumer};
 use loghost_core::domain::ConsumerName;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{Connection, GOODBYE, reason};
 use super::courier::{Courier, Undelivered};
 use super::dead_letters::full;
+use super::delivery_limit::{self, DeliveryLimit};
 use super::letter::Letter;
 use super::names::Names;
-use super::topology::{self, TopologyError, failed, open_channel, open_confirming_channel};
+use super::topology::{self, TopologyError, open_channel, open_confirming_channel};
 
 /// How many letters the broker sends before it is asked for more: what bounds memory.
-const ROUND: u16 = 256;
+const ROUND: u16 = 512;
 
 /// How long none may come before the broker is asked whether there are any.
 const QUIET: Duration = Duration::from_millis(500);
@@ -54,44 +57,75 @@ pub(crate) enum DeadQueueError {
 }
 
 /// The queue of a consumer's dead letters, as it was when it was opened. What is read stays in it, and
-/// returns to its place when this is closed, or the connection ends.
+/// returns to its place when this is closed.
 pub(crate) struct DeadQueue {
-    channel: Channel,
+    connection: Arc<Connection>,
     queue: String,
     names: Names,
     length: u32,
     read: u32,
-    round: Option<Consumer>,
-    /// How many more letters are taken of this round.
-    credit: u16,
+    /// How many of those stay.
+    staying: u32,
+    /// Those that have ended, and hold what was read in them.
+    ended: Vec<Round>,
+    round: Option<Round>,
     /// Letters of former rounds that have not been read.
     waiting: VecDeque<Message>,
+    /// How often its letters may come back.
+    limit: DeliveryLimit,
+    /// What writes letters anew, once there is one that could be dropped.
+    renewal: Option<Courier>,
+    renewed: u32,
+}
+
+/// Some letters, on a channel of their own: a prefetch bounds what a consumer gets and does not acknowledge, so the
+/// next letters go to the next consumer; and a queue that has to take many answers of one channel at once may not
+/// have taken them all when the channel closes.
+struct Round {
+    channel: Channel,
+    consumer: Option<Consumer>,
+    /// How many more letters are taken of it.
+    credit: u32,
+    /// What stays in the queue.
+    left: Vec<Message>,
+    /// Whether all of its letters stay.
+    is_untouched: bool,
+}
+
+/// How a queue was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// How many messages are in it.
+    pub(crate) messages: u32,
+    /// How many of them were written anew, because they had come back before.
+    pub(crate) renewed: u32,
 }
 
 impl DeadQueue {
-    /// Opens the queue; none if there is no such queue.
+    /// Opens the queue, whose letters may come back as often as `limit` says; none if there is no such queue.
     pub(crate) async fn open(
-        connection: &Connection,
+        connection: &Arc<Connection>,
         names: &Names,
         consumer: &ConsumerName,
+        limit: DeliveryLimit,
     ) -> Result<Option<Self>, TopologyError> {
         let queue = names.dead_queue(consumer);
-        let channel = open_channel(connection).await?;
-        let Some(length) = topology::length(&channel, &queue).await? else { return Ok(None) };
-        let options = BasicQosOptions::default();
-        channel
-            .basic_qos(ROUND, options)
-            .await
-            .map_err(|e| failed(format!("consume the queue `{queue}`"), &e))?;
+        let probe = open_channel(connection).await?;
+        let Some(length) = topology::length(&probe, &queue).await? else { return Ok(None) };
+        topology::close(&probe).await;
         Ok(Some(Self {
-            channel,
+            connection: Arc::clone(connection),
             queue,
             names: names.clone(),
             length,
             read: 0,
+            staying: 0,
+            ended: Vec::new(),
             round: None,
-            credit: 0,
             waiting: VecDeque::new(),
+            limit,
+            renewal: None,
+            renewed: 0,
         }))
     }
 
@@ -117,7 +151,7 @@ impl DeadQueue {
         while self.read < self.length {
             let message = match self.waiting.pop_front() {
                 Some(message) => message,
-                None if self.credit == 0 => {
+                None if self.round.as_ref().is_none_or(|round| round.credit == 0) => {
                     self.begin_round().await?;
                     continue;
                 }
@@ -129,82 +163,204 @@ impl DeadQueue {
                 },
             };
             self.read += 1;
-            return Ok(Some(Letter::read(self.read, message, &self.names)));
+            return Ok(Some(Letter::read(self.read, message, &self.names, &self.queue)));
         }
         Ok(None)
     }
 
     /// The next of this round; none if it does not come for a while.
     async fn receive(&mut self) -> Result<Option<Message>, DeadQueueError> {
-        let ended = |queue: &str| DeadQueueError::Lost {
-            queue: queue.to_owned(),
-            reason: "the broker ended the delivery".to_owned(),
-        };
-        let round = self.round.as_mut().ok_or_else(|| ended(&self.queue))?;
-        let next = match round.next().now_or_never() {
+        let ended = self.gone(&"the broker ended the delivery");
+        let Some(Round { consumer: Some(consumer), credit, .. }) = &mut self.round else { return Err(ended) };
+        let next = match consumer.next().now_or_never() {
             Some(next) => next,
-            None => match timeout(QUIET, round.next()).await {
+            None => match timeout(QUIET, consumer.next()).await {
                 Ok(next) => next,
                 Err(_) => return Ok(None),
             },
         };
-        let message = next.ok_or_else(|| ended(&self.queue))?.map_err(|e| self.lost(&e))?;
-        self.credit -= 1;
-        Ok(Some(message))
+        *credit = credit.saturating_sub(1);
+        match next {
+            Some(message) => message.map(Some).map_err(|e| self.lost(&e)),
+            None => Err(ended),
+        }
     }
 
-    /// A prefetch bounds what a consumer gets and does not acknowledge, so the next letters go to the next
-    /// consumer, on the same channel: what the last one got stays held.
     async fn begin_round(&mut self) -> Result<(), DeadQueueError> {
         self.end_round().await?;
-        let (queue, tag) = (ShortString::from(self.queue.as_str()), ShortString::default());
-        let options = BasicConsumeOptions::default();
-        let consuming = self.channel.basic_consume(queue, tag, options, FieldTable::default());
-        self.round = Some(consuming.await.map_err(|e| self.lost(&e))?);
-        self.credit = ROUND;
+        if !self.waiting.is_empty() {
+            return Ok(());
+        }
+        let credit = (self.length - self.read).clamp(1, ROUND.into());
+        let channel = self.connection.channel().await.map_err(|e| self.lost(&e))?;
+        let prefetch = u16::try_from(credit).unwrap_or(ROUND);
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(|e| self.lost(&e))?;
+        let consumer = self.connection.consume(&channel, &self.queue).await.map_err(|e| self.lost(&e))?;
+        self.round =
+            Some(Round { channel, consumer: Some(consumer), credit, left: Vec::new(), is_untouched: true });
         Ok(())
     }
 
+    /// Ends a round: nothing more comes in it, and all that came stays held, unless it has to be written anew.
     async fn end_round(&mut self) -> Result<(), DeadQueueError> {
-        let Some(mut round) = self.round.take() else { return Ok(()) };
-        let cancelling = self.channel.basic_cancel(round.tag(), BasicCancelOptions::default());
-        cancelling.await.map_err(|e| self.lost(&e))?;
-        // What is taken out of the queue makes room for more.
-        while let Some(Some(Ok(message))) = round.next().now_or_never() {
-            self.waiting.push_back(message);
+        let Some(round) = &mut self.round else { return Ok(()) };
+        if let Some(mut consumer) = round.consumer.take() {
+            round.credit = 0;
+            let cancelled = self.connection.cancel(&round.channel, &consumer).await;
+            // What is taken out of the queue makes room for more.
+            while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
+                self.waiting.push_back(message);
+            }
+            cancelled.map_err(|e| self.lost(&e))?;
+        }
+        if self.waiting.is_empty()
+            && let Some(mut round) = self.round.take()
+        {
+            let renewed = self.renew(&mut round).await;
+            self.ended.push(round);
+            renewed?;
         }
         Ok(())
     }
 
     /// Takes a letter out of the queue for good.
     pub(crate) fn discard(
-        &self,
+        &mut self,
         letter: &Letter,
     ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
-        let (channel, queue, tag) = (self.channel.clone(), self.queue.clone(), letter.message.delivery_tag);
+        let (queue, tag) = (self.queue.clone(), letter.message.delivery_tag);
+        let channel = self.round.as_mut().map(|round| {
+            round.is_untouched = false;
+            round.channel.clone()
+        });
         async move {
+            let Some(channel) = channel else {
+                return Err(DeadQueueError::Lost { queue, reason: "it is no longer held".to_owned() });
+            };
             let acknowledged = channel.basic_ack(tag, BasicAckOptions::default()).await;
             acknowledged.map_err(|e| DeadQueueError::Lost { queue, reason: reason(&e) })
         }
     }
 
-    /// Gives back what was read and not taken out; says how many messages the queue has then. `connection` is
-    /// the one that it was opened on.
-    pub(crate) async fn close(mut self, connection: &Connection) -> Result<u32, DeadQueueError> {
-        self.end_round().await?;
-        // Not left to the end of the channel, which some queues count as a failed delivery.
-        let all = BasicNackOptions { multiple: true, requeue: true };
-        self.channel.basic_nack(0, all).await.map_err(|e| self.lost(&e))?;
-        // A count may overtake what is given back, but not the answer to this.
-        let _ = timeout(GOODBYE, self.channel.close(200, "done".into())).await;
-        self.channel = connection.channel().await.map_err(|e| self.lost(&e))?;
-        self.count().await
+    /// Leaves the letter that was read last in the queue. It goes back to its place when the queue is closed, unless it
+    /// could be dropped by that.
+    pub(crate) fn leave(&mut self, letter: Letter) {
+        self.staying += 1;
+        if let Some(round) = &mut self.round {
+            round.left.push(letter.message);
+        }
     }
 
+    /// Whether the broker may drop the message when it comes back once more.
+    fn may_be_dropped(&self, message: &Message) -> bool {
+        let returns = delivery_limit::returns(&message.properties);
+        match self.limit {
+            DeliveryLimit::None => false,
+            DeliveryLimit::At(limit, _) => returns >= limit.into(),
+            // There is none of zero, or nobody could read the queue.
+            DeliveryLimit::Unsaid => returns > 0,
+        }
+    }
+
+    /// Writes what stays of a round anew, if some of it could be dropped, or what was before it has been.
+    async fn renew(&mut self, round: &mut Round) -> Result<(), DeadQueueError> {
+        let mut left = std::mem::take(&mut round.left);
+        // A broker takes a message with a user id from nobody but that user.
+        let is_untouched =
+            round.is_untouched && left.iter().all(|message| message.properties.user_id().is_none());
+        left.retain(|message| message.properties.user_id().is_none());
+        if self.renewal.is_none() && !left.iter().any(|message| self.may_be_dropped(message)) {
+            return Ok(());
+        }
+        let courier = match &self.renewal {
+            Some(courier) => courier.clone(),
+            None => {
+                let channel = open_confirming_channel(&self.connection).await.map_err(|e| self.gone(&e))?;
+                let way = ("", self.queue.as_str());
+                Courier::new(Arc::clone(&self.connection), channel, way, &self.queue, Some(GOODBYE))
+            }
+        };
+        self.renewal = Some(courier.clone());
+        let tags: Vec<u64> = left.iter().map(|message| message.delivery_tag).collect();
+        let mut sending: FuturesUnordered<_> = left
+            .into_iter()
+            .map(|message| courier.send(message.data, delivery_limit::uncounted(message.properties)))
+            .collect();
+        while let Some(sent) = sending.next().await {
+            sent.map_err(|undelivered| self.undelivered(undelivered))?;
+        }
+        self.renewed += u32::try_from(tags.len()).unwrap_or(u32::MAX);
+        if is_untouched {
+            let all = BasicAckOptions { multiple: true };
+            return round.channel.basic_ack(0, all).await.map_err(|e| self.lost(&e));
+        }
+        for tag in tags {
+            let acknowledged = round.channel.basic_ack(tag, BasicAckOptions::default()).await;
+            acknowledged.map_err(|e| self.lost(&e))?;
+        }
+        Ok(())
+    }
+
+    fn undelivered(&self, undelivered: Undelivered) -> DeadQueueError {
+        let queue = self.queue.clone();
+        match undelivered {
+            Undelivered::Lost(reason) => DeadQueueError::Lost { queue, reason },
+            Undelivered::Refused(reason) => DeadQueueError::NotTaken { queue, reason },
+            Undelivered::Full(patience) => DeadQueueError::Full(full(&queue, patience)),
+        }
+    }
+
+    /// Gives back what was read, or merely delivered, and not taken out; says how the queue is then.
+    pub(crate) async fn close(mut self) -> Result<Left, DeadQueueError> {
+        let left = self.leave_all().await;
+        // In the order of the queue.
+        for round in self.ended.drain(..).chain(self.round.take()) {
+            self.connection.give_back(&round.channel).await;
+        }
+        left?;
+        Ok(Left { messages: self.settled_count().await?, renewed: self.renewed })
+    }
+
+    /// How many messages are in it when all that stays is there again, which takes a quorum queue a moment; or
+    /// somebody else has taken some.
+    async fn settled_count(&self) -> Result<u32, DeadQueueError> {
+        let until = Instant::now() + GOODBYE;
+        loop {
+            let messages = self.count().await?;
+            if messages >= self.staying || Instant::now() >= until {
+                return Ok(messages);
+            }
+            sleep(QUIET / 20).await;
+        }
+    }
+
+    async fn leave_all(&mut self) -> Result<(), DeadQueueError> {
+        loop {
+            self.end_round().await?;
+            // What was delivered is held as what was read is. And behind what is written anew, all is: otherwise the
+            // order would change.
+            if self.waiting.is_empty() && self.renewal.is_none() {
+                return Ok(());
+            }
+            let Some(letter) = self.next().await? else { return self.end_round().await };
+            self.leave(letter);
+            while let Some(message) = self.waiting.pop_front() {
+                self.read += 1;
+                self.leave(Letter::read(self.read, message, &self.names, &self.queue));
+            }
+        }
+    }
+
+    /// How many messages are in it that nobody holds.
     async fn count(&self) -> Result<u32, DeadQueueError> {
-        let gone = |reason: String| DeadQueueError::Lost { queue: self.queue.clone(), reason };
-        let length = topology::length(&self.channel, &self.queue).await.map_err(|e| gone(e.to_string()))?;
-        length.ok_or_else(|| gone("it has been deleted".to_owned()))
+        let channel = self.connection.channel().await.map_err(|e| self.lost(&e))?;
+        let length = topology::length(&channel, &self.queue).await.map_err(|e| self.gone(&e))?;
+        topology::close(&channel).await;
+        length.ok_or_else(|| self.gone(&"it has been deleted"))
+    }
+
+    fn gone(&self, reason: &dyn std::fmt::Display) -> DeadQueueError {
+        DeadQueueError::Lost { queue: self.queue.clone(), reason: reason.to_string() }
     }
 
     fn lost(&self, error: &lapin::Error) -> DeadQueueError {
@@ -243,7 +399,7 @@ impl Replay {
     /// is room), it is taken out of the other. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]).
     pub(crate) fn send(
         &self,
-        dead: &DeadQueue,
+        dead: &mut DeadQueue,
         letter: Letter,
     ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
         let (queue, discard) = (self.queue.clone(), dead.discard(&letter));

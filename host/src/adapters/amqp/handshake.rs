@@ -13,15 +13,17 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::greeting::Greeting;
 use super::sieve::{Bodiless, Sieve, Sieving};
 use super::socket::Socket;
 use super::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 
-/// Connects to `uri`, with TLS to a server of that name where there is a connector.
+/// Connects to `uri`, with TLS to a server of that name where there is a connector; what the broker says of itself is
+/// in `greeting` afterwards.
 pub(super) async fn connect(
     uri: AMQPUri,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    bodiless: Bodiless,
+    (bodiless, greeting): (Bodiless, Greeting),
     properties: ConnectionProperties,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
@@ -37,7 +39,7 @@ pub(super) async fn connect(
                 Some((connector, name)) => Socket::tls(connector.connect(name.clone(), stream).await?),
                 None => Socket::plain(stream),
             };
-            Ok(AsyncTcpStream::Plain(Sieve::new(socket, bodiless.clone())))
+            Ok(AsyncTcpStream::Plain(Sieve::greeted(socket, bodiless.clone(), greeting.clone())))
         },
         properties,
     )

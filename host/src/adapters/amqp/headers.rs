@@ -16,7 +16,8 @@ pub(super) const LEFT_OUT: &str = "loghost-headers-left-out";
 
 /// Whether a broker or loghost acts on the header `key`.
 pub(super) fn acts(key: &str) -> bool {
-    matches!(key, "CC" | "BCC" | "x-death" | "x-delay") || key.starts_with("loghost-")
+    matches!(key, "CC" | "BCC" | "x-death" | "x-delay" | "x-delivery-count" | "x-acquired-count")
+        || key.starts_with("loghost-")
 }
 
 /// The properties that are kept of a message that is sent on: not its headers, and nothing that would act

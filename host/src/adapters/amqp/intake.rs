@@ -90,13 +90,14 @@ impl<K: Clock + Clone> AmqpIntake<K> {
     ) -> Result<Declaration, TopologyError> {
         let connection = self.consuming.connection().await?;
         topology::declare_exchanges(&connection, &self.names).await?;
-        let channel = open_channel(&connection).await?;
-        if self.options.has_dead_letters(reads) {
-            topology::dead_letters(&channel, &self.names, &descriptor.name).await?;
+        let mut channel = open_channel(&connection).await?;
+        let (name, options) = (&descriptor.name, &self.options.queue);
+        if self.options.has_dead_letters(reads) || options.needs_dead_letters() {
+            topology::dead_letters(&connection, &mut channel, &self.names, name, options).await?;
         }
+        let declared = topology::queue(&connection, &mut channel, &self.names, name, options).await?;
         let (names, filter) = (&self.names, &descriptor.filter);
-        let Declared { name, consumers } =
-            topology::queue(&channel, names, &descriptor.name, self.options.queue).await?;
+        let Declared { name, consumers } = declared;
         let standing = if consumers == 0 {
             bindings::replace(&channel, names, &name, filter, None).await?;
             Standing::Active
@@ -104,6 +105,7 @@ impl<K: Clock + Clone> AmqpIntake<K> {
             bindings::add(&channel, names, &name, filter).await?;
             Standing::StandingBy
         };
+        topology::close(&channel).await;
         Ok(Declaration { queue: name, standing })
     }
 

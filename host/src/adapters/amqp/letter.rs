@@ -44,7 +44,7 @@ pub(crate) struct Fate {
 }
 
 /// The plugin that gave a log up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plugin {
     pub(crate) name: String,
     pub(crate) version: String,
@@ -52,12 +52,16 @@ pub(crate) struct Plugin {
 }
 
 impl Letter {
-    pub(super) fn read(number: u32, message: Message, names: &Names) -> Self {
-        let fate = message
-            .properties
-            .headers()
-            .as_ref()
-            .and_then(|headers| Fate::read(&message.properties, headers, names));
+    /// Reads a message of the queue `dead_queue`.
+    pub(super) fn read(number: u32, message: Message, names: &Names, dead_queue: &str) -> Self {
+        let fate = message.properties.headers().as_ref().and_then(|headers| {
+            if let Some(fate) = Fate::read(&message.properties, headers, names) {
+                return Some(fate);
+            }
+            let death =
+                Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue))?;
+            Fate::of(&death, &message.properties, headers, names)
+        });
         Self { number, fate, message }
     }
 
@@ -104,6 +108,13 @@ impl Letter {
             }
         }
         let mut headers = headers.finish();
+        if let Some(fate) = &self.fate {
+            // What the broker itself took out of the queue does not have them.
+            let text = |text: &str| AMQPValue::LongString(text.into());
+            headers.insert(wire::EXCHANGE.into(), text(&fate.exchange));
+            headers.insert(wire::ROUTING_KEY.into(), text(&fate.routing_key));
+            headers.insert(wire::ATTEMPTS.into(), AMQPValue::LongLongInt(fate.attempts.into()));
+        }
         // There is room: a dead letter leaves it.
         headers.insert(wire::REPLAY.into(), AMQPValue::Boolean(true));
         properties.with_headers(headers)
@@ -152,8 +163,69 @@ impl Fate {
         self.severity.is_some()
     }
 
+    /// That of a log which the broker took out of the consumer's queue.
+    fn of(
+        death: &Death<'_>,
+        properties: &BasicProperties,
+        headers: &FieldTable,
+        names: &Names,
+    ) -> Option<Self> {
+        // A replay has not come through an exchange of a severity the second time.
+        let origin = Origin::from_headers(headers, names).or_else(|| death.origin(names))?;
+        Some(Self {
+            severity: Some(origin.severity),
+            source: wire::source(properties, origin.routing_key).to_owned(),
+            exchange: origin.exchange.to_owned(),
+            routing_key: origin.routing_key.to_owned(),
+            cause: Cause::Dropped,
+            reason: format!("the broker took it out of the queue: {}", death.reason),
+            backtrace: None,
+            attempts: origin.attempts,
+            at: death.at,
+            plugin: Plugin::default(),
+            original: Vec::new(),
+            left_out: 0,
+        })
+    }
+
     /// How its cause is called.
     pub(crate) fn outcome(&self) -> &'static str {
         dead::outcome(self.cause)
+    }
+}
+
+/// What a broker notes of a message that it takes out of a queue.
+struct Death<'a> {
+    queue: &'a str,
+    reason: &'a str,
+    exchange: &'a str,
+    routing_key: &'a str,
+    at: Option<Timestamp>,
+}
+
+impl<'a> Death<'a> {
+    /// The last one.
+    fn read(headers: &'a FieldTable) -> Option<Self> {
+        let AMQPValue::FieldArray(deaths) = headers.inner().get("x-death")? else { return None };
+        let AMQPValue::FieldTable(death) = deaths.as_slice().first()? else { return None };
+        let AMQPValue::FieldArray(keys) = death.inner().get("routing-keys")? else { return None };
+        let AMQPValue::LongString(routing_key) = keys.as_slice().first()? else { return None };
+        let at = match death.inner().get("time") {
+            Some(AMQPValue::Timestamp(seconds)) => Some(Timestamp::from_millis(seconds.saturating_mul(1000))),
+            _ => None,
+        };
+        Some(Self {
+            queue: wire::header_text(death, "queue")?,
+            reason: wire::header_text(death, "reason")?,
+            exchange: wire::header_text(death, "exchange")?,
+            routing_key: std::str::from_utf8(routing_key.as_bytes()).ok()?,
+            at,
+        })
+    }
+
+    fn origin(&self, names: &Names) -> Option<Origin<'a>> {
+        let Self { exchange, routing_key, .. } = *self;
+        let severity = names.severity(exchange)?;
+        Some(Origin { severity, exchange, routing_key, attempts: 0, replayed: false })
     }
 }

@@ -12,8 +12,10 @@ mod connection;
 mod courier;
 mod dead_letters;
 mod dead_queue;
+mod delivery_limit;
 #[cfg(test)]
 mod fuzz;
+mod greeting;
 mod handshake;
 mod headers;
 mod held_back;
@@ -23,6 +25,7 @@ mod letter;
 mod link;
 mod names;
 mod patience;
+mod queues;
 mod sieve;
 mod sink;
 mod socket;
@@ -35,16 +38,16 @@ mod wire;
 
 pub(crate) use address::Address;
 pub(crate) use connection::{ConnectError, Connection, Obstacle};
-pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Replay};
+pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Left, Replay};
+pub(crate) use delivery_limit::{DeliveryLimit, LimitOrigin, Overrun, warning};
 pub(crate) use intake::{AmqpIntake, Declaration, QueueDepth};
 pub(crate) use letter::{Fate, Letter};
 pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
+pub(crate) use queues::{KnownQueue, Lifetime, QueueOptions, QueueType};
 pub(crate) use sieve::{Bodiless, Sieve};
 pub(crate) use sink::AmqpSink;
 pub(crate) use source::{AmqpSource, SourceOptions};
-pub(crate) use topology::{
-    Exchanges, QueueKind, TopologyError, delete_exchanges, delete_queues, lend_exchanges,
-};
+pub(crate) use topology::{Exchanges, TopologyError, delete_exchanges, delete_queues, lend_exchanges};
 pub(crate) use topology_check::CheckOptions;
 pub(crate) use wire::{Decode, properties, record};

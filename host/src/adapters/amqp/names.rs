@@ -83,7 +83,12 @@ impl Names {
     }
 
     /// The queue of the consumer's dead letters: `loghost.error.dead`.
-    pub(super) fn dead_queue(&self, consumer: &ConsumerName) -> String {
+    pub(crate) fn dead_queue(&self, consumer: &ConsumerName) -> String {
         format!("{}.dead", self.queue(consumer))
+    }
+
+    /// Whether the dead letters in `dead_queue` are those of the consumer of `queue`.
+    pub(super) fn is_dead_queue_of(dead_queue: &str, queue: &str) -> bool {
+        dead_queue.strip_suffix(".dead") == Some(queue)
     }
 }

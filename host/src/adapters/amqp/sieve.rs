@@ -17,6 +17,7 @@ use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::greeting::Greeting;
 use super::socket::Socket;
 use super::tame;
 
@@ -62,6 +63,7 @@ impl Bodiless {
 pub(crate) struct Sieve<S = Socket> {
     socket: S,
     bodiless: Bodiless,
+    greeting: Greeting,
     /// What has been read: from `start` to `ready` it may go, from `next` to `end` it is still to be sifted.
     buffer: Vec<u8>,
     start: usize,
@@ -80,8 +82,23 @@ enum Left {
 
 impl<S> Sieve<S> {
     pub(crate) fn new(socket: S, bodiless: Bodiless) -> Self {
+        Self::greeted(socket, bodiless, Greeting::default())
+    }
+
+    /// One that keeps the broker's first words in `greeting`.
+    pub(super) fn greeted(socket: S, bodiless: Bodiless, greeting: Greeting) -> Self {
         let (start, ready, next, end) = (0, 0, 0, 0);
-        Self { socket, bodiless, buffer: Vec::new(), start, ready, next, end, left: Left::Passes(0) }
+        Self {
+            socket,
+            bodiless,
+            greeting,
+            buffer: Vec::new(),
+            start,
+            ready,
+            next,
+            end,
+            left: Left::Passes(0),
+        }
     }
 
     /// Makes room for a chunk at the end; nothing is ready.
@@ -127,6 +144,7 @@ impl<S> Sieve<S> {
                 METHOD | HEADER => {
                     let Some(payload) = rest.get_mut(..size) else { return };
                     if kind == METHOD {
+                        self.greeting.note(payload);
                         tame::method(payload);
                     } else {
                         tame::header(payload);

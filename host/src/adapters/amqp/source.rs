@@ -16,13 +16,14 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
-use super::activation::{Activation, consume};
+use super::activation::Activation;
 use super::bindings;
 use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::link::Link;
 use super::names::Names;
-use super::topology::{self, Exchanges, QueueKind, TopologyError, failed, open_channel};
+use super::queues::{Lifetime, QueueOptions};
+use super::topology::{self, Exchanges, TopologyError, failed, open_channel};
 use super::topology_check::{CheckOptions, Letters, TopologyCheck};
 use super::wire::{self, Decode};
 
@@ -34,8 +35,8 @@ const GATHER: Duration = Duration::from_micros(500);
 /// How a consumer is fed.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceOptions {
-    /// Which queue it has.
-    pub(crate) queue: QueueKind,
+    /// How its queue is declared.
+    pub(crate) queue: QueueOptions,
     /// How many deliveries may wait for their acknowledgement.
     pub(crate) prefetch: u16,
     /// Whose exchanges they come from.
@@ -84,7 +85,7 @@ enum Turn {
 impl SourceOptions {
     /// An exclusive queue is a copy: what is rejected from it goes with it.
     pub(super) fn has_dead_letters(&self, reads: Reads) -> bool {
-        reads == Reads::Logs && self.queue == QueueKind::Named
+        reads == Reads::Logs && self.queue.lifetime == Lifetime::Named
     }
 }
 
@@ -99,10 +100,10 @@ impl<K: Clock> AmqpSource<K> {
         options: SourceOptions,
         clock: K,
     ) -> Result<Self, TopologyError> {
-        let channel = open_channel(connection).await?;
+        let mut channel = open_channel(connection).await?;
         let opened = Self::consume(
             connection,
-            &channel,
+            &mut channel,
             publishing,
             names,
             (descriptor, reads, former),
@@ -118,27 +119,32 @@ impl<K: Clock> AmqpSource<K> {
 
     async fn consume(
         connection: &Arc<Connection>,
-        channel: &Channel,
+        channel: &mut Channel,
         publishing: Arc<Link>,
         names: Names,
         (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
         options: SourceOptions,
         clock: K,
     ) -> Result<Self, TopologyError> {
-        let queue = topology::queue(channel, &names, &descriptor.name, options.queue).await?.name;
+        let name = &descriptor.name;
+        // First: what comes back to the other queue too often may have to go there.
         let dead_letters = if options.has_dead_letters(reads) {
-            Some(DeadLetters::open(&publishing, &names, &descriptor.name).await?)
+            Some(DeadLetters::open(&publishing, &names, name, &options.queue).await?)
         } else {
+            if options.queue.needs_dead_letters() {
+                topology::dead_letters(connection, channel, &names, name, &options.queue).await?;
+            }
             None
         };
+        let queue = topology::queue(connection, channel, &names, name, &options.queue).await?.name;
         if reads == Reads::Counts {
             connection.leave_out_bodies(channel);
         }
         let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
-        let turn = match options.queue {
-            QueueKind::Exclusive => Turn::Own(consume(channel, &queue).await.map_err(cannot)?),
-            QueueKind::Named => {
+        let turn = match options.queue.lifetime {
+            Lifetime::Exclusive => Turn::Own(connection.consume(channel, &queue).await.map_err(cannot)?),
+            Lifetime::Named => {
                 let (connection, channel) = (Arc::clone(connection), channel.clone());
                 let lock = names.lock(&descriptor.name);
                 let activation = Activation { connection, channel, queue: queue.clone(), lock };
@@ -186,7 +192,8 @@ impl<K: Clock> AmqpSource<K> {
                 consumer: self.consumer.clone(),
                 queue: self.queue.clone(),
                 filter: self.filter.clone(),
-                letters: if self.dead_letters.is_some() { Letters::Some } else { Letters::None },
+                queues: self.options.queue.clone(),
+                letters: self.letters(),
                 options,
                 said: None,
             };
@@ -194,6 +201,11 @@ impl<K: Clock> AmqpSource<K> {
         });
         self.standing = Standing::Active;
         Ok(())
+    }
+
+    fn letters(&self) -> Letters {
+        let some = self.dead_letters.is_some() || self.options.queue.needs_dead_letters();
+        if some { Letters::Some } else { Letters::None }
     }
 
     /// The name of the queue.
@@ -249,6 +261,9 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 Some(Err(error)) => return self.stop(taken, Some(error)),
                 None => return self.stop(taken, None),
             };
+            if message.redelivered {
+                self.options.queue.note_returns(&self.queue, &message.properties);
+            }
             burst.push(self.read(message, now));
             taken += 1;
             if taken == max {
@@ -324,7 +339,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
     }
 
     async fn close(&mut self) {
-        topology::close(&self.channel).await;
+        self.connection.give_back(&self.channel).await;
         if let Some(dead_letters) = self.dead_letters.take() {
             dead_letters.close().await;
         }

@@ -6,7 +6,7 @@ use lapin::options::{
     ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions,
     QueueDeleteOptions,
 };
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use loghost_core::application::SourceError;
 use loghost_core::domain::{ConsumerName, Severity};
@@ -16,15 +16,7 @@ use tokio::time::timeout;
 use super::bindings::bind;
 use super::connection::{ConnectError, Connection, Ended, Fault, GOODBYE, fault, reason};
 use super::names::Names;
-
-/// Which queue a consumer has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QueueKind {
-    /// `loghost.<name>`: durable, one active consumer at a time.
-    Named,
-    /// One that the broker names, and that goes with the connection.
-    Exclusive,
-}
+use super::queues::{self, Declared, Lifetime, Plan, QueueOptions};
 
 /// Whose the exchanges are that logs are published to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +110,7 @@ pub(super) async fn declare_exchanges_of(
 /// go with their last binding, and each has one here, to a queue of the connection's own.
 pub(crate) async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
-    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    let queue = declare_queue(&channel, "", exclusive, FieldTable::default()).await?.name;
+    let queue = queues::declare_exclusive(&channel).await?.name;
     let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
     for severity in Severity::ALL {
         let name = names.exchange(severity);
@@ -133,47 +124,22 @@ pub(crate) async fn lend_exchanges(connection: &Connection, names: &Names) -> Re
     Ok(())
 }
 
-/// A queue that was declared.
-pub(super) struct Declared {
-    /// Its name.
-    pub(super) name: String,
-    /// How many consume it already.
-    pub(super) consumers: u32,
-}
-
-/// Declares the consumer's queue, and changes no binding of one that is there.
+/// Declares the consumer's queue, and changes no binding of one that is there. `channel` may be another one
+/// afterwards.
 pub(super) async fn queue(
-    channel: &Channel,
+    connection: &Connection,
+    channel: &mut Channel,
     names: &Names,
     consumer: &ConsumerName,
-    kind: QueueKind,
+    options: &QueueOptions,
 ) -> Result<Declared, TopologyError> {
-    let mut arguments = FieldTable::default();
-    let (name, options) = match kind {
-        QueueKind::Named => {
-            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
-            (names.queue(consumer), QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() })
+    match options.lifetime {
+        Lifetime::Named => {
+            let plan = Plan::of_logs(names, consumer, options.queue_type);
+            queues::declare(connection, channel, &plan, options).await
         }
-        QueueKind::Exclusive => {
-            let options =
-                QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-            (String::new(), options)
-        }
-    };
-    declare_queue(channel, &name, options, arguments).await
-}
-
-async fn declare_queue(
-    channel: &Channel,
-    name: &str,
-    options: QueueDeclareOptions,
-    arguments: FieldTable,
-) -> Result<Declared, TopologyError> {
-    let declared = channel
-        .queue_declare(name.into(), options, arguments)
-        .await
-        .map_err(|e| failed(format!("declare the queue `{name}`"), &e))?;
-    Ok(Declared { name: declared.name().to_string(), consumers: declared.consumer_count() })
+        Lifetime::Exclusive => queues::declare_exclusive(channel).await,
+    }
 }
 
 async fn exchange(
@@ -213,17 +179,19 @@ fn is_missing(error: &lapin::Error) -> bool {
     fault(error) == Fault::Missing
 }
 
-/// Declares where the consumer's dead letters go.
+/// Declares where the consumer's dead letters go. `channel` may be another one afterwards.
 pub(super) async fn dead_letters(
-    channel: &Channel,
+    connection: &Connection,
+    channel: &mut Channel,
     names: &Names,
     consumer: &ConsumerName,
+    options: &QueueOptions,
 ) -> Result<(), TopologyError> {
-    let (dead, queue) = (names.dead_exchange(), names.dead_queue(consumer));
+    let dead = names.dead_exchange();
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     exchange(channel, &dead, ExchangeKind::Direct, durable).await?;
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    declare_queue(channel, &queue, durable, FieldTable::default()).await?;
+    let plan = Plan::of_dead_letters(names, consumer, options.queue_type);
+    let queue = queues::declare(connection, channel, &plan, options).await?.name;
     bind(channel, &queue, &dead, consumer.as_str()).await
 }
 
@@ -272,9 +240,14 @@ pub(super) async fn open_channel(connection: &Connection) -> Result<Channel, Top
 /// Opens a channel whose messages the broker confirms.
 pub(super) async fn open_confirming_channel(connection: &Connection) -> Result<Channel, TopologyError> {
     let channel = open_channel(connection).await?;
-    let options = ConfirmSelectOptions::default();
-    channel.confirm_select(options).await.map_err(|e| failed("ask for publisher confirms".to_owned(), &e))?;
+    confirm(&channel).await?;
     Ok(channel)
+}
+
+/// Has the broker confirm the messages of a channel.
+pub(super) async fn confirm(channel: &Channel) -> Result<(), TopologyError> {
+    let options = ConfirmSelectOptions::default();
+    channel.confirm_select(options).await.map_err(|e| failed("ask for publisher confirms".to_owned(), &e))
 }
 
 pub(super) fn failed(action: String, error: &lapin::Error) -> TopologyError {

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use super::bindings;
 use super::connection::Connection;
 use super::names::Names;
+use super::queues::QueueOptions;
 use super::topology::{self, TopologyError, open_channel};
 
 /// How often, and who is told what had to be mended.
@@ -35,6 +36,8 @@ pub(super) struct TopologyCheck {
     pub(super) consumer: ConsumerName,
     pub(super) queue: String,
     pub(super) filter: Filter,
+    /// How queues are declared.
+    pub(super) queues: QueueOptions,
     pub(super) letters: Letters,
     pub(super) options: CheckOptions,
     /// What could not be mended, and has been said.
@@ -87,7 +90,7 @@ impl TopologyCheck {
         for exchange in self.missing_exchanges().await? {
             missing.push(format!("the exchange `{exchange}`"));
         }
-        let channel = open_channel(&self.connection).await?;
+        let mut channel = open_channel(&self.connection).await?;
         topology::declare_exchanges_of(&channel, names, severities.iter()).await?;
         bindings::add(&self.channel, names, &self.queue, &self.filter).await?;
         if self.letters == Letters::Some {
@@ -97,7 +100,7 @@ impl TopologyCheck {
                 Some(_) => topology::close(&look).await,
                 None => missing.push(format!("the queue `{queue}`")),
             }
-            topology::dead_letters(&channel, names, &self.consumer).await?;
+            topology::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues).await?;
         }
         topology::close(&channel).await;
         Ok(missing)

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use loghost_core::application::{Consumer, Reads};
 
-use crate::adapters::amqp::{AmqpIntake, Exchanges, Link, Names, QueueKind, SourceOptions};
+use crate::adapters::amqp::{
+    AmqpIntake, Exchanges, Lifetime, Link, Names, QueueOptions, QueueType, SourceOptions,
+};
 use crate::adapters::clock::SystemClock;
+use crate::adapters::terminal;
 use crate::adapters::wasm::WasmConsumer;
 use crate::app::Target;
 use crate::app::failure::Failure;
@@ -47,7 +50,7 @@ impl Links {
     /// Where a consumer's logs come from.
     pub(super) fn intake(&self) -> AmqpIntake<SystemClock> {
         let source = SourceOptions {
-            queue: QueueKind::Named,
+            queue: QueueOptions::new(Lifetime::Named, QueueType::Classic, terminal::notice),
             prefetch: self.prefetch,
             exchanges: Exchanges::Own,
             marker: None,

@@ -21,12 +21,15 @@ pub(crate) enum Kind {
     RabbitMq,
     /// RabbitMQ 4.
     RabbitMq4,
+    /// RabbitMQ 4, where hosts are told to declare quorum queues.
+    Quorum,
     /// RabbitMQ 4, on a virtual host whose queues are quorum queues unless they are declared otherwise.
     QuorumVhost,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::QuorumVhost];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost];
 
     /// What the names of its tests begin with.
     pub(crate) fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Kind {
             Self::Embedded => "embedded",
             Self::RabbitMq => "rabbitmq",
             Self::RabbitMq4 => "rabbitmq4",
+            Self::Quorum => "quorum",
             Self::QuorumVhost => "quorum_vhost",
         }
     }
@@ -43,7 +47,7 @@ impl Kind {
         match self {
             Self::Embedded => None,
             Self::RabbitMq => Some(Version::V3),
-            Self::RabbitMq4 | Self::QuorumVhost => Some(Version::V4),
+            Self::RabbitMq4 | Self::Quorum | Self::QuorumVhost => Some(Version::V4),
         }
     }
 
@@ -114,6 +118,11 @@ impl Broker {
         self.kind != Kind::Embedded
     }
 
+    /// Whether it makes quorum queues of what is declared without a type.
+    pub(crate) fn is_quorum_vhost(&self) -> bool {
+        self.kind == Kind::QuorumVhost
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -135,7 +144,10 @@ impl Broker {
     /// `loghost` with a command and its arguments, on this broker and under this prefix.
     pub(crate) fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
         let (command, arguments) = arguments.split_first().expect("a command");
-        loghost([*command, "--broker", self.url(), "--prefix", self.prefix()]).args(arguments)
+        let connection = [*command, "--broker", self.url(), "--prefix", self.prefix()];
+        let quorum = self.kind == Kind::Quorum && *command == "run" && !arguments.contains(&"--ephemeral");
+        let queue_type: &[&str] = if quorum { &["--queue-type", "quorum"] } else { &[] };
+        loghost(connection).args(queue_type).args(arguments)
     }
 
     /// Another program's look at it.

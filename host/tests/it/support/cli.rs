@@ -31,7 +31,8 @@ pub(crate) struct Loghost {
 /// `loghost` with these arguments.
 pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Loghost {
     let mut command = Command::new(binary());
-    for name in ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"] {
+    let urls = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL", "LOGHOST_MANAGEMENT_URL"];
+    for name in urls {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
@@ -75,6 +76,11 @@ impl Loghost {
         self.command = command;
         self.line = format!("{shell}; {}", self.line);
         self
+    }
+
+    /// What it is started with.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &OsStr> {
+        self.command.get_args()
     }
 
     /// The folder it starts in.

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use lapin::message::BasicGetMessage;
+use futures_util::StreamExt;
+use lapin::message::Delivery;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions,
-    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
@@ -69,6 +71,18 @@ impl Outside {
             let options = QueueBindOptions::default();
             channel.queue_bind(queue.into(), exchange.into(), "#".into(), options, none).await
         });
+        declared.expect("the broker lets us declare");
+    }
+
+    /// Declares a queue, as somebody may who is not loghost.
+    #[track_caller]
+    pub(crate) fn declare(&self, queue: &str, options: QueueDeclareOptions, arguments: &[(&str, AMQPValue)]) {
+        let mut table = FieldTable::default();
+        for (name, value) in arguments {
+            table.insert((*name).into(), value.clone());
+        }
+        let declared =
+            self.on_channel(async |channel| channel.queue_declare(queue.into(), options, table).await);
         declared.expect("the broker lets us declare");
     }
 
@@ -277,33 +291,43 @@ impl Outside {
 
     /// Takes a message out of a queue, and waits for one if there is none.
     #[track_caller]
-    pub(crate) fn take(&self, queue: &str) -> BasicGetMessage {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let got = self.on_channel(async |channel| {
-                channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await
-            });
-            if let Some(message) = got.expect("the queue is there") {
-                return message;
-            }
-            assert!(Instant::now() < deadline, "no message arrived in {queue}");
-            self.pause();
-        }
+    pub(crate) fn take(&self, queue: &str) -> Delivery {
+        let mut taken = self.take_some(queue, 1);
+        taken.pop().unwrap_or_else(|| panic!("no message arrived in {queue}"))
     }
 
     /// Takes out all that is in a queue.
     #[track_caller]
-    pub(crate) fn take_all(&self, queue: &str) -> Vec<BasicGetMessage> {
-        let all: lapin::Result<Vec<_>> = self.on_channel(async |channel| {
-            let mut all = Vec::new();
-            while let Some(message) =
-                channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await?
-            {
-                all.push(message);
+    pub(crate) fn take_all(&self, queue: &str) -> Vec<Delivery> {
+        let depth = self.depth(queue).expect("the queue is there");
+        self.take_some(queue, depth)
+    }
+
+    /// Takes so many out, as a consumer: a quorum queue with a single active one has no other way.
+    #[track_caller]
+    fn take_some(&self, queue: &str, messages: u32) -> Vec<Delivery> {
+        if messages == 0 {
+            return Vec::new();
+        }
+        let taken: lapin::Result<Vec<_>> = self.on_channel(async |channel| {
+            let prefetch = u16::try_from(messages.min(1000)).unwrap_or(1000);
+            channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+            let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+            let mut consumer = channel.basic_consume(queue.into(), "".into(), options, none).await?;
+            let mut taken = Vec::new();
+            for n in 1..=messages {
+                let Some(message) = consumer.next().await else { break };
+                let message = message?;
+                // The last: whatever else was delivered goes back.
+                if n == messages {
+                    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+                }
+                message.ack(BasicAckOptions::default()).await?;
+                taken.push(message);
             }
-            Ok(all)
+            Ok(taken)
         });
-        all.expect("the queue is there")
+        taken.expect("the queue is there")
     }
 
     fn pause(&self) {

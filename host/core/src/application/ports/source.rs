@@ -169,6 +169,8 @@ pub enum Cause {
     Foreign,
     /// The consumer's filter does not want such logs, and it was not shown to the consumer.
     Unwanted,
+    /// Nobody gave it up: where it waited it was taken out, as having come back too often.
+    Dropped,
 }
 
 /// Why nothing more comes from a source.
