@@ -69,8 +69,7 @@ impl Company {
         let (consuming, publishing) = (Arc::clone(consuming), Arc::clone(publishing));
         let clock = ReplayClock::new();
         let mut intake = AmqpIntake::new(consuming, publishing, names.clone(), options, clock.clone());
-        let source = intake
-            .open(&descriptor, Reads::of(&consumer), None)
+        let source = Box::pin(intake.open(&descriptor, Reads::of(&consumer), None))
             .await
             .map_err(End::Source)
             .map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
@@ -92,11 +91,13 @@ impl Company {
             replaced,
             consume_options(),
         );
-        consume.open().await.map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
+        Box::pin(consume.open())
+            .await
+            .map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
         let place = self.roles.len();
         self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
         self.tasks.spawn(async move {
-            let finished = consume.run(std::future::pending()).await;
+            let finished = Box::pin(consume.run(std::future::pending())).await;
             let text = text.borrow().clone();
             (place, outcome(&finished, text))
         });
