@@ -89,7 +89,7 @@ impl LogSource for Source {
             Cause::Trapped => "trap: ",
             Cause::Foreign => "foreign: ",
             Cause::Unwanted => "unwanted: ",
-            Cause::Rejected | Cause::RetriesExhausted => "",
+            Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",
         };
         self.journal.note(format!("bury {n}: {how}{} after {}", rejection.reason, rejection.attempts));
         ready(Ok(()))

@@ -147,10 +147,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
     };
     let beside = async {
-        let (limits, reloading) = (say_limits(&options, &links, Patience::Some), reloads.run());
-        match tokio::join!(limits, reloading) {
-            ((), never) => match never {},
-        }
+        let ((), never) = tokio::join!(say_limits(&options, &links, Patience::Some), reloads.run());
+        never
     };
     let failure = tokio::select! {
         failure = supervise(tasks, names, ending, stop, options.grace) => failure,

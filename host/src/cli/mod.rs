@@ -102,7 +102,7 @@ fn runtime() -> std::io::Result<Runtime> {
 async fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => app::demo::demo(args.into()).await,
-        Command::Run(args) => app::run::run(args.try_into()?).await,
+        Command::Run(args) => Box::pin(app::run::run(args.try_into()?)).await,
         Command::Publish(args) => app::publish::publish(args.try_into()?).await,
         Command::Verify(args) => app::verify::verify(args.try_into()?).await,
         Command::Report(args) => app::report::report(&args.into()),

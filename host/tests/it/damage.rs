@@ -72,7 +72,7 @@ impl Files {
 const LOGS: u32 = 50;
 
 fn lines() -> String {
-    (1..=LOGS).map(|n| format!("{n}\n")).collect()
+    (1..=LOGS).fold(String::new(), |lines, n| format!("{lines}{n}\n"))
 }
 
 /// A publisher that is killed, and a host that came too late for what it sent: a report says what was confirmed.

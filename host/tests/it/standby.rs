@@ -289,7 +289,8 @@ fn upgrade(broker: &Broker, turns: usize, lines: usize) {
         let counted = of(severity, &balance["counts"]) - of(severity, &balance["counted_twice"]);
         assert_eq!(counted + dead + unroutable, confirmed, "{severity}: {sent} {balance}");
         assert_eq!(of(severity, &balance["missing"]), unroutable, "{severity}: {sent} {balance}");
-        assert_eq!(of(severity, &balance["rejected"]), dead, "{severity}: {sent} {balance}");
+        assert_eq!(of(severity, &balance["unwanted"]), dead, "{severity}: {sent} {balance}");
+        assert_eq!(of(severity, &balance["rejected"]), 0, "{severity}: {sent} {balance}");
     }
     assert!(letters.iter().all(|letter| letter["outcome"] == json!("unwanted")), "{letters:?}");
 }

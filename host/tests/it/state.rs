@@ -312,7 +312,7 @@ fn is_all_that_is_shown_when_the_disk_is_full() -> Result<(), Skip> {
     let mut ended = false;
     for n in 0..200 {
         let scenario = folder.path().with_extension("txt");
-        let logs: String = (0..100).map(|m| format!("error @{:0>200}: a\n", n * 100 + m)).collect();
+        let logs = (0..100).fold(String::new(), |logs, m| format!("{logs}error @{:0>200}: a\n", n * 100 + m));
         fs::write(&scenario, logs).expect("a file beside a folder of ours");
         broker.loghost(["publish", "--file"]).arg(&scenario).end().exits(0);
         ended = run.stderr_so_far().contains("cannot keep the state");
@@ -330,6 +330,6 @@ fn is_all_that_is_shown_when_the_disk_is_full() -> Result<(), Skip> {
     // All the others are in the queue.
     let rest = self::run(&broker, folder.path()).args(["--until-idle", "1s"]).end().exits(0);
     let all = total(&last_of_text(&rest.stdout), "error").expect("a metric");
-    assert!(all > committed && all % 100 == 0, "{all}: {rest}");
+    assert!(all > committed && all.is_multiple_of(100), "{all}: {rest}");
     Ok(())
 }

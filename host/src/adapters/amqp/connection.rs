@@ -299,7 +299,7 @@ impl Connection {
     pub(super) async fn cancel(&self, channel: &Channel, consumer: &Consumer) -> lapin::Result<()> {
         let tag = consumer.tag();
         self.on(channel, |open| {
-            open.consumers.iter_mut().for_each(|tags| tags.retain(|other| *other != tag))
+            open.consumers.iter_mut().for_each(|tags| tags.retain(|other| *other != tag));
         });
         channel.basic_cancel(tag, BasicCancelOptions::default()).await
     }

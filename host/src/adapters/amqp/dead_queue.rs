@@ -26,7 +26,7 @@ use super::names::Names;
 use super::topology::{self, TopologyError, open_channel, open_confirming_channel};
 
 /// How many letters the broker sends before it is asked for more: what bounds memory.
-const ROUND: u16 = 512;
+const ROUND: u32 = 512;
 
 /// How long none may come before the broker is asked whether there are any.
 const QUIET: Duration = Duration::from_millis(500);
@@ -69,7 +69,7 @@ pub(crate) struct DeadQueue {
     /// Those that have ended, and hold what was read in them.
     ended: Vec<Round>,
     round: Option<Round>,
-    /// Letters of former rounds that have not been read.
+    /// What was delivered in this round, and has not been read.
     waiting: VecDeque<Message>,
     /// How often its letters may come back.
     limit: DeliveryLimit,
@@ -78,14 +78,11 @@ pub(crate) struct DeadQueue {
     renewed: u32,
 }
 
-/// Some letters, on a channel of their own: a prefetch bounds what a consumer gets and does not acknowledge, so the
-/// next letters go to the next consumer; and a queue that has to take many answers of one channel at once may not
-/// have taken them all when the channel closes.
+/// Some letters, on a channel of their own: a queue that has to take many answers of one channel at once may not have
+/// taken them all when the channel closes. They are delivered all before anything is done with any: a consumer whose
+/// letters are acknowledged gets more, and what is on its way to it when it is cancelled goes back before the others.
 struct Round {
     channel: Channel,
-    consumer: Option<Consumer>,
-    /// How many more letters are taken of it.
-    credit: u32,
     /// What stays in the queue.
     left: Vec<Message>,
     /// Whether all of its letters stay.
@@ -148,79 +145,59 @@ impl DeadQueue {
     /// The next letter, in the order of the queue; none at the end. Must not be called again after it was
     /// dropped half-way.
     pub(crate) async fn next(&mut self) -> Result<Option<Letter>, DeadQueueError> {
-        while self.read < self.length {
-            let message = match self.waiting.pop_front() {
-                Some(message) => message,
-                None if self.round.as_ref().is_none_or(|round| round.credit == 0) => {
-                    self.begin_round().await?;
-                    continue;
-                }
-                None => match self.receive().await? {
-                    Some(message) => message,
-                    // Somebody else may have taken the others.
-                    None if self.count().await? == 0 => return Ok(None),
-                    None => continue,
-                },
-            };
-            self.read += 1;
-            return Ok(Some(Letter::read(self.read, message, &self.names, &self.queue)));
+        if self.waiting.is_empty() && self.read < self.length {
+            self.end_round().await?;
+            self.begin_round().await?;
         }
-        Ok(None)
+        Ok(self.pop())
     }
 
-    /// The next of this round; none if it does not come for a while.
-    async fn receive(&mut self) -> Result<Option<Message>, DeadQueueError> {
-        let ended = self.gone(&"the broker ended the delivery");
-        let Some(Round { consumer: Some(consumer), credit, .. }) = &mut self.round else { return Err(ended) };
-        let next = match consumer.next().now_or_never() {
-            Some(next) => next,
-            None => match timeout(QUIET, consumer.next()).await {
-                Ok(next) => next,
-                Err(_) => return Ok(None),
-            },
-        };
-        *credit = credit.saturating_sub(1);
-        match next {
-            Some(message) => message.map(Some).map_err(|e| self.lost(&e)),
-            None => Err(ended),
-        }
+    /// The next that was delivered.
+    fn pop(&mut self) -> Option<Letter> {
+        let message = self.waiting.pop_front()?;
+        self.read += 1;
+        Some(Letter::read(self.read, message, &self.names, &self.queue))
     }
 
+    /// Has the next letters delivered.
     async fn begin_round(&mut self) -> Result<(), DeadQueueError> {
-        self.end_round().await?;
-        if !self.waiting.is_empty() {
-            return Ok(());
-        }
-        let credit = (self.length - self.read).clamp(1, ROUND.into());
+        let wanted = (self.length - self.read).min(ROUND);
         let channel = self.connection.channel().await.map_err(|e| self.lost(&e))?;
-        let prefetch = u16::try_from(credit).unwrap_or(ROUND);
+        self.round = Some(Round { channel: channel.clone(), left: Vec::new(), is_untouched: true });
+        let prefetch = u16::try_from(wanted).unwrap_or(u16::MAX);
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(|e| self.lost(&e))?;
-        let consumer = self.connection.consume(&channel, &self.queue).await.map_err(|e| self.lost(&e))?;
-        self.round =
-            Some(Round { channel, consumer: Some(consumer), credit, left: Vec::new(), is_untouched: true });
+        let mut consumer = self.connection.consume(&channel, &self.queue).await.map_err(|e| self.lost(&e))?;
+        for _ in 0..wanted {
+            match self.receive(&mut consumer).await? {
+                Some(message) => self.waiting.push_back(message),
+                None => break,
+            }
+        }
+        self.connection.cancel(&channel, &consumer).await.map_err(|e| self.lost(&e))?;
+        while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
+            self.waiting.push_back(message);
+        }
         Ok(())
     }
 
-    /// Ends a round: nothing more comes in it, and all that came stays held, unless it has to be written anew.
-    async fn end_round(&mut self) -> Result<(), DeadQueueError> {
-        let Some(round) = &mut self.round else { return Ok(()) };
-        if let Some(mut consumer) = round.consumer.take() {
-            round.credit = 0;
-            let cancelled = self.connection.cancel(&round.channel, &consumer).await;
-            // What is taken out of the queue makes room for more.
-            while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
-                self.waiting.push_back(message);
+    /// The next of a round; none if there are no more, because somebody else has taken them.
+    async fn receive(&self, consumer: &mut Consumer) -> Result<Option<Message>, DeadQueueError> {
+        loop {
+            match timeout(QUIET, consumer.next()).await {
+                Ok(Some(message)) => return message.map(Some).map_err(|e| self.lost(&e)),
+                Ok(None) => return Err(self.gone(&"the broker ended the delivery")),
+                Err(_) if self.count().await? == 0 => return Ok(None),
+                Err(_) => {}
             }
-            cancelled.map_err(|e| self.lost(&e))?;
         }
-        if self.waiting.is_empty()
-            && let Some(mut round) = self.round.take()
-        {
-            let renewed = self.renew(&mut round).await;
-            self.ended.push(round);
-            renewed?;
-        }
-        Ok(())
+    }
+
+    /// Ends a round: all that came stays held, unless it has to be written anew.
+    async fn end_round(&mut self) -> Result<(), DeadQueueError> {
+        let Some(mut round) = self.round.take() else { return Ok(()) };
+        let renewed = self.renew(&mut round).await;
+        self.ended.push(round);
+        renewed
     }
 
     /// Takes a letter out of the queue for good.
@@ -272,13 +249,12 @@ impl DeadQueue {
         if self.renewal.is_none() && !left.iter().any(|message| self.may_be_dropped(message)) {
             return Ok(());
         }
-        let courier = match &self.renewal {
-            Some(courier) => courier.clone(),
-            None => {
-                let channel = open_confirming_channel(&self.connection).await.map_err(|e| self.gone(&e))?;
-                let way = ("", self.queue.as_str());
-                Courier::new(Arc::clone(&self.connection), channel, way, &self.queue, Some(GOODBYE))
-            }
+        let courier = if let Some(courier) = &self.renewal {
+            courier.clone()
+        } else {
+            let channel = open_confirming_channel(&self.connection).await.map_err(|e| self.gone(&e))?;
+            let way = ("", self.queue.as_str());
+            Courier::new(Arc::clone(&self.connection), channel, way, &self.queue, Some(GOODBYE))
         };
         self.renewal = Some(courier.clone());
         let tags: Vec<u64> = left.iter().map(|message| message.delivery_tag).collect();
@@ -336,17 +312,18 @@ impl DeadQueue {
 
     async fn leave_all(&mut self) -> Result<(), DeadQueueError> {
         loop {
+            // What was delivered is held as what was read is.
+            while let Some(letter) = self.pop() {
+                self.leave(letter);
+            }
             self.end_round().await?;
-            // What was delivered is held as what was read is. And behind what is written anew, all is: otherwise the
-            // order would change.
-            if self.waiting.is_empty() && self.renewal.is_none() {
+            // Behind what is written anew, all is: otherwise the order would change.
+            if self.renewal.is_none() {
                 return Ok(());
             }
-            let Some(letter) = self.next().await? else { return self.end_round().await };
-            self.leave(letter);
-            while let Some(message) = self.waiting.pop_front() {
-                self.read += 1;
-                self.leave(Letter::read(self.read, message, &self.names, &self.queue));
+            match self.next().await? {
+                Some(letter) => self.leave(letter),
+                None => return Ok(()),
             }
         }
     }

@@ -100,7 +100,8 @@ impl TopologyCheck {
                 Some(_) => topology::close(&look).await,
                 None => missing.push(format!("the queue `{queue}`")),
             }
-            topology::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues).await?;
+            topology::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues)
+                .await?;
         }
         topology::close(&channel).await;
         Ok(missing)

@@ -99,7 +99,7 @@ impl Cache {
     /// Removes the oldest entries, until no more is left than this; also what a host left that was killed while
     /// it wrote.
     fn evict(&self, most_bytes: u64, most_entries: usize) -> io::Result<()> {
-        let entries = fs::read_dir(&self.folder)?.filter_map(Result::ok).filter_map(entry);
+        let entries = fs::read_dir(&self.folder)?.filter_map(|found| entry(&found.ok()?));
         let mut entries: Vec<(SystemTime, u64, PathBuf)> = entries.collect();
         entries.sort_unstable();
         let mut bytes: u64 = entries.iter().map(|(_, length, _)| length).sum();
@@ -132,7 +132,7 @@ fn name(engine: &Engine, bytes: &[u8]) -> String {
     engine.precompile_compatibility_hash().hash(&mut digest);
     let Feed(mut digest) = digest;
     digest.update(bytes);
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    super::plugin::hexadecimal(&digest.finalize())
 }
 
 /// Has a digest take in what is hashed.
@@ -150,7 +150,7 @@ impl Hasher for Feed {
 }
 
 /// When it was written, how long it is, and where it is.
-fn entry(found: DirEntry) -> Option<(SystemTime, u64, PathBuf)> {
+fn entry(found: &DirEntry) -> Option<(SystemTime, u64, PathBuf)> {
     let path = found.path();
     let metadata: Metadata = found.metadata().ok().filter(Metadata::is_file)?;
     path.extension().filter(|extension| *extension == EXTENSION)?;
