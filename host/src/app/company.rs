@@ -22,7 +22,7 @@ use crate::adapters::amqp::{
     SourceOptions,
 };
 use crate::adapters::clock::ReplayClock;
-use crate::adapters::terminal::{Format, TerminalReporter};
+use crate::adapters::terminal::{self, Format, TerminalReporter};
 use crate::adapters::wasm::WasmConsumer;
 
 /// The consumers of a play.

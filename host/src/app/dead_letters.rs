@@ -228,7 +228,7 @@ impl Tending {
             if letter.fate.as_ref().is_some_and(Fate::is_log) {
                 Ok(Box::pin(replay.send(queue, letter)) as Answer)
             } else {
-                Err(letter)
+                Err(Box::new(letter))
             }
         };
         let settled = settle(&mut self.queue, selection, "replayed", send, &mut self.interrupted).await;

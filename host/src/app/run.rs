@@ -152,7 +152,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     };
     let failure = tokio::select! {
         failure = supervise(tasks, names, ending, stop, options.grace) => failure,
-        never = beside => never,
+        never = beside => match never {},
         never = tell_leaps() => match never {},
     };
     links.close().await;
@@ -228,7 +228,7 @@ async fn prepare(
         let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
         terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
     }
-    if state.is_none() && options.queue == QueueKind::Named {
+    if state.is_none() && options.lifetime == Lifetime::Named {
         terminal::notice(&without_state(&keeping));
     }
     Ok(prepared)

@@ -68,7 +68,7 @@ pub(super) async fn settle(
     queue: &mut DeadQueue,
     selection: &Selection,
     verb: &'static str,
-    settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Letter>,
+    settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Box<Letter>>,
     interrupted: impl Future<Output = ()>,
 ) -> Settled {
     let notice_at = Instant::now() + EVERY;
@@ -103,7 +103,7 @@ impl Settling {
         &mut self,
         queue: &mut DeadQueue,
         selection: &Selection,
-        settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Letter>,
+        settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Box<Letter>>,
     ) -> Result<(), DeadQueueError> {
         let mut begun = 0;
         while selection.max.is_none_or(|max| begun < max) {
@@ -124,7 +124,7 @@ impl Settling {
                     }
                     Err(letter) => {
                         self.not_logs += 1;
-                        queue.leave(letter);
+                        queue.leave(*letter);
                     }
                 }
             }

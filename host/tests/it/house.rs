@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("house::no_adapter_knows_another", no_adapter_knows_another),
         test("house::nothing_is_left_unfinished", nothing_is_left_unfinished),
         test("house::every_module_says_what_it_does", every_module_says_what_it_does),
+        test("house::delivery_names_tests_that_exist", delivery_names_tests_that_exist),
         needing("house::all_is_formatted", all_is_formatted),
     ]
 }
@@ -150,6 +151,25 @@ fn every_module_says_what_it_does() {
         .map(|source| source.path)
         .collect();
     assert!(silent.is_empty(), "without `//!` at the top:\n{}", silent.join("\n"));
+}
+
+/// Each rule in `DELIVERY.md` names the tests that hold it.
+fn delivery_names_tests_that_exist() {
+    let page = fs::read_to_string(repository().join("host/DELIVERY.md")).expect("a readable file");
+    let sources = sources("host");
+    for rule in page.split("\n\n").filter(|paragraph| paragraph.starts_with("**")) {
+        let (text, names) =
+            rule.split_once("\nTests: ").unwrap_or_else(|| panic!("no test holds this rule:\n{rule}"));
+        let names: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test holds this rule:\n{text}");
+        for name in names {
+            let (trial, function) =
+                (format!("{name}\""), format!("fn {}(", name.rsplit("::").next().unwrap_or(name)));
+            let exists =
+                sources.iter().any(|source| source.text.contains(&trial) || source.text.contains(&function));
+            assert!(exists, "no test is called `{name}`, which should hold this rule:\n{text}");
+        }
+    }
 }
 
 fn all_is_formatted() -> Result<(), Skip> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use lapin::BasicProperties;
-use lapin::message::BasicGetMessage;
+use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -86,8 +86,8 @@ fn named(name: &str) -> BasicProperties {
     BasicProperties::default().with_message_id(name.into())
 }
 
-fn bodies(messages: &[BasicGetMessage]) -> BTreeSet<String> {
-    messages.iter().map(|message| String::from_utf8_lossy(&message.delivery.data).into_owned()).collect()
+fn bodies(messages: &[Delivery]) -> BTreeSet<String> {
+    messages.iter().map(|message| String::from_utf8_lossy(&message.data).into_owned()).collect()
 }
 
 /// A body of several frames that is no text, and properties of every kind that a broker does not act on.
@@ -153,7 +153,7 @@ fn foreign_messages_become_dead_letters(broker: &Broker, plugin: &Guest) {
     dead_letters(broker, "list", ["one"]).end().exits(0).prints("  foreign  ");
     dead_letters(broker, "show", ["one", "1"]).end().exits(0).prints("foreign");
 
-    for BasicGetMessage { delivery, .. } in outside.take_all(&format!("{queue}.dead")) {
+    for delivery in outside.take_all(&format!("{queue}.dead")) {
         assert!(delivery.data == body, "the body is as it was");
         let (dead, were) = (&delivery.properties, &properties);
         assert_eq!(

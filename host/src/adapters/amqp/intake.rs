@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep};
 use super::bindings;
 use super::link::{DELAYS, Link};
 use super::names::Names;
+use super::queues::Declared;
 use super::source::{AmqpSource, SourceOptions};
-use super::topology::{self, Declared, Exchanges, TopologyError, open_channel};
+use super::topology::{self, Exchanges, TopologyError, open_channel};
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);

@@ -60,7 +60,7 @@ impl Letter {
             }
             let death =
                 Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue))?;
-            Fate::of(&death, &message.properties, headers, names)
+            Some(Fate::of(&death, &message.properties, headers, names))
         });
         Self { number, fate, message }
     }
@@ -164,28 +164,25 @@ impl Fate {
     }
 
     /// That of a log which the broker took out of the consumer's queue.
-    fn of(
-        death: &Death<'_>,
-        properties: &BasicProperties,
-        headers: &FieldTable,
-        names: &Names,
-    ) -> Option<Self> {
+    fn of(death: &Death<'_>, properties: &BasicProperties, headers: &FieldTable, names: &Names) -> Self {
         // A replay has not come through an exchange of a severity the second time.
-        let origin = Origin::from_headers(headers, names).or_else(|| death.origin(names))?;
-        Some(Self {
-            severity: Some(origin.severity),
-            source: wire::source(properties, origin.routing_key).to_owned(),
-            exchange: origin.exchange.to_owned(),
-            routing_key: origin.routing_key.to_owned(),
+        let Route { exchange, routing_key, attempts } =
+            Route::from_headers(headers).unwrap_or_else(|| death.route());
+        let severity = names.severity(exchange);
+        Self {
+            severity,
+            source: severity.map_or("", |_| wire::source(properties, routing_key)).to_owned(),
+            exchange: exchange.to_owned(),
+            routing_key: routing_key.to_owned(),
             cause: Cause::Dropped,
             reason: format!("the broker took it out of the queue: {}", death.reason),
             backtrace: None,
-            attempts: origin.attempts,
+            attempts,
             at: death.at,
             plugin: Plugin::default(),
             original: Vec::new(),
             left_out: 0,
-        })
+        }
     }
 
     /// How its cause is called.
@@ -223,9 +220,8 @@ impl<'a> Death<'a> {
         })
     }
 
-    fn origin(&self, names: &Names) -> Option<Origin<'a>> {
+    fn route(&self) -> Route<'a> {
         let Self { exchange, routing_key, .. } = *self;
-        let severity = names.severity(exchange)?;
-        Some(Origin { severity, exchange, routing_key, attempts: 0, replayed: false })
+        Route { exchange, routing_key, attempts: 0 }
     }
 }

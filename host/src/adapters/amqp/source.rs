@@ -280,10 +280,10 @@ impl<K: Clock> LogSource for AmqpSource<K> {
     }
 
     fn dead_lettering(&self) -> DeadLettering {
-        match self.options.queue {
-            QueueKind::Exclusive => DeadLettering::None,
-            QueueKind::Named if self.dead_letters.is_some() => DeadLettering::Ready,
-            QueueKind::Named => DeadLettering::Unread,
+        match self.options.queue.lifetime {
+            Lifetime::Exclusive => DeadLettering::None,
+            Lifetime::Named if self.dead_letters.is_some() => DeadLettering::Ready,
+            Lifetime::Named => DeadLettering::Unread,
         }
     }
 
