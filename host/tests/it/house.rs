@@ -163,10 +163,9 @@ fn delivery_names_tests_that_exist() {
         let names: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test holds this rule:\n{text}");
         for name in names {
-            let (trial, function) =
-                (format!("{name}\""), format!("fn {}(", name.rsplit("::").next().unwrap_or(name)));
-            let exists =
-                sources.iter().any(|source| source.text.contains(&trial) || source.text.contains(&function));
+            let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+            let traces = [format!("{name}\""), format!("{name}{{"), function];
+            let exists = sources.iter().any(|source| traces.iter().any(|trace| source.text.contains(trace)));
             assert!(exists, "no test is called `{name}`, which should hold this rule:\n{text}");
         }
     }

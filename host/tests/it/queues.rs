@@ -316,8 +316,3 @@ fn of_an_older_host_are_used(place: &Place) {
     }
     is_whole(&outside, &place.dead_queue(), "bad", LOGS);
 }
-
-/// A private node's broker.
-fn on(kind: Kind, node: &crate::support::rabbitmq::Node, told: Told) -> Result<Place, Skip> {
-    Ok(Place::new(Broker::on(kind, node), told))
-}

@@ -3,8 +3,8 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::{DURABLE, NAME, QUORUM, is_whole, on, text};
-use crate::support::broker::Kind;
+use super::{DURABLE, NAME, Place, QUORUM, is_whole, text};
+use crate::support::broker::{Broker, Kind};
 use crate::support::cli::Signal;
 use crate::support::rabbitmq::{self, Node, Setup, free_port};
 use crate::support::{Skip, needing};
@@ -44,7 +44,7 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
     node.rabbitmqctl(&["add_user", "worker", "s3cret"]);
     node.rabbitmqctl(&["set_user_tags", "worker", "management"]);
     node.rabbitmqctl(&["set_permissions", "worker", ".*", ".*", ".*"]);
-    let place = on(kind, &node, QUORUM)?;
+    let place = Place::new(Broker::on(kind, &node), QUORUM);
     let outside = place.broker.outside();
     let url = format!("http://worker:s3cret@127.0.0.1:{port}");
     let limit =
@@ -79,7 +79,7 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
 /// that has come back too often goes to the dead letters, from which it can be sent back.
 fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     let node = limited(kind, None)?;
-    let place = on(kind, &node, QUORUM)?;
+    let place = Place::new(Broker::on(kind, &node), QUORUM);
     let outside = place.broker.outside();
     place.make_dead_letters(&outside, 5);
     for _ in 0..10 {
