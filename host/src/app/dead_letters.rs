@@ -213,7 +213,10 @@ impl Tending {
         let opened = tokio::select! {
             biased;
             opened = target.retry.until_ready(terminal::notice, opening) => opened.map_err(refused)?,
-            () = &mut self.interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
+            () = &mut self.interrupted => {
+                let nothing = Settled { done: 0, strangers: 0, end: SettledEnd::Interrupted };
+                return self.report("replayed", selection, nothing).await;
+            }
         };
         let Some(replay) = opened else {
             self.leave().await?;
