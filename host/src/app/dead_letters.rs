@@ -214,7 +214,8 @@ impl Tending {
             biased;
             opened = target.retry.until_ready(terminal::notice, opening) => opened.map_err(refused)?,
             () = &mut self.interrupted => {
-                let nothing = Settled { done: 0, strangers: 0, end: SettledEnd::Interrupted };
+                let end = SettledEnd::Interrupted;
+                let nothing = Settled { done: 0, strangers: 0, not_logs: 0, end };
                 return self.report("replayed", selection, nothing).await;
             }
         };
