@@ -400,8 +400,11 @@ fn survive_an_interruption(broker: &Broker) {
     assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed), "{output}");
     let output = if left > 0 { output.exits(69).says("interrupted") } else { output };
     let rest = dead_letters(broker, "replay", ["picky", "--all", "--format", "json"]).end().exits(0);
-    assert_eq!(rest.json()[0]["replayed"], left, "{output}");
-    assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(MANY));
+    let rest = rest.json()[0]["replayed"].as_u64().unwrap_or_default();
+    // A quorum queue may not have taken each acknowledgement when the channel ends: such a letter is sent twice, and
+    // the log counted once.
+    assert!(if broker.is_quorum() { rest >= left } else { rest == left }, "{rest}: {output}");
+    assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed + rest));
 }
 
 /// One that comes back says not which it is: none that is answered after it is taken out.

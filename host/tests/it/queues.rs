@@ -16,7 +16,7 @@ use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Running, Signal, binary, loghost};
 use crate::support::guest::{Then, guest};
 use crate::support::outside::Outside;
-use crate::support::{Skip, needing};
+use crate::support::needing;
 
 /// More than a quorum queue of RabbitMQ 4 bears by default.
 const OFTEN: usize = 30;

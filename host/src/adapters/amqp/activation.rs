@@ -1,9 +1,8 @@
 //! Becoming the one host that consumes a queue.
 //!
-//! A broker does not tell a consumer whether it is the single active one, and counts those that wait on some
-//! queues and not on others. So a host that stands by does not consume: it looks whether anybody does. Who finds
-//! nobody begins, under a lock that keeps another host from doing the same in this moment, and knows then that it
-//! is the active one, until it leaves.
+//! A broker does not tell a consumer whether it is the single active one, and a quorum queue that is busy says that
+//! nobody consumes it. So the active host has a lock as long as it consumes: an exclusive queue, which goes with its
+//! connection. A host that stands by does not consume, and tries now and then to take the lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +12,9 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::connection::Connection;
+use super::connection::{Connection, GOODBYE};
 use super::topology;
 
 /// The delays between two looks of a host that stands by.
@@ -28,13 +27,6 @@ const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
 /// Jitter lengthens it by up to its own length.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The delays while another host has the lock: not the same for each that waits for it.
-const LOCKED: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(10))
-    .with_max_delay(LONGEST)
-    .without_max_times()
-    .with_jitter();
-
 /// A queue that is to be consumed by one host.
 pub(super) struct Activation {
     pub(super) connection: Arc<Connection>,
@@ -46,28 +38,26 @@ pub(super) struct Activation {
 }
 
 impl Activation {
-    /// Consumes the queue if nobody else does.
+    /// Consumes the queue if no other host does.
     pub(super) async fn attempt(&self) -> lapin::Result<Option<Consumer>> {
-        let mut delays = LOCKED.build();
-        while self.is_free().await? {
-            if let Some(lock) = self.lock().await? {
-                let attempt = async {
-                    Ok(if self.is_free().await? {
-                        Some(self.connection.consume(&self.channel, &self.queue).await?)
-                    } else {
-                        None
-                    })
-                };
-                let consumer = attempt.await;
-                self.unlock(&lock).await;
-                return consumer;
-            }
-            sleep(delays.next().unwrap_or(LONGEST)).await;
+        if !take_lock(&self.connection, &self.lock).await? {
+            return Ok(None);
         }
-        Ok(None)
+        let attempt = async {
+            // Somebody may consume who knows no lock.
+            Ok(match self.consumers().await? {
+                0 => Some(self.connection.consume(&self.channel, &self.queue).await?),
+                _ => None,
+            })
+        };
+        let consumer = attempt.await;
+        if !matches!(consumer, Ok(Some(_))) {
+            release_lock(&self.connection, &self.lock).await;
+        }
+        consumer
     }
 
-    /// Waits until nobody consumes the queue, and consumes it.
+    /// Waits until no other host consumes the queue, and consumes it.
     pub(super) async fn wait(self) -> lapin::Result<Consumer> {
         let mut delays = LOOKS.build();
         loop {
@@ -78,28 +68,33 @@ impl Activation {
         }
     }
 
-    async fn is_free(&self) -> lapin::Result<bool> {
+    async fn consumers(&self) -> lapin::Result<u32> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let looked = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
-        Ok(looked.await?.consumer_count() == 0)
+        Ok(looked.await?.consumer_count())
     }
+}
 
-    /// Takes the lock, on a channel of its own, unless another connection has it. It goes with the connection.
-    async fn lock(&self) -> lapin::Result<Option<Channel>> {
-        let channel = self.connection.channel().await?;
-        let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-        let none = FieldTable::default();
-        match channel.queue_declare(self.lock.as_str().into(), exclusive, none).await {
-            Ok(_) => Ok(Some(channel)),
-            Err(error) if is_locked(&error) => Ok(None),
-            Err(error) => Err(error),
+/// Takes the lock of this name, unless another connection has it. It goes with the connection.
+pub(super) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Result<bool> {
+    let channel = connection.channel().await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(lock.into(), exclusive, FieldTable::default()).await {
+        Ok(_) => {
+            topology::close(&channel).await;
+            Ok(true)
         }
+        Err(error) if is_locked(&error) => Ok(false),
+        Err(error) => Err(error),
     }
+}
 
-    /// Gives the lock back. If that fails, it is this host that may take it again.
-    async fn unlock(&self, lock: &Channel) {
-        let _ = lock.queue_delete(self.lock.as_str().into(), QueueDeleteOptions::default()).await;
-        topology::close(lock).await;
+/// Gives the lock back, if this connection has it.
+pub(super) async fn release_lock(connection: &Connection, lock: &str) {
+    // Without a connection there is none.
+    if let Ok(channel) = connection.channel().await {
+        let _ = timeout(GOODBYE, channel.queue_delete(lock.into(), QueueDeleteOptions::default())).await;
+        topology::close(&channel).await;
     }
 }
 

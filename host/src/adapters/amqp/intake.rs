@@ -9,12 +9,13 @@ use loghost_core::application::{Clock, Intake, Reads, SourceError, Standing};
 use loghost_core::domain::{Descriptor, Filter};
 use tokio::time::{Instant, sleep};
 
+use super::activation::{release_lock, take_lock};
 use super::bindings;
 use super::link::{DELAYS, Link};
 use super::names::Names;
 use super::queues::Declared;
 use super::source::{AmqpSource, SourceOptions};
-use super::topology::{self, Exchanges, TopologyError, open_channel};
+use super::topology::{self, Exchanges, Look, TopologyError, failed, open_channel};
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);
@@ -48,11 +49,12 @@ impl QueueDepth {
         let Ok(connection) = self.consuming.connection().await else { return false };
         let asking = async {
             let channel = open_channel(&connection).await?;
-            let length = topology::length(&channel, &queue).await?;
+            let length = topology::look(&channel, &queue).await?;
             topology::close(&channel).await;
             Ok::<_, TopologyError>(length)
         };
-        matches!(connection.answer(asking).await, Ok(Some(0)))
+        // A quorum queue that is busy says that there is nothing in it, and nobody who consumes it.
+        matches!(connection.answer(asking).await, Ok(Some(Look { messages: 0, consumers: 1.. })))
     }
 }
 
@@ -99,13 +101,19 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         let declared = topology::queue(&connection, &mut channel, &self.names, name, options).await?;
         let (names, filter) = (&self.names, &descriptor.filter);
         let Declared { name, consumers } = declared;
-        let standing = if consumers == 0 {
+        let lock = names.lock(&descriptor.name);
+        let locked = take_lock(&connection, &lock).await;
+        let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
+        let standing = if locked && consumers == 0 {
             bindings::replace(&channel, names, &name, filter, None).await?;
             Standing::Active
         } else {
             bindings::add(&channel, names, &name, filter).await?;
             Standing::StandingBy
         };
+        if locked {
+            release_lock(&connection, &lock).await;
+        }
         topology::close(&channel).await;
         Ok(Declaration { queue: name, standing })
     }

@@ -71,7 +71,7 @@ impl Names {
         }
     }
 
-    /// The queue that whoever begins to consume has for a moment: `loghost.error._lock`. No consumer's name has
+    /// The queue that the active host has as long as it consumes: `loghost.error._lock`. No consumer's name has
     /// an underscore.
     pub(super) fn lock(&self, consumer: &ConsumerName) -> String {
         format!("{}._lock", self.queue(consumer))

@@ -16,7 +16,7 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
-use super::activation::Activation;
+use super::activation::{Activation, release_lock};
 use super::bindings;
 use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
@@ -101,6 +101,7 @@ impl<K: Clock> AmqpSource<K> {
         clock: K,
     ) -> Result<Self, TopologyError> {
         let mut channel = open_channel(connection).await?;
+        let lock = (options.queue.lifetime == Lifetime::Named).then(|| names.lock(&descriptor.name));
         let opened = Self::consume(
             connection,
             &mut channel,
@@ -112,7 +113,10 @@ impl<K: Clock> AmqpSource<K> {
         );
         let opened = opened.await;
         if opened.is_err() {
-            topology::close(&channel).await;
+            connection.give_back(&channel).await;
+            if let Some(lock) = &lock {
+                release_lock(connection, lock).await;
+            }
         }
         opened
     }
@@ -340,6 +344,9 @@ impl<K: Clock> LogSource for AmqpSource<K> {
 
     async fn close(&mut self) {
         self.connection.give_back(&self.channel).await;
+        if self.options.queue.lifetime == Lifetime::Named {
+            release_lock(&self.connection, &self.names.lock(&self.consumer)).await;
+        }
         if let Some(dead_letters) = self.dead_letters.take() {
             dead_letters.close().await;
         }

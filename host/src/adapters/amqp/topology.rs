@@ -154,11 +154,23 @@ async fn exchange(
         .map_err(|e| failed(format!("declare the exchange `{name}`"), &e))
 }
 
+/// How a queue is at the moment.
+pub(super) struct Look {
+    /// How many of its messages are ready.
+    pub(super) messages: u32,
+    pub(super) consumers: u32,
+}
+
 /// How many messages of a queue are ready; none if there is no such queue, which ends the channel.
 pub(super) async fn length(channel: &Channel, queue: &str) -> Result<Option<u32>, TopologyError> {
+    Ok(look(channel, queue).await?.map(|look| look.messages))
+}
+
+/// How a queue is; none if there is no such queue, which ends the channel.
+pub(super) async fn look(channel: &Channel, queue: &str) -> Result<Option<Look>, TopologyError> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     match channel.queue_declare(queue.into(), options, FieldTable::default()).await {
-        Ok(queue) => Ok(Some(queue.message_count())),
+        Ok(queue) => Ok(Some(Look { messages: queue.message_count(), consumers: queue.consumer_count() })),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failed(format!("look at the queue `{queue}`"), &error)),
     }

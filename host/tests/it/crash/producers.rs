@@ -31,11 +31,11 @@ pub(super) struct Producers<'a> {
     blocks: usize,
 }
 
-/// Ten logs, and as many lines.
+/// Ten logs; the blank line ends the last one, which would be held back.
 const BLOCK: &str = "debug x4 @cache-1: hit\n\
     info x3 @web-1 method=GET status=200: GET /products\n\
     error x2 @db-1 disk=sda: disk full: no space left on device\n\
-    critical: the database is down\n";
+    critical: the database is down\n\n";
 const IN_BLOCK: [(&str, u64); 4] = [("debug", 4), ("info", 3), ("error", 2 + LINES), ("critical", 1)];
 const LINES: u64 = 10;
 

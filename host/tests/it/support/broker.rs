@@ -118,6 +118,11 @@ impl Broker {
         self.kind != Kind::Embedded
     }
 
+    /// Whether its queues are quorum queues.
+    pub(crate) fn is_quorum(&self) -> bool {
+        self.kind == Kind::Quorum
+    }
+
     /// Whether it makes quorum queues of what is declared without a type.
     pub(crate) fn is_quorum_vhost(&self) -> bool {
         self.kind == Kind::QuorumVhost
@@ -145,9 +150,9 @@ impl Broker {
     pub(crate) fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
         let (command, arguments) = arguments.split_first().expect("a command");
         let connection = [*command, "--broker", self.url(), "--prefix", self.prefix()];
-        let quorum = self.kind == Kind::Quorum && *command == "run" && !arguments.contains(&"--ephemeral");
+        let quorum = self.kind == Kind::Quorum && *command == "run";
         let queue_type: &[&str] = if quorum { &["--queue-type", "quorum"] } else { &[] };
-        loghost(connection).args(queue_type).args(arguments)
+        loghost(connection).args(arguments).unless_ephemeral(queue_type)
     }
 
     /// Another program's look at it.

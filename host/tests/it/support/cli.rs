@@ -26,6 +26,7 @@ pub(crate) struct Loghost {
     line: String,
     stdin: Option<Vec<u8>>,
     unread: bool,
+    unless_ephemeral: &'static [&'static str],
 }
 
 /// `loghost` with these arguments.
@@ -38,7 +39,8 @@ pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Logh
     command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
     // Compiling unoptimised is slow, and the same plugins are needed again and again.
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
-    Loghost { command, line: "loghost".to_owned(), stdin: None, unread: false }.args(arguments)
+    let line = "loghost".to_owned();
+    Loghost { command, line, stdin: None, unread: false, unless_ephemeral: &[] }.args(arguments)
 }
 
 impl Loghost {
@@ -101,6 +103,12 @@ impl Loghost {
         self
     }
 
+    /// Arguments that it has unless its queues go with it.
+    pub(crate) fn unless_ephemeral(mut self, arguments: &'static [&'static str]) -> Self {
+        self.unless_ephemeral = arguments;
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub(crate) fn end(self) -> Output {
@@ -110,6 +118,10 @@ impl Loghost {
     /// Starts it. Without [`Self::stdin`], its standard input is open until it is closed.
     #[track_caller]
     pub(crate) fn start(mut self) -> Running {
+        if !self.command.get_args().any(|argument| argument == "--ephemeral") {
+            let arguments = self.unless_ephemeral;
+            self = self.args(arguments);
+        }
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match self.command.spawn() {
             Ok(child) => child,
