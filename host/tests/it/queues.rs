@@ -15,8 +15,8 @@ use tempfile::TempDir;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Running, Signal, binary, loghost};
 use crate::support::guest::{Then, guest};
-use crate::support::outside::Outside;
 use crate::support::needing;
+use crate::support::outside::Outside;
 
 /// More than a quorum queue of RabbitMQ 4 bears by default.
 const OFTEN: usize = 30;
