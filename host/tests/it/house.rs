@@ -164,6 +164,7 @@ fn delivery_names_tests_that_exist() {
         assert!(!names.is_empty(), "no test holds this rule:\n{text}");
         for name in names {
             let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+            // A name may be the beginning of several.
             let traces = [format!("{name}\""), format!("{name}{{"), function];
             let exists = sources.iter().any(|source| traces.iter().any(|trace| source.text.contains(trace)));
             assert!(exists, "no test is called `{name}`, which should hold this rule:\n{text}");
