@@ -171,7 +171,7 @@ fn replay(broker: &Broker) -> Loghost {
 
 #[track_caller]
 fn replayed(output: &Output, replayed: u32, left: u32) {
-    let report = json!({"replayed": replayed, "left": left, "not_dead_letters": 0});
+    let report = json!({"replayed": replayed, "left": left, "not_dead_letters": 0, "not_logs": 0});
     assert_eq!(output.json(), [report], "{output}");
 }
 

@@ -23,8 +23,8 @@ const CHUNK: usize = 131_072 - 8;
 impl Raw {
     #[track_caller]
     pub(crate) fn connect(url: &str) -> Self {
-        let authority = url.rsplit_once('@').expect("a user in the URL").1;
-        let authority = authority.split('/').next().expect("a port");
+        let rest = url.rsplit_once('@').expect("a user in the URL").1;
+        let (authority, vhost) = rest.split_once('/').expect("a virtual host");
         let socket = TcpStream::connect(authority).expect("the broker listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let mut raw = Self { socket };
@@ -39,7 +39,8 @@ impl Raw {
         let tune = raw.expect(10, 30);
         // As many channels and as large frames as the broker likes, and no heartbeats.
         raw.method(0, 10, 31, &[&tune[..6], b"\0\0"].concat());
-        raw.method(0, 10, 40, b"\x01/\0\0");
+        let vhost = vhost.replace("%2f", "/");
+        raw.method(0, 10, 40, &[&short_string(vhost.as_bytes())[..], b"\0\0"].concat());
         raw.expect(10, 41);
         raw.method(1, 20, 10, b"\0");
         raw.expect(20, 11);

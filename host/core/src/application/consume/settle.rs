@@ -120,7 +120,7 @@ where
             self.commit_from = Instant::now() + self.options.pace;
         }
         let Staged { settled, uncounted, repeats, finished, checkpoint } = mem::take(&mut self.staged);
-        let (now, news) = (self.book_time.now(), !settled.is_empty() || uncounted.foreign > 0);
+        let (now, news) = (self.book_time.now(), !settled.is_empty() || uncounted.foreign > 0 || repeats > 0);
         for settled in &settled {
             self.book.settle(settled, now);
         }
