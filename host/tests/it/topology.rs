@@ -38,6 +38,15 @@ fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempf
     (running, folder)
 }
 
+/// Waits until it is said that an exchange had to be mended: by the check, or because it was deleted just between the
+/// look and the binding of a check, by the consumer that opened its queue again.
+#[track_caller]
+fn says_missing(run: &Running, exchange: &str) {
+    let by_the_check = format!("watchful: the exchange `{exchange}` was missing: declared and bound again");
+    let by_the_consumer = format!("NOT_FOUND - no exchange '{exchange}'");
+    run.has_said(|said| said.contains(&by_the_check) || said.contains(&by_the_consumer));
+}
+
 /// Waits until a log reaches a queue.
 #[track_caller]
 fn arrives_again(broker: &Broker, run: &Running, severity: &str) {
@@ -62,11 +71,11 @@ fn an_exchange_is_deleted(broker: &Broker) {
     let (run, _folder) = run(broker, []);
     let exchange = broker.exchange("error");
     broker.outside().delete_exchange(&exchange);
-    run.says(&format!("watchful: the exchange `{exchange}` was missing: declared and bound again"));
+    says_missing(&run, &exchange);
     broker.loghost(["publish", "error", "text", "--require-route"]).end().exits(0);
     counts(&run, "watchful", [1, 0]);
     // It is said once: the next time it is there.
-    assert_eq!(run.stderr_so_far().matches("was missing").count(), 1, "{run}");
+    assert!(run.stderr_so_far().matches("was missing").count() <= 1, "said once: {run}");
     ends(run);
 }
 
@@ -124,7 +133,7 @@ fn where_dead_letters_go(broker: &Broker) {
     let bad = || drop(broker.loghost(["publish", "error", "bad", "--require-route"]).end().exits(0));
 
     outside.delete_exchange(&exchange);
-    run.says(&format!("watchful: the exchange `{exchange}` was missing: declared and bound again"));
+    says_missing(&run, &exchange);
     bad();
     counts(&run, "watchful", [0, 1]);
 
