@@ -91,11 +91,13 @@ pub(super) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Res
 
 /// Gives the lock back, if this connection has it.
 pub(super) async fn release_lock(connection: &Connection, lock: &str) {
-    // Without a connection there is none.
-    if let Ok(channel) = connection.channel().await {
-        let _ = timeout(GOODBYE, channel.queue_delete(lock.into(), QueueDeleteOptions::default())).await;
-        topology::close(&channel).await;
-    }
+    let releasing = async {
+        let channel = connection.channel().await?;
+        channel.queue_delete(lock.into(), QueueDeleteOptions::default()).await?;
+        channel.close(200, "done".into()).await
+    };
+    // A broker that does not answer, or is gone, releases it with the connection.
+    let _ = timeout(GOODBYE, releasing).await;
 }
 
 fn is_locked(error: &lapin::Error) -> bool {

@@ -314,12 +314,17 @@ impl Connection {
     /// delivery limit counts the end of a channel, of a connection, and each message that is rejected.
     pub(super) async fn give_back(&self, channel: &Channel) {
         // First, or what goes back comes again at once.
-        for tag in self.on(channel, |open| open.consumers.take()).flatten().unwrap_or_default() {
-            let _ = timeout(GOODBYE, channel.basic_cancel(tag, BasicCancelOptions::default())).await;
-        }
-        let all = BasicNackOptions { multiple: true, requeue: true };
-        let _ = timeout(GOODBYE, channel.basic_nack(0, all)).await;
-        let _ = timeout(GOODBYE, channel.close(200, ShortString::from("done"))).await;
+        let tags = self.on(channel, |open| open.consumers.take()).flatten().unwrap_or_default();
+        let giving_back = async {
+            for tag in tags {
+                let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
+            }
+            let all = BasicNackOptions { multiple: true, requeue: true };
+            let _ = channel.basic_nack(0, all).await;
+            let _ = channel.close(200, ShortString::from("done")).await;
+        };
+        // What a broker does not hear it finds out.
+        let _ = timeout(GOODBYE, giving_back).await;
     }
 
     /// Leaves out the bodies of what comes on `channel`, from now on and until it is closed.
