@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::dead_letters::list;
 use crate::poison::last_of;
 use crate::reload::{arrives, is_unwanted, tally};
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::PATIENCE;
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Output, Running, Signal, loghost};
 use crate::support::guest::{Guest, guest};
-use crate::support::{self, PATIENCE};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -26,13 +26,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("standby::a_rolling_upgrade_and_back", |broker| upgrade(broker, 3, 300)),
     ] {
         trials.extend(more);
-    }
-    for kind in [Kind::RabbitMq, Kind::RabbitMq4, Kind::QuorumVhost] {
-        let name = format!("{}::standby::a_rolling_upgrade_and_back", kind.name());
-        trials.push(support::long(&name, move || {
-            upgrade(&Broker::new(kind)?, 20, 3000);
-            Ok(())
-        }));
     }
     trials
 }

@@ -191,10 +191,10 @@ fn another_format_is_told_apart() {
     let database = Database::open(folder.path().join("loghost.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
-    transaction.open_table(meta).unwrap().insert("format", 2).unwrap();
+    transaction.open_table(meta).unwrap().insert("format", 3).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(State::open(folder.path()), Err(StateError::Version { found: 2, .. })));
+    assert!(matches!(State::open(folder.path()), Err(StateError::Version { found: 3, .. })));
 }
 
 fn accounts(folder: &Path) -> Result<String, StateError> {
