@@ -53,7 +53,7 @@ use libtest_mimic::{Arguments, Trial};
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most of what a test does is wait for other processes.
-    arguments.test_threads.get_or_insert(3);
+    arguments.test_threads.get_or_insert(4);
     let trials: Vec<Trial> = [
         authoring::trials(),
         cache::trials(),
