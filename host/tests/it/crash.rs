@@ -58,7 +58,7 @@ const HOST: Case =
     Case { plugins: Plugins::Bundled, hosts: 1, victim: Victim::Host, kills: 20, logs: 200_000 };
 
 /// On which brokers these run in full.
-const IN_FULL: [Kind; 1] = [Kind::RabbitMq];
+pub(crate) const IN_FULL: [Kind; 2] = [Kind::RabbitMq, Kind::Quorum];
 
 /// In full; what is killed, and by what it is known.
 const CASES: [(&str, Case); 5] = [
