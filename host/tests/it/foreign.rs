@@ -3,11 +3,14 @@
 use std::process::Command;
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, DecimalValue, FieldTable};
 use libtest_mimic::Trial;
+use serde_json::json;
 
+use crate::dead_letters::list;
 use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Running, Signal};
+use crate::support::guest::{Then, guest};
 use crate::support::metrics::last_of_text;
 use crate::support::{Need, Skip, needing, repository, tracked};
 
@@ -20,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
     }
     trials.extend(on_each("foreign::counts_whatever_comes_through_its_exchange", counts_whatever_comes));
+    trials.extend(on_each("foreign::values_arrive_as_they_were_meant", values_arrive_as_they_were_meant));
     trials.extend(on_each("foreign::shows_a_hostile_exchange_as_text", shows_a_hostile_exchange_as_text));
     trials
 }
@@ -104,6 +108,58 @@ fn counts_whatever_comes(broker: &Broker) {
     outside.publish(&exchange, "db-1", b"", odd);
     let stderr = counts(broker, run, 3);
     assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+/// Whatever type a client has chosen for them.
+fn values_arrive_as_they_were_meant(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("values").on("", Then::Reject("to be looked at".to_owned())).write(folder.path());
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    let (outside, exchange) = (broker.outside(), broker.exchange("error"));
+    let publish = |key: &str, value: AMQPValue, seconds: u64| {
+        let mut headers = FieldTable::default();
+        headers.insert(key.into(), value);
+        let properties = BasicProperties::default().with_headers(headers).with_timestamp(seconds);
+        outside.publish(&exchange, "", b"any", properties);
+    };
+    let time = 1_700_000_000_123_u64;
+    let times = [
+        AMQPValue::LongLongInt(time.cast_signed()),
+        AMQPValue::Double(1_700_000_000_123.7),
+        AMQPValue::Timestamp(time),
+        AMQPValue::LongString("1700000000123".into()),
+        AMQPValue::ByteArray(b"1700000000123".as_slice().into()),
+    ];
+    let decimal = AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 1234 });
+    let texts = [
+        (AMQPValue::ByteArray(b"bob".as_slice().into()), "bob"),
+        (decimal.clone(), "12.34"),
+        (AMQPValue::Float(0.1), "0.1"),
+        (AMQPValue::Double(0.1), "0.1"),
+        (AMQPValue::LongUInt(u32::MAX), "4294967295"),
+        (AMQPValue::FieldArray(vec![AMQPValue::Float(0.1), decimal].into()), r#"[0.1,"12.34"]"#),
+    ];
+    for value in &times {
+        publish("timestamp_in_ms", value.clone(), 7);
+    }
+    for (value, _) in &texts {
+        publish("user", value.clone(), time);
+    }
+    publish("timestamp_in_ms", AMQPValue::LongString("today".into()), 1_700_000_000);
+    let logs = (times.len() + texts.len() + 1).to_string();
+    broker.loghost(["run", "--max-logs", &logs]).arg(plugin).end().exits(0);
+
+    let letters = list(broker, "values", &[]);
+    let (by_header, others) = letters.split_at(times.len());
+    for (letter, value) in by_header.iter().zip(times) {
+        assert_eq!((&letter["timestamp"], &letter["attributes"]), (&json!(time), &json!({})), "{value:?}");
+    }
+    for (letter, (_, text)) in others.iter().zip(texts) {
+        assert_eq!((&letter["timestamp"], &letter["attributes"]["user"]), (&json!(time), &json!(text)));
+    }
+    let unread = letters.last().expect("they are all there");
+    assert_eq!(unread["timestamp"], json!(1_700_000_000_000_u64));
+    assert_eq!(unread["attributes"], json!({"timestamp_in_ms": "today"}));
 }
 
 /// A name may hold what a terminal obeys.

@@ -15,6 +15,7 @@ use super::link::Link;
 use super::names::Names;
 use super::queues::QueueOptions;
 use super::topology::{self, TopologyError, open_channel};
+use super::values;
 use super::wire::{self, Origin};
 
 /// The headers of a dead letter, beside those that its replay has as well.
@@ -196,7 +197,7 @@ fn properties(
     for (key, value) in given().filter(|(key, _)| headers::acts(key.as_str())) {
         match key.as_str() {
             key if !replayed => {
-                headers.text(&format!("{}{key}", headers::ORIGINAL), &wire::text(value), TEXT_BYTES);
+                headers.text(&format!("{}{key}", headers::ORIGINAL), &values::text(value), TEXT_BYTES);
             }
             key if key.starts_with(headers::ORIGINAL) => headers.put(key, value.clone()),
             _ => {}

@@ -9,6 +9,7 @@ use loghost_core::domain::{Severity, Timestamp};
 use super::dead_letters as dead;
 use super::headers::{self, Headers};
 use super::names::Names;
+use super::values;
 use super::wire::{self, Route};
 
 /// A message in a queue of dead letters.
@@ -136,7 +137,7 @@ impl Fate {
             return None;
         }
         let original = headers.inner().iter().filter_map(|(key, value)| {
-            Some((key.as_str().strip_prefix(headers::ORIGINAL)?.to_owned(), wire::text(value)))
+            Some((key.as_str().strip_prefix(headers::ORIGINAL)?.to_owned(), values::text(value)))
         });
         Some(Self {
             severity,

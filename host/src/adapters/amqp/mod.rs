@@ -2,7 +2,7 @@
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading
 //! order: where the broker is, TLS, connecting, reading from it, what is made readable, connecting again, what things are called
-//! there, declaring them, binding them, what a log looks like on the wire, publishing, becoming the one who
+//! there, declaring them, binding them, what a log and its values look like on the wire, publishing, becoming the one who
 //! consumes, consuming, making sure that logs still arrive, making dead letters, and looking after them.
 
 mod activation;
@@ -34,6 +34,7 @@ mod tame;
 mod tls;
 mod topology;
 mod topology_check;
+mod values;
 mod wire;
 
 pub(crate) use address::Address;

@@ -10,6 +10,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use loghost_core::domain::{Attributes, Log, MessageId, Record, Severity, Timestamp};
 
 use super::names::Names;
+use super::values;
 
 /// AMQP 0-9-1's delivery mode for what must survive a restart of the broker.
 pub(super) const PERSISTENT: u8 = 2;
@@ -135,12 +136,16 @@ pub(crate) fn record(
     })
 }
 
-/// What else a log says: the headers that nobody acts on.
+/// What else a log says: the headers that nobody acts on, or can.
 pub(super) fn attributes(properties: &BasicProperties) -> Vec<(String, String)> {
     let headers = properties.headers().iter().flat_map(FieldTable::inner);
     headers
-        .filter(|(key, _)| !Attributes::is_reserved(key.as_str()))
-        .map(|(key, value)| (key.to_string(), text(value)))
+        .filter(|(key, value)| {
+            let is_unread =
+                key.as_str() == Attributes::TIMESTAMP_KEY && values::whole_number(value).is_none();
+            is_unread || !Attributes::is_reserved(key.as_str())
+        })
+        .map(|(key, value)| (key.to_string(), values::text(value)))
         .collect()
 }
 
@@ -160,53 +165,17 @@ pub(super) fn header_text<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a 
 
 /// A header that is a number.
 pub(super) fn header_number(headers: &FieldTable, key: &str) -> Option<u64> {
-    match headers.inner().get(key)? {
-        AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
-        _ => None,
-    }
+    headers.inner().get(key).and_then(values::whole_number)
 }
 
-/// The producer's time: in milliseconds from the header, or in seconds from the property.
+/// Beyond this the property `timestamp` has milliseconds, which some clients write: seconds until the year 5138,
+/// milliseconds since 1973.
+const LATEST_IN_SECONDS: u64 = 100_000_000_000;
+
+/// The producer's time: in milliseconds from the header, or from the property, which should have seconds.
 pub(super) fn timestamp(properties: &BasicProperties) -> Option<Timestamp> {
     let header = properties.headers().as_ref().and_then(|h| header_number(h, Attributes::TIMESTAMP_KEY));
-    let millis =
-        header.or_else(|| properties.timestamp().as_ref().map(|seconds| seconds.saturating_mul(1000)));
-    millis.map(Timestamp::from_millis)
-}
-
-/// A header's value as text; JSON where it has parts.
-pub(super) fn text(value: &AMQPValue) -> String {
-    match value {
-        AMQPValue::LongString(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
-        AMQPValue::ShortString(text) => text.to_string(),
-        other => json(other).to_string(),
-    }
-}
-
-fn json(value: &AMQPValue) -> serde_json::Value {
-    match value {
-        AMQPValue::Boolean(value) => (*value).into(),
-        AMQPValue::ShortShortInt(value) => (*value).into(),
-        AMQPValue::ShortShortUInt(value) => (*value).into(),
-        AMQPValue::ShortInt(value) => (*value).into(),
-        AMQPValue::ShortUInt(value) => (*value).into(),
-        AMQPValue::LongInt(value) => (*value).into(),
-        AMQPValue::LongUInt(value) => (*value).into(),
-        AMQPValue::LongLongInt(value) => (*value).into(),
-        AMQPValue::Timestamp(value) => (*value).into(),
-        AMQPValue::Float(value) => (*value).into(),
-        AMQPValue::Double(value) => (*value).into(),
-        AMQPValue::DecimalValue(value) => format!("{}e-{}", value.value, value.scale).into(),
-        AMQPValue::ShortString(value) => value.to_string().into(),
-        AMQPValue::LongString(value) => String::from_utf8_lossy(value.as_bytes()).into(),
-        AMQPValue::ByteArray(value) => String::from_utf8_lossy(value.as_slice()).into(),
-        AMQPValue::FieldArray(values) => values.as_slice().iter().map(json).collect(),
-        AMQPValue::FieldTable(table) => table
-            .inner()
-            .iter()
-            .map(|(key, value)| (key.to_string(), json(value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        AMQPValue::Void => serde_json::Value::Null,
-    }
+    let property =
+        || properties.timestamp().map(|time| if time < LATEST_IN_SECONDS { time * 1000 } else { time });
+    header.or_else(property).map(Timestamp::from_millis)
 }
