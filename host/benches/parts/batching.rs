@@ -182,6 +182,7 @@ fn options() -> ConsumeOptions {
         tolerance: Tolerance::default(),
         probe: None,
         forget_after: Duration::from_hours(1),
+        publish_within: Duration::from_secs(5),
         state: SavedState::Restored,
     }
 }

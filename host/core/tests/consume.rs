@@ -220,9 +220,10 @@ impl Clock for Still {
     }
 }
 
-/// Takes what the consumer publishes.
+/// Takes what the consumer publishes, or never answers.
 struct Sink {
     journal: Journal,
+    is_stuck: bool,
 }
 
 impl LogSink for Sink {
@@ -232,8 +233,15 @@ impl LogSink for Sink {
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
+        if self.is_stuck {
+            std::future::pending::<()>().await;
+        }
         self.journal.note("confirmed");
         Ok(())
+    }
+
+    fn give_up(&mut self) {
+        self.journal.note("give up");
     }
 
     fn receipts(&self) -> Receipts {
@@ -301,6 +309,7 @@ fn options() -> ConsumeOptions {
         tolerance: Tolerance { failures: 3, window: 4 },
         probe: None,
         forget_after: Duration::from_hours(1),
+        publish_within: Duration::from_secs(5),
         state: SavedState::Restored,
     }
 }
@@ -312,6 +321,8 @@ struct Case {
     dead_lettering: DeadLettering,
     options: ConsumeOptions,
     slowness: Option<Duration>,
+    /// Whether what the consumer publishes has no answer.
+    is_stuck: bool,
     /// A new version, that comes after so many milliseconds.
     new: Option<u64>,
     /// Seconds after which the run is asked to end.
@@ -327,6 +338,7 @@ impl Case {
             dead_lettering: DeadLettering::Ready,
             options: options(),
             slowness: None,
+            is_stuck: false,
             new: None,
             until: 60,
         }
@@ -352,7 +364,8 @@ impl Case {
             Judge { descriptor, processes: self.processes, journal: journal.clone() }
         };
         let producer = Producer::new("judge").unwrap();
-        let derived = Publish::new(Sink { journal: journal.clone() }, Sequencer::new(producer), Still);
+        let sink = Sink { journal: journal.clone(), is_stuck: self.is_stuck };
+        let derived = Publish::new(sink, Sequencer::new(producer), Still);
         let (replace, replaced) = mpsc::channel(1);
         let (first, second) = (judge("1"), judge("2"));
         if let Some(millis) = self.new {
@@ -385,6 +398,20 @@ impl Case {
         );
         (finished, lines)
     }
+}
+
+/// The commit takes longer than to judge the next batch, whose logs nobody takes.
+#[tokio::test(start_paused = true)]
+async fn what_is_finished_is_acknowledged_while_publishing_takes_long() {
+    let mut case = Case::new(vec![(0, vec![log(1, "a")]), (1, vec![log(2, "echo")])]);
+    (case.slowness, case.is_stuck) = (Some(Duration::from_secs(1)), true);
+    let (finished, lines) = case.run().await;
+    assert_eq!(lines[..2], ["process [a/1]", "process [echo/1]"]);
+    let place = |what: &str| lines.iter().position(|line| line.starts_with(what)).expect(what);
+    assert!(place("ack 1") < place("give up"), "{lines:?}");
+    assert!(place("give up") < place("reopening"), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("ack") && line.contains('2')), "{lines:?}");
+    assert_eq!(finished.counts.total(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -261,6 +261,7 @@ impl World {
             tolerance: Tolerance { failures: 4, window: 5 },
             probe: Some(Duration::from_secs(1)),
             forget_after: FORGET_AFTER,
+            publish_within: Duration::from_secs(5),
             state: SavedState::Restored,
         };
         let (reload, reloads) = mpsc::channel(1);

@@ -155,6 +155,7 @@ fn consume_options() -> ConsumeOptions {
         tolerance: Tolerance::default(),
         probe: None,
         forget_after: Duration::from_hours(24),
+        publish_within: Duration::from_secs(5),
         state: SavedState::Restored,
     }
 }

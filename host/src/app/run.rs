@@ -172,6 +172,9 @@ struct Prepared {
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
 const STATE_PACE: Duration = Duration::from_millis(10);
 
+/// How long the broker may take with what a plugin publishes of one batch.
+const LONGEST_PUBLISHING: Duration = Duration::from_secs(5);
+
 /// Opens the source of every consumer; one whose queue cannot be had yet opens it later, and one that is refused is
 /// left out. Nothing is acknowledged before that.
 async fn prepare(
@@ -443,6 +446,8 @@ fn consume_options(options: &Options, prefetch: u16) -> ConsumeOptions {
         tolerance: options.tolerance,
         probe: Some(options.probe_after),
         forget_after: options.forget_after,
+        // So that an end need not wait longer than it may.
+        publish_within: (options.grace / 2).min(LONGEST_PUBLISHING),
         state: options.saved_state,
     }
 }

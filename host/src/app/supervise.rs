@@ -62,6 +62,9 @@ pub(super) async fn supervise(
             (Err(panic), name) => {
                 let name = name.map_or_else(String::new, |name| format!("{name}: "));
                 terminal::notice(&format!("{name}a consumer's task failed: {panic}"));
+                // What it held goes back with the connection, and not before.
+                deadline.get_or_insert(Instant::now() + grace);
+                stop.send_replace(true);
                 Some(Status::Internal)
             }
         };

@@ -36,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             on("an_interruption_tells_how_many", an_interruption_tells_how_many),
             on("dead_letters_are_sent_again", dead_letters_are_sent_again),
             on("dead_letters_are_waited_for_so_long", dead_letters_are_waited_for_so_long),
+            on("derived_logs_are_waited_for_so_long", derived_logs_are_waited_for_so_long),
             on("a_replay_waits_for_room", a_replay_waits_for_room),
             on("a_replay_counts_what_is_there", a_replay_counts_what_is_there),
         ]);
@@ -242,6 +243,37 @@ fn counts(run: &Running, of: &str, errors: u32) {
         let last = so_far.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
         last.is_some_and(|metric| metric[of]["error"] == errors)
     });
+}
+
+/// What is counted already is acknowledged meanwhile, and an end is not held up; each batch is published in the end.
+fn derived_logs_are_waited_for_so_long(broker: &Broker) {
+    let (outside, full) = five(broker, "info");
+    let folder = tempfile::tempdir().expect("a folder");
+    let echo = guest("echo").severities(&["error"]).publishes("info").write(folder.path());
+    declare_echo(broker, &echo);
+    let echoing = |arguments: &[&str]| {
+        let run = broker.loghost(["run", "--grant", "publish", "--every", "50ms", "--format", "json"]);
+        run.args(["--grace", "2s"]).args(arguments).arg(&echo)
+    };
+    let send = |logs: usize| publish(broker).stdin("any\n".repeat(logs)).end().exits(0);
+    let run = echoing(&[]).start();
+    send(5);
+    counts(&run, "counts", 5);
+    outside.wait_for_depth(&broker.queue("echo"), 0);
+    send(3);
+    run.says("the broker has not taken the logs that it publishes within 1s: the batch comes again");
+    run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(outside.depth(&broker.queue("echo")), Some(3));
+
+    let run = echoing(&["--max-logs", "3"]).start();
+    let derived = drain(&outside, &full, 8);
+    assert!(derived.iter().all(|(_, text)| text == "derived"), "{derived:?}");
+    run.end().exits(0);
+    assert_eq!(outside.depth(&broker.queue("echo")), Some(0));
+}
+
+fn declare_echo(broker: &Broker, echo: &std::path::Path) {
+    broker.loghost(["run", "--declare-only", "--grant", "publish"]).arg(echo).end().exits(0);
 }
 
 /// That ends the consumer, and no other.

@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("processor::what_is_rejected_is_a_dead_letter", what_is_rejected_is_a_dead_letter),
         on_each("processor::what_is_retried_comes_again", what_is_retried_comes_again),
         on_each("processor::retries_have_an_end", retries_have_an_end),
+        on_each("processor::publishes_what_it_may", publishes_what_it_may),
         on_each("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
         on_each("processor::a_trap_costs_one_log", a_trap_costs_one_log),
         on_each("processor::a_batch_that_traps_is_split", a_batch_that_traps_is_split),
@@ -45,6 +46,32 @@ fn run(broker: &Broker, guest: &Guest, logs: &[&[u8]], arguments: &[&str]) -> Ou
     publish(broker, logs);
     let enough = logs.len().to_string();
     broker.loghost(["run", "--format", "json", "--max-logs", &enough]).arg(file).args(arguments).end()
+}
+
+/// Its logs are those of a producer: with ids, in the queue of whoever wants them. Without the grant it does not start.
+fn publishes_what_it_may(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let echo = guest("echo").severities(&["error"]).publishes("info").write(folder.path());
+    let listens = guest("listens").severities(&["info"]).fields(&["id", "source"]).transcribes();
+    let listens = listens.write(folder.path());
+    let refused = broker.loghost(["run", "--declare-only"]).args([&echo, &listens]).end();
+    refused.exits(78).says("wants to publish logs (info): allow it with --grant publish");
+    let run = broker.loghost(["run", "--every", "50ms", "--format", "json", "--grant", "publish"]);
+    let run = run.args([&echo, &listens]).start();
+    run.says("consuming from");
+    publish(broker, &[b"one", b"two", b"three"]);
+    run.has_printed(|so_far| {
+        let last = |name| crate::poison::last_of(so_far, name)["counts"].clone();
+        last("echo")["error"] == 3 && last("listens")["info"] == 3
+    });
+    let output = run.end_by(Signal::Terminate).exits(0);
+    let derived = seen(&output.stderr, "listens");
+    assert!(
+        derived.iter().all(|log| (log.message.as_str(), log.source.as_deref()) == ("derived", Some("echo"))),
+        "{output}"
+    );
+    let ids = derived.iter().filter_map(|log| log.id.as_deref()?.rsplit('/').next());
+    assert_eq!(ids.collect::<Vec<_>>(), ["1", "2", "3"], "{output}");
 }
 
 #[track_caller]

@@ -2,7 +2,8 @@
 //!
 //! A broker does not tell a consumer whether it is the single active one, and a quorum queue that is busy says that
 //! nobody consumes it. So the active host has a lock as long as it consumes: an exclusive queue, which goes with its
-//! connection. A host that stands by does not consume, and tries now and then to take the lock.
+//! connection. A host that stands by does not consume, and looks now and then whether anybody does: only if not, it
+//! tries to take the lock, because a broker writes each refusal to its log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +63,9 @@ impl Activation {
         let mut delays = LOOKS.build();
         loop {
             sleep(delays.next().unwrap_or(LONGEST)).await;
-            if let Some(consumer) = self.attempt().await? {
+            if self.consumers().await? == 0
+                && let Some(consumer) = self.attempt().await?
+            {
                 return Ok(consumer);
             }
         }

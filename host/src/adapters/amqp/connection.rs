@@ -390,7 +390,7 @@ fn is_passing(error: &lapin::Error) -> bool {
     let text = answer.get_message().as_str();
     let refused = matches!(answer.kind(), AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED))
         || matches!(answer.kind(), AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED));
-    !refused || text.contains("is down") || text.contains("limit")
+    !refused || text.contains("is down") || is_at_a_limit(text)
 }
 
 /// A connection that has ended before there was an answer.
@@ -448,9 +448,16 @@ fn is_momentary(kind: &AMQPErrorKind, text: &str) -> bool {
             text.contains("is down") || text.contains("by supervisor")
         }
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => text.contains("queue limit in vhost"),
-        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => text.contains("limit"),
+        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => is_at_a_limit(text),
         _ => false,
     }
+}
+
+/// Whether a broker says that a limit is reached: names that users give may have that word as well.
+fn is_at_a_limit(text: &str) -> bool {
+    [") is reached", "has reached the maximum allowed", "connection limit cannot be queried"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 /// What went wrong, in the broker's words where it had any.

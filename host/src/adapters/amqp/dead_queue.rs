@@ -21,12 +21,16 @@ use super::connection::{Connection, GOODBYE, reason};
 use super::courier::{Courier, Undelivered};
 use super::dead_letters::full;
 use super::delivery_limit::{self, DeliveryLimit};
+use super::headers;
 use super::letter::Letter;
 use super::names::Names;
 use super::topology::{self, TopologyError, open_channel, open_confirming_channel};
 
-/// How many letters the broker sends before it is asked for more: what bounds memory.
+/// How many letters the broker sends before it is asked for more, as a rule: what bounds memory.
 const ROUND: u32 = 512;
+
+/// The most rounds: each has a channel, of which a connection has only so many.
+const MOST_ROUNDS: u32 = 128;
 
 /// How long none may come before the broker is asked whether there are any.
 const QUIET: Duration = Duration::from_millis(500);
@@ -161,7 +165,8 @@ impl DeadQueue {
 
     /// Has the next letters delivered.
     async fn begin_round(&mut self) -> Result<(), DeadQueueError> {
-        let wanted = (self.length - self.read).min(ROUND);
+        let round = ROUND.max(self.length.div_ceil(MOST_ROUNDS)).min(u16::MAX.into());
+        let wanted = (self.length - self.read).min(round);
         let channel = self.connection.channel().await.map_err(|e| self.lost(&e))?;
         self.round = Some(Round { channel: channel.clone(), left: Vec::new(), is_untouched: true });
         let prefetch = u16::try_from(wanted).unwrap_or(u16::MAX);
@@ -241,11 +246,7 @@ impl DeadQueue {
 
     /// Writes what stays of a round anew, if some of it could be dropped, or what was before it has been.
     async fn renew(&mut self, round: &mut Round) -> Result<(), DeadQueueError> {
-        let mut left = std::mem::take(&mut round.left);
-        // A broker takes a message with a user id from nobody but that user.
-        let is_untouched =
-            round.is_untouched && left.iter().all(|message| message.properties.user_id().is_none());
-        left.retain(|message| message.properties.user_id().is_none());
+        let left = std::mem::take(&mut round.left);
         if self.renewal.is_none() && !left.iter().any(|message| self.may_be_dropped(message)) {
             return Ok(());
         }
@@ -260,13 +261,16 @@ impl DeadQueue {
         let tags: Vec<u64> = left.iter().map(|message| message.delivery_tag).collect();
         let mut sending: FuturesUnordered<_> = left
             .into_iter()
-            .map(|message| courier.send(message.data, delivery_limit::uncounted(message.properties)))
+            .map(|message| {
+                let properties = headers::renewed(&message.properties, self.connection.frame_max());
+                courier.send(message.data, properties)
+            })
             .collect();
         while let Some(sent) = sending.next().await {
             sent.map_err(|undelivered| self.undelivered(undelivered))?;
         }
         self.renewed += u32::try_from(tags.len()).unwrap_or(u32::MAX);
-        if is_untouched {
+        if round.is_untouched {
             let all = BasicAckOptions { multiple: true };
             return round.channel.basic_ack(0, all).await.map_err(|e| self.lost(&e));
         }

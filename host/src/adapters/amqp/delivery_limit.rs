@@ -6,7 +6,7 @@
 use std::fmt;
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::AMQPValue;
 
 use super::greeting::Generation;
 
@@ -106,16 +106,5 @@ pub(super) fn returns(properties: &BasicProperties) -> u64 {
     }
 }
 
-/// The properties of a message as they were before it came back.
-pub(super) fn uncounted(properties: BasicProperties) -> BasicProperties {
-    let Some(headers) = properties.headers() else { return properties };
-    let mut uncounted = FieldTable::default();
-    for (key, value) in headers.inner().iter().filter(|(key, _)| !COUNTS.contains(&key.as_str())) {
-        uncounted.insert(key.clone(), value.clone());
-    }
-    properties.with_headers(uncounted)
-}
-
-/// The headers that a quorum queue adds to what has come back.
-const COUNT: &str = "x-delivery-count";
-const COUNTS: [&str; 2] = [COUNT, "x-acquired-count"];
+/// The header that a quorum queue adds to what has come back.
+pub(super) const COUNT: &str = "x-delivery-count";

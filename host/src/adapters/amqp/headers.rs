@@ -6,7 +6,8 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use super::wire;
+use super::delivery_limit::COUNT;
+use super::{values, wire};
 
 /// What the header of a property that would act again begins with.
 pub(super) const ORIGINAL: &str = "loghost-original-";
@@ -52,6 +53,30 @@ pub(super) fn kept(original: &BasicProperties) -> BasicProperties {
         properties = properties.with_priority(*value);
     }
     properties
+}
+
+/// The properties of a message that is written anew into its queue: as they were before it came back. What would act
+/// again stands in headers, as it does in a dead letter.
+pub(super) fn renewed(original: &BasicProperties, frame_max: usize) -> BasicProperties {
+    let mut properties = kept(original);
+    if let Some(expiration) = original.expiration() {
+        properties = properties.with_expiration(expiration.clone());
+    }
+    let mut headers = Headers::beside(&properties, frame_max);
+    let given = || original.headers().iter().flat_map(FieldTable::inner);
+    for (key, value) in given() {
+        match key.as_str() {
+            COUNT | "x-acquired-count" => {}
+            key @ ("CC" | "BCC") => {
+                headers.put(&format!("{ORIGINAL}{key}"), AMQPValue::LongString(values::text(value).into()));
+            }
+            key => headers.put(key, value.clone()),
+        }
+    }
+    if let Some(user) = original.user_id() {
+        headers.put(&format!("{ORIGINAL}user-id"), AMQPValue::LongString(user.as_str().into()));
+    }
+    properties.with_headers(headers.finish())
 }
 
 /// Headers that fit a frame together with the other properties of their message.

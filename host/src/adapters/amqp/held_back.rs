@@ -105,10 +105,11 @@ impl HeldBack {
         }
     }
 
-    /// What was sent again has no answer, and will have none.
-    pub(super) fn lose_answers(&mut self) {
+    /// What was sent again has no answer, and will have none: there was no connection for a while, and nobody refused.
+    pub(super) fn lose_answers(&mut self, now: Instant) {
         for held in self.held.values_mut() {
             held.waiting.extend(held.again.take());
+            held.since = now;
         }
     }
 
@@ -169,8 +170,9 @@ mod tests {
         assert!(held.is_overdue(patience, now) && !held.is_overdue(patience, began));
         let now = held.due_at().unwrap();
         held.begin(&KEY, 1);
-        held.lose_answers();
+        held.lose_answers(now);
         assert_eq!(held.due(now), Some(1), "its answer was lost");
+        assert!(!held.is_overdue(patience, now), "nobody refused it");
         held.begin(&KEY, 1);
         held.taken(&KEY, 1, now);
         assert!(held.is_empty() && held.due_at().is_none());

@@ -195,7 +195,7 @@ impl Kept {
     /// The channel is gone: everything is sent again on the next one.
     pub(super) fn lose_channel(&mut self) {
         self.alone = None;
-        self.held.lose_answers();
+        self.held.lose_answers(Instant::now());
         self.unsent = self.logs.keys().copied().collect();
         if self.held.is_empty() {
             return;

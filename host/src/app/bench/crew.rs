@@ -105,6 +105,7 @@ fn options() -> ConsumeOptions {
         // A consumer that fails is no consumer to measure.
         probe: None,
         forget_after: Duration::from_hours(7 * 24),
+        publish_within: Duration::from_secs(5),
         state: SavedState::Restored,
     }
 }

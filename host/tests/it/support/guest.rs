@@ -22,6 +22,7 @@ pub(crate) struct Guest {
     severities: Vec<&'static str>,
     fields: Vec<&'static str>,
     sources: Vec<String>,
+    publishes: Option<&'static str>,
     tick: Option<u32>,
     refusal: Option<String>,
     metric: String,
@@ -93,6 +94,7 @@ pub(crate) fn guest(name: &str) -> Guest {
         severities: SEVERITIES.to_vec(),
         fields: Vec::new(),
         sources: Vec::new(),
+        publishes: None,
         tick: None,
         refusal: None,
         metric: format!("the metric of {name}"),
@@ -132,6 +134,11 @@ impl Guest {
 
     pub(crate) fn sources(self, sources: &[&str]) -> Self {
         Self { sources: sources.iter().map(|source| (*source).to_owned()).collect(), ..self }
+    }
+
+    /// It publishes a log of this severity, `derived`, for each that it gets.
+    pub(crate) fn publishes(self, severity: &'static str) -> Self {
+        Self { publishes: Some(severity), ..self.processes() }
     }
 
     pub(crate) fn tick(self, millis: u32) -> Self {
@@ -268,7 +275,15 @@ impl Guest {
             let tick = constants.text("tick");
             let tick =
                 if self.transcribes { format!("(call $write (i32.const 1) {tick})") } else { String::new() };
+            let publish = self.publishes.map(|severity| {
+                let place = SEVERITIES.iter().position(|it| *it == severity).expect("one of them");
+                let nothing = [Part::Word(0); 5];
+                let log = [Part::Word(u32::try_from(place).expect("one of four")), Part::Text("derived")];
+                let log = constants.record(&[&log[..], &nothing].concat());
+                format!("(call $publish (local.get $answer) (i32.const {log}))")
+            });
             processor = PROCESSOR
+                .replace("{publish}", &publish.unwrap_or_default())
                 .replace("{rules}", &rules.join("\n"))
                 .replace("{verdicts}", &(16 * rules.len()).to_string())
                 .replace("{transcribe}", transcribe)
@@ -320,7 +335,7 @@ impl Guest {
             Part::Word(sources_at),
             Part::Word(u32::try_from(self.sources.len()).expect("a few sources")),
             // `fields` and `publishes`, a byte each.
-            Part::Word(flags(&FIELDS, &self.fields)),
+            Part::Word(flags(&FIELDS, &self.fields) | flags(&SEVERITIES, self.publishes.as_slice()) << 8),
             Part::Word(u32::from(self.tick.is_some())),
             Part::Word(self.tick.unwrap_or_default()),
         ])
@@ -464,6 +479,7 @@ struct Constants(Vec<u8>);
 const FIRST: u32 = 1024;
 
 /// A part of a record: four bytes, or a text (its place and its length).
+#[derive(Clone, Copy)]
 enum Part<'a> {
     Word(u32),
     Text(&'a str),

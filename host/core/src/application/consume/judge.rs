@@ -1,13 +1,15 @@
 //! Judging logs: asks the consumer, does what it says, and finds the one log that it fails at.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
-use tokio::time::Instant;
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep_until};
 
+use super::settle::safe;
 use super::{Break, Consume};
 use crate::application::ports::{
     Cause, Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Reads, Receipt, Rejection,
-    Reporter, SourceError, State,
+    Reporter, SinkError, SourceError, State,
 };
 use crate::domain::{Fate, Log, Outcome, Place, Processed, Record, Settled, Verdict};
 
@@ -140,7 +142,7 @@ where
         batch: Batch,
         processed: Processed,
     ) -> Result<(), Break> {
-        self.publish(&processed.publish).await?;
+        self.publish(source, &processed.publish).await?;
         let logs = batch.records.len();
         self.breaker.passed(logs);
         if self.trial.take_if(|_| logs > 0).is_some() {
@@ -170,10 +172,39 @@ where
         Ok(())
     }
 
-    async fn publish(&mut self, logs: &[Log]) -> Result<(), Break> {
-        match self.derived.as_mut().filter(|_| !logs.is_empty()) {
-            Some(derived) => Ok(derived.all(logs).await?),
-            None => Ok(()),
+    /// Publishes what the consumer says. Meanwhile what is finished is committed and acknowledged: they may go to a
+    /// queue that is full until then.
+    async fn publish(&mut self, source: &mut I::Source, logs: &[Log]) -> Result<(), Break> {
+        let Some(mut derived) = self.derived.take_if(|_| !logs.is_empty()) else { return Ok(()) };
+        let published = self.meanwhile(source, derived.all(logs)).await;
+        if published.is_err() {
+            derived.give_up();
+        }
+        self.derived = Some(derived);
+        published
+    }
+
+    /// Brings to its end what is under way until `publishing` is ready, which may take a while and not for ever.
+    async fn meanwhile(
+        &mut self,
+        source: &mut I::Source,
+        publishing: impl Future<Output = Result<(), SinkError>>,
+    ) -> Result<(), Break> {
+        let (mut publishing, patience) = (pin!(publishing), self.options.publish_within);
+        let until = Instant::now() + patience;
+        loop {
+            let commit_at = self.keep_pace();
+            tokio::select! {
+                biased;
+                published = &mut publishing => return Ok(published?),
+                done = safe(self.commit.as_mut()) => {
+                    done?;
+                    self.acknowledge(source).await?;
+                }
+                () = sleep_until(commit_at.unwrap_or(until)), if commit_at.is_some() => {}
+                Some(buried) = self.burials.next(), if !self.burials.is_empty() => self.buried(buried)?,
+                () = sleep_until(until) => return Err(SourceError::Unpublished(patience).into()),
+            }
         }
     }
 

@@ -65,6 +65,9 @@ pub struct ConsumeOptions {
     pub probe: Option<Duration>,
     /// How long an origin is remembered that sends nothing, while logs are taken.
     pub forget_after: Duration,
+    /// How long the broker may take with the logs that the consumer publishes of one batch, before that is given up
+    /// and comes again.
+    pub publish_within: Duration,
     /// What the consumer gets of its saved state.
     pub state: SavedState,
 }

@@ -1,6 +1,7 @@
 //! Where a consumer's logs come from, and where those go that are not counted.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::{BoxError, Consumer};
 use crate::domain::{Descriptor, Filter, Record, Timestamp};
@@ -196,6 +197,9 @@ pub enum SourceError {
         /// What the broker said.
         reason: String,
     },
+    /// The broker has not taken what the consumer publishes.
+    #[error("the broker has not taken the logs that it publishes within {}s: the batch comes again", .0.as_secs_f64())]
+    Unpublished(Duration),
     /// The broker cannot give what the consumer needs at the moment: its queue is on a node that is down, or a
     /// limit is reached.
     #[error("cannot be opened yet")]
@@ -219,6 +223,7 @@ impl SourceError {
             | Self::Cancelled { .. }
             | Self::Unread
             | Self::DeadLetter { .. }
+            | Self::Unpublished(_)
             | Self::NotReady(_) => true,
             Self::GivenUp(_) | Self::Unavailable(_) | Self::Refused(_) => false,
         }

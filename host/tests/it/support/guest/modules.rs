@@ -80,9 +80,25 @@ pub(super) const PROCESSOR: &str = r#"
     (i32.store (local.get $answer) (global.get $verdicts))
     (i32.store offset=4 (local.get $answer) (global.get $judged))
     (i64.store offset=8 align=4 (local.get $answer) (i64.const 0))
+    {publish}
     {done}
     (local.get $answer))
   (export "cabi_post_loghost:plugin/processor@0.1.0#process" (func $forget))
+
+  ;; Has the answer publish this log, of 32 bytes, for each log of the batch.
+  (func $publish (param $answer i32) (param $log i32)
+    (local $logs i32) (local $left i32)
+    (local.set $left (global.get $length))
+    (local.set $logs (call $allocate (i32.const 0) (i32.const 0) (i32.const 4)
+      (i32.mul (local.get $left) (i32.const 32))))
+    (i32.store offset=8 (local.get $answer) (local.get $logs))
+    (i32.store offset=12 (local.get $answer) (local.get $left))
+    (block $done (loop $next
+      (br_if $done (i32.eqz (local.get $left)))
+      (memory.copy (local.get $logs) (local.get $log) (i32.const 32))
+      (local.set $logs (i32.add (local.get $logs) (i32.const 32)))
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br $next))))
 
   (func $record (result i32)
     (i32.add (global.get $batch) (i32.mul (global.get $n) (i32.const 64))))
