@@ -8,9 +8,9 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
     Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads, Receipt, Receipts,
-    Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing, State,
-    Tolerance,
+    Delivery, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish, Reads, Receipt,
+    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing,
+    State, Tolerance,
 };
 use loghost_core::domain::{
     ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
@@ -66,7 +66,7 @@ impl LogSource for Source {
         Ok(())
     }
 
-    async fn close(&mut self) {}
+    async fn close(&mut self, _: Next) {}
 }
 
 struct Once(Option<Source>);

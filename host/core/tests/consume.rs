@@ -9,7 +9,7 @@ use std::time::Duration;
 use loghost_core::application::{
     Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError,
     DeadLettering, Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource,
-    Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState,
+    Next, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState,
     SinkError, SourceError, Standing, State, Tolerance, Uncounted,
 };
 use loghost_core::domain::{
@@ -76,7 +76,10 @@ impl LogSource for Source {
         Ok(())
     }
 
-    async fn close(&mut self) {
+    async fn close(&mut self, next: Next) {
+        if next == Next::Same {
+            self.journal.note("keep");
+        }
         self.journal.note("close");
     }
 
@@ -629,7 +632,7 @@ async fn what_was_not_read_whole_comes_again_from_a_source_that_reads_it_whole()
         ..Case::new(vec![(0, vec![log(1, "a"), log(2, "b"), foreign(3), log(4, "c")])])
     };
     let (finished, lines) = case.run().await;
-    assert_eq!(lines[..2], ["ack 2", "reopening: needs its messages whole from now on"]);
+    assert_eq!(lines[..3], ["ack 2", "keep", "reopening: needs its messages whole from now on"]);
     assert_eq!((finished.counts.total(), finished.counts.foreign), (2, 0));
 }
 

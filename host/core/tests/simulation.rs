@@ -12,9 +12,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use loghost_core::application::{
     Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Publish, Reads,
-    Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError,
-    Standing, State, Tolerance,
+    Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish,
+    Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
+    SourceError, Standing, State, Tolerance,
 };
 use loghost_core::domain::{
     Attributes, Book, ConsumerName, Counts, Descriptor, Fields, Filter, Folded, Log, MessageId, Metric,
@@ -556,7 +556,7 @@ impl LogSource for Queue {
         Self::act(self.world.clone(), self.channel, "adjust", |_| {}).await
     }
 
-    async fn close(&mut self) {
+    async fn close(&mut self, _: Next) {
         if self.world.things().channel == self.channel {
             self.world.lose();
         }

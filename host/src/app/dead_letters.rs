@@ -15,7 +15,7 @@ use super::limits;
 use super::selection::Selection;
 use super::settling::{Answer, Settled, SettledEnd, settle};
 use super::signals::interrupted;
-use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Replay};
+use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Purpose, Replay};
 use crate::adapters::management::ManagementUrl;
 use crate::adapters::terminal::{self, Format};
 
@@ -44,9 +44,13 @@ pub(crate) enum Action {
 pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     let mut interrupted = Box::pin(interrupted().status(Status::Internal)?);
     let Options { target, management, consumer, format, action } = options;
+    let purpose = match action {
+        Action::List(_) | Action::Show(_) => Purpose::Look,
+        Action::Replay(_) | Action::Purge(_) => Purpose::Take,
+    };
     let opened = tokio::select! {
         biased;
-        opened = open(&target, management.as_ref(), &consumer) => opened?,
+        opened = open(&target, management.as_ref(), &consumer, purpose) => opened?,
         () = &mut interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
     };
     let (connection, queue) = opened;
@@ -90,11 +94,12 @@ async fn open(
     target: &Target,
     management: Option<&ManagementUrl>,
     consumer: &ConsumerName,
+    purpose: Purpose,
 ) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
     let link = target.connect("dead letters").await?;
     let connection = link.connection().await.map_err(|error| unreachable(&error))?;
     let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
-    let opening = || DeadQueue::open(&connection, &target.names, consumer, limit.clone()).boxed();
+    let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
     let queue = target.retry.until_ready(terminal::notice, opening).await.map_err(refused)?;
     Ok((connection, queue))
 }

@@ -62,16 +62,19 @@ pub(super) struct ManagementArgs {
 impl ManagementArgs {
     /// The one that is meant, if one is named.
     pub(super) fn url(self) -> Result<Option<ManagementUrl>, Failure> {
-        let (name, status, url) = match self.management_url {
-            Some(url) => ("--management-url", Status::Usage, url),
-            None => match env::var(MANAGEMENT_VARIABLE) {
-                Ok(url) if !url.is_empty() => (MANAGEMENT_VARIABLE, Status::BadConfiguration, url),
-                _ => return Ok(None),
-            },
+        let given = self.management_url.map(|url| ("--management-url", Status::Usage, url.into()));
+        let of_environment = || {
+            let url = env::var_os(MANAGEMENT_VARIABLE).filter(|url| !url.is_empty())?;
+            Some((MANAGEMENT_VARIABLE, Status::BadConfiguration, url))
         };
-        url.parse().map(Some).map_err(|error| Failure::new(status, format!("{name}: {error}")))
+        let Some((name, status, url)) = given.or_else(of_environment) else { return Ok(None) };
+        let wrong = |reason: &dyn Display| Failure::new(status, format!("{name}: {reason}"));
+        let url = url.to_str().ok_or_else(|| wrong(&NOT_UTF_8))?;
+        url.parse().map(Some).map_err(|error| wrong(&error))
     }
 }
+
+const NOT_UTF_8: &str = "this is not UTF-8";
 
 const MANAGEMENT_VARIABLE: &str = "LOGHOST_MANAGEMENT_URL";
 
@@ -96,7 +99,7 @@ fn from_environment() -> Result<Vec<Address>, Failure> {
     let given = |name| Some((name, env::var_os(name).filter(|value| !value.is_empty())?));
     let (name, value) = VARIABLES.into_iter().find_map(given).unwrap_or(("the default", DEFAULT_URL.into()));
     let wrong = |reason: &dyn Display| Failure::new(Status::BadConfiguration, format!("{name}: {reason}"));
-    let value = value.to_str().ok_or_else(|| wrong(&"this is not UTF-8"))?;
+    let value = value.to_str().ok_or_else(|| wrong(&NOT_UTF_8))?;
     let addresses: Result<Vec<Address>, _> = urls(value).into_iter().map(str::parse).collect();
     addresses.map_err(|error| wrong(&error))
 }
@@ -110,7 +113,9 @@ fn urls(list: &str) -> Vec<&str> {
     let mut urls = Vec::new();
     let mut begin = 0;
     for (comma, _) in list.match_indices(',') {
-        if begins_url(&list[comma + 1..]) {
+        let rest = &list[comma + 1..];
+        // One that is empty is refused, and not taken for a part of the one before.
+        if begins_url(rest) || rest.trim().is_empty() {
             urls.push(list[begin..comma].trim());
             begin = comma + 1;
         }
@@ -128,6 +133,7 @@ mod tests {
         assert_eq!(urls("amqp://u:a,b@h,amqps://i"), ["amqp://u:a,b@h", "amqps://i"]);
         assert_eq!(urls("amqp://u:a,amqp@h"), ["amqp://u:a,amqp@h"]);
         assert_eq!(urls("amqp://h"), ["amqp://h"]);
+        assert_eq!(urls("amqp://h/%2f, "), ["amqp://h/%2f", ""]);
     }
 
     #[test]

@@ -396,14 +396,15 @@ fn survive_an_interruption(broker: &Broker) {
     let result = output.json().pop().unwrap_or_else(|| panic!("no result: {output}"));
     let number = |key: &str| result[key].as_u64().unwrap_or_else(|| panic!("no `{key}`: {output}"));
     let (replayed, left) = (number("replayed"), number("left"));
-    assert_eq!(replayed + left, MANY, "{output}");
+    // A quorum queue may not have taken each acknowledgement when the channel ends: such a letter is left, and sent
+    // twice, and the log counted once.
+    let is_exact = !broker.is_quorum();
+    assert!(if is_exact { replayed + left == MANY } else { replayed + left >= MANY }, "{output}");
     assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed), "{output}");
     let output = if left > 0 { output.exits(69).says("interrupted") } else { output };
     let rest = dead_letters(broker, "replay", ["picky", "--all", "--format", "json"]).end().exits(0);
     let rest = rest.json()[0]["replayed"].as_u64().unwrap_or_default();
-    // A quorum queue may not have taken each acknowledgement when the channel ends: such a letter is sent twice, and
-    // the log counted once.
-    assert!(if broker.is_quorum() { rest >= left } else { rest == left }, "{rest}: {output}");
+    assert!(if is_exact { rest == left } else { rest >= left }, "{rest}: {output}");
     assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed + rest));
 }
 

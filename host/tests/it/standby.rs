@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -23,6 +24,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("standby::binds_only_when_it_takes_over", binds_only_when_it_takes_over),
         on_each("standby::hosts_that_start_at_once", hosts_that_start_at_once),
         on_each("standby::the_last_of_three_takes_over", the_last_of_three_takes_over),
+        on_each(
+            "standby::opening_its_queue_again_gives_nobody_a_turn",
+            opening_its_queue_again_gives_nobody_a_turn,
+        ),
         on_each("standby::declaring_beside_an_active_host", declaring_beside_an_active_host),
         on_each("standby::a_rolling_upgrade_and_back", |broker| upgrade(broker, 3, 300)),
     ] {
@@ -202,6 +207,33 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     for other in others {
         drop(ends(other));
     }
+}
+
+/// A host that has only counted reads what it does not want whole, and opens its queue again for that.
+fn opening_its_queue_again_gives_nobody_a_turn(broker: &Broker) {
+    const CONSUMERS: usize = 6;
+    let folder = tempfile::tempdir().expect("a folder");
+    for n in 0..CONSUMERS {
+        guest(&format!("c-{n}")).severities(&["error"]).write(folder.path());
+    }
+    let start = || broker.loghost(["run", "--every", "20ms"]).arg(folder.path()).start();
+    let active = start();
+    active.says("consuming from");
+    let other = start();
+    other.has_said(|said| said.matches("standing by").count() == CONSUMERS);
+    let outside = broker.outside();
+    for n in 0..CONSUMERS {
+        outside.publish("", &broker.queue(&format!("c-{n}")), b"no log", BasicProperties::default());
+    }
+    for n in 0..CONSUMERS {
+        outside.wait_for_depth(&format!("{}.dead", broker.queue(&format!("c-{n}"))), 1);
+    }
+    arrives(broker, "error", "web");
+    active.has_printed(|so_far| so_far.matches("error     1").count() >= CONSUMERS);
+    assert!(!other.stderr_so_far().contains("c-0: consuming"), "{other}");
+    let output = other.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches(": consuming\n").count(), 0, "{output}");
+    drop(ends(active));
 }
 
 /// An operator may add bindings in advance: what the active host does not want goes to its dead letters. None of

@@ -12,6 +12,7 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Mutex;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, Ended, reason};
@@ -106,7 +107,8 @@ impl Courier {
         properties: BasicProperties,
     ) -> impl Future<Output = Result<(), Undelivered>> + Send + use<> {
         let courier = self.clone();
-        async move {
+        // What is begun first is sent first: a task that has used up its budget is woken in another order.
+        unconstrained(async move {
             let sending = async {
                 match courier.send_once(&body, &properties).await? {
                     Answer::Taken => Ok(()),
@@ -114,7 +116,7 @@ impl Courier {
                 }
             };
             courier.connection.answer(sending).await
-        }
+        })
     }
 
     async fn send_again(&self, body: &[u8], properties: &BasicProperties) -> Result<(), Undelivered> {

@@ -3,7 +3,10 @@
 //!
 //! A queue may count how often a letter comes back, and drop it when that is too often. One that could be dropped
 //! is not given back: it is written anew, behind the others, before it is acknowledged. So that the order stays,
-//! all that come after it are as well.
+//! all that come after it are as well. Who only looks does so before a letter is shown, because that may take long, and
+//! may end in any way.
+//!
+//! What one holds another does not see, and numbers would mean other letters: so one looks after them at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,10 +16,11 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as Message;
 use lapin::options::{BasicAckOptions, BasicQosOptions};
-use lapin::{Channel, Consumer};
+use lapin::{BasicProperties, Channel, Consumer};
 use loghost_core::domain::ConsumerName;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::activation;
 use super::connection::{Connection, GOODBYE, reason};
 use super::courier::{Courier, Undelivered};
 use super::dead_letters::full;
@@ -34,6 +38,9 @@ const MOST_ROUNDS: u32 = 128;
 
 /// How long none may come before the broker is asked whether there are any.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// How long others are waited for that look after the same letters.
+const OTHERS: Duration = Duration::from_secs(3);
 
 /// Why dead letters cannot be looked after any more. Whatever it is, all that is not confirmed elsewhere is
 /// still in the queue.
@@ -75,11 +82,21 @@ pub(crate) struct DeadQueue {
     round: Option<Round>,
     /// What was delivered in this round, and has not been read.
     waiting: VecDeque<Message>,
+    purpose: Purpose,
     /// How often its letters may come back.
     limit: DeliveryLimit,
     /// What writes letters anew, once there is one that could be dropped.
     renewal: Option<Courier>,
     renewed: u32,
+}
+
+/// What they are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// All of them stay.
+    Look,
+    /// Some are taken out.
+    Take,
 }
 
 /// Some letters, on a channel of their own: a queue that has to take many answers of one channel at once may not have
@@ -91,6 +108,15 @@ struct Round {
     left: Vec<Message>,
     /// Whether all of its letters stay.
     is_untouched: bool,
+    /// Whether they have been written anew already.
+    is_renewed: bool,
+}
+
+/// A letter that is to be written anew.
+struct Renewal {
+    tag: u64,
+    body: Vec<u8>,
+    properties: BasicProperties,
 }
 
 /// How a queue was left.
@@ -103,15 +129,21 @@ pub(crate) struct Left {
 }
 
 impl DeadQueue {
-    /// Opens the queue, whose letters may come back as often as `limit` says; none if there is no such queue.
+    /// Opens the queue, whose letters may come back as often as `limit` says; none if there is no such queue. Waits a
+    /// moment for others to end that look after it.
     pub(crate) async fn open(
         connection: &Arc<Connection>,
         names: &Names,
         consumer: &ConsumerName,
+        purpose: Purpose,
         limit: DeliveryLimit,
     ) -> Result<Option<Self>, TopologyError> {
         let queue = names.dead_queue(consumer);
         let probe = open_channel(connection).await?;
+        if topology::length(&probe, &queue).await?.is_none() {
+            return Ok(None);
+        }
+        lock(connection, &names.dead_lock(consumer), &queue).await?;
         let Some(length) = topology::length(&probe, &queue).await? else { return Ok(None) };
         topology::close(&probe).await;
         Ok(Some(Self {
@@ -124,6 +156,7 @@ impl DeadQueue {
             ended: Vec::new(),
             round: None,
             waiting: VecDeque::new(),
+            purpose,
             limit,
             renewal: None,
             renewed: 0,
@@ -168,7 +201,8 @@ impl DeadQueue {
         let round = ROUND.max(self.length.div_ceil(MOST_ROUNDS)).min(u16::MAX.into());
         let wanted = (self.length - self.read).min(round);
         let channel = self.connection.channel().await.map_err(|e| self.lost(&e))?;
-        self.round = Some(Round { channel: channel.clone(), left: Vec::new(), is_untouched: true });
+        let (left, is_untouched, is_renewed) = (Vec::new(), true, false);
+        self.round = Some(Round { channel: channel.clone(), left, is_untouched, is_renewed });
         let prefetch = u16::try_from(wanted).unwrap_or(u16::MAX);
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(|e| self.lost(&e))?;
         let mut consumer = self.connection.consume(&channel, &self.queue).await.map_err(|e| self.lost(&e))?;
@@ -181,6 +215,11 @@ impl DeadQueue {
         self.connection.cancel(&channel, &consumer).await.map_err(|e| self.lost(&e))?;
         while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
             self.waiting.push_back(message);
+        }
+        if self.purpose == Purpose::Look && self.must_renew(self.waiting.iter()) {
+            let renewals = self.waiting.iter().map(|message| self.renewal_of(message)).collect();
+            self.renew(&channel, renewals, true).await?;
+            self.round.iter_mut().for_each(|round| round.is_renewed = true);
         }
         Ok(())
     }
@@ -200,9 +239,15 @@ impl DeadQueue {
     /// Ends a round: all that came stays held, unless it has to be written anew.
     async fn end_round(&mut self) -> Result<(), DeadQueueError> {
         let Some(mut round) = self.round.take() else { return Ok(()) };
-        let renewed = self.renew(&mut round).await;
+        let left = std::mem::take(&mut round.left);
+        let (channel, is_untouched) = (round.channel.clone(), round.is_untouched);
+        let is_done = round.is_renewed || !self.must_renew(left.iter());
         self.ended.push(round);
-        renewed
+        if is_done {
+            return Ok(());
+        }
+        let renewals = left.iter().map(|message| self.renewal_of(message)).collect();
+        self.renew(&channel, renewals, is_untouched).await
     }
 
     /// Takes a letter out of the queue for good.
@@ -228,7 +273,7 @@ impl DeadQueue {
     /// could be dropped by that.
     pub(crate) fn leave(&mut self, letter: Letter) {
         self.staying += 1;
-        if let Some(round) = &mut self.round {
+        if let Some(round) = self.round.as_mut().filter(|round| !round.is_renewed) {
             round.left.push(letter.message);
         }
     }
@@ -244,12 +289,26 @@ impl DeadQueue {
         }
     }
 
-    /// Writes what stays of a round anew, if some of it could be dropped, or what was before it has been.
-    async fn renew(&mut self, round: &mut Round) -> Result<(), DeadQueueError> {
-        let left = std::mem::take(&mut round.left);
-        if self.renewal.is_none() && !left.iter().any(|message| self.may_be_dropped(message)) {
-            return Ok(());
+    /// Whether what stays of a round is to be written anew: some of it could be dropped, or what was before it has been.
+    fn must_renew<'a>(&self, mut staying: impl Iterator<Item = &'a Message>) -> bool {
+        self.renewal.is_some() || staying.any(|message| self.may_be_dropped(message))
+    }
+
+    fn renewal_of(&self, message: &Message) -> Renewal {
+        Renewal {
+            tag: message.delivery_tag,
+            body: message.data.clone(),
+            properties: headers::renewed(&message.properties, self.connection.frame_max()),
         }
+    }
+
+    /// Writes what stays of a round anew, and takes out what was delivered: whether that is `all` of its channel.
+    async fn renew(
+        &mut self,
+        channel: &Channel,
+        staying: Vec<Renewal>,
+        all: bool,
+    ) -> Result<(), DeadQueueError> {
         let courier = if let Some(courier) = &self.renewal {
             courier.clone()
         } else {
@@ -258,24 +317,21 @@ impl DeadQueue {
             Courier::new(Arc::clone(&self.connection), channel, way, &self.queue, Some(GOODBYE))
         };
         self.renewal = Some(courier.clone());
-        let tags: Vec<u64> = left.iter().map(|message| message.delivery_tag).collect();
-        let mut sending: FuturesUnordered<_> = left
+        let tags: Vec<u64> = staying.iter().map(|renewal| renewal.tag).collect();
+        let mut sending: FuturesUnordered<_> = staying
             .into_iter()
-            .map(|message| {
-                let properties = headers::renewed(&message.properties, self.connection.frame_max());
-                courier.send(message.data, properties)
-            })
+            .map(|Renewal { body, properties, .. }| courier.send(body, properties))
             .collect();
         while let Some(sent) = sending.next().await {
             sent.map_err(|undelivered| self.undelivered(undelivered))?;
         }
         self.renewed += u32::try_from(tags.len()).unwrap_or(u32::MAX);
-        if round.is_untouched {
+        if all {
             let all = BasicAckOptions { multiple: true };
-            return round.channel.basic_ack(0, all).await.map_err(|e| self.lost(&e));
+            return channel.basic_ack(0, all).await.map_err(|e| self.lost(&e));
         }
         for tag in tags {
-            let acknowledged = round.channel.basic_ack(tag, BasicAckOptions::default()).await;
+            let acknowledged = channel.basic_ack(tag, BasicAckOptions::default()).await;
             acknowledged.map_err(|e| self.lost(&e))?;
         }
         Ok(())
@@ -349,50 +405,21 @@ impl DeadQueue {
     }
 }
 
-/// The way back from the dead letters: straight into the consumer's queue, so that nobody else sees them
-/// again.
-pub(crate) struct Replay {
-    courier: Courier,
-    queue: String,
-    frame_max: usize,
-}
-
-impl Replay {
-    /// Opens the way, on a connection for publishing; none if the consumer has no queue. While that is full, it is
-    /// waited for as long as `patience`, or for ever.
-    pub(crate) async fn open(
-        publishing: &Arc<Connection>,
-        names: &Names,
-        consumer: &ConsumerName,
-        patience: Option<Duration>,
-    ) -> Result<Option<Self>, TopologyError> {
-        let queue = names.queue(consumer);
-        let probe = open_channel(publishing).await?;
-        if topology::length(&probe, &queue).await?.is_none() {
-            return Ok(None);
-        }
-        let channel = open_confirming_channel(publishing).await?;
-        let courier = Courier::new(Arc::clone(publishing), channel, ("", &queue), &queue, patience);
-        Ok(Some(Self { courier, queue, frame_max: publishing.frame_max() }))
-    }
-
-    /// Sends a letter of `dead` back; when the broker has it in the consumer's queue (if that is full, when there
-    /// is room), it is taken out of the other. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]).
-    pub(crate) fn send(
-        &self,
-        dead: &mut DeadQueue,
-        letter: Letter,
-    ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
-        let (queue, discard) = (self.queue.clone(), dead.discard(&letter));
-        let properties = letter.replay_properties(self.frame_max);
-        let sending = self.courier.send(letter.message.data, properties);
-        async move {
-            match sending.await {
-                Ok(()) => discard.await,
-                Err(Undelivered::Lost(reason)) => Err(DeadQueueError::Lost { queue, reason }),
-                Err(Undelivered::Refused(reason)) => Err(DeadQueueError::NotTaken { queue, reason }),
-                Err(Undelivered::Full(patience)) => Err(DeadQueueError::Full(full(&queue, patience))),
+/// Waits, for a moment, until nobody else looks after the dead letters in `queue`.
+async fn lock(connection: &Arc<Connection>, lock: &str, queue: &str) -> Result<(), TopologyError> {
+    let until = Instant::now() + OTHERS;
+    loop {
+        match activation::take_lock(connection, lock).await {
+            Ok(true) => return Ok(()),
+            Ok(false) if Instant::now() < until => sleep(QUIET).await,
+            Ok(false) => {
+                return Err(TopologyError::Failed {
+                    action: format!("look after the dead letters in `{queue}`"),
+                    reason: "another `loghost dead-letters` holds them: wait until it has ended".to_owned(),
+                    refused: false,
+                });
             }
+            Err(error) => return Err(topology::failed(format!("declare the queue `{lock}`"), &error)),
         }
     }
 }

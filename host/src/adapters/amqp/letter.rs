@@ -56,12 +56,12 @@ impl Letter {
     /// Reads a message of the queue `dead_queue`.
     pub(super) fn read(number: u32, message: Message, names: &Names, dead_queue: &str) -> Self {
         let fate = message.properties.headers().as_ref().and_then(|headers| {
-            if let Some(fate) = Fate::read(&message.properties, headers, names) {
-                return Some(fate);
+            let death = Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue));
+            match death {
+                // What the headers say beside it is the producer's.
+                Some(death) => Some(Fate::of(&death, &message.properties, headers, names)),
+                None => Fate::read(&message.properties, headers, names),
             }
-            let death =
-                Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue))?;
-            Some(Fate::of(&death, &message.properties, headers, names))
         });
         Self { number, fate, message }
     }
@@ -166,9 +166,7 @@ impl Fate {
 
     /// That of a log which the broker took out of the consumer's queue.
     fn of(death: &Death<'_>, properties: &BasicProperties, headers: &FieldTable, names: &Names) -> Self {
-        // A replay has not come through an exchange of a severity the second time.
-        let Route { exchange, routing_key, attempts } =
-            Route::from_headers(headers).unwrap_or_else(|| death.route());
+        let Route { exchange, routing_key, attempts } = death.route(headers);
         let severity = names.severity(exchange);
         Self {
             severity,
@@ -221,8 +219,10 @@ impl<'a> Death<'a> {
         })
     }
 
-    fn route(&self) -> Route<'a> {
+    /// Where it was published to. A replay has not come through an exchange of a severity the second time.
+    fn route(&self, headers: &'a FieldTable) -> Route<'a> {
         let Self { exchange, routing_key, .. } = *self;
-        Route { exchange, routing_key, attempts: 0 }
+        let replayed = Route::from_headers(headers).filter(|_| wire::is_replay(exchange, headers));
+        replayed.unwrap_or(Route { exchange, routing_key, attempts: 0 })
     }
 }

@@ -3,7 +3,7 @@
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading
 //! order: where the broker is, TLS, connecting, reading from it, what is made readable, connecting again, what things are called
 //! there, declaring them, binding them, what a log and its values look like on the wire, publishing, becoming the one who
-//! consumes, consuming, making sure that logs still arrive, making dead letters, and looking after them.
+//! consumes, consuming, making sure that logs still arrive, making dead letters, looking after them, and sending them back.
 
 mod activation;
 mod address;
@@ -26,6 +26,7 @@ mod link;
 mod names;
 mod patience;
 mod queues;
+mod replay;
 mod sieve;
 mod sink;
 mod socket;
@@ -39,13 +40,14 @@ mod wire;
 
 pub(crate) use address::Address;
 pub(crate) use connection::{ConnectError, Connection, Obstacle};
-pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Left, Replay};
+pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Left, Purpose};
 pub(crate) use delivery_limit::{DeliveryLimit, LimitOrigin, Overrun, warning};
 pub(crate) use intake::{AmqpIntake, Declaration, QueueDepth};
 pub(crate) use letter::{Fate, Letter};
 pub(crate) use link::{Link, Retry};
 pub(crate) use names::{Names, Prefix};
 pub(crate) use queues::{KnownQueue, Lifetime, QueueOptions, QueueType};
+pub(crate) use replay::Replay;
 pub(crate) use sieve::{Bodiless, Sieve};
 pub(crate) use sink::AmqpSink;
 pub(crate) use source::{AmqpSource, SourceOptions};

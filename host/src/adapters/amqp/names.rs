@@ -77,6 +77,11 @@ impl Names {
         format!("{}._lock", self.queue(consumer))
     }
 
+    /// The queue that whoever looks after the dead letters has meanwhile: `loghost.error.dead._lock`.
+    pub(super) fn dead_lock(&self, consumer: &ConsumerName) -> String {
+        format!("{}._lock", self.dead_queue(consumer))
+    }
+
     /// The exchange of the dead letters: `logs.dead`.
     pub(super) fn dead_exchange(&self) -> String {
         format!("{}.dead", self.prefix.0)

@@ -11,7 +11,7 @@ use lapin::options::{BasicAckOptions, BasicQosOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Consumer};
 use loghost_core::application::{
-    Clock, DeadLettering, Delivery, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
+    Clock, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection, SourceError, Standing,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
@@ -342,9 +342,10 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         }
     }
 
-    async fn close(&mut self) {
+    async fn close(&mut self, next: Next) {
         self.connection.give_back(&self.channel).await;
-        if self.options.queue.lifetime == Lifetime::Named {
+        // The lock is this connection's, which takes it again without a word.
+        if self.options.queue.lifetime == Lifetime::Named && next == Next::Any {
             release_lock(&self.connection, &self.names.lock(&self.consumer)).await;
         }
         if let Some(dead_letters) = self.dead_letters.take() {

@@ -80,8 +80,7 @@ impl<'a> Origin<'a> {
             return Some(Self { severity, exchange, routing_key, attempts: 0, replayed: false });
         }
         let headers = message.properties.headers().as_ref()?;
-        let is_replay = exchange.is_empty() && headers.inner().get(REPLAY) == Some(&AMQPValue::Boolean(true));
-        if is_replay { Self::from_headers(headers, names) } else { None }
+        if is_replay(exchange, headers) { Self::from_headers(headers, names) } else { None }
     }
 
     /// That which the headers of a replay tell of.
@@ -90,6 +89,11 @@ impl<'a> Origin<'a> {
         let severity = names.severity(exchange)?;
         Some(Self { severity, exchange, routing_key, attempts, replayed: true })
     }
+}
+
+/// Whether a message that was published to `exchange` is a replay.
+pub(super) fn is_replay(exchange: &str, headers: &FieldTable) -> bool {
+    exchange.is_empty() && headers.inner().get(REPLAY) == Some(&AMQPValue::Boolean(true))
 }
 
 /// Where a message was published to, and what has been tried since, as the headers of a dead letter or of a

@@ -34,7 +34,7 @@ use self::settle::{Staged, UnderWay};
 use super::end::{End, Finished};
 use super::ports::{
     Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, Intake, Ledger, Load, LogSink, LogSource,
-    Reads, Report, ReportError, Reporter, SourceError, Standing, State, Uncounted,
+    Next, Reads, Report, ReportError, Reporter, SourceError, Standing, State, Uncounted,
 };
 use super::publish::Publish;
 use crate::domain::{Book, Counts, Filter, Metric, Timestamp};
@@ -360,7 +360,8 @@ where
             }
             broke => broke,
         };
-        source.close().await;
+        let reopens = matches!(served, Err(Break::Source(SourceError::Unread)));
+        source.close(if reopens { Next::Same } else { Next::Any }).await;
         self.book_time.stand_still();
         served
     }

@@ -12,7 +12,8 @@ pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use reporter::{Aside, Load, Report, ReportError, Reporter, State, Uncounted};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
-    Cause, DeadLettering, Delivery, Intake, Item, LogSource, Reads, Receipt, Rejection, SourceError, Standing,
+    Cause, DeadLettering, Delivery, Intake, Item, LogSource, Next, Reads, Receipt, Rejection, SourceError,
+    Standing,
 };
 
 use crate::domain::Timestamp;

@@ -90,7 +90,16 @@ pub trait LogSource: Send {
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Ends the source: what is not acknowledged goes back, for whoever comes next.
-    fn close(&mut self) -> impl Future<Output = ()> + Send;
+    fn close(&mut self, next: Next) -> impl Future<Output = ()> + Send;
+}
+
+/// Who comes after a source that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Any host that stands by.
+    Any,
+    /// This host, which opens the source again at once: no other takes over.
+    Same,
 }
 
 /// Whether what is not counted can be kept.
