@@ -60,22 +60,10 @@ pub(super) async fn say(
                 Some(asked) => asked.limit(&queue.name, patience).await,
                 None => None,
             };
-            tell(queues, &queue, limit.unwrap_or_else(|| queue.limit.clone()));
+            queues.tell_limit(&queue.name, &limit.unwrap_or(queue.limit));
         }
     });
     asking.buffer_unordered(AT_ONCE).collect::<()>().await;
-}
-
-fn tell(queues: &QueueOptions, queue: &KnownQueue, limit: DeliveryLimit) {
-    match limit {
-        DeliveryLimit::Unsaid => {}
-        DeliveryLimit::None => drop(queues.known.tell_of(&queue.name)),
-        DeliveryLimit::At(limit, origin) => {
-            if queues.known.tell_of(&queue.name).is_some() {
-                terminal::notice(&warning(&queue.name, limit, &origin, queue.overrun));
-            }
-        }
-    }
 }
 
 /// The limit of one queue, as far as the broker says at once; says so if there is one.

@@ -5,7 +5,6 @@
 //! log could be lost by.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable, LongString};
@@ -13,8 +12,9 @@ use lapin::{BasicProperties, Channel, ErrorKind};
 use loghost_core::domain::ConsumerName;
 
 use super::connection::Connection;
-use super::delivery_limit::{self, DeliveryLimit, Overrun};
+use super::delivery_limit::{self, DeliveryLimit, Overrun, warning};
 use super::greeting::Generation;
+use super::known_queues::Queues;
 use super::names::Names;
 use super::topology::{TopologyError, failed, open_channel};
 
@@ -67,23 +67,6 @@ pub(super) struct Declared {
     pub(super) consumers: u32,
 }
 
-/// What a run knows of the queues that it has declared.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Queues(Arc<Mutex<Vec<KnownQueue>>>);
-
-/// What is known of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KnownQueue {
-    /// Its name.
-    pub(crate) name: String,
-    /// How often what is in it may come back, as far as its declaration tells.
-    pub(crate) limit: DeliveryLimit,
-    /// What becomes of what has come back more often.
-    pub(crate) overrun: Overrun,
-    /// Whether somebody has been told of its limit, or that there is none.
-    told: bool,
-}
-
 impl QueueType {
     /// As a broker calls it.
     pub(crate) fn as_str(self) -> &'static str {
@@ -109,11 +92,21 @@ impl QueueOptions {
         self.lifetime == Lifetime::Named && self.queue_type == QueueType::Quorum
     }
 
+    /// Tells of the limit that a queue has, unless that was told before.
+    pub(crate) fn tell_limit(&self, queue: &str, limit: &DeliveryLimit) {
+        if *limit != DeliveryLimit::Unsaid
+            && let Some(queue) = self.known.note_limit(queue, limit)
+            && let DeliveryLimit::At(limit, origin) = limit
+        {
+            (self.tell)(&warning(&queue.name, *limit, origin, queue.overrun));
+        }
+    }
+
     /// Tells, once, of a message that has come back so often that there may be a limit to it.
     pub(super) fn note_returns(&self, queue: &str, properties: &BasicProperties) {
         let returns = delivery_limit::returns(properties);
         if returns >= TELLING
-            && let Some(queue) = self.known.tell_of(queue)
+            && let Some(queue) = self.known.note_returns(queue)
         {
             (self.tell)(&format!(
                 "a log of the queue {} has come back {returns} times: should a policy set a delivery limit, {}",
@@ -202,8 +195,7 @@ pub(super) async fn declare(
         let error = match channel.queue_declare(plan.name.as_str().into(), durable, arguments.clone()).await {
             Ok(declared) => {
                 let (limit, overrun) = fate_of_the_returned(&arguments, generation);
-                let name = plan.name.clone();
-                if options.known.add(KnownQueue { name, limit, overrun, told: false })
+                if options.known.add(&plan.name, limit, overrun)
                     && let Some(otherwise) = plan.otherwise(&found, generation)
                 {
                     (options.tell)(&format!(
@@ -300,38 +292,6 @@ fn integer(value: &AMQPValue) -> Option<i64> {
         AMQPValue::LongInt(n) => Some((*n).into()),
         AMQPValue::LongLongInt(n) => Some(*n),
         _ => None,
-    }
-}
-
-impl Queues {
-    /// Whether this is news.
-    fn add(&self, queue: KnownQueue) -> bool {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match queues.iter_mut().find(|known| known.name == queue.name) {
-            Some(known) if known.limit == queue.limit && known.overrun == queue.overrun => false,
-            Some(known) => {
-                *known = queue;
-                true
-            }
-            None => {
-                queues.push(queue);
-                true
-            }
-        }
-    }
-
-    /// What is known now.
-    pub(crate) fn all(&self) -> Vec<KnownQueue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes that somebody was told of the limit of a queue, or that it has none; what is known of the queue, if
-    /// nobody was told before.
-    pub(crate) fn tell_of(&self, queue: &str) -> Option<KnownQueue> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = queues.iter_mut().find(|known| known.name == queue && !known.told)?;
-        known.told = true;
-        Some(known.clone())
     }
 }
 

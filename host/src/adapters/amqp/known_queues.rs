@@ -1,0 +1,65 @@
+//! What a run knows of the queues that it has declared, and what it has told of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::delivery_limit::{DeliveryLimit, Overrun};
+
+/// What a run knows of the queues that it has declared.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queues(Arc<Mutex<Vec<KnownQueue>>>);
+
+/// What is known of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownQueue {
+    /// Its name.
+    pub(crate) name: String,
+    /// How often what is in it may come back, as far as its declaration tells.
+    pub(crate) limit: DeliveryLimit,
+    /// What becomes of what has come back more often.
+    pub(crate) overrun: Overrun,
+    /// The limit that somebody has been told of, or need not be told of, as there is none.
+    told: Option<DeliveryLimit>,
+}
+
+impl Queues {
+    /// Notes what the declaration of a queue tells; whether this is news.
+    pub(super) fn add(&self, name: &str, limit: DeliveryLimit, overrun: Overrun) -> bool {
+        let mut queues = self.lock();
+        match queues.iter_mut().find(|known| known.name == name) {
+            Some(known) if known.limit == limit && known.overrun == overrun => false,
+            Some(known) => {
+                (known.limit, known.overrun, known.told) = (limit, overrun, None);
+                true
+            }
+            None => {
+                queues.push(KnownQueue { name: name.to_owned(), limit, overrun, told: None });
+                true
+            }
+        }
+    }
+
+    /// What is known now.
+    pub(crate) fn all(&self) -> Vec<KnownQueue> {
+        self.lock().clone()
+    }
+
+    /// Notes the limit of a queue; what is known of the queue, if that is not what was told last.
+    pub(super) fn note_limit(&self, queue: &str, limit: &DeliveryLimit) -> Option<KnownQueue> {
+        let mut queues = self.lock();
+        let known = queues.iter_mut().find(|known| known.name == queue)?;
+        let before = known.told.replace(limit.clone());
+        (before.as_ref() != Some(limit)).then(|| known.clone())
+    }
+
+    /// Notes that messages of a queue come back; what is known of the queue, if nobody was told of its limit.
+    pub(super) fn note_returns(&self, queue: &str) -> Option<KnownQueue> {
+        let mut queues = self.lock();
+        let known = queues.iter_mut().find(|known| known.name == queue && known.told.is_none())?;
+        known.told = Some(DeliveryLimit::Unsaid);
+        Some(known.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<KnownQueue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
