@@ -85,6 +85,14 @@ pub(crate) struct ManagedQueue {
     effective_policy_definition: Option<Value>,
 }
 
+/// A binding of a queue.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ManagedBinding {
+    /// The exchange; the default one has no name.
+    pub(crate) source: String,
+    pub(crate) routing_key: String,
+}
+
 /// How often a message may come back to a queue, as the broker has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ManagedLimit {
@@ -148,6 +156,15 @@ impl Management {
         queue: &str,
     ) -> Result<Option<ManagedQueue>, ManagementError> {
         self.get(&["queues", vhost, queue]).await
+    }
+
+    /// The bindings of a queue; none if there is no such queue.
+    pub(crate) async fn bindings(
+        &self,
+        vhost: &str,
+        queue: &str,
+    ) -> Result<Option<Vec<ManagedBinding>>, ManagementError> {
+        self.get(&["queues", vhost, queue, "bindings"]).await
     }
 
     /// What is at a path below `/api`; none if nothing is.

@@ -8,12 +8,9 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::sleep;
 
-use crate::adapters::amqp::{
-    Connection, DeliveryLimit, KnownQueue, LimitOrigin, Overrun, QueueOptions, warning,
-};
-use crate::adapters::management::{
-    Credentials, ManagedLimit, ManagedOrigin, Management, ManagementError, ManagementUrl,
-};
+use super::broker_api::{BrokerApi, known};
+use crate::adapters::amqp::{Connection, DeliveryLimit, KnownQueue, Overrun, QueueOptions, warning};
+use crate::adapters::management::ManagementUrl;
 use crate::adapters::terminal;
 
 /// How long what is not known yet is asked for: a broker knows a new queue's policy after some seconds.
@@ -52,12 +49,12 @@ pub(super) async fn say(
     if suspects.is_empty() {
         return;
     }
-    let asked = Asked::of(connection, management).await;
+    let api = api(connection, management).await;
     let asking = stream::iter(suspects).map(|queue| {
-        let asked = &asked;
+        let api = &api;
         async move {
-            let limit = match asked {
-                Some(asked) => asked.limit(&queue.name, patience).await,
+            let limit = match api {
+                Some(api) => ask(api, &queue.name, patience).await,
                 None => None,
             };
             queues.tell_limit(&queue.name, &limit.unwrap_or(queue.limit));
@@ -72,75 +69,35 @@ pub(super) async fn of_queue(
     management: Option<&ManagementUrl>,
     queue: &str,
 ) -> DeliveryLimit {
-    let Some(asked) = Asked::of(connection, management).await else { return DeliveryLimit::Unsaid };
-    let limit = asked.limit(queue, Patience::None).await.unwrap_or(DeliveryLimit::Unsaid);
+    let Some(api) = api(connection, management).await else { return DeliveryLimit::Unsaid };
+    let limit = ask(&api, queue, Patience::None).await.unwrap_or(DeliveryLimit::Unsaid);
     if let DeliveryLimit::At(limit, origin) = &limit {
         terminal::notice(&warning(queue, *limit, origin, Overrun::Dropped));
     }
     limit
 }
 
-/// The management API of the broker that there is a connection to.
-struct Asked {
-    management: Management,
-    vhost: String,
-}
-
-impl Asked {
-    /// None if it cannot be reached: that is only worth a word where somebody has said that there is one.
-    async fn of(connection: &Connection, given: Option<&ManagementUrl>) -> Option<Self> {
-        let cluster = connection.product().cluster()?;
-        let access = connection.address().access();
-        let credentials = Credentials { user: access.user.to_owned(), password: access.password.to_owned() };
-        let is_given = given.is_some();
-        let usual = || ManagementUrl::usual(&access.host, access.is_encrypted).ok();
-        let url = given.cloned().or_else(usual)?;
-        let authorities = access.authorities.map(ToOwned::to_owned);
-        let finding = async {
-            let management = Management::new(url, credentials, authorities)?;
-            let overview = management.overview().await?;
-            Ok::<_, ManagementError>((management, overview))
-        };
-        match finding.await {
-            Ok((management, overview)) if overview.cluster_name == cluster => {
-                Some(Self { management, vhost: access.vhost.to_owned() })
+/// The management API; that there is none is only worth a word where somebody has said that there is one.
+async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
+    match BrokerApi::find(connection, given).await? {
+        Ok(api) => Some(api),
+        Err(why) => {
+            if given.is_some() {
+                terminal::notice(&why.to_string());
             }
-            Ok((_, overview)) if is_given => {
-                terminal::notice(&format!(
-                    "--management-url: that is the cluster {}, and the broker is of {cluster}: it is not asked",
-                    overview.cluster_name
-                ));
-                None
-            }
-            Err(error) if is_given => {
-                terminal::notice(&format!("cannot find out about delivery limits: {error}"));
-                None
-            }
-            Ok(_) | Err(_) => None,
+            None
         }
-    }
-
-    /// The limit of a queue; none if nothing can be found out.
-    async fn limit(&self, queue: &str, patience: Patience) -> Option<DeliveryLimit> {
-        let questions = patience.questions();
-        for question in 1..=questions {
-            match self.management.queue(&self.vhost, queue).await.ok()??.delivery_limit() {
-                ManagedLimit::None => return Some(DeliveryLimit::None),
-                ManagedLimit::At(limit, origin) => return Some(DeliveryLimit::At(limit, origin.into())),
-                ManagedLimit::Unknown if question < questions => sleep(EVERY).await,
-                ManagedLimit::Unknown => {}
-            }
-        }
-        None
     }
 }
 
-impl From<ManagedOrigin> for LimitOrigin {
-    fn from(origin: ManagedOrigin) -> Self {
-        match origin {
-            ManagedOrigin::Policy(name) => Self::Policy(name),
-            ManagedOrigin::Argument => Self::Argument,
-            ManagedOrigin::Default => Self::Default,
+/// The limit of a queue; none if nothing can be found out.
+async fn ask(api: &BrokerApi, queue: &str, patience: Patience) -> Option<DeliveryLimit> {
+    let questions = patience.questions();
+    for question in 1..=questions {
+        match known(api.queue(queue).await.ok()??.delivery_limit()) {
+            None if question < questions => sleep(EVERY).await,
+            limit => return limit,
         }
     }
+    None
 }

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused, unpublished, unreachable};
 use super::idle::{Activity, Watched, idle};
+use super::inspector::Inspector;
 use super::leaps::tell_leaps;
 use super::limits::{self, Patience};
 use super::plugins::{Derived, Found, PluginSource, Troupe};
@@ -322,6 +323,7 @@ struct Links {
     consuming: Arc<Link>,
     publishing: Arc<Link>,
     queue: QueueOptions,
+    inspector: Arc<Inspector>,
 }
 
 /// How many logs of each of so many consumers may be under way: what a run has in memory does not grow with
@@ -338,16 +340,18 @@ impl Links {
         let (consuming, publishing) =
             try_join(target.connect("consuming"), target.connect("publishing")).await?;
         let queue = QueueOptions::new(options.lifetime, options.queue_type, terminal::notice);
-        Ok(Self { consuming, publishing, queue })
+        let inspector = Arc::new(Inspector::new(options.management.clone()));
+        Ok(Self { consuming, publishing, queue, inspector })
     }
 
     fn intake(&self, options: &Options, prefetch: u16) -> AmqpIntake<SystemClock> {
+        let (every, inspect) = (options.check_topology_every, Arc::clone(&self.inspector));
         let source = SourceOptions {
             queue: self.queue.clone(),
             prefetch,
             exchanges: Exchanges::Own,
             marker: None,
-            check: Some(CheckOptions { every: options.check_topology_every, tell: terminal::notice }),
+            check: Some(CheckOptions { every, inspect, tell: terminal::notice }),
         };
         let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
         AmqpIntake::new(consuming, publishing, options.target.names.clone(), source, SystemClock)

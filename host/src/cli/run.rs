@@ -105,6 +105,9 @@ pub(super) struct Args {
     watch: bool,
 
     /// Make sure at least this often that exchanges and bindings are still there
+    ///
+    /// What is missing is made again, and said. Of bindings, only the management API tells (see --management-url):
+    /// without it, they are made again without a word.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse::duration)]
     check_topology_every: Duration,
 

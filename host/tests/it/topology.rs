@@ -1,5 +1,6 @@
 //! What was true at the start is watched: exchanges and bindings that are gone while a host consumes.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,13 +9,15 @@ use libtest_mimic::Trial;
 
 use crate::dead_letters::list;
 use crate::poison::{counts, dead_queue};
-use crate::support::PATIENCE;
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Then, guest};
+use crate::support::outside::Outside;
+use crate::support::rabbitmq::{self, Node, Setup, free_port};
+use crate::support::{PATIENCE, Skip, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [
+    let mut trials: Vec<Trial> = [
         on_each("topology::an_exchange_is_deleted", an_exchange_is_deleted),
         on_each("topology::an_exchange_is_made_again", an_exchange_is_made_again),
         on_each("topology::an_exchange_is_made_otherwise", an_exchange_is_made_otherwise),
@@ -24,7 +27,15 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
+        let mut add = |name: &str, body: fn(Kind) -> Result<(), Skip>| {
+            trials.push(needing(format!("{}::topology::{name}", kind.name()), move || body(kind)));
+        };
+        add("a_missing_binding_is_said", a_missing_binding_is_said);
+        add("a_silent_management_api_is_left_alone", a_silent_management_api_is_left_alone);
+    }
+    trials
 }
 
 /// A host that makes sure every second.
@@ -151,4 +162,89 @@ fn where_dead_letters_go(broker: &Broker) {
     ends(run);
     let rejected = list(broker, "watchful", &[]);
     assert_eq!(rejected.iter().filter(|letter| letter["reason"] == "no").count(), 2, "{rejected:?}");
+}
+
+/// A node that nobody else has, and the URL of its management plugin.
+fn managed(kind: Kind) -> Result<(Node, String), Skip> {
+    let port = free_port();
+    let setup = Setup { config: &rabbitmq::management(port), plugins: "rabbitmq_management" };
+    let node = rabbitmq::private(kind.version().expect("a RabbitMQ"), setup)?;
+    Ok((node, format!("http://127.0.0.1:{port}")))
+}
+
+/// Does something until that is said: what is done just between the look and the binding of a check is mended without a
+/// word.
+#[track_caller]
+fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        act();
+        let again = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < again {
+            if run.stderr_so_far().contains(text) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(Instant::now() < deadline, "nobody says `{text}`: {run}");
+    }
+}
+
+/// Removes a binding, and waits until that is said; this is also the end of a check.
+#[track_caller]
+fn unbind(run: &Running, outside: &Outside, queue: &str, exchange: &str, key: &str) {
+    let missing = format!(
+        "watchful: the queue `{queue}` was not bound any more to the exchange `{exchange}` with the key `{key}`: bound again"
+    );
+    until_said(run, &missing, || outside.unbind(queue, exchange, key));
+}
+
+#[track_caller]
+fn says_times(run: &Running, text: &str, times: usize) {
+    assert_eq!(run.stderr_so_far().matches(text).count(), times, "`{text}`: {run}");
+}
+
+/// The management plugin tells which bindings there are.
+fn a_missing_binding_is_said(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let outside = broker.outside();
+    let (info, error) = (broker.exchange("info"), broker.exchange("error"));
+    unbind(&run, &outside, &broker.queue("watchful"), &error, "#");
+    broker.loghost(["publish", "error", "bad", "--require-route"]).end().exits(0);
+    counts(&run, "watchful", [0, 1]);
+    unbind(
+        &run,
+        &outside,
+        &dead_queue(&broker, "watchful"),
+        &format!("{}.dead", broker.prefix()),
+        "watchful",
+    );
+    // An exchange has taken its bindings with it: that goes without saying.
+    outside.delete_exchange(&info);
+    says_missing(&run, &info);
+    says_times(&run, "was not bound any more", 2);
+    ends(run);
+    Ok(())
+}
+
+/// Bindings are made again without it, it is not asked at every check, and nothing is said of it.
+fn a_silent_management_api_is_left_alone(kind: Kind) -> Result<(), Skip> {
+    let broker = Broker::new(kind)?;
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("a port"));
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let outside = broker.outside();
+    for severity in ["error", "info", "error"] {
+        outside.unbind(&broker.queue("watchful"), &broker.exchange(severity), "#");
+        arrives_again(&broker, &run, severity);
+    }
+    silent.set_nonblocking(true).expect("a socket");
+    assert_eq!(silent.incoming().take_while(Result::is_ok).count(), 1, "questions");
+    for words in ["management", "was not bound any more"] {
+        says_times(&run, words, 0);
+    }
+    ends(run);
+    Ok(())
 }

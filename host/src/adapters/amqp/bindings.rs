@@ -32,12 +32,16 @@ pub(super) async fn add(
     queue: &str,
     filter: &Filter,
 ) -> Result<(), TopologyError> {
-    let adding = filter.severities().iter().flat_map(|severity| {
-        let exchange = names.exchange(severity);
-        filter.sources().iter().map(move |pattern| bind(channel, queue, exchange, pattern.as_str()))
-    });
-    try_join_all(adding).await?;
+    try_join_all(wanted(names, filter).map(|(exchange, key)| bind(channel, queue, exchange, key))).await?;
     Ok(())
+}
+
+/// What `filter` wants a queue to be bound to: exchanges, each with a routing key.
+pub(super) fn wanted<'a>(names: &'a Names, filter: &'a Filter) -> impl Iterator<Item = (&'a str, &'a str)> {
+    filter.severities().iter().flat_map(move |severity| {
+        let exchange = names.exchange(severity);
+        filter.sources().iter().map(move |pattern| (exchange, pattern.as_str()))
+    })
 }
 
 /// Removes the bindings that can be named and are not wanted.

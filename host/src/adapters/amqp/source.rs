@@ -188,7 +188,7 @@ impl<K: Clock> AmqpSource<K> {
         let (filter, former) = (&self.filter, self.former.as_ref());
         bindings::replace(&self.channel, &self.names, &self.queue, filter, former).await?;
         self.former = None;
-        self.check = self.options.check.map(|options| {
+        self.check = self.options.check.clone().map(|options| {
             let check = TopologyCheck {
                 connection: Arc::clone(&self.connection),
                 channel: self.channel.clone(),

@@ -1,7 +1,8 @@
 //! Making sure, now and then, that a consumer's logs still reach its queue: an exchange may have been deleted and
 //! made again, or a binding removed, and nobody tells.
 //!
-//! Looks passively first: what is there is not touched, and what had to be mended can be said.
+//! Looks passively first: what is there is not touched, and what had to be mended can be said. Which
+//! bindings there are is asked elsewhere; without an answer, they are made again without a word.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +15,18 @@ use tokio::time::sleep;
 
 use super::bindings;
 use super::connection::Connection;
+use super::inspection::{Binding, Inspect};
 use super::names::Names;
 use super::queues::QueueOptions;
 use super::topology::{self, TopologyError, open_channel};
 
-/// How often, and who is told what had to be mended.
-#[derive(Clone, Copy, Debug)]
+/// How often, who is asked, and who is told what had to be mended.
+#[derive(Clone, Debug)]
 pub(crate) struct CheckOptions {
     /// The longest time between two checks.
     pub(crate) every: Duration,
+    /// Knows what AMQP does not tell.
+    pub(crate) inspect: Arc<dyn Inspect>,
     /// Is told.
     pub(crate) tell: fn(&str),
 }
@@ -51,18 +55,25 @@ pub(super) enum Letters {
     None,
 }
 
+/// A queue with bindings: those that it should have, or those of them that are missing.
+struct QueueBindings {
+    queue: String,
+    bindings: Vec<Binding>,
+}
+
 impl TopologyCheck {
     /// Waits, mends what is amiss, says what that was, and is ready for the next time.
     pub(super) async fn next(mut self) -> Self {
         // Jitter adds up to as much again.
         let mut delays = ConstantBuilder::new().with_delay(self.options.every / 2).with_jitter().build();
         sleep(delays.next().unwrap_or(self.options.every)).await;
+        let missing = self.inspect().await;
         let connection = Arc::clone(&self.connection);
-        match connection.answer(self.mend()).await {
+        match connection.answer(self.mend(missing)).await {
             Ok(mended) => {
                 self.said = None;
                 for what in mended {
-                    self.say(&format!("{what} was missing: declared and bound again"));
+                    self.say(&what);
                 }
             }
             Err(error) if error.is_refusal() => {
@@ -82,14 +93,41 @@ impl TopologyCheck {
         (self.options.tell)(&format!("{}: {text}", self.consumer));
     }
 
-    /// Declares and binds what is not there; returns what that was. A binding cannot be looked at: all are made
-    /// again, which changes nothing where they are there.
-    async fn mend(&self) -> Result<Vec<String>, TopologyError> {
-        let (names, severities) = (&self.names, self.filter.severities());
+    /// Which of the queues' bindings are missing, as far as the broker tells.
+    async fn inspect(&self) -> Vec<QueueBindings> {
         let mut missing = Vec::new();
-        for exchange in self.missing_exchanges().await? {
-            missing.push(format!("the exchange `{exchange}`"));
+        for QueueBindings { queue, mut bindings } in self.wanted() {
+            if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
+                bindings.retain(|binding| !inspection.bindings.contains(binding));
+                missing.push(QueueBindings { queue, bindings });
+            }
         }
+        missing
+    }
+
+    /// The queues, each with all bindings that it should have.
+    fn wanted(&self) -> Vec<QueueBindings> {
+        let binding =
+            |exchange: &str, key: &str| Binding { exchange: exchange.to_owned(), key: key.to_owned() };
+        let bindings = bindings::wanted(&self.names, &self.filter);
+        let bindings = bindings.map(|(exchange, key)| binding(exchange, key)).collect();
+        let mut wanted = vec![QueueBindings { queue: self.queue.clone(), bindings }];
+        if self.letters == Letters::Some {
+            let bindings = vec![binding(&self.names.dead_exchange(), self.consumer.as_str())];
+            wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
+        }
+        wanted
+    }
+
+    /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
+    /// nothing where they are there: over AMQP they cannot be looked at.
+    async fn mend(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
+        let (names, severities) = (&self.names, self.filter.severities());
+        let exchanges = self.missing_exchanges().await?;
+        let declared =
+            |what: &str, name: &str| format!("the {what} `{name}` was missing: declared and bound again");
+        let mut mended: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
+        mended.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
         let mut channel = open_channel(&self.connection).await?;
         topology::declare_exchanges_of(&channel, names, severities.iter()).await?;
         bindings::add(&self.channel, names, &self.queue, &self.filter).await?;
@@ -98,13 +136,13 @@ impl TopologyCheck {
             let look = open_channel(&self.connection).await?;
             match topology::length(&look, &queue).await? {
                 Some(_) => topology::close(&look).await,
-                None => missing.push(format!("the queue `{queue}`")),
+                None => mended.push(declared("queue", &queue)),
             }
             topology::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues)
                 .await?;
         }
         topology::close(&channel).await;
-        Ok(missing)
+        Ok(mended)
     }
 
     /// The exchanges that are in use and not there.
@@ -132,5 +170,19 @@ impl TopologyCheck {
             }
         }
         Ok(missing)
+    }
+}
+
+impl QueueBindings {
+    /// Says that these were missing, but for those whose exchange was.
+    fn but_for(mut self, exchanges: &[String]) -> Option<String> {
+        self.bindings.retain(|binding| !exchanges.contains(&binding.exchange));
+        let bindings: Vec<String> = self.bindings.iter().map(Binding::to_string).collect();
+        let text = format!(
+            "the queue `{}` was not bound any more to {}: bound again",
+            self.queue,
+            bindings.join(", ")
+        );
+        (!bindings.is_empty()).then_some(text)
     }
 }

@@ -21,8 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
 
 /// A node whose policy limits how often a log may come back, with the management plugin or without.
 fn limited(kind: Kind, management: Option<u16>) -> Result<Node, Skip> {
-    let config =
-        management.map(|port| format!("management.tcp.port = {port}\nmanagement.tcp.ip = 127.0.0.1"));
+    let config = management.map(rabbitmq::management);
     let plugins = if management.is_some() { "rabbitmq_management" } else { "" };
     let setup = Setup { config: &config.unwrap_or_default(), plugins };
     let node = rabbitmq::private(kind.version().expect("a RabbitMQ"), setup)?;

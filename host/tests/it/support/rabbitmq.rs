@@ -122,6 +122,11 @@ pub(crate) fn private(version: Version, setup: Setup<'_>) -> Result<Node, Skip> 
     Node::start(version, &setup)
 }
 
+/// What has a node's management plugin listen on a port of this machine.
+pub(crate) fn management(port: u16) -> String {
+    format!("management.tcp.port = {port}\nmanagement.tcp.ip = 127.0.0.1")
+}
+
 /// Two nodes that nobody else has, in one cluster.
 pub(crate) fn cluster(version: Version) -> Result<[Node; 2], Skip> {
     version.look()?;

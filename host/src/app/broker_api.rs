@@ -1,0 +1,81 @@
+//! The management API of the broker that there is a connection to: the one that was named, or the one that a broker
+//! usually has, if it is of the same cluster.
+
+use crate::adapters::amqp::{Connection, DeliveryLimit, LimitOrigin};
+use crate::adapters::management::{
+    Credentials, ManagedBinding, ManagedLimit, ManagedOrigin, ManagedQueue, Management, ManagementError,
+    ManagementUrl,
+};
+
+/// The management API of a broker.
+#[derive(Clone)]
+pub(super) struct BrokerApi {
+    management: Management,
+    vhost: String,
+}
+
+/// Why it is not asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotAsked {
+    /// It is another broker's.
+    #[error(
+        "--management-url: that is the cluster {found}, and the broker is of {expected}: it is not asked"
+    )]
+    OtherCluster { found: String, expected: String },
+    /// It does not answer.
+    #[error("cannot find out about delivery limits: {0}")]
+    NoAnswer(#[from] ManagementError),
+}
+
+impl BrokerApi {
+    /// That of the broker that `connection` leads to; none if it cannot have one.
+    pub(super) async fn find(
+        connection: &Connection,
+        given: Option<&ManagementUrl>,
+    ) -> Option<Result<Self, NotAsked>> {
+        let cluster = connection.product().cluster()?;
+        let access = connection.address().access();
+        let usual = || ManagementUrl::usual(&access.host, access.is_encrypted).ok();
+        let url = given.cloned().or_else(usual)?;
+        let credentials = Credentials { user: access.user.to_owned(), password: access.password.to_owned() };
+        let authorities = access.authorities.map(ToOwned::to_owned);
+        let finding = async {
+            let management = Management::new(url, credentials, authorities)?;
+            let found = management.overview().await?.cluster_name;
+            if found != cluster {
+                return Err(NotAsked::OtherCluster { found, expected: cluster.to_owned() });
+            }
+            Ok(Self { management, vhost: access.vhost.to_owned() })
+        };
+        Some(finding.await)
+    }
+
+    /// What it knows of a queue; none if there is no such queue.
+    pub(super) async fn queue(&self, queue: &str) -> Result<Option<ManagedQueue>, ManagementError> {
+        self.management.queue(&self.vhost, queue).await
+    }
+
+    /// The bindings of a queue; none if there is no such queue.
+    pub(super) async fn bindings(&self, queue: &str) -> Result<Option<Vec<ManagedBinding>>, ManagementError> {
+        self.management.bindings(&self.vhost, queue).await
+    }
+}
+
+/// The limit, if it is known.
+pub(super) fn known(limit: ManagedLimit) -> Option<DeliveryLimit> {
+    match limit {
+        ManagedLimit::Unknown => None,
+        ManagedLimit::None => Some(DeliveryLimit::None),
+        ManagedLimit::At(limit, origin) => Some(DeliveryLimit::At(limit, origin.into())),
+    }
+}
+
+impl From<ManagedOrigin> for LimitOrigin {
+    fn from(origin: ManagedOrigin) -> Self {
+        match origin {
+            ManagedOrigin::Policy(name) => Self::Policy(name),
+            ManagedOrigin::Argument => Self::Argument,
+            ManagedOrigin::Default => Self::Default,
+        }
+    }
+}
