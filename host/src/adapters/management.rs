@@ -2,6 +2,7 @@
 //!
 //! Speaks HTTP and JSON; knows nothing of connections and channels.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
@@ -91,6 +92,17 @@ pub(crate) struct ManagedBinding {
     /// The exchange; the default one has no name.
     pub(crate) source: String,
     pub(crate) routing_key: String,
+}
+
+/// The policies of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ManagedPolicy {
+    /// The name of the users' policy, if there is one.
+    pub(crate) name: Option<String>,
+    /// The name of the operator's policy, if there is one.
+    pub(crate) operator: Option<String>,
+    /// What they come to: a JSON object, with its keys in order.
+    pub(crate) definition: String,
 }
 
 /// How often a message may come back to a queue, as the broker has it.
@@ -233,6 +245,19 @@ impl ManagedQueue {
         };
         ManagedLimit::At(u32::try_from(limit).unwrap_or(u32::MAX), origin)
     }
+
+    /// Its policies; none if they are not known yet.
+    pub(crate) fn policy(&self) -> Option<ManagedPolicy> {
+        // Without a policy, some versions have an empty array.
+        let effective = self.effective_policy_definition.as_ref()?.as_object();
+        let definition: BTreeMap<_, _> = effective.into_iter().flatten().collect();
+        let named = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
+        Some(ManagedPolicy {
+            name: named(&self.policy),
+            operator: named(&self.operator_policy),
+            definition: json!(definition).to_string(),
+        })
+    }
 }
 
 impl ManagementUrl {
@@ -288,8 +313,6 @@ impl fmt::Debug for ManagementUrl {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[track_caller]
@@ -327,6 +350,20 @@ mod tests {
         check(queue(Value::Null, Value::Null, json!({"delivery-limit": 7})), &at(7, policy("limits")));
         check(queue(Value::Null, json!(5), json!({"delivery-limit": 7})), &at(5, ManagedOrigin::Argument));
         check(queue(Value::Null, json!(-1), json!({})), &at(0, ManagedOrigin::Argument));
+    }
+
+    #[test]
+    fn a_policy_is_the_same_in_whatever_order_it_is_written() {
+        let policy = |queue: Value| serde_json::from_value::<ManagedQueue>(queue).unwrap().policy();
+        assert_eq!(policy(json!({"policy": "limits"})), None);
+        let none = policy(json!({"policy": "", "operator_policy": null, "effective_policy_definition": []}));
+        assert_eq!(none, Some(ManagedPolicy { name: None, operator: None, definition: "{}".to_owned() }));
+        let effective = [json!({"max-length": 9, "expires": 8}), json!({"expires": 8, "max-length": 9})];
+        let [one, other] = effective.map(|effective| {
+            policy(json!({"policy": "a", "operator_policy": "b", "effective_policy_definition": effective}))
+        });
+        assert_eq!(one, other);
+        assert_eq!(one.unwrap().definition, r#"{"expires":8,"max-length":9}"#);
     }
 
     #[test]

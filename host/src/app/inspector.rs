@@ -9,9 +9,11 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::broker_api::BrokerApi;
-use crate::adapters::amqp::{Address, Binding, Connection, Inspect, Inspection};
-use crate::adapters::management::{ManagedBinding, ManagementError, ManagementUrl};
+use super::broker_api::{BrokerApi, known};
+use crate::adapters::amqp::{Address, Binding, Connection, Inspect, Inspection, Policy, Rules};
+use crate::adapters::management::{
+    ManagedBinding, ManagedPolicy, ManagedQueue, ManagementError, ManagementUrl,
+};
 
 /// The management API of the broker that a run consumes from.
 pub(super) struct Inspector {
@@ -83,12 +85,26 @@ impl Attempt {
 }
 
 async fn inspect(api: &BrokerApi, queue: &str) -> Result<Option<Inspection>, ManagementError> {
-    let Some(bindings) = api.bindings(queue).await? else { return Ok(None) };
-    Ok(Some(Inspection { bindings: bindings.into_iter().map(Binding::from).collect() }))
+    let (Some(managed), Some(bindings)) = (api.queue(queue).await?, api.bindings(queue).await?) else {
+        return Ok(None);
+    };
+    let bindings = bindings.into_iter().map(Binding::from).collect();
+    Ok(Some(Inspection { bindings, rules: rules(&managed) }))
+}
+
+fn rules(queue: &ManagedQueue) -> Option<Rules> {
+    Some(Rules { policy: queue.policy()?.into(), limit: known(queue.delivery_limit())? })
 }
 
 impl From<ManagedBinding> for Binding {
     fn from(binding: ManagedBinding) -> Self {
         Self { exchange: binding.source, key: binding.routing_key }
+    }
+}
+
+impl From<ManagedPolicy> for Policy {
+    fn from(policy: ManagedPolicy) -> Self {
+        let ManagedPolicy { name, operator, definition } = policy;
+        Self { name, operator, definition }
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct ConnectionArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Broker")]
 pub(super) struct ManagementArgs {
-    /// RabbitMQ's management plugin, which is asked what AMQP does not tell: delivery limits and bindings
+    /// RabbitMQ's management plugin, which is asked what AMQP does not tell: delivery limits, bindings, policies
     ///
     /// Without it: on the broker's host, port 15672, or 15671 with TLS; and the variable `LOGHOST_MANAGEMENT_URL`. User
     /// and password are those of the broker, unless it has others.

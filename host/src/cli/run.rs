@@ -106,8 +106,9 @@ pub(super) struct Args {
 
     /// Make sure at least this often that exchanges and bindings are still there
     ///
-    /// What is missing is made again, and said. Of bindings, only the management API tells (see --management-url):
-    /// without it, they are made again without a word.
+    /// What is missing is made again, and said. Of bindings, and of a queue's policy that has changed, only the
+    /// management API tells (see --management-url): without it, bindings are made again without a word, and policies
+    /// are not known.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse::duration)]
     check_topology_every: Duration,
 

@@ -1,4 +1,5 @@
-//! What was true at the start is watched: exchanges and bindings that are gone while a host consumes.
+//! What was true at the start is watched: exchanges and bindings that are gone, and policies that change, while a host
+//! consumes.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
@@ -33,6 +34,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(needing(format!("{}::topology::{name}", kind.name()), move || body(kind)));
         };
         add("a_missing_binding_is_said", a_missing_binding_is_said);
+        add("a_changed_policy_is_said_once", a_changed_policy_is_said_once);
+        add("a_new_delivery_limit_is_told_of", a_new_delivery_limit_is_told_of);
         add("a_silent_management_api_is_left_alone", a_silent_management_api_is_left_alone);
     }
     trials
@@ -173,7 +176,7 @@ fn managed(kind: Kind) -> Result<(Node, String), Skip> {
 }
 
 /// Does something until that is said: what is done just between the look and the binding of a check is mended without a
-/// word.
+/// word, and what a broker does not know yet is no change.
 #[track_caller]
 fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
     let deadline = Instant::now() + PATIENCE;
@@ -225,6 +228,70 @@ fn a_missing_binding_is_said(kind: Kind) -> Result<(), Skip> {
     outside.delete_exchange(&info);
     says_missing(&run, &info);
     says_times(&run, "was not bound any more", 2);
+    ends(run);
+    Ok(())
+}
+
+fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let (outside, queue) = (broker.outside(), broker.queue("watchful"));
+    let changed = format!("watchful: the policy of the queue `{queue}` has changed: it now has ");
+    let mut length = 1_000_000;
+    until_said(&run, &changed, || {
+        length += 1;
+        let definition = format!(r#"{{"max-length":{length}}}"#);
+        node.rabbitmqctl(&["set_policy", "short", "^loghost", &definition, "--apply-to", "queues"]);
+    });
+    run.says(&format!(r#"{changed}the policy `short` {{"max-length":{length}}}"#));
+    unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
+    unbind(&run, &outside, &queue, &broker.exchange("info"), "#");
+    says_times(&run, &changed, 1);
+
+    let operator =
+        ["set_operator_policy", "brief", "^loghost", r#"{"expires":3600000}"#, "--apply-to", "queues"];
+    node.rabbitmqctl(&operator);
+    let both = "the policy `short` and the operator's policy `brief`";
+    run.says(&format!(r#"{changed}{both} {{"expires":3600000,"max-length":{length}}}"#));
+    node.rabbitmqctl(&["clear_operator_policy", "brief"]);
+    node.rabbitmqctl(&["clear_policy", "short"]);
+    run.says(&format!("{changed}no policy"));
+    // Of the dead letters as well, which the policies were for too.
+    let dead = dead_queue(&broker, "watchful");
+    run.says(&format!("watchful: the policy of the queue `{dead}` has changed: it now has no policy"));
+    ends(run);
+    Ok(())
+}
+
+fn a_new_delivery_limit_is_told_of(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (run, _folder) = run(&broker, ["--management-url", &url, "--queue-type", "quorum"]);
+    let (outside, queue, dead) =
+        (broker.outside(), broker.queue("watchful"), dead_queue(&broker, "watchful"));
+    unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
+    says_times(&run, "WARNING", 0);
+    node.rabbitmqctl(&[
+        "set_policy",
+        "limits",
+        "^loghost",
+        r#"{"delivery-limit":3}"#,
+        "--apply-to",
+        "queues",
+    ]);
+    let limit =
+        |queue: &str| format!("WARNING: the queue {queue} has a delivery limit of 3 (the policy limits)");
+    let said = run.says(&limit(&queue));
+    assert!(said.contains("goes to the dead letters"), "{said}");
+    let said = run.says(&limit(&dead));
+    assert!(said.contains("the broker drops a log"), "{said}");
+    unbind(&run, &outside, &queue, &broker.exchange("info"), "#");
+    node.rabbitmqctl(&["clear_policy", "limits"]);
+    for queue in [queue, dead] {
+        run.says(&format!("the policy of the queue `{queue}` has changed: it now has no policy"));
+    }
+    says_times(&run, "WARNING", 2);
     ends(run);
     Ok(())
 }

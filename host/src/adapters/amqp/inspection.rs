@@ -1,4 +1,4 @@
-//! What a broker tells of a queue by another way than AMQP: what it is bound to.
+//! What a broker tells of a queue by another way than AMQP: what it is bound to, and which policies it has.
 //!
 //! Knows what is told; not who is asked.
 
@@ -7,6 +7,7 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 
 use super::connection::Connection;
+use super::delivery_limit::DeliveryLimit;
 
 /// Asks the broker what AMQP does not tell.
 pub(crate) trait Inspect: fmt::Debug + Send + Sync {
@@ -21,6 +22,8 @@ pub(crate) trait Inspect: fmt::Debug + Send + Sync {
 pub(crate) struct Inspection {
     /// All its bindings.
     pub(crate) bindings: Vec<Binding>,
+    /// What applies to it; none if the broker does not know that yet.
+    pub(crate) rules: Option<Rules>,
 }
 
 /// A binding of a queue.
@@ -32,8 +35,48 @@ pub(crate) struct Binding {
     pub(crate) key: String,
 }
 
+/// What applies to a queue beside its declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// Which policy.
+    pub(crate) policy: Policy,
+    /// How often what is in it may come back, all in all.
+    pub(crate) limit: DeliveryLimit,
+}
+
+/// The policy of a queue, and that of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The name of the policy, if there is one.
+    pub(crate) name: Option<String>,
+    /// The name of the operator's policy, if there is one.
+    pub(crate) operator: Option<String>,
+    /// What both come to, as JSON.
+    pub(crate) definition: String,
+}
+
+/// The most characters of a definition that are shown.
+const SHOWN: usize = 200;
+
 impl fmt::Display for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the exchange `{}` with the key `{}`", self.exchange, self.key)
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.operator) {
+            (None, None) => return f.write_str("no policy"),
+            (Some(name), None) => write!(f, "the policy `{name}`")?,
+            (None, Some(operator)) => write!(f, "the operator's policy `{operator}`")?,
+            (Some(name), Some(operator)) => {
+                write!(f, "the policy `{name}` and the operator's policy `{operator}`")?;
+            }
+        }
+        match self.definition.char_indices().nth(SHOWN) {
+            Some((end, _)) => write!(f, " {}...", &self.definition[..end]),
+            None => write!(f, " {}", self.definition),
+        }
     }
 }

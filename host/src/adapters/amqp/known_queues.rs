@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::delivery_limit::{DeliveryLimit, Overrun};
+use super::inspection::Policy;
 
 /// What a run knows of the queues that it has declared.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct KnownQueue {
     pub(crate) overrun: Overrun,
     /// The limit that somebody has been told of, or need not be told of, as there is none.
     told: Option<DeliveryLimit>,
+    /// The policy that it had when the broker was asked last.
+    policy: Option<Policy>,
 }
 
 impl Queues {
@@ -32,7 +35,7 @@ impl Queues {
                 true
             }
             None => {
-                queues.push(KnownQueue { name: name.to_owned(), limit, overrun, told: None });
+                queues.push(KnownQueue { name: name.to_owned(), limit, overrun, told: None, policy: None });
                 true
             }
         }
@@ -57,6 +60,14 @@ impl Queues {
         let known = queues.iter_mut().find(|known| known.name == queue && known.told.is_none())?;
         known.told = Some(DeliveryLimit::Unsaid);
         Some(known.clone())
+    }
+
+    /// Notes the policy of a queue; whether it had another one before.
+    pub(super) fn note_policy(&self, queue: &str, policy: &Policy) -> bool {
+        let mut queues = self.lock();
+        let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return false };
+        let before = known.policy.replace(policy.clone());
+        before.is_some_and(|before| before != *policy)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<KnownQueue>> {

@@ -44,7 +44,7 @@ pub(crate) use address::Address;
 pub(crate) use connection::{ConnectError, Connection, Obstacle};
 pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Left, Purpose};
 pub(crate) use delivery_limit::{DeliveryLimit, LimitOrigin, Overrun, warning};
-pub(crate) use inspection::{Binding, Inspect, Inspection};
+pub(crate) use inspection::{Binding, Inspect, Inspection, Policy, Rules};
 pub(crate) use intake::{AmqpIntake, Declaration, QueueDepth};
 pub(crate) use known_queues::KnownQueue;
 pub(crate) use letter::{Fate, Letter};

@@ -201,7 +201,7 @@ impl<K: Clock> AmqpSource<K> {
                 options,
                 said: None,
             };
-            check.next().boxed()
+            check.begin().boxed()
         });
         self.standing = Standing::Active;
         Ok(())

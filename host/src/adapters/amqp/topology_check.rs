@@ -1,8 +1,8 @@
 //! Making sure, now and then, that a consumer's logs still reach its queue: an exchange may have been deleted and
-//! made again, or a binding removed, and nobody tells.
+//! made again, a binding removed, or a policy changed, and nobody tells.
 //!
-//! Looks passively first: what is there is not touched, and what had to be mended can be said. Which
-//! bindings there are is asked elsewhere; without an answer, they are made again without a word.
+//! Looks passively first: what is there is not touched, and what had to be mended can be said. What AMQP does not
+//! tell is asked elsewhere; without an answer, bindings are made again without a word, and policies are not known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::bindings;
 use super::connection::Connection;
-use super::inspection::{Binding, Inspect};
+use super::inspection::{Binding, Inspect, Rules};
 use super::names::Names;
 use super::queues::QueueOptions;
 use super::topology::{self, TopologyError, open_channel};
@@ -62,6 +62,12 @@ struct QueueBindings {
 }
 
 impl TopologyCheck {
+    /// Takes note of what applies to the queues, and goes on to the first check.
+    pub(super) async fn begin(self) -> Self {
+        self.inspect().await;
+        self.next().await
+    }
+
     /// Waits, mends what is amiss, says what that was, and is ready for the next time.
     pub(super) async fn next(mut self) -> Self {
         // Jitter adds up to as much again.
@@ -93,11 +99,14 @@ impl TopologyCheck {
         (self.options.tell)(&format!("{}: {text}", self.consumer));
     }
 
-    /// Which of the queues' bindings are missing, as far as the broker tells.
+    /// Says what applies to the queues that did not before; returns which of their bindings are missing.
     async fn inspect(&self) -> Vec<QueueBindings> {
         let mut missing = Vec::new();
         for QueueBindings { queue, mut bindings } in self.wanted() {
             if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
+                if let Some(rules) = inspection.rules {
+                    self.say_changes(&queue, &rules);
+                }
                 bindings.retain(|binding| !inspection.bindings.contains(binding));
                 missing.push(QueueBindings { queue, bindings });
             }
@@ -117,6 +126,13 @@ impl TopologyCheck {
             wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
         }
         wanted
+    }
+
+    fn say_changes(&self, queue: &str, Rules { policy, limit }: &Rules) {
+        if self.queues.known.note_policy(queue, policy) {
+            self.say(&format!("the policy of the queue `{queue}` has changed: it now has {policy}"));
+        }
+        self.queues.tell_limit(queue, limit);
     }
 
     /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
