@@ -103,7 +103,13 @@ pub(crate) struct ManagedPolicy {
     pub(crate) operator: Option<String>,
     /// What they come to: a JSON object, with its keys in order.
     pub(crate) definition: String,
+    /// Its keys by which messages are taken out of the queue that nobody has read.
+    pub(crate) takes_out: Vec<&'static str>,
 }
+
+/// The keys of policies by which a queue takes out messages, as they grow old, as there are too many, or with the
+/// queue itself.
+const TAKING_OUT: [&str; 4] = ["expires", "max-length", "max-length-bytes", "message-ttl"];
 
 /// How often a message may come back to a queue, as the broker has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,11 +257,19 @@ impl ManagedQueue {
         // Without a policy, some versions have an empty array.
         let effective = self.effective_policy_definition.as_ref()?.as_object();
         let definition: BTreeMap<_, _> = effective.into_iter().flatten().collect();
+        let has = |key: &str| effective.is_some_and(|effective| effective.contains_key(key));
+        // Then too many are refused.
+        let refuses = effective
+            .and_then(|effective| effective.get("overflow")?.as_str())
+            .is_some_and(|overflow| overflow.starts_with("reject-publish"));
+        let takes_out =
+            TAKING_OUT.into_iter().filter(|key| has(key) && !(refuses && key.starts_with("max-length")));
         let named = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
         Some(ManagedPolicy {
             name: named(&self.policy),
             operator: named(&self.operator_policy),
             definition: json!(definition).to_string(),
+            takes_out: takes_out.collect(),
         })
     }
 }
@@ -289,10 +303,20 @@ impl FromStr for ManagementUrl {
     type Err = ManagementUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |why: &str| Err(ManagementUrlError(why.to_owned()));
         let url: Url = text.parse().map_err(|e: url::ParseError| ManagementUrlError(e.to_string()))?;
-        match url.scheme() {
-            "http" | "https" if url.has_host() => Ok(Self(url)),
-            _ => Err(ManagementUrlError("no http:// or https:// with a host".to_owned())),
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return wrong("no http:// or https:// with a host");
+        }
+        // The parser ends the host at these, so that a part of a password would be one.
+        if url.query().is_some() || url.fragment().is_some() || url.path().contains('@') {
+            return wrong("write `/`, `?`, `#` and `@` in a user or a password as %2F, %3F, %23 and %40");
+        }
+        let is_text = |part: &str| percent_decode_str(part).decode_utf8().is_ok();
+        match (url.username(), url.password()) {
+            ("", Some(_)) => wrong("a password without a user"),
+            (user, password) if is_text(user) && password.is_none_or(is_text) => Ok(Self(url)),
+            _ => wrong("the user or the password is not UTF-8"),
         }
     }
 }
@@ -357,13 +381,19 @@ mod tests {
         let policy = |queue: Value| serde_json::from_value::<ManagedQueue>(queue).unwrap().policy();
         assert_eq!(policy(json!({"policy": "limits"})), None);
         let none = policy(json!({"policy": "", "operator_policy": null, "effective_policy_definition": []}));
-        assert_eq!(none, Some(ManagedPolicy { name: None, operator: None, definition: "{}".to_owned() }));
+        let (definition, takes_out) = ("{}".to_owned(), Vec::new());
+        assert_eq!(none, Some(ManagedPolicy { name: None, operator: None, definition, takes_out }));
         let effective = [json!({"max-length": 9, "expires": 8}), json!({"expires": 8, "max-length": 9})];
         let [one, other] = effective.map(|effective| {
             policy(json!({"policy": "a", "operator_policy": "b", "effective_policy_definition": effective}))
         });
         assert_eq!(one, other);
-        assert_eq!(one.unwrap().definition, r#"{"expires":8,"max-length":9}"#);
+        let one = one.unwrap();
+        assert_eq!(one.definition, r#"{"expires":8,"max-length":9}"#);
+        assert_eq!(one.takes_out, ["expires", "max-length"]);
+        let refusing = json!({"max-length": 9, "overflow": "reject-publish", "message-ttl": 8});
+        let refusing = policy(json!({"policy": "a", "effective_policy_definition": refusing}));
+        assert_eq!(refusing.unwrap().takes_out, ["message-ttl"]);
     }
 
     #[test]
@@ -375,7 +405,17 @@ mod tests {
             url.below(&["queues", "/", "loghost.error"]).as_str(),
             "http://broker:15672/rabbit/api/queues/%2F/loghost.error"
         );
-        for wrong in ["amqp://test:s3cret@broker", "test:s3cret@broker", "http://test:s3cret@broker:port"] {
+        for wrong in [
+            "amqp://test:s3cret@broker",
+            "test:s3cret@broker",
+            "http://test:s3cret@broker:port",
+            "http://test:12/s3cret@broker:15672",
+            "http://test:12?s3cret@broker:15672",
+            "http://test:12#s3cret@broker:15672",
+            "http://test:12\\s3cret@broker:15672",
+            "http://:s3cret@broker",
+            "http://test:s3cret%ff@broker",
+        ] {
             let error = wrong.parse::<ManagementUrl>().unwrap_err().to_string();
             assert!(!error.contains("s3cret"), "{error}");
         }

@@ -82,6 +82,8 @@ fn escape(json: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct TerminalReporter {
     format: Format,
+    /// Whether the queues are copies, which go with their connection.
+    copies: bool,
 }
 
 /// Held while one report is written.
@@ -90,7 +92,12 @@ static REPORTING: Mutex<()> = Mutex::new(());
 impl TerminalReporter {
     /// Shows metrics in `format`.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, copies: false }
+    }
+
+    /// Says what it means for queues that go with their connection.
+    pub(crate) fn of_copies(self) -> Self {
+        Self { copies: true, ..self }
     }
 }
 
@@ -105,14 +112,19 @@ impl Reporter for TerminalReporter {
     }
 
     fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
-        notice(&format!("{consumer}: {}", state_text(state)));
+        notice(&format!("{consumer}: {}", state_text(state, self.copies)));
     }
 
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }
 
 /// What a consumer does, in a line.
-fn state_text(state: &State<'_>) -> String {
+fn state_text(state: &State<'_>, copies: bool) -> String {
+    let again = if copies {
+        "what was in it, and what is published meanwhile, is not seen"
+    } else {
+        "what was not acknowledged comes again"
+    };
     match state {
         State::Consuming => "consuming".to_owned(),
         State::StandingBy => {
@@ -120,14 +132,17 @@ fn state_text(state: &State<'_>) -> String {
         }
         // Of a connection there is one line for all.
         State::Reopening(SourceError::Lost(cause)) => {
-            format!("lost its queue ({cause}): opening it again; what was not acknowledged comes again")
+            format!("lost its queue ({cause}): opening it again; {again}")
+        }
+        State::Reopening(error @ SourceError::Cancelled { .. }) => {
+            format!("{error}: opening its queue again; if so, what was in it is gone")
         }
         State::Reopening(SourceError::NotReady(cause)) => {
             format!("its queue cannot be opened yet ({cause}): trying again until it can")
         }
         State::Reopening(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}: opening its queue again; what was not acknowledged comes again")
+            format!("{error}{cause}: opening its queue again; {again}")
         }
         State::Failed(error, Some(record)) => {
             let id = record.id.as_deref().unwrap_or("without an id");

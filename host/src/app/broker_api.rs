@@ -1,5 +1,5 @@
 //! The management API of the broker that there is a connection to: the one that was named, or the one that a broker
-//! usually has, if it is of the same cluster.
+//! usually has, if it is of the same cluster. Unasked, a password goes only to who has shown the broker's certificate.
 
 use crate::adapters::amqp::{Connection, DeliveryLimit, LimitOrigin};
 use crate::adapters::management::{
@@ -13,6 +13,9 @@ pub(super) struct BrokerApi {
     management: Management,
     vhost: String,
 }
+
+/// The user, and the password, of a broker that nobody has changed.
+const GUEST: &str = "guest";
 
 /// Why it is not asked.
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +31,18 @@ pub(super) enum NotAsked {
 }
 
 impl BrokerApi {
-    /// That of the broker that `connection` leads to; none if it cannot have one.
+    /// That of the broker that `connection` leads to; none if it cannot have one, or is not to be asked.
     pub(super) async fn find(
         connection: &Connection,
         given: Option<&ManagementUrl>,
     ) -> Option<Result<Self, NotAsked>> {
         let cluster = connection.product().cluster()?;
         let access = connection.address().access();
-        let usual = || ManagementUrl::usual(&access.host, access.is_encrypted).ok();
+        let is_known_to_all = (access.user, access.password) == (GUEST, GUEST);
+        let usual = || {
+            let usual = ManagementUrl::usual(&access.host, access.is_encrypted).ok();
+            usual.filter(|_| access.is_encrypted || is_known_to_all)
+        };
         let url = given.cloned().or_else(usual)?;
         let credentials = Credentials { user: access.user.to_owned(), password: access.password.to_owned() };
         let authorities = access.authorities.map(ToOwned::to_owned);

@@ -104,7 +104,7 @@ impl From<ManagedBinding> for Binding {
 
 impl From<ManagedPolicy> for Policy {
     fn from(policy: ManagedPolicy) -> Self {
-        let ManagedPolicy { name, operator, definition } = policy;
-        Self { name, operator, definition }
+        let ManagedPolicy { name, operator, definition, takes_out } = policy;
+        Self { name, operator, definition, takes_out }
     }
 }

@@ -133,12 +133,14 @@ fn complete(balances: &[(Name, Balance)], journals: &[PathBuf]) -> String {
     let known = balances.iter().all(|(_, balance)| balance.unknown.is_empty());
     let what = if known { "nothing is missing" } else { "nothing is missing of what is remembered," };
     if balances.iter().all(|(_, balance)| balance.reach == Reach::Confirmed) {
-        return format!("{what} of what the journals have confirmed");
+        return format!(
+            "{what} in these queues of what the journals have confirmed, of the severities that they are for"
+        );
     }
     let whose = if journals.is_empty() { "" } else { " without a journal" };
     format!(
-        "{what} below the highest number that was counted of each producer{whose}, severity and source; what came after \
-         that, or was taken from the queue by a run without this state, cannot be seen here: give --journal"
+        "{what} in each of these queues below the highest number that it has counted of a producer{whose}, severity and \
+         source; what came after that, or was taken from the queue by a run without this state, cannot be seen here: give --journal"
     )
 }
 

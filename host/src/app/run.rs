@@ -193,7 +193,9 @@ async fn prepare(
         if consumer.keeps_state() {
             keeping.push(name.to_string());
         }
-        let reporter = Watched::new(TerminalReporter::new(options.format), name.clone(), active.clone());
+        let terminal = TerminalReporter::new(options.format);
+        let terminal = if options.lifetime == Lifetime::Exclusive { terminal.of_copies() } else { terminal };
+        let reporter = Watched::new(terminal, name.clone(), active.clone());
         let (replace, replaced) = mpsc::channel(1);
         reloads.add(member, replace);
         opening.push(async move {

@@ -52,8 +52,8 @@ pub(super) struct ConnectionArgs {
 pub(super) struct ManagementArgs {
     /// RabbitMQ's management plugin, which is asked what AMQP does not tell: delivery limits, bindings, policies
     ///
-    /// Without it: on the broker's host, port 15672, or 15671 with TLS; and the variable `LOGHOST_MANAGEMENT_URL`. User
-    /// and password are those of the broker, unless it has others.
+    /// Without it: the variable `LOGHOST_MANAGEMENT_URL`; or the broker's host, at port 15671 if the broker is
+    /// reached by TLS, at 15672 as guest:guest. User and password are those of the broker, unless it has others.
     // Text, because an error about an argument shows it, and a URL holds a password.
     #[arg(long, value_name = "URL")]
     management_url: Option<String>,

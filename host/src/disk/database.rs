@@ -22,13 +22,16 @@ pub(crate) fn open_database(path: &Path, cache: usize) -> Result<(Database, Plac
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return Err(DatabaseError::DatabaseAlreadyOpen);
     }
-    private::narrow(&file);
     mend(&mut file).map_err(storage)?;
     let place = Place::of(path, &file).map_err(storage)?;
     // Every page is looked at: a byte that is not as it was written must not become a count.
     let mut builder = Builder::new();
     builder.set_check_integrity_on_open(true).set_cache_size(cache);
-    Ok((builder.create_with_backend(FileBackend::new(file)?)?, place))
+    let ours = file.try_clone().map_err(storage)?;
+    let database = builder.create_with_backend(FileBackend::new(file)?)?;
+    // Not before: what is no database stays as it is.
+    private::narrow(&ours);
+    Ok((database, place))
 }
 
 /// Writes a new database at `path`, where there is nothing.

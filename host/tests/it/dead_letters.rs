@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::PATIENCE;
 use crate::support::broker::{Broker, Kind, on_each};
-use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
+use crate::support::cli::{Loghost, Output, Running, Signal, Stuck, loghost};
 use crate::support::guest::{Guest, Then, declare, guest, seen};
 use crate::support::outside::Outside;
 use crate::support::{needing, test};
@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![test("dead_letters::which_must_be_said", which_must_be_said)];
     for more in [
         on_each("dead_letters::are_listed_shown_and_sent_back", are_listed_shown_and_sent_back),
+        on_each("dead_letters::are_looked_after_by_one_at_a_time", are_looked_after_by_one_at_a_time),
         on_each("dead_letters::are_chosen_by_what_they_are", are_chosen_by_what_they_are),
         on_each("dead_letters::are_destroyed_only_as_asked", are_destroyed_only_as_asked),
         on_each("dead_letters::keep_where_they_came_from", keep_where_they_came_from),
@@ -208,6 +209,22 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
     assert_eq!((second.id.as_deref(), second.source.as_deref()), (Some("bad too"), Some("web")), "{output}");
     assert_eq!(second.attributes, Some(Vec::new()), "what loghost notes is no attribute: {output}");
     dead_letters(broker, "list", ["picky"]).end().exits(0).says("none to list");
+}
+
+/// What one holds another does not see: a number would mean another letter.
+fn are_looked_after_by_one_at_a_time(broker: &Broker) {
+    let picky = with_dead_letters(broker, "picky", 600);
+    let list = Stuck::start(&dead_letters(broker, "list", ["picky", "--format", "json"]));
+    for action in ["purge", "replay"] {
+        let other = dead_letters(broker, action, ["picky", "--number", "1"]).end().exits(69);
+        other.says("another `loghost dead-letters` holds them");
+    }
+    dead_letters(broker, "list", ["picky"]).end().exits(69);
+    drop(list);
+    dead_letters(broker, "purge", ["picky", "--number", "1"]).end().exits(0).prints("purged 1  left 599");
+    let left = dead_letters(broker, "list", ["picky", "--limit", "1"]).end().exits(0);
+    left.prints("bad 2");
+    assert_eq!(broker.outside().depth(&picky.dead_queue()), Some(599));
 }
 
 fn are_chosen_by_what_they_are(broker: &Broker) {

@@ -75,8 +75,8 @@ fn holds_nothing_missing_that_is_forgotten(broker: &Broker) {
 }
 
 /// What is said where there is no journal.
-const BELOW: &str = "nothing is missing below the highest number that was counted of each producer, severity and source; \
-                     what came after that, or was taken from the queue by a run without this state, cannot be seen here: \
+const BELOW: &str = "nothing is missing in each of these queues below the highest number that it has counted of a \
+                     producer, severity and source; what came after that, or was taken from the queue by a run without this state, cannot be seen here: \
                      give --journal";
 
 /// A source that would clear a terminal.
@@ -193,7 +193,9 @@ fn misses_what_a_journal_has_confirmed() -> Result<(), Skip> {
     declare(&broker);
     send("1\n2\n3\n");
     count(&broker, &state);
-    reported().end().exits(0).prints("nothing is missing of what the journals have confirmed");
+    reported().end().exits(0).prints(
+        "nothing is missing in these queues of what the journals have confirmed, of the severities that they are for",
+    );
 
     send("1\n2\n3\n4\n5\n");
     assert_eq!(broker.outside().delete(&broker.queue("error")), 2);

@@ -245,6 +245,7 @@ fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
         node.rabbitmqctl(&["set_policy", "short", "^loghost", &definition, "--apply-to", "queues"]);
     });
     run.says(&format!(r#"{changed}the policy `short` {{"max-length":{length}}}"#));
+    run.says(&format!("WARNING: the queue `{queue}` takes out what nobody has read, by max-length of"));
     unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
     unbind(&run, &outside, &queue, &broker.exchange("info"), "#");
     says_times(&run, &changed, 1);

@@ -53,6 +53,8 @@ pub(crate) struct Policy {
     pub(crate) operator: Option<String>,
     /// What both come to, as JSON.
     pub(crate) definition: String,
+    /// The keys by which the queue takes out messages that nobody has read.
+    pub(crate) takes_out: Vec<&'static str>,
 }
 
 /// The most characters of a definition that are shown.

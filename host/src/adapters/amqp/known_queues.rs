@@ -24,6 +24,14 @@ pub(crate) struct KnownQueue {
     policy: Option<Policy>,
 }
 
+/// What is noted, beside what was known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    First,
+    Same,
+    Changed,
+}
+
 impl Queues {
     /// Notes what the declaration of a queue tells; whether this is news.
     pub(super) fn add(&self, name: &str, limit: DeliveryLimit, overrun: Overrun) -> bool {
@@ -62,12 +70,15 @@ impl Queues {
         Some(known.clone())
     }
 
-    /// Notes the policy of a queue; whether it had another one before.
-    pub(super) fn note_policy(&self, queue: &str, policy: &Policy) -> bool {
+    /// Notes the policy of a queue.
+    pub(super) fn note_policy(&self, queue: &str, policy: &Policy) -> Noted {
         let mut queues = self.lock();
-        let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return false };
-        let before = known.policy.replace(policy.clone());
-        before.is_some_and(|before| before != *policy)
+        let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return Noted::Same };
+        match known.policy.replace(policy.clone()) {
+            None => Noted::First,
+            Some(before) if before == *policy => Noted::Same,
+            Some(_) => Noted::Changed,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<KnownQueue>> {

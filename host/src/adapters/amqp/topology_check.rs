@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use super::bindings;
 use super::connection::Connection;
 use super::inspection::{Binding, Inspect, Rules};
+use super::known_queues::Noted;
 use super::names::Names;
 use super::queues::QueueOptions;
 use super::topology::{self, TopologyError, open_channel};
@@ -82,17 +83,20 @@ impl TopologyCheck {
                     self.say(&what);
                 }
             }
-            Err(error) if error.is_refusal() => {
-                let error = error.to_string();
-                if self.said.as_ref() != Some(&error) {
-                    self.say(&format!("logs may not arrive: {error}"));
-                    self.said = Some(error);
-                }
-            }
+            Err(error) if error.is_refusal() => self.say_once(&format!("logs may not arrive: {error}")),
             // Whoever consumes notices as well.
-            Err(_) => {}
+            Err(TopologyError::Ended(_)) => {}
+            Err(error) => self.say_once(&format!("cannot make sure that logs arrive: {error}")),
         }
         self
+    }
+
+    /// Says it, unless it was what was said last.
+    fn say_once(&mut self, text: &str) {
+        if self.said.as_deref() != Some(text) {
+            self.say(text);
+            self.said = Some(text.to_owned());
+        }
     }
 
     fn say(&self, text: &str) {
@@ -129,8 +133,16 @@ impl TopologyCheck {
     }
 
     fn say_changes(&self, queue: &str, Rules { policy, limit }: &Rules) {
-        if self.queues.known.note_policy(queue, policy) {
+        let noted = self.queues.known.note_policy(queue, policy);
+        if noted == Noted::Changed {
             self.say(&format!("the policy of the queue `{queue}` has changed: it now has {policy}"));
+        }
+        if noted != Noted::Same && !policy.takes_out.is_empty() {
+            let keys = policy.takes_out.join(" and ");
+            self.say(&format!(
+                "WARNING: the queue `{queue}` takes out what nobody has read, by {keys} of {policy}: take that out of \
+                 the policy, or, for a length, set overflow to reject-publish"
+            ));
         }
         self.queues.tell_limit(queue, limit);
     }

@@ -20,9 +20,12 @@ pub(super) fn whole_number(value: &AMQPValue) -> Option<u64> {
     }
 }
 
+/// Beyond this, not every whole number is one of the type.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 fn whole(number: &Number) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in the range")]
-    let floored = |number: f64| (0.0..=u64::MAX as f64).contains(&number).then_some(number as u64);
+    let floored = |number: f64| (0.0..=MOST_EXACT).contains(&number).then_some(number as u64);
     number.as_u64().or_else(|| number.as_f64().and_then(floored))
 }
 
@@ -40,7 +43,7 @@ fn json(value: &AMQPValue) -> Value {
         // As JSON would have it of the wider type, 0.1 were 0.10000000149011612.
         AMQPValue::Float(value) => value.to_string().parse::<f64>().unwrap_or(f64::NAN).into(),
         AMQPValue::Double(value) => (*value).into(),
-        AMQPValue::DecimalValue(value) => decimal(value).into(),
+        AMQPValue::DecimalValue(value) => decimal(*value).into(),
         AMQPValue::ShortString(value) => value.to_string().into(),
         AMQPValue::LongString(value) => String::from_utf8_lossy(value.as_bytes()).into(),
         AMQPValue::ByteArray(value) => String::from_utf8_lossy(value.as_slice()).into(),
@@ -56,8 +59,8 @@ fn json(value: &AMQPValue) -> Value {
 }
 
 /// All digits of a decimal number (AMQP 0-9-1, section 4.2.5.5), which clients take for a signed one.
-fn decimal(DecimalValue { scale, value }: &DecimalValue) -> String {
-    let (value, scale) = (value.cast_signed(), usize::from(*scale));
+fn decimal(DecimalValue { scale, value }: DecimalValue) -> String {
+    let (value, scale) = (value.cast_signed(), usize::from(scale));
     let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     let sign = if value < 0 { "-" } else { "" };

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{DURABLE, NAME, Place, QUORUM, is_whole, text};
 use crate::support::broker::{Broker, Kind};
-use crate::support::cli::Signal;
+use crate::support::cli::{Signal, Stuck};
 use crate::support::rabbitmq::{self, Node, Setup, free_port};
 use crate::support::{Skip, needing};
 
@@ -85,6 +85,7 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
         let list = place.dead_letters("list", ["--format", "json"]).end().exits(0);
         assert_eq!(list.json().len(), 5, "{list}");
         place.dead_letters("list", ["--limit", "2"]).end().exits(0).prints("bad 1");
+        drop(Stuck::start(&place.dead_letters("list", ["--format", "json"])));
     }
     is_whole(&outside, &place.dead_queue(), "bad", 5);
 

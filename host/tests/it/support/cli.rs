@@ -3,9 +3,9 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -278,5 +278,36 @@ impl Drop for Running {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A command that prints more than anybody reads, and is killed when this goes out of scope.
+pub(crate) struct Stuck {
+    child: Child,
+    _unread: BufReader<ChildStdout>,
+}
+
+impl Stuck {
+    /// Starts it, and waits for the first line.
+    #[track_caller]
+    pub(crate) fn start(command: &Loghost) -> Self {
+        let mut child = Command::new(binary())
+            .args(command.arguments())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut stdout = BufReader::with_capacity(1, child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        let read = stdout.read_line(&mut line).expect("text");
+        assert!(read > 0, "nothing is printed");
+        Self { child, _unread: stdout }
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        let killed = self.child.kill().and_then(|()| self.child.wait());
+        assert!(killed.is_ok() || thread::panicking(), "{killed:?}");
     }
 }
