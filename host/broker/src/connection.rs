@@ -52,6 +52,8 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: 
         }
     });
     let written = tokio::select! {
+        // What the client says comes first: it may want less of what is to be written.
+        biased;
         () = reader => false,
         result = writer => result.is_ok(),
     };
@@ -167,7 +169,7 @@ async fn pause(session: &Session, alarm: &mut watch::Receiver<bool>, outbox: &Ou
         drop(alarm.wait_for(|on| !*on).await);
         session.tell_unblocked();
     }
-    outbox.room().await;
+    outbox.room_for_replies().await;
 }
 
 /// Reads over everything else until the client has understood, or is gone.

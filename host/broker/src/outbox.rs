@@ -1,7 +1,8 @@
 //! What a connection has yet to be sent: filled by whoever has news for it, emptied by its writer.
 //!
-//! Bounded where it matters: deliveries are only added while there is room (who found none is told
-//! when there is), and a reader stops reading while its replies find none. Knows no encoding.
+//! Bounded in two ways: deliveries are only added while there is room (who found none is told when
+//! there is), and a reader stops reading while its replies find none. Neither counts for the other: what
+//! a client has yet to be given must never keep it from being heard. Knows no encoding.
 
 use std::{
     mem,
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::message::Message;
 
-/// Bytes after which there is no room.
+/// Bytes after which there is no room, of deliveries and of replies each.
 const LIMIT: usize = 512 * 1024;
 /// What an output weighs beyond its message.
 const OVERHEAD: usize = 64;
@@ -62,10 +63,13 @@ pub(crate) enum Output {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     inner: Mutex<Inner>,
-    bytes: AtomicUsize,
+    /// Bytes of deliveries.
+    deliveries: AtomicUsize,
+    /// Bytes of everything else.
+    replies: AtomicUsize,
     /// Wakes the writer.
     filled: Notify,
-    /// Wakes the reader: there is room again.
+    /// Wakes the reader: there is room for replies again.
     emptied: Notify,
 }
 
@@ -93,7 +97,8 @@ impl Outbox {
         if inner.finished {
             return;
         }
-        self.bytes.fetch_add(output.weight(), Relaxed);
+        let account = if let Output::Deliver { .. } = output { &self.deliveries } else { &self.replies };
+        account.fetch_add(output.weight(), Relaxed);
         inner.outputs.push(output);
         drop(inner);
         self.filled.notify_one();
@@ -105,23 +110,23 @@ impl Outbox {
 
     /// Whether a delivery may be added. If not, the next `take` says that one was wanted.
     pub(crate) fn has_room(&self) -> bool {
-        if self.bytes.load(Relaxed) < LIMIT {
+        if self.deliveries.load(Relaxed) < LIMIT {
             return true;
         }
         let mut inner = self.lock();
-        let room = self.bytes.load(Relaxed) < LIMIT;
+        let room = self.deliveries.load(Relaxed) < LIMIT;
         inner.starved |= !room;
         room
     }
 
-    /// Whether replies should wait as well.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes.load(Relaxed) >= LIMIT
+    /// Whether there are so many replies that nothing more should be asked for.
+    pub(crate) fn is_full_of_replies(&self) -> bool {
+        self.replies.load(Relaxed) >= LIMIT
     }
 
-    /// Returns when there is room.
-    pub(crate) async fn room(&self) {
-        while self.is_full() {
+    /// Returns when there is room for replies.
+    pub(crate) async fn room_for_replies(&self) {
+        while self.is_full_of_replies() {
             self.emptied.notified().await;
         }
     }
@@ -135,7 +140,8 @@ impl Outbox {
     pub(crate) fn take(&self, outputs: &mut Vec<Output>) -> Taken {
         let mut inner = self.lock();
         mem::swap(&mut inner.outputs, outputs);
-        let was_full = self.bytes.swap(0, Relaxed) >= LIMIT;
+        self.deliveries.store(0, Relaxed);
+        let was_full = self.replies.swap(0, Relaxed) >= LIMIT;
         let taken = Taken { starved: mem::take(&mut inner.starved), finished: inner.finished };
         drop(inner);
         if was_full {

@@ -90,7 +90,7 @@ impl Session {
 
     /// Whether nothing may be read now.
     pub(crate) fn must_pause(&self) -> bool {
-        self.is_held_back() || self.client.outbox.is_full()
+        self.is_held_back() || self.client.outbox.is_full_of_replies()
     }
 
     pub(crate) fn tell_blocked(&self) {

@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
+    task::yield_now,
     time::{Interval, MissedTickBehavior, interval},
 };
 
@@ -40,19 +41,22 @@ pub(crate) async fn run(
         }
         loop {
             let taken = outbox.take(&mut outputs);
-            if taken.starved {
-                resume();
+            let is_empty = outputs.is_empty();
+            for output in outputs.drain(..) {
+                writer.write(output).await?;
             }
-            if outputs.is_empty() {
+            writer.flush().await?;
+            if taken.starved {
+                // The socket may always take more: let the reader have its turn. A consumer may be
+                // cancelled before it is given more.
+                yield_now().await;
+                resume();
+            } else if is_empty {
                 if taken.finished {
                     return writer.socket.shutdown().await;
                 }
                 break;
             }
-            for output in outputs.drain(..) {
-                writer.write(output).await?;
-            }
-            writer.flush().await?;
         }
     }
 }

@@ -169,22 +169,17 @@ impl Wire {
     }
 
     pub(crate) async fn consume(&mut self, queue: &str) {
-        let consume = basic::Consume {
-            queue: queue.into(),
-            consumer_tag: "c".into(),
-            no_local: false,
-            no_ack: false,
-            exclusive: false,
-            nowait: false,
-            arguments: FieldTable::default(),
-        };
-        self.send_method(1, AMQPClass::Basic(basic::AMQPMethod::Consume(consume))).await;
+        self.send_method(1, AMQPClass::Basic(basic::AMQPMethod::Consume(consume(queue)))).await;
         assert!(matches!(self.method(1).await, AMQPClass::Basic(basic::AMQPMethod::ConsumeOk(_))));
     }
 }
 
 pub(crate) fn bytes(frame: &AMQPFrame) -> Vec<u8> {
     gen_frame(frame)(WriteContext::from(Vec::new())).unwrap().into_inner().0
+}
+
+pub(crate) fn method(channel: u16, method: AMQPClass) -> Vec<u8> {
+    bytes(&AMQPFrame::Method(channel, method))
 }
 
 pub(crate) fn raw(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
@@ -206,6 +201,19 @@ pub(crate) fn declare(queue: &str) -> AMQPClass {
         nowait: false,
         arguments: FieldTable::default(),
     }))
+}
+
+/// With the tag `c`, to be acknowledged.
+pub(crate) fn consume(queue: &str) -> basic::Consume {
+    basic::Consume {
+        queue: queue.into(),
+        consumer_tag: "c".into(),
+        no_local: false,
+        no_ack: false,
+        exclusive: false,
+        nowait: false,
+        arguments: FieldTable::default(),
+    }
 }
 
 /// `basic.publish` to the default exchange.

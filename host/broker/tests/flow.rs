@@ -1,0 +1,95 @@
+//! Who waits for whom: a client is heard whatever it has yet to be given, and nobody waits for one that
+//! is gone.
+
+use amq_protocol::{
+    frame::AMQPFrame,
+    protocol::{AMQPClass, basic},
+};
+
+use crate::support::{
+    broker,
+    wire::{CLAIMS, Claims, Wire, consume, message, method, raw},
+};
+
+mod support;
+
+/// Of a client that sends and receives large bodies in one frame.
+const LARGE_FRAMES: Claims = Claims { frame_max: 131_072, ..CLAIMS };
+
+/// `basic.ack` of one delivery.
+fn ack(delivery_tag: u64) -> Vec<u8> {
+    raw(1, 1, &[b"\0\x3c\0\x50", &delivery_tag.to_be_bytes()[..], b"\0"].concat())
+}
+
+/// It does not read while it writes, as most clients with blocking sockets.
+#[tokio::test]
+async fn a_forwarder_without_a_prefetch_goes_through_its_queue() {
+    const MESSAGES: u64 = 3000;
+    let broker = broker().await;
+    let body = [7; 10_000];
+    let mut forwarder = Wire::open_with(&broker, &LARGE_FRAMES).await;
+    forwarder.declare("from").await;
+    forwarder.declare("to").await;
+    let mut publisher = Wire::open_with(&broker, &LARGE_FRAMES).await;
+    for _ in 0..MESSAGES {
+        publisher.send(&message("from", &body)).await;
+    }
+    publisher.declare("from").await;
+
+    forwarder.consume("from").await;
+    for delivery_tag in 1..=MESSAGES {
+        while !matches!(forwarder.frame().await, Some(AMQPFrame::Body(..))) {}
+        forwarder.send(&[message("to", &body), ack(delivery_tag)].concat()).await;
+    }
+    assert_eq!(u64::from(forwarder.declare("to").await.message_count), MESSAGES);
+}
+
+#[tokio::test]
+async fn a_publisher_is_read_whatever_it_has_not_read() {
+    const MESSAGES: u32 = 6000;
+    let broker = broker().await;
+    let body = [7; 10_000];
+    let mut wire = Wire::open_with(&broker, &LARGE_FRAMES).await;
+    wire.declare("own").await;
+    wire.declare("other").await;
+    wire.consume("own").await;
+    for _ in 0..MESSAGES {
+        wire.send(&[message("own", &body), message("other", &body)].concat()).await;
+    }
+    let mut onlooker = Wire::open(&broker).await;
+    // It has been read up to its last message when what another client asks shows that one.
+    while onlooker.declare("other").await.message_count < MESSAGES {}
+}
+
+#[tokio::test]
+async fn a_consumer_that_cancels_is_given_no_more() {
+    const MESSAGES: usize = 5000;
+    let broker = broker().await;
+    let mut publisher = Wire::open(&broker).await;
+    publisher.declare("q").await;
+    publisher.send(&message("q", &[7; 1000]).repeat(MESSAGES)).await;
+    publisher.declare("q").await;
+
+    let mut consumer = Wire::open(&broker).await;
+    let cancel = basic::Cancel { consumer_tag: "c".into(), nowait: false };
+    let asked = [
+        method(
+            1,
+            AMQPClass::Basic(basic::AMQPMethod::Consume(basic::Consume { no_ack: true, ..consume("q") })),
+        ),
+        method(1, AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel))),
+    ];
+    consumer.send(&asked.concat()).await;
+    let mut given = 0;
+    loop {
+        match consumer.frame().await.expect("deliveries, and the end of them") {
+            AMQPFrame::Body(..) => given += 1,
+            AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::CancelOk(_))) => break,
+            AMQPFrame::Method(..) | AMQPFrame::Header(..) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(given < 1000, "{given} of {MESSAGES} deliveries to a consumer that has cancelled");
+    let left = publisher.declare("q").await.message_count;
+    assert_eq!(given + usize::try_from(left).unwrap(), MESSAGES);
+}
