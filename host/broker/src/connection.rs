@@ -138,9 +138,9 @@ async fn listen<R: AsyncRead + Unpin>(
             Ok(Next::Close) => return End::Closed,
             Err(refusal) => return End::Refused(refusal),
         }
-        if session.must_pause() {
+        if session.is_held_back() {
             tokio::select! {
-                () = pause(&session, &mut alarm, outbox) => {}
+                () = hold_back(&session, &mut alarm) => {}
                 () = asked(shutdown) => return forced(),
             }
             // Whatever came meanwhile has not been read.
@@ -148,10 +148,12 @@ async fn listen<R: AsyncRead + Unpin>(
             continue;
         }
         tokio::select! {
-            read = frames.fill() => match read {
+            // Even while replies find no room and nothing is answered: the client has to be heard.
+            read = frames.fill(), if !frames.is_full() => match read {
                 Ok(0) | Err(_) => return End::Gone,
                 Ok(_) => deadline = Instant::now() + silence,
             },
+            () = outbox.room_for_replies(), if session.must_pause() => {}
             () = sleep_until(deadline), if !silence.is_zero() => return End::Gone,
             _ = alarm.changed(), if session.publishes() => {}
             () = asked(shutdown) => return forced(),
@@ -161,15 +163,12 @@ async fn listen<R: AsyncRead + Unpin>(
     }
 }
 
-/// Waits until the connection may be read again, and tells a publisher why.
-async fn pause(session: &Session, alarm: &mut watch::Receiver<bool>, outbox: &Outbox) {
-    if session.is_held_back() {
-        session.tell_blocked();
-        // The sender lives as long as the broker.
-        drop(alarm.wait_for(|on| !*on).await);
-        session.tell_unblocked();
-    }
-    outbox.room_for_replies().await;
+/// Waits until a publisher may be read again, and tells it why.
+async fn hold_back(session: &Session, alarm: &mut watch::Receiver<bool>) {
+    session.tell_blocked();
+    // The sender lives as long as the broker.
+    drop(alarm.wait_for(|on| !*on).await);
+    session.tell_unblocked();
 }
 
 /// Reads over everything else until the client has understood, or is gone.

@@ -80,6 +80,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
+    /// Whether `fill` has no room, as what there is has not been taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_ready() && self.end - self.start == self.buffer.len()
+    }
+
     /// Reads what there is; zero is the end. Dropped before it is done, it has read nothing.
     pub(crate) async fn fill(&mut self) -> io::Result<usize> {
         if self.start == self.end {

@@ -88,7 +88,7 @@ impl Session {
         self.publishes && self.client.shared.memory.is_short()
     }
 
-    /// Whether nothing may be read now.
+    /// Whether nothing may be handled now.
     pub(crate) fn must_pause(&self) -> bool {
         self.is_held_back() || self.client.outbox.is_full_of_replies()
     }

@@ -5,10 +5,11 @@ use amq_protocol::{
     frame::AMQPFrame,
     protocol::{AMQPClass, basic},
 };
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{
-    broker,
-    wire::{CLAIMS, Claims, Wire, consume, message, method, raw},
+    broker, soon,
+    wire::{CLAIMS, Claims, Wire, consume, declare, message, method, raw},
 };
 
 mod support;
@@ -92,4 +93,33 @@ async fn a_consumer_that_cancels_is_given_no_more() {
     assert!(given < 1000, "{given} of {MESSAGES} deliveries to a consumer that has cancelled");
     let left = publisher.declare("q").await.message_count;
     assert_eq!(given + usize::try_from(left).unwrap(), MESSAGES);
+}
+
+/// It is not heard of for two heartbeats, and what it had goes to another one.
+#[tokio::test]
+async fn a_client_that_falls_silent_is_dropped_whatever_waits_to_be_written() {
+    const MESSAGES: usize = 100;
+    let broker = broker().await;
+    let mut publisher = Wire::open(&broker).await;
+    publisher.declare("q").await;
+    publisher.send(&message("q", &[7; 1000]).repeat(MESSAGES)).await;
+    publisher.declare("q").await;
+
+    let mut silent = Wire::open_with(&broker, &Claims { heartbeat: 1, ..CLAIMS }).await;
+    silent.consume("q").await;
+    // It asks for more than it will read the answers of, and then for nothing: the last of this is never
+    // sent.
+    let asked = method(1, declare(&"q".repeat(255))).repeat(150_000);
+    let silent = tokio::spawn(async move {
+        let _ = silent.socket.write_all(&asked).await;
+        silent
+    });
+
+    let mut heir = Wire::open(&broker).await;
+    heir.consume("q").await;
+    let mut inherited = 0;
+    while inherited < MESSAGES {
+        inherited += usize::from(matches!(heir.frame().await, Some(AMQPFrame::Body(..))));
+    }
+    drop(soon(silent).await);
 }
