@@ -9,8 +9,8 @@ use std::{
 
 use amq_protocol::protocol::{AMQPClass, connection};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    net::TcpStream,
+    io::{AsyncReadExt, Interest},
+    net::{TcpStream, tcp::OwnedReadHalf},
     sync::watch,
     task::yield_now,
     time::{Instant, sleep, sleep_until, timeout},
@@ -33,6 +33,8 @@ use crate::{
 /// For the handshake, and for what is left to be said at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often to look for the end of a connection that is not read.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
     // Latency only: a connection without it works as well.
@@ -70,8 +72,8 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: 
 /// Where the writer finds the connection, once there is one.
 type Registered = OnceLock<Key<state::Connection>>;
 
-async fn converse<R: AsyncRead + Unpin>(
-    mut frames: FrameReader<R>,
+async fn converse(
+    mut frames: FrameReader<&mut OwnedReadHalf>,
     shared: &Arc<Shared>,
     outbox: &Arc<Outbox>,
     registered: &Registered,
@@ -121,8 +123,8 @@ enum End {
     Refused(Refusal),
 }
 
-async fn listen<R: AsyncRead + Unpin>(
-    frames: &mut FrameReader<R>,
+async fn listen(
+    frames: &mut FrameReader<&mut OwnedReadHalf>,
     mut session: Session,
     shared: &Shared,
     outbox: &Outbox,
@@ -141,6 +143,7 @@ async fn listen<R: AsyncRead + Unpin>(
         if session.is_held_back() {
             tokio::select! {
                 () = hold_back(&session, &mut alarm) => {}
+                () = hangup(frames.socket()) => return End::Gone,
                 () = asked(shutdown) => return forced(),
             }
             // Whatever came meanwhile has not been read.
@@ -171,8 +174,17 @@ async fn hold_back(session: &Session, alarm: &mut watch::Receiver<bool>) {
     session.tell_unblocked();
 }
 
+/// Returns when the client has closed, be it behind bytes that are not read: what it holds would keep
+/// memory short, and so itself from being read.
+async fn hangup(socket: &OwnedReadHalf) {
+    // With bytes unread the end is no event of its own, and there is nothing to wait for.
+    while socket.ready(Interest::READABLE).await.is_ok_and(|ready| !ready.is_read_closed()) {
+        sleep(LOOK).await;
+    }
+}
+
 /// Reads over everything else until the client has understood, or is gone.
-async fn await_close_ok<R: AsyncRead + Unpin>(frames: &mut FrameReader<R>) {
+async fn await_close_ok(frames: &mut FrameReader<&mut OwnedReadHalf>) {
     loop {
         match frames.next() {
             Ok(Some(frame)) if frame.channel == 0 => {

@@ -37,6 +37,10 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self { socket, buffer: vec![0; CHUNK], start: 0, end: 0, frame_max: frame_max as usize }
     }
 
+    pub(crate) fn socket(&self) -> &R {
+        &self.socket
+    }
+
     pub(crate) fn set_frame_max(&mut self, frame_max: u32) {
         self.frame_max = frame_max as usize;
     }

@@ -3,12 +3,13 @@
 
 use amq_protocol::{
     frame::AMQPFrame,
-    protocol::{AMQPClass, basic},
+    protocol::{AMQPClass, basic, connection, queue},
 };
+use loghost_broker::Options;
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{
-    broker, soon,
+    broker, broker_with, soon,
     wire::{CLAIMS, Claims, Wire, consume, declare, message, method, raw},
 };
 
@@ -122,4 +123,27 @@ async fn a_client_that_falls_silent_is_dropped_whatever_waits_to_be_written() {
         inherited += usize::from(matches!(heir.frame().await, Some(AMQPFrame::Body(..))));
     }
     drop(soon(silent).await);
+}
+
+/// Its own queue is what keeps memory short: with it gone, others go on.
+#[tokio::test]
+async fn a_publisher_that_hangs_up_while_it_is_held_back_holds_nobody_back() {
+    let broker = broker_with(Options { memory_high_watermark: 100_000, ..Options::default() }).await;
+    let mut other = Wire::open(&broker).await;
+    other.declare("q").await;
+    other.send(&message("q", b"first")).await;
+    other.declare("q").await;
+    let mut publisher = Wire::open(&broker).await;
+    let AMQPClass::Queue(queue::AMQPMethod::Declare(own)) = declare("own") else { unreachable!() };
+    let own = queue::Declare { exclusive: true, ..own };
+    publisher.send_method(1, AMQPClass::Queue(queue::AMQPMethod::Declare(own))).await;
+    publisher.method(1).await;
+    publisher.send(&message("own", &[7; 1000]).repeat(200)).await;
+    assert!(matches!(publisher.connection().await, connection::AMQPMethod::Blocked(_)));
+    // What nobody will read stands before the end of its connection.
+    drop(publisher);
+
+    assert!(matches!(other.connection().await, connection::AMQPMethod::Blocked(_)));
+    assert!(matches!(other.connection().await, connection::AMQPMethod::Unblocked(_)));
+    assert_eq!(other.declare("q").await.message_count, 1);
 }
