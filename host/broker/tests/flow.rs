@@ -147,3 +147,61 @@ async fn a_publisher_that_hangs_up_while_it_is_held_back_holds_nobody_back() {
     assert!(matches!(other.connection().await, connection::AMQPMethod::Unblocked(_)));
     assert_eq!(other.declare("q").await.message_count, 1);
 }
+
+#[tokio::test]
+async fn queues_of_a_connection_take_turns() {
+    const MESSAGES: usize = 2000;
+    let broker = broker().await;
+    let mut wire = Wire::open(&broker).await;
+    for queue in ["q", "r"] {
+        wire.declare(queue).await;
+        wire.send(&message(queue, &[7; 4000]).repeat(MESSAGES)).await;
+    }
+    wire.declare("r").await;
+    let mut consumer = Wire::open(&broker).await;
+    for queue in ["q", "r"] {
+        let consume = basic::Consume { consumer_tag: queue.into(), no_ack: true, ..consume(queue) };
+        consumer.send_method(1, AMQPClass::Basic(basic::AMQPMethod::Consume(consume))).await;
+    }
+    let mut from_q = 0;
+    let mut from_r = 0;
+    while from_q + from_r < MESSAGES {
+        if let Some(AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Deliver(deliver)))) =
+            consumer.frame().await
+        {
+            *(if deliver.consumer_tag.as_str() == "q" { &mut from_q } else { &mut from_r }) += 1;
+        }
+    }
+    // In turns of what an outbox holds.
+    assert!(from_r > MESSAGES / 4, "{from_q} of the one queue and {from_r} of the other");
+}
+
+/// A prefetch that all of the channel share goes round.
+#[tokio::test]
+async fn queues_that_share_a_prefetch_take_turns() {
+    let broker = broker().await;
+    let mut wire = Wire::open(&broker).await;
+    let qos = basic::Qos { prefetch_count: 1, global: true };
+    wire.send_method(1, AMQPClass::Basic(basic::AMQPMethod::Qos(qos))).await;
+    wire.method(1).await;
+    for queue in ["q", "r"] {
+        wire.declare(queue).await;
+        wire.send(&message(queue, queue.as_bytes()).repeat(40)).await;
+    }
+    wire.declare("r").await;
+    for queue in ["q", "r"] {
+        let consume = basic::Consume { consumer_tag: queue.into(), nowait: true, ..consume(queue) };
+        wire.send_method(1, AMQPClass::Basic(basic::AMQPMethod::Consume(consume))).await;
+    }
+    let mut from_q = 0;
+    for delivery_tag in 1..=40 {
+        let body = loop {
+            if let Some(AMQPFrame::Body(_, body)) = wire.frame().await {
+                break body;
+            }
+        };
+        from_q += usize::from(body == b"q");
+        wire.send(&ack(delivery_tag)).await;
+    }
+    assert!((19..=21).contains(&from_q), "{from_q} of 40 from the first queue");
+}

@@ -17,6 +17,8 @@ pub(crate) struct Channel {
     /// The client understands that a consumer is cancelled by the broker.
     pub(crate) cancel_notify: bool,
     pub(crate) subscriptions: Vec<Subscription>,
+    /// Which of its queues goes first when there is room for one more delivery.
+    pub(crate) turn: usize,
     /// What an empty queue name means.
     pub(crate) last_queue: Option<Arc<str>>,
     /// The prefetch of consumers to come.
@@ -68,6 +70,7 @@ impl Channel {
             outbox,
             cancel_notify,
             subscriptions: Vec::new(),
+            turn: 0,
             last_queue: None,
             prefetch: 0,
             shared_prefetch: 0,

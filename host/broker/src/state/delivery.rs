@@ -139,8 +139,9 @@ impl State {
             }
         }
         self.settled = settled;
-        if self.has_shared_prefetch(channel) {
-            freed.extend(self.subscribed_queues(&[channel]));
+        // What one of the queues gives back of a limit that they share, the next one may have.
+        for queue in self.sharing_queues(channel) {
+            self.dispatch(queue);
         }
         for queue in freed.drain(..) {
             self.dispatch(queue);
@@ -162,7 +163,8 @@ impl State {
             return Ok(());
         }
         channel.shared_prefetch = count;
-        for queue in self.subscribed_queues(&[key]) {
+        let turn = channel.turn;
+        for queue in self.subscribed_queues(&[key], turn) {
             self.dispatch(queue);
         }
         Ok(())
@@ -236,7 +238,15 @@ impl State {
         }
     }
 
-    fn has_shared_prefetch(&self, channel: Key<Channel>) -> bool {
-        self.channels.get(channel).is_some_and(|channel| channel.shared_prefetch > 0)
+    /// The queues whose consumers share a limit, in turn.
+    fn sharing_queues(&mut self, key: Key<Channel>) -> Vec<Key<Queue>> {
+        match self.channels.get_mut(key) {
+            Some(channel) if channel.shared_prefetch > 0 => {
+                channel.turn = channel.turn.wrapping_add(1);
+                let turn = channel.turn;
+                self.subscribed_queues(&[key], turn)
+            }
+            _ => Vec::new(),
+        }
     }
 }

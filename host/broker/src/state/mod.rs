@@ -51,6 +51,8 @@ pub(crate) struct Connection {
     outbox: Arc<Outbox>,
     cancel_notify: bool,
     channels: Vec<Key<Channel>>,
+    /// Which of its queues goes first when there is room for more deliveries.
+    turn: usize,
 }
 
 impl State {
@@ -81,7 +83,7 @@ impl State {
 
     /// `cancel_notify`: the client wants to hear when the broker cancels a consumer.
     pub(crate) fn open_connection(&mut self, outbox: Arc<Outbox>, cancel_notify: bool) -> Key<Connection> {
-        self.connections.insert(Connection { outbox, cancel_notify, channels: Vec::new() })
+        self.connections.insert(Connection { outbox, cancel_notify, channels: Vec::new(), turn: 0 })
     }
 
     /// Gives back what its channels had, and deletes the queues that were its own.
@@ -126,11 +128,12 @@ impl State {
 
     /// Goes on with deliveries that had to wait for room in the connection's outbox.
     pub(crate) fn resume(&mut self, connection: Key<Connection>) {
-        let Some(connection) = self.connections.get(connection) else {
+        let Some(connection) = self.connections.get_mut(connection) else {
             return;
         };
-        let queues = self.subscribed_queues(&connection.channels);
-        for queue in queues {
+        connection.turn = connection.turn.wrapping_add(1);
+        let (turn, channels) = (connection.turn, connection.channels.clone());
+        for queue in self.subscribed_queues(&channels, turn) {
             self.dispatch(queue);
         }
     }
@@ -168,7 +171,8 @@ impl State {
         }
     }
 
-    fn subscribed_queues(&self, channels: &[Key<Channel>]) -> Vec<Key<Queue>> {
+    /// In turn, so that none goes first each time.
+    fn subscribed_queues(&self, channels: &[Key<Channel>], turn: usize) -> Vec<Key<Queue>> {
         let mut queues: Vec<_> = channels
             .iter()
             .filter_map(|&channel| self.channels.get(channel))
@@ -177,6 +181,10 @@ impl State {
             .collect();
         queues.sort_unstable();
         queues.dedup();
+        if !queues.is_empty() {
+            let first = turn % queues.len();
+            queues.rotate_left(first);
+        }
         queues
     }
 
