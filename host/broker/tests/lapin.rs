@@ -5,17 +5,16 @@ use lapin::{
     BasicProperties, Confirmation, ExchangeKind,
     options::{
         BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,
-        BasicPublishOptions, BasicQosOptions, BasicRecoverOptions, ExchangeBindOptions,
-        ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
-        QueuePurgeOptions,
+        BasicPublishOptions, BasicQosOptions, BasicRecoverOptions, ExchangeDeclareOptions,
+        ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
     },
-    types::{AMQPValue, FieldArray, FieldTable},
+    types::{AMQPValue, FieldTable},
 };
 use loghost_broker::{Broker, Options};
 
 use crate::support::{
     another, bind, broker, channel, confirms, connect, connect_to, consumer, exchange, next, next_body,
-    publish, queue, refusal, soon,
+    publish, queue, ready, refusal, soon,
 };
 
 mod support;
@@ -98,48 +97,6 @@ async fn bodies_larger_than_a_frame_arrive_whole() {
 }
 
 #[tokio::test]
-async fn exchanges_bound_to_exchanges_pass_on_what_matches() {
-    let broker = broker().await;
-    let (_connection, channel) = channel(&broker).await;
-    exchange(&channel, "outer", ExchangeKind::Topic).await;
-    exchange(&channel, "inner", ExchangeKind::Direct).await;
-    queue(&channel, "q").await;
-    bind(&channel, "q", "inner", "a.b").await;
-    let options = ExchangeBindOptions::default();
-    let binding =
-        channel.exchange_bind("inner".into(), "outer".into(), "a.*".into(), options, FieldTable::default());
-    soon(binding).await.unwrap();
-    confirms(&channel).await;
-    assert_eq!(publish(&channel, "outer", "a.b", "x").await, Confirmation::Ack(None));
-    assert!(matches!(publish(&channel, "outer", "a.c", "x").await, Confirmation::Ack(Some(_))));
-    let unbinding = channel.queue_unbind("q".into(), "inner".into(), "a.b".into(), FieldTable::default());
-    soon(unbinding).await.unwrap();
-    assert!(matches!(publish(&channel, "outer", "a.b", "x").await, Confirmation::Ack(Some(_))));
-}
-
-#[tokio::test]
-async fn carbon_copies_are_routed_and_blind_ones_hidden() {
-    let broker = broker().await;
-    let (_connection, channel) = channel(&broker).await;
-    for name in ["q", "r", "s"] {
-        queue(&channel, name).await;
-    }
-    let keys = |key: &str| AMQPValue::FieldArray(FieldArray::from(vec![AMQPValue::LongString(key.into())]));
-    let mut headers = FieldTable::default();
-    headers.insert("CC".into(), keys("r"));
-    headers.insert("BCC".into(), keys("s"));
-    let properties = BasicProperties::default().with_headers(headers);
-    let options = BasicPublishOptions::default();
-    soon(channel.basic_publish("".into(), "q".into(), options, b"x", properties)).await.unwrap();
-    for name in ["q", "r", "s"] {
-        let mut consumer = consumer(&channel, name, name).await;
-        let delivery = next(&mut consumer).await;
-        let headers = delivery.properties.headers().as_ref().unwrap();
-        assert!(headers.contains_key("CC") && !headers.contains_key("BCC"), "{name}");
-    }
-}
-
-#[tokio::test]
 async fn prefetch_holds_deliveries_back() {
     let broker = broker().await;
     let (_connection, channel) = channel(&broker).await;
@@ -155,13 +112,6 @@ async fn prefetch_holds_deliveries_back() {
     assert_eq!(ready(&channel, "q").await, 2);
     first.ack(BasicAckOptions { multiple: true }).await.unwrap();
     assert_eq!(next_body(&mut consumer).await, ("3".into(), false));
-}
-
-/// Messages that nobody has.
-async fn ready(channel: &lapin::Channel, queue: &str) -> u32 {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let declared = soon(channel.queue_declare(queue.into(), options, FieldTable::default())).await;
-    declared.unwrap().message_count()
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The way of a message into its queues.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use super::{State, arena::Key, exchange::Destination, queue::Queue};
 use crate::{
@@ -34,10 +34,7 @@ impl State {
         let mut routes = std::mem::take(&mut self.routes);
         // Routing keys have been checked on arrival.
         let key = str::from_utf8(content.routing_key()).unwrap_or_default();
-        self.route(exchange, key, &mut routes);
-        for key in copies {
-            self.route(exchange, key, &mut routes);
-        }
+        self.route(exchange, key, copies, &mut routes);
         if routes.len() > 1 {
             routes.sort_unstable();
             routes.dedup();
@@ -60,25 +57,29 @@ impl State {
         Ok(published)
     }
 
-    /// Adds the queues that `key` leads to, some more than once.
-    fn route(&self, exchange: &str, key: &str, queues: &mut Vec<Key<Queue>>) {
+    /// Adds the queues that `key` and those of `copies` lead to, some more than once. Each exchange on the
+    /// way is asked with all of them, as they are the message's: which key led to it does not matter.
+    fn route(&self, exchange: &str, key: &str, copies: &[String], queues: &mut Vec<Key<Queue>>) {
+        let keys = || iter::once(key).chain(copies.iter().map(String::as_str));
         if exchange.is_empty() {
-            queues.extend(self.queue_names.get(key));
+            queues.extend(keys().filter_map(|key| self.queue_names.get(key)));
             return;
         }
         let mut reached: Vec<&str> = Vec::new();
         let mut next = self.exchanges.get(exchange);
         let mut followed = 0;
         while let Some(source) = next {
-            source.route(key, &mut |destination| match destination {
-                Destination::Queue(queue) => queues.push(*queue),
-                // Each only once: exchanges may be bound in a circle.
-                Destination::Exchange(name) => {
-                    if **name != *exchange && !reached.contains(&&**name) {
-                        reached.push(name);
+            for key in keys() {
+                source.route(key, &mut |destination| match destination {
+                    Destination::Queue(queue) => queues.push(*queue),
+                    // Each only once: exchanges may be bound in a circle.
+                    Destination::Exchange(name) => {
+                        if **name != *exchange && !reached.contains(&&**name) {
+                            reached.push(name);
+                        }
                     }
-                }
-            });
+                });
+            }
             next = reached.get(followed).and_then(|name| self.exchanges.get(*name));
             followed += 1;
         }

@@ -68,6 +68,13 @@ pub(crate) async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &s
         .expect("a binding");
 }
 
+/// Messages that nobody has.
+pub(crate) async fn ready(channel: &Channel, queue: &str) -> u32 {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let declared = soon(channel.queue_declare(queue.into(), options, FieldTable::default())).await;
+    declared.unwrap().message_count()
+}
+
 pub(crate) async fn confirms(channel: &Channel) {
     soon(channel.confirm_select(ConfirmSelectOptions::default())).await.expect("confirms");
 }
