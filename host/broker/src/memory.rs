@@ -1,15 +1,25 @@
-//! How much the messages take, and the alarm that holds publishers back.
+//! How much messages, queues and bindings take, and the alarm that holds publishers back.
 //!
-//! Knows bytes only. Messages charge themselves on creation and release on drop, wherever they were
-//! last: a queue, an unacknowledged delivery, a connection's outgoing buffer.
+//! Knows bytes only. What is charged is released on drop, wherever it was last: a message in a queue, an
+//! unacknowledged delivery, or a connection's outgoing buffer.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
 
 use tokio::sync::watch;
+
+use crate::error::{AmqpError, Code};
+
+/// What an exchange, a queue, a binding or a consumer weighs beyond its names.
+const PER_THING: usize = 320;
 
 #[derive(Debug)]
 pub(crate) struct Memory {
     used: AtomicUsize,
+    /// Of that, what stays whatever is consumed.
+    topology: AtomicUsize,
     high: usize,
     low: usize,
     /// A copy of the alarm that costs nothing to look at.
@@ -17,11 +27,47 @@ pub(crate) struct Memory {
     alarm: watch::Sender<bool>,
 }
 
+/// What a part of the topology is charged, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    memory: Arc<Memory>,
+    bytes: usize,
+}
+
+impl Charge {
+    /// For an exchange, a queue, a binding or a consumer with `names`. Together they may take half of what
+    /// raises the alarm: it has to end when the messages are gone.
+    pub(crate) fn new(memory: &Arc<Memory>, names: &[&str]) -> Result<Self, AmqpError> {
+        let bytes = PER_THING + names.iter().map(|name| name.len()).sum::<usize>();
+        let topology = memory.topology.fetch_add(bytes, SeqCst) + bytes;
+        memory.charge(bytes);
+        let charge = Self { memory: Arc::clone(memory), bytes };
+        let most = memory.high / 2;
+        if topology > most {
+            return Err(AmqpError::new(
+                Code::ResourceError,
+                format!(
+                    "exchanges, queues, bindings and consumers may take no more than {most} bytes together"
+                ),
+            ));
+        }
+        Ok(charge)
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.memory.topology.fetch_sub(self.bytes, SeqCst);
+        self.memory.release(self.bytes);
+    }
+}
+
 impl Memory {
     /// The alarm is raised at `high` bytes and ends below four fifths of that.
     pub(crate) fn new(high: usize) -> Self {
         Self {
             used: AtomicUsize::new(0),
+            topology: AtomicUsize::new(0),
             high,
             // At least a byte, so that nothing at all is always little enough.
             low: (high - high / 5).max(1),

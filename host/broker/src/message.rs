@@ -8,8 +8,6 @@ use crate::memory::Memory;
 
 /// What a message weighs beyond its bytes: the struct, its counters, the allocator's share.
 const OVERHEAD: usize = 96;
-/// What each queue that holds it adds.
-const PER_QUEUE: usize = 24;
 
 /// Routing key, encoded properties and body of a message, one after the other.
 #[derive(Debug)]
@@ -23,7 +21,6 @@ pub(crate) struct Content {
 pub(crate) struct Message {
     exchange: Arc<str>,
     content: Content,
-    charged: u32,
     memory: Arc<Memory>,
 }
 
@@ -59,12 +56,14 @@ impl Content {
 }
 
 impl Message {
-    /// `queues`: how many will hold it, for the accounts.
-    pub(crate) fn new(exchange: Arc<str>, content: Content, queues: usize, memory: &Arc<Memory>) -> Self {
-        let weight = content.bytes.len() + OVERHEAD + queues.saturating_mul(PER_QUEUE);
-        let charged = u32::try_from(weight).unwrap_or(u32::MAX);
-        memory.charge(charged as usize);
-        Self { exchange, content, charged, memory: Arc::clone(memory) }
+    pub(crate) fn new(exchange: Arc<str>, content: Content, memory: &Arc<Memory>) -> Self {
+        memory.charge(content.bytes.len() + OVERHEAD);
+        Self { exchange, content, memory: Arc::clone(memory) }
+    }
+
+    /// Where the queues that hold it have it charged, too.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The exchange that it was published to.
@@ -84,7 +83,7 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        self.memory.release(self.charged as usize);
+        self.memory.release(self.content.bytes.len() + OVERHEAD);
     }
 }
 
@@ -95,11 +94,11 @@ mod tests {
     #[test]
     fn parts_and_accounts() {
         let memory = Arc::new(Memory::new(1 << 20));
-        let message = Message::new("logs".into(), Content::of("web-1", "hello"), 4, &memory);
+        let message = Message::new("logs".into(), Content::of("web-1", "hello"), &memory);
         assert_eq!(message.content().routing_key(), b"web-1");
         assert_eq!(message.content().properties(), [0, 0]);
         assert_eq!(message.content().body(), b"hello");
-        assert_eq!(memory.used(), 12 + OVERHEAD + 4 * PER_QUEUE);
+        assert_eq!(memory.used(), 12 + OVERHEAD);
         drop(message);
         assert_eq!(memory.used(), 0);
     }

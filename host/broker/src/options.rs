@@ -5,7 +5,9 @@ use std::fmt;
 /// The limits and the one user of a [`Broker`](crate::Broker).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Bytes of queued messages at which publishers are held back, until a fifth of it is free again.
+    /// Bytes of messages, queues and bindings at which publishers are held back, until a fifth of it is
+    /// free again. Exchanges, queues, bindings and consumers may take half of it: what would take more is
+    /// refused with code 506 (`RESOURCE_ERROR`).
     pub memory_high_watermark: usize,
     /// The largest message that is accepted, in bytes.
     pub max_message_size: u64,

@@ -180,7 +180,7 @@ mod tests {
 
     fn delivery(body: &str) -> Output {
         let memory = Arc::new(Memory::new(usize::MAX));
-        let message = Message::new("".into(), Content::of("q", body), 1, &memory);
+        let message = Message::new("".into(), Content::of("q", body), &memory);
         Output::Deliver {
             channel: 1,
             consumer_tag: "c".into(),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::{AmqpError, Code},
+    memory::Charge,
     outbox::Output,
 };
 
@@ -57,6 +58,7 @@ impl State {
             exclusive: consume.exclusive,
             prefetch: self.channel(channel)?.prefetch,
             in_flight: 0,
+            _charge: Charge::new(&self.memory, &[&tag])?,
         };
         if let Some(queue) = self.queues.get_mut(key) {
             queue.add_consumer(consumer)?;

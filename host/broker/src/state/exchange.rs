@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use super::{arena::Key, queue::Queue, topic::Pattern};
-use crate::error::AmqpError;
+use crate::{
+    error::AmqpError,
+    memory::{Charge, Memory},
+};
 
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -11,6 +14,8 @@ pub(crate) struct Exchange {
     pub(crate) spec: ExchangeSpec,
     /// By routing key, so that a direct exchange need not look at them all.
     bindings: BTreeMap<Box<str>, Bindings>,
+    /// None for those that are always there.
+    _charge: Option<Charge>,
 }
 
 /// What a declaration says about an exchange.
@@ -39,23 +44,35 @@ pub(crate) enum Destination {
 #[derive(Debug)]
 struct Bindings {
     pattern: Pattern,
-    destinations: Vec<Destination>,
+    bound: Vec<Bound>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    destination: Destination,
+    _charge: Charge,
 }
 
 impl Exchange {
-    pub(crate) fn new(name: Arc<str>, spec: ExchangeSpec) -> Self {
-        Self { name, spec, bindings: BTreeMap::new() }
+    pub(crate) fn new(name: Arc<str>, spec: ExchangeSpec, charge: Option<Charge>) -> Self {
+        Self { name, spec, bindings: BTreeMap::new(), _charge: charge }
     }
 
     /// Binding twice is binding once.
-    pub(crate) fn bind(&mut self, routing_key: &str, destination: Destination) {
-        let bindings = self
-            .bindings
-            .entry(routing_key.into())
-            .or_insert_with(|| Bindings { pattern: Pattern::new(routing_key), destinations: Vec::new() });
-        if !bindings.destinations.contains(&destination) {
-            bindings.destinations.push(destination);
+    pub(crate) fn bind(
+        &mut self,
+        routing_key: &str,
+        destination: Destination,
+        memory: &Arc<Memory>,
+    ) -> Result<(), AmqpError> {
+        let existing = self.bindings.get(routing_key);
+        if existing.is_some_and(|bindings| bindings.lead_to(&destination)) {
+            return Ok(());
         }
+        let bound = Bound { destination, _charge: Charge::new(memory, &[routing_key])? };
+        let bindings = self.bindings.entry(routing_key.into());
+        bindings.or_insert_with(|| Bindings::new(routing_key)).bound.push(bound);
+        Ok(())
     }
 
     /// Says whether there was such a binding.
@@ -63,10 +80,8 @@ impl Exchange {
         let Some(bindings) = self.bindings.get_mut(routing_key) else {
             return false;
         };
-        let before = bindings.destinations.len();
-        bindings.destinations.retain(|bound| bound != destination);
-        let removed = bindings.destinations.len() < before;
-        if bindings.destinations.is_empty() {
+        let removed = bindings.remove(destination);
+        if bindings.bound.is_empty() {
             self.bindings.remove(routing_key);
         }
         removed
@@ -76,10 +91,8 @@ impl Exchange {
     pub(crate) fn unbind_all(&mut self, destination: &Destination) -> bool {
         let mut removed = false;
         self.bindings.retain(|_, bindings| {
-            let before = bindings.destinations.len();
-            bindings.destinations.retain(|bound| bound != destination);
-            removed |= bindings.destinations.len() < before;
-            !bindings.destinations.is_empty()
+            removed |= bindings.remove(destination);
+            !bindings.bound.is_empty()
         });
         removed
     }
@@ -90,7 +103,8 @@ impl Exchange {
 
     /// Calls `found` with every destination of `routing_key`, some more than once.
     pub(crate) fn route<'a>(&'a self, routing_key: &str, found: &mut impl FnMut(&'a Destination)) {
-        let mut follow = |bindings: &'a Bindings| bindings.destinations.iter().for_each(&mut *found);
+        let mut follow =
+            |bindings: &'a Bindings| bindings.bound.iter().for_each(|bound| found(&bound.destination));
         match self.spec.kind {
             Kind::Direct => self.bindings.get(routing_key).into_iter().for_each(follow),
             Kind::Fanout => self.bindings.values().for_each(follow),
@@ -126,6 +140,23 @@ impl Exchange {
     }
 }
 
+impl Bindings {
+    fn new(routing_key: &str) -> Self {
+        Self { pattern: Pattern::new(routing_key), bound: Vec::new() }
+    }
+
+    fn lead_to(&self, destination: &Destination) -> bool {
+        self.bound.iter().any(|bound| bound.destination == *destination)
+    }
+
+    /// Says whether it was there.
+    fn remove(&mut self, destination: &Destination) -> bool {
+        let before = self.bound.len();
+        self.bound.retain(|bound| bound.destination != *destination);
+        self.bound.len() < before
+    }
+}
+
 impl FromStr for Kind {
     type Err = AmqpError;
 
@@ -155,7 +186,11 @@ mod tests {
 
     fn exchange(kind: Kind) -> Exchange {
         let spec = ExchangeSpec { kind, durable: false, auto_delete: false, internal: false };
-        Exchange::new("x".into(), spec)
+        Exchange::new("x".into(), spec, None)
+    }
+
+    fn bind(exchange: &mut Exchange, routing_key: &str, name: &str) {
+        exchange.bind(routing_key, to(name), &Arc::new(Memory::new(usize::MAX))).unwrap();
     }
 
     fn to(name: &str) -> Destination {
@@ -180,10 +215,10 @@ mod tests {
             (Kind::Topic, &["one", "two", "any"], &["any"]),
         ] {
             let mut exchange = exchange(kind);
-            exchange.bind("a", to("one"));
-            exchange.bind("a", to("two"));
-            exchange.bind("a", to("one"));
-            exchange.bind("*", to("any"));
+            bind(&mut exchange, "a", "one");
+            bind(&mut exchange, "a", "two");
+            bind(&mut exchange, "a", "one");
+            bind(&mut exchange, "*", "any");
             let order = |names: &[&'static str]| {
                 // By routing key, and '*' sorts before letters.
                 let mut names = names.to_vec();
@@ -198,8 +233,8 @@ mod tests {
     #[test]
     fn unbinding_forgets_one_binding() {
         let mut exchange = exchange(Kind::Direct);
-        exchange.bind("a", to("one"));
-        exchange.bind("b", to("one"));
+        bind(&mut exchange, "a", "one");
+        bind(&mut exchange, "b", "one");
         assert!(!exchange.unbind("a", &to("two")));
         assert!(exchange.unbind("a", &to("one")));
         check(&exchange, "a", &[]);

@@ -66,7 +66,7 @@ impl State {
         let exchanges = predeclared.map(|(name, kind)| {
             let spec = ExchangeSpec { kind, durable: true, auto_delete: false, internal: false };
             let name: Arc<str> = name.into();
-            (Arc::clone(&name), Exchange::new(name, spec))
+            (Arc::clone(&name), Exchange::new(name, spec, None))
         });
         Self {
             exchanges: exchanges.into(),

@@ -7,11 +7,14 @@ use std::{collections::VecDeque, sync::Arc};
 use super::{Connection, arena::Key, channel::Channel};
 use crate::{
     error::{AmqpError, Code, VIRTUAL_HOST},
+    memory::Charge,
     message::Message,
 };
 
 /// Room for this many messages is kept when a queue runs empty.
 const KEPT_CAPACITY: usize = 4096;
+/// What each queue that holds a message adds to its weight.
+const PER_ENTRY: usize = 24;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -26,6 +29,7 @@ pub(crate) struct Queue {
     consumers: Vec<Consumer>,
     /// Whose turn it is.
     turn: usize,
+    _charge: Charge,
 }
 
 /// What a declaration says about a queue.
@@ -55,7 +59,7 @@ pub(crate) enum Consumption {
     SingleActive,
 }
 
-/// A message at its place in a queue.
+/// A message at its place in a queue, and charged for it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
@@ -74,6 +78,7 @@ pub(crate) struct Consumer {
     /// Zero: no limit.
     pub(crate) prefetch: u16,
     pub(crate) in_flight: u32,
+    pub(crate) _charge: Charge,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +93,22 @@ pub(crate) enum Acknowledgement {
 }
 
 impl Queue {
-    pub(crate) fn new(name: Arc<str>, spec: QueueSpec, owner: Option<Key<Connection>>) -> Self {
-        Self { name, spec, owner, ready: VecDeque::new(), next_position: 0, consumers: Vec::new(), turn: 0 }
+    pub(crate) fn new(
+        name: Arc<str>,
+        spec: QueueSpec,
+        owner: Option<Key<Connection>>,
+        charge: Charge,
+    ) -> Self {
+        Self {
+            name,
+            spec,
+            owner,
+            ready: VecDeque::new(),
+            next_position: 0,
+            consumers: Vec::new(),
+            turn: 0,
+            _charge: charge,
+        }
     }
 
     /// Messages that nobody has.
@@ -104,7 +123,7 @@ impl Queue {
     pub(crate) fn push(&mut self, message: Arc<Message>) {
         let place = self.next_position << 1;
         self.next_position += 1;
-        self.ready.push_back(Entry { message, place });
+        self.ready.push_back(Entry::new(message, place));
     }
 
     pub(crate) fn pop(&mut self) -> Option<Entry> {
@@ -224,8 +243,19 @@ impl Queue {
 }
 
 impl Entry {
+    fn new(message: Arc<Message>, place: u64) -> Self {
+        message.memory().charge(PER_ENTRY);
+        Self { message, place }
+    }
+
     pub(crate) fn redelivered(&self) -> bool {
         self.place & 1 == 1
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.message.memory().release(PER_ENTRY);
     }
 }
 
@@ -252,14 +282,18 @@ mod tests {
             kind: QueueKind::Classic,
             delivery_limit: None,
         };
-        Queue::new("q".into(), spec, None)
+        Queue::new("q".into(), spec, None, charge())
+    }
+
+    fn charge() -> Charge {
+        Charge::new(&Arc::new(Memory::new(usize::MAX)), &[]).unwrap()
     }
 
     fn filled(bodies: &[&str]) -> Queue {
         let memory = Arc::new(Memory::new(usize::MAX));
         let mut queue = queue(Consumption::Shared);
         for body in bodies {
-            let message = Message::new("".into(), Content::of("q", body), 1, &memory);
+            let message = Message::new("".into(), Content::of("q", body), &memory);
             queue.push(Arc::new(message));
         }
         queue
@@ -295,6 +329,7 @@ mod tests {
             exclusive,
             prefetch: 0,
             in_flight: 0,
+            _charge: charge(),
         }
     }
 

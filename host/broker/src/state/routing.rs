@@ -39,7 +39,7 @@ impl State {
             routes.sort_unstable();
             routes.dedup();
         }
-        let message = Message::new(source, content, routes.len(), &self.memory);
+        let message = Message::new(source, content, &self.memory);
         let published = if routes.is_empty() {
             Published::Unroutable(message)
         } else {

@@ -10,7 +10,10 @@ use super::{
     names::{check_not_default, check_not_reserved, generated_name, locked},
     queue::{Queue, QueueSpec},
 };
-use crate::error::{AmqpError, Code, VIRTUAL_HOST};
+use crate::{
+    error::{AmqpError, Code, VIRTUAL_HOST},
+    memory::Charge,
+};
 
 /// What `queue.declare-ok` tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +44,9 @@ impl State {
             return exchange.check_equivalent(spec);
         }
         check_not_reserved("exchange", name)?;
+        let charge = Charge::new(&self.memory, &[name])?;
         let name: Arc<str> = name.into();
-        self.exchanges.insert(Arc::clone(&name), Exchange::new(name, spec));
+        self.exchanges.insert(Arc::clone(&name), Exchange::new(name, spec, Some(charge)));
         Ok(())
     }
 
@@ -83,10 +87,10 @@ impl State {
         self.exchange(source)?;
         let destination = self.destination(channel, target)?;
         let key = self.routing_key(channel, target, routing_key)?;
-        if let Some(exchange) = self.exchanges.get_mut(source) {
-            exchange.bind(&key, destination);
+        match self.exchanges.get_mut(source) {
+            Some(exchange) => exchange.bind(&key, destination, &self.memory),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// As in `RabbitMQ`, it does no harm to unbind what is not bound, or not there.
@@ -134,7 +138,8 @@ impl State {
             check_not_reserved("queue", name)?;
             name.into()
         };
-        let key = self.queues.insert(Queue::new(Arc::clone(&name), spec, owner));
+        let charge = Charge::new(&self.memory, &[&name])?;
+        let key = self.queues.insert(Queue::new(Arc::clone(&name), spec, owner, charge));
         self.queue_names.insert(name, key);
         self.status(channel, key)
     }
