@@ -43,7 +43,7 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: 
     let outbox = Arc::new(Outbox::default());
     let key = OnceLock::new();
     let reader = async {
-        let frames = FrameReader::new(&mut reading, shared.options.frame_max.max(FRAME_MIN));
+        let frames = FrameReader::new(&mut reading, FRAME_MIN);
         converse(frames, &shared, &outbox, &key, &mut shutdown).await;
         outbox.finish();
         sleep(LAST_WORDS).await;

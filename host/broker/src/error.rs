@@ -48,11 +48,19 @@ impl AmqpError {
         Self::new(Code::AccessRefused, text)
     }
 
+    /// It does not exist, or would in `RabbitMQ`: direct reply-to.
     pub(crate) fn no_queue(name: &str) -> Self {
+        if name.starts_with("amq.rabbitmq.reply-to") {
+            return Self::not_implemented(format!("direct reply-to: queue '{name}'"));
+        }
         Self::new(Code::NotFound, format!("no queue '{name}' in vhost '{VIRTUAL_HOST}'"))
     }
 
+    /// It does not exist, or would in `RabbitMQ`: the predeclared headers exchanges.
     pub(crate) fn no_exchange(name: &str) -> Self {
+        if matches!(name, "amq.headers" | "amq.match") {
+            return Self::not_implemented(format!("headers exchanges: exchange '{name}'"));
+        }
         Self::new(Code::NotFound, format!("no exchange '{name}' in vhost '{VIRTUAL_HOST}'"))
     }
 

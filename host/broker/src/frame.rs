@@ -41,6 +41,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         &self.socket
     }
 
+    /// From now on. Until one is agreed upon, frames must not be larger than the least that every peer
+    /// accepts (AMQP 0-9-1, 4.2.3 and `connection.tune`).
     pub(crate) fn set_frame_max(&mut self, frame_max: u32) {
         self.frame_max = frame_max as usize;
     }

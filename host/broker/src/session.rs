@@ -142,6 +142,9 @@ impl Session {
                 self.channel_frame(frame).map(|()| Next::Frame)
             }
             (FRAME_HEADER | FRAME_BODY, _) => Err(AmqpError::unexpected_frame("content on channel 0")),
+            (FRAME_HEARTBEAT, number) if number > 0 && frame.payload.is_empty() => {
+                Err(AmqpError::unexpected_frame(format!("heartbeat on channel {number}")))
+            }
             (kind, channel) => {
                 Err(AmqpError::new(Code::FrameError, format!("frame of type {kind} on channel {channel}")))
             }

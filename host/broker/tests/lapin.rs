@@ -400,8 +400,24 @@ async fn what_is_not_implemented_is_refused_with_540() {
     let kind = ExchangeKind::Headers;
     let options = ExchangeDeclareOptions::default();
     let declared = refused.exchange_declare("h".into(), kind, options, FieldTable::default());
-    let text = "COMMAND_INVALID - unknown exchange type 'headers'";
-    assert_eq!(refusal(soon(declared).await), (503, text.into()));
+    let text = "NOT_IMPLEMENTED - exchange type 'headers'";
+    assert_eq!(refusal(soon(declared).await), (540, text.into()));
+
+    for exchange in ["amq.headers", "amq.match"] {
+        let (_connection, refused) = channel(&broker).await;
+        let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+        let kind = ExchangeKind::Headers;
+        let declared = refused.exchange_declare(exchange.into(), kind, options, FieldTable::default());
+        let text = format!("NOT_IMPLEMENTED - headers exchanges: exchange '{exchange}'");
+        assert_eq!(refusal(soon(declared).await), (540, text));
+    }
+
+    let (_connection, refused) = channel(&broker).await;
+    let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    let queue = "amq.rabbitmq.reply-to";
+    let consumed = refused.basic_consume(queue.into(), "c".into(), options, FieldTable::default());
+    let text = format!("NOT_IMPLEMENTED - direct reply-to: queue '{queue}'");
+    assert_eq!(refusal(soon(consumed).await), (540, text));
 }
 
 #[tokio::test]

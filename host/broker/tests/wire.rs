@@ -69,6 +69,27 @@ async fn the_handshake_has_an_order() {
     assert_eq!(wire.closed().await, 503);
 }
 
+/// Nobody has to accept a larger one before it is agreed upon.
+#[tokio::test]
+async fn frames_larger_than_4096_octets_wait_for_the_tuning() {
+    let broker = broker().await;
+    let mut wire = Wire::connect(&broker).await;
+    wire.send(b"AMQP\0\0\x09\x01").await;
+    wire.connection().await;
+    // A payload of 4089 octets, and 8 around it.
+    wire.send(&[1, 0, 0, 0, 0, 0x0f, 0xf9]).await;
+    assert_eq!(wire.closed().await, 501);
+}
+
+#[tokio::test]
+async fn names_are_declared_without_their_line_breaks() {
+    let broker = broker().await;
+    let mut wire = Wire::open(&broker).await;
+    assert_eq!(wire.declare("a\r\nb\n").await.queue.as_str(), "ab");
+    wire.send(&message("ab", b"x")).await;
+    assert_eq!(wire.declare("ab").await.message_count, 1);
+}
+
 /// Bytes on an open connection with channel 1, and the code that closes it.
 #[tokio::test]
 async fn connections_are_closed_with_the_code_of_the_specification() {
@@ -80,7 +101,7 @@ async fn connections_are_closed_with_the_code_of_the_specification() {
         ("wrong frame end", wrong_end.to_vec(), 501),
         ("frame larger than agreed", too_large.to_vec(), 501),
         ("unknown frame type", raw(9, 1, b""), 501),
-        ("heartbeat on a channel", raw(8, 1, b""), 501),
+        ("heartbeat on a channel", raw(8, 1, b""), 505),
         ("arguments cut short", raw(1, 1, b"\0\x32\0\x0a\0"), 501),
         ("arguments too long", raw(1, 1, b"\0\x3c\0\x6e\0\0\0"), 501),
         ("tables in tables without end", raw(1, 1, &deep), 502),

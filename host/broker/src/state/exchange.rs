@@ -165,6 +165,7 @@ impl FromStr for Kind {
             "direct" => Ok(Self::Direct),
             "fanout" => Ok(Self::Fanout),
             "topic" => Ok(Self::Topic),
+            "headers" => Err(AmqpError::not_implemented("exchange type 'headers'")),
             _ => Err(AmqpError::command_invalid(format!("unknown exchange type '{kind}'"))),
         }
     }

@@ -1,6 +1,7 @@
 //! Which names may be given, which are taken, and how to make one up.
 
 use std::{
+    borrow::Cow,
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
@@ -12,6 +13,11 @@ pub(super) fn generated_name(prefix: &str) -> Arc<str> {
     // Each `RandomState` has keys of its own, so equal input hashes differently.
     let word = |n: u64| RandomState::new().hash_one(n);
     format!("{prefix}-{:016x}{:08x}", word(1), word(2) >> 32).into()
+}
+
+/// A name as it is declared: without line breaks, as `RabbitMQ` takes it.
+pub(super) fn one_line(name: &str) -> Cow<'_, str> {
+    if name.contains(['\r', '\n']) { name.replace(['\r', '\n'], "").into() } else { name.into() }
 }
 
 pub(super) fn check_not_default(exchange: &str) -> Result<(), AmqpError> {

@@ -7,7 +7,7 @@ use super::{
     arena::Key,
     channel::Channel,
     exchange::{Destination, Exchange, ExchangeSpec},
-    names::{check_not_default, check_not_reserved, generated_name, locked},
+    names::{check_not_default, check_not_reserved, generated_name, locked, one_line},
     queue::{Queue, QueueSpec},
 };
 use crate::{
@@ -39,6 +39,7 @@ pub(crate) enum Target<'a> {
 
 impl State {
     pub(crate) fn declare_exchange(&mut self, name: &str, spec: ExchangeSpec) -> Result<(), AmqpError> {
+        let name = &*one_line(name);
         check_not_default(name)?;
         if let Some(exchange) = self.exchanges.get(name) {
             return exchange.check_equivalent(spec);
@@ -52,11 +53,13 @@ impl State {
 
     /// A passive declaration.
     pub(crate) fn check_exchange(&self, name: &str) -> Result<(), AmqpError> {
+        let name = &*one_line(name);
         check_not_default(name)?;
         self.exchange(name).map(|_| ())
     }
 
     pub(crate) fn delete_exchange(&mut self, name: &str, unless: Unless) -> Result<(), AmqpError> {
+        let name = &*one_line(name);
         check_not_default(name)?;
         if name.starts_with("amq.") {
             return Err(AmqpError::access_refused(format!(
@@ -120,6 +123,7 @@ impl State {
         name: &str,
         mut spec: QueueSpec,
     ) -> Result<QueueStatus, AmqpError> {
+        let name = &*one_line(name);
         let connection = self.channel(channel)?.connection;
         let owner = spec.exclusive.then_some(connection);
         // As in RabbitMQ: what goes with its connection does not survive the broker.
@@ -150,6 +154,7 @@ impl State {
         channel: Key<Channel>,
         name: &str,
     ) -> Result<QueueStatus, AmqpError> {
+        let name = &*one_line(name);
         if name.is_empty() {
             return Err(AmqpError::no_queue(name));
         }
@@ -164,6 +169,7 @@ impl State {
         name: &str,
         unless: Unless,
     ) -> Result<usize, AmqpError> {
+        let name = &*one_line(name);
         let key = match self.find_queue(channel, name) {
             // As in RabbitMQ, what is not there has been deleted.
             Err(error) if error.code == Code::NotFound && !name.is_empty() => return Ok(0),
