@@ -54,6 +54,11 @@ impl<'a> Fields<'a> {
         str::from_utf8(self.take(usize::from(len))?).map_err(|_| malformed("short string is not UTF-8"))
     }
 
+    pub(crate) fn long_string(&mut self) -> Result<&'a [u8], AmqpError> {
+        let len = self.long()?;
+        self.take(len as usize)
+    }
+
     /// What is left, unread.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0

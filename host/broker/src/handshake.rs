@@ -8,6 +8,7 @@ use tokio::io::AsyncRead;
 
 use crate::{
     error::{AmqpError, Code, VIRTUAL_HOST},
+    fields::Fields,
     frame::FrameReader,
     method::{Method, MethodId},
     options::Options,
@@ -133,22 +134,55 @@ fn start() -> connection::Start {
         version_major: 0,
         version_minor: 9,
         server_properties,
-        mechanisms: "PLAIN".into(),
+        mechanisms: "PLAIN AMQPLAIN".into(),
         locales: "en_US".into(),
     }
 }
 
 fn authenticate(start_ok: &connection::StartOk, options: &Options) -> Result<(), AmqpError> {
-    let mechanism = start_ok.mechanism.as_str();
-    if mechanism != "PLAIN" {
-        return Err(AmqpError::command_invalid(format!("unknown authentication mechanism '{mechanism}'")));
+    let (mechanism, response) = (start_ok.mechanism.as_str(), start_ok.response.as_bytes());
+    let login = match mechanism {
+        "PLAIN" => plain(response),
+        "AMQPLAIN" => amqplain(response),
+        _ => {
+            return Err(AmqpError::command_invalid(format!(
+                "unknown authentication mechanism '{mechanism}'"
+            )));
+        }
+    };
+    if login == Some((options.user.as_bytes(), options.password.as_bytes())) {
+        return Ok(());
     }
-    // An identity to act as, which is not supported, then user and password.
-    let expected = format!("\0{}\0{}", options.user, options.password);
-    if start_ok.response.as_bytes() != expected.as_bytes() {
-        return Err(AmqpError::access_refused("Login was refused using authentication mechanism PLAIN"));
+    Err(AmqpError::access_refused(format!("Login was refused using authentication mechanism {mechanism}")))
+}
+
+/// User and password after an identity to act as, which is not supported (RFC 4616).
+fn plain(response: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = response.splitn(3, |octet| *octet == 0);
+    match (parts.next()?, parts.next()?, parts.next()?) {
+        (b"", user, password) => Some((user, password)),
+        _ => None,
     }
-    Ok(())
+}
+
+/// A table without its size that has `LOGIN` and `PASSWORD`: the mechanism of AMQP before 0-9-1, and the first
+/// choice of some clients still (`RabbitMQ`, "Access Control", mechanisms).
+fn amqplain(response: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut fields = Fields::new(response);
+    let (mut user, mut password) = (None, None);
+    while !fields.rest().is_empty() {
+        let name = fields.short_string().ok()?;
+        let value = match fields.octet().ok()? {
+            b'S' => fields.long_string().ok()?,
+            _ => return None,
+        };
+        match name {
+            "LOGIN" => user = Some(value),
+            "PASSWORD" => password = Some(value),
+            _ => {}
+        }
+    }
+    Some((user?, password?))
 }
 
 /// A client may ask for less than was offered, not for more; zero is no limit, which is more.

@@ -43,6 +43,26 @@ async fn a_wrong_password_is_refused_as_the_client_can_take_it() {
     assert_eq!(wire.frame().await, None);
 }
 
+/// The first choice of php-amqplib, among others.
+#[tokio::test]
+async fn a_client_may_log_in_with_amqplain() {
+    let broker = broker().await;
+    let amqplain = Claims { mechanism: "AMQPLAIN", ..CLAIMS };
+    let response = "\x05LOGINS\0\0\0\x05guest\x08PASSWORDS\0\0\0\x05guest";
+    Wire::open_with(&broker, &Claims { response, ..amqplain }).await;
+    for response in [
+        "\x05LOGINS\0\0\0\x05guest\x08PASSWORDS\0\0\0\x05wrong",
+        "\x05LOGINS\0\0\0\x05guest",
+        "\x05LOGINS\0\0\0\x05gu",
+        "\x05LOGINI\0\0\0\x05\x08PASSWORDS\0\0\0\x05guest",
+        "",
+    ] {
+        let mut wire = Wire::connect(&broker).await;
+        wire.start_ok(&Claims { response, ..amqplain }).await;
+        assert_eq!(wire.closed().await, 403, "{response:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_not_offered_cannot_be_agreed_upon() {
     let broker = broker().await;

@@ -22,6 +22,7 @@ pub(crate) struct Wire {
 /// What a client claims in its handshake.
 pub(crate) struct Claims {
     pub(crate) capabilities: &'static [&'static str],
+    pub(crate) mechanism: &'static str,
     pub(crate) response: &'static str,
     pub(crate) virtual_host: &'static str,
     pub(crate) frame_max: u32,
@@ -32,6 +33,7 @@ pub(crate) const CAPABILITIES: &[&str] =
     &["authentication_failure_close", "connection.blocked", "consumer_cancel_notify"];
 pub(crate) const CLAIMS: Claims = Claims {
     capabilities: CAPABILITIES,
+    mechanism: "PLAIN",
     response: "\0guest\0guest",
     virtual_host: "/",
     frame_max: 4096,
@@ -85,7 +87,7 @@ impl Wire {
         client_properties.insert("capabilities".into(), AMQPValue::FieldTable(capabilities));
         let start_ok = connection::StartOk {
             client_properties,
-            mechanism: "PLAIN".into(),
+            mechanism: claims.mechanism.into(),
             response: claims.response.into(),
             locale: "en_US".into(),
         };
