@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+mod arguments;
 mod topology;
 
 #[derive(Debug)]
@@ -97,6 +98,22 @@ impl Channel {
         });
     }
 
+    /// Says that the last message was not taken, to a publisher that wants confirms.
+    fn refuse(&mut self, client: &Client) {
+        let Some(confirms) = &mut self.confirms else {
+            return;
+        };
+        // Those before it have been.
+        confirms.published -= 1;
+        self.confirm(client);
+        if let Some(confirms) = &mut self.confirms {
+            confirms.published += 1;
+            confirms.confirmed = confirms.published;
+            let nack = basic::Nack { delivery_tag: confirms.published, multiple: false, requeue: false };
+            client.outbox.push_method(self.number, AMQPClass::Basic(basic::AMQPMethod::Nack(nack)));
+        }
+    }
+
     /// Whether `confirm` has something to say.
     pub(crate) fn owes_confirms(&self) -> bool {
         self.confirms.as_ref().is_some_and(|confirms| confirms.published > confirms.confirmed)
@@ -110,14 +127,17 @@ impl Channel {
         let Some(message) = self.assembly.take() else {
             return Ok(());
         };
+        let mandatory = message.mandatory;
         let published = client.shared.state().publish(message.exchange, message.content, message.copies)?;
         if let Some(confirms) = &mut self.confirms {
             confirms.published += 1;
         }
-        if let Published::Unroutable(unroutable) = published
-            && message.mandatory
-        {
-            client.outbox.push(Output::Return { channel: self.number, message: unroutable });
+        match published {
+            Published::Refused => self.refuse(client),
+            Published::Unroutable(message) if mandatory => {
+                client.outbox.push(Output::Return { channel: self.number, message });
+            }
+            Published::Routed | Published::Unroutable(_) => {}
         }
         Ok(())
     }
@@ -201,7 +221,7 @@ impl Channel {
         if consume.no_local {
             return Err(AmqpError::not_implemented("no_local=true"));
         }
-        refuse_arguments(&consume.arguments)?;
+        arguments::check_consumer(&consume.arguments)?;
         let consume = Consume {
             queue: consume.queue.as_str(),
             tag: consume.consumer_tag.as_str(),
@@ -241,14 +261,6 @@ pub(crate) fn out_of_place() -> AmqpError {
     AmqpError::command_invalid("method is not for the server, or not on this channel")
 }
 
-/// An argument that the broker does not know is refused: to ignore it would be to promise it.
-fn refuse_arguments(arguments: &amq_protocol::types::FieldTable) -> Result<(), AmqpError> {
-    match arguments.inner().keys().next() {
-        None => Ok(()),
-        Some(name) => Err(AmqpError::not_implemented(format!("argument '{name}'"))),
-    }
-}
-
 /// To deliver again to the same consumer is not implemented, as in `RabbitMQ`.
 fn check_recover(requeue: bool) -> Result<(), AmqpError> {
     if requeue {
@@ -262,5 +274,5 @@ fn acknowledgement(no_ack: bool) -> Acknowledgement {
 }
 
 fn fate(requeue: bool) -> Fate {
-    if requeue { Fate::Requeued } else { Fate::Gone }
+    if requeue { Fate::Requeued } else { Fate::Rejected }
 }

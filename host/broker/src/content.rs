@@ -29,6 +29,7 @@ pub(crate) struct Assembly {
     copies: Vec<String>,
     bytes: Vec<u8>,
     body_at: u32,
+    expiration: Option<u32>,
     missing: u64,
 }
 
@@ -94,9 +95,7 @@ impl Assembly {
         }
         let mut encoded = fields.rest();
         let properties = fields.properties()?;
-        if properties.expiration.is_some() {
-            return Err(AmqpError::not_implemented("per-message expiration"));
-        }
+        self.expiration = properties.expiration.map(milliseconds).transpose()?;
         if let Some(user) = properties.user_id.filter(|user| *user != rules.user) {
             return Err(AmqpError::precondition(format!(
                 "user_id property set to '{user}' but authenticated user was '{}'",
@@ -148,11 +147,21 @@ impl Assembly {
         let key_len = u8::try_from(self.routing_key.len()).unwrap_or(u8::MAX);
         Some(Complete {
             exchange: &self.exchange,
-            content: Content::new(std::mem::take(&mut self.bytes), key_len, self.body_at),
+            content: Content::new(std::mem::take(&mut self.bytes), key_len, self.body_at, self.expiration),
             copies: &self.copies,
             mandatory: self.mandatory,
         })
     }
+}
+
+/// An expiration, which is a number in a string.
+fn milliseconds(expiration: &str) -> Result<u32, AmqpError> {
+    expiration.parse().map_err(|_| {
+        AmqpError::precondition(format!(
+            "invalid expiration '{expiration}': expected milliseconds, at most {}",
+            u32::MAX
+        ))
+    })
 }
 
 /// Adds the keys of `CC` and `BCC` to `copies`. Returns the properties without `BCC`.
@@ -237,7 +246,8 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let head = |size, properties: &[u8]| begun().header(&header(60, size, properties), RULES);
         check_refused(head(101, &[0, 0]), Code::PreconditionFailed);
-        check_refused(head(1, b"\x01\0\x0260"), Code::NotImplemented);
+        check_refused(head(1, b"\x01\0\x021h"), Code::PreconditionFailed);
+        assert_eq!(head(1, b"\x01\0\x0260"), Ok(()));
         check_refused(head(1, b"\0\x10\x04root"), Code::PreconditionFailed);
         check_refused(head(1, &[]), Code::FrameError);
         assert_eq!(head(1, b"\0\x10\x05guest"), Ok(()));

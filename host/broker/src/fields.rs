@@ -8,6 +8,12 @@ use crate::error::{AmqpError, Code};
 /// How deep tables and arrays may nest.
 const MAX_DEPTH: usize = 128;
 
+/// Which property of a message is which, in the order of the specification.
+pub(crate) const HEADERS: usize = 2;
+pub(crate) const EXPIRATION: usize = 7;
+const USER_ID: usize = 11;
+const PROPERTIES: usize = 14;
+
 /// What is left to read.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'a>(&'a [u8]);
@@ -70,30 +76,50 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads properties, flags first, to the end.
-    pub(crate) fn properties(mut self) -> Result<Properties<'a>, AmqpError> {
+    pub(crate) fn properties(self) -> Result<Properties<'a>, AmqpError> {
+        let mut properties = Properties::default();
+        for (property, encoded) in self.split_properties()?.into_iter().enumerate() {
+            let Some(encoded) = encoded else {
+                continue;
+            };
+            let mut field = Self(encoded);
+            match property {
+                HEADERS => field.table(|name| {
+                    properties.has_copies |= matches!(name, "CC" | "BCC");
+                })?,
+                EXPIRATION => properties.expiration = Some(field.short_string()?),
+                USER_ID => properties.user_id = Some(field.short_string()?),
+                _ => {}
+            }
+        }
+        Ok(properties)
+    }
+
+    /// The encoded value of each property that is there.
+    pub(crate) fn split_properties(mut self) -> Result<[Option<&'a [u8]>; PROPERTIES], AmqpError> {
         let flags = self.short()?;
         if flags & 0b11 != 0 {
             return Err(illegal("property flags that no property has"));
         }
-        let mut properties = Properties::default();
-        // From the highest bit, in the order of the specification.
-        for property in 0..14 {
+        let mut parts = [None; PROPERTIES];
+        for (property, part) in parts.iter_mut().enumerate() {
+            // From the highest bit.
             if flags & (0x8000 >> property) == 0 {
                 continue;
             }
+            let before = self.0;
             match property {
-                2 => self.table(|name| {
-                    properties.has_copies |= matches!(name, "CC" | "BCC");
-                })?,
+                HEADERS => self.table(|_| ())?,
+                // Delivery mode and priority.
                 3 | 4 => drop(self.octet()?),
-                7 => properties.expiration = Some(self.short_string()?),
+                // Timestamp.
                 9 => drop(self.long_long()?),
-                11 => properties.user_id = Some(self.short_string()?),
                 _ => drop(self.short_string()?),
             }
+            *part = Some(&before[..before.len() - self.0.len()]);
         }
         self.finish()?;
-        Ok(properties)
+        Ok(parts)
     }
 
     fn nested_table(&mut self, depth: usize, mut name: impl FnMut(&'a str)) -> Result<(), AmqpError> {
@@ -149,6 +175,15 @@ impl<'a> Fields<'a> {
         self.0 = rest;
         Ok(*array)
     }
+}
+
+/// Properties of those values, flags first.
+pub(crate) fn join_properties(parts: &[Option<&[u8]>; PROPERTIES]) -> Vec<u8> {
+    let flags =
+        (0..PROPERTIES).filter(|&at| parts[at].is_some()).fold(0, |flags, at| flags | 0x8000_u16 >> at);
+    let mut encoded = flags.to_be_bytes().to_vec();
+    parts.iter().flatten().for_each(|part| encoded.extend_from_slice(part));
+    encoded
 }
 
 /// What cannot be decoded.

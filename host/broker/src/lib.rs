@@ -1,7 +1,7 @@
 //! An in-memory AMQP 0-9-1 broker, for development and tests.
 //!
 //! One process, one virtual host, one user; nothing outlives it, and memory is bounded. What it does
-//! is what a client of `RabbitMQ` expects; what it does not do is refused, never ignored.
+//! is what a client of `RabbitMQ` expects; what `RabbitMQ` does and it does not is refused, never ignored.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), loghost_broker::BindError> {
@@ -27,6 +27,7 @@ mod channel;
 mod client;
 mod connection;
 mod content;
+mod death;
 mod encode;
 mod error;
 mod fields;

@@ -15,6 +15,7 @@ pub(crate) struct Content {
     bytes: Box<[u8]>,
     properties_at: u8,
     body_at: u32,
+    expiration: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -25,11 +26,12 @@ pub(crate) struct Message {
 }
 
 impl Content {
-    /// `bytes` begins with the routing key; the other two offsets say where it and the properties end.
-    pub(crate) fn new(bytes: Vec<u8>, properties_at: u8, body_at: u32) -> Self {
+    /// `bytes` begins with the routing key; the two offsets say where it and the properties end. The
+    /// expiration is in milliseconds.
+    pub(crate) fn new(bytes: Vec<u8>, properties_at: u8, body_at: u32, expiration: Option<u32>) -> Self {
         debug_assert!(usize::from(properties_at) <= body_at as usize);
         debug_assert!(body_at as usize <= bytes.len());
-        Self { bytes: bytes.into_boxed_slice(), properties_at, body_at }
+        Self { bytes: bytes.into_boxed_slice(), properties_at, body_at, expiration }
     }
 
     #[cfg(test)]
@@ -38,7 +40,7 @@ impl Content {
         let mut bytes = routing_key.as_bytes().to_vec();
         bytes.extend([0, 0]);
         bytes.extend(body.as_bytes());
-        Self::new(bytes, properties_at, u32::from(properties_at) + 2)
+        Self::new(bytes, properties_at, u32::from(properties_at) + 2, None)
     }
 
     pub(crate) fn routing_key(&self) -> &[u8] {
@@ -48,6 +50,11 @@ impl Content {
     /// Flags and values, as in a content header.
     pub(crate) fn properties(&self) -> &[u8] {
         &self.bytes[usize::from(self.properties_at)..self.body_at as usize]
+    }
+
+    /// How long it may wait in a queue, in milliseconds.
+    pub(crate) fn expiration(&self) -> Option<u32> {
+        self.expiration
     }
 
     pub(crate) fn body(&self) -> &[u8] {

@@ -1,8 +1,10 @@
 //! Listens, gives each connection its task, and ends them all.
 
 use std::{
+    future::pending,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -12,7 +14,7 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::{JoinHandle, JoinSet},
-    time::sleep,
+    time::{sleep, sleep_until},
 };
 
 use crate::{connection::serve, options::Options, shared::Shared};
@@ -89,6 +91,7 @@ impl Drop for Broker {
 async fn listen(listener: TcpListener, shared: Arc<Shared>, until: watch::Receiver<bool>) {
     let mut shutdown = until.clone();
     let mut connections = JoinSet::new();
+    let mut time = pin!(keep_time(&shared));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -98,11 +101,29 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, until: watch::Receiv
                 Err(_) => sleep(ACCEPT_BACKOFF).await,
             },
             Some(_) = connections.join_next() => {}
+            () = &mut time => {}
             () = asked(&mut shutdown) => break,
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Has happen what is due, when it is.
+async fn keep_time(shared: &Shared) {
+    let wake = shared.state().wake();
+    loop {
+        let next = shared.state().tick();
+        tokio::select! {
+            () = wake.notified() => {}
+            () = async {
+                match next {
+                    Some(next) => sleep_until(next).await,
+                    None => pending().await,
+                }
+            } => {}
+        }
+    }
 }
 
 /// Returns when the broker is to shut down.

@@ -365,24 +365,22 @@ async fn a_quorum_queue_is_a_queue_that_gives_back_what_is_requeued() {
 #[tokio::test]
 async fn what_is_not_implemented_is_refused_with_540() {
     let broker = broker().await;
-    let mut ttl = FieldTable::default();
-    ttl.insert("x-message-ttl".into(), AMQPValue::LongInt(1));
+    let arguments = |name: &str| {
+        let mut arguments = FieldTable::default();
+        arguments.insert(name.into(), AMQPValue::LongInt(1));
+        arguments
+    };
 
     let (_connection, refused) = channel(&broker).await;
     let options = QueueDeclareOptions::default();
-    let declared = soon(refused.queue_declare("q".into(), options, ttl.clone())).await;
-    assert_eq!(refusal(declared), (540, "NOT_IMPLEMENTED - argument 'x-message-ttl'".into()));
-
-    let (_connection, refused) = channel(&broker).await;
-    let options = ExchangeDeclareOptions::default();
-    let declared = refused.exchange_declare("x".into(), ExchangeKind::Fanout, options, ttl.clone());
-    assert_eq!(refusal(soon(declared).await).0, 540);
+    let declared = soon(refused.queue_declare("q".into(), options, arguments("x-max-priority"))).await;
+    assert_eq!(refusal(declared), (540, "NOT_IMPLEMENTED - argument 'x-max-priority'".into()));
 
     let (_connection, refused) = channel(&broker).await;
     queue(&refused, "q").await;
     let options = BasicConsumeOptions::default();
-    let consumed = refused.basic_consume("q".into(), "c".into(), options, ttl);
-    assert_eq!(refusal(soon(consumed).await).0, 540);
+    let consumed = refused.basic_consume("q".into(), "c".into(), options, arguments("x-priority"));
+    assert_eq!(refusal(soon(consumed).await), (540, "NOT_IMPLEMENTED - argument 'x-priority'".into()));
 
     let (_connection, refused) = channel(&broker).await;
     let no_local = BasicConsumeOptions { no_local: true, ..BasicConsumeOptions::default() };

@@ -149,7 +149,6 @@ async fn connections_are_closed_with_the_code_of_the_specification() {
             [publish("k"), header(60, 1, &[0, 0]), raw(3, 1, b"xy")].concat(),
             501,
         ),
-        ("an expiration", [publish("k"), header(60, 1, b"\x01\0\x011")].concat(), 540),
     ];
     for (what, bytes, code) in cases {
         let mut wire = Wire::open(&broker).await;
@@ -181,6 +180,7 @@ async fn channels_are_closed_with_the_code_of_the_specification() {
         ),
         ("a message too large", [publish("k"), header(60, 11, &[0, 0])].concat(), 406),
         ("somebody else's user id", [publish("k"), header(60, 1, b"\0\x10\x04root")].concat(), 406),
+        ("an expiration that is no number", [publish("k"), header(60, 1, b"\x01\0\x02-1")].concat(), 406),
         ("an unknown delivery tag", raw(1, 1, b"\0\x3c\0\x50\0\0\0\0\0\0\0\x07\0"), 406),
         ("a queue that does not exist", raw(1, 1, b"\0\x32\0\x1e\0\0\x01q\0"), 404),
     ];

@@ -1,19 +1,16 @@
 //! The methods of a channel that declare, bind and delete.
 
-use amq_protocol::{
-    protocol::{AMQPClass, exchange, queue},
-    types::AMQPValue,
-};
+use amq_protocol::protocol::{AMQPClass, exchange, queue};
 
-use super::{Channel, out_of_place, refuse_arguments};
+use super::{
+    Channel,
+    arguments::{exchange_spec, queue_spec},
+    out_of_place,
+};
 use crate::{
     client::Client,
-    error::{AmqpError, VIRTUAL_HOST},
-    state::{
-        exchange::ExchangeSpec,
-        queue::{Consumption, QueueKind, QueueSpec},
-        topology::{Target, Unless},
-    },
+    error::AmqpError,
+    state::topology::{Target, Unless},
 };
 
 impl Channel {
@@ -41,14 +38,12 @@ impl Channel {
                 (ok, delete.nowait)
             }
             exchange::AMQPMethod::Bind(bind) => {
-                refuse_arguments(&bind.arguments)?;
                 let (source, target) = (&bind.source, Target::Exchange(bind.destination.as_str()));
                 state.bind(self.key, source.as_str(), target, bind.routing_key.as_str())?;
                 let ok = exchange::AMQPMethod::BindOk(exchange::BindOk {});
                 (ok, bind.nowait)
             }
             exchange::AMQPMethod::Unbind(unbind) => {
-                refuse_arguments(&unbind.arguments)?;
                 let target = Target::Exchange(unbind.destination.as_str());
                 let (source, key) = (unbind.source.as_str(), unbind.routing_key.as_str());
                 state.unbind(self.key, source, target, key)?;
@@ -81,13 +76,11 @@ impl Channel {
                 (queue::AMQPMethod::DeclareOk(ok), declare.nowait)
             }
             queue::AMQPMethod::Bind(bind) => {
-                refuse_arguments(&bind.arguments)?;
                 let (source, target) = (&bind.exchange, Target::Queue(bind.queue.as_str()));
                 state.bind(self.key, source.as_str(), target, bind.routing_key.as_str())?;
                 (queue::AMQPMethod::BindOk(queue::BindOk {}), bind.nowait)
             }
             queue::AMQPMethod::Unbind(unbind) => {
-                refuse_arguments(&unbind.arguments)?;
                 let target = Target::Queue(unbind.queue.as_str());
                 let (source, key) = (unbind.exchange.as_str(), unbind.routing_key.as_str());
                 state.unbind(self.key, source, target, key)?;
@@ -110,82 +103,6 @@ impl Channel {
             self.reply(client, AMQPClass::Queue(ok));
         }
         Ok(())
-    }
-}
-
-fn exchange_spec(declare: &exchange::Declare) -> Result<ExchangeSpec, AmqpError> {
-    let kind = declare.kind.as_str().parse()?;
-    refuse_arguments(&declare.arguments)?;
-    Ok(ExchangeSpec {
-        kind,
-        durable: declare.durable,
-        auto_delete: declare.auto_delete,
-        internal: declare.internal,
-    })
-}
-
-fn queue_spec(declare: &queue::Declare) -> Result<QueueSpec, AmqpError> {
-    let mut spec = QueueSpec {
-        durable: declare.durable,
-        exclusive: declare.exclusive,
-        auto_delete: declare.auto_delete,
-        consumption: Consumption::Shared,
-        kind: QueueKind::Classic,
-        delivery_limit: None,
-    };
-    for (name, value) in &declare.arguments {
-        argument(&mut spec, name.as_str(), value)?;
-    }
-    let name = declare.queue.as_str();
-    if spec.kind == QueueKind::Classic && spec.delivery_limit.is_some() {
-        return Err(AmqpError::precondition(format!(
-            "invalid arg 'x-delivery-limit' for queue '{name}' in vhost '{VIRTUAL_HOST}' of queue type classic"
-        )));
-    }
-    let unfit =
-        [(!spec.durable, "non-durable"), (spec.exclusive, "exclusive"), (spec.auto_delete, "auto-delete")];
-    match unfit.into_iter().find(|(unfit, _)| *unfit && spec.kind == QueueKind::Quorum) {
-        Some((_, property)) => Err(AmqpError::precondition(format!(
-            "invalid property '{property}' for queue '{name}' in vhost '{VIRTUAL_HOST}'"
-        ))),
-        None => Ok(spec),
-    }
-}
-
-/// Takes an argument of a queue: one that matters here, or one that says what is so anyway. A quorum queue is in
-/// memory as any other, and gives back what is requeued however often.
-fn argument(spec: &mut QueueSpec, name: &str, value: &AMQPValue) -> Result<(), AmqpError> {
-    let invalid =
-        |expected| AmqpError::precondition(format!("invalid arg '{name}' for a queue: expected {expected}"));
-    match (name, value) {
-        ("x-single-active-consumer", AMQPValue::Boolean(single)) => {
-            spec.consumption = if *single { Consumption::SingleActive } else { Consumption::Shared };
-        }
-        ("x-single-active-consumer", _) => return Err(invalid("a boolean")),
-        ("x-queue-type", AMQPValue::LongString(kind)) => match kind.as_bytes() {
-            b"classic" => spec.kind = QueueKind::Classic,
-            b"quorum" => spec.kind = QueueKind::Quorum,
-            _ => return Err(AmqpError::not_implemented(format!("queue type '{kind}'"))),
-        },
-        ("x-queue-type", _) => return Err(invalid("a string")),
-        ("x-delivery-limit", value) => {
-            spec.delivery_limit = Some(integer(value).ok_or_else(|| invalid("a number"))?);
-        }
-        _ => return Err(AmqpError::not_implemented(format!("argument '{name}'"))),
-    }
-    Ok(())
-}
-
-fn integer(value: &AMQPValue) -> Option<i64> {
-    match *value {
-        AMQPValue::ShortShortInt(n) => Some(n.into()),
-        AMQPValue::ShortShortUInt(n) => Some(n.into()),
-        AMQPValue::ShortInt(n) => Some(n.into()),
-        AMQPValue::ShortUInt(n) => Some(n.into()),
-        AMQPValue::LongInt(n) => Some(n.into()),
-        AMQPValue::LongUInt(n) => Some(n.into()),
-        AMQPValue::LongLongInt(n) => Some(n),
-        _ => None,
     }
 }
 

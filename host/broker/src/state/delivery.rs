@@ -12,6 +12,7 @@ use super::{
     queue::{Acknowledgement, Consumer, ConsumerId, Queue},
 };
 use crate::{
+    death::Reason,
     error::{AmqpError, Code},
     memory::Charge,
     outbox::Output,
@@ -32,8 +33,10 @@ pub(crate) struct Consume<'a> {
 /// What becomes of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Acknowledged or discarded: in memory that is the same.
+    /// Acknowledged.
     Gone,
+    /// Not to be delivered again: a dead letter, if the queue has an exchange for those.
+    Rejected,
     Requeued,
 }
 
@@ -95,11 +98,16 @@ impl State {
         acknowledgement: Acknowledgement,
     ) -> Result<(), AmqpError> {
         let key = self.find_queue(channel, queue)?;
-        let popped = self.queues.get_mut(key).and_then(|queue| Some((queue.pop()?, queue.len())));
+        let popped = self.queues.get_mut(key).and_then(|queue| {
+            queue.touch(&self.clock);
+            queue.drop_expired(&self.clock, &mut self.dead);
+            Some((queue.pop()?, queue.len()))
+        });
         let channel = self.channel(channel)?;
         let Some((entry, left)) = popped else {
             let empty = basic::AMQPMethod::GetEmpty(basic::GetEmpty {});
             channel.outbox.push_method(channel.number, AMQPClass::Basic(empty));
+            self.dispatch(key);
             return Ok(());
         };
         let delivery_tag = channel.next_tag();
@@ -113,6 +121,7 @@ impl State {
         if acknowledgement == Acknowledgement::Explicit {
             channel.remember(Unacked { delivery_tag, queue: key, consumer: None, entry });
         }
+        self.dispatch(key);
         Ok(())
     }
 
@@ -125,16 +134,21 @@ impl State {
         let mut settled = std::mem::take(&mut self.settled);
         let result = self.channel(channel).and_then(|channel| channel.settle(selection, &mut settled));
         let mut freed = std::mem::take(&mut self.routes);
-        // Last first: what is requeued then goes to the front, one after the other.
-        for unacked in settled.drain(..).rev() {
+        if fate == Fate::Requeued {
+            // Last first: it then goes to the front, one after the other.
+            settled.reverse();
+        }
+        for unacked in settled.drain(..) {
             let Some(queue) = self.queues.get_mut(unacked.queue) else {
                 continue;
             };
             if let Some(consumer) = unacked.consumer.and_then(|id| queue.consumer_mut(id)) {
                 consumer.in_flight = consumer.in_flight.saturating_sub(1);
             }
-            if fate == Fate::Requeued {
-                queue.requeue(unacked.entry);
+            match fate {
+                Fate::Gone => {}
+                Fate::Rejected => queue.bury(unacked.entry, Reason::Rejected, &mut self.dead),
+                Fate::Requeued => queue.requeue(unacked.entry),
             }
             if freed.last() != Some(&unacked.queue) {
                 freed.push(unacked.queue);
@@ -172,12 +186,31 @@ impl State {
         Ok(())
     }
 
-    /// Hands out what is ready, in turns, while anybody may take.
+    /// Has a queue hand out what it can and let go of what it must, and those that this concerns as well.
     pub(super) fn dispatch(&mut self, key: Key<Queue>) {
+        self.serve(key);
+        self.bury();
+    }
+
+    /// As `dispatch`, and leaves dead letters to whoever calls it.
+    pub(super) fn serve(&mut self, key: Key<Queue>) {
+        self.hand_out(key);
+        if let Some(queue) = self.queues.get_mut(key) {
+            queue.drop_excess(&self.clock, &mut self.dead);
+            queue.schedule(key, &mut self.clock);
+        }
+    }
+
+    /// In turns, while there is something and anybody may take.
+    fn hand_out(&mut self, key: Key<Queue>) {
         let Some(queue) = self.queues.get_mut(key) else {
             return;
         };
-        while !queue.is_empty() {
+        loop {
+            queue.drop_expired(&self.clock, &mut self.dead);
+            if queue.is_empty() {
+                return;
+            }
             let channels = &self.channels;
             let taker = queue.next_consumer(|consumer| {
                 consumer.has_credit()
@@ -221,6 +254,9 @@ impl State {
         if abandoned {
             self.drop_queue(key);
         } else {
+            if let Some(queue) = self.queues.get_mut(key) {
+                queue.touch(&self.clock);
+            }
             self.dispatch(key);
         }
     }

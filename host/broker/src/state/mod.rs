@@ -1,9 +1,13 @@
 //! Everything that connections share: exchanges, queues, and who has been given what.
 //!
 //! Pure: it is called, changes, and leaves what clients are to hear in their outboxes. It knows
-//! nothing of sockets, frames or time.
+//! nothing of sockets or frames.
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::Arc,
+};
 
 use crate::{
     error::{AmqpError, Code},
@@ -13,9 +17,12 @@ use crate::{
 
 pub(crate) mod arena;
 pub(crate) mod channel;
+pub(crate) mod clock;
+mod dead_letter;
 pub(crate) mod delivery;
 pub(crate) mod exchange;
 mod names;
+pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod routing;
 pub(crate) mod topic;
@@ -27,6 +34,8 @@ mod tests;
 use self::{
     arena::{Arena, Key},
     channel::{Channel, Unacked},
+    clock::Clock,
+    dead_letter::Dead,
     exchange::{Exchange, ExchangeSpec, Kind},
     queue::Queue,
 };
@@ -39,10 +48,12 @@ pub(crate) struct State {
     channels: Arena<Channel>,
     connections: Arena<Connection>,
     memory: Arc<Memory>,
+    clock: Clock,
     last_consumer: u64,
     // Kept for their capacity only: empty between calls.
     routes: Vec<Key<Queue>>,
     settled: Vec<Unacked>,
+    dead: VecDeque<Dead>,
 }
 
 /// A client.
@@ -75,9 +86,11 @@ impl State {
             channels: Arena::default(),
             connections: Arena::default(),
             memory,
+            clock: Clock::default(),
             last_consumer: 0,
             routes: Vec::new(),
             settled: Vec::new(),
+            dead: VecDeque::new(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Connection, arena::Key, channel::Channel};
+use super::{Connection, arena::Key, channel::Channel, clock::Moment, policy::Policy};
 use crate::{
     error::{AmqpError, Code, VIRTUAL_HOST},
     memory::Charge,
@@ -14,7 +14,7 @@ use crate::{
 /// Room for this many messages is kept when a queue runs empty.
 const KEPT_CAPACITY: usize = 4096;
 /// What each queue that holds a message adds to its weight.
-const PER_ENTRY: usize = 24;
+const PER_ENTRY: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -29,19 +29,24 @@ pub(crate) struct Queue {
     consumers: Vec<Consumer>,
     /// Whose turn it is.
     turn: usize,
+    /// Of the bodies.
+    ready_bytes: usize,
+    /// When somebody used it last, where that matters.
+    pub(crate) used_at: Moment,
+    /// When the clock has it looked at.
+    pub(crate) look_at: Moment,
     _charge: Charge,
 }
 
 /// What a declaration says about a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueueSpec {
     pub(crate) durable: bool,
     pub(crate) exclusive: bool,
     pub(crate) auto_delete: bool,
     pub(crate) consumption: Consumption,
     pub(crate) kind: QueueKind,
-    /// Kept to be compared, and never reached.
-    pub(crate) delivery_limit: Option<i64>,
+    pub(crate) policy: Policy,
 }
 
 /// What it is declared as; here there is one kind.
@@ -66,6 +71,7 @@ pub(crate) struct Entry {
     /// The position, and in the lowest bit whether it was delivered before. Queues are long and
     /// this is what each message costs each of them.
     place: u64,
+    expires: Moment,
 }
 
 #[derive(Debug)]
@@ -107,6 +113,9 @@ impl Queue {
             next_position: 0,
             consumers: Vec::new(),
             turn: 0,
+            ready_bytes: 0,
+            used_at: Moment::NEVER,
+            look_at: Moment::NEVER,
             _charge: charge,
         }
     }
@@ -120,14 +129,26 @@ impl Queue {
         self.ready.is_empty()
     }
 
-    pub(crate) fn push(&mut self, message: Arc<Message>) {
+    /// Of the bodies of messages that nobody has.
+    pub(crate) fn ready_bytes(&self) -> usize {
+        self.ready_bytes
+    }
+
+    /// When the next message expires.
+    pub(crate) fn head_expires(&self) -> Moment {
+        self.ready.front().map_or(Moment::NEVER, |entry| entry.expires)
+    }
+
+    pub(crate) fn push(&mut self, message: Arc<Message>, expires: Moment) {
         let place = self.next_position << 1;
         self.next_position += 1;
-        self.ready.push_back(Entry::new(message, place));
+        self.ready_bytes += message.content().body().len();
+        self.ready.push_back(Entry::new(message, place, expires));
     }
 
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.ready.pop_front()?;
+        self.ready_bytes -= entry.message.content().body().len();
         if self.ready.is_empty() && self.ready.capacity() > KEPT_CAPACITY {
             self.ready.shrink_to(KEPT_CAPACITY);
         }
@@ -137,12 +158,14 @@ impl Queue {
     /// Puts an entry back where it was, marked as redelivered.
     pub(crate) fn requeue(&mut self, mut entry: Entry) {
         entry.place |= 1;
+        self.ready_bytes += entry.message.content().body().len();
         let at = self.ready.partition_point(|other| other.place < entry.place);
         self.ready.insert(at, entry);
     }
 
     /// Drops what is ready. Says how many those were.
     pub(crate) fn purge(&mut self) -> usize {
+        self.ready_bytes = 0;
         std::mem::take(&mut self.ready).len()
     }
 
@@ -192,7 +215,7 @@ impl Queue {
     }
 
     /// Whether a declaration asks for what exists.
-    pub(crate) fn check_equivalent(&self, declared: QueueSpec) -> Result<(), AmqpError> {
+    pub(crate) fn check_equivalent(&self, declared: &QueueSpec) -> Result<(), AmqpError> {
         let flags = [
             ("durable", declared.durable, self.spec.durable),
             ("auto_delete", declared.auto_delete, self.spec.auto_delete),
@@ -224,28 +247,14 @@ impl Queue {
             let (received, current) = (word(declared.kind), word(self.spec.kind));
             return Err(AmqpError::inequivalent("x-queue-type", "queue", &self.name, &received, &current));
         }
-        if declared.delivery_limit != self.spec.delivery_limit {
-            let word = |limit: Option<i64>| match limit {
-                Some(limit) => format!("the value '{limit}' of type 'signedint'"),
-                None => "none".to_owned(),
-            };
-            let (received, current) = (word(declared.delivery_limit), word(self.spec.delivery_limit));
-            return Err(AmqpError::inequivalent(
-                "x-delivery-limit",
-                "queue",
-                &self.name,
-                &received,
-                &current,
-            ));
-        }
-        Ok(())
+        self.spec.policy.check_equivalent(&self.name, &declared.policy)
     }
 }
 
 impl Entry {
-    fn new(message: Arc<Message>, place: u64) -> Self {
+    fn new(message: Arc<Message>, place: u64, expires: Moment) -> Self {
         message.memory().charge(PER_ENTRY);
-        Self { message, place }
+        Self { message, place, expires }
     }
 
     pub(crate) fn redelivered(&self) -> bool {
@@ -280,7 +289,7 @@ mod tests {
             auto_delete: false,
             consumption,
             kind: QueueKind::Classic,
-            delivery_limit: None,
+            policy: Policy::NONE,
         };
         Queue::new("q".into(), spec, None, charge())
     }
@@ -294,7 +303,7 @@ mod tests {
         let mut queue = queue(Consumption::Shared);
         for body in bodies {
             let message = Message::new("".into(), Content::of("q", body), &memory);
-            queue.push(Arc::new(message));
+            queue.push(Arc::new(message), Moment::NEVER);
         }
         queue
     }

@@ -12,9 +12,15 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Published {
     Routed,
+    /// A queue had no room for it.
+    Refused,
     /// Nobody wanted it: here it is.
     Unroutable(Message),
 }
+
+/// A queue has no room, and does not make any.
+#[derive(Debug)]
+pub(super) struct Full;
 
 impl State {
     /// Routes by the content's own key and by those of its `copies`.
@@ -44,22 +50,35 @@ impl State {
             Published::Unroutable(message)
         } else {
             let message = Arc::new(message);
+            let mut published = Published::Routed;
             for &queue in &routes {
-                if let Some(queue) = self.queues.get_mut(queue) {
-                    queue.push(Arc::clone(&message));
+                if let Err(Full) = self.push(queue, &message) {
+                    published = Published::Refused;
                 }
                 self.dispatch(queue);
             }
-            Published::Routed
+            published
         };
         routes.clear();
         self.routes = routes;
         Ok(published)
     }
 
+    pub(super) fn push(&mut self, queue: Key<Queue>, message: &Arc<Message>) -> Result<(), Full> {
+        let Some(queue) = self.queues.get_mut(queue) else {
+            return Ok(());
+        };
+        if queue.refuses(message.content()) {
+            return Err(Full);
+        }
+        let expires = queue.expiry(message.content(), &self.clock);
+        queue.push(Arc::clone(message), expires);
+        Ok(())
+    }
+
     /// Adds the queues that `key` and those of `copies` lead to, some more than once. Each exchange on the
     /// way is asked with all of them, as they are the message's: which key led to it does not matter.
-    fn route(&self, exchange: &str, key: &str, copies: &[String], queues: &mut Vec<Key<Queue>>) {
+    pub(super) fn route(&self, exchange: &str, key: &str, copies: &[String], queues: &mut Vec<Key<Queue>>) {
         let keys = || iter::once(key).chain(copies.iter().map(String::as_str));
         if exchange.is_empty() {
             queues.extend(keys().filter_map(|key| self.queue_names.get(key)));

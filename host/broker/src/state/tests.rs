@@ -10,6 +10,7 @@ use super::{
     channel::{Channel, Selection},
     delivery::{Consume, Fate},
     exchange::{ExchangeSpec, Kind},
+    policy::Policy,
     queue::{Acknowledgement, Consumption, QueueKind, QueueSpec},
     routing::Published,
     topology::{Target, Unless},
@@ -27,7 +28,7 @@ const PLAIN: QueueSpec = QueueSpec {
     auto_delete: false,
     consumption: Consumption::Shared,
     kind: QueueKind::Classic,
-    delivery_limit: None,
+    policy: Policy::NONE,
 };
 const ALWAYS: Unless = Unless { used: false, filled: false };
 
@@ -301,7 +302,7 @@ fn exclusive_queues_are_their_connections_own() {
     let state = &mut state();
     let (owner, other) = (client(state), client(state));
     let exclusive = QueueSpec { exclusive: true, durable: true, ..PLAIN };
-    state.declare_queue(owner.channel, "q", exclusive).unwrap();
+    state.declare_queue(owner.channel, "q", exclusive.clone()).unwrap();
     state.declare_queue(owner.channel, "q", exclusive).unwrap();
     check_refused(state.declare_queue(owner.channel, "q", PLAIN), Code::ResourceLocked);
     check_refused(state.check_queue(other.channel, "q"), Code::ResourceLocked);

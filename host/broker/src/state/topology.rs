@@ -6,6 +6,7 @@ use super::{
     State,
     arena::Key,
     channel::Channel,
+    clock::Moment,
     exchange::{Destination, Exchange, ExchangeSpec},
     names::{check_not_default, check_not_reserved, generated_name, locked, one_line},
     queue::{Queue, QueueSpec},
@@ -133,7 +134,7 @@ impl State {
             if queue.owner != owner {
                 return Err(locked(name));
             }
-            queue.check_equivalent(spec)?;
+            queue.check_equivalent(&spec)?;
             return self.status(channel, key);
         }
         let name: Arc<str> = if name.is_empty() {
@@ -217,6 +218,7 @@ impl State {
             return 0;
         };
         self.queue_names.remove(&queue.name);
+        self.clock.reschedule(key, queue.look_at, Moment::NEVER);
         for consumer in queue.consumers() {
             self.cancel_from_here(consumer);
         }
@@ -283,7 +285,9 @@ impl State {
     }
 
     fn status(&mut self, channel: Key<Channel>, key: Key<Queue>) -> Result<QueueStatus, AmqpError> {
-        let queue = self.queues.get(key).ok_or(AmqpError::no_queue(""))?;
+        let queue = self.queues.get_mut(key).ok_or(AmqpError::no_queue(""))?;
+        queue.touch(&self.clock);
+        queue.schedule(key, &mut self.clock);
         let status = QueueStatus {
             name: Arc::clone(&queue.name),
             messages: queue.len(),

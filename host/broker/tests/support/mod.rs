@@ -13,7 +13,7 @@ use lapin::{
         BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
         QueueBindOptions, QueueDeclareOptions,
     },
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
 };
 use loghost_broker::{Broker, Options};
 
@@ -46,6 +46,24 @@ pub(crate) async fn channel(broker: &Broker) -> (Connection, Channel) {
 
 pub(crate) async fn another(connection: &Connection) -> Channel {
     soon(connection.create_channel()).await.expect("a channel")
+}
+
+/// A queue with arguments: numbers, or strings.
+pub(crate) async fn queue_with(channel: &Channel, name: &str, arguments: &[(&str, &str)]) {
+    let options = QueueDeclareOptions::default();
+    soon(channel.queue_declare(name.into(), options, table(arguments))).await.expect("a queue");
+}
+
+pub(crate) fn table(arguments: &[(&str, &str)]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in arguments {
+        let value = match value.parse() {
+            Ok(number) => AMQPValue::LongInt(number),
+            Err(_) => AMQPValue::LongString((*value).into()),
+        };
+        table.insert((*name).into(), value);
+    }
+    table
 }
 
 /// A queue that is neither durable, nor exclusive, nor auto-delete.
