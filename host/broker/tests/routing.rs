@@ -2,12 +2,13 @@
 
 use lapin::{
     BasicProperties, Confirmation, ExchangeKind,
-    options::{BasicPublishOptions, ExchangeBindOptions},
+    options::{BasicPublishOptions, ExchangeBindOptions, ExchangeDeclareOptions},
     types::{AMQPValue, FieldArray, FieldTable},
 };
 
 use crate::support::{
-    bind, broker, channel, confirms, consumer, exchange, next, publish, queue, ready, soon,
+    another, bind, broker, channel, confirms, consumer, exchange, next, publish, queue, ready, refusal, soon,
+    table,
 };
 
 mod support;
@@ -52,6 +53,55 @@ async fn carbon_copies_are_routed_and_blind_ones_hidden() {
         let headers = delivery.properties.headers().as_ref().unwrap();
         assert!(headers.contains_key("CC") && !headers.contains_key("BCC"), "{name}");
     }
+}
+
+#[tokio::test]
+async fn what_finds_no_way_goes_to_the_alternate_exchange() {
+    let broker = broker().await;
+    let (connection, channel) = channel(&broker).await;
+    let alternate = |name| table(&[("alternate-exchange", name)]);
+    let options = ExchangeDeclareOptions::default();
+    for (name, other) in [("first", "second"), ("second", "third")] {
+        let declared = channel.exchange_declare(name.into(), ExchangeKind::Direct, options, alternate(other));
+        soon(declared).await.unwrap();
+    }
+    for name in ["one", "two", "three"] {
+        queue(&channel, name).await;
+    }
+    bind(&channel, "one", "first", "a").await;
+    bind(&channel, "two", "second", "b").await;
+    confirms(&channel).await;
+    assert_eq!(publish(&channel, "first", "a", "x").await, Confirmation::Ack(None));
+    assert_eq!(publish(&channel, "first", "b", "x").await, Confirmation::Ack(None));
+    // The last one is not there yet.
+    assert!(matches!(publish(&channel, "first", "c", "x").await, Confirmation::Ack(Some(_))));
+    exchange(&channel, "third", ExchangeKind::Fanout).await;
+    bind(&channel, "three", "third", "").await;
+    assert_eq!(publish(&channel, "first", "c", "x").await, Confirmation::Ack(None));
+    for name in ["one", "two", "three"] {
+        assert_eq!(ready(&channel, name).await, 1, "{name}");
+    }
+
+    let channel = another(&connection).await;
+    let declared =
+        channel.exchange_declare("first".into(), ExchangeKind::Direct, options, alternate("third"));
+    let text = "PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'first' in vhost '/': \
+                received the value 'third' of type 'longstr' but current is the value 'second' of type 'longstr'";
+    assert_eq!(refusal(soon(declared).await), (406, text.into()));
+}
+
+/// There a key names a queue.
+#[tokio::test]
+async fn the_default_exchange_may_be_the_alternate_one() {
+    let broker = broker().await;
+    let (_connection, channel) = channel(&broker).await;
+    let options = ExchangeDeclareOptions::default();
+    let arguments = table(&[("alternate-exchange", "")]);
+    soon(channel.exchange_declare("x".into(), ExchangeKind::Direct, options, arguments)).await.unwrap();
+    queue(&channel, "q").await;
+    confirms(&channel).await;
+    assert_eq!(publish(&channel, "x", "q", "x").await, Confirmation::Ack(None));
+    assert!(matches!(publish(&channel, "x", "r", "x").await, Confirmation::Ack(Some(_))));
 }
 
 /// The key that leads from one exchange to the next need not be the one that leads from there.

@@ -19,11 +19,22 @@ use crate::{
 
 pub(super) fn exchange_spec(declare: &exchange::Declare) -> Result<ExchangeSpec, AmqpError> {
     let kind = declare.kind.as_str().parse()?;
+    let alternate = match declare.arguments.inner().get("alternate-exchange") {
+        None => None,
+        Some(AMQPValue::LongString(name)) => Some(name.to_string().into()),
+        Some(_) => {
+            return Err(AmqpError::precondition(format!(
+                "invalid arg 'alternate-exchange' for exchange '{}' in vhost '{VIRTUAL_HOST}': expected a string",
+                declare.exchange
+            )));
+        }
+    };
     Ok(ExchangeSpec {
         kind,
         durable: declare.durable,
         auto_delete: declare.auto_delete,
         internal: declare.internal,
+        alternate,
     })
 }
 

@@ -37,7 +37,6 @@ impl State {
         let Ok(exchange) = self.exchange(&dead.exchange) else {
             return;
         };
-        let exchange = Arc::clone(&exchange.name);
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let death = Death {
             reason: dead.reason,
@@ -51,7 +50,7 @@ impl State {
         };
         let key = str::from_utf8(buried.content.routing_key()).unwrap_or_default();
         let mut routes = Vec::new();
-        self.route(&exchange, key, &buried.copies, &mut routes);
+        self.route(exchange, key, &buried.copies, &mut routes);
         if dead.reason != Reason::Rejected {
             routes.retain(|queue| {
                 self.queues.get(*queue).is_some_and(|queue| !buried.comes_round_to(&queue.name))
@@ -59,6 +58,7 @@ impl State {
         }
         routes.sort_unstable();
         routes.dedup();
+        let exchange = Arc::clone(&exchange.name);
         let message = Arc::new(Message::new(exchange, buried.content, &self.memory));
         for queue in routes {
             // Nobody is there to hear of a refusal.

@@ -19,12 +19,14 @@ pub(crate) struct Exchange {
 }
 
 /// What a declaration says about an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExchangeSpec {
     pub(crate) kind: Kind,
     pub(crate) durable: bool,
     pub(crate) auto_delete: bool,
     pub(crate) internal: bool,
+    /// `alternate-exchange`: where what finds no way goes (`RabbitMQ`, "Alternate Exchanges").
+    pub(crate) alternate: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +121,7 @@ impl Exchange {
     }
 
     /// Whether a declaration asks for what exists.
-    pub(crate) fn check_equivalent(&self, declared: ExchangeSpec) -> Result<(), AmqpError> {
+    pub(crate) fn check_equivalent(&self, declared: &ExchangeSpec) -> Result<(), AmqpError> {
         fn check<T: PartialEq + fmt::Display>(
             name: &str,
             argument: &str,
@@ -132,11 +134,20 @@ impl Exchange {
             let (received, current) = (format!("'{received}'"), format!("'{current}'"));
             Err(AmqpError::inequivalent(argument, "exchange", name, &received, &current))
         }
-        let (name, current) = (&self.name, self.spec);
+        let (name, current) = (&self.name, &self.spec);
         check(name, "type", &declared.kind, &current.kind)?;
         check(name, "durable", &declared.durable, &current.durable)?;
         check(name, "auto_delete", &declared.auto_delete, &current.auto_delete)?;
-        check(name, "internal", &declared.internal, &current.internal)
+        check(name, "internal", &declared.internal, &current.internal)?;
+        if declared.alternate == current.alternate {
+            return Ok(());
+        }
+        let word = |alternate: &Option<Arc<str>>| match alternate {
+            Some(alternate) => format!("the value '{alternate}' of type 'longstr'"),
+            None => "none".into(),
+        };
+        let (received, current) = (word(&declared.alternate), word(&current.alternate));
+        Err(AmqpError::inequivalent("alternate-exchange", "exchange", name, &received, &current))
     }
 }
 
@@ -186,7 +197,8 @@ mod tests {
     use super::*;
 
     fn exchange(kind: Kind) -> Exchange {
-        let spec = ExchangeSpec { kind, durable: false, auto_delete: false, internal: false };
+        let spec =
+            ExchangeSpec { kind, durable: false, auto_delete: false, internal: false, alternate: None };
         Exchange::new("x".into(), spec, None)
     }
 

@@ -75,7 +75,8 @@ impl State {
             ("amq.topic", Kind::Topic),
         ];
         let exchanges = predeclared.map(|(name, kind)| {
-            let spec = ExchangeSpec { kind, durable: true, auto_delete: false, internal: false };
+            let spec =
+                ExchangeSpec { kind, durable: true, auto_delete: false, internal: false, alternate: None };
             let name: Arc<str> = name.into();
             (Arc::clone(&name), Exchange::new(name, spec, None))
         });

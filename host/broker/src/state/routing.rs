@@ -2,7 +2,12 @@
 
 use std::{iter, sync::Arc};
 
-use super::{State, arena::Key, exchange::Destination, queue::Queue};
+use super::{
+    State,
+    arena::Key,
+    exchange::{Destination, Exchange},
+    queue::Queue,
+};
 use crate::{
     error::{AmqpError, VIRTUAL_HOST},
     message::{Content, Message},
@@ -30,17 +35,17 @@ impl State {
         content: Content,
         copies: &[String],
     ) -> Result<Published, AmqpError> {
+        let mut routes = std::mem::take(&mut self.routes);
         let source = self.exchange(exchange)?;
         if source.spec.internal {
             return Err(AmqpError::access_refused(format!(
                 "cannot publish to internal exchange '{exchange}' in vhost '{VIRTUAL_HOST}'"
             )));
         }
-        let source = Arc::clone(&source.name);
-        let mut routes = std::mem::take(&mut self.routes);
         // Routing keys have been checked on arrival.
         let key = str::from_utf8(content.routing_key()).unwrap_or_default();
-        self.route(exchange, key, copies, &mut routes);
+        self.route(source, key, copies, &mut routes);
+        let source = Arc::clone(&source.name);
         if routes.len() > 1 {
             routes.sort_unstable();
             routes.dedup();
@@ -78,26 +83,40 @@ impl State {
 
     /// Adds the queues that `key` and those of `copies` lead to, some more than once. Each exchange on the
     /// way is asked with all of them, as they are the message's: which key led to it does not matter.
-    pub(super) fn route(&self, exchange: &str, key: &str, copies: &[String], queues: &mut Vec<Key<Queue>>) {
+    pub(super) fn route<'s>(
+        &'s self,
+        first: &'s Exchange,
+        key: &str,
+        copies: &[String],
+        queues: &mut Vec<Key<Queue>>,
+    ) {
         let keys = || iter::once(key).chain(copies.iter().map(String::as_str));
-        if exchange.is_empty() {
-            queues.extend(keys().filter_map(|key| self.queue_names.get(key)));
-            return;
-        }
-        let mut reached: Vec<&str> = Vec::new();
-        let mut next = self.exchanges.get(exchange);
+        // Each only once: exchanges may be bound in a circle.
+        let mut reached: Vec<&'s str> = Vec::new();
+        let reach = |name: &'s str, reached: &mut Vec<&'s str>| {
+            if name != &*first.name && !reached.contains(&name) {
+                reached.push(name);
+            }
+        };
+        let mut next = Some(first);
         let mut followed = 0;
         while let Some(source) = next {
+            let mut leads_nowhere = true;
             for key in keys() {
-                source.route(key, &mut |destination| match destination {
-                    Destination::Queue(queue) => queues.push(*queue),
-                    // Each only once: exchanges may be bound in a circle.
-                    Destination::Exchange(name) => {
-                        if **name != *exchange && !reached.contains(&&**name) {
-                            reached.push(name);
-                        }
+                if source.name.is_empty() {
+                    queues.extend(self.queue_names.get(key));
+                }
+                source.route(key, &mut |destination| {
+                    leads_nowhere = false;
+                    match destination {
+                        Destination::Queue(queue) => queues.push(*queue),
+                        Destination::Exchange(name) => reach(name, &mut reached),
                     }
                 });
+            }
+            let alternate = source.spec.alternate.as_ref().filter(|_| leads_nowhere);
+            if let Some(alternate) = alternate.and_then(|name| self.exchanges.get(name)) {
+                reach(&alternate.name, &mut reached);
             }
             next = reached.get(followed).and_then(|name| self.exchanges.get(*name));
             followed += 1;

@@ -97,7 +97,7 @@ fn consume(state: &mut State, channel: Key<Channel>, queue: &str, tag: &str) {
 }
 
 fn exchange(kind: Kind) -> ExchangeSpec {
-    ExchangeSpec { kind, durable: false, auto_delete: false, internal: false }
+    ExchangeSpec { kind, durable: false, auto_delete: false, internal: false, alternate: None }
 }
 
 fn queue_len(state: &mut State, channel: Key<Channel>, queue: &str) -> usize {
@@ -164,7 +164,7 @@ fn auto_delete_exchanges_go_with_their_last_binding() {
     let state = &mut state();
     let client = client(state);
     let auto_delete = ExchangeSpec { auto_delete: true, ..exchange(Kind::Fanout) };
-    state.declare_exchange("outer", auto_delete).unwrap();
+    state.declare_exchange("outer", auto_delete.clone()).unwrap();
     state.declare_exchange("inner", auto_delete).unwrap();
     state.declare_queue(client.channel, "q", PLAIN).unwrap();
     state.bind(client.channel, "inner", Target::Queue("q"), "").unwrap();

@@ -43,7 +43,7 @@ impl State {
         let name = &*one_line(name);
         check_not_default(name)?;
         if let Some(exchange) = self.exchanges.get(name) {
-            return exchange.check_equivalent(spec);
+            return exchange.check_equivalent(&spec);
         }
         check_not_reserved("exchange", name)?;
         let charge = Charge::new(&self.memory, &[name])?;
