@@ -76,50 +76,53 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads properties, flags first, to the end.
-    pub(crate) fn properties(self) -> Result<Properties<'a>, AmqpError> {
+    pub(crate) fn properties(mut self) -> Result<Properties<'a>, AmqpError> {
         let mut properties = Properties::default();
-        for (property, encoded) in self.split_properties()?.into_iter().enumerate() {
-            let Some(encoded) = encoded else {
-                continue;
-            };
-            let mut field = Self(encoded);
+        for property in self.flags()? {
             match property {
-                HEADERS => field.table(|name| {
+                HEADERS => self.table(|name| {
                     properties.has_copies |= matches!(name, "CC" | "BCC");
                 })?,
-                EXPIRATION => properties.expiration = Some(field.short_string()?),
-                USER_ID => properties.user_id = Some(field.short_string()?),
-                _ => {}
+                EXPIRATION => properties.expiration = Some(self.short_string()?),
+                USER_ID => properties.user_id = Some(self.short_string()?),
+                other => drop(self.property(other)?),
             }
         }
+        self.finish()?;
         Ok(properties)
     }
 
     /// The encoded value of each property that is there.
     pub(crate) fn split_properties(mut self) -> Result<[Option<&'a [u8]>; PROPERTIES], AmqpError> {
+        let mut parts = [None; PROPERTIES];
+        for property in self.flags()? {
+            parts[property] = Some(self.property(property)?);
+        }
+        self.finish()?;
+        Ok(parts)
+    }
+
+    /// Which properties follow.
+    fn flags(&mut self) -> Result<impl Iterator<Item = usize> + use<>, AmqpError> {
         let flags = self.short()?;
         if flags & 0b11 != 0 {
             return Err(illegal("property flags that no property has"));
         }
-        let mut parts = [None; PROPERTIES];
-        for (property, part) in parts.iter_mut().enumerate() {
-            // From the highest bit.
-            if flags & (0x8000 >> property) == 0 {
-                continue;
-            }
-            let before = self.0;
-            match property {
-                HEADERS => self.table(|_| ())?,
-                // Delivery mode and priority.
-                3 | 4 => drop(self.octet()?),
-                // Timestamp.
-                9 => drop(self.long_long()?),
-                _ => drop(self.short_string()?),
-            }
-            *part = Some(&before[..before.len() - self.0.len()]);
+        // From the highest bit.
+        Ok((0..PROPERTIES).filter(move |property| flags & (0x8000 >> property) != 0))
+    }
+
+    fn property(&mut self, property: usize) -> Result<&'a [u8], AmqpError> {
+        let before = self.0;
+        match property {
+            HEADERS => self.table(|_| ())?,
+            // Delivery mode and priority.
+            3 | 4 => drop(self.octet()?),
+            // Timestamp.
+            9 => drop(self.long_long()?),
+            _ => drop(self.short_string()?),
         }
-        self.finish()?;
-        Ok(parts)
+        Ok(&before[..before.len() - self.0.len()])
     }
 
     fn nested_table(&mut self, depth: usize, mut name: impl FnMut(&'a str)) -> Result<(), AmqpError> {

@@ -101,9 +101,9 @@ async function main(url) {
   const closed = once(other, 'error');
   const limited = await other.createChannel();
   limited.on('error', () => {});
-  limited.assertQueue('limited', { maxLength: 1 }).catch(() => {});
+  limited.assertQueue('limited', { maxPriority: 1 }).catch(() => {});
   const [error] = await closed;
-  check('unknown argument', error.code, 540);
+  check('unimplemented argument', error.code, 540);
   await connection.close();
 }
 

@@ -107,8 +107,8 @@ try:
 except pika.exceptions.ChannelClosedByBroker as error:
     check("exclusive queue", error.reply_code, 405)
 try:
-    other.channel().queue_declare("limited", arguments={"x-max-length": 1})
-    check("unknown argument", "accepted", 540)
+    other.channel().queue_declare("limited", arguments={"x-max-priority": 1})
+    check("unimplemented argument", "accepted", 540)
 except pika.exceptions.ConnectionClosedByBroker as error:
-    check("unknown argument", error.reply_code, 540)
+    check("unimplemented argument", error.reply_code, 540)
 connection.close()
