@@ -108,6 +108,7 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
     let plugins = case.plugins.file(folder.path());
     let states = (1..=case.hosts).map(|n| folder.path().join(format!("state-{n}")));
     let mut hosts: VecDeque<Host> = states.map(|state| Host::start(&broker, &plugins, state)).collect();
+    node.iter().for_each(Node::store_topology);
     let producers = Producers::new(&broker, folder.path(), case.kills + 1, case.logs);
 
     for part in 1..=case.kills {

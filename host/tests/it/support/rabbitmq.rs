@@ -224,6 +224,15 @@ impl Node {
         ask(self.place.command("rabbitmqctl"), arguments)
     }
 
+    /// Has it write what was declared and bound so far: version 3 does that some seconds later, and what it has not
+    /// written is gone when it is killed. A host binds its queues again when it is back, which may be after the next log.
+    #[track_caller]
+    pub(crate) fn store_topology(&self) {
+        if self.place.version == Version::V3 {
+            self.rabbitmqctl(&["eval", "ok = mnesia:sync_log()."]);
+        }
+    }
+
     /// Adds the virtual host whose queues are quorum queues unless they are declared otherwise.
     #[track_caller]
     pub(super) fn add_quorum_vhost(&self) {
