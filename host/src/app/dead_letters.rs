@@ -136,11 +136,10 @@ impl Tending {
         let mut listed = 0;
         while selection.max.is_none_or(|max| listed < max) {
             let Some(letter) = self.next().await? else { break };
-            let shown =
-                if selection.has(&letter) { self.line(&letter, listed == 0)? } else { Shown::Nothing };
+            let line = selection.has(&letter).then(|| self.line(&letter, listed == 0)).transpose()?;
             self.queue.leave(letter);
-            match shown {
-                Shown::Nothing => {}
+            let Some(line) = line else { continue };
+            match self.show_text(line).await? {
                 Shown::Letter => listed += 1,
                 Shown::ToNobody => return Ok(listed.max(1)),
             }
@@ -148,15 +147,26 @@ impl Tending {
         Ok(listed)
     }
 
-    fn line(&self, letter: &Letter, is_first: bool) -> Result<Shown, Failure> {
-        let line = match self.format {
-            Format::Text if is_first => {
-                terminal::print(&format!("{}\n{}", letters::head(), letters::line(letter)))
-            }
-            Format::Text => terminal::print(&letters::line(letter)),
-            Format::Json => terminal::print_json(&letters::object(letter)),
+    fn line(&self, letter: &Letter, is_first: bool) -> Result<String, Failure> {
+        match self.format {
+            Format::Text if is_first => Ok(format!("{}\n{}", letters::head(), letters::line(letter))),
+            Format::Text => Ok(letters::line(letter)),
+            Format::Json => terminal::json_line(&letters::object(letter)).status(Status::Internal),
+        }
+    }
+
+    /// Shows a text to whoever reads, who may take any time.
+    async fn show_text(&mut self, text: String) -> Result<Shown, Failure> {
+        let printed = tokio::select! {
+            biased;
+            () = &mut self.interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
+            printed = terminal::printed(text) => printed,
         };
-        shown(line)
+        match printed {
+            Ok(()) => Ok(Shown::Letter),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Shown::ToNobody),
+            Err(error) => Err(error).status(Status::Internal),
+        }
     }
 
     async fn show(mut self, number: u32) -> Result<(), Failure> {
@@ -169,16 +179,14 @@ impl Tending {
     /// Whether there is one with this number.
     async fn show_it(&mut self, number: u32) -> Result<bool, Failure> {
         while let Some(letter) = self.next().await? {
-            let is_it = letter.number == number;
-            if is_it {
-                // If nobody reads it, that is nobody's fault.
-                shown(match self.format {
-                    Format::Text => terminal::print(&letters::full(&letter, self.queue.len())),
-                    Format::Json => terminal::print_json(&letters::object(&letter)),
-                })?;
-            }
+            let text = (letter.number == number).then(|| match self.format {
+                Format::Text => Ok(letters::full(&letter, self.queue.len())),
+                Format::Json => terminal::json_line(&letters::object(&letter)),
+            });
             self.queue.leave(letter);
-            if is_it {
+            if let Some(text) = text.transpose().status(Status::Internal)? {
+                // If nobody reads it, that is nobody's fault.
+                self.show_text(text).await?;
                 return Ok(true);
             }
         }
@@ -304,19 +312,9 @@ impl Tending {
 /// What came of showing a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
-    /// It was not to be shown.
-    Nothing,
     Letter,
     /// Whoever read has gone, as `head` does: nothing is wrong.
     ToNobody,
-}
-
-fn shown(written: io::Result<()>) -> Result<Shown, Failure> {
-    match written {
-        Ok(()) => Ok(Shown::Letter),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Shown::ToNobody),
-        Err(error) => Err(error).status(Status::Internal),
-    }
 }
 
 fn say_renewed(queue: &str, left: Left) {

@@ -6,6 +6,7 @@
 mod broker_api;
 mod company;
 mod failure;
+mod guest_lines;
 mod host;
 mod idle;
 mod input;

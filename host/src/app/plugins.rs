@@ -11,9 +11,9 @@ use loghost_core::domain::printable_line;
 use tokio::task::block_in_place;
 
 use super::failure::{Failure, Status, WithStatus};
+use super::guest_lines::guest_lines;
 use crate::adapters::bundled;
-use crate::adapters::terminal;
-use crate::adapters::wasm::{GuestLog, Level, Limits, Plugin, Runtime, StartError, WasmConsumer};
+use crate::adapters::wasm::{Limits, Plugin, Runtime, StartError, WasmConsumer};
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -158,25 +158,12 @@ pub(crate) fn start(
 ) -> Result<WasmConsumer, Failure> {
     let file = source.to_string();
     let started =
-        block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings.to_vec(), guest_log()));
+        block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings.to_vec(), guest_lines()));
     started.map_err(|error| {
         let status = match error {
             StartError::Settings(_) => Status::BadConfiguration,
             _ => Status::BadInput,
         };
         Failure { status, error: Some(anyhow::Error::new(error).context(file)) }
-    })
-}
-
-/// Shows the lines that plugins write on standard error.
-fn guest_log() -> GuestLog {
-    Arc::new(|name, level, text| {
-        let level = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        };
-        terminal::notice(&format!("{name}: {level}: {text}"));
     })
 }

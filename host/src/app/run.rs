@@ -26,7 +26,7 @@ use super::plugins::{Derived, Found, PluginSource, Troupe};
 use super::reload::{Member, Reloads, Trigger};
 use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
-use super::supervise::{MOST_OPENING, chain, run_alone, status_of, supervise};
+use super::supervise::{Ended, Ending, MOST_OPENING, chain, run_alone, status_of, supervise};
 use crate::adapters::amqp::{
     AmqpIntake, AmqpSink, CheckOptions, Declaration, Exchanges, Lifetime, Link, QueueDepth, QueueOptions,
     QueueType, SourceOptions,
@@ -91,7 +91,7 @@ type Consuming =
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
-    let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?);
+    let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
     let troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
     let Started { members, failed } = start(&options, &troupe)?;
     let state = state::open(options.state.as_deref())?;
@@ -143,20 +143,29 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             () = &mut interrupted => {
                 let grace = humantime::format_duration(options.grace);
                 terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
+                Ending::Asked
             }
-            () = idle(activity, &depths, options.until_idle) => {}
+            () = idle(activity, &depths, options.until_idle) => Ending::Idle,
+            error = terminal::unwritable() => Ending::Unwritable(error),
         }
     };
     let beside = async {
         let ((), never) = tokio::join!(say_limits(&options, &links, Patience::Some), reloads.run());
         never
     };
-    let failure = tokio::select! {
-        failure = supervise(tasks, names, ending, stop, options.grace) => failure,
+    let Ended { failure, is_asked } = tokio::select! {
+        ended = supervise(tasks, names, ending, stop, options.grace) => ended,
         never = beside => match never {},
         never = tell_leaps() => match never {},
     };
     links.close().await;
+    if !is_asked {
+        // Somebody reads slowly; who does not read at all has to be told to end.
+        tokio::select! {
+            () = terminal::written() => {}
+            () = &mut interrupted => {}
+        }
+    }
     failed.or(failure).map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
 

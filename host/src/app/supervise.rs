@@ -17,26 +17,51 @@ use tokio::time::{Instant, sleep_until};
 use super::failure::Status;
 use crate::adapters::terminal;
 
+/// Why all consumers are stopped.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Somebody has asked for it.
+    Asked,
+    /// There is nothing left to do.
+    Idle,
+    /// Metrics cannot be shown any more.
+    Unwritable(io::Error),
+}
+
+/// How they have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// What the first failure means, if there was one.
+    pub(super) failure: Option<Status>,
+    /// Whether somebody has asked for it.
+    pub(super) is_asked: bool,
+}
+
 /// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
-/// on: they have `grace` to finish what they have in hand. Says what went wrong with each; the status is that of
-/// the first.
+/// on: they have `grace` to finish what they have in hand. Says what went wrong with each.
 pub(super) async fn supervise(
     mut tasks: JoinSet<Finished>,
     mut names: HashMap<Id, ConsumerName>,
-    ending: impl Future<Output = ()>,
+    ending: impl Future<Output = Ending>,
     stop: watch::Sender<bool>,
     grace: Duration,
-) -> Option<Status> {
+) -> Ended {
     let mut ending = pin!(ending);
     let mut deadline: Option<Instant> = None;
-    let mut first = None;
+    let mut is_ending = false;
+    let mut ended_so = Ended { failure: None, is_asked: false };
     loop {
         let until = deadline.unwrap_or_else(Instant::now);
         let joined = tokio::select! {
             biased;
             joined = tasks.join_next_with_id() => joined,
-            () = &mut ending, if deadline.is_none() => {
-                deadline = Some(Instant::now() + grace);
+            why = &mut ending, if !is_ending => {
+                is_ending = true;
+                ended_so.is_asked = matches!(why, Ending::Asked);
+                if let Ending::Unwritable(error) = &why {
+                    ended_so.failure = ended_so.failure.or_else(|| unwritable(error));
+                }
+                deadline.get_or_insert(Instant::now() + grace);
                 stop.send_replace(true);
                 continue;
             }
@@ -45,10 +70,11 @@ pub(super) async fn supervise(
                 for name in names.values() {
                     unfinished(name, grace);
                 }
-                return first.or(Some(Status::Unavailable));
+                ended_so.failure = ended_so.failure.or(Some(Status::Unavailable));
+                return ended_so;
             }
         };
-        let Some(joined) = joined else { return first };
+        let Some(joined) = joined else { return ended_so };
         let name = names.remove(&joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id));
         let status = match (joined, name) {
             (Ok((_, finished)), Some(name)) => {
@@ -68,7 +94,7 @@ pub(super) async fn supervise(
                 Some(Status::Internal)
             }
         };
-        first = first.or(status);
+        ended_so.failure = ended_so.failure.or(status);
     }
 }
 
@@ -83,6 +109,15 @@ pub(super) fn run_alone(
 
 /// How many consumers open their sources at the same time.
 pub(super) const MOST_OPENING: usize = 64;
+
+/// What it means that metrics cannot be shown; says why, unless whoever read them has gone, as `head` does.
+fn unwritable(error: &io::Error) -> Option<Status> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return None;
+    }
+    terminal::notice(&format!("cannot write metrics to standard output: {error}: ending"));
+    Some(Status::Internal)
+}
 
 fn unfinished(name: &ConsumerName, grace: Duration) {
     let waited = humantime::format_duration(grace);

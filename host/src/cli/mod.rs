@@ -13,14 +13,15 @@ mod report;
 mod run;
 mod verify;
 
-use std::io::Write;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use loghost_core::domain::printable;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::adapters::terminal::{BAD, Format};
+use crate::adapters::terminal::{self, Format};
 use crate::app::{self, Failure, Status};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
@@ -70,6 +71,7 @@ impl From<FormatArg> for Format {
 
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
+    panic::set_hook(Box::new(say_panic));
     let cli = Cli::parse();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
@@ -81,10 +83,27 @@ pub fn main() -> ExitCode {
         .unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))));
     // A thread that reads standard input cannot be interrupted, and need not be waited for.
     runtime.shutdown_background();
-    match done {
+    let code = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
-    }
+    };
+    terminal::finish(LAST_WORDS);
+    code
+}
+
+/// How long it is waited, at the end, for somebody to read what was said.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Says where and why a thread has panicked, without waiting for anybody to read it.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+    let why = panic.payload_as_str().unwrap_or("without a word");
+    let backtrace = Backtrace::capture();
+    let backtrace = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
+    terminal::error(&format!("a thread of loghost panicked{place}: {why}{backtrace}"));
 }
 
 /// Each consumer of a run takes one.
@@ -115,8 +134,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
 
 fn report(failure: &Failure) -> ExitCode {
     if let Some(error) = &failure.error {
-        // There is nobody left to tell.
-        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", printable(&format!("{error:#}")));
+        terminal::error(&format!("{error:#}"));
     }
     failure.status.into()
 }

@@ -64,7 +64,7 @@ fn messages(broker: &Broker, consumer: &str, arguments: &[&str]) -> Vec<String> 
 }
 
 /// A plugin in a folder, with its queue on a broker.
-struct Deployed<'a> {
+pub(crate) struct Deployed<'a> {
     broker: &'a Broker,
     name: String,
     file: PathBuf,
@@ -91,7 +91,7 @@ impl Deployed<'_> {
         self.broker.queue(&self.name)
     }
 
-    fn dead_queue(&self) -> String {
+    pub(crate) fn dead_queue(&self) -> String {
         format!("{}.dead", self.queue())
     }
 }
@@ -342,7 +342,7 @@ fn keep_where_they_came_from(broker: &Broker) {
 
 /// A plugin that has rejected this many logs.
 #[track_caller]
-fn with_dead_letters<'a>(broker: &'a Broker, name: &str, n: usize) -> Deployed<'a> {
+pub(crate) fn with_dead_letters<'a>(broker: &'a Broker, name: &str, n: usize) -> Deployed<'a> {
     let deployed = deploy(broker, &guest(name).on("bad", reject("no")));
     let lines: Vec<String> = (1..=n).map(|n| format!("bad {n}")).collect();
     let publish = broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin(lines.join("\n"));

@@ -45,6 +45,7 @@ mod tls;
 mod topology;
 mod trouble;
 mod uncounted;
+mod unread;
 mod verify;
 mod watch;
 
@@ -84,6 +85,7 @@ fn main() {
         connect::trials(),
         foreign::trials(),
         uncounted::trials(),
+        unread::trials(),
         hygiene::trials(),
         trouble::trials(),
         tls::trials(),

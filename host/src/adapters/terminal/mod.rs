@@ -2,10 +2,12 @@
 //!
 //! Nothing that a plugin or a log says reaches a terminal raw.
 
+mod output;
+
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, Write};
-use std::sync::Mutex;
+use std::io;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use loghost_core::application::{
@@ -14,6 +16,9 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
+
+use self::output::{ERR, OUT};
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,22 +40,48 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// Says something to the operator, in a line on standard error.
 pub(crate) fn notice(text: &str) {
-    let mut stderr = anstream::stderr().lock();
-    // There is nobody left to tell.
-    let _ = writeln!(stderr, "{DIM}loghost:{DIM:#} {}", printable_line(text));
+    ERR.say(format!("{DIM}loghost:{DIM:#} {}", printable_line(text)));
 }
 
-/// Writes `text`, which may be styled, to standard output.
+/// Says why the process fails, on standard error.
+pub(crate) fn error(text: &str) {
+    ERR.say(format!("{BAD}error:{BAD:#} {}", printable(text)));
+}
+
+/// Writes `text`, which may be styled, to standard output, and waits until it is written.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    writeln!(stdout, "{text}")?;
-    stdout.flush()
+    OUT.print(text.to_owned())
 }
 
-/// Writes `value` as one line of JSON to standard output.
+/// Writes `value` as one line of JSON to standard output, and waits until it is written.
 pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
-    let json = serde_json::to_string(value).map_err(io::Error::other)?;
-    print(&escape(&json))
+    OUT.print(json_line(value)?)
+}
+
+/// Writes `text`, and is ready when it is written: for those who wait for something else as well.
+pub(crate) async fn printed(text: String) -> io::Result<()> {
+    spawn_blocking(move || OUT.print(text)).await.map_err(io::Error::other)?
+}
+
+/// `value` as one line of JSON.
+pub(crate) fn json_line(value: &impl Serialize) -> io::Result<String> {
+    Ok(escape(&serde_json::to_string(value).map_err(io::Error::other)?))
+}
+
+/// Waits until all is written that was to be, for no longer than `patience`.
+pub(crate) fn finish(patience: Duration) {
+    OUT.finish(patience);
+    ERR.finish(patience);
+}
+
+/// Is ready when all metrics are written, or cannot be.
+pub(crate) async fn written() {
+    OUT.finished().await;
+}
+
+/// Is ready when standard output cannot be written any more: why.
+pub(crate) async fn unwritable() -> io::Error {
+    OUT.failed().await
 }
 
 /// A tally as a JSON object: a number for each severity.
@@ -78,16 +109,13 @@ fn escape(json: &str) -> String {
     escaped
 }
 
-/// Shows metrics, each in one piece, however many consumers report at once.
+/// Shows metrics: of each consumer the last one, if nobody reads them in time.
 #[derive(Debug)]
 pub(crate) struct TerminalReporter {
     format: Format,
     /// Whether the queues are copies, which go with their connection.
     copies: bool,
 }
-
-/// Held while one report is written.
-static REPORTING: Mutex<()> = Mutex::new(());
 
 impl TerminalReporter {
     /// Shows metrics in `format`.
@@ -103,12 +131,12 @@ impl TerminalReporter {
 
 impl Reporter for TerminalReporter {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        let _one_at_a_time = REPORTING.lock();
-        let written = match self.format {
-            Format::Text => print(&metric_text(report)),
-            Format::Json => print_json(&metric_json(report)),
+        let text = match self.format {
+            Format::Text => Ok(metric_text(report)),
+            Format::Json => json_line(&metric_json(report)),
         };
-        written.map_err(|e| ReportError(e.into()))
+        let shown = text.and_then(|text| OUT.show(report.consumer.as_str(), text));
+        shown.map_err(|e| ReportError(e.into()))
     }
 
     fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {

@@ -1,0 +1,241 @@
+//! Standard output and standard error, each written by a thread of its own: whoever reads slowly, or not at all, holds up
+//! nobody who writes.
+//!
+//! A result is waited for. A metric gives way to a newer one of its consumer. A line to the operator is left out when
+//! there are too many, and counted.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// The most bytes of lines that wait to be written.
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// One of the two streams.
+pub(super) struct Output {
+    stream: Stream,
+    queue: Mutex<Queue>,
+    /// Something waits, was written, or cannot be.
+    changed: Condvar,
+    /// The same, for tasks.
+    told: Notify,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+struct Queue {
+    waiting: VecDeque<Entry>,
+    bytes: usize,
+    /// How many lines were left out since one was taken.
+    left_out: u64,
+    taken: u64,
+    written: u64,
+    is_begun: bool,
+    /// Why nothing can be written any more.
+    failure: Option<Failure>,
+}
+
+/// A text, and what it tells of: a later one takes its place as long as it waits.
+struct Entry {
+    about: Option<String>,
+    text: String,
+}
+
+/// An error that is told to everybody who writes.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    Os(i32),
+    Kind(io::ErrorKind),
+}
+
+/// What is printed.
+pub(super) static OUT: Output = Output::new(Stream::Out);
+/// What is said beside it.
+pub(super) static ERR: Output = Output::new(Stream::Err);
+
+impl Output {
+    const fn new(stream: Stream) -> Self {
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            left_out: 0,
+            taken: 0,
+            written: 0,
+            is_begun: false,
+            failure: None,
+        };
+        Self { stream, queue: Mutex::new(queue), changed: Condvar::new(), told: Notify::const_new() }
+    }
+
+    /// Has a text written, and waits until it is.
+    pub(super) fn print(&'static self, text: String) -> io::Result<()> {
+        let mut queue = self.lock();
+        let number = self.push(&mut queue, Entry { about: None, text })?;
+        while queue.written < number {
+            if let Some(failure) = queue.failure {
+                return Err(failure.into());
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    /// Has a text written, unless a later one `about` the same comes before that. Fails if an earlier one could not be.
+    pub(super) fn show(&'static self, about: &str, text: String) -> io::Result<()> {
+        let mut queue = self.lock();
+        if let Some(failure) = queue.failure {
+            return Err(failure.into());
+        }
+        let bytes = text.len();
+        match queue.waiting.iter_mut().find(|entry| entry.about.as_deref() == Some(about)) {
+            Some(entry) => {
+                let before = std::mem::replace(&mut entry.text, text).len();
+                queue.bytes = queue.bytes - before + bytes;
+            }
+            None => {
+                self.push(&mut queue, Entry { about: Some(about.to_owned()), text })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a text written, unless too much waits already.
+    pub(super) fn say(&'static self, text: String) {
+        let mut queue = self.lock();
+        if queue.bytes + text.len() > MOST_BYTES {
+            queue.left_out += 1;
+            return;
+        }
+        // There is nobody left to tell.
+        let _ = self.push(&mut queue, Entry { about: None, text });
+    }
+
+    /// Waits until all is written that was to be, or cannot be, and for no longer than `patience`; whether it is.
+    pub(super) fn finish(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let mut queue = self.lock();
+        loop {
+            if queue.is_done() {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
+            queue = waited.0;
+        }
+    }
+
+    /// Is ready when all is written that was to be, or cannot be.
+    pub(super) async fn finished(&self) {
+        self.until(Queue::is_done).await;
+    }
+
+    /// Is ready when nothing can be written any more.
+    pub(super) async fn failed(&self) -> io::Error {
+        self.until(|queue| queue.failure.is_some()).await;
+        self.lock().failure.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from)
+    }
+
+    async fn until(&self, is_it: fn(&Queue) -> bool) {
+        loop {
+            let told = self.told.notified();
+            if is_it(&self.lock()) {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// Takes an entry; returns its number.
+    fn push(&'static self, queue: &mut Queue, entry: Entry) -> io::Result<u64> {
+        if let Some(failure) = queue.failure {
+            return Err(failure.into());
+        }
+        if !queue.is_begun {
+            thread::Builder::new().name("output".to_owned()).spawn(|| self.write_all())?;
+            queue.is_begun = true;
+        }
+        queue.taken += 1;
+        queue.bytes += entry.text.len();
+        queue.waiting.push_back(entry);
+        self.changed.notify_all();
+        Ok(queue.taken)
+    }
+
+    /// Writes what waits, until nothing can be written.
+    fn write_all(&self) {
+        let mut queue = self.lock();
+        loop {
+            let Some(Entry { text, .. }) = queue.waiting.pop_front() else {
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            queue.bytes -= text.len();
+            let left_out = std::mem::take(&mut queue.left_out);
+            drop(queue);
+            let written = self.write(&text, left_out);
+            queue = self.lock();
+            queue.written += 1;
+            if let Err(error) = written {
+                queue.failure = Some(Failure::from(&error));
+                queue.waiting.clear();
+            }
+            self.changed.notify_all();
+            self.told.notify_waiters();
+            if queue.failure.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn write(&self, text: &str, left_out: u64) -> io::Result<()> {
+        match self.stream {
+            Stream::Out => write(&mut anstream::stdout().lock(), text, left_out),
+            Stream::Err => write(&mut anstream::stderr().lock(), text, left_out),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was left out came before what is written next, or just after.
+fn write(stream: &mut impl Write, text: &str, left_out: u64) -> io::Result<()> {
+    writeln!(stream, "{text}")?;
+    if left_out > 0 {
+        writeln!(stream, "loghost: lines that nobody read in time were left out here: {left_out}")?;
+    }
+    stream.flush()
+}
+
+impl Queue {
+    fn is_done(&self) -> bool {
+        self.failure.is_some() || self.written == self.taken
+    }
+}
+
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        error.raw_os_error().map_or(Self::Kind(error.kind()), Self::Os)
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Os(code) => Self::from_raw_os_error(code),
+            Failure::Kind(kind) => kind.into(),
+        }
+    }
+}

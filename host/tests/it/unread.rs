@@ -1,0 +1,131 @@
+//! Output that nobody reads holds up nobody: not the counting, not an end.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use crate::poison::last_of;
+use crate::support::PATIENCE;
+use crate::support::broker::{Broker, on_both};
+use crate::support::cli::{binary, loghost};
+use crate::support::guest::{declare, guest};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [
+        on_both("unread::output_is_no_hindrance", |broker| unread(broker, [true, false])),
+        on_both("unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
+        on_both("unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
+        on_both("unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
+        on_both("unread::a_list_can_be_interrupted", a_list_can_be_interrupted),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+const LOGS: usize = 4000;
+
+/// A consumer that writes a line for each of its logs, and a metric as often as it can.
+fn start(broker: &Broker, folder: &Path, [output, errors]: [bool; 2]) -> Child {
+    // A pipe has room for a few of these metrics.
+    let plugin =
+        guest("noisy").severities(&["error"]).transcribes().metric("m".repeat(16 * 1024)).write(folder);
+    declare(broker, std::slice::from_ref(&plugin));
+    let pipe = |is_unread: bool| if is_unread { Stdio::piped() } else { Stdio::null() };
+    let run = broker.loghost(["run", "--every", "1ms", "--format", "json", "--grace", "3s", "--state"]);
+    let run = run.arg(folder.join("state")).arg(plugin);
+    let started = Command::new(binary())
+        .args(run.arguments())
+        .stdin(Stdio::null())
+        .stdout(pipe(output))
+        .stderr(pipe(errors))
+        .spawn();
+    started.expect("the binary starts")
+}
+
+#[track_caller]
+fn publish(broker: &Broker) {
+    let lines = format!("{}\n", "x".repeat(300)).repeat(LOGS);
+    broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin(lines).end().exits(0);
+}
+
+/// Asks it to end; how it ended.
+#[track_caller]
+fn end(mut child: Child) -> i32 {
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process of ours");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().expect("a process of ours") {
+            return status.code().expect("it ends by itself");
+        }
+        if Instant::now() > deadline {
+            child.kill().expect("a process of ours");
+            panic!("it does not end");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How many logs are counted, for good.
+#[track_caller]
+fn counted(folder: &Path) -> Value {
+    let report = loghost(["report", "--format", "json", "--state"]).arg(folder.join("state")).end().exits(0);
+    report.json()[0]["counts"]["error"].clone()
+}
+
+fn unread(broker: &Broker, streams: [bool; 2]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = start(broker, folder.path(), streams);
+    publish(broker);
+    broker.outside().wait_for_depth(&broker.queue("noisy"), 0);
+    assert_eq!(end(run), 0);
+    let rest = broker.loghost(["run", "--until-idle", "1s", "--state"]).arg(folder.path().join("state"));
+    rest.arg(folder.path().join("noisy.wasm")).end().exits(0);
+    assert_eq!(counted(folder.path()), LOGS);
+}
+
+/// What was left out is said.
+fn what_is_read_late_is_the_latest(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = start(broker, folder.path(), [true, true]);
+    for _ in 0..3 {
+        publish(broker);
+    }
+    broker.outside().wait_for_depth(&broker.queue("noisy"), 0);
+    let (mut output, mut errors) = (run.stdout.take().expect("a pipe"), run.stderr.take().expect("a pipe"));
+    let output = thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).map(|_| text)
+    });
+    let errors = thread::spawn(move || {
+        let mut text = String::new();
+        errors.read_to_string(&mut text).map(|_| text)
+    });
+    assert_eq!(end(run), 0);
+    let [output, errors] = [output, errors].map(|reading| reading.join().expect("no panic").expect("text"));
+    let last = last_of(&output, "noisy");
+    assert_eq!((&last["counts"]["error"], &last["last"]), (&counted(folder.path()), &true.into()));
+    assert!(errors.contains("left out"), "{errors}");
+}
+
+fn a_list_can_be_interrupted(broker: &Broker) {
+    let picky = crate::dead_letters::with_dead_letters(broker, "picky", 600);
+    let list = crate::dead_letters::dead_letters(broker, "list", ["picky", "--format", "json"]);
+    let child = Command::new(binary())
+        .args(list.arguments())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let outside = broker.outside();
+    outside.wait_for_depth(&picky.dead_queue(), 88);
+    assert_eq!(end(child), 69);
+    outside.wait_for_depth(&picky.dead_queue(), 600);
+}
