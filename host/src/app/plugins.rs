@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ impl PluginSource {
     /// The component's bytes.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::File(path) => fs::read(path)
+            Self::File(path) => read_file(path)
                 .with_context(|| format!("cannot read the plugin {}", path.display()))
                 .status(Status::BadInput),
             Self::Bundled(name) => bundled::plugin(name).map(<[u8]>::to_vec).ok_or_else(|| {
@@ -80,6 +81,16 @@ impl PluginSource {
                 Failure::new(Status::BadInput, text)
             }),
         }
+    }
+}
+
+/// Reads a file. Of a pipe or a device it is not waited for what somebody may write.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if found.is_file() || found.is_dir() {
+        fs::read(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file"))
     }
 }
 

@@ -3,24 +3,28 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::guest;
-use crate::support::{Skip, needing};
+use crate::support::{PATIENCE, Skip, needing};
 
 /// What happens in a folder.
 type Case = fn(&Path);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let cases: [(&str, Case); 6] = [
+    let cases: [(&str, Case); 8] = [
         ("a_config_map", a_config_map),
         ("current_is_a_link_to_a_folder", current_is_a_link_to_a_folder),
         ("a_link_is_replaced_twice_in_a_row", a_link_is_replaced_twice_in_a_row),
         ("a_chain_of_three", a_chain_of_three),
         ("folders_are_replaced", folders_are_replaced),
+        ("a_pipe_takes_the_place_of_a_plugin", a_pipe_takes_the_place_of_a_plugin),
+        ("a_plugin_is_written_again_and_again", a_plugin_is_written_again_and_again),
         ("a_link_leads_nowhere_for_a_while", a_link_leads_nowhere_for_a_while),
     ];
     let trial = |(name, case): (&str, Case)| {
@@ -76,6 +80,40 @@ fn a_config_map(folder: &Path) {
         fs::remove_dir_all(folder.join(format!("..2026_{}", version - 1))).expect("a folder of ours");
         reloads(&run, version);
     }
+    ends(run);
+}
+
+/// Nobody writes to it: it is not read, and nothing waits for that.
+fn a_pipe_takes_the_place_of_a_plugin(folder: &Path) {
+    release(folder, 1);
+    let (plugin, pipe) = (folder.join("linked.wasm"), folder.join("pipe"));
+    let run = watching(&plugin);
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "a folder of ours");
+    fs::rename(&pipe, &plugin).expect("a folder of ours");
+    run.says("this is no file");
+    fs::remove_file(&plugin).expect("a folder of ours");
+    release(folder, 2);
+    reloads(&run, 2);
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+/// It is loaded now and then all the same.
+fn a_plugin_is_written_again_and_again(folder: &Path) {
+    let (place, plugin) = (folder.join("place"), folder.join("linked.wasm"));
+    release(&place, 1);
+    fs::rename(place.join("linked.wasm"), &plugin).expect("a folder of ours");
+    let run = watching(&plugin);
+    let mut version = 1;
+    let deadline = Instant::now() + PATIENCE;
+    while !run.stderr_so_far().contains("linked: reloaded: version ") {
+        assert!(Instant::now() < deadline, "{run}");
+        version += 1;
+        release(&place, version);
+        fs::rename(place.join("linked.wasm"), &plugin).expect("a folder of ours");
+        thread::sleep(Duration::from_millis(30));
+    }
+    reloads(&run, version);
     ends(run);
 }
 

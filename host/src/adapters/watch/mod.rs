@@ -13,12 +13,15 @@ use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::way::{Kind, Step};
 
 /// How long it must be quiet before a change is complete: a file may be written in pieces.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How long that is waited for: somebody may write again and again.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// A watch over some files.
 pub(crate) struct Watch {
@@ -47,14 +50,17 @@ impl Watch {
         }
     }
 
-    /// Is ready when a file, or the way to it, has changed, and it has been quiet since. What the ways lead to
-    /// then is watched already. Nothing is lost if the future is dropped.
+    /// Is ready when a file, or the way to it, has changed, and it has been quiet since, or not for long. What the ways
+    /// lead to then is watched already. Nothing is lost if the future is dropped.
     pub(crate) async fn changed(&mut self) -> notify::Result<()> {
         if !self.changing && self.changes.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
         self.changing = true;
-        while let Ok(Some(())) = timeout(QUIET, self.changes.recv()).await {}
+        let until = Instant::now() + LONGEST;
+        while let Ok(Some(())) = timeout(QUIET, self.changes.recv()).await
+            && Instant::now() < until
+        {}
         *self = Self::new(mem::take(&mut self.files))?;
         Ok(())
     }
