@@ -11,6 +11,7 @@ pub(crate) fn log() -> Log {
         message: format!("{:.<120}", "GET /api/orders/1042 200 12ms user=alice region=eu-west-1"),
         source: Some(Source::new("web").expect("a source")),
         attributes: Attributes::default(),
+        hops: 0,
     }
 }
 
@@ -33,5 +34,6 @@ pub(crate) fn record(sequence: u64) -> Record {
         attributes: Vec::new(),
         unkeyed: false,
         replayed: false,
+        hops: 0,
     }
 }

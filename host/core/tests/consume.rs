@@ -92,6 +92,7 @@ impl LogSource for Source {
             Cause::Trapped => "trap: ",
             Cause::Foreign => "foreign: ",
             Cause::Unwanted => "unwanted: ",
+            Cause::Looped => "loop: ",
             Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",
         };
         self.journal.note(format!("bury {n}: {how}{} after {}", rejection.reason, rejection.attempts));
@@ -257,7 +258,7 @@ impl LogSink for Sink {
 }
 
 fn echo(severity: Severity) -> Log {
-    Log { severity, message: "heard".to_owned(), source: None, attributes: Attributes::default() }
+    Log { severity, message: "heard".to_owned(), source: None, attributes: Attributes::default(), hops: 0 }
 }
 
 struct Notes(Journal);
@@ -296,6 +297,7 @@ fn log(n: u64, message: &str) -> Delivery {
         attributes: Vec::new(),
         unkeyed: false,
         replayed: false,
+        hops: 0,
     };
     Delivery { receipt: Receipt(n), item: Item::Log(record) }
 }

@@ -130,6 +130,7 @@ fn input(random: &mut fastrand::Rng, length: usize) -> Vec<Log> {
         message: format!("log {n}"),
         source: random.choice(["web", "db", ""]).and_then(|name| Source::new(name).ok()),
         attributes: Attributes::default(),
+        hops: 0,
     };
     (0..length).map(log).collect()
 }

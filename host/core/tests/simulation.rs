@@ -386,7 +386,7 @@ async fn publish(world: &World) -> Published {
             let severity = [Severity::Error, Severity::Critical, Severity::Error, Severity::Info];
             let severity = *things.rng.choice(&severity).unwrap();
             let source = if things.rng.bool() { Some(LogOrigin::new("web").unwrap()) } else { None };
-            Log { severity, message: text.to_owned(), source, attributes: Attributes::default() }
+            Log { severity, message: text.to_owned(), source, attributes: Attributes::default(), hops: 0 }
         };
         if log.severity == Severity::Info {
             published.unwanted += 1;
@@ -574,6 +574,7 @@ fn record(message: &Message) -> Record {
         attributes: Vec::new(),
         unkeyed: false,
         replayed: message.replayed,
+        hops: 0,
     }
 }
 

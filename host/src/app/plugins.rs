@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use loghost_core::application::Consumer;
-use loghost_core::domain::printable_line;
+use loghost_core::domain::{Descriptor, Severities, printable_line};
 use tokio::task::block_in_place;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::guest_lines::guest_lines;
 use crate::adapters::bundled;
+use crate::adapters::terminal;
 use crate::adapters::wasm::{Limits, Plugin, Runtime, StartError, WasmConsumer};
 
 /// Where a plugin comes from.
@@ -139,10 +140,17 @@ impl Troupe {
     pub(super) fn load(&self, source: &PluginSource) -> Result<WasmConsumer, Failure> {
         let plugin = load(&self.runtime, source)?;
         let consumer = start(&self.runtime, plugin, source, &self.settings)?;
-        let wanted = consumer.descriptor().publishes;
+        let Descriptor { publishes: wanted, filter, .. } = consumer.descriptor();
         if !wanted.is_empty() && self.derived == Derived::Refused {
             let text = format!("{source}: wants to publish logs ({wanted}): allow it with --grant publish");
             return Err(Failure::new(Status::BadConfiguration, text));
+        }
+        let both: Severities = wanted.iter().filter(|it| filter.severities().contains(*it)).collect();
+        if !both.is_empty() {
+            terminal::notice(&format!(
+                "{source}: publishes {both} logs, and consumes such logs: unless its sources leave its own out, each \
+                 comes back to it, and is a dead letter after eight times"
+            ));
         }
         Ok(consumer)
     }

@@ -130,6 +130,8 @@ enum OutcomeArg {
     Foreign,
     /// The consumer's filter does not want it.
     Unwanted,
+    /// It had come through too many consumers that publish
+    Loop,
     /// The broker took it out of the consumer's queue, because it had come back too often.
     Dropped,
 }
@@ -142,6 +144,7 @@ impl From<OutcomeArg> for Cause {
             OutcomeArg::Trap => Self::Trapped,
             OutcomeArg::Foreign => Self::Foreign,
             OutcomeArg::Unwanted => Self::Unwanted,
+            OutcomeArg::Loop => Self::Looped,
             OutcomeArg::Dropped => Self::Dropped,
         }
     }

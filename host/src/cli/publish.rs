@@ -99,5 +99,5 @@ fn log(
     for (key, value) in attributes {
         checked.push(key, value).map_err(|e| usage(&e))?;
     }
-    Ok(Log { severity, message: message.unwrap_or_default(), source, attributes: checked })
+    Ok(Log { severity, message: message.unwrap_or_default(), source, attributes: checked, hops: 0 })
 }

@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("processor::what_is_retried_comes_again", what_is_retried_comes_again),
         on_each("processor::retries_have_an_end", retries_have_an_end),
         on_each("processor::publishes_what_it_may", publishes_what_it_may),
+        on_each("processor::a_circle_has_an_end", a_circle_has_an_end),
         on_each("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
         on_each("processor::a_trap_costs_one_log", a_trap_costs_one_log),
         on_each("processor::a_batch_that_traps_is_split", a_batch_that_traps_is_split),
@@ -72,6 +73,26 @@ fn publishes_what_it_may(broker: &Broker) {
     );
     let ids = derived.iter().filter_map(|log| log.id.as_deref()?.rsplit('/').next());
     assert_eq!(ids.collect::<Vec<_>>(), ["1", "2", "3"], "{output}");
+}
+
+/// A consumer that publishes what it consumes is told of, and fills no broker.
+fn a_circle_has_an_end(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let echo = guest("circle").severities(&["error", "info"]).publishes("error").write(folder.path());
+    let run = broker.loghost(["run", "--every", "50ms", "--format", "json", "--grant", "publish"]).arg(&echo);
+    let run = run.start();
+    run.says("circle.wasm: publishes error logs, and consumes such logs");
+    run.says("consuming from");
+    broker.loghost(["publish", "info", "the first"]).end().exits(0);
+    run.has_printed(|so_far| crate::poison::last_of(so_far, "circle")["rejected"]["error"] == 1);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    let last = crate::poison::last_of(&output.stdout, "circle");
+    assert_eq!((&last["counts"]["info"], &last["counts"]["error"]), (&json!(1), &json!(7)), "{output}");
+    let letters = dead_letters::list(broker, "circle", &["--outcome", "loop"]);
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let reason = "consumers publish in a circle: it has come through 8 of them, one because of the other";
+    assert_eq!(letters[0]["reason"], json!(reason));
+    assert_eq!(broker.outside().depth(&broker.queue("circle")), Some(0));
 }
 
 #[track_caller]

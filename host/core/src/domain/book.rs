@@ -397,6 +397,7 @@ mod tests {
             attributes: Vec::new(),
             unkeyed: false,
             replayed,
+            hops: 0,
         }
     }
 

@@ -13,6 +13,8 @@ pub struct Log {
     pub source: Option<Source>,
     /// What else it says.
     pub attributes: Attributes,
+    /// How many consumers it has come through that publish: each published it because of the one before.
+    pub hops: u8,
 }
 
 /// A log that was received. Any producer may have sent it, so nothing about its parts is certain but
@@ -37,4 +39,6 @@ pub struct Record {
     pub unkeyed: bool,
     /// Whether it is a dead letter that was sent back.
     pub replayed: bool,
+    /// How many consumers it has come through that publish.
+    pub hops: u8,
 }

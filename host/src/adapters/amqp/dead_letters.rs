@@ -41,6 +41,7 @@ pub(super) fn outcome(cause: Cause) -> &'static str {
         Cause::Trapped => "trap",
         Cause::Foreign => "foreign",
         Cause::Unwanted => "unwanted",
+        Cause::Looped => "loop",
         Cause::Dropped => "dropped",
     }
 }

@@ -123,8 +123,14 @@ impl Letter {
 }
 
 /// How a delivery can have come to be a dead letter.
-const CAUSES: [Cause; 5] =
-    [Cause::Rejected, Cause::RetriesExhausted, Cause::Trapped, Cause::Foreign, Cause::Unwanted];
+const CAUSES: [Cause; 6] = [
+    Cause::Rejected,
+    Cause::RetriesExhausted,
+    Cause::Trapped,
+    Cause::Foreign,
+    Cause::Unwanted,
+    Cause::Looped,
+];
 
 impl Fate {
     fn read(properties: &BasicProperties, headers: &FieldTable, names: &Names) -> Option<Self> {

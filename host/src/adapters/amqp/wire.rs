@@ -27,6 +27,9 @@ pub(super) const ATTEMPTS: &str = "loghost-attempts";
 /// The header that marks a replay.
 pub(super) const REPLAY: &str = "loghost-replay";
 
+/// The header that says how many consumers a log has come through.
+const HOPS: &str = "loghost-hops";
+
 /// The parts of a message that somebody will read; what nobody reads is not decoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decode {
@@ -43,6 +46,9 @@ pub(crate) fn properties(id: &MessageId, timestamp: Timestamp, log: &Log) -> Bas
     // AMQP's own timestamp has seconds.
     let millis = i64::try_from(timestamp.as_millis()).unwrap_or(i64::MAX);
     headers.insert(Attributes::TIMESTAMP_KEY.into(), AMQPValue::LongLongInt(millis));
+    if log.hops > 0 {
+        headers.insert(HOPS.into(), AMQPValue::ShortShortUInt(log.hops));
+    }
     let properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_content_encoding("utf-8".into())
@@ -137,7 +143,13 @@ pub(crate) fn record(
         attributes: if decode.attributes { attributes(properties) } else { Vec::new() },
         unkeyed: origin.routing_key.is_empty(),
         replayed: origin.replayed,
+        hops: if decode.message { hops(properties) } else { 0 },
     })
+}
+
+fn hops(properties: &BasicProperties) -> u8 {
+    let hops = properties.headers().as_ref().and_then(|headers| header_number(headers, HOPS));
+    hops.map_or(0, |hops| u8::try_from(hops).unwrap_or(u8::MAX))
 }
 
 /// What else a log says: the headers that nobody acts on, or can.

@@ -27,6 +27,7 @@ fn record(n: u64) -> Record {
         attributes: Vec::new(),
         unkeyed: false,
         replayed: false,
+        hops: 0,
     }
 }
 

@@ -74,6 +74,7 @@ async fn process(counter: &mut WasmConsumer, logs: usize) -> Result<(), Consumer
         attributes: Vec::new(),
         unkeyed: false,
         replayed: false,
+        hops: 0,
     };
     counter.process(Timestamp::from_millis(0), &vec![log; logs]).await.map(drop)
 }

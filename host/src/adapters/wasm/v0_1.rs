@@ -201,5 +201,5 @@ fn derived(raw: types::DerivedLog, descriptor: &core::Descriptor) -> Result<core
     for (key, value) in raw.attributes {
         attributes.push(key, value).map_err(|e| format!("publishes a log that cannot be: {e}"))?;
     }
-    Ok(core::Log { severity, message: raw.message, source: Some(source), attributes })
+    Ok(core::Log { severity, message: raw.message, source: Some(source), attributes, hops: 0 })
 }

@@ -47,6 +47,7 @@ impl Publisher {
             message: text(size),
             source: Some(Source::new("bench").status(Status::Internal)?),
             attributes: Attributes::default(),
+            hops: 0,
         };
         Ok(Self { publish: Publish::new(sink, Sequencer::new(new_producer()?), SystemClock), log })
     }

@@ -140,8 +140,11 @@ where
         &mut self,
         source: &mut I::Source,
         batch: Batch,
-        processed: Processed,
+        mut processed: Processed,
     ) -> Result<(), Break> {
+        let hops =
+            batch.records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
+        processed.publish.iter_mut().for_each(|log| log.hops = hops);
         self.publish(source, &processed.publish).await?;
         let logs = batch.records.len();
         self.breaker.passed(logs);

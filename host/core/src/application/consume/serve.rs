@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::judge::{Batch, Handle, Task};
 use super::settle::safe;
-use super::unseen::Unseen;
+use super::unseen::{MOST_HOPS, Unseen};
 use super::{Batching, Break, Consume};
 use crate::application::end::End;
 use crate::application::ports::{
@@ -163,13 +163,16 @@ where
             let unseen = match item {
                 Item::Log(record) => match self.book.claim(&record, now) {
                     Claim::New(place) => {
-                        let (wanted, task) =
-                            (self.wants(&record), Task { handle: Handle { receipt, place }, record });
-                        if wanted {
+                        let (wanted, looped) = (self.wants(&record), self.loops(&record));
+                        let task = Task { handle: Handle { receipt, place }, record };
+                        if !wanted {
+                            Unseen::Unwanted(task)
+                        } else if looped {
+                            Unseen::Looped(task)
+                        } else {
                             batch.extend([task]);
                             continue;
                         }
-                        Unseen::Unwanted(task)
                     }
                     // Should it be in hand, the one in hand comes again after a loss: this one need not.
                     Claim::Repeated => {
@@ -195,6 +198,11 @@ where
             self.judge(source, batch).await?;
         }
         unread.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Whether it would go on in a circle.
+    fn loops(&self, record: &Record) -> bool {
+        record.hops >= MOST_HOPS && !self.consumer.descriptor().publishes.is_empty()
     }
 
     fn wants(&self, record: &Record) -> bool {

@@ -1,5 +1,5 @@
-//! What the consumer is not shown: messages that are no logs, and logs that its filter does not want, because a
-//! binding of an older or newer version brought them. Nothing that is neither counted nor among the dead letters
+//! What the consumer is not shown: messages that are no logs, logs that its filter does not want, because a binding
+//! of an older or newer version brought them, and logs that consumers publish in a circle. Nothing that is neither counted nor among the dead letters
 //! is acknowledged, so that is where they go; where there are none, it is said.
 //!
 //! They are no failures of the consumer's.
@@ -19,13 +19,19 @@ pub(super) enum Unseen {
     Foreign(Receipt, String),
     /// A log that the filter does not want.
     Unwanted(Task),
+    /// A log that has come through too many consumers that publish.
+    Looped(Task),
 }
+
+/// How many consumers that publish a log may come through, before one that publishes is not shown it.
+pub(super) const MOST_HOPS: u8 = 8;
 
 impl Unseen {
     fn cause(&self) -> Cause {
         match self {
             Self::Foreign(..) => Cause::Foreign,
             Self::Unwanted(_) => Cause::Unwanted,
+            Self::Looped(_) => Cause::Looped,
         }
     }
 
@@ -39,6 +45,10 @@ impl Unseen {
                 };
                 format!("the filter does not want {} logs {source}", record.severity)
             }
+            Self::Looped(Task { record, .. }) => format!(
+                "consumers publish in a circle: it has come through {} of them, one because of the other",
+                record.hops
+            ),
         }
     }
 
@@ -46,7 +56,7 @@ impl Unseen {
     fn attempts(&self) -> u32 {
         match self {
             Self::Foreign(..) => 0,
-            Self::Unwanted(task) => task.record.attempt.saturating_sub(1),
+            Self::Unwanted(task) | Self::Looped(task) => task.record.attempt.saturating_sub(1),
         }
     }
 
@@ -54,6 +64,7 @@ impl Unseen {
         match self {
             Self::Foreign(receipt, _) => Done { receipt: *receipt, entry: Entry::Foreign },
             Self::Unwanted(task) => task.done(Fate::Unwanted),
+            Self::Looped(task) => task.done(Fate::Dead),
         }
     }
 }

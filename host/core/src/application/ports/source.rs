@@ -179,6 +179,8 @@ pub enum Cause {
     Foreign,
     /// The consumer's filter does not want such logs, and it was not shown to the consumer.
     Unwanted,
+    /// It has come through too many consumers that publish, and was not shown to this one.
+    Looped,
     /// Nobody gave it up: where it waited it was taken out, as having come back too often.
     Dropped,
 }
