@@ -29,6 +29,7 @@ mod job;
 mod journal;
 mod limits;
 mod long;
+mod permissions;
 mod poison;
 mod processor;
 mod publish;
@@ -63,6 +64,7 @@ fn main() {
         contract::trials(),
         limits::trials(),
         processor::trials(),
+        permissions::trials(),
         poison::trials(),
         drain::trials(),
         reload::trials(),

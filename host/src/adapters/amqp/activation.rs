@@ -15,7 +15,8 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, GOODBYE};
+use super::connection::{Connection, Fault, GOODBYE, fault};
+use super::refusals::Right;
 use super::topology;
 
 /// The delays between two looks of a host that stands by.
@@ -78,8 +79,12 @@ impl Activation {
     }
 }
 
-/// Takes the lock of this name, unless another connection has it. It goes with the connection.
+/// Takes the lock of this name, unless another connection has it. It goes with the connection. Who may not declare it goes
+/// without: of a consumer's queue the broker then still has one reader at a time.
 pub(super) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Result<bool> {
+    if connection.refusals.has(Right::Configure, lock) {
+        return Ok(true);
+    }
     let channel = connection.channel().await?;
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
     match channel.queue_declare(lock.into(), exclusive, FieldTable::default()).await {
@@ -88,12 +93,19 @@ pub(super) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Res
             Ok(true)
         }
         Err(error) if is_locked(&error) => Ok(false),
+        Err(error) if fault(&error) == Fault::Permission => {
+            connection.refusals.add(Right::Configure, lock);
+            Ok(true)
+        }
         Err(error) => Err(error),
     }
 }
 
 /// Gives the lock back, if this connection has it.
 pub(super) async fn release_lock(connection: &Connection, lock: &str) {
+    if connection.refusals.has(Right::Configure, lock) {
+        return;
+    }
     let releasing = async {
         let channel = connection.channel().await?;
         channel.queue_delete(lock.into(), QueueDeleteOptions::default()).await?;

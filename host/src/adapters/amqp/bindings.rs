@@ -9,20 +9,25 @@ use lapin::options::QueueBindOptions;
 use lapin::types::FieldTable;
 use loghost_core::domain::{Filter, Pattern, Severity};
 
+use super::connection::Connection;
 use super::names::Names;
-use super::topology::{TopologyError, failed};
+use super::refusals::Right;
+use super::topology::{self, TopologyError, failed, open_channel};
 
 /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
 /// added before others are removed, so that no log falls between them.
 pub(super) async fn replace(
+    connection: &Connection,
     channel: &Channel,
     names: &Names,
     queue: &str,
-    filter: &Filter,
-    former: Option<&Filter>,
+    (filter, former): (&Filter, Option<&Filter>),
 ) -> Result<(), TopologyError> {
     add(channel, names, queue, filter).await?;
-    remove_others(channel, names, queue, filter, former).await
+    for severity in Severity::ALL {
+        remove_others(connection, names, queue, severity, (filter, former)).await?;
+    }
+    Ok(())
 }
 
 /// Binds the queue to what `filter` wants. What is bound already stays as it is.
@@ -44,24 +49,35 @@ pub(super) fn wanted<'a>(names: &'a Names, filter: &'a Filter) -> impl Iterator<
     })
 }
 
-/// Removes the bindings that can be named and are not wanted.
+/// Removes the bindings to the exchange of a severity that can be named and are not wanted. Where there is no such
+/// exchange, or the user may not read it, there is nothing to remove, or nothing to be done about it.
 async fn remove_others(
-    channel: &Channel,
+    connection: &Connection,
     names: &Names,
     queue: &str,
-    filter: &Filter,
-    former: Option<&Filter>,
+    severity: Severity,
+    (filter, former): (&Filter, Option<&Filter>),
 ) -> Result<(), TopologyError> {
     let everything = Pattern::everything();
     let former = former.map_or(&[][..], Filter::sources);
-    let removing = Severity::ALL.into_iter().flat_map(|severity| {
-        let wanted = filter.severities().contains(severity);
-        let patterns = filter.sources().iter().chain(former).chain([&everything]);
-        patterns
-            .filter(move |pattern| !wanted || !filter.sources().contains(pattern))
-            .map(move |pattern| unbind(channel, queue, names.exchange(severity), pattern.as_str()))
-    });
-    try_join_all(removing).await?;
+    let wanted = filter.severities().contains(severity);
+    let patterns = filter.sources().iter().chain(former).chain([&everything]);
+    let others: Vec<&Pattern> =
+        patterns.filter(|pattern| !wanted || !filter.sources().contains(pattern)).collect();
+    let exchange = names.exchange(severity);
+    if others.is_empty() || connection.refusals.has(Right::Bind, exchange) {
+        return Ok(());
+    }
+    let channel = open_channel(connection).await?;
+    let removing = others.into_iter().map(|pattern| unbind(&channel, queue, exchange, pattern.as_str()));
+    match try_join_all(removing).await {
+        Ok(_) => topology::close(&channel).await,
+        Err(error) if error.is_access_refused() => {
+            connection.refusals.add(Right::Bind, exchange);
+        }
+        Err(error) if !wanted && error.is_missing() => {}
+        Err(error) => return Err(error),
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::greeting::{Greeting, Product};
 use super::handshake;
+use super::refusals::Refusals;
 use super::sieve::Bodiless;
 use super::tls::TlsFileError;
 
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     consumers: AtomicU64,
     bodiless: Bodiless,
     tell: fn(&str),
+    /// What its user may not do.
+    pub(super) refusals: Refusals,
     /// Says when the broker holds publishers back; ends with the connection.
     watch: AbortHandle,
     /// What the client said of its end.
@@ -212,7 +215,8 @@ impl Connection {
         });
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
         let consumers = AtomicU64::new(0);
-        Self { inner, address, product, channels, consumers, bodiless, tell, watch, ended }
+        let refusals = Refusals::default();
+        Self { inner, address, product, channels, consumers, bodiless, tell, refusals, watch, ended }
     }
 
     /// Where it leads.

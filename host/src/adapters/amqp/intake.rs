@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use loghost_core::application::{Clock, Intake, Reads, SourceError, Standing};
-use loghost_core::domain::{Descriptor, Filter};
+use loghost_core::domain::{Descriptor, Filter, Severity};
 use tokio::time::{Instant, sleep};
 
 use super::activation::{release_lock, take_lock};
@@ -92,7 +92,7 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         reads: Reads,
     ) -> Result<Declaration, TopologyError> {
         let connection = self.consuming.connection().await?;
-        topology::declare_exchanges(&connection, &self.names).await?;
+        topology::declare_exchanges(&connection, &self.names, Severity::ALL).await?;
         let mut channel = open_channel(&connection).await?;
         let (name, options) = (&descriptor.name, &self.options.queue);
         if self.options.has_dead_letters(reads) || options.needs_dead_letters() {
@@ -105,7 +105,7 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         let locked = take_lock(&connection, &lock).await;
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
         let standing = if locked && consumers == 0 {
-            bindings::replace(&channel, names, &name, filter, None).await?;
+            bindings::replace(&connection, &channel, names, &name, (filter, None)).await?;
             Standing::Active
         } else {
             bindings::add(&channel, names, &name, filter).await?;
@@ -144,7 +144,9 @@ impl<K: Clock + Clone> AmqpIntake<K> {
     ) -> Result<AmqpSource<K>, TopologyError> {
         let connection = self.consuming.connection().await?;
         if self.options.exchanges == Exchanges::Own {
-            connection.answer(topology::declare_exchanges(&connection, &self.names)).await?;
+            let severities = descriptor.filter.severities();
+            let declaring = topology::declare_exchanges(&connection, &self.names, severities.iter());
+            connection.answer(declaring).await?;
         }
         let (names, publishing) = (self.names.clone(), Arc::clone(&self.publishing));
         let (wanted, options) = ((descriptor, reads, former), self.options.clone());

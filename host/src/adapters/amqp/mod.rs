@@ -28,6 +28,7 @@ mod link;
 mod names;
 mod patience;
 mod queues;
+mod refusals;
 mod replay;
 mod sieve;
 mod sink;

@@ -16,7 +16,8 @@ use super::delivery_limit::{self, DeliveryLimit, Overrun, warning};
 use super::greeting::Generation;
 use super::known_queues::Queues;
 use super::names::Names;
-use super::topology::{TopologyError, failed, open_channel};
+use super::refusals::Right;
+use super::topology::{self, TopologyError, failed, not_there, open_channel};
 
 /// What a broker makes of a queue, in `RabbitMQ`'s words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +189,9 @@ pub(super) async fn declare(
     options: &QueueOptions,
 ) -> Result<Declared, TopologyError> {
     let generation = connection.product().generation;
+    if connection.refusals.has(Right::Configure, &plan.name) {
+        return find(connection, channel, plan, options).await;
+    }
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let mut found: Vec<Difference> = Vec::new();
     loop {
@@ -208,6 +212,11 @@ pub(super) async fn declare(
             Err(error) => error,
         };
         let refused = failed(format!("declare the queue `{}`", plan.name), &error);
+        if refused.is_access_refused() {
+            connection.refusals.add(Right::Configure, &plan.name);
+            *channel = open_channel(connection).await?;
+            return find(connection, channel, plan, options).await;
+        }
         let difference = Difference::told_by(&error, &arguments);
         let Some(difference) = difference.filter(|difference| plan.can_live_with(difference, &found)) else {
             return Err(refused);
@@ -215,6 +224,36 @@ pub(super) async fn declare(
         found.push(difference);
         *channel = open_channel(connection).await?;
     }
+}
+
+/// Finds a queue that the user may not declare: how it was made is not known.
+async fn find(
+    connection: &Connection,
+    channel: &mut Channel,
+    plan: &Plan,
+    options: &QueueOptions,
+) -> Result<Declared, TopologyError> {
+    let look = match topology::look(channel, &plan.name).await {
+        Ok(Some(look)) => look,
+        Ok(None) => {
+            *channel = open_channel(connection).await?;
+            return Err(not_there(format!("declare the queue `{}`", plan.name)));
+        }
+        // RabbitMQ 4 lets nobody look who may do nothing with it: whoever needs to is told so.
+        Err(error) if error.is_access_refused() => {
+            *channel = open_channel(connection).await?;
+            return Ok(Declared { name: plan.name.clone(), consumers: 0 });
+        }
+        Err(error) => return Err(error),
+    };
+    // Nothing says whether it drops anything.
+    if options.known.add(&plan.name, DeliveryLimit::Unsaid, Overrun::Dropped) {
+        (options.tell)(&format!(
+            "the queue {} is used as it is, and how it was made is not known: the user may not declare it",
+            plan.name
+        ));
+    }
+    Ok(Declared { name: plan.name.clone(), consumers: look.consumers })
 }
 
 impl Plan {

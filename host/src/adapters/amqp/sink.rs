@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
 use loghost_core::application::{BoxError, Confirmed, LogSink, Receipts, SinkError};
-use loghost_core::domain::{ConsumerName, Log, MessageId, Timestamp};
+use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{Connection, Fault, fault, reason};
@@ -40,6 +40,8 @@ pub(crate) struct AmqpSink {
     link: Arc<Link>,
     names: Names,
     exchanges: Exchanges,
+    /// The severities of the logs so far: whose exchanges are needed.
+    in_use: Vec<Severity>,
     /// With its connection; none when it was lost.
     channel: Option<(Channel, Arc<Connection>)>,
     kept: Kept,
@@ -81,6 +83,7 @@ impl AmqpSink {
             link,
             names,
             exchanges,
+            in_use: Vec::new(),
             channel: None,
             kept: Kept::default(),
             said: None,
@@ -125,7 +128,7 @@ impl AmqpSink {
         while self.channel.is_none() {
             let connection = self.link.connection().await.map_err(|e| SinkError(e.into()))?;
             let prepared = tokio::select! {
-                prepared = prepare(&connection, &self.names, self.exchanges) => prepared,
+                prepared = prepare(&connection, &self.names, self.exchanges, &self.in_use) => prepared,
                 () = connection.end() => continue,
             };
             match prepared {
@@ -138,6 +141,23 @@ impl AmqpSink {
                 Err(error) if !error.is_refusal() && connection.is_gone().await => {}
                 Err(error) => return Err(SinkError(error.into())),
             }
+        }
+        Ok(())
+    }
+
+    /// Makes sure of the exchange of a severity, if this is its first log.
+    async fn need(&mut self, severity: Severity) -> Result<(), SinkError> {
+        if self.in_use.contains(&severity) {
+            return Ok(());
+        }
+        self.in_use.push(severity);
+        let Some((_, connection)) = self.channel.as_ref().filter(|_| self.exchanges == Exchanges::Own) else {
+            return Ok(());
+        };
+        match connection.answer(declare_exchanges(connection, &self.names, [severity])).await {
+            // The next one begins with all that are in use.
+            Err(error) if !error.is_refusal() => self.channel = None,
+            declared => declared.map_err(|error| SinkError(error.into()))?,
         }
         Ok(())
     }
@@ -276,10 +296,11 @@ async fn prepare(
     connection: &Connection,
     names: &Names,
     exchanges: Exchanges,
+    in_use: &[Severity],
 ) -> Result<Channel, TopologyError> {
-    if exchanges == Exchanges::Own {
+    if exchanges == Exchanges::Own && !in_use.is_empty() {
         // The broker may have come back empty.
-        declare_exchanges(connection, names).await?;
+        declare_exchanges(connection, names, in_use.iter().copied()).await?;
     }
     open_confirming_channel(connection).await
 }
@@ -302,6 +323,7 @@ impl LogSink for AmqpSink {
     async fn publish(&mut self, id: &MessageId, timestamp: Timestamp, log: &Log) -> Result<(), SinkError> {
         self.kept.keep(Message { id: id.clone(), timestamp, log: log.clone() });
         self.reopen().await?;
+        self.need(log.severity).await?;
         self.send();
         self.take_answers()?;
         self.check_patience()?;

@@ -23,6 +23,7 @@ use super::dead_letters::{DeadLetters, Unfinished};
 use super::link::Link;
 use super::names::Names;
 use super::queues::{Lifetime, QueueOptions};
+use super::refusals::Right;
 use super::topology::{self, Exchanges, TopologyError, failed, open_channel};
 use super::topology_check::{CheckOptions, Letters, TopologyCheck};
 use super::wire::{self, Decode};
@@ -185,8 +186,9 @@ impl<K: Clock> AmqpSource<K> {
 
     /// It is this host's turn: binds the queue to what is wanted, and to nothing else that is known.
     async fn bind(&mut self) -> Result<(), TopologyError> {
-        let (filter, former) = (&self.filter, self.former.as_ref());
-        bindings::replace(&self.channel, &self.names, &self.queue, filter, former).await?;
+        if !self.connection.refusals.has(Right::Bind, &self.queue) {
+            self.replace_bindings().await?;
+        }
         self.former = None;
         self.check = self.options.check.clone().map(|options| {
             let check = TopologyCheck {
@@ -205,6 +207,22 @@ impl<K: Clock> AmqpSource<K> {
         });
         self.standing = Standing::Active;
         Ok(())
+    }
+
+    /// Where the user may not bind the queue, the channel ends, and the next source takes what it is bound to.
+    async fn replace_bindings(&mut self) -> Result<(), TopologyError> {
+        let filters = (&self.filter, self.former.as_ref());
+        let replacing =
+            bindings::replace(&self.connection, &self.channel, &self.names, &self.queue, filters).await;
+        match replacing {
+            Err(TopologyError::Failed { action, reason, .. })
+                if reason.contains("ACCESS_REFUSED")
+                    && self.connection.refusals.add(Right::Bind, &self.queue) =>
+            {
+                Err(TopologyError::Failed { action, reason, refused: false })
+            }
+            replaced => replaced,
+        }
     }
 
     fn letters(&self) -> Letters {

@@ -1,5 +1,5 @@
 //! Declaring exchanges and queues. What does not build on each other is asked together, and takes
-//! the time of one answer.
+//! the time of one answer. What a user may not declare need only be there.
 
 use futures_util::future::try_join_all;
 use lapin::options::{
@@ -17,6 +17,7 @@ use super::bindings::bind;
 use super::connection::{ConnectError, Connection, Ended, Fault, GOODBYE, fault, reason};
 use super::names::Names;
 use super::queues::{self, Declared, Lifetime, Plan, QueueOptions};
+use super::refusals::Right;
 
 /// Whose the exchanges are that logs are published to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(crate) enum Exchanges {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TopologyError {
     /// The broker does not do what it is asked.
-    #[error("cannot {action}: {reason}{}", hint(.reason))]
+    #[error("cannot {action}: {reason}{}", hint(.action, .reason))]
     Failed {
         /// What it was asked.
         action: String,
@@ -54,6 +55,16 @@ impl TopologyError {
         matches!(self, Self::Failed { refused: true, .. })
     }
 
+    /// Whether the user may not do it.
+    pub(super) fn is_access_refused(&self) -> bool {
+        matches!(self, Self::Failed { reason, .. } if reason.contains("ACCESS_REFUSED"))
+    }
+
+    /// Whether there is nothing of the name that was used.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Failed { reason, .. } if reason.contains("NOT_FOUND"))
+    }
+
     /// Whether the broker answered, and may say something else soon.
     pub(crate) fn is_momentary(&self) -> bool {
         matches!(self, Self::Failed { refused: false, .. })
@@ -72,11 +83,26 @@ impl From<TopologyError> for SourceError {
 }
 
 /// What to do about it, where the broker's answer tells.
-fn hint(reason: &str) -> &'static str {
+fn hint(action: &str, reason: &str) -> &'static str {
     if reason.contains("PRECONDITION_FAILED") || reason.contains("inequivalent") {
         "; it is there already, made otherwise: delete it, or use another --prefix"
     } else if reason.contains("ACCESS_REFUSED") {
-        "; give the user permission: rabbitmqctl set_permissions -p VHOST USER '.*' '.*' '.*'"
+        // The first word of what was to be done says which permission that takes.
+        match action.split(' ').next() {
+            Some("declare" | "delete") => {
+                "; the user needs the permission to configure it, or somebody who has it runs `loghost run \
+                 --declare-only`"
+            }
+            Some("bind" | "unbind") => {
+                "; the user needs the permissions to write to the queue and to read the exchange, or somebody who has \
+                 them runs `loghost run --declare-only`"
+            }
+            Some("consume") => "; the user needs the permission to read it",
+            Some("write") => {
+                "; the user needs the permission to write to it, and, where there are topic permissions, to its routing key"
+            }
+            _ => "; the user needs more permissions",
+        }
     } else if reason.contains("RESOURCE_LOCKED") {
         "; it belongs to another connection"
     } else {
@@ -84,27 +110,81 @@ fn hint(reason: &str) -> &'static str {
     }
 }
 
-/// Declares the exchanges of all severities, for good.
-pub(crate) async fn declare_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
-    let channel = open_channel(connection).await?;
-    declare_exchanges_of(&channel, names, Severity::ALL).await?;
+/// Makes sure of the exchanges of some severities.
+pub(super) async fn declare_exchanges(
+    connection: &Connection,
+    names: &Names,
+    severities: impl IntoIterator<Item = Severity>,
+) -> Result<(), TopologyError> {
+    let mut channel = open_channel(connection).await?;
+    let exchanges: Vec<&str> = severities.into_iter().map(|severity| names.exchange(severity)).collect();
+    if exchanges.iter().all(|name| !connection.refusals.has(Right::Configure, name)) {
+        let declaring = exchanges.iter().map(|name| exchange(&channel, name, ExchangeKind::Topic, DURABLE));
+        match try_join_all(declaring).await {
+            Err(error) if error.is_access_refused() => channel = open_channel(connection).await?,
+            declared => {
+                declared?;
+                close(&channel).await;
+                return Ok(());
+            }
+        }
+    }
+    // One of them was refused, and has ended the channel for all.
+    for name in exchanges {
+        lasting_exchange(connection, &mut channel, name, ExchangeKind::Topic).await?;
+    }
     close(&channel).await;
     Ok(())
 }
 
-/// Declares the exchanges of some severities, for good.
-pub(super) async fn declare_exchanges_of(
-    channel: &Channel,
-    names: &Names,
-    severities: impl IntoIterator<Item = Severity>,
+/// Declares an exchange for good, or finds it there if the user may not declare it. `channel` may be another one
+/// afterwards.
+async fn lasting_exchange(
+    connection: &Connection,
+    channel: &mut Channel,
+    name: &str,
+    kind: ExchangeKind,
 ) -> Result<(), TopologyError> {
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    let declaring = severities
-        .into_iter()
-        .map(|severity| exchange(channel, names.exchange(severity), ExchangeKind::Topic, durable));
-    try_join_all(declaring).await?;
-    Ok(())
+    let refused = if connection.refusals.has(Right::Configure, name) {
+        None
+    } else {
+        match exchange(channel, name, kind, DURABLE).await {
+            Err(error) if error.is_access_refused() => Some(error),
+            declared => return declared,
+        }
+    };
+    if refused.is_some() {
+        connection.refusals.add(Right::Configure, name);
+        *channel = open_channel(connection).await?;
+    }
+    match exchange_is_there(channel, name).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            *channel = open_channel(connection).await?;
+            Err(refused.unwrap_or_else(|| not_there(format!("declare the exchange `{name}`"))))
+        }
+        // RabbitMQ 4 lets nobody look who may do nothing with it: whoever needs to is told so.
+        Err(error) if error.is_access_refused() => {
+            *channel = open_channel(connection).await?;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
+
+/// The error where something is missing that the user may not declare, as the broker said before.
+pub(super) fn not_there(action: String) -> TopologyError {
+    let reason = "ACCESS_REFUSED: it is not there, and the user may not declare it".to_owned();
+    TopologyError::Failed { action, reason, refused: true }
+}
+
+const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: false,
+    durable: true,
+    auto_delete: false,
+    internal: false,
+    nowait: false,
+};
 
 /// Declares the exchanges of all severities for as long as the connection lasts, however it ends: they
 /// go with their last binding, and each has one here, to a queue of the connection's own.
@@ -200,11 +280,21 @@ pub(super) async fn dead_letters(
     options: &QueueOptions,
 ) -> Result<(), TopologyError> {
     let dead = names.dead_exchange();
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    exchange(channel, &dead, ExchangeKind::Direct, durable).await?;
+    lasting_exchange(connection, channel, &dead, ExchangeKind::Direct).await?;
     let plan = Plan::of_dead_letters(names, consumer, options.queue_type);
     let queue = queues::declare(connection, channel, &plan, options).await?.name;
-    bind(channel, &queue, &dead, consumer.as_str()).await
+    if connection.refusals.has(Right::Bind, &queue) {
+        return Ok(());
+    }
+    match bind(channel, &queue, &dead, consumer.as_str()).await {
+        // It may be bound already: if not, a dead letter comes back, and says so.
+        Err(error) if error.is_access_refused() => {
+            connection.refusals.add(Right::Bind, &queue);
+            *channel = open_channel(connection).await?;
+            Ok(())
+        }
+        bound => bound,
+    }
 }
 
 /// Deletes the queues of these consumers, those of their dead letters too, with all that is in them. What

@@ -19,6 +19,7 @@ use super::inspection::{Binding, Inspect, Rules};
 use super::known_queues::Noted;
 use super::names::Names;
 use super::queues::QueueOptions;
+use super::refusals::Right;
 use super::topology::{self, TopologyError, open_channel};
 
 /// How often, who is asked, and who is told what had to be mended.
@@ -157,8 +158,10 @@ impl TopologyCheck {
         let mut mended: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
         mended.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
         let mut channel = open_channel(&self.connection).await?;
-        topology::declare_exchanges_of(&channel, names, severities.iter()).await?;
-        bindings::add(&self.channel, names, &self.queue, &self.filter).await?;
+        topology::declare_exchanges(&self.connection, names, severities.iter()).await?;
+        if !self.connection.refusals.has(Right::Bind, &self.queue) {
+            bindings::add(&self.channel, names, &self.queue, &self.filter).await?;
+        }
         if self.letters == Letters::Some {
             let queue = names.dead_queue(&self.consumer);
             let look = open_channel(&self.connection).await?;

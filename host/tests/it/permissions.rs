@@ -1,0 +1,151 @@
+//! Users who may do what their work needs, and nothing else.
+
+use libtest_mimic::Trial;
+
+use crate::poison::{counts, dead_queue};
+use crate::support::broker::{Broker, Kind};
+use crate::support::cli::{Loghost, Signal, loghost};
+use crate::support::guest::{Then, guest};
+use crate::support::needing;
+use crate::support::rabbitmq::rabbitmqctl;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
+        let mut add = |name: &str, body: fn(&Broker)| {
+            trials.push(needing(format!("{}::permissions::{name}", kind.name()), move || {
+                body(&Broker::new(kind)?);
+                Ok(())
+            }));
+        };
+        add("who_sets_up_configures", who_sets_up_configures);
+        add("a_publisher_writes", a_publisher_writes);
+        add("a_consumer_reads", a_consumer_reads);
+        add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
+        add("what_is_missing_is_named", what_is_missing_is_named);
+    }
+    trials
+}
+
+/// A user of a broker, who goes with the test.
+struct User<'a> {
+    broker: &'a Broker,
+    name: String,
+}
+
+impl<'a> User<'a> {
+    /// One who may configure, write and read what these patterns say; `PREFIX` in them is that of the broker.
+    fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
+        let user = Self { broker, name: format!("{}-{role}", broker.prefix()) };
+        user.ctl(&["add_user", &user.name, "s3cret"]);
+        let permissions = permissions.map(|pattern| pattern.replace("PREFIX", broker.prefix()));
+        let [configure, write, read] = &permissions;
+        user.ctl(&["set_permissions", &user.name, configure, write, read]);
+        user
+    }
+
+    fn ctl(&self, arguments: &[&str]) {
+        let version = self.broker.version().expect("a RabbitMQ");
+        drop(rabbitmqctl(version, arguments));
+    }
+
+    fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
+        // In the environment: options stand at another place of each command.
+        let url = self.broker.url().replace("guest:guest", &format!("{}:s3cret", self.name));
+        loghost(arguments).env("LOGHOST_AMQP_URL", url).args(["--prefix", self.broker.prefix()])
+    }
+}
+
+impl Drop for User<'_> {
+    fn drop(&mut self) {
+        self.ctl(&["delete_user", &self.name]);
+    }
+}
+
+/// And then everything is there for the others.
+fn who_sets_up_configures(broker: &Broker) {
+    let setup = User::new(
+        broker,
+        "setup",
+        [r"^(PREFIX|loghost\.PREFIX)\.", r"^(loghost\.PREFIX\.|PREFIX\.dead$)", r"^(PREFIX\.|loghost\.PREFIX\.)"],
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned()));
+    let plugin = picky.write(folder.path());
+    for queue_type in ["classic", "quorum"] {
+        let declare = setup.loghost(["run", "--declare-only", "--queue-type", queue_type]).arg(&plugin);
+        declare.end().exits(0).says("declared");
+        broker.loghost(["publish", "error", "text", "--require-route"]).end().exits(0);
+        let outside = broker.outside();
+        outside.delete(&broker.queue("picky"));
+        outside.delete(&dead_queue(broker, "picky"));
+    }
+}
+
+/// What whoever sets up does.
+fn declare(broker: &Broker) -> (std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned()));
+    let plugin = picky.write(folder.path());
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    (plugin, folder)
+}
+
+fn a_publisher_writes(broker: &Broker) {
+    let publisher = User::new(broker, "publisher", ["^$", r"^PREFIX\.error$", "^$"]);
+    // Nobody has declared anything.
+    let refused = publisher.loghost(["publish", "error", "early"]).end();
+    refused.exits(78).says(&format!("cannot declare the exchange `{}`", broker.exchange("error")));
+    let _declared = declare(broker);
+    publisher
+        .loghost(["publish", "error", "text", "--require-route"])
+        .end()
+        .exits(0)
+        .does_not_say("ACCESS_REFUSED");
+    assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(1));
+    let lines = publisher.loghost(["publish", "--stdin", "--severity", "error"]).stdin("one\ntwo\n").end();
+    lines.exits(0);
+    assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(3));
+    let other = publisher.loghost(["publish", "info", "text"]).end();
+    other.exits(78).says("ACCESS_REFUSED").says("the permission to write to it");
+}
+
+/// It neither declares nor binds; with the permission for its lock, hosts take turns as others do.
+fn a_consumer_reads(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    let lock = r"^loghost\.PREFIX\.picky\._lock$";
+    for configure in [lock, "^$"] {
+        let role = if configure == lock { "turns" } else { "reads" };
+        let consumer = User::new(broker, role, [configure, r"^PREFIX\.dead$", r"^loghost\.PREFIX\.picky$"]);
+        let publish = |text: &str| drop(broker.loghost(["publish", "error", text]).end().exits(0));
+        let before = broker.outside().depth(&dead_queue(broker, "picky")).expect("it was declared");
+        let run = consumer.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
+        publish("good");
+        publish("bad");
+        counts(&run, "picky", [1, 1]);
+        let output = run.end_by(Signal::Terminate).exits(0);
+        output.says("is used as it is, and how it was made is not known: the user may not declare it");
+        assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(0));
+        assert_eq!(broker.outside().depth(&dead_queue(broker, "picky")), Some(before + 1));
+    }
+}
+
+fn an_observer_looks_at_dead_letters(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    broker.loghost(["publish", "error", "bad"]).end().exits(0);
+    broker.loghost(["run", "--max-logs", "1"]).arg(plugin).end().exits(0);
+    let observer = User::new(broker, "observer", ["^$", "^$", r"^loghost\.PREFIX\.picky\.dead$"]);
+    let list = observer.loghost(["dead-letters", "list", "picky"]);
+    list.end().exits(0).prints("bad");
+}
+
+fn what_is_missing_is_named(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    let reader = User::new(broker, "stranger", ["^$", r"^PREFIX\.dead$", r"^loghost\.PREFIX\.new$"]);
+    let run = reader.loghost(["run"]).arg(&plugin).end().exits(78);
+    run.says("cannot consume the queue").says("the permission to read it");
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = guest("new").severities(&["error"]).write(folder.path());
+    let run = reader.loghost(["run"]).arg(new).end().exits(78);
+    run.says("cannot declare the queue").says("it is not there").says("--declare-only");
+}
