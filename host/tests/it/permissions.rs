@@ -67,7 +67,11 @@ fn who_sets_up_configures(broker: &Broker) {
     let setup = User::new(
         broker,
         "setup",
-        [r"^(PREFIX|loghost\.PREFIX)\.", r"^(loghost\.PREFIX\.|PREFIX\.dead$)", r"^(PREFIX\.|loghost\.PREFIX\.)"],
+        [
+            r"^(PREFIX|loghost\.PREFIX)\.",
+            r"^(loghost\.PREFIX\.|PREFIX\.dead$)",
+            r"^(PREFIX\.|loghost\.PREFIX\.)",
+        ],
     );
     let folder = tempfile::tempdir().expect("a folder");
     let picky = guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned()));
