@@ -34,7 +34,7 @@ impl Target {
 pub(super) fn unreachable(error: &ConnectError) -> Failure {
     let (status, advice) = match error.obstacle() {
         Obstacle::Absence => (Status::Unavailable, NO_BROKER),
-        Obstacle::Refusal => (Status::Unavailable, WRONG_URL),
+        Obstacle::Refusal => (Status::BadConfiguration, WRONG_URL),
         // These say themselves what to do.
         Obstacle::Distrust => (Status::Unavailable, ""),
         Obstacle::Setting => (Status::BadConfiguration, ""),
@@ -60,11 +60,9 @@ pub(super) fn new_producer() -> Result<Producer, Failure> {
 /// What it means that logs cannot be published: the broker says no, or is gone, or takes no more.
 pub(super) fn unpublished(error: SinkError) -> Failure {
     let SinkError(cause) = &error;
-    let status = if cause.downcast_ref().is_some_and(TopologyError::is_refusal) {
-        Status::BadConfiguration
-    } else {
-        Status::Unavailable
-    };
+    let is_refusal = cause.downcast_ref().is_some_and(TopologyError::is_refusal)
+        || cause.downcast_ref().is_some_and(ConnectError::is_refusal);
+    let status = if is_refusal { Status::BadConfiguration } else { Status::Unavailable };
     Failure { status, error: Some(error.into()) }
 }
 

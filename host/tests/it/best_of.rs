@@ -51,7 +51,7 @@ fn all_urls_that_are_refused_are_final() {
     let [vhost, password] = [url.replace("/%2f", "/missing"), url.replace("guest:guest", "guest:s3cret")];
     let publish =
         loghost(["publish", "error", "a", "--retry-for", "1m", "--broker", &vhost, "--broker", &password]);
-    let publish = publish.end().exits(69).says("missing").says("ACCESS_REFUSED");
+    let publish = publish.end().exits(78).says("missing").says("ACCESS_REFUSED");
     publish.does_not_say("trying again").does_not_say("s3cret");
 }
 

@@ -198,7 +198,7 @@ fn sends_the_password_that_is_written() -> Result<(), Skip> {
     publish("").exits(0).prints("total 1");
     publish("guest:g%75est@").exits(0).prints("total 1");
     for other in ["guest:@", ":guest@", ":@", "guest:%67%75%65%73@"] {
-        publish(other).exits(69).says("ACCESS_REFUSED");
+        publish(other).exits(78).says("ACCESS_REFUSED");
     }
     publish("guest@").exits(2).says("user:@host");
     Ok(())
@@ -227,7 +227,7 @@ fn prints_a_url_of_ipv6_as_well() -> Result<(), Skip> {
 /// It would be missing the next time too.
 fn says_that_a_virtual_host_is_missing(broker: &Broker) {
     let url = broker.url().replace("%2f", "nowhere");
-    let output = loghost(["publish", "error", "text", "--retry-for", "1h", "--broker", &url]).end().exits(69);
+    let output = loghost(["publish", "error", "text", "--retry-for", "1h", "--broker", &url]).end().exits(78);
     output.says("nowhere").says("virtual host").does_not_say("trying again");
 }
 
@@ -251,7 +251,7 @@ fn says_that_a_password_is_wrong(broker: &Broker) {
     let url = broker.url().replace("guest:guest", "guest:s3cret");
     assert_ne!(url, broker.url());
     let publish = loghost(["publish", "error", "text", "--broker", &url]).start();
-    let output = publish.end_within(Duration::from_secs(15)).exits(69);
+    let output = publish.end_within(Duration::from_secs(15)).exits(78);
     is_discreet(&output);
     let (_, address) = url.split_once('@').expect("a user in the URL");
     let output = output.says(address.trim_end_matches("/%2f"));

@@ -184,6 +184,6 @@ fn tries_a_wrong_password_once() {
     let (broker, url) = start_embedded();
     let wrong = url.replace("guest:guest", "guest:s3cret");
     let publish = loghost(["publish", "error", "a", "--broker", &wrong, "--retry-for", "1m"]).end();
-    publish.exits(69).says("ACCESS_REFUSED").does_not_say("trying again").does_not_say("s3cret");
+    publish.exits(78).says("ACCESS_REFUSED").does_not_say("trying again").does_not_say("s3cret");
     drop(broker);
 }

@@ -100,7 +100,7 @@ fn a_password_that_is_changed() -> Result<(), Skip> {
     node.rabbitmqctl(&["close_all_connections", "the password was changed"]);
     for process in [run, publish] {
         process.has_said(|said| said.contains("ACCESS_REFUSED"));
-        let output = process.end().exits(69).says("lost the connection").says("ACCESS_REFUSED");
+        let output = process.end().exits(78).says("lost the connection").says("ACCESS_REFUSED");
         output.does_not_say("trying again").does_not_say("s3cret").does_not_say("another");
     }
     Ok(())

@@ -149,6 +149,11 @@ impl ConnectError {
         self.failures.iter().map(NoConnection::obstacle).min().unwrap_or(Obstacle::Absence)
     }
 
+    /// Whether a broker does not want this user, or has no such virtual host, and would say so again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.obstacle() == Obstacle::Refusal
+    }
+
     /// What there is to say while it is tried again: what somebody has to remove is said once.
     pub(super) fn news(&self, said: &mut HashSet<String>) -> String {
         let news = self.failures.iter().filter(|failure| failure.is_news(said));

@@ -52,7 +52,11 @@ pub(crate) enum TopologyError {
 impl TopologyError {
     /// Whether the broker answered, and would say no again.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Failed { refused: true, .. })
+        match self {
+            Self::Failed { refused, .. } => *refused,
+            Self::NoConnection(error) => error.is_refusal(),
+            Self::Ended(_) => false,
+        }
     }
 
     /// Whether the user may not do it.
@@ -77,6 +81,7 @@ impl From<TopologyError> for SourceError {
             TopologyError::Failed { refused: false, .. } => Self::NotReady(error.into()),
             TopologyError::Ended(_) => Self::Lost(error.into()),
             TopologyError::Failed { .. } => Self::Refused(error.into()),
+            TopologyError::NoConnection(error) if error.is_refusal() => Self::Refused(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),
         }
     }
