@@ -21,6 +21,7 @@ mod settling;
 mod signals;
 mod stage;
 mod state;
+mod suggestion;
 mod supervise;
 
 pub(crate) mod author;
@@ -38,3 +39,4 @@ pub(crate) use host::Target;
 pub(crate) use plugins::Derived;
 pub(crate) use reload::Trigger;
 pub(crate) use selection::Selection;
+pub(crate) use suggestion::like;

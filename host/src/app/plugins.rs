@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::guest_lines::guest_lines;
+use super::suggestion::is_meant;
 use crate::adapters::bundled;
 use crate::adapters::terminal;
 use crate::adapters::wasm::{Limits, Plugin, Runtime, StartError, WasmConsumer};
@@ -75,7 +76,7 @@ impl PluginSource {
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {
             Self::File(path) => read_file(path)
-                .with_context(|| format!("cannot read the plugin {}", path.display()))
+                .with_context(|| format!("cannot read the plugin {}{}", path.display(), is_meant(path)))
                 .status(Status::BadInput),
             Self::Bundled(name) => bundled::plugin(name).map(<[u8]>::to_vec).ok_or_else(|| {
                 let text = format!("no bundled plugin is called `{name}`: there are {}", bundled::names());

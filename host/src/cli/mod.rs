@@ -18,7 +18,8 @@ use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::adapters::terminal::{self, Format};
@@ -72,7 +73,7 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| suggesting(error).exit());
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::new(Status::Internal, format!("cannot start: {error}"))),
@@ -89,6 +90,20 @@ pub fn main() -> ExitCode {
     };
     terminal::finish(LAST_WORDS);
     code
+}
+
+/// Adds the command that is meant, where one is misspelled.
+fn suggesting(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand)
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+    {
+        let commands = Cli::command();
+        let names = commands.get_subcommands().map(|command| command.get_name().to_owned());
+        if let Some(meant) = app::like(wrong, names) {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant]));
+        }
+    }
+    error
 }
 
 /// How long it is waited, at the end, for somebody to read what was said.

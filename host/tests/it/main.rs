@@ -29,6 +29,7 @@ mod job;
 mod journal;
 mod limits;
 mod long;
+mod mistakes;
 mod permissions;
 mod poison;
 mod processor;
@@ -101,6 +102,7 @@ fn main() {
         severed::trials(),
         house::trials(),
         long::trials(),
+        mistakes::trials(),
     ]
     .into_iter()
     .flatten()
