@@ -60,7 +60,7 @@ impl Company {
     ) -> Result<(), Failure> {
         let descriptor = consumer.descriptor().clone();
         let options = SourceOptions {
-            queue: QueueOptions::new(Lifetime::Exclusive, QueueType::Classic, terminal::notice),
+            queue: QueueOptions::new(Lifetime::Exclusive, QueueType::Classic, terminal::tell),
             prefetch: 1000,
             exchanges: Exchanges::Lent,
             marker: Some(self.marker.clone()),

@@ -100,7 +100,7 @@ async fn open(
     let connection = link.connection().await.map_err(|error| unreachable(&error))?;
     let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
     let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
-    let queue = target.retry.until_ready(terminal::notice, opening).await.map_err(refused)?;
+    let queue = target.retry.until_ready(terminal::tell, opening).await.map_err(refused)?;
     Ok((connection, queue))
 }
 
@@ -225,7 +225,7 @@ impl Tending {
         let opening = || Replay::open(publishing, &target.names, consumer, patience).boxed();
         let opened = tokio::select! {
             biased;
-            opened = target.retry.until_ready(terminal::notice, opening) => opened.map_err(refused)?,
+            opened = target.retry.until_ready(terminal::tell, opening) => opened.map_err(refused)?,
             () = &mut self.interrupted => {
                 let end = SettledEnd::Interrupted;
                 let nothing = Settled { done: 0, strangers: 0, not_logs: 0, end };
@@ -286,14 +286,14 @@ impl Tending {
         .status(Status::Internal)?;
         if settled.strangers > 0 {
             let strangers = settled.strangers;
-            terminal::notice(&format!(
+            terminal::warning(&format!(
                 "{name} has messages that are no dead letters of this consumer, which stay there: {strangers}"
             ));
         }
         let nothing_done = settled.done == 0;
         let not_logs = (settled.not_logs > 0).then(|| not_logs(&name, settled.not_logs));
         if let Some(text) = not_logs.as_ref().filter(|_| !nothing_done) {
-            terminal::notice(text);
+            terminal::warning(text);
         }
         match settled.end {
             SettledEnd::Failed(error) => Err(failure(error)),

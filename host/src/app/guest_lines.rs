@@ -4,8 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use loghost_core::application::Notice;
+
 use crate::adapters::terminal;
-use crate::adapters::wasm::{GuestLog, Level};
+use crate::adapters::wasm::GuestLog;
 
 /// The most lines, and bytes of them, of one consumer in a second.
 const MOST_LINES: u32 = 1000;
@@ -19,14 +21,8 @@ pub(super) fn guest_lines() -> GuestLog {
     Arc::new(move |name, level, text| {
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         name.clone_into(&mut lines.name);
-        let level = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        };
         if lines.take(text.len(), Instant::now()) {
-            terminal::notice(&format!("{name}: {level}: {text}"));
+            terminal::tell(&Notice::new(level, &format!("plugin: {text}")).of(name));
         }
     })
 }
@@ -54,9 +50,8 @@ impl GuestLines {
             return true;
         }
         if self.left_out == 0 {
-            terminal::notice(&format!(
-                "{}: writes more than {MOST_LINES} lines or {} KiB in a second: the rest is left out",
-                self.name,
+            self.warn(&format!(
+                "writes more than {MOST_LINES} lines or {} KiB in a second: the rest is left out",
                 MOST_BYTES / 1024
             ));
         }
@@ -67,8 +62,12 @@ impl GuestLines {
     fn say_left_out(&mut self) {
         let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
-            terminal::notice(&format!("{}: lines that were left out: {left_out}", self.name));
+            self.warn(&format!("lines that were left out: {left_out}"));
         }
+    }
+
+    fn warn(&self, text: &str) {
+        terminal::tell(&Notice::warning(text).of(&self.name));
     }
 }
 

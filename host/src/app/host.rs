@@ -24,7 +24,7 @@ pub(crate) struct Target {
 impl Target {
     /// Connects for `purpose`.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Arc<Link>, Failure> {
-        let link = Link::new(self.addresses.clone(), purpose, self.retry, terminal::notice);
+        let link = Link::new(self.addresses.clone(), purpose, self.retry, terminal::tell);
         link.connection().await.map_err(|error| unreachable(&error))?;
         Ok(Arc::new(link))
     }

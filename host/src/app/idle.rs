@@ -6,7 +6,7 @@ use std::time::Duration;
 use loghost_core::application::{Aside, Load, Report, ReportError, Reporter, State};
 use loghost_core::domain::ConsumerName;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::adapters::amqp::QueueDepth;
 use crate::adapters::terminal::TerminalReporter;
@@ -67,9 +67,6 @@ impl Activity {
     }
 }
 
-/// What the broker has sent is there after this time.
-const ARRIVAL: Duration = Duration::from_millis(100);
-
 /// Is ready when every consumer has had its queue, and nothing to do, for as long as `limit`, and the queues are
 /// empty; never without a limit. Of a consumer that is stopped nothing is expected.
 pub(super) async fn idle(
@@ -94,22 +91,25 @@ pub(super) async fn idle(
             sleep_until(quiet_at).await;
             continue;
         }
-        if are_empty(depths, &activity).await {
-            sleep(ARRIVAL).await;
-            if activity.borrow().quiet_since() == Some(since) {
-                return;
-            }
-        } else {
-            looked = Some(Instant::now());
+        if are_empty(depths, activity.clone()).await && activity.borrow().quiet_since() == Some(since) {
+            return;
         }
+        looked = Some(Instant::now());
     }
 }
 
 /// Whether nothing waits in the queues of those who work.
-async fn are_empty(depths: &HashMap<ConsumerName, QueueDepth>, activity: &watch::Receiver<Activity>) -> bool {
+async fn are_empty(
+    depths: &HashMap<ConsumerName, QueueDepth>,
+    mut activity: watch::Receiver<Activity>,
+) -> bool {
     for (consumer, depth) in depths {
-        let at_work = activity.borrow().is_at_work(consumer);
-        if at_work && !depth.is_empty().await {
+        let is_empty = tokio::select! {
+            is_empty = depth.is_empty() => is_empty,
+            // Its queue is not looked at any more.
+            _ = activity.wait_for(|activity| !activity.is_at_work(consumer)) => true,
+        };
+        if !is_empty {
             return false;
         }
     }

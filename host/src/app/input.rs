@@ -133,7 +133,7 @@ impl Pieces {
                         }
                         Line::TooLong(bytes) => {
                             *skipped += 1;
-                            terminal::notice(&format!(
+                            terminal::warning(&format!(
                                 "line {number} of standard input has {bytes} bytes, more than {LONGEST_LINE}: \
                                  skipped"
                             ));

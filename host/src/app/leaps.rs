@@ -24,7 +24,7 @@ pub(super) async fn tell_leaps() -> Infallible {
         // Reading the two clocks takes its time.
         let by = (by + Duration::from_millis(500)).as_secs();
         let by = humantime::format_duration(Duration::from_secs(by));
-        terminal::notice(&format!(
+        terminal::warning(&format!(
             "the system's clock has leapt {way} by {by} (it was set, or the machine slept): nothing is forgotten, \
              tried again or ended for that; the times in logs follow the clock"
         ));

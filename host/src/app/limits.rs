@@ -72,7 +72,7 @@ pub(super) async fn of_queue(
     let Some(api) = api(connection, management).await else { return DeliveryLimit::Unsaid };
     let limit = ask(&api, queue, Patience::None).await.unwrap_or(DeliveryLimit::Unsaid);
     if let DeliveryLimit::At(limit, origin) = &limit {
-        terminal::notice(&warning(queue, *limit, origin, Overrun::Dropped));
+        terminal::warning(&warning(queue, *limit, origin, Overrun::Dropped));
     }
     limit
 }
@@ -83,7 +83,7 @@ async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<B
         Ok(api) => Some(api),
         Err(why) => {
             if given.is_some() {
-                terminal::notice(&why.to_string());
+                terminal::warning(&why.to_string());
             }
             None
         }

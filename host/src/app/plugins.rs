@@ -148,7 +148,7 @@ impl Troupe {
         }
         let both: Severities = wanted.iter().filter(|it| filter.severities().contains(*it)).collect();
         if !both.is_empty() {
-            terminal::notice(&format!(
+            terminal::warning(&format!(
                 "{source}: publishes {both} logs, and consumes such logs: unless its sources leave its own out, each \
                  comes back to it, and is a dead letter after eight times"
             ));

@@ -174,7 +174,7 @@ impl Unwanted {
     fn look(&mut self, receipts: Receipts) {
         if *self == Self::Unseen && receipts.unroutable.total() > 0 {
             *self = Self::Said;
-            terminal::notice(&format!(
+            terminal::warning(&format!(
                 "no queue wants these logs ({}): {DECLARE}",
                 terminal::tally_text(&receipts.unroutable)
             ));
@@ -192,7 +192,7 @@ async fn settle(publisher: &mut Publisher) {
         return;
     }
     if let Err(error) = publisher.note() {
-        terminal::notice(&format!("what was confirmed last will be sent again: {error}"));
+        terminal::warning(&format!("what was confirmed last will be sent again: {error}"));
     }
 }
 
@@ -223,29 +223,29 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
     }
     .status(Status::Internal)?;
     if unroutable.total() > 0 {
-        terminal::notice(&format!(
+        terminal::warning(&format!(
             "no queue wanted {} of these logs ({}): {DECLARE}",
             unroutable.total(),
             terminal::tally_text(&unroutable)
         ));
     }
     if refused.total() > 0 {
-        terminal::notice(&format!(
+        terminal::warning(&format!(
             "the broker refused {} logs ({}), or one before them of their severity and source: they are not sent",
             refused.total(),
             terminal::tally_text(&refused)
         ));
     }
     if pieces.skipped() > 0 {
-        terminal::notice(&format!("{} lines were too long, and skipped", pieces.skipped()));
+        terminal::warning(&format!("{} lines were too long, and skipped", pieces.skipped()));
     }
     if unanswered > 0 {
-        terminal::notice(&format!(
+        terminal::warning(&format!(
             "{unanswered} logs were sent and not answered: whether they arrived is unknown"
         ));
     }
     if let Some(HeldBack { text, .. }) = held_back {
-        terminal::notice(&text);
+        terminal::warning(&text);
     }
     Ok(())
 }

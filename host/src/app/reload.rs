@@ -6,7 +6,7 @@ use std::future::pending;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use loghost_core::application::Consumer;
+use loghost_core::application::{Consumer, Level, Notice};
 use loghost_core::domain::ConsumerName;
 use tokio::sync::mpsc;
 
@@ -125,10 +125,8 @@ impl Reloads {
                     let _ = replace.send(consumer).await;
                 }
                 Err(error) => {
-                    terminal::notice(&format!(
-                        "{}: not reloaded, the old one goes on: {error:#}",
-                        member.name
-                    ));
+                    let text = format!("not reloaded, the old one goes on: {error:#}");
+                    terminal::tell(&Notice::new(Level::Error, &text).of(member.name.as_str()));
                 }
             }
         }
@@ -136,7 +134,7 @@ impl Reloads {
 }
 
 fn say_unwatched(error: &impl Display) {
-    terminal::notice(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
+    terminal::warning(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
 }
 
 /// What becomes of a plugin whose file is what it was.

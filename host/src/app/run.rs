@@ -244,7 +244,7 @@ async fn prepare(
         terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
     }
     if state.is_none() && options.lifetime == Lifetime::Named {
-        terminal::notice(&without_state(&keeping));
+        terminal::warning(&without_state(&keeping));
     }
     Ok(prepared)
 }
@@ -272,7 +272,7 @@ fn described(options: &Options, name: &ConsumerName) -> String {
 /// Says why one consumer is left out, which is no reason for the others to be.
 fn say(failure: &Failure) {
     if let Some(error) = &failure.error {
-        terminal::notice(&format!("left out: {error:#}"));
+        terminal::warning(&format!("left out: {error:#}"));
     }
 }
 
@@ -350,7 +350,7 @@ impl Links {
         // The second also for those that publish nothing: their next version may.
         let (consuming, publishing) =
             try_join(target.connect("consuming"), target.connect("publishing")).await?;
-        let queue = QueueOptions::new(options.lifetime, options.queue_type, terminal::notice);
+        let queue = QueueOptions::new(options.lifetime, options.queue_type, terminal::tell);
         let inspector = Arc::new(Inspector::new(options.management.clone()));
         Ok(Self { consuming, publishing, queue, inspector })
     }
@@ -362,7 +362,7 @@ impl Links {
             prefetch,
             exchanges: Exchanges::Own,
             marker: None,
-            check: Some(CheckOptions { every, inspect, tell: terminal::notice }),
+            check: Some(CheckOptions { every, inspect, tell: terminal::tell }),
         };
         let (consuming, publishing) = (Arc::clone(&self.consuming), Arc::clone(&self.publishing));
         AmqpIntake::new(consuming, publishing, options.target.names.clone(), source, SystemClock)
@@ -388,7 +388,7 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
     for (_, consumer) in members {
         let descriptor = consumer.descriptor();
         let declaring = || intake.declare(descriptor, Reads::of(consumer)).boxed();
-        match options.target.retry.until_ready(terminal::notice, declaring).await.map_err(refused) {
+        match options.target.retry.until_ready(terminal::tell, declaring).await.map_err(refused) {
             Ok(declaration) => say_declared(&declaration, descriptor),
             Err(failure) => {
                 say(&failure);

@@ -7,7 +7,7 @@ use std::iter::successors;
 use std::pin::pin;
 use std::time::Duration;
 
-use loghost_core::application::{End, Finished, ReportError, SourceError};
+use loghost_core::application::{End, Finished, Level, Notice, ReportError, SourceError};
 use loghost_core::domain::ConsumerName;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -86,8 +86,9 @@ pub(super) async fn supervise(
             }
             (Ok(_), None) => None,
             (Err(panic), name) => {
-                let name = name.map_or_else(String::new, |name| format!("{name}: "));
-                terminal::notice(&format!("{name}a consumer's task failed: {panic}"));
+                let text = format!("a consumer's task failed: {panic}");
+                let consumer = name.as_ref().map(ConsumerName::as_str);
+                terminal::tell(&Notice { level: Level::Error, consumer, text: &text });
                 // What it held goes back with the connection, and not before.
                 deadline.get_or_insert(Instant::now() + grace);
                 stop.send_replace(true);
@@ -115,15 +116,15 @@ fn unwritable(error: &io::Error) -> Option<Status> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return None;
     }
-    terminal::notice(&format!("cannot write metrics to standard output: {error}: ending"));
+    terminal::warning(&format!("cannot write metrics to standard output: {error}: ending"));
     Some(Status::Internal)
 }
 
 fn unfinished(name: &ConsumerName, grace: Duration) {
     let waited = humantime::format_duration(grace);
-    terminal::notice(&format!(
-        "{name}: could not finish within {waited} (--grace): what it has not acknowledged comes again"
-    ));
+    let text =
+        format!("could not finish within {waited} (--grace): what it has not acknowledged comes again");
+    terminal::tell(&Notice::warning(&text).of(name.as_str()));
 }
 
 /// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, nobody reads the
@@ -140,7 +141,7 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
     let advice = match &finished.end {
         End::Shutdown | End::Enough | End::Marker => {
             let error = finished.stopped.as_ref()?;
-            terminal::notice(&format!("{name}: was stopped, because it kept failing: {error}"));
+            failed(name, &format!("was stopped, because it kept failing: {error}"));
             return Some(Status::Stopped);
         }
         End::Report(error) if is_broken_pipe(error) => return None,
@@ -150,8 +151,12 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
         End::Consumer(_) => "stopped; what it has not counted stays in its queue",
     };
     let why = chain(&finished.end);
-    terminal::notice(&format!("{name}: {why}: {advice} ({} logs were counted)", finished.counts.total()));
+    failed(name, &format!("{why}: {advice} ({} logs were counted)", finished.counts.total()));
     Some(status_of(&finished.end))
+}
+
+fn failed(name: &ConsumerName, text: &str) {
+    terminal::tell(&Notice::new(Level::Error, text).of(name.as_str()));
 }
 
 /// The exit status that an end means, if it is none of the good ones.

@@ -36,7 +36,7 @@ fn a_url_that_is_refused_is_said_once() {
     run.has_said(|said| said.matches("trying again in").count() > 5);
     publish.has_said(|said| said.matches("trying again in").count() > 2);
     let _good = start_again(&url);
-    run.says("error: consuming");
+    run.says("[error] consuming");
     publish.write_line("after");
     let publish = publish.end().exits(0).prints("total 2").does_not_say("s3cret");
     let run = run.end_by(Signal::Terminate).exits(0);

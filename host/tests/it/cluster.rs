@@ -44,12 +44,12 @@ fn a_queue_whose_node_is_down_is_waited_for() -> Result<(), Skip> {
 
     let run = broker.loghost(["run", "--every", "50ms"]).args([&error, &critical]).start();
     let line = run.says(DOWN);
-    assert!(line.contains("error: its queue cannot be opened yet"), "{line}");
+    assert!(line.contains("[error] its queue cannot be opened yet"), "{line}");
     run.says("consuming from");
     broker.loghost(["publish", "critical", "a", "--require-route"]).end().exits(0);
     run.prints("critical  1");
     there.restart();
-    run.says("error: consuming");
+    run.says("[error] consuming");
     run.has_printed(|so_far| total(&last_of_text(so_far), "error") == Some(5));
     let run = run.end_by(Signal::Terminate).exits(0);
     assert_eq!(run.stderr.matches(DOWN).count(), 1, "{run}");

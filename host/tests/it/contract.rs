@@ -240,7 +240,7 @@ fn later_versions_that_only_add_are_taken() {
     let plugin = guest("later").logs(1, "hello").built_against("0.1.7");
     let (_folder, file) = file(&plugin);
     let output = loghost(["plugin", "inspect", &file.display().to_string()]).end().exits(0);
-    output.says("info: hello").prints("loghost:plugin/consumer@0.1.7");
+    output.says("plugin: hello").prints("loghost:plugin/consumer@0.1.7");
 }
 
 fn other_imports_are_refused() {
@@ -307,7 +307,9 @@ fn lines_of_configure_are_marked() {
     is_harmless(&output);
     for (level, line) in [("debug", "d"), ("info", "i"), ("warn", "w"), ("error", SHOWN)] {
         // Its name is not known before `configure` has returned.
-        assert!(output.stderr.contains(&format!("{path}: {level}: {line}\n")), "{output}");
+        let (level, end) = (format!("{level:<5}"), format!("[{path}] plugin: {line}"));
+        let is_there = |shown: &str| shown.contains(&level) && shown.ends_with(&end);
+        assert!(output.stderr.lines().any(is_there), "{output}");
     }
     output.prints("loghost:plugin/log@0.1.0");
 }
@@ -318,18 +320,18 @@ fn lines_of_a_plugin_are_marked(broker: &Broker) {
     declare(broker, slice::from_ref(&file));
     // The second looks like a line of the host's.
     let outside = broker.outside();
-    for body in [HOSTILE, "one\nloghost: error: two"] {
+    for body in [HOSTILE, "one\n2026-11-26T08:00:00.000Z error two"] {
         outside.publish(&broker.exchange("info"), "", body.as_bytes(), BasicProperties::default());
     }
     let run = broker.loghost(["run", "--max-logs", "2"]).arg(&file);
     let output = on_a_terminal(run).end().exits(0);
     is_harmless(&output);
-    let marked = |line: &&str| line.contains("talking: info: ");
+    let marked = |line: &&str| line.contains("[talking] plugin: ");
     let from_plugin: Vec<&str> = output.stderr.lines().filter(marked).collect();
     assert_eq!(from_plugin.len(), 2, "{output}");
     assert!(from_plugin[0].contains(SHOWN), "{output}");
     assert!(
-        !output.stderr.lines().any(|line| line.starts_with("loghost: error: two")),
+        !output.stderr.lines().any(|line| line.starts_with("2026-11-26T08:00:00.000Z")),
         "a line is forged: {output}"
     );
 }

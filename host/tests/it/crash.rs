@@ -168,7 +168,7 @@ fn kill_the_first(broker: &Broker, plugins: &Path, hosts: &mut VecDeque<Host>) {
         other.running.has_said(|said| {
             CONSUMERS
                 .iter()
-                .all(|name| said.lines().any(|line| line.ends_with(&format!(" {name}: consuming"))))
+                .all(|name| said.lines().any(|line| line.ends_with(&format!(" [{name}] consuming"))))
         });
         let passed = killed.elapsed();
         assert!(passed < TAKEOVER, "took over after {passed:?}: {}", other.running);

@@ -40,7 +40,8 @@ fn has_an_end(broker: &Broker) {
     let began = Instant::now();
     let output = run.end_by(Signal::Terminate).exits(69);
     assert!(began.elapsed() < Duration::from_secs(30), "it took {:?}", began.elapsed());
-    output.says("endless: could not finish within 300ms (--grace): what it has not acknowledged comes again");
+    output
+        .says("[endless] could not finish within 300ms (--grace): what it has not acknowledged comes again");
     has_lost_nothing(broker);
 }
 

@@ -1,16 +1,20 @@
 //! What a terminal gets: nothing that it obeys, but for colours where they are wanted.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use libtest_mimic::Trial;
 
+use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Output, loghost};
+use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("hygiene::names_of_files_are_shown_as_text", names_of_files_are_shown_as_text),
         test("hygiene::a_differing_metric_is_shown_as_text", a_differing_metric_is_shown_as_text),
+        test("hygiene::each_line_begins_with_time_and_level", each_line_begins_with_time_and_level),
         test("hygiene::colours_are_there_where_they_are_wanted", colours_are_there_where_they_are_wanted),
     ]
 }
@@ -59,10 +63,40 @@ fn a_differing_metric_is_shown_as_text() {
     }
 }
 
+/// Of the host, of a consumer, of the plugin itself, and of the end.
+fn each_line_begins_with_time_and_level() {
+    let broker = Broker::new(Kind::Embedded).expect("it is built in");
+    let folder = tempfile::tempdir().expect("a folder");
+    let frail = guest("frail").transcribes().on("poison", Then::Do(Does::Recurse)).write(folder.path());
+    declare(&broker, std::slice::from_ref(&frail));
+    for text in ["good", "poison"] {
+        broker.loghost(["publish", "error", text]).end().exits(0);
+    }
+    let run = broker.loghost(["run", "--max-logs", "2"]).arg(&frail).end().exits(0);
+    let unwanted = broker.loghost(["publish", "debug", "a"]).end().exits(0);
+    let refused = loghost(["publish", "error", "a", "--broker", "amqp://127.0.0.1:1/"]).end().exits(69);
+    let mut levels = BTreeSet::new();
+    let lines = [&run, &unwanted, &refused].into_iter().flat_map(|output| output.stderr.lines());
+    // A line of advice belongs to the one before.
+    for line in lines.filter(|line| !line.starts_with(' ')) {
+        let mut words = line.split_whitespace();
+        let time = words.next().expect("a word");
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{line}");
+        levels.insert(words.next().expect("a level"));
+    }
+    assert_eq!(Vec::from_iter(levels), ["error", "info", "warn"]);
+    assert!(
+        !run.stderr.lines().any(|line| line.contains("frail")
+            && !line.contains("[frail] ")
+            && !line.contains("consuming from")),
+        "{run}"
+    );
+}
+
 fn colours_are_there_where_they_are_wanted() {
     let publish = || loghost(["publish", "error", "a", "--broker", "amqp://127.0.0.1:1/"]);
     let piped = publish().env_remove("NO_COLOR").end().exits(69);
     assert!(!piped.stderr.contains('\u{1b}'), "colours in a pipe: {piped}");
     let forced = publish().env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1").end().exits(69);
-    assert!(forced.stderr.starts_with("\u{1b}[31merror:"), "no colours: {:?}", forced.stderr);
+    assert!(forced.stderr.contains("\u{1b}[31merror"), "no colours: {:?}", forced.stderr);
 }

@@ -131,7 +131,7 @@ fn a_large_stack_is_there(broker: &Broker) {
 #[track_caller]
 fn failed_at_poison(broker: &Broker, output: &Output, name: &str, words: &str) {
     let told = "failed at one log (error, without an id), which goes to the dead letters";
-    let told = format!("{name}: {told}: process: {words}");
+    let told = format!("[{name}] {told}: process: {words}");
     assert!(output.stderr.contains(&told), "not `{told}`: {output}");
     let letters = dead_letters::list(broker, name, &[]);
     let [letter] = &letters[..] else { panic!("not one dead letter of {name}: {letters:?}") };

@@ -160,12 +160,12 @@ fn a_plugin_that_traps_on_everything(broker: &Broker) {
     publish(broker, &logs(10_000));
     let run =
         broker.loghost(["run", "--format", "json", "--probe-after", "50ms"]).args([&frail, &calm]).start();
-    run.says("frail: stopped, because it keeps failing: its queue is left as it is");
+    run.says("[frail] stopped, because it keeps failing: its queue is left as it is");
     counts(&run, "calm", [ALL, 0]);
     // Each time one is tried, it is left alone for longer.
     run.says("one log is tried in 400ms");
     let output = run.end_by(Signal::Terminate).exits(75);
-    let output = output.says("frail: was stopped, because it kept failing: process: panicked");
+    let output = output.says("[frail] was stopped, because it kept failing: process: panicked");
     assert_eq!(errors(&last_of(&output.stdout, "calm")), [ALL, 0], "{output}");
     let dead = errors(&last_of(&output.stdout, "frail"))[1];
     assert!((25..=40).contains(&dead), "{dead} dead letters: {output}");
@@ -174,9 +174,9 @@ fn a_plugin_that_traps_on_everything(broker: &Broker) {
 
     // Its next version takes over while the run goes on.
     let run = broker.loghost(["run", "--format", "json", "--watch"]).args([&frail, &calm]).start();
-    run.says("frail: stopped, because it keeps failing");
+    run.says("[frail] stopped, because it keeps failing");
     guest("frail").version("2").processes().write(folder.path());
-    run.says("frail: reloaded: version 2");
+    run.says("[frail] reloaded: version 2");
     run.has_printed(|so_far| {
         let [accepted, rejected] = errors(&last_of(so_far, "frail"));
         accepted + rejected == left && accepted > 0
@@ -197,7 +197,7 @@ fn a_stopped_plugin_is_tried(broker: &Broker) {
     for delay in ["100ms", "200ms", "400ms", "800ms"] {
         run.says(&format!("one log is tried in {delay} "));
     }
-    run.says("frail: no longer fails: goes on");
+    run.says("[frail] no longer fails: goes on");
     counts(&run, "frail", [300, 28]);
     run.end_by(Signal::Terminate).exits(0).does_not_say("was stopped");
     assert_eq!(leaves(broker, "frail", 0), 28);
@@ -212,18 +212,18 @@ fn a_stopped_plugin_is_mended(broker: &Broker) {
     declare(broker, from_ref(&file));
     publish(broker, &logs(200));
     let run = run(broker, &file, &state).args(["--stop-at", "3/4", "--probe-after", "1h"]).start();
-    run.says("frail: stopped, because it keeps failing");
+    run.says("[frail] stopped, because it keeps failing");
     fs::write(&file, b"no plugin").expect("a file of ours");
     run.signal(Signal::Hangup);
-    run.says("frail: not reloaded, the old one goes on");
+    run.says("[frail] not reloaded, the old one goes on");
     guest("frail").version("2").on("", Then::Do(Does::Recurse)).write(folder.path());
     run.signal(Signal::Hangup);
-    run.says("frail: reloaded: version 2");
-    run.has_said(|so_far| so_far.matches("frail: stopped, because it keeps failing").count() == 2);
+    run.says("[frail] reloaded: version 2");
+    run.has_said(|so_far| so_far.matches("[frail] stopped, because it keeps failing").count() == 2);
     guest("frail").version("3").keeps_count().write(folder.path());
     run.signal(Signal::Hangup);
-    run.says("frail: reloaded: version 3");
-    run.says("frail: no longer fails: goes on");
+    run.says("[frail] reloaded: version 3");
+    run.says("[frail] no longer fails: goes on");
     counts(&run, "frail", [196, 4]);
     let output = run.end_by(Signal::Terminate).exits(0);
     assert_eq!(last_of(&output.stdout, "frail")["text"], "196", "{output}");

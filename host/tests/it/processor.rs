@@ -305,15 +305,15 @@ fn a_tick_is_an_empty_batch(broker: &Broker) {
     let ticking = guest("ticking").transcribes().tick(100).write(folder.path());
     let silent = guest("silent").transcribes().write(folder.path());
     let run = broker.loghost(["run", "--format", "json"]).args([ticking, silent]).start();
-    run.says("ticking: info: tick");
+    run.says("[ticking] plugin: tick");
     publish(broker, &[b"one"]);
-    run.says("ticking: info: 0|1|");
+    run.says("[ticking] plugin: 0|1|");
     run.has_printed(|so_far| so_far.lines().count() >= 2);
     run.has_said(|so_far| {
         so_far
-            .split("ticking: info: 0|1|")
+            .split("[ticking] plugin: 0|1|")
             .nth(1)
-            .is_some_and(|rest| rest.matches("ticking: info: tick").count() >= 2)
+            .is_some_and(|rest| rest.matches("[ticking] plugin: tick").count() >= 2)
     });
     let output = run.end_by(Signal::Terminate).exits(0);
     let said = lines(&output.stderr, "ticking");
@@ -340,7 +340,7 @@ fn a_trap_costs_one_log(broker: &Broker) {
     let run = broker.loghost(["run", "--format", "json", "--every", "10ms"]).args([frail, calm]).start();
     run.says("consuming from");
     publish(broker, &[b"one", b"poison"]);
-    run.says("frail: failed at one log (error, without an id), which goes to the dead letters");
+    run.says("[frail] failed at one log (error, without an id), which goes to the dead letters");
     publish(broker, &[b"two", b"three"]);
     for (name, accepted, rejected) in [("calm", 4, 0), ("frail", 3, 1)] {
         run.has_printed(|so_far| {
@@ -351,7 +351,7 @@ fn a_trap_costs_one_log(broker: &Broker) {
             })
         });
     }
-    run.end_by(Signal::Terminate).exits(0).does_not_say("calm: failed").does_not_say("stopped");
+    run.end_by(Signal::Terminate).exits(0).does_not_say("[calm] failed").does_not_say("stopped");
     let outside = broker.outside();
     assert_eq!(outside.depth(&broker.queue("frail")), Some(0));
     assert_eq!(outside.depth(&broker.queue("calm")), Some(0));

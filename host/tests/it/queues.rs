@@ -146,7 +146,7 @@ fn is_whole(outside: &Outside, queue: &str, begin: &str, messages: usize) {
 fn lose_nothing_to_hosts_that_are_killed(place: &Place) {
     const LOGS: usize = 50;
     let outside = place.broker.outside();
-    place.run(["--declare-only"]).end().exits(0).does_not_say("WARNING");
+    place.run(["--declare-only"]).end().exits(0).does_not_say("delivery limit");
     place.publish(&outside, "log", LOGS);
     for _ in 0..OFTEN {
         drop(place.takes_all(&outside).end_by(Signal::Kill));
@@ -299,11 +299,11 @@ fn of_an_older_host_are_used(place: &Place) {
     if place.broker.is_quorum_vhost() {
         let declared = declared.says("x-queue-type is quorum, not classic");
         let limit =
-            format!("WARNING: the queue {} has a delivery limit of 20 (the broker's default)", place.queue());
+            format!("warn  the queue {} has a delivery limit of 20 (the broker's default)", place.queue());
         declared.says(&limit).says("the broker drops a log that comes back more often, for good");
         place.run([]).start().says(&limit);
     } else {
-        declared.does_not_say("made otherwise").does_not_say("WARNING");
+        declared.does_not_say("made otherwise").does_not_say("delivery limit");
     }
     // Whoever ends as asked, or merely looks, costs nothing, limit or not.
     place.publish(&outside, "log", LOGS);

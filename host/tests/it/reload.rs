@@ -71,12 +71,12 @@ fn under_load(broker: &Broker, reloads: u64, arguments: &[&str], look: impl Fn(&
             let said = run.stderr_so_far();
             replace(&file, &broken(&next));
             look(&run);
-            let before = times(&said, "steady: not reloaded, the old one goes on");
-            run.has_said(|so_far| times(so_far, "steady: not reloaded, the old one goes on") > before);
+            let before = times(&said, "[steady] not reloaded, the old one goes on");
+            run.has_said(|so_far| times(so_far, "[steady] not reloaded, the old one goes on") > before);
         } else {
             replace(&file, &next);
             look(&run);
-            run.says(&format!("steady: reloaded: version {version} ("));
+            run.says(&format!("[steady] reloaded: version {version} ("));
         }
     }
     publish.close_stdin();
@@ -88,7 +88,7 @@ fn under_load(broker: &Broker, reloads: u64, arguments: &[&str], look: impl Fn(&
     assert_eq!(metric["text"], (reloads * EACH).to_string(), "{output}");
     assert_eq!(metric["repeated"], 0, "{output}");
     assert_eq!(
-        times(&output.stderr, "steady: reloaded: version"),
+        times(&output.stderr, "[steady] reloaded: version"),
         usize::try_from(reloads / 2).expect("few")
     );
     assert_eq!(broker.outside().depth(&broker.queue("steady")), Some(0));
@@ -142,7 +142,7 @@ fn bindings_follow(broker: &Broker) {
     let next = guest("moving").version("2").severities(&["info", "critical"]).sources(&["db.*"]);
     next.keeps_count().write(folder.path());
     first.signal(Signal::Hangup);
-    first.says("moving: reloaded: version 2");
+    first.says("[moving] reloaded: version 2");
     arrives(broker, "info", "db.1");
     arrives(broker, "critical", "db.2");
     for (severity, source) in [("info", "web.1"), ("error", "db.1"), ("debug", "db.1")] {
@@ -174,10 +174,10 @@ fn a_counter_becomes_a_processor(broker: &Broker) {
     counts(&run, "growing", [1, 0]);
     let processor = guest("growing").version("2").on("text", Then::Reject("no".to_owned()));
     for (version, expected) in [(processor, [1, 1]), (guest("growing").version("3"), [2, 1])] {
-        let before = times(&run.stderr_so_far(), "growing: reloaded");
+        let before = times(&run.stderr_so_far(), "[growing] reloaded");
         version.write(folder.path());
         run.signal(Signal::Hangup);
-        run.has_said(|so_far| times(so_far, "growing: reloaded") > before);
+        run.has_said(|so_far| times(so_far, "[growing] reloaded") > before);
         arrives(broker, "error", "web");
         counts(&run, "growing", expected);
     }
@@ -221,7 +221,7 @@ fn what_is_refused(broker: &Broker) {
         fs::write(&file, guest.build()).expect("a folder of ours");
         run.signal(Signal::Hangup);
         let line = run.says(words);
-        assert_eq!(line.contains("keeping: not reloaded, the old one goes on"), n < 5, "{line}");
+        assert_eq!(line.contains("[keeping] not reloaded, the old one goes on"), n < 5, "{line}");
         let text = n.to_string();
         run.has_printed(|so_far| last_of(so_far, "keeping")["text"] == text);
     }

@@ -26,7 +26,7 @@ fn a_broker_whose_place_another_takes() {
     let run = run.start();
     run.says("consuming from");
     first.end_by(Signal::Kill);
-    run.says("error: consuming");
+    run.says("[error] consuming");
     let publish = loghost(["publish", "error", "disk full", "--require-route", "--broker", &second_url]);
     publish.end().exits(0);
     run.prints("total     1");

@@ -91,7 +91,7 @@ fn binds_only_when_it_takes_over(broker: &Broker) {
 
     let first = run(broker, &narrow, &states[0]);
     let second = run(broker, &wide, &states[1]);
-    second.says("turns: standing by");
+    second.says("[turns] standing by");
     arrives(broker, "error", "web.1");
     is_unwanted(broker, "info", "web.1");
     // A new version that wants still more changes nothing either.
@@ -100,24 +100,24 @@ fn binds_only_when_it_takes_over(broker: &Broker) {
         .severities(&["debug", "info", "error"])
         .write(wide.parent().expect("a folder"));
     second.signal(Signal::Hangup);
-    second.says("turns: reloaded: version 3");
+    second.says("[turns] reloaded: version 3");
     is_unwanted(broker, "debug", "web.1");
     is_unwanted(broker, "info", "web.1");
     has_counted(&first, "turns", [0, 0, 1, 0]);
 
     ends(first);
-    second.says("turns: consuming");
+    second.says("[turns] consuming");
     for severity in ["debug", "info", "error"] {
         arrives(broker, severity, "api.1");
     }
     has_counted(&second, "turns", [1, 1, 1, 0]);
 
     let third = run(broker, &narrow, &states[0]);
-    third.says("turns: standing by");
+    third.says("[turns] standing by");
     arrives(broker, "info", "web.1");
     has_counted(&second, "turns", [1, 2, 1, 0]);
     ends(second);
-    third.says("turns: consuming");
+    third.says("[turns] consuming");
     is_unwanted(broker, "debug", "api.1");
     is_unwanted(broker, "info", "web.1");
     arrives(broker, "error", "web.1");
@@ -192,11 +192,11 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     let first = run(broker, &narrow, &folder.path().join("state-1"));
     let others = ["state-2", "state-3"].map(|state| run(broker, &wide, &folder.path().join(state)));
     for other in &others {
-        drop(other.says("third: standing by"));
+        drop(other.says("[third] standing by"));
     }
     is_unwanted(broker, "debug", "web");
     first.end_by(Signal::Kill);
-    let took_over = |host: &Running| host.stderr_so_far().contains("third: consuming");
+    let took_over = |host: &Running| host.stderr_so_far().contains("[third] consuming");
     let deadline = Instant::now() + PATIENCE;
     while !others.iter().any(took_over) {
         assert!(Instant::now() < deadline, "nobody takes over: {} {}", others[0], others[1]);

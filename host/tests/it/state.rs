@@ -166,7 +166,7 @@ fn of_the_first_format_is_taken_up() -> Result<(), Skip> {
     publish(&broker, "error", "web", &[1, 2, 3, 5]);
     counts(&run, 4);
     let outside = broker.outside();
-    outside.bind_with(&broker.queue("error"), &broker.exchange("info"), "old.*");
+    outside.bind_a_severity(&broker.queue("error"), &broker.exchange("info"), "old.*");
     publish(&broker, "info", "old.1", &[1, 2]);
     outside.wait_for_depth(&format!("{}.dead", broker.queue("error")), 2);
     run.end_by(Signal::Kill);

@@ -56,7 +56,7 @@ fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempf
 /// look and the binding of a check, by the consumer that opened its queue again.
 #[track_caller]
 fn says_missing(run: &Running, exchange: &str) {
-    let by_the_check = format!("watchful: the exchange `{exchange}` was missing: declared and bound again");
+    let by_the_check = format!("[watchful] the exchange `{exchange}` was missing: declared and bound again");
     let by_the_consumer = format!("NOT_FOUND - no exchange '{exchange}'");
     run.has_said(|said| said.contains(&by_the_check) || said.contains(&by_the_consumer));
 }
@@ -111,7 +111,7 @@ fn an_exchange_is_made_otherwise(broker: &Broker) {
     let (outside, exchange) = (broker.outside(), broker.exchange("error"));
     outside.delete_exchange(&exchange);
     outside.declare_exchange(&exchange, ExchangeKind::Direct);
-    run.says("watchful: logs may not arrive: cannot declare the exchange");
+    run.says("[watchful] logs may not arrive: cannot declare the exchange");
     outside.delete_exchange(&exchange);
     outside.declare_exchange(&exchange, ExchangeKind::Topic);
     arrives_again(broker, &run, "error");
@@ -152,7 +152,7 @@ fn where_dead_letters_go(broker: &Broker) {
     counts(&run, "watchful", [0, 1]);
 
     assert_eq!(outside.delete(&queue), 1);
-    run.says(&format!("watchful: the queue `{queue}` was missing: declared and bound again"));
+    run.says(&format!("[watchful] the queue `{queue}` was missing: declared and bound again"));
     bad();
     counts(&run, "watchful", [0, 2]);
 
@@ -197,7 +197,7 @@ fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
 #[track_caller]
 fn unbind(run: &Running, outside: &Outside, queue: &str, exchange: &str, key: &str) {
     let missing = format!(
-        "watchful: the queue `{queue}` was not bound any more to the exchange `{exchange}` with the key `{key}`: bound again"
+        "[watchful] the queue `{queue}` was not bound any more to the exchange `{exchange}` with the key `{key}`: bound again"
     );
     until_said(run, &missing, || outside.unbind(queue, exchange, key));
 }
@@ -237,7 +237,7 @@ fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
     let broker = Broker::on(kind, &node);
     let (run, _folder) = run(&broker, ["--management-url", &url]);
     let (outside, queue) = (broker.outside(), broker.queue("watchful"));
-    let changed = format!("watchful: the policy of the queue `{queue}` has changed: it now has ");
+    let changed = format!("[watchful] the policy of the queue `{queue}` has changed: it now has ");
     let mut length = 1_000_000;
     until_said(&run, &changed, || {
         length += 1;
@@ -245,7 +245,9 @@ fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
         node.rabbitmqctl(&["set_policy", "short", "^loghost", &definition, "--apply-to", "queues"]);
     });
     run.says(&format!(r#"{changed}the policy `short` {{"max-length":{length}}}"#));
-    run.says(&format!("WARNING: the queue `{queue}` takes out what nobody has read, by max-length of"));
+    run.says(&format!(
+        "warn  [watchful] the queue `{queue}` takes out what nobody has read, by max-length of"
+    ));
     unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
     unbind(&run, &outside, &queue, &broker.exchange("info"), "#");
     says_times(&run, &changed, 1);
@@ -260,7 +262,7 @@ fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
     run.says(&format!("{changed}no policy"));
     // Of the dead letters as well, which the policies were for too.
     let dead = dead_queue(&broker, "watchful");
-    run.says(&format!("watchful: the policy of the queue `{dead}` has changed: it now has no policy"));
+    run.says(&format!("[watchful] the policy of the queue `{dead}` has changed: it now has no policy"));
     ends(run);
     Ok(())
 }
@@ -272,7 +274,7 @@ fn a_new_delivery_limit_is_told_of(kind: Kind) -> Result<(), Skip> {
     let (outside, queue, dead) =
         (broker.outside(), broker.queue("watchful"), dead_queue(&broker, "watchful"));
     unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
-    says_times(&run, "WARNING", 0);
+    says_times(&run, "has a delivery limit of", 0);
     node.rabbitmqctl(&[
         "set_policy",
         "limits",
@@ -282,7 +284,7 @@ fn a_new_delivery_limit_is_told_of(kind: Kind) -> Result<(), Skip> {
         "queues",
     ]);
     let limit =
-        |queue: &str| format!("WARNING: the queue {queue} has a delivery limit of 3 (the policy limits)");
+        |queue: &str| format!("warn  the queue {queue} has a delivery limit of 3 (the policy limits)");
     let said = run.says(&limit(&queue));
     assert!(said.contains("goes to the dead letters"), "{said}");
     let said = run.says(&limit(&dead));
@@ -292,7 +294,7 @@ fn a_new_delivery_limit_is_told_of(kind: Kind) -> Result<(), Skip> {
     for queue in [queue, dead] {
         run.says(&format!("the policy of the queue `{queue}` has changed: it now has no policy"));
     }
-    says_times(&run, "WARNING", 2);
+    says_times(&run, "has a delivery limit of", 2);
     ends(run);
     Ok(())
 }

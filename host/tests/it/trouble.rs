@@ -54,13 +54,13 @@ fn a_deleted_queue(broker: &Broker) {
     run.says("consuming from");
     broker.outside().delete(&broker.queue("error"));
     run.says("was the queue deleted?: opening its queue again");
-    run.says("error: consuming");
+    run.says("[error] consuming");
     publish_lines(broker, "critical", "still here\n".to_owned());
     publish_lines(broker, "error", "here again\n".to_owned());
     run.prints("critical  1");
     run.has_printed(|so_far| total(&last_of_text(so_far), "error") == Some(1));
     run.has_printed(|so_far| total(&last_of_text(so_far), "all") == Some(2));
-    run.end_by(Signal::Terminate).exits(0).does_not_say("all: the broker cancelled");
+    run.end_by(Signal::Terminate).exits(0).does_not_say("[all] the broker cancelled");
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
 }
 
@@ -72,7 +72,7 @@ fn a_connection_has_few_channels(broker: &Broker) {
     run.says("consuming from");
     for times in 1..=4 {
         broker.outside().delete(&broker.queue("error"));
-        run.has_said(|so_far| so_far.matches("error: consuming").count() == times);
+        run.has_said(|so_far| so_far.matches("[error] consuming").count() == times);
     }
     publish_lines(broker, "error", "here again\n".to_owned());
     run.prints("total     1");

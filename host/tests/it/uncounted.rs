@@ -176,7 +176,7 @@ fn foreign_messages_cannot_be_replayed(broker: &Broker) {
     let outside = broker.outside();
     let file = tracked("plugins/error.wasm");
     let run = running(run(broker, &file));
-    outside.bind_with(&broker.queue("error"), &broker.exchange("info"), "old.*");
+    outside.bind_a_severity(&broker.queue("error"), &broker.exchange("info"), "old.*");
     outside.publish("", &broker.queue("error"), b"no log", BasicProperties::default());
     outside.publish(&broker.exchange("info"), "old.1", b"a log", BasicProperties::default());
     run.has_printed(|so_far| has(so_far, "foreign", None, 1) && has(so_far, "unwanted", Some("info"), 1));
@@ -207,7 +207,7 @@ fn unwanted_logs_become_dead_letters(broker: &Broker, kind: fn(&Guest) -> Guest)
     // A quorum queue may have to make dead letters by itself.
     let declared = broker.is_quorum() || kind(&guest("x")).has_processor();
     assert_eq!(outside.depth(&format!("{queue}.dead")).is_some(), declared);
-    outside.bind_with(&queue, &info, "old.*");
+    outside.bind_a_severity(&queue, &info, "old.*");
     publish(1);
     publish(1);
     publish(2);
@@ -314,7 +314,7 @@ fn survive_kills(broker: &Broker) {
     let outside = broker.outside();
     let (queue, info) = (broker.queue("error"), broker.exchange("info"));
     declare(broker, std::slice::from_ref(&file));
-    outside.bind_with(&queue, &info, "old.*");
+    outside.bind_a_severity(&queue, &info, "old.*");
     let (mut wanted, mut unwanted, mut foreign) = (0, 0, BTreeSet::new());
     let mut random = Rng::new();
     for _ in 0..6 {

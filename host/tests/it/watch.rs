@@ -59,7 +59,7 @@ fn watching(plugin: &Path) -> Running {
 
 #[track_caller]
 fn reloads(run: &Running, version: u32) {
-    run.says(&format!("linked: reloaded: version {version} ("));
+    run.says(&format!("[linked] reloaded: version {version} ("));
 }
 
 #[track_caller]
@@ -106,7 +106,7 @@ fn a_plugin_is_written_again_and_again(folder: &Path) {
     let run = watching(&plugin);
     let mut version = 1;
     let deadline = Instant::now() + PATIENCE;
-    while !run.stderr_so_far().contains("linked: reloaded: version ") {
+    while !run.stderr_so_far().contains("[linked] reloaded: version ") {
         assert!(Instant::now() < deadline, "{run}");
         version += 1;
         release(&place, version);
@@ -200,7 +200,7 @@ fn a_link_leads_nowhere_for_a_while(folder: &Path) {
     link("1", &at("current"));
     let run = watching(&at("current/linked.wasm"));
     link("2/in/here", &at("current"));
-    run.says("linked: not reloaded, the old one goes on");
+    run.says("[linked] not reloaded, the old one goes on");
     release(&at("made-2/in/here"), 2);
     fs::rename(at("made-2"), at("2")).expect("a folder of ours");
     reloads(&run, 2);

@@ -12,8 +12,8 @@ pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
     Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, DeadLettering, Delivery, Intake, Item,
-    Ledger, LedgerError, Load, LogSink, LogSource, Next, Reads, Receipt, Receipts, Rejection, Report,
-    ReportError, Reporter, Saved, SinkError, SourceError, Standing, State, Uncounted,
+    Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, Notice, Reads, Receipt, Receipts, Rejection,
+    Report, ReportError, Reporter, Saved, SinkError, SourceError, Standing, State, Tell, Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

@@ -11,7 +11,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{FieldTable, LongString, ShortString};
 use lapin::{Channel, ConnectionProperties, Consumer, ErrorKind, Event};
-use loghost_core::application::SourceError;
+use loghost_core::application::{Notice, SourceError, Tell};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     /// How many consumers there have been.
     consumers: AtomicU64,
     bodiless: Bodiless,
-    tell: fn(&str),
+    tell: Tell,
     /// What its user may not do.
     pub(super) refusals: Refusals,
     /// Says when the broker holds publishers back; ends with the connection.
@@ -168,7 +168,7 @@ impl Connection {
     pub(crate) async fn open(
         addresses: &[Address],
         purpose: &str,
-        tell: fn(&str),
+        tell: Tell,
         said: &mut HashSet<String>,
     ) -> Result<Self, ConnectError> {
         let mut failures: Vec<NoConnection> = Vec::new();
@@ -181,7 +181,7 @@ impl Connection {
                 Ok(Ok(inner)) => {
                     let lasting = failures.iter().filter(|failure| failure.obstacle().is_lasting());
                     for failure in lasting.filter(|failure| failure.is_news(said)) {
-                        tell(&format!("{purpose}: {failure}: the next one is used"));
+                        tell(&Notice::warning(&format!("{purpose}: {failure}: the next one is used")));
                     }
                     return Ok(Self::new(inner, address.clone(), greeting.product(), bodiless, tell));
                 }
@@ -200,16 +200,16 @@ impl Connection {
         address: Address,
         product: Product,
         bodiless: Bodiless,
-        tell: fn(&str),
+        tell: Tell,
     ) -> Self {
         let mut events = inner.events_listener();
         let (end, ended) = watch::channel(None);
         let watch = tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 if let Event::ConnectionBlocked(why) = event {
-                    tell(&format!("the broker holds publishers back: {why}"));
+                    tell(&Notice::warning(&format!("the broker holds publishers back: {why}")));
                 } else if let Event::ConnectionUnblocked = event {
-                    tell("the broker takes logs again");
+                    tell(&Notice::info("the broker takes logs again"));
                 } else if let Event::Error(error) = event
                     // Otherwise it is the end of a channel.
                     && !error.is_amqp_soft_error()
@@ -230,8 +230,8 @@ impl Connection {
     }
 
     /// Says what happens on it.
-    pub(super) fn say(&self, text: &str) {
-        (self.tell)(text);
+    pub(super) fn warn(&self, text: &str) {
+        (self.tell)(&Notice::warning(text));
     }
 
     /// What the broker says it is.

@@ -138,7 +138,7 @@ impl Courier {
             turn.refused.get_or_insert_with(|| (Instant::now(), DELAYS.build()));
             if turn.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
                 turn.said = Some(Instant::now());
-                self.connection.say(&format!(
+                self.connection.warn(&format!(
                     "the broker refuses dead letters for the queue `{}`: most likely it is full (reject-publish); \
                      they are sent again until they are taken",
                     self.queue

@@ -91,7 +91,7 @@ pub(crate) fn warning(queue: &str, limit: u32, origin: &LimitOrigin, overrun: Ov
         }
     };
     format!(
-        "WARNING: the queue {queue} has a delivery limit of {limit} ({origin}): {overrun}, as when its reader is \
+        "the queue {queue} has a delivery limit of {limit} ({origin}): {overrun}, as when its reader is \
          killed or cut off again and again; {advice}"
     )
 }

@@ -1,7 +1,7 @@
 //! Opening a consumer's source, at the start and again after each loss: everything that it needs is declared
 //! again, because the broker may have come back empty.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
@@ -11,11 +11,12 @@ use tokio::time::{Instant, sleep};
 
 use super::activation::{release_lock, take_lock};
 use super::bindings;
+use super::depth::{Questions, QueueDepth};
 use super::link::{DELAYS, Link};
 use super::names::Names;
 use super::queues::Declared;
 use super::source::{AmqpSource, SourceOptions};
-use super::topology::{self, Exchanges, Look, TopologyError, failed, open_channel};
+use super::topology::{self, Exchanges, TopologyError, failed, open_channel};
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);
@@ -32,30 +33,8 @@ pub(crate) struct AmqpIntake<K> {
     last: Option<Instant>,
     /// Since when it cannot be opened.
     failing: Option<Instant>,
-    queue: Arc<Mutex<Option<String>>>,
-}
-
-/// How many logs wait in a consumer's queue, as the connection knows it that consumes from it.
-pub(crate) struct QueueDepth {
-    consuming: Arc<Link>,
-    queue: Arc<Mutex<Option<String>>>,
-}
-
-impl QueueDepth {
-    /// Whether it is known that none do.
-    pub(crate) async fn is_empty(&self) -> bool {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(queue) = queue else { return false };
-        let Ok(connection) = self.consuming.connection().await else { return false };
-        let asking = async {
-            let channel = open_channel(&connection).await?;
-            let length = topology::look(&channel, &queue).await?;
-            topology::close(&channel).await;
-            Ok::<_, TopologyError>(length)
-        };
-        // A quorum queue that is busy says that there is nothing in it, and nobody who consumes it.
-        matches!(connection.answer(asking).await, Ok(Some(Look { messages: 0, consumers: 1.. })))
-    }
+    depth: QueueDepth,
+    questions: Questions,
 }
 
 /// A queue that was declared for a consumer.
@@ -75,13 +54,14 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         options: SourceOptions,
         clock: K,
     ) -> Self {
-        let (delays, queue) = (DELAYS.build(), Arc::default());
-        Self { consuming, publishing, names, options, clock, delays, last: None, failing: None, queue }
+        let (depth, questions) = QueueDepth::new();
+        let (delays, last, failing) = (DELAYS.build(), None, None);
+        Self { consuming, publishing, names, options, clock, delays, last, failing, depth, questions }
     }
 
-    /// How many logs wait in the queue that it opened last.
+    /// Whether anything waits in its queue.
     pub(crate) fn depth(&self) -> QueueDepth {
-        QueueDepth { consuming: Arc::clone(&self.consuming), queue: Arc::clone(&self.queue) }
+        self.depth.clone()
     }
 
     /// Declares what a source needs and opens none. Where another host consumes the queue, bindings are only
@@ -148,10 +128,16 @@ impl<K: Clock + Clone> AmqpIntake<K> {
             let declaring = topology::declare_exchanges(&connection, &self.names, severities.iter());
             connection.answer(declaring).await?;
         }
-        let (names, publishing) = (self.names.clone(), Arc::clone(&self.publishing));
-        let (wanted, options) = ((descriptor, reads, former), self.options.clone());
-        let opening = AmqpSource::open(&connection, publishing, names, wanted, options, self.clock.clone());
-        connection.answer(opening).await
+        let opening = AmqpSource::open(
+            &connection,
+            Arc::clone(&self.publishing),
+            self.names.clone(),
+            (descriptor, reads, former),
+            self.options.clone(),
+            self.clock.clone(),
+        );
+        let source = connection.answer(opening).await?;
+        Ok(source.answering(self.questions.clone()))
     }
 }
 
@@ -168,8 +154,6 @@ impl<K: Clock + Clone + 'static> Intake for AmqpIntake<K> {
         let error = match self.try_open(descriptor, reads, former).await {
             Ok(source) => {
                 self.failing = None;
-                let queue = source.queue().to_owned();
-                *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
                 return Ok(source);
             }
             Err(error) => SourceError::from(error),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use loghost_core::application::{Level, Notice, Tell};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -52,7 +53,7 @@ pub(crate) struct Link {
     addresses: Vec<Address>,
     purpose: String,
     retry: Retry,
-    tell: fn(&str),
+    tell: Tell,
     /// Held while connecting: all wait for the same attempt.
     state: Mutex<State>,
 }
@@ -88,12 +89,7 @@ enum Kind {
 impl Link {
     /// A link to the first of `addresses` that answers, which connects when it is first needed. `purpose`
     /// names its connections; `tell` is told what it waits for.
-    pub(crate) fn new(
-        addresses: Vec<Address>,
-        purpose: impl Into<String>,
-        retry: Retry,
-        tell: fn(&str),
-    ) -> Self {
+    pub(crate) fn new(addresses: Vec<Address>, purpose: impl Into<String>, retry: Retry, tell: Tell) -> Self {
         let state =
             State { current: None, outage: Outage::new(Kind::Start), said: HashSet::new(), over: None };
         Self { addresses, purpose: purpose.into(), retry, tell, state: Mutex::new(state) }
@@ -116,7 +112,7 @@ impl Link {
                 state.over = Some(lost.clone());
                 return Err(lost);
             }
-            self.say(&lost.to_string());
+            self.say(Level::Warning, &lost.to_string());
             if made.elapsed() >= STEADY {
                 state.outage = Outage::new(Kind::Loss);
             } else {
@@ -129,9 +125,11 @@ impl Link {
             match Connection::open(&self.addresses, &self.purpose, self.tell, &mut state.said).await {
                 Ok(connection) => {
                     match state.outage.kind {
-                        Kind::Loss => self.say(&format!("connected to {} again", connection.address())),
+                        Kind::Loss => {
+                            self.say(Level::Info, &format!("connected to {} again", connection.address()))
+                        }
                         Kind::Start if state.outage.next > state.outage.began => {
-                            self.say(&format!("connected to {}", connection.address()));
+                            self.say(Level::Info, &format!("connected to {}", connection.address()));
                         }
                         Kind::Start => {}
                     }
@@ -150,7 +148,7 @@ impl Link {
                 Err(error) => {
                     let delay = state.outage.postpone(self.retry);
                     let news = error.news(&mut state.said);
-                    self.say(&format!("{news}: trying again in {:.1}s", delay.as_secs_f32()));
+                    self.say(Level::Warning, &format!("{news}: trying again in {:.1}s", delay.as_secs_f32()));
                 }
             }
         }
@@ -183,8 +181,8 @@ impl Link {
     }
 
     /// Says what happens on its connections.
-    pub(super) fn say(&self, text: &str) {
-        (self.tell)(&format!("{}: {text}", self.purpose));
+    pub(super) fn say(&self, level: Level, text: &str) {
+        (self.tell)(&Notice::new(level, &format!("{}: {text}", self.purpose)));
     }
 }
 

@@ -13,6 +13,7 @@ mod courier;
 mod dead_letters;
 mod dead_queue;
 mod delivery_limit;
+mod depth;
 #[cfg(test)]
 mod fuzz;
 mod greeting;
@@ -45,8 +46,9 @@ pub(crate) use address::Address;
 pub(crate) use connection::{ConnectError, Connection, Obstacle};
 pub(crate) use dead_queue::{DeadQueue, DeadQueueError, Left, Purpose};
 pub(crate) use delivery_limit::{DeliveryLimit, LimitOrigin, Overrun, warning};
+pub(crate) use depth::QueueDepth;
 pub(crate) use inspection::{Binding, Inspect, Inspection, Policy, Rules};
-pub(crate) use intake::{AmqpIntake, Declaration, QueueDepth};
+pub(crate) use intake::{AmqpIntake, Declaration};
 pub(crate) use known_queues::KnownQueue;
 pub(crate) use letter::{Fate, Letter};
 pub(crate) use link::{Link, Retry};

@@ -2,6 +2,7 @@
 
 use backon::BackoffBuilder;
 use futures_util::future::BoxFuture;
+use loghost_core::application::{Notice, Tell};
 use tokio::time::{Instant, sleep};
 
 use super::link::{DELAYS, Retry};
@@ -12,7 +13,7 @@ impl Retry {
     /// if nothing was said, once. `tell` is told what is waited for.
     pub(crate) async fn until_ready<'a, T>(
         self,
-        tell: fn(&str),
+        tell: Tell,
         ask: impl Fn() -> BoxFuture<'a, Result<T, TopologyError>>,
     ) -> Result<T, TopologyError> {
         let (began, mut delays, mut said) = (Instant::now(), DELAYS.build(), None);
@@ -27,7 +28,7 @@ impl Retry {
             }
             let text = error.to_string();
             if said.as_ref() != Some(&text) {
-                tell(&format!("{text}: trying again until it can"));
+                tell(&Notice::warning(&format!("{text}: trying again until it can")));
                 said = Some(text);
             }
             // There is always a next one.

@@ -9,6 +9,7 @@ use std::fmt;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Channel, ErrorKind};
+use loghost_core::application::{Notice, Tell};
 use loghost_core::domain::ConsumerName;
 
 use super::connection::Connection;
@@ -48,7 +49,7 @@ pub(crate) struct QueueOptions {
     /// Where it is noted what is found out about them.
     pub(crate) known: Queues,
     /// Who is told of queues that are there already, made otherwise.
-    pub(crate) tell: fn(&str),
+    pub(crate) tell: Tell,
 }
 
 /// What is declared if it is not there.
@@ -84,7 +85,7 @@ impl QueueType {
 
 impl QueueOptions {
     /// Nothing is known of any queue yet.
-    pub(crate) fn new(lifetime: Lifetime, queue_type: QueueType, tell: fn(&str)) -> Self {
+    pub(crate) fn new(lifetime: Lifetime, queue_type: QueueType, tell: Tell) -> Self {
         Self { lifetime, queue_type, known: Queues::default(), tell }
     }
 
@@ -99,7 +100,7 @@ impl QueueOptions {
             && let Some(queue) = self.known.note_limit(queue, limit)
             && let DeliveryLimit::At(limit, origin) = limit
         {
-            (self.tell)(&warning(&queue.name, *limit, origin, queue.overrun));
+            (self.tell)(&Notice::warning(&warning(&queue.name, *limit, origin, queue.overrun)));
         }
     }
 
@@ -109,10 +110,10 @@ impl QueueOptions {
         if returns >= TELLING
             && let Some(queue) = self.known.note_returns(queue)
         {
-            (self.tell)(&format!(
+            (self.tell)(&Notice::warning(&format!(
                 "a log of the queue {} has come back {returns} times: should a policy set a delivery limit, {}",
                 queue.name, queue.overrun
-            ));
+            )));
         }
     }
 }
@@ -202,10 +203,10 @@ pub(super) async fn declare(
                 if options.known.add(&plan.name, limit, overrun)
                     && let Some(otherwise) = plan.otherwise(&found, generation)
                 {
-                    (options.tell)(&format!(
+                    (options.tell)(&Notice::warning(&format!(
                         "the queue {} is there already, made otherwise ({otherwise}): it is used as it is",
                         plan.name
-                    ));
+                    )));
                 }
                 return Ok(Declared { name: plan.name.clone(), consumers: declared.consumer_count() });
             }
@@ -248,10 +249,10 @@ async fn find(
     };
     // Nothing says whether it drops anything.
     if options.known.add(&plan.name, DeliveryLimit::Unsaid, Overrun::Dropped) {
-        (options.tell)(&format!(
+        (options.tell)(&Notice::warning(&format!(
             "the queue {} is used as it is, and how it was made is not known: the user may not declare it",
             plan.name
-        ));
+        )));
     }
     Ok(Declared { name: plan.name.clone(), consumers: look.consumers })
 }

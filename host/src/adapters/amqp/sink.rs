@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
-use loghost_core::application::{BoxError, Confirmed, LogSink, Receipts, SinkError};
+use loghost_core::application::{BoxError, Confirmed, Level, LogSink, Receipts, SinkError};
 use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -230,7 +230,7 @@ impl AmqpSink {
                     self.refusing = Refusing::Said;
                     self.said = Some(Instant::now());
                     let log = describe(&message);
-                    self.link.say(&format!(
+                    self.link.say(Level::Warning, &format!(
                         "the broker refused the log {log}: most likely a queue that it goes to is full \
                          (reject-publish); it is sent again until it is taken, and what comes after it of its \
                          severity and source waits"
@@ -239,7 +239,7 @@ impl AmqpSink {
             }
             Settled::Answered if self.refusing != Refusing::No && !self.kept.holds_back() => {
                 if self.refusing == Refusing::Said {
-                    self.link.say("the broker has taken the logs that it had refused");
+                    self.link.say(Level::Info, "the broker has taken the logs that it had refused");
                 }
                 self.refusing = Refusing::No;
             }
@@ -282,8 +282,10 @@ impl AmqpSink {
             Fault::Ours | Fault::Missing if self.kept.is_alone(number) => {
                 if let Some(message) = self.kept.refuse(number) {
                     let (log, reason) = (describe(&message), reason(&error));
-                    self.link
-                        .say(&format!("the broker does not take the log {log}, which is given up: {reason}"));
+                    self.link.say(
+                        Level::Error,
+                        &format!("the broker does not take the log {log}, which is given up: {reason}"),
+                    );
                 }
             }
             Fault::Ours | Fault::Missing => self.kept.suspect(),

@@ -20,6 +20,7 @@ use super::activation::{Activation, release_lock};
 use super::bindings;
 use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
+use super::depth::{self, Answer, Answering, Questions};
 use super::link::Link;
 use super::names::Names;
 use super::queues::{Lifetime, QueueOptions};
@@ -73,6 +74,7 @@ pub(crate) struct AmqpSource<K> {
     /// Why there will be no more, if something arrived before that.
     ended: Option<SourceError>,
     dead_letters: Option<DeadLetters>,
+    answering: Option<Answering>,
 }
 
 /// Whose turn it is to consume the queue.
@@ -177,6 +179,7 @@ impl<K: Clock> AmqpSource<K> {
             busy: false,
             ended: None,
             dead_letters,
+            answering: None,
         };
         if matches!(source.turn, Turn::Own(_)) {
             source.bind().await?;
@@ -228,6 +231,11 @@ impl<K: Clock> AmqpSource<K> {
     fn letters(&self) -> Letters {
         let some = self.dead_letters.is_some() || self.options.queue.needs_dead_letters();
         if some { Letters::Some } else { Letters::None }
+    }
+
+    /// Has it answer whether its queue is empty.
+    pub(super) fn answering(self, questions: Questions) -> Self {
+        Self { answering: Some(Answering::new(questions)), ..self }
     }
 
     /// The name of the queue.
@@ -389,9 +397,14 @@ fn decode(descriptor: &Descriptor, reads: Reads) -> Decode {
 impl<K: Clock> AmqpSource<K> {
     /// Waits until it is this host's turn. Nothing is lost if the future is dropped.
     async fn take_turn(&mut self) -> Result<(), SourceError> {
-        if let Turn::Other(turn) = &mut self.turn {
+        while let Turn::Other(turn) = &mut self.turn {
             let turn = turn.map(|taken| taken.map_err(|e| lost(&e)));
-            self.turn = Turn::Own(self.connection.answer(turn).await?);
+            let look = || depth::is_empty(Arc::clone(&self.connection), None, self.queue.clone()).boxed();
+            tokio::select! {
+                biased;
+                taken = self.connection.answer(turn) => self.turn = Turn::Own(taken?),
+                answer = answer(self.answering.as_mut(), look) => answer.give(),
+            }
         }
         Ok(Arc::clone(&self.connection).answer(self.bind()).await?)
     }
@@ -400,11 +413,19 @@ impl<K: Clock> AmqpSource<K> {
     async fn next(&mut self) -> Result<Option<lapin::Result<Message>>, SourceError> {
         loop {
             let Turn::Own(consumer) = &mut self.turn else { return pending().await };
+            let (connection, channel) = (&self.connection, &self.channel);
+            let look =
+                || depth::is_empty(Arc::clone(connection), Some(channel.clone()), self.queue.clone()).boxed();
             tokio::select! {
                 biased;
                 checked = checked(self.check.as_mut()) => self.check = Some(checked.next().boxed()),
                 next = consumer.next() => return Ok(next),
                 () = self.connection.end() => return Err(Ended.into()),
+                answer = answer(self.answering.as_mut(), look) => match consumer.next().now_or_never() {
+                    // It had left the queue: the question stays without an answer.
+                    Some(next) => return Ok(next),
+                    None => answer.give(),
+                },
             }
         }
     }
@@ -422,6 +443,17 @@ impl<K: Clock> AmqpSource<K> {
         }
         self.ended = Some(ended);
         Ok(())
+    }
+}
+
+/// Is ready when there is an answer to whether the queue is empty; never if nobody asks.
+async fn answer(
+    answering: Option<&mut Answering>,
+    look: impl FnOnce() -> BoxFuture<'static, bool>,
+) -> Answer {
+    match answering {
+        Some(answering) => answering.next(look).await,
+        None => pending().await,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ConstantBuilder};
 use futures_util::future::try_join_all;
 use lapin::Channel;
+use loghost_core::application::{Notice, Tell};
 use loghost_core::domain::{ConsumerName, Filter};
 use tokio::time::sleep;
 
@@ -30,7 +31,7 @@ pub(crate) struct CheckOptions {
     /// Knows what AMQP does not tell.
     pub(crate) inspect: Arc<dyn Inspect>,
     /// Is told.
-    pub(crate) tell: fn(&str),
+    pub(crate) tell: Tell,
 }
 
 /// What a consumer's logs, and its dead letters, go through.
@@ -101,7 +102,7 @@ impl TopologyCheck {
     }
 
     fn say(&self, text: &str) {
-        (self.options.tell)(&format!("{}: {text}", self.consumer));
+        (self.options.tell)(&Notice::warning(text).of(self.consumer.as_str()));
     }
 
     /// Says what applies to the queues that did not before; returns which of their bindings are missing.
@@ -141,7 +142,7 @@ impl TopologyCheck {
         if noted != Noted::Same && !policy.takes_out.is_empty() {
             let keys = policy.takes_out.join(" and ");
             self.say(&format!(
-                "WARNING: the queue `{queue}` takes out what nobody has read, by {keys} of {policy}: take that out of \
+                "the queue `{queue}` takes out what nobody has read, by {keys} of {policy}: take that out of \
                  the policy, or, for a length, set overflow to reject-publish"
             ));
         }

@@ -7,11 +7,11 @@ mod output;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
 use loghost_core::application::{
-    DeadLettering, Load, Report, ReportError, Reporter, SourceError, State, Uncounted,
+    DeadLettering, Level, Load, Notice, Report, ReportError, Reporter, SourceError, State, Uncounted,
 };
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
@@ -35,17 +35,42 @@ pub(crate) const TITLE: Style = Style::new().bold();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// What is not.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+/// What may become so.
+const WARNING: Style = AnsiColor::Yellow.on_default();
 /// What matters less.
 pub(crate) const DIM: Style = Style::new().dimmed();
 
-/// Says something to the operator, in a line on standard error.
-pub(crate) fn notice(text: &str) {
-    ERR.say(format!("{DIM}loghost:{DIM:#} {}", printable_line(text)));
+/// Shows a notice in a line on standard error.
+pub(crate) fn tell(notice: &Notice<'_>) {
+    ERR.say(format!("{}{}", head(notice.level, notice.consumer), printable_line(notice.text)));
 }
 
-/// Says why the process fails, on standard error.
+/// Says something to the operator, in a line on standard error.
+pub(crate) fn notice(text: &str) {
+    tell(&Notice::info(text));
+}
+
+/// Warns the operator, in a line on standard error.
+pub(crate) fn warning(text: &str) {
+    tell(&Notice::warning(text));
+}
+
+/// Says why the process fails, on standard error: what has further lines has them indented.
 pub(crate) fn error(text: &str) {
-    ERR.say(format!("{BAD}error:{BAD:#} {}", printable(text)));
+    ERR.say(format!("{}{}", head(Level::Error, None), printable(text).replace('\n', "\n  ")));
+}
+
+/// What a line on standard error begins with: the time (RFC 3339, in UTC), the level, the consumer in brackets.
+fn head(level: Level, consumer: Option<&str>) -> String {
+    let time = humantime::format_rfc3339_millis(SystemTime::now());
+    let (style, level) = match level {
+        Level::Debug => (DIM, "debug"),
+        Level::Info => (Style::new(), "info"),
+        Level::Warning => (WARNING, "warn"),
+        Level::Error => (BAD, "error"),
+    };
+    let consumer = consumer.map(|name| format!("[{}] ", printable_line(name))).unwrap_or_default();
+    format!("{DIM}{time}{DIM:#} {style}{level:<5}{style:#} {consumer}")
 }
 
 /// Writes `text`, which may be styled, to standard output, and waits until it is written.
@@ -140,10 +165,24 @@ impl Reporter for TerminalReporter {
     }
 
     fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
-        notice(&format!("{consumer}: {}", state_text(state, self.copies)));
+        let text = state_text(state, self.copies);
+        tell(&Notice::new(level_of(state), &text).of(consumer.as_str()));
     }
 
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
+}
+
+/// How much it matters what a consumer does.
+fn level_of(state: &State<'_>) -> Level {
+    match state {
+        State::Consuming | State::StandingBy | State::Recovered | State::Reloaded(..) => Level::Info,
+        State::Reopening(_)
+        | State::Failed(..)
+        | State::Paused(_)
+        | State::NotCounted(..)
+        | State::LeftUncounted(..) => Level::Warning,
+        State::Stopped(..) | State::ReloadRefused(_) => Level::Error,
+    }
 }
 
 /// What a consumer does, in a line.

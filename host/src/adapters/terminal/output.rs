@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use loghost_core::application::Level;
 use tokio::sync::Notify;
 
 /// The most bytes of lines that wait to be written.
@@ -214,7 +215,8 @@ impl Output {
 fn write(stream: &mut impl Write, text: &str, left_out: u64) -> io::Result<()> {
     writeln!(stream, "{text}")?;
     if left_out > 0 {
-        writeln!(stream, "loghost: lines that nobody read in time were left out here: {left_out}")?;
+        let head = super::head(Level::Warning, None);
+        writeln!(stream, "{head}lines that nobody read in time were left out here: {left_out}")?;
     }
     stream.flush()
 }

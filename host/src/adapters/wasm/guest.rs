@@ -3,21 +3,13 @@
 use std::sync::Arc;
 
 use bytesize::ByteSize;
+use loghost_core::application::Level;
 use wasmtime::ResourceLimiter;
 
 use super::limits::Limiter;
 
 /// Where the lines go that a plugin writes through the `log` import: its name, a level, the text.
 pub(crate) type GuestLog = Arc<dyn Fn(&str, Level, &str) + Send + Sync>;
-
-/// How serious a plugin's line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
 
 /// The host's side of a store.
 pub(super) struct Guest {

@@ -18,6 +18,6 @@ mod v0_1;
 
 pub(crate) use consumer::{StartError, WasmConsumer};
 pub(crate) use engine::Runtime;
-pub(crate) use guest::{GuestLog, Level};
+pub(crate) use guest::GuestLog;
 pub(crate) use limits::Limits;
 pub(crate) use plugin::{Plugin, sha256};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use loghost_core::application::Level;
 use loghost_core::domain as core;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
-use super::guest::{Guest, Level};
+use super::guest::Guest;
 
 #[allow(unsafe_code, unused_doc_comments, missing_docs, clippy::pedantic, unreachable_pub)] // Generated.
 mod bindings {
@@ -41,7 +42,7 @@ impl log::Host for Guest {
         let level = match level {
             log::Level::Debug => Level::Debug,
             log::Level::Info => Level::Info,
-            log::Level::Warn => Level::Warn,
+            log::Level::Warn => Level::Warning,
             log::Level::Error => Level::Error,
         };
         self.write_log(level, &message);

@@ -50,7 +50,7 @@ impl Links {
     /// Where a consumer's logs come from.
     pub(super) fn intake(&self) -> AmqpIntake<SystemClock> {
         let source = SourceOptions {
-            queue: QueueOptions::new(Lifetime::Named, QueueType::Classic, terminal::notice),
+            queue: QueueOptions::new(Lifetime::Named, QueueType::Classic, terminal::tell),
             prefetch: self.prefetch,
             exchanges: Exchanges::Own,
             marker: None,

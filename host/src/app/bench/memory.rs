@@ -51,7 +51,7 @@ pub(super) async fn broker(venue: &mut Venue, size: u64, logs: u64) -> Result<Sa
 }
 
 fn untold() -> Sample {
-    terminal::notice("how much memory a process has cannot be told on this system");
+    terminal::warning("how much memory a process has cannot be told on this system");
     Vec::new()
 }
 

@@ -88,7 +88,7 @@ pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
     let prefix = venue.prefix().to_owned();
     let cleared = venue.clear().await;
     if cleared.is_err() {
-        terminal::notice(&format!("what is called `{prefix}` may be left behind on the broker"));
+        terminal::warning(&format!("what is called `{prefix}` may be left behind on the broker"));
     }
     done.and(cleared)
 }
@@ -100,7 +100,7 @@ fn stopped() -> Failure {
 async fn measure_all(options: &Options, venue: &mut Venue, earlier: Option<&Earlier>) -> Result<(), Failure> {
     let about = About::new(options, venue.broker());
     if cfg!(debug_assertions) {
-        terminal::notice("this is a debug build: what people run is many times as fast");
+        terminal::warning("this is a debug build: what people run is many times as fast");
     }
     let mut reports = Reports::begin(options.format, &about, earlier).status(Status::Internal)?;
     for bench in &options.benches {

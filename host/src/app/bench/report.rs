@@ -35,7 +35,7 @@ impl<'a> Reports<'a> {
             Format::Json => terminal::print_json(about.fields())?,
         }
         if let Some(differences) = earlier.and_then(|earlier| earlier.differences(about.fields())) {
-            terminal::notice(&format!("the earlier run was another one: {differences}"));
+            terminal::warning(&format!("the earlier run was another one: {differences}"));
         }
         Ok(Self {
             format,
@@ -68,14 +68,14 @@ impl<'a> Reports<'a> {
         let percent = |part: f64| part * 100.0;
         let noise = self.calibration.noise();
         if noise > NOISE {
-            terminal::notice(&format!(
+            terminal::warning(&format!(
                 "the machine was noisy: a computation that is always the same took {:.0} % longer than at its best, \
                  or more, in one of ten tries",
                 percent(noise)
             ));
         }
         if self.wide * 4 > self.figures {
-            terminal::notice(&format!(
+            terminal::warning(&format!(
                 "the runs differ: {} of {} figures spread by more than {:.0} %; compare runs on a machine that does \
                  nothing else, or give it more --runs",
                 self.wide,
@@ -88,7 +88,7 @@ impl<'a> Reports<'a> {
         let (new, gone) = earlier.missing(&benches, &self.cases);
         for (what, cases) in [("the earlier run lacks", new), ("only the earlier run has", gone)] {
             if !cases.is_empty() {
-                terminal::notice(&format!("{what}: {}", cases.join("; ")));
+                terminal::warning(&format!("{what}: {}", cases.join("; ")));
             }
         }
     }

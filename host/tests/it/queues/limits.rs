@@ -47,7 +47,7 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
     let outside = place.broker.outside();
     let url = format!("http://worker:s3cret@127.0.0.1:{port}");
     let limit =
-        |queue: &str| format!("WARNING: the queue {queue} has a delivery limit of 3 (the policy limits)");
+        |queue: &str| format!("warn  the queue {queue} has a delivery limit of 3 (the policy limits)");
     let host = place.run(["--management-url", &url]).start();
     host.says(&limit(&place.dead_queue()));
     let said = host.says(&limit(&place.queue()));
@@ -114,10 +114,8 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     let single = ("x-single-active-consumer", lapin::types::AMQPValue::Boolean(true));
     outside.declare(&place.queue(), DURABLE, &[single, limit, ("x-queue-type", text("quorum"))]);
     let host = place.run([]).start();
-    let said = host.says(&format!(
-        "WARNING: the queue loghost.{}.{NAME} has a delivery limit of 2",
-        place.broker.prefix()
-    ));
+    let said = host
+        .says(&format!("warn  the queue loghost.{}.{NAME} has a delivery limit of 2", place.broker.prefix()));
     assert!(said.contains("for good") && said.contains("delete the queue when it is empty"), "{said}");
     host.end_by(Signal::Terminate).exits(0);
     Ok(())

@@ -435,7 +435,7 @@ pub(crate) struct Seen {
 
 /// The lines that the plugin `name` wrote through the import `log`, in what the host wrote to standard error.
 pub(crate) fn lines<'a>(stderr: &'a str, name: &str) -> Vec<&'a str> {
-    let mark = format!("{name}: info: ");
+    let mark = format!("[{name}] plugin: ");
     stderr.lines().filter_map(|line| Some(line.split_once(&mark)?.1)).collect()
 }
 

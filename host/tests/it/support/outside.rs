@@ -190,6 +190,13 @@ impl Outside {
         bound.expect("the broker lets us bind");
     }
 
+    /// Binds a queue to the exchange of a severity, which its consumer may not have declared.
+    #[track_caller]
+    pub(crate) fn bind_a_severity(&self, queue: &str, exchange: &str, key: &str) {
+        self.declare_exchange(exchange, ExchangeKind::Topic);
+        self.bind_with(queue, exchange, key);
+    }
+
     /// Declares an exchange of one's own, all of whose messages go on to one that is there.
     #[track_caller]
     pub(crate) fn lead_on(&self, exchange: &str, destination: &str) {

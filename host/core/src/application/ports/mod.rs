@@ -3,12 +3,14 @@
 
 mod consumer;
 mod ledger;
+mod notice;
 mod reporter;
 mod sink;
 mod source;
 
 pub use consumer::{Consumer, ConsumerError};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
+pub use notice::{Level, Notice, Tell};
 pub use reporter::{Aside, Load, Report, ReportError, Reporter, State, Uncounted};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
