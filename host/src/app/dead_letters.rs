@@ -114,11 +114,10 @@ struct Tending {
 impl Tending {
     /// The next letter; none at the end.
     async fn next(&mut self) -> Result<Option<Letter>, Failure> {
-        tokio::select! {
-            biased;
-            () = &mut self.interrupted => Err(Failure::new(Status::Unavailable, "interrupted")),
-            next = self.queue.next() => next.map_err(failure),
+        if (&mut self.interrupted).now_or_never().is_some() {
+            return Err(Failure::new(Status::Unavailable, "interrupted"));
         }
+        self.queue.next().await.map_err(failure)
     }
 
     async fn list(mut self, selection: &Selection) -> Result<(), Failure> {

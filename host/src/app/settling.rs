@@ -1,6 +1,6 @@
 //! Settling dead letters, each for good: many at once, and none in doubt.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
@@ -75,18 +75,13 @@ pub(super) async fn settle(
     let under_way = FuturesUnordered::new();
     let (bytes, done, strangers, not_logs) = (0, 0, 0, 0);
     let mut settling = Settling { verb, under_way, bytes, done, strangers, not_logs, notice_at };
-    let walked = tokio::select! {
-        biased;
-        () = interrupted => None,
-        walked = settling.walk(queue, selection, settle) => Some(walked),
-    };
-    let mut end = match walked {
-        Some(Ok(())) => SettledEnd::Done,
-        Some(Err(error)) => SettledEnd::Failed(error),
-        None => {
+    let mut end = match settling.walk(queue, selection, settle, pin!(interrupted)).await {
+        Ok(Walk::Done) => SettledEnd::Done,
+        Ok(Walk::Interrupted) => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
             SettledEnd::Interrupted
         }
+        Err(error) => SettledEnd::Failed(error),
     };
     // What one of them met is no answer to the others. But a broker that holds publishers back may never answer.
     while let Ok(Err(error)) = timeout(PATIENCE, settling.finish(queue)).await {
@@ -98,15 +93,25 @@ pub(super) async fn settle(
     Settled { done, strangers, not_logs, end }
 }
 
+/// How far the letters were gone through.
+enum Walk {
+    Done,
+    Interrupted,
+}
+
 impl Settling {
     async fn walk(
         &mut self,
         queue: &mut DeadQueue,
         selection: &Selection,
         settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Box<Letter>>,
-    ) -> Result<(), DeadQueueError> {
+        mut interrupted: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Walk, DeadQueueError> {
         let mut begun = 0;
         while selection.max.is_none_or(|max| begun < max) {
+            if interrupted.as_mut().now_or_never().is_some() {
+                return Ok(Walk::Interrupted);
+            }
             let Some(letter) = queue.next().await? else { break };
             let last = selection.number == Some(letter.number);
             let size = letter.size();
@@ -128,12 +133,20 @@ impl Settling {
                     }
                 }
             }
-            self.keep_up(queue).await?;
+            tokio::select! {
+                biased;
+                () = &mut interrupted => return Ok(Walk::Interrupted),
+                kept = self.keep_up(queue) => kept?,
+            }
             if last {
                 break;
             }
         }
-        self.finish(queue).await
+        tokio::select! {
+            biased;
+            () = &mut interrupted => Ok(Walk::Interrupted),
+            finished = self.finish(queue) => finished.map(|()| Walk::Done),
+        }
     }
 
     /// Starts what is new, and takes the answers that are there; waits where too many are owed.

@@ -179,8 +179,8 @@ impl DeadQueue {
         self.read
     }
 
-    /// The next letter, in the order of the queue; none at the end. Must not be called again after it was
-    /// dropped half-way.
+    /// The next letter, in the order of the queue; none at the end. Is to be awaited to its end, which is soon: dropped
+    /// half-way, it may write letters anew and leave the old ones there.
     pub(crate) async fn next(&mut self) -> Result<Option<Letter>, DeadQueueError> {
         if self.waiting.is_empty() && self.read < self.length {
             self.end_round().await?;

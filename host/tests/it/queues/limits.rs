@@ -1,5 +1,9 @@
 //! Limits that somebody else sets: a policy, or what declared a queue.
 
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -15,6 +19,9 @@ pub(super) fn trials() -> Vec<Trial> {
         let name = |what: &str| format!("{}::queues::{what}", kind.name());
         trials.push(needing(name("with_a_limit_are_told_of"), move || with_a_limit_are_told_of(kind)));
         trials.push(needing(name("with_a_limit_lose_nothing"), move || with_a_limit_lose_nothing(kind)));
+        trials.push(needing(name("double_nothing_for_an_interruption"), move || {
+            double_nothing_for_an_interruption(kind)
+        }));
     }
     trials
 }
@@ -118,5 +125,30 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
         .says(&format!("warn  the queue loghost.{}.{NAME} has a delivery limit of 2", place.broker.prefix()));
     assert!(said.contains("for good") && said.contains("delete the queue when it is empty"), "{said}");
     host.end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
+
+/// A list that is interrupted while it writes letters anew, which it does before it shows any, leaves each there once.
+fn double_nothing_for_an_interruption(kind: Kind) -> Result<(), Skip> {
+    const LETTERS: usize = 400;
+    let node = limited(kind, None)?;
+    let place = Place::new(Broker::on(kind, &node), QUORUM);
+    let outside = place.broker.outside();
+    place.make_dead_letters(&outside, LETTERS);
+    let list = || place.dead_letters("list", ["--format", "json"]);
+    for n in 0..8 {
+        // They come back once, and could be dropped.
+        drop(Stuck::start(&list()));
+        outside.wait_for_depth(&place.dead_queue(), 400);
+        let listing = list().start();
+        while outside.depth(&place.dead_queue()) == Some(400) {}
+        // It has them; nobody tells how far it is with writing them.
+        thread::sleep(Duration::from_millis(n * 8));
+        drop(listing.end_by(Signal::Interrupt));
+        outside.wait_for_depth(&place.dead_queue(), 400);
+    }
+    let bodies: BTreeSet<Vec<u8>> =
+        outside.take_all(&place.dead_queue()).into_iter().map(|letter| letter.data).collect();
+    assert_eq!(bodies.len(), LETTERS);
     Ok(())
 }
