@@ -1,10 +1,11 @@
 //! Users who may do what their work needs, and nothing else.
 
+use lapin::ExchangeKind;
 use libtest_mimic::Trial;
 
 use crate::poison::{counts, dead_queue};
 use crate::support::broker::{Broker, Kind};
-use crate::support::cli::{Loghost, Signal, loghost};
+use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::{Then, guest};
 use crate::support::needing;
 use crate::support::rabbitmq::rabbitmqctl;
@@ -23,6 +24,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("a_consumer_reads", a_consumer_reads);
         add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
         add("what_is_missing_is_named", what_is_missing_is_named);
+        add("a_permission_that_comes_back", a_permission_that_comes_back);
+        add("a_permission_that_does_not_come_back", a_permission_that_does_not_come_back);
     }
     trials
 }
@@ -38,10 +41,15 @@ impl<'a> User<'a> {
     fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
         let user = Self { broker, name: format!("{}-{role}", broker.prefix()) };
         user.ctl(&["add_user", &user.name, "s3cret"]);
-        let permissions = permissions.map(|pattern| pattern.replace("PREFIX", broker.prefix()));
-        let [configure, write, read] = &permissions;
-        user.ctl(&["set_permissions", &user.name, configure, write, read]);
+        user.may(permissions);
         user
+    }
+
+    /// From now on, and nothing else.
+    fn may(&self, permissions: [&str; 3]) {
+        let permissions = permissions.map(|pattern| pattern.replace("PREFIX", self.broker.prefix()));
+        let [configure, write, read] = &permissions;
+        self.ctl(&["set_permissions", &self.name, configure, write, read]);
     }
 
     fn ctl(&self, arguments: &[&str]) {
@@ -152,4 +160,52 @@ fn what_is_missing_is_named(broker: &Broker) {
     let new = guest("new").severities(&["error"]).write(folder.path());
     let run = reader.loghost(["run"]).arg(new).end().exits(78);
     run.says("cannot declare the queue").says("it is not there").says("--declare-only");
+}
+
+const EVERYTHING: [&str; 3] = [".*", ".*", ".*"];
+const NO_DECLARATION: [&str; 3] = ["^$", ".*", ".*"];
+
+/// A host that has consumed, whose queue and whose exchange are deleted while it may declare neither.
+fn without_its_queue<'a>(broker: &'a Broker, arguments: &[&str]) -> (User<'a>, Running, tempfile::TempDir) {
+    let user = User::new(broker, "wavering", EVERYTHING);
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugins = ["one", "other"].map(|name| guest(name).severities(&["error"]).write(folder.path()));
+    let run = user.loghost(["run", "--every", "50ms", "--format", "json"]).args(arguments);
+    let run = run.args(plugins).start();
+    run.says("consuming from");
+    publish(broker);
+    counts(&run, "one", [1, 0]);
+    user.may(NO_DECLARATION);
+    let outside = broker.outside();
+    outside.delete_exchange(&broker.exchange("error"));
+    outside.delete(&broker.queue("one"));
+    run.says("one: its queue cannot be opened yet");
+    (user, run, folder)
+}
+
+fn publish(broker: &Broker) {
+    broker.loghost(["publish", "error", "text"]).end().exits(0);
+}
+
+/// It is waited for, and asked for again: what was refused on this connection need not be refused for good.
+fn a_permission_that_comes_back(broker: &Broker) {
+    let (user, run, _folder) = without_its_queue(broker, &[]);
+    run.says("needs the permission to configure it");
+    user.may(EVERYTHING);
+    broker.outside().wait_until_routed(&broker.exchange("error"), "key");
+    counts(&run, "one", [2, 0]);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches("cannot be opened yet").count(), 1, "{output}");
+}
+
+/// It concerns the one whose queue is gone, and no other.
+fn a_permission_that_does_not_come_back(broker: &Broker) {
+    let (_user, run, _folder) = without_its_queue(broker, &["--retry-for", "2s"]);
+    run.says("(tried for 2s)");
+    let outside = broker.outside();
+    outside.declare_exchange(&broker.exchange("error"), ExchangeKind::Topic);
+    outside.bind_with(&broker.queue("other"), &broker.exchange("error"), "#");
+    publish(broker);
+    counts(&run, "other", [2, 0]);
+    run.end_by(Signal::Terminate).exits(69);
 }

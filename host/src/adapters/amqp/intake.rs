@@ -31,6 +31,8 @@ pub(crate) struct AmqpIntake<K> {
     delays: ExponentialBackoff,
     /// When it was opened last.
     last: Option<Instant>,
+    /// Whether it was open once: the user could do what that takes.
+    was_open: bool,
     /// Since when it cannot be opened.
     failing: Option<Instant>,
     depth: QueueDepth,
@@ -55,8 +57,19 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         clock: K,
     ) -> Self {
         let (depth, questions) = QueueDepth::new();
-        let (delays, last, failing) = (DELAYS.build(), None, None);
-        Self { consuming, publishing, names, options, clock, delays, last, failing, depth, questions }
+        Self {
+            consuming,
+            publishing,
+            names,
+            options,
+            clock,
+            delays: DELAYS.build(),
+            last: None,
+            was_open: false,
+            failing: None,
+            depth,
+            questions,
+        }
     }
 
     /// Whether anything waits in its queue.
@@ -154,8 +167,11 @@ impl<K: Clock + Clone + 'static> Intake for AmqpIntake<K> {
         let error = match self.try_open(descriptor, reads, former).await {
             Ok(source) => {
                 self.failing = None;
+                self.was_open = true;
                 return Ok(source);
             }
+            // A permission that was taken away may be given again.
+            Err(error) if self.was_open && error.is_access_refused() => SourceError::NotReady(error.into()),
             Err(error) => SourceError::from(error),
         };
         self.failing.get_or_insert_with(Instant::now);

@@ -238,7 +238,7 @@ async fn find(
         Ok(Some(look)) => look,
         Ok(None) => {
             *channel = open_channel(connection).await?;
-            return Err(not_there(format!("declare the queue `{}`", plan.name)));
+            return Err(not_there(connection, "queue", &plan.name));
         }
         // RabbitMQ 4 lets nobody look who may do nothing with it: whoever needs to is told so.
         Err(error) if error.is_access_refused() => {

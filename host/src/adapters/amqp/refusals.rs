@@ -23,6 +23,11 @@ impl Refusals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((right, name.to_owned()))
     }
 
+    /// Has it asked again: the answer matters now, and may be another one.
+    pub(super) fn forget(&self, right: Right, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(right, name.to_owned()));
+    }
+
     /// Whether this was refused.
     pub(super) fn has(&self, right: Right, name: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(right, name.to_owned()))

@@ -166,7 +166,8 @@ async fn lasting_exchange(
         Ok(true) => Ok(()),
         Ok(false) => {
             *channel = open_channel(connection).await?;
-            Err(refused.unwrap_or_else(|| not_there(format!("declare the exchange `{name}`"))))
+            let not_there = not_there(connection, "exchange", name);
+            Err(refused.unwrap_or(not_there))
         }
         // RabbitMQ 4 lets nobody look who may do nothing with it: whoever needs to is told so.
         Err(error) if error.is_access_refused() => {
@@ -177,8 +178,11 @@ async fn lasting_exchange(
     }
 }
 
-/// The error where something is missing that the user may not declare, as the broker said before.
-pub(super) fn not_there(action: String) -> TopologyError {
+/// The error where something is missing that the user may not declare, as the broker said before; the next time it is
+/// asked again.
+pub(super) fn not_there(connection: &Connection, what: &str, name: &str) -> TopologyError {
+    connection.refusals.forget(Right::Configure, name);
+    let action = format!("declare the {what} `{name}`");
     let reason = "ACCESS_REFUSED: it is not there, and the user may not declare it".to_owned();
     TopologyError::Failed { action, reason, refused: true }
 }
