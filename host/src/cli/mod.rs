@@ -82,8 +82,9 @@ pub fn main() -> ExitCode {
     let done = runtime.block_on(runtime.spawn(dispatch(cli.command)));
     let done = done
         .unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))));
-    // A thread that reads standard input cannot be interrupted, and need not be waited for.
-    runtime.shutdown_background();
+    // What cannot be interrupted (a plugin's call, a thread that reads standard input) is not waited for. It goes on until
+    // the process ends, and so does what it needs.
+    std::mem::forget(runtime);
     let code = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),

@@ -37,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             on("dead_letters_are_sent_again", dead_letters_are_sent_again),
             on("dead_letters_are_waited_for_so_long", dead_letters_are_waited_for_so_long),
             on("derived_logs_are_waited_for_so_long", derived_logs_are_waited_for_so_long),
+            on("an_end_waits_so_long_for_dead_letters", an_end_waits_so_long_for_dead_letters),
             on("a_replay_waits_for_room", a_replay_waits_for_room),
             on("a_replay_counts_what_is_there", a_replay_counts_what_is_there),
         ]);
@@ -205,8 +206,13 @@ fn a_replay_counts_what_is_there(broker: &Broker) {
 
 /// A consumer `picky` whose queue of dead letters has room for three.
 fn picky(broker: &Broker) -> (Outside, std::path::PathBuf, tempfile::TempDir) {
+    picky_with(broker, "")
+}
+
+/// The same, with this metric.
+fn picky_with(broker: &Broker, metric: &str) -> (Outside, std::path::PathBuf, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let picky = guest("picky").on("bad", Then::Reject("no".to_owned())).write(folder.path());
+    let picky = guest("picky").metric(metric).on("bad", Then::Reject("no".to_owned())).write(folder.path());
     declare(broker, std::slice::from_ref(&picky));
     limit(broker, &format!("{}.dead", broker.queue("picky")), 3);
     (broker.outside(), picky, folder)
@@ -290,6 +296,20 @@ fn dead_letters_are_waited_for_so_long(broker: &Broker) {
     outside.wait_for_depth(&broker.queue("picky"), 6);
     run.end_by(Signal::Terminate).exits(69);
     assert_eq!(outside.depth(&format!("{}.dead", broker.queue("picky"))), Some(3));
+}
+
+/// What it does not wait for goes on until the process has ended, and meets nothing that has gone before.
+fn an_end_waits_so_long_for_dead_letters(broker: &Broker) {
+    // Nobody reads it, so that the end of the process takes its time.
+    let (outside, picky, folder) = picky_with(broker, &"x".repeat(500_000));
+    publish(broker).stdin("good\n".to_owned() + &"bad\n".repeat(8)).end().exits(0);
+    let run = broker.loghost(["run", "--grace", "300ms"]).arg(&picky).folder(folder.path());
+    let run = run.after("mkfifo unread; exec 3<>unread >unread").start();
+    run.says("the broker refuses dead letters for the queue");
+    let output = run.end_by(Signal::Terminate).exits(69).says("could not finish within 300ms (--grace)");
+    output.does_not_say("panicked");
+    assert_eq!(outside.depth(&format!("{}.dead", broker.queue("picky"))), Some(3));
+    outside.wait_for_at_least(&broker.queue("picky"), 5);
 }
 
 /// What was refused on the connection that is gone is sent again on the next one, in its order.

@@ -4,6 +4,7 @@ use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind, start_embedded};
 use crate::support::cli::{Signal, loghost};
+use crate::support::guest::{Does, guest};
 use crate::support::{Skip, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -35,6 +36,16 @@ fn a_run_reloads_from_the_first_moment() -> Result<(), Skip> {
     run.says("consuming from");
     run.signal(Signal::Hangup);
     run.says("reloaded: version");
+    run.end_by(Signal::Terminate).exits(0);
+
+    // While it loads its plugins.
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = guest("slow").logs(1, "is configured").when_configured(Does::Spin(300)).write(folder.path());
+    let run = broker.loghost(["run", "--time-limit", "1m"]).arg(slow).start();
+    run.says("slow.wasm: info: is configured");
+    run.signal(Signal::Hangup);
+    run.says("consuming from");
+    run.says("slow: reloaded: version");
     run.end_by(Signal::Terminate).exits(0);
 
     // While it waits for its broker.
