@@ -40,3 +40,4 @@ pub(crate) use plugins::Derived;
 pub(crate) use reload::Trigger;
 pub(crate) use selection::Selection;
 pub(crate) use suggestion::like;
+pub(crate) use supervise::OnFailure;

@@ -26,7 +26,7 @@ use super::plugins::{Derived, Found, PluginSource, Troupe};
 use super::reload::{Member, Reloads, Trigger};
 use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
-use super::supervise::{Ended, Ending, MOST_OPENING, chain, run_alone, status_of, supervise};
+use super::supervise::{Ended, Ending, MOST_OPENING, OnFailure, chain, run_alone, status_of, supervise};
 use crate::adapters::amqp::{
     AmqpIntake, AmqpSink, CheckOptions, Declaration, Exchanges, Lifetime, Link, QueueDepth, QueueOptions,
     QueueType, SourceOptions,
@@ -69,6 +69,7 @@ pub(crate) struct Options {
     pub(crate) probe_after: Duration,
     /// How long consumers may take to finish what they have in hand.
     pub(crate) grace: Duration,
+    pub(crate) on_failure: OnFailure,
     pub(crate) reload: Trigger,
     /// The longest time until a consumer's exchanges and bindings are made sure of again.
     pub(crate) check_topology_every: Duration,
@@ -154,7 +155,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         never
     };
     let Ended { failure, is_asked } = tokio::select! {
-        ended = supervise(tasks, names, ending, stop, options.grace) => ended,
+        ended = supervise(tasks, names, ending, stop, (options.grace, options.on_failure)) => ended,
         never = beside => match never {},
         never = tell_leaps() => match never {},
     };
@@ -231,9 +232,9 @@ async fn prepare(
             Err(failure) => failures.push(failure),
         }
     }
-    if prepared.ready.is_empty()
-        && let Some(failure) = failures.pop()
-    {
+    let ends = prepared.ready.is_empty() || options.on_failure == OnFailure::End;
+    if ends && !failures.is_empty() {
+        let failure = failures.remove(0);
         failures.iter().for_each(say);
         return Err(failure);
     }
@@ -303,7 +304,11 @@ fn start(options: &Options, troupe: &Troupe) -> Result<Started, Failure> {
     let (mut members, mut failed): (Vec<(Member, WasmConsumer)>, Option<Failure>) = (Vec::new(), None);
     for (source, found) in PluginSource::files(&options.plugins)? {
         let consumer = match troupe.load(&source) {
-            Err(failure) if found == Found::InFolder && failure.status == Status::BadInput => {
+            Err(failure)
+                if found == Found::InFolder
+                    && failure.status == Status::BadInput
+                    && options.on_failure == OnFailure::GoOn =>
+            {
                 if let Some(before) = failed.replace(failure) {
                     say(&before);
                 }

@@ -28,6 +28,15 @@ pub(super) enum Ending {
     Unwritable(io::Error),
 }
 
+/// What becomes of the other consumers when one has ended for good, or cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// They go on.
+    GoOn,
+    /// They end as well.
+    End,
+}
+
 /// How they have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
@@ -44,7 +53,7 @@ pub(super) async fn supervise(
     mut names: HashMap<Id, ConsumerName>,
     ending: impl Future<Output = Ending>,
     stop: watch::Sender<bool>,
-    grace: Duration,
+    (grace, on_failure): (Duration, OnFailure),
 ) -> Ended {
     let mut ending = pin!(ending);
     let mut deadline: Option<Instant> = None;
@@ -78,11 +87,16 @@ pub(super) async fn supervise(
         let name = names.remove(&joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id));
         let status = match (joined, name) {
             (Ok((_, finished)), Some(name)) => {
-                if concerns_all(&finished.end) {
+                let status = ended(&name, &finished);
+                let ends_all = status.is_some() && on_failure == OnFailure::End;
+                if ends_all && deadline.is_none() && !tasks.is_empty() {
+                    terminal::notice(&format!("ending all, as {name} has ended (--exit-on-failure)"));
+                }
+                if ends_all || concerns_all(&finished.end) {
                     deadline.get_or_insert(Instant::now() + grace);
                     stop.send_replace(true);
                 }
-                ended(&name, &finished)
+                status
             }
             (Ok(_), None) => None,
             (Err(panic), name) => {

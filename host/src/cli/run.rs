@@ -12,7 +12,7 @@ use super::{FormatArg, parse};
 use crate::adapters::amqp::{Lifetime, QueueType};
 use crate::app::Failure;
 use crate::app::run::{Options, Purpose};
-use crate::app::{Derived, Trigger};
+use crate::app::{Derived, OnFailure, Trigger};
 
 /// Consumes from a broker, with any number of plugins
 ///
@@ -100,6 +100,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
     grace: Duration,
 
+    /// End all plugins when one has ended for good, or cannot begin; the exit status is that one's
+    ///
+    /// Without it, the others go on, and the exit status tells at the end. A plugin that is stopped because it keeps
+    /// failing has not ended: it is tried again (--probe-after).
+    #[arg(long)]
+    exit_on_failure: bool,
+
     /// Load a plugin again when its file changes, as at SIGHUP
     #[arg(long)]
     watch: bool,
@@ -175,6 +182,7 @@ impl TryFrom<Args> for Options {
             tolerance: args.stop_at,
             probe_after: args.probe_after,
             grace: args.grace,
+            on_failure: if args.exit_on_failure { OnFailure::End } else { OnFailure::GoOn },
             check_topology_every: args.check_topology_every,
             reload: if args.watch { Trigger::Change } else { Trigger::Hangup },
             derived: if args.grant.contains(&Grant::Publish) { Derived::Granted } else { Derived::Refused },

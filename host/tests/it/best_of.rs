@@ -118,6 +118,8 @@ fn files_of_a_folder() -> Result<(), Skip> {
     fs::write(folder.path().join("text.wasm"), "none").expect("a file in a folder of ours");
     let rest = run().exits(65).says("consuming from").says("half.wasm").says("text.wasm").prints("[error]");
     rest.does_not_say("panicked");
+    let all = broker.loghost(["run", "--exit-on-failure"]).arg(folder.path()).end().exits(65);
+    all.says("half.wasm").does_not_say("consuming from");
     // Who names it wants it.
     let named = broker.loghost(["run", "--until-idle", "100ms"]).arg(folder.path().join("half.wasm"));
     named.arg(tracked("plugins/error.wasm")).end().exits(65).says("half.wasm").does_not_say("consuming from");
@@ -138,6 +140,8 @@ fn a_consumer_that_is_refused(broker: &Broker) {
     run.prints("critical  1");
     let run = run.end_by(Signal::Terminate).exits(78);
     assert!(!run.stdout.contains("[error]"), "{run}");
+    let all = broker.loghost(["run", "--exit-on-failure"]).args(&plugins).end().exits(78);
+    all.says("error: ").does_not_say("consuming from").does_not_say("left out");
     let declare = broker.loghost(["run", "--declare-only"]).args(&plugins).end().exits(78);
     declare.says("for critical: ").says("left out:");
     let alone = broker.loghost(["run"]).arg(&plugins[0]).end().exits(78);

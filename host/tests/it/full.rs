@@ -36,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             on("an_interruption_tells_how_many", an_interruption_tells_how_many),
             on("dead_letters_are_sent_again", dead_letters_are_sent_again),
             on("dead_letters_are_waited_for_so_long", dead_letters_are_waited_for_so_long),
+            on("a_consumer_that_gives_up_ends_all", a_consumer_that_gives_up_ends_all),
             on("derived_logs_are_waited_for_so_long", derived_logs_are_waited_for_so_long),
             on("an_end_waits_so_long_for_dead_letters", an_end_waits_so_long_for_dead_letters),
             on("a_replay_waits_for_room", a_replay_waits_for_room),
@@ -296,6 +297,18 @@ fn dead_letters_are_waited_for_so_long(broker: &Broker) {
     outside.wait_for_depth(&broker.queue("picky"), 6);
     run.end_by(Signal::Terminate).exits(69);
     assert_eq!(outside.depth(&format!("{}.dead", broker.queue("picky"))), Some(3));
+}
+
+/// Where that is asked for; what the others have in hand is finished.
+fn a_consumer_that_gives_up_ends_all(broker: &Broker) {
+    let (outside, picky, folder) = picky(broker);
+    let plain = guest("plain").write(folder.path());
+    declare(broker, std::slice::from_ref(&plain));
+    publish(broker).stdin("bad\n".repeat(8)).end().exits(0);
+    let run = broker.loghost(["run", "--retry-for", "1s", "--exit-on-failure"]).args([&picky, &plain]);
+    let output = run.end().exits(69).says("ending all, as picky has ended (--exit-on-failure)");
+    output.does_not_say("plain: ").prints("[plain]");
+    assert_eq!(outside.depth(&broker.queue("plain")), Some(0));
 }
 
 /// What it does not wait for goes on until the process has ended, and meets nothing that has gone before.
