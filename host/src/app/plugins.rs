@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::guest_lines::guest_lines;
+use super::settings::{Refusal, Settings};
 use super::suggestion::is_meant;
 use crate::adapters::bundled;
 use crate::adapters::terminal;
@@ -62,6 +63,14 @@ impl PluginSource {
             }
         }
         Ok(sources)
+    }
+
+    /// What it is called before it says so itself: as its file, without the extension.
+    fn stem(&self) -> String {
+        match self {
+            Self::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            Self::Bundled(name) => name.clone(),
+        }
     }
 
     /// Its file, if it has one.
@@ -123,25 +132,75 @@ pub(crate) enum Derived {
 /// What the plugins of a run have in common.
 pub(super) struct Troupe {
     runtime: Runtime,
-    settings: Vec<(String, String)>,
+    settings: Settings,
     derived: Derived,
+}
+
+/// A plugin that was configured with what of a run's settings is its own.
+pub(super) struct Loaded {
+    pub(super) consumer: WasmConsumer,
+    /// What its settings may be given for; the last is what it is called.
+    pub(super) names: Vec<String>,
+    /// What was given for all, and it does not take.
+    pub(super) refusals: Vec<Refusal>,
 }
 
 impl Troupe {
     /// A troupe whose members are bound by `limits`, and configured with `settings`.
-    pub(super) fn new(
-        limits: Limits,
-        settings: Vec<(String, String)>,
-        derived: Derived,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(limits: Limits, settings: Settings, derived: Derived) -> Result<Self, Failure> {
         Ok(Self { runtime: runtime(limits)?, settings, derived })
     }
 
+    /// The settings of the run.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Loads and configures the plugin at `source`.
-    pub(super) fn load(&self, source: &PluginSource) -> Result<WasmConsumer, Failure> {
+    pub(super) fn load(&self, source: &PluginSource) -> Result<Loaded, Failure> {
         let plugin = load(&self.runtime, source)?;
-        let consumer = start(&self.runtime, plugin, source, &self.settings)?;
-        let Descriptor { publishes: wanted, filter, .. } = consumer.descriptor();
+        let stem = source.stem();
+        let mut loaded = self.configure(&plugin, source, vec![stem.clone()])?;
+        let name = loaded.consumer.descriptor().name.to_string();
+        if name != stem {
+            // Only now it is known what is given for it by this name.
+            let names = vec![stem, name];
+            if self.settings.name(&names[1]) {
+                loaded = self.configure(&plugin, source, names)?;
+            } else {
+                loaded.names = names;
+            }
+        }
+        self.check_publishing(source, loaded.consumer.descriptor())?;
+        Ok(loaded)
+    }
+
+    /// Configures a plugin of these names with what it takes of the settings.
+    fn configure(
+        &self,
+        plugin: &Arc<Plugin>,
+        source: &PluginSource,
+        names: Vec<String>,
+    ) -> Result<Loaded, Failure> {
+        let mut refusals: Vec<Refusal> = Vec::new();
+        loop {
+            let settings = self.settings.of(&names, &refusals);
+            let error = match configure(&self.runtime, plugin.clone(), source, settings.clone()) {
+                Ok(consumer) => return Ok(Loaded { consumer, names, refusals }),
+                Err(error) => error,
+            };
+            let refusal = refusal(&error).filter(|it| {
+                self.settings.is_for_all(&it.key, &names) && settings.iter().any(|(key, _)| *key == it.key)
+            });
+            match refusal {
+                Some(refusal) => refusals.push(refusal),
+                None => return Err(not_started(source, &error)),
+            }
+        }
+    }
+
+    fn check_publishing(&self, source: &PluginSource, descriptor: &Descriptor) -> Result<(), Failure> {
+        let Descriptor { publishes: wanted, filter, .. } = descriptor;
         if !wanted.is_empty() && self.derived == Derived::Refused {
             let text = format!("{source}: wants to publish logs ({wanted}): allow it with --grant publish");
             return Err(Failure::new(Status::BadConfiguration, text));
@@ -153,7 +212,7 @@ impl Troupe {
                  comes back to it, and is a dead letter after eight times"
             ));
         }
-        Ok(consumer)
+        Ok(())
     }
 }
 
@@ -176,14 +235,32 @@ pub(crate) fn start(
     source: &PluginSource,
     settings: &[(String, String)],
 ) -> Result<WasmConsumer, Failure> {
+    configure(runtime, plugin, source, settings.to_vec()).map_err(|error| not_started(source, &error))
+}
+
+fn configure(
+    runtime: &Runtime,
+    plugin: Arc<Plugin>,
+    source: &PluginSource,
+    settings: Vec<(String, String)>,
+) -> Result<WasmConsumer, StartError> {
     let file = source.to_string();
-    let started =
-        block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings.to_vec(), guest_lines()));
-    started.map_err(|error| {
-        let status = match error {
-            StartError::Settings(_) => Status::BadConfiguration,
-            _ => Status::BadInput,
-        };
-        Failure { status, error: Some(anyhow::Error::new(error).context(file)) }
-    })
+    block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings, guest_lines()))
+}
+
+fn not_started(source: &PluginSource, error: &StartError) -> Failure {
+    let status = match error {
+        StartError::Settings(_) => Status::BadConfiguration,
+        _ => Status::BadInput,
+    };
+    let meant = refusal(error).map(|refusal| refusal.question()).unwrap_or_default();
+    Failure::new(status, format!("{source}: {error}{}", printable_line(&meant)))
+}
+
+/// The setting that a plugin does not take, if that is the error.
+fn refusal(error: &StartError) -> Option<Refusal> {
+    match error {
+        StartError::Settings(words) => Refusal::parse(words),
+        _ => None,
+    }
 }

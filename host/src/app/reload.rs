@@ -10,7 +10,8 @@ use loghost_core::application::{Consumer, Level, Notice};
 use loghost_core::domain::ConsumerName;
 use tokio::sync::mpsc;
 
-use super::plugins::{PluginSource, Troupe};
+use super::plugins::{Loaded, PluginSource, Troupe};
+use super::settings::Refusal;
 use super::signals::Hangups;
 use crate::adapters::terminal;
 use crate::adapters::wasm::{WasmConsumer, sha256};
@@ -30,12 +31,16 @@ pub(super) struct Member {
     source: PluginSource,
     name: ConsumerName,
     digest: String,
+    /// What of the run's settings it does not take.
+    refusals: Vec<Refusal>,
 }
 
 impl Member {
-    /// `consumer` was loaded from `source`.
-    pub(super) fn new(source: PluginSource, consumer: &WasmConsumer) -> Self {
-        Self { source, name: consumer.descriptor().name.clone(), digest: consumer.digest().to_owned() }
+    /// What was loaded from `source`, and the consumer that it is.
+    pub(super) fn new(source: PluginSource, loaded: Loaded) -> (Self, WasmConsumer) {
+        let Loaded { consumer, refusals, .. } = loaded;
+        let (name, digest) = (consumer.descriptor().name.clone(), consumer.digest().to_owned());
+        (Self { source, name, digest, refusals }, consumer)
     }
 
     /// Whether the file is the one that was loaded last.
@@ -45,12 +50,16 @@ impl Member {
 
     /// Loads what is there now.
     fn load(&self, troupe: &Troupe) -> anyhow::Result<WasmConsumer> {
-        let consumer = troupe.load(&self.source).map_err(|failure| {
+        let Loaded { consumer, refusals, .. } = troupe.load(&self.source).map_err(|failure| {
             failure.error.unwrap_or_else(|| anyhow!("{} cannot be loaded", self.source))
         })?;
         let name = &consumer.descriptor().name;
         if *name != self.name {
             return Err(anyhow!("{}: is called `{name}` now; end the run, and start it anew", self.source));
+        }
+        let is_new = |refusal: &&Refusal| self.refusals.iter().all(|other| other.key != refusal.key);
+        if let Some(Refusal { key, .. }) = refusals.iter().find(is_new) {
+            return Err(anyhow!("{}: does not take the setting `{key}`, as the old one does", self.source));
         }
         Ok(consumer)
     }

@@ -1,6 +1,6 @@
 //! `loghost run`: plugins side by side, each fed from its own queue.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,8 +22,10 @@ use super::idle::{Activity, Watched, idle};
 use super::inspector::Inspector;
 use super::leaps::tell_leaps;
 use super::limits::{self, Patience};
-use super::plugins::{Derived, Found, PluginSource, Troupe};
+use super::loading::{self, Started, say};
+use super::plugins::{Derived, Troupe};
 use super::reload::{Member, Reloads, Trigger};
+use super::settings::Settings;
 use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
 use super::supervise::{Ended, Ending, MOST_OPENING, OnFailure, chain, run_alone, status_of, supervise};
@@ -45,7 +47,7 @@ pub(crate) struct Options {
     pub(crate) management: Option<ManagementUrl>,
     /// Files, and folders of them.
     pub(crate) plugins: Vec<PathBuf>,
-    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) format: Format,
     /// How long the queues live.
@@ -94,7 +96,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
     let troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
-    let Started { members, failed } = start(&options, &troupe)?;
+    let Started { members, failed } = loading::start(&options.plugins, &troupe, options.on_failure)?;
     let state = state::open(options.state.as_deref())?;
     let mut reloads = Reloads::new(troupe, hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
@@ -270,13 +272,6 @@ fn described(options: &Options, name: &ConsumerName) -> String {
     }
 }
 
-/// Says why one consumer is left out, which is no reason for the others to be.
-fn say(failure: &Failure) {
-    if let Some(error) = &failure.error {
-        terminal::warning(&format!("left out: {error:#}"));
-    }
-}
-
 /// Why a consumer cannot begin.
 fn not_opened(name: &ConsumerName, end: &End) -> Failure {
     let why = chain(end);
@@ -287,49 +282,6 @@ fn not_opened(name: &ConsumerName, end: &End) -> Failure {
             Failure::new(Status::BadInput, format!("{name}: {why}: {advice}"))
         }
         end => Failure::new(status_of(end), format!("{name}: {why}")),
-    }
-}
-
-/// The plugins of a run.
-struct Started {
-    members: Vec<(Member, WasmConsumer)>,
-    /// What it means that some in a folder cannot be loaded; which was said.
-    failed: Option<Status>,
-}
-
-/// Loads and configures every plugin; no two may have the same name. One file of a folder that is no plugin, or only
-/// half a one, is left out.
-fn start(options: &Options, troupe: &Troupe) -> Result<Started, Failure> {
-    let mut names: HashSet<ConsumerName> = HashSet::new();
-    let (mut members, mut failed): (Vec<(Member, WasmConsumer)>, Option<Failure>) = (Vec::new(), None);
-    for (source, found) in PluginSource::files(&options.plugins)? {
-        let consumer = match troupe.load(&source) {
-            Err(failure)
-                if found == Found::InFolder
-                    && failure.status == Status::BadInput
-                    && options.on_failure == OnFailure::GoOn =>
-            {
-                if let Some(before) = failed.replace(failure) {
-                    say(&before);
-                }
-                continue;
-            }
-            loaded => loaded?,
-        };
-        let name = &consumer.descriptor().name;
-        if !names.insert(name.clone()) {
-            let text =
-                format!("{source}: another plugin of this run is called `{name}` as well; leave one out");
-            return Err(Failure::new(Status::BadConfiguration, text));
-        }
-        members.push((Member::new(source, &consumer), consumer));
-    }
-    match failed {
-        Some(failure) if members.is_empty() => Err(failure),
-        failed => {
-            failed.iter().for_each(say);
-            Ok(Started { members, failed: failed.map(|failure| failure.status) })
-        }
     }
 }
 

@@ -13,6 +13,11 @@ pub(crate) fn like(text: &str, names: impl IntoIterator<Item = String>) -> Optio
     near.filter(|(slips, _)| (1..=most).contains(slips)).min().map(|(_, name)| name)
 }
 
+/// The one of `names` that is the most like `text`, as a question; nothing if there is none.
+pub(super) fn is_like(text: &str, names: impl IntoIterator<Item = String>) -> String {
+    like(text, names).map_or_else(String::new, |meant| format!(" (is `{meant}` meant?)"))
+}
+
 /// Which file or folder beside `path`, which is not there, is the most like it: as a question.
 pub(super) fn is_meant(path: &Path) -> String {
     let beside = || -> Option<PathBuf> {

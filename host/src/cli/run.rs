@@ -12,7 +12,7 @@ use super::{FormatArg, parse};
 use crate::adapters::amqp::{Lifetime, QueueType};
 use crate::app::Failure;
 use crate::app::run::{Options, Purpose};
-use crate::app::{Derived, OnFailure, Trigger};
+use crate::app::{Derived, OnFailure, Settings, Trigger};
 
 /// Consumes from a broker, with any number of plugins
 ///
@@ -27,8 +27,12 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "PLUGIN")]
     plugins: Vec<PathBuf>,
 
-    /// A setting for `configure` of every plugin of this run; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::key_value)]
+    /// A setting for all plugins that take it, or, as NAME.KEY=VALUE, for one; may be given several times
+    ///
+    /// NAME is the plugin's name, or that of its file without `.wasm`. What is given for one goes before what is given
+    /// for all. A key may have dots: if no plugin is called what stands before the first, it is a key for all. A setting
+    /// that no plugin takes is refused.
+    #[arg(long, value_name = "[NAME.]KEY=VALUE", value_parser = parse::key_value)]
     set: Vec<(String, String)>,
 
     /// How metrics are written
@@ -164,7 +168,7 @@ impl TryFrom<Args> for Options {
             target: args.connection.target()?,
             management: args.management.url()?,
             plugins: args.plugins,
-            settings: parse::unique(args.set)?,
+            settings: Settings::new(parse::unique(args.set)?),
             limits: args.limits.into(),
             format: args.format.into(),
             lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },

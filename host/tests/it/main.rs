@@ -39,6 +39,7 @@ mod reconnect;
 mod reload;
 mod report;
 mod run;
+mod settings;
 mod severed;
 mod standby;
 mod state;
@@ -103,6 +104,7 @@ fn main() {
         house::trials(),
         long::trials(),
         mistakes::trials(),
+        settings::trials(),
     ]
     .into_iter()
     .flatten()

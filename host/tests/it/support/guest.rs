@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use self::modules::{CHECKPOINT, IMPORT, MODULE, PROCESSOR, TRANSCRIPT, WRITER};
+use self::modules::{CHECKPOINT, IMPORT, MODULE, PROCESSOR, TAKER, TRANSCRIPT, WRITER};
 use super::broker::Broker;
 
 /// A plugin that wants every severity, has no processor and imports nothing, unless it is told otherwise.
@@ -34,6 +34,7 @@ pub(crate) struct Guest {
     processes: bool,
     rules: Vec<Rule>,
     checkpoint: Option<Checkpoint>,
+    takes: Option<Vec<String>>,
 }
 
 /// What a plugin that counts for itself does with its count.
@@ -106,6 +107,7 @@ pub(crate) fn guest(name: &str) -> Guest {
         processes: false,
         rules: Vec::new(),
         checkpoint: None,
+        takes: None,
     }
 }
 
@@ -172,6 +174,12 @@ impl Guest {
     pub(crate) fn logs(mut self, level: u8, line: &str) -> Self {
         self.lines.push(format!("{level}{line}"));
         self
+    }
+
+    /// It takes settings of these names, writes each through the import `log` (`set KEY=VALUE`), and refuses others as
+    /// the SDK does. Others take any, and do nothing with it.
+    pub(crate) fn takes(self, keys: &[&str]) -> Self {
+        Self { takes: Some(keys.iter().map(|key| (*key).to_owned()).collect()), ..self }
     }
 
     /// It has a processor.
@@ -291,13 +299,16 @@ impl Guest {
                 .replace("{done}", done);
         }
         let checkpoint = self.checkpoint.as_ref().map(|it| it.text(&mut constants)).unwrap_or_default();
-        let writer = if self.transcribes || self.checkpoint.is_some() { WRITER } else { "" };
+        let taker = self.takes.as_ref().map(|keys| taker(keys, &mut constants)).unwrap_or_default();
+        let settings = if self.takes.is_some() { TAKE } else { "" };
+        let needs_writer = self.transcribes || self.checkpoint.is_some() || self.takes.is_some();
+        let writer = if needs_writer { WRITER } else { "" };
         let logs: Vec<String> = self
             .lines
             .iter()
             .map(|line| format!("(call $write (i32.const {}) {})", &line[..1], constants.text(&line[1..])))
             .collect();
-        let (import, transcript) = match (self.lines.is_empty(), self.transcribes) {
+        let (import, transcript) = match (self.lines.is_empty() && self.takes.is_none(), self.transcribes) {
             (true, false) => ("", ""),
             (_, transcribes) => (IMPORT, if transcribes { TRANSCRIPT } else { "" }),
         };
@@ -309,6 +320,8 @@ impl Guest {
             .replace("{processor}", &processor)
             .replace("{checkpoint}", &checkpoint)
             .replace("{writer}", writer)
+            .replace("{taker}", &taker)
+            .replace("{settings}", settings)
             .replace("{logs}", &logs.join("\n"))
             .replace("{before-configure}", &before(self.when_configured))
             .replace("{configured}", &configured.to_string())
@@ -355,6 +368,28 @@ impl Checkpoint {
             .replace("{wrong-size}", &wrong_size.to_string())
             .replace("{restored}", &restored.to_string())
     }
+}
+
+/// What `configure` of a plugin that takes settings begins with.
+const TAKE: &str = "(call $take (local.get $settings) (local.get $length))
+    (if (global.get $refusal) (then (return (global.get $refusal))))";
+
+fn taker(keys: &[String], constants: &mut Constants) -> String {
+    let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let mut text = |text: &str| constants.record(&[Part::Text(text)]).to_string();
+    let (unknown, takes) = (text("unknown setting `"), text(&format!("`; this consumer takes {names}")));
+    let is_set = text("set ");
+    let known = |key: &String| {
+        let key = constants.text(key);
+        format!("(if (call $is (local.get $text) {key}) (then (return (i32.const 1))))")
+    };
+    let known: Vec<String> = keys.iter().map(known).collect();
+    TAKER
+        .replace("{unknown}", &unknown)
+        .replace("{takes}", &takes)
+        .replace("{is-set}", &is_set)
+        .replace("{known}", &known.join("\n"))
 }
 
 fn before(does: Option<Does>) -> String {

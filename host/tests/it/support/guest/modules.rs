@@ -26,6 +26,7 @@ pub(super) const MODULE: &str = r#"(module
   (func (export "loghost:plugin/consumer@0.1.0#configure")
     (param $settings i32) (param $length i32) (result i32)
     {logs}
+    {settings}
     {before-configure}
     (i32.const {configured}))
   (export "cabi_post_loghost:plugin/consumer@0.1.0#configure" (func $forget))
@@ -47,6 +48,7 @@ pub(super) const MODULE: &str = r#"(module
   {processor}
   {transcript}
   {checkpoint}
+  {taker}
   {writer})"#;
 
 pub(super) const IMPORT: &str =
@@ -166,9 +168,6 @@ pub(super) const TRANSCRIPT: &str = r"
     (call $write (i32.const 1) (global.get $line) (i32.sub (global.get $end) (global.get $line)))
     (global.set $heap (global.get $line)))
 
-  (func $put-text (param $text i32)
-    (memory.copy (global.get $end) (i32.load (local.get $text)) (i32.load offset=4 (local.get $text)))
-    (global.set $end (i32.add (global.get $end) (i32.load offset=4 (local.get $text)))))
   (func $put-option (param $option i32)
     (if (i32.load8_u (local.get $option)) (then
       (call $put-char (i32.const 0x2b))
@@ -213,6 +212,9 @@ pub(super) const WRITER: &str = r"
   (global $line (mut i32) (i32.const 0))
   (global $end (mut i32) (i32.const 0))
 
+  (func $put-text (param $text i32)
+    (memory.copy (global.get $end) (i32.load (local.get $text)) (i32.load offset=4 (local.get $text)))
+    (global.set $end (i32.add (global.get $end) (i32.load offset=4 (local.get $text)))))
   (func $put-char (param $char i32)
     (i32.store8 (global.get $end) (local.get $char))
     (global.set $end (i32.add (global.get $end) (i32.const 1))))
@@ -220,3 +222,48 @@ pub(super) const WRITER: &str = r"
     (if (i64.ge_u (local.get $n) (i64.const 10)) (then
       (call $put-number (i64.div_u (local.get $n) (i64.const 10)))))
     (call $put-char (i32.add (i32.const 0x30) (i32.wrap_i64 (i64.rem_u (local.get $n) (i64.const 10))))))";
+
+/// Writes each setting that is known as a line, and refuses any other as the SDK does. A setting has 16 bytes: its key,
+/// and its value.
+pub(super) const TAKER: &str = r"
+  (global $refusal (mut i32) (i32.const 0))
+
+  (func $take (param $setting i32) (param $left i32)
+    (global.set $line (call $allocate (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 65536)))
+    (block $done (loop $next
+      (br_if $done (i32.eqz (local.get $left)))
+      (global.set $end (global.get $line))
+      (if (i32.eqz (call $is-known (local.get $setting))) (then
+        (call $put-text (i32.const {unknown}))
+        (call $put-text (local.get $setting))
+        (call $put-text (i32.const {takes}))
+        (global.set $refusal (call $allocate (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 12)))
+        (i32.store (global.get $refusal) (i32.const 1))
+        (i32.store offset=4 (global.get $refusal) (global.get $line))
+        (i32.store offset=8 (global.get $refusal) (i32.sub (global.get $end) (global.get $line)))
+        (return)))
+      (call $put-text (i32.const {is-set}))
+      (call $put-text (local.get $setting))
+      (call $put-char (i32.const 0x3d))
+      (call $put-text (i32.add (local.get $setting) (i32.const 8)))
+      (call $write (i32.const 1) (global.get $line) (i32.sub (global.get $end) (global.get $line)))
+      (local.set $setting (i32.add (local.get $setting) (i32.const 16)))
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br $next))))
+
+  (func $is-known (param $text i32) (result i32)
+    {known}
+    (i32.const 0))
+
+  (func $is (param $text i32) (param $other i32) (param $length i32) (result i32)
+    (local $at i32)
+    (if (i32.ne (i32.load offset=4 (local.get $text)) (local.get $length)) (then (return (i32.const 0))))
+    (local.set $at (i32.load (local.get $text)))
+    (block $differs (loop $next
+      (if (i32.eqz (local.get $length)) (then (return (i32.const 1))))
+      (br_if $differs (i32.ne (i32.load8_u (local.get $at)) (i32.load8_u (local.get $other))))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (local.set $other (i32.add (local.get $other) (i32.const 1)))
+      (local.set $length (i32.sub (local.get $length) (i32.const 1)))
+      (br $next)))
+    (i32.const 0))";

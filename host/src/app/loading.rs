@@ -1,0 +1,66 @@
+//! Loading the plugins of a run, each once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use loghost_core::application::Consumer;
+use loghost_core::domain::ConsumerName;
+
+use super::failure::{Failure, Status};
+use super::plugins::{Found, Loaded, PluginSource, Troupe};
+use super::reload::Member;
+use super::settings::Taker;
+use super::supervise::OnFailure;
+use crate::adapters::terminal;
+use crate::adapters::wasm::WasmConsumer;
+
+/// The plugins of a run.
+pub(super) struct Started {
+    pub(super) members: Vec<(Member, WasmConsumer)>,
+    /// What it means that some in a folder cannot be loaded; which was said.
+    pub(super) failed: Option<Status>,
+}
+
+/// Loads and configures every plugin; no two may have the same name. One file of a folder that is no plugin, or only
+/// half a one, is left out.
+pub(super) fn start(paths: &[PathBuf], troupe: &Troupe, on_failure: OnFailure) -> Result<Started, Failure> {
+    let (mut loaded, mut failed): (Vec<(PluginSource, Loaded)>, Option<Failure>) = (Vec::new(), None);
+    let mut names: HashMap<ConsumerName, PluginSource> = HashMap::new();
+    for (source, found) in PluginSource::files(paths)? {
+        let plugin = match troupe.load(&source) {
+            Err(failure)
+                if found == Found::InFolder
+                    && failure.status == Status::BadInput
+                    && on_failure == OnFailure::GoOn =>
+            {
+                if let Some(before) = failed.replace(failure) {
+                    say(&before);
+                }
+                continue;
+            }
+            loaded => loaded?,
+        };
+        let name = &plugin.consumer.descriptor().name;
+        if names.insert(name.clone(), source.clone()).is_some() {
+            let text =
+                format!("{source}: another plugin of this run is called `{name}` as well; leave one out");
+            return Err(Failure::new(Status::BadConfiguration, text));
+        }
+        loaded.push((source, plugin));
+    }
+    match failed {
+        Some(failure) if loaded.is_empty() => return Err(failure),
+        ref some => some.iter().for_each(say),
+    }
+    let takers = loaded.iter().map(|(_, it)| Taker { names: &it.names, refusals: &it.refusals });
+    troupe.settings().all_taken(&takers.collect::<Vec<_>>())?;
+    let members = loaded.into_iter().map(|(source, loaded)| Member::new(source, loaded)).collect();
+    Ok(Started { members, failed: failed.map(|failure| failure.status) })
+}
+
+/// Says why one consumer is left out, which is no reason for the others to be.
+pub(super) fn say(failure: &Failure) {
+    if let Some(error) = &failure.error {
+        terminal::notice(&format!("left out: {error:#}"));
+    }
+}

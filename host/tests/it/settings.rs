@@ -1,0 +1,108 @@
+//! Settings: whose each is, and what is said of one that is nobody's.
+
+use std::fs;
+use std::path::PathBuf;
+
+use libtest_mimic::Trial;
+use tempfile::TempDir;
+
+use crate::support::broker::{Broker, Kind};
+use crate::support::cli::{Output, Signal, loghost};
+use crate::support::guest::guest;
+use crate::support::{Skip, needing, test};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        needing("settings::are_given_to_those_who_take_them", are_given_to_those_who_take_them),
+        needing("settings::a_new_version_takes_them_as_well", a_new_version_takes_them_as_well),
+        test("settings::that_nobody_takes_are_refused", that_nobody_takes_are_refused),
+        test("settings::that_are_misspelled_are_understood", that_are_misspelled_are_understood),
+    ]
+}
+
+/// Three plugins, which take other settings; the last is in a file of another name.
+fn three() -> (TempDir, Vec<PathBuf>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = guest("words").takes(&["word", "limit"]).write(folder.path());
+    let plain = guest("plain").takes(&[]).write(folder.path());
+    let file = guest("renamed").takes(&["limit", "a.b"]).write(folder.path());
+    let other = folder.path().join("other.wasm");
+    fs::rename(file, &other).expect("a file of ours");
+    (folder, vec![words, plain, other])
+}
+
+/// The settings that the plugin in a file of this name was given, at whichever attempt.
+fn given(output: &str, file: &str) -> Vec<String> {
+    let mark = format!("{file}.wasm: info: set ");
+    let lines = output.lines().filter_map(|line| Some(line.split_once(&mark)?.1.to_owned()));
+    let mut given: Vec<String> = lines.collect();
+    given.dedup();
+    given
+}
+
+fn are_given_to_those_who_take_them() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let (_folder, plugins) = three();
+    let run = |settings: &[&str]| -> Output {
+        let set = settings.iter().flat_map(|setting| ["--set", setting]);
+        broker.loghost(["run", "--ephemeral", "--until-idle", "50ms"]).args(set).args(&plugins).end().exits(0)
+    };
+    let output = run(&["limit=3", "word=x"]).stderr;
+    assert_eq!(
+        (given(&output, "words"), given(&output, "other")),
+        (vec!["limit=3".to_owned(), "word=x".to_owned()], vec!["limit=3".to_owned()],)
+    );
+    // One by its name, and by that of its file; before what all get.
+    let output = run(&["limit=3", "words.limit=5", "renamed.limit=7"]).stderr;
+    assert_eq!(given(&output, "words"), ["limit=5"]);
+    assert_eq!(given(&output, "other").last().map(String::as_str), Some("limit=7"));
+    let output = run(&["other.limit=8"]).stderr;
+    assert_eq!((given(&output, "words").len(), given(&output, "other")), (0, vec!["limit=8".to_owned()]));
+    // A key with a dot, for all and for one.
+    let output = run(&["a.b=1"]).stderr;
+    assert_eq!(given(&output, "other"), ["a.b=1"]);
+    let output = run(&["renamed.a.b=2"]).stderr;
+    assert_eq!(given(&output, "other"), ["a.b=2"]);
+    Ok(())
+}
+
+fn a_new_version_takes_them_as_well() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let (folder, plugins) = three();
+    let run = broker.loghost(["run", "--set", "word=x", "--set", "words.limit=1"]).args(&plugins).start();
+    run.says("consuming from");
+    guest("words").version("2").takes(&["word", "limit", "more"]).write(folder.path());
+    run.signal(Signal::Hangup);
+    run.says("words: reloaded: version 2");
+    guest("words").version("3").takes(&["limit"]).write(folder.path());
+    run.signal(Signal::Hangup);
+    run.says("words: not reloaded, the old one goes on");
+    run.says("does not take the setting `word`, as the old one does");
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(given(&output.stderr, "words")[..2], ["word=x", "limit=1"], "{output}");
+    Ok(())
+}
+
+/// `run` with this setting, which does not begin.
+#[track_caller]
+fn refused(setting: &str) -> Output {
+    let (_folder, plugins) = three();
+    let run = loghost(["run", "--broker", "amqp://127.0.0.1:1", "--set", setting]).args(plugins);
+    run.end().exits(78)
+}
+
+fn that_nobody_takes_are_refused() {
+    let output = refused("else=1").says("--set else: no plugin of this run takes a setting of this name: ");
+    output.says("words takes `word`, `limit`; plain takes none; renamed takes `limit`, `a.b`");
+    refused("nobody.word=1").says("none is called `nobody`: ");
+    refused("plain.word=1").says("plain.wasm").says("unknown setting `word`; this consumer takes none");
+}
+
+fn that_are_misspelled_are_understood() {
+    refused("wrod=x").says("no plugin of this run takes a setting of this name (is `word` meant?)");
+    refused("wrods.limit=1").says("none is called `wrods` (is `words` meant?)");
+    refused("words.limti=1").says("this consumer takes `word`, `limit` (is `limit` meant?)");
+    let (_folder, plugins) = three();
+    let inspect = loghost(["plugin", "inspect", "--set", "wrod=x"]).arg(&plugins[0]).end().exits(78);
+    inspect.says("(is `word` meant?)");
+}
