@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::dead_letters::list;
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, on_both, on_each};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, declare, guest, seen};
 use crate::support::sha256;
@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
         on_each("poison::a_replayed_log_has_new_retries", a_replayed_log_has_new_retries),
         on_each("poison::a_state_that_is_refused", a_state_that_is_refused),
+        on_both("poison::what_a_panic_says_is_the_reason", what_a_panic_says_is_the_reason),
     ]
     .into_iter()
     .flatten()
@@ -307,4 +308,49 @@ fn a_state_that_is_refused(broker: &Broker) {
     assert_eq!((errors(&metric), &metric["text"]), ([48, 0], &json!("5")), "counts are kept");
     let metric = keeps(broker, &file, &state, 2, &[]);
     assert_eq!((errors(&metric), &metric["text"]), ([50, 0], &json!("7")), "it is not refused again");
+}
+
+/// The reasons of all dead letters of a plugin, which panics at each of the logs as it is told there.
+#[track_caller]
+fn reasons(broker: &Broker, panics: &[(&str, &str)]) -> (Vec<String>, Output) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let frail = panics
+        .iter()
+        .fold(guest("frail"), |frail, (log, words)| frail.on(log, Then::Panic((*words).to_owned())));
+    let file = frail.write(folder.path());
+    declare(broker, from_ref(&file));
+    publish(broker, &panics.iter().map(|(log, _)| (*log).to_owned()).collect::<Vec<_>>());
+    let run = broker.loghost(["run", "--format", "json", "--until-idle", "300ms"]).arg(&file).end().exits(0);
+    let letters = list(broker, "frail", &[]);
+    (letters.iter().map(|letter| letter["reason"].as_str().expect("a reason").to_owned()).collect(), run)
+}
+
+/// Once, in one line, and with what a plugin can use instead of what it does not have.
+fn what_a_panic_says_is_the_reason(broker: &Broker) {
+    let (reasons, run) = reasons(
+        broker,
+        &[
+            ("text", "panicked at src/lib.rs:41:13:\ncannot digest\nit"),
+            ("clock", "panicked at library/std/src/sys/time.rs:35:9:\ntime not implemented on this platform"),
+            ("thread", "panicked at src/lib.rs:7:1:\noperation not supported on this platform"),
+            ("else", "out of cheese"),
+        ],
+    );
+    assert_eq!(reasons[0], "process: panicked at src/lib.rs:41:13: cannot digest\\u{a}it");
+    assert!(
+        reasons[1].contains("35:9: time not implemented on this platform; a plugin has no clock: "),
+        "{run}"
+    );
+    assert!(reasons[2].contains("7:1: operation not supported on this platform; a plugin has no "), "{run}");
+    assert_eq!(reasons[3], "process: panicked (trap: unreachable): out of cheese");
+    for (words, place) in [("cannot digest", "41:13"), ("out of cheese", "")] {
+        let lines: Vec<&str> = run.stderr.lines().filter(|line| line.contains(words)).collect();
+        assert!(
+            matches!(lines[..], [line] if line.contains("failed at one log") && line.contains(place)),
+            "{run}"
+        );
+    }
+    let connection = ["--broker", broker.url(), "--prefix", broker.prefix()];
+    let show = loghost(["dead-letters", "show", "frail", "1"]).args(connection).end().exits(0);
+    show.prints("process: panicked at src/lib.rs:41:13: cannot digest");
 }

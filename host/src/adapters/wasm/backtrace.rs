@@ -18,7 +18,7 @@ pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
 fn frame(frame: &FrameInfo) -> String {
     let mut text = match frame.func_name() {
         // The plugin's author chose it: it must not look like two lines.
-        Some(name) => printable_line(name).into_owned(),
+        Some(name) => printable_line(&readable(name)).into_owned(),
         None => format!("function {}", frame.func_index()),
     };
     if let Some(offset) = frame.module_offset() {
@@ -26,6 +26,12 @@ fn frame(frame: &FrameInfo) -> String {
         let _ = write!(text, " at {offset:#x}");
     }
     text
+}
+
+/// A name as it stands in the source, of a function of Rust.
+fn readable(name: &str) -> String {
+    // Without the hash at its end.
+    format!("{:#}", rustc_demangle::demangle(name))
 }
 
 /// As many of the lines as fit, and a last one that says so if some do not.
@@ -49,6 +55,13 @@ mod tests {
     #[track_caller]
     fn check(lines: &[&str], expected: &str) {
         assert_eq!(bounded(lines.iter().map(|line| (*line).to_owned())), expected);
+    }
+
+    #[test]
+    fn names_are_those_of_the_source() {
+        assert_eq!(readable("_ZN5frail6digest17h0123456789abcdefE"), "frail::digest");
+        assert_eq!(readable("_RNvC6_123foo3bar"), "123foo::bar");
+        assert_eq!(readable("dive"), "dive");
     }
 
     #[test]

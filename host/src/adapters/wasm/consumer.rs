@@ -10,6 +10,7 @@ use super::backtrace::backtrace;
 use super::engine::Runtime;
 use super::guest::GuestLog;
 use super::instance::{Instance, InstanceError};
+use super::last_words::hint;
 use super::plugin::{LoadError, Plugin};
 use super::v0_1;
 
@@ -36,7 +37,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Mistyped(LoadError),
     /// It does not take its settings; its own words.
-    #[error("does not take its settings: {}", printable_line(.0))]
+    #[error("does not take its settings: {}{}", printable_line(.0), hint(.0))]
     Settings(String),
     /// What it says of itself breaks the contract.
     #[error("declares what the contract does not allow: {}", printable_line(.0))]

@@ -1,7 +1,7 @@
 //! One instance of a plugin: its store, its exports, and a deadline for each call.
 
-use wasmtime::Store;
 use wasmtime::component::{self, ComponentNamedList, Lift, Lower};
+use wasmtime::{Store, Trap};
 
 use super::engine::Runtime;
 use super::guest::{Guest, GuestLog};
@@ -45,7 +45,8 @@ impl Instance {
         store.set_hostcall_fuel(usize::try_from(runtime.limits.output.0).unwrap_or(usize::MAX));
         let deadline = runtime.deadline();
         store.set_epoch_deadline(deadline);
-        let instance = plugin.pre.instantiate(&mut store).map_err(InstanceError::Failed)?;
+        let instantiated = plugin.pre.instantiate(&mut store);
+        let instance = concluded(&mut store, instantiated).map_err(InstanceError::Failed)?;
         let exports = Exports::load(plugin, &mut store, &instance)?;
         Ok(Self { store, deadline, exports })
     }
@@ -56,12 +57,29 @@ impl Instance {
         call: impl FnOnce(&mut Store<Guest>, &Exports) -> wasmtime::Result<T>,
     ) -> wasmtime::Result<T> {
         self.store.set_epoch_deadline(self.deadline);
-        call(&mut self.store, &self.exports)
+        let result = call(&mut self.store, &self.exports);
+        concluded(&mut self.store, result)
     }
 
     /// Marks the plugin's lines with `name` from now on.
     pub(super) fn rename(&mut self, name: &str) {
         self.store.data_mut().rename(name);
+    }
+}
+
+/// What a call came to. Of one that trapped as panics do, what the guest wrote last says why.
+fn concluded<T>(store: &mut Store<Guest>, result: wasmtime::Result<T>) -> wasmtime::Result<T> {
+    let guest = store.data_mut();
+    let is_panic = |error: &wasmtime::Error| error.downcast_ref() == Some(&Trap::UnreachableCodeReached);
+    match result {
+        Err(error) if is_panic(&error) => Err(match guest.last_words() {
+            Some(words) => error.context(words),
+            None => error,
+        }),
+        result => {
+            guest.release();
+            result
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use wasmtime::{ResourceLimiter, Trap};
 
+use super::last_words::LastWords;
+
 /// The bounds of every instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -40,7 +42,9 @@ impl Limits {
                 format!("took longer than {} (--time-limit)", humantime::format_duration(self.time))
             }
             Some(Trap::StackOverflow) => format!("used more than {} of stack (--max-stack)", self.stack),
-            Some(Trap::UnreachableCodeReached) => "panicked (trap: unreachable)".to_owned(),
+            Some(Trap::UnreachableCodeReached) => error
+                .downcast_ref::<LastWords>()
+                .map_or_else(|| "panicked (trap: unreachable)".to_owned(), LastWords::to_string),
             Some(trap) => format!("trapped: {trap}"),
             // wasmtime keeps the type of this error to itself.
             None if error.root_cause().to_string().contains("fuel allocated for hostcalls") => {

@@ -10,6 +10,7 @@ mod consumer;
 mod engine;
 mod guest;
 mod instance;
+mod last_words;
 mod limits;
 mod plugin;
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl log::Host for Guest {
             log::Level::Warn => Level::Warning,
             log::Level::Error => Level::Error,
         };
-        self.write_log(level, &message);
+        self.write_log(level, message);
     }
 }
 

@@ -72,6 +72,8 @@ pub(crate) enum Then {
     /// Skips the log that lies this far behind it in the batch.
     SkipBehind(u32),
     Do(Does),
+    /// Panics, as the SDK has it: writes this as a line of level error, and traps.
+    Panic(String),
 }
 
 /// What a processor does with logs whose message begins like this, at attempts below `below`.
@@ -249,6 +251,12 @@ impl Guest {
         component(&of_version(&contract()), self.world(), &of_version(&self.module()))
     }
 
+    /// Whether it writes more lines than a transcript.
+    fn writes(&self) -> bool {
+        let panics = |rule: &Rule| matches!(rule.then, Then::Panic(_));
+        !self.lines.is_empty() || self.takes.is_some() || self.rules.iter().any(panics)
+    }
+
     fn world(&self) -> &'static str {
         match (self.processes, &self.checkpoint) {
             (_, Some(_)) => "stateful",
@@ -308,7 +316,7 @@ impl Guest {
             .iter()
             .map(|line| format!("(call $write (i32.const {}) {})", &line[..1], constants.text(&line[1..])))
             .collect();
-        let (import, transcript) = match (self.lines.is_empty() && self.takes.is_none(), self.transcribes) {
+        let (import, transcript) = match (!self.writes(), self.transcribes) {
             (true, false) => ("", ""),
             (_, transcribes) => (IMPORT, if transcribes { TRANSCRIPT } else { "" }),
         };
@@ -424,6 +432,9 @@ impl Rule {
             Then::Retry(reason) => verdict(0, 2, &constants.text(reason)),
             Then::SkipBehind(behind) => verdict(*behind, 0, no_reason),
             Then::Do(does) => does.text(),
+            Then::Panic(text) => {
+                format!("(call $write (i32.const 3) {}) (unreachable)", constants.text(text))
+            }
         };
         let below = self.below.cast_signed();
         format!("(if (call $applies {prefix} (i32.const {below})) (then {then}))")
