@@ -176,6 +176,16 @@ impl Management {
         self.get(&["queues", vhost, queue]).await
     }
 
+    /// The names of all queues.
+    pub(crate) async fn queues(&self, vhost: &str) -> Result<Vec<String>, ManagementError> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let queues: Option<Vec<Named>> = self.get(&["queues", vhost]).await?;
+        Ok(queues.unwrap_or_default().into_iter().map(|queue| queue.name).collect())
+    }
+
     /// The bindings of a queue; none if there is no such queue.
     pub(crate) async fn bindings(
         &self,

@@ -82,7 +82,7 @@ pub(crate) enum ScenarioFileError {
         /// What and where.
         error: SyntaxError,
     },
-    /// It is not a file.
+    /// It is no such file.
     #[error("{} is {is}", printable(.name))]
     NotAFile {
         /// The scenario.
@@ -129,7 +129,12 @@ impl ScenarioFile {
                       (for the logs of a pipe there is `loghost publish --stdin`)";
             return Err(ScenarioFileError::NotAFile { name, is });
         }
-        let input = BufReader::new(File::open(path).map_err(unreadable)?);
+        let mut input = BufReader::new(File::open(path).map_err(unreadable)?);
+        if input.fill_buf().map_err(unreadable)?.starts_with(b"\0asm") {
+            let is = "WebAssembly, as plugins are: expected a scenario file, which names plugins (a plugin is run by \
+                      `loghost run`, and looked at by `loghost plugin inspect`)";
+            return Err(ScenarioFileError::NotAFile { name, is });
+        }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { name, folder, input: Box::new(input), ending: Ending::Text })
     }

@@ -62,6 +62,11 @@ impl BrokerApi {
         self.management.queue(&self.vhost, queue).await
     }
 
+    /// The names of all queues.
+    pub(super) async fn queues(&self) -> Result<Vec<String>, ManagementError> {
+        self.management.queues(&self.vhost).await
+    }
+
     /// The bindings of a queue; none if there is no such queue.
     pub(super) async fn bindings(&self, queue: &str) -> Result<Option<Vec<ManagedBinding>>, ManagementError> {
         self.management.bindings(&self.vhost, queue).await

@@ -15,6 +15,7 @@ use super::limits;
 use super::selection::Selection;
 use super::settling::{Answer, Settled, SettledEnd, settle};
 use super::signals::interrupted;
+use super::suggestion::consumer_is_meant;
 use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Purpose, Replay};
 use crate::adapters::management::ManagementUrl;
 use crate::adapters::terminal::{self, Format};
@@ -55,9 +56,10 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     };
     let (connection, queue) = opened;
     let Some(queue) = queue else {
+        let meant = consumer_is_meant(&connection, management.as_ref(), &target.names, &consumer).await;
         connection.close().await;
         let text = format!(
-            "{consumer} has no dead letters: it has not run here, or has counted all that it got, or runs under \
+            "{consumer} has no dead letters{meant}: it has not run here, or has counted all that it got, or runs under \
              another --prefix"
         );
         if let Action::List(_) = action {

@@ -9,6 +9,7 @@ use loghost_core::domain::{printable, printable_line};
 use super::failure::{Failure, Status, WithStatus};
 use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage, confirmed_text};
+use super::suggestion::open_scenario;
 use super::verify::{address, counted, embedded, line};
 use crate::adapters::amqp::{Names, Prefix, Retry};
 use crate::adapters::bundled;
@@ -27,7 +28,7 @@ pub(crate) struct Options {
 pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let scenario = match options.scenario.to_str().and_then(bundled::scenario) {
         Some((name, text)) => ScenarioFile::bundled(name, text),
-        None => ScenarioFile::open(&options.scenario).status(Status::BadInput)?,
+        None => open_scenario(&options.scenario)?,
     };
     let broker = embedded().await?;
     let address = address(&broker)?;

@@ -9,7 +9,8 @@ use loghost_core::domain::{Log, printable};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Stdin};
 
 use super::failure::{Failure, Status, WithStatus};
-use crate::adapters::scenario_file::{self, Ending, Incomplete, Lacks, ScenarioFile, Steps};
+use super::suggestion::open_scenario;
+use crate::adapters::scenario_file::{self, Ending, Incomplete, Lacks, Steps};
 use crate::adapters::terminal;
 
 /// What is published.
@@ -73,7 +74,7 @@ impl Pieces {
                 ("standard input".to_owned(), lines, None)
             }
             Input::File(path) => {
-                let mut scenario = ScenarioFile::open(&path).status(Status::BadInput)?.ending(ending);
+                let mut scenario = open_scenario(&path)?.ending(ending);
                 scenario.check().status(Status::BadInput)?;
                 let name = scenario.name().to_owned();
                 (name, From::Scenario(scenario.into_steps().status(Status::BadInput)?), None)

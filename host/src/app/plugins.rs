@@ -14,10 +14,10 @@ use tokio::task::block_in_place;
 use super::failure::{Failure, Status, WithStatus};
 use super::guest_lines::guest_lines;
 use super::settings::{Refusal, Settings};
-use super::suggestion::is_meant;
+use super::suggestion::{instead_of_a_plugin, is_meant};
 use crate::adapters::bundled;
 use crate::adapters::terminal;
-use crate::adapters::wasm::{Limits, Plugin, Runtime, StartError, WasmConsumer};
+use crate::adapters::wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,7 +54,12 @@ impl PluginSource {
             if path.is_dir() {
                 let found = wasm_files(path).status(Status::BadInput)?;
                 if found.is_empty() {
-                    let text = format!("{}: no `.wasm` file in this folder", path.display());
+                    let build = if path.join("Cargo.toml").is_file() {
+                        format!(": build the plugin first, with `loghost plugin build {}`", path.display())
+                    } else {
+                        String::new()
+                    };
+                    let text = format!("{}: no `.wasm` file in this folder{build}", path.display());
                     return Err(Failure::new(Status::BadInput, text));
                 }
                 sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
@@ -225,7 +230,13 @@ pub(crate) fn runtime(limits: Limits) -> Result<Runtime, Failure> {
 pub(crate) fn load(runtime: &Runtime, source: &PluginSource) -> Result<Arc<Plugin>, Failure> {
     let bytes = source.read()?;
     let plugin = block_in_place(|| Plugin::load(runtime, &bytes));
-    plugin.map(Arc::new).with_context(|| source.to_string()).status(Status::BadInput)
+    plugin.map(Arc::new).map_err(|error| {
+        let instead = match (&error, source) {
+            (LoadError::NotWasm, PluginSource::File(path)) => instead_of_a_plugin(&bytes, path),
+            _ => String::new(),
+        };
+        Failure::new(Status::BadInput, format!("{source}: {error}{}", printable_line(&instead)))
+    })
 }
 
 /// Instantiates and configures `plugin`.

@@ -1,9 +1,17 @@
 //! What somebody probably meant who has misspelled it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use loghost_core::domain::{ConsumerName, printable_line};
 use strsim::damerau_levenshtein;
+
+use super::broker_api::BrokerApi;
+use super::failure::{Failure, Status};
+use crate::adapters::amqp::{Connection, Names};
+use crate::adapters::management::ManagementUrl;
+use crate::adapters::scenario_file::{Ending, ScenarioFile, Steps};
 
 /// Which of `names` is the most like `text`, if one is so by far.
 pub(crate) fn like(text: &str, names: impl IntoIterator<Item = String>) -> Option<String> {
@@ -28,6 +36,48 @@ pub(super) fn is_meant(path: &Path) -> String {
         Some(path.with_file_name(like(name, names)?))
     };
     beside().map_or_else(String::new, |other| format!(" (is {} meant?)", other.display()))
+}
+
+/// Opens a scenario; if it is not there, says which is the most like it.
+pub(super) fn open_scenario(path: &Path) -> Result<ScenarioFile, Failure> {
+    let meant = if path.exists() { String::new() } else { is_meant(path) };
+    ScenarioFile::open(path).map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Failure::new(Status::BadInput, format!("{error:#}{}", printable_line(&meant)))
+    })
+}
+
+/// What a file that is no plugin is instead, and what is done with such.
+pub(super) fn instead_of_a_plugin(bytes: &[u8], path: &Path) -> String {
+    let steps = Steps::new(String::new(), bytes, Ending::Text);
+    let mut logs = 0;
+    for step in steps {
+        match step {
+            Ok(_) => logs += 1,
+            Err(_) => return String::new(),
+        }
+    }
+    if logs == 0 {
+        return String::new();
+    }
+    let path = path.display();
+    format!(
+        "; it is a scenario: play it with `loghost verify {path}`, or send its logs with `loghost publish --file {path}`"
+    )
+}
+
+/// Which consumer is probably meant by the name of one that has no queue, as far as the broker tells: as a question.
+pub(super) async fn consumer_is_meant(
+    connection: &Connection,
+    management: Option<&ManagementUrl>,
+    names: &Names,
+    consumer: &ConsumerName,
+) -> String {
+    let Some(Ok(api)) = BrokerApi::find(connection, management).await else { return String::new() };
+    let Ok(queues) = api.queues().await else { return String::new() };
+    let consumers: BTreeSet<String> =
+        queues.iter().filter_map(|queue| Some(names.consumer_of(queue)?.to_string())).collect();
+    if consumers.contains(consumer.as_str()) { String::new() } else { is_like(consumer.as_str(), consumers) }
 }
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use similar::{ChangeTag, TextDiff};
 use super::failure::{Failure, Status, WithStatus};
 use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage};
+use super::suggestion::open_scenario;
 use crate::adapters::amqp::{Address, Names, Prefix, Retry};
-use crate::adapters::scenario_file::{self, Blessed, ScenarioFile};
+use crate::adapters::scenario_file::{self, Blessed};
 use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE};
 use crate::adapters::wasm::Limits;
 
@@ -63,7 +64,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     let mut stage = Stage::new(target, options.limits, options.timeout)?;
     let (mut passed, mut failed) = (0, 0);
     for path in &options.scenarios {
-        let scenario = ScenarioFile::open(path).status(Status::BadInput)?;
+        let scenario = open_scenario(path)?;
         let name = scenario.name().to_owned();
         let played = stage.play(scenario).await?;
         if options.then == Then::Bless {

@@ -45,7 +45,7 @@ fn a_run_reloads_from_the_first_moment() -> Result<(), Skip> {
     run.says("slow.wasm: info: is configured");
     run.signal(Signal::Hangup);
     run.says("consuming from");
-    run.says("slow: reloaded: version");
+    run.says("[slow] reloaded: version");
     run.end_by(Signal::Terminate).exits(0);
 
     // While it waits for its broker.

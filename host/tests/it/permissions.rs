@@ -179,7 +179,7 @@ fn without_its_queue<'a>(broker: &'a Broker, arguments: &[&str]) -> (User<'a>, R
     let outside = broker.outside();
     outside.delete_exchange(&broker.exchange("error"));
     outside.delete(&broker.queue("one"));
-    run.says("one: its queue cannot be opened yet");
+    run.says("[one] its queue cannot be opened yet");
     (user, run, folder)
 }
 

@@ -73,10 +73,10 @@ fn a_new_version_takes_them_as_well() -> Result<(), Skip> {
     run.says("consuming from");
     guest("words").version("2").takes(&["word", "limit", "more"]).write(folder.path());
     run.signal(Signal::Hangup);
-    run.says("words: reloaded: version 2");
+    run.says("[words] reloaded: version 2");
     guest("words").version("3").takes(&["limit"]).write(folder.path());
     run.signal(Signal::Hangup);
-    run.says("words: not reloaded, the old one goes on");
+    run.says("[words] not reloaded, the old one goes on");
     run.says("does not take the setting `word`, as the old one does");
     let output = run.end_by(Signal::Terminate).exits(0);
     assert_eq!(given(&output.stderr, "words")[..2], ["word=x", "limit=1"], "{output}");

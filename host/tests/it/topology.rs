@@ -168,7 +168,7 @@ fn where_dead_letters_go(broker: &Broker) {
 }
 
 /// A node that nobody else has, and the URL of its management plugin.
-fn managed(kind: Kind) -> Result<(Node, String), Skip> {
+pub(crate) fn managed(kind: Kind) -> Result<(Node, String), Skip> {
     let port = free_port();
     let setup = Setup { config: &rabbitmq::management(port), plugins: "rabbitmq_management" };
     let node = rabbitmq::private(kind.version().expect("a RabbitMQ"), setup)?;

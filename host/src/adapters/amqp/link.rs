@@ -126,7 +126,7 @@ impl Link {
                 Ok(connection) => {
                     match state.outage.kind {
                         Kind::Loss => {
-                            self.say(Level::Info, &format!("connected to {} again", connection.address()))
+                            self.say(Level::Info, &format!("connected to {} again", connection.address()));
                         }
                         Kind::Start if state.outage.next > state.outage.began => {
                             self.say(Level::Info, &format!("connected to {}", connection.address()));

@@ -92,6 +92,13 @@ impl Names {
         format!("{}.dead", self.queue(consumer))
     }
 
+    /// The consumer of a queue, or of dead letters, of this name.
+    pub(crate) fn consumer_of(&self, queue: &str) -> Option<ConsumerName> {
+        let name = queue.strip_suffix(".dead").unwrap_or(queue).rsplit('.').next()?;
+        let consumer = ConsumerName::new(name).ok()?;
+        (self.queue(&consumer) == queue || self.dead_queue(&consumer) == queue).then_some(consumer)
+    }
+
     /// Whether the dead letters in `dead_queue` are those of the consumer of `queue`.
     pub(super) fn is_dead_queue_of(dead_queue: &str, queue: &str) -> bool {
         dead_queue.strip_suffix(".dead") == Some(queue)

@@ -21,4 +21,4 @@ pub(crate) use consumer::{StartError, WasmConsumer};
 pub(crate) use engine::Runtime;
 pub(crate) use guest::GuestLog;
 pub(crate) use limits::Limits;
-pub(crate) use plugin::{Plugin, sha256};
+pub(crate) use plugin::{LoadError, Plugin, sha256};
