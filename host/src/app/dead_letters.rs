@@ -1,6 +1,5 @@
 //! `loghost dead-letters`: lists them, shows one, sends some back, destroys some.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use super::signals::interrupted;
 use super::suggestion::consumer_is_meant;
 use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Purpose, Replay};
 use crate::adapters::management::ManagementUrl;
-use crate::adapters::terminal::{self, Format};
+use crate::adapters::terminal::{self, Format, Reader};
 
 /// What `dead-letters` is asked for.
 #[derive(Clone, Debug)]
@@ -140,9 +139,9 @@ impl Tending {
             let line = selection.has(&letter).then(|| self.line(&letter, listed == 0)).transpose()?;
             self.queue.leave(letter);
             let Some(line) = line else { continue };
-            match self.show_text(line).await? {
-                Shown::Letter => listed += 1,
-                Shown::ToNobody => return Ok(listed.max(1)),
+            listed += 1;
+            if self.show_text(line).await? == Reader::Gone {
+                break;
             }
         }
         Ok(listed)
@@ -157,16 +156,11 @@ impl Tending {
     }
 
     /// Shows a text to whoever reads, who may take any time.
-    async fn show_text(&mut self, text: String) -> Result<Shown, Failure> {
-        let printed = tokio::select! {
+    async fn show_text(&mut self, text: String) -> Result<Reader, Failure> {
+        tokio::select! {
             biased;
-            () = &mut self.interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
-            printed = terminal::printed(text) => printed,
-        };
-        match printed {
-            Ok(()) => Ok(Shown::Letter),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Shown::ToNobody),
-            Err(error) => Err(error).status(Status::Internal),
+            () = &mut self.interrupted => Err(Failure::new(Status::Unavailable, "interrupted")),
+            printed = terminal::printed(text) => printed.status(Status::Internal),
         }
     }
 
@@ -186,7 +180,6 @@ impl Tending {
             });
             self.queue.leave(letter);
             if let Some(text) = text.transpose().status(Status::Internal)? {
-                // If nobody reads it, that is nobody's fault.
                 self.show_text(text).await?;
                 return Ok(true);
             }
@@ -308,14 +301,6 @@ impl Tending {
             },
         }
     }
-}
-
-/// What came of showing a letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
-    Letter,
-    /// Whoever read has gone, as `head` does: nothing is wrong.
-    ToNobody,
 }
 
 fn say_renewed(queue: &str, left: Left) {

@@ -149,7 +149,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 Ending::Asked
             }
             () = idle(activity, &depths, options.until_idle) => Ending::Idle,
-            error = terminal::unwritable() => Ending::Unwritable(error),
+            closed = terminal::closed() => Ending::Closed(closed),
         }
     };
     let beside = async {

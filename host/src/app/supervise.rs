@@ -7,7 +7,7 @@ use std::iter::successors;
 use std::pin::pin;
 use std::time::Duration;
 
-use loghost_core::application::{End, Finished, Level, Notice, ReportError, SourceError};
+use loghost_core::application::{End, Finished, Level, Notice, SourceError};
 use loghost_core::domain::ConsumerName;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -24,8 +24,8 @@ pub(super) enum Ending {
     Asked,
     /// There is nothing left to do.
     Idle,
-    /// Metrics cannot be shown any more.
-    Unwritable(io::Error),
+    /// Metrics cannot be shown any more: an error, unless nobody reads them any more.
+    Closed(io::Result<()>),
 }
 
 /// What becomes of the other consumers when one has ended for good, or cannot begin.
@@ -67,8 +67,8 @@ pub(super) async fn supervise(
             why = &mut ending, if !is_ending => {
                 is_ending = true;
                 ended_so.is_asked = matches!(why, Ending::Asked);
-                if let Ending::Unwritable(error) = &why {
-                    ended_so.failure = ended_so.failure.or_else(|| unwritable(error));
+                if let Ending::Closed(Err(error)) = &why {
+                    ended_so.failure = ended_so.failure.or(Some(unwritable(error)));
                 }
                 deadline.get_or_insert(Instant::now() + grace);
                 stop.send_replace(true);
@@ -125,13 +125,10 @@ pub(super) fn run_alone(
 /// How many consumers open their sources at the same time.
 pub(super) const MOST_OPENING: usize = 64;
 
-/// What it means that metrics cannot be shown; says why, unless whoever read them has gone, as `head` does.
-fn unwritable(error: &io::Error) -> Option<Status> {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return None;
-    }
+/// What it means that metrics cannot be shown; says why.
+fn unwritable(error: &io::Error) -> Status {
     terminal::warning(&format!("cannot write metrics to standard output: {error}: ending"));
-    Some(Status::Internal)
+    Status::Internal
 }
 
 fn unfinished(name: &ConsumerName, grace: Duration) {
@@ -141,8 +138,8 @@ fn unfinished(name: &ConsumerName, grace: Duration) {
     terminal::tell(&Notice::warning(&text).of(name.as_str()));
 }
 
-/// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, nobody reads the
-/// metrics, or what they all keep cannot be kept.
+/// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, metrics
+/// cannot be shown, or what they all keep cannot be kept.
 fn concerns_all(end: &End) -> bool {
     matches!(
         end,
@@ -158,7 +155,6 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
             failed(name, &format!("was stopped, because it kept failing: {error}"));
             return Some(Status::Stopped);
         }
-        End::Report(error) if is_broken_pipe(error) => return None,
         End::Report(_) | End::Source(_) | End::Sink(_) | End::Ledger(_) => {
             "what was not acknowledged comes again"
         }
@@ -181,14 +177,6 @@ pub(super) fn status_of(end: &End) -> Status {
         End::Consumer(_) => Status::Stopped,
         End::Shutdown | End::Enough | End::Marker | End::Report(_) | End::Ledger(_) => Status::Internal,
     }
-}
-
-/// Whether the reader of the metrics has gone, as `head` does: nothing is wrong.
-fn is_broken_pipe(error: &ReportError) -> bool {
-    error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// An error and its causes, in a line.

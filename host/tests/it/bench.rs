@@ -38,7 +38,7 @@ fn bench(arguments: &[&str]) -> Loghost {
 }
 
 /// `loghost bench`, with more to do than anybody waits for.
-fn long_bench(arguments: &[&str]) -> Loghost {
+pub(crate) fn long_bench(arguments: &[&str]) -> Loghost {
     loghost(["bench", "--runs", "1000", "--logs", "10000000"]).args(arguments)
 }
 

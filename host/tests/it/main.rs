@@ -10,6 +10,7 @@ mod bench;
 mod best_of;
 mod cache;
 mod clock;
+mod closed;
 mod cluster;
 mod connect;
 mod contract;
@@ -97,6 +98,7 @@ fn main() {
         alarm::trials(),
         best_of::trials(),
         cluster::trials(),
+        closed::trials(),
         full::trials(),
         hangup::trials(),
         idle::trials(),

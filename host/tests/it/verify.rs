@@ -30,7 +30,7 @@ fn passes_the_scenarios(broker: &Broker) {
 }
 
 /// A copy of the first scenario with one digit changed.
-fn changed(folder: &Path) -> String {
+pub(crate) fn changed(folder: &Path) -> String {
     let file = folder.join("changed.txt");
     let text = fs::read_to_string(tracked("scenarios/1.txt")).expect("a readable file");
     let (rest, last) = text.rsplit_once("critical  1").expect("the metric of `critical`");

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
 
+pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 
 /// How results are written.
@@ -73,18 +74,18 @@ fn head(level: Level, consumer: Option<&str>) -> String {
     format!("{DIM}{time}{DIM:#} {style}{level:<5}{style:#} {consumer}")
 }
 
-/// Writes `text`, which may be styled, to standard output, and waits until it is written.
+/// Writes `text`, which may be styled, to standard output, and waits until it is written, or nobody reads it.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    OUT.print(text.to_owned())
+    OUT.print(text.to_owned()).map(drop)
 }
 
-/// Writes `value` as one line of JSON to standard output, and waits until it is written.
+/// Writes `value` as one line of JSON to standard output, and waits until it is written, or nobody reads it.
 pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
-    OUT.print(json_line(value)?)
+    OUT.print(json_line(value)?).map(drop)
 }
 
-/// Writes `text`, and is ready when it is written: for those who wait for something else as well.
-pub(crate) async fn printed(text: String) -> io::Result<()> {
+/// Writes `text`, and is ready when it is written, or nobody reads it: for those who wait for something else as well.
+pub(crate) async fn printed(text: String) -> io::Result<Reader> {
     spawn_blocking(move || OUT.print(text)).await.map_err(io::Error::other)?
 }
 
@@ -104,9 +105,9 @@ pub(crate) async fn written() {
     OUT.finished().await;
 }
 
-/// Is ready when standard output cannot be written any more: why.
-pub(crate) async fn unwritable() -> io::Error {
-    OUT.failed().await
+/// Is ready when standard output cannot be written any more; an error unless whoever read it has gone, as `head` does.
+pub(crate) async fn closed() -> io::Result<()> {
+    OUT.closed().await
 }
 
 /// A tally as a JSON object: a number for each severity.

@@ -2,7 +2,8 @@
 //! nobody who writes.
 //!
 //! A result is waited for. A metric gives way to a newer one of its consumer. A line to the operator is left out when
-//! there are too many, and counted.
+//! there are too many, and counted. That whoever read has gone, as `head` does, is no failure of the work: what is written
+//! from then on is dropped.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -53,8 +54,19 @@ struct Entry {
 /// An error that is told to everybody who writes.
 #[derive(Clone, Copy, Debug)]
 enum Failure {
+    /// Whoever read has gone.
+    Unread,
     Os(i32),
     Kind(io::ErrorKind),
+}
+
+/// Who is at the other end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody may read.
+    There,
+    /// Nobody reads any more: the pipe is closed.
+    Gone,
 }
 
 /// What is printed.
@@ -76,25 +88,24 @@ impl Output {
         Self { stream, queue: Mutex::new(queue), changed: Condvar::new(), told: Notify::const_new() }
     }
 
-    /// Has a text written, and waits until it is.
-    pub(super) fn print(&'static self, text: String) -> io::Result<()> {
+    /// Has a text written, and waits until it is, or nobody reads it.
+    pub(super) fn print(&'static self, text: String) -> io::Result<Reader> {
         let mut queue = self.lock();
-        let number = self.push(&mut queue, Entry { about: None, text })?;
+        let Some(number) = self.push(&mut queue, Entry { about: None, text })? else {
+            return Ok(Reader::Gone);
+        };
         while queue.written < number {
-            if let Some(failure) = queue.failure {
-                return Err(failure.into());
+            if queue.reader()? == Reader::Gone {
+                return Ok(Reader::Gone);
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(())
+        Ok(Reader::There)
     }
 
     /// Has a text written, unless a later one `about` the same comes before that. Fails if an earlier one could not be.
     pub(super) fn show(&'static self, about: &str, text: String) -> io::Result<()> {
         let mut queue = self.lock();
-        if let Some(failure) = queue.failure {
-            return Err(failure.into());
-        }
         let bytes = text.len();
         match queue.waiting.iter_mut().find(|entry| entry.about.as_deref() == Some(about)) {
             Some(entry) => {
@@ -141,10 +152,10 @@ impl Output {
         self.until(Queue::is_done).await;
     }
 
-    /// Is ready when nothing can be written any more.
-    pub(super) async fn failed(&self) -> io::Error {
+    /// Is ready when nothing can be written any more; an error unless whoever read has gone.
+    pub(super) async fn closed(&self) -> io::Result<()> {
         self.until(|queue| queue.failure.is_some()).await;
-        self.lock().failure.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from)
+        self.lock().reader().map(drop)
     }
 
     async fn until(&self, is_it: fn(&Queue) -> bool) {
@@ -157,10 +168,10 @@ impl Output {
         }
     }
 
-    /// Takes an entry; returns its number.
-    fn push(&'static self, queue: &mut Queue, entry: Entry) -> io::Result<u64> {
-        if let Some(failure) = queue.failure {
-            return Err(failure.into());
+    /// Takes an entry; returns its number, unless nobody reads it.
+    fn push(&'static self, queue: &mut Queue, entry: Entry) -> io::Result<Option<u64>> {
+        if queue.reader()? == Reader::Gone {
+            return Ok(None);
         }
         if !queue.is_begun {
             thread::Builder::new().name("output".to_owned()).spawn(|| self.write_all())?;
@@ -170,7 +181,7 @@ impl Output {
         queue.bytes += entry.text.len();
         queue.waiting.push_back(entry);
         self.changed.notify_all();
-        Ok(queue.taken)
+        Ok(Some(queue.taken))
     }
 
     /// Writes what waits, until nothing can be written.
@@ -222,6 +233,16 @@ fn write(stream: &mut impl Write, text: &str, left_out: u64) -> io::Result<()> {
 }
 
 impl Queue {
+    /// Who reads; an error if nothing can be written for another reason than that nobody does.
+    fn reader(&self) -> io::Result<Reader> {
+        match self.failure {
+            None => Ok(Reader::There),
+            Some(Failure::Unread) => Ok(Reader::Gone),
+            Some(Failure::Os(code)) => Err(io::Error::from_raw_os_error(code)),
+            Some(Failure::Kind(kind)) => Err(kind.into()),
+        }
+    }
+
     fn is_done(&self) -> bool {
         self.failure.is_some() || self.written == self.taken
     }
@@ -229,15 +250,10 @@ impl Queue {
 
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
-        error.raw_os_error().map_or(Self::Kind(error.kind()), Self::Os)
-    }
-}
-
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Os(code) => Self::from_raw_os_error(code),
-            Failure::Kind(kind) => kind.into(),
+        match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::BrokenPipe, _) => Self::Unread,
+            (_, Some(code)) => Self::Os(code),
+            (kind, None) => Self::Kind(kind),
         }
     }
 }

@@ -83,6 +83,8 @@ pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
     };
     let done = tokio::select! {
         done = measure_all(&options, &mut venue, earlier.as_ref()) => done,
+        // Nobody reads what would be measured.
+        closed = terminal::closed() => closed.status(Status::Internal),
         () = &mut interrupted => Err(stopped()),
     };
     let prefix = venue.prefix().to_owned();
