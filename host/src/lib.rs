@@ -2,8 +2,8 @@
 //! and how their metric is written.
 //!
 //! In reading order: [`cli`] turns arguments into plain options; [`app`] builds what a command needs and
-//! owns its tasks; `adapters` are the technologies, and `disk` is what those share that keep something; the
-//! rules are in the crate `loghost-core`. Imports go that way and never back.
+//! owns its tasks; `adapters` are the technologies, `disk` is what those share that keep something, and `system`
+//! what the operating system refuses; the rules are in the crate `loghost-core`. Imports go that way and never back.
 
 mod adapters;
 mod app;
@@ -11,5 +11,6 @@ mod cli;
 mod disk;
 #[doc(hidden)]
 pub mod parts;
+mod system;
 
 pub use cli::main;

@@ -44,9 +44,10 @@ pub(crate) struct JournalFile {
 
 /// Why a file cannot be used as a journal. It is as it was.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal {}: {reason}", path.display())]
+#[error("the journal {}", path.display())]
 pub(crate) struct OpenError {
     path: PathBuf,
+    #[source]
     reason: Reason,
 }
 
@@ -54,8 +55,8 @@ pub(crate) struct OpenError {
 enum Reason {
     #[error("another process is using it: let that publisher end first; each has a journal of its own")]
     InUse,
-    #[error("{0}")]
-    File(io::Error),
+    #[error("it cannot be used")]
+    File(#[source] io::Error),
     #[error(
         "this is no journal of `loghost publish`, or it is damaged ({0}): bring it back from where it was \
          copied to, or begin another one, with which everything is sent again under other ids"
@@ -152,8 +153,19 @@ enum WriteError {
         "{0}: put it back and start again; if it is gone, begin another one, with which everything is sent again"
     )]
     Displaced(#[from] Displaced),
+    #[error("it cannot be written")]
+    File(#[source] io::Error),
     #[error(transparent)]
-    Database(#[from] redb::Error),
+    Database(redb::Error),
+}
+
+impl From<redb::Error> for WriteError {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(error) => Self::File(error),
+            error => Self::Database(error),
+        }
+    }
 }
 
 /// Reads the journal at `path`, which nobody may be using at the moment: its producer, and what is
@@ -191,7 +203,10 @@ fn begin(path: &Path, producer: &Producer) -> Result<(), Reason> {
         transaction.open_table(CONFIRMED)?;
         Ok(())
     });
-    begun.map_err(|error| Reason::File(io::Error::other(error)))
+    begun.map_err(|error| match error {
+        redb::Error::Io(error) => Reason::File(error),
+        error => Reason::File(io::Error::other(error)),
+    })
 }
 
 fn damaged(reason: impl Into<BoxError>) -> Reason {

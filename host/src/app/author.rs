@@ -42,30 +42,29 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
     let folder = toolchain::scaffold(parent, name, template).map_err(|error| {
         let status = match error {
             ScaffoldError::Name(_) | ScaffoldError::Reserved(_) => Status::Usage,
-            ScaffoldError::Exists(_) | ScaffoldError::File { .. } => Status::BadInput,
+            ScaffoldError::Exists(_) => Status::BadInput,
+            ScaffoldError::File { .. } => Status::Io,
         };
-        Failure { status, error: Some(error.into()) }
+        Failure::of(status, error)
     })?;
     let folder = folder.to_string_lossy();
     let folder = printable_line(&folder);
-    terminal::print(&format!(
+    Ok(terminal::print(&format!(
         "{folder} is ready:\n  \
          loghost plugin build {folder}\n  \
          loghost verify {folder}/scenario.txt\n  \
          loghost run {folder}/{name}.wasm"
-    ))
-    .status(Status::Internal)
+    ))?)
 }
 
 fn build(folder: &Path, out: Option<&Path>) -> Result<(), Failure> {
     let built = toolchain::build(folder, out).status(Status::BadInput)?;
-    terminal::print(&format!(
+    Ok(terminal::print(&format!(
         "{}  {} bytes  sha256 {}",
         printable_line(&built.path.to_string_lossy()),
         built.size,
         built.sha256
-    ))
-    .status(Status::Internal)
+    ))?)
 }
 
 async fn inspect(
@@ -87,11 +86,11 @@ async fn inspect(
         compiler: toolchain::compiler_of(&bytes),
         state,
     };
-    let written = match format {
+    match format {
         Format::Text => terminal::print(&facts.text(consumer.descriptor(), &plugin)),
         Format::Json => terminal::print_json(&facts.json(consumer.descriptor(), &plugin)),
-    };
-    written.status(Status::Internal)
+    }?;
+    Ok(())
 }
 
 /// Has a consumer that keeps state save it and go on from it, as it will have to; gives the state's size.

@@ -37,7 +37,7 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
     };
     let broker = Broker::bind(options.listen, limits).await.status(Status::Unavailable)?;
     terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
-    terminal::print(&broker.url()).status(Status::Internal)?;
+    terminal::print(&broker.url())?;
     tokio::select! {
         () = interrupted => {}
         () = end_of_input(), if options.end == Ending::Input => {}

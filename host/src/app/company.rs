@@ -72,7 +72,7 @@ impl Company {
         let source = Box::pin(intake.open(&descriptor, Reads::of(&consumer), None))
             .await
             .map_err(End::Source)
-            .map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
+            .map_err(|end| Failure::of(status_of(&end), end))?;
         let queue = source.queue().to_owned();
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
@@ -91,9 +91,7 @@ impl Company {
             replaced,
             consume_options(),
         );
-        Box::pin(consume.open())
-            .await
-            .map_err(|end| Failure { status: status_of(&end), error: Some(end.into()) })?;
+        Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
         let place = self.roles.len();
         self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
         self.tasks.spawn(async move {

@@ -151,7 +151,7 @@ impl Tending {
         match self.format {
             Format::Text if is_first => Ok(format!("{}\n{}", letters::head(), letters::line(letter))),
             Format::Text => Ok(letters::line(letter)),
-            Format::Json => terminal::json_line(&letters::object(letter)).status(Status::Internal),
+            Format::Json => terminal::json_line(&letters::object(letter)).map_err(Failure::from),
         }
     }
 
@@ -160,7 +160,7 @@ impl Tending {
         tokio::select! {
             biased;
             () = &mut self.interrupted => Err(Failure::new(Status::Unavailable, "interrupted")),
-            printed = terminal::printed(text) => printed.status(Status::Internal),
+            printed = terminal::printed(text) => printed.map_err(Failure::from),
         }
     }
 
@@ -179,7 +179,7 @@ impl Tending {
                 Format::Json => terminal::json_line(&letters::object(&letter)),
             });
             self.queue.leave(letter);
-            if let Some(text) = text.transpose().status(Status::Internal)? {
+            if let Some(text) = text.transpose()? {
                 self.show_text(text).await?;
                 return Ok(true);
             }
@@ -276,8 +276,7 @@ impl Tending {
                 "not_dead_letters": settled.strangers,
                 "not_logs": settled.not_logs,
             })),
-        }
-        .status(Status::Internal)?;
+        }?;
         if settled.strangers > 0 {
             let strangers = settled.strangers;
             terminal::warning(&format!(
@@ -333,5 +332,5 @@ fn failure(error: DeadQueueError) -> Failure {
         DeadQueueError::NotTaken { .. } => Status::BadConfiguration,
     };
     let text = anyhow::Error::from(error).context("stopped; what was not confirmed is still a dead letter");
-    Failure { status, error: Some(text) }
+    Failure::of(status, text)
 }

@@ -1,12 +1,11 @@
 //! `loghost demo`: the whole job in one process.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use loghost_core::domain::{printable, printable_line};
 
-use super::failure::{Failure, Status, WithStatus};
+use super::failure::{Failure, Status};
 use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage, confirmed_text};
 use super::suggestion::open_scenario;
@@ -14,7 +13,7 @@ use super::verify::{address, counted, embedded, line};
 use crate::adapters::amqp::{Names, Prefix, Retry};
 use crate::adapters::bundled;
 use crate::adapters::scenario_file::ScenarioFile;
-use crate::adapters::terminal::{self, DIM, GOOD, TITLE};
+use crate::adapters::terminal::{self, DIM, GOOD, TITLE, Unwritable};
 use crate::adapters::wasm::Limits;
 
 /// What `demo` is asked for.
@@ -38,7 +37,7 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let mut stage = Stage::new(target, Limits::default(), Duration::from_secs(30))?;
     let played = stage.play(scenario).await?;
     broker.shutdown().await;
-    show(&played).status(Status::Internal)?;
+    show(&played)?;
     if played.metrics.iter().all(PlayedMetric::passed) {
         Ok(())
     } else {
@@ -46,7 +45,7 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     }
 }
 
-fn show(played: &Played) -> io::Result<()> {
+fn show(played: &Played) -> Result<(), Unwritable> {
     terminal::print(&format!("published  {}\n", confirmed_text(&played.receipts.confirmed)))?;
     for metric in &played.metrics {
         let text = match &metric.actual {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::adapters::terminal::Unwritable;
+use crate::system::Refusal;
+
 /// The exit status: 0 to 2 as everywhere, the others from sysexits.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -14,8 +17,12 @@ pub(crate) enum Status {
     BadInput = 65,
     /// No broker, or it went away (`EX_UNAVAILABLE`).
     Unavailable = 69,
-    /// A fault of loghost or of the system (`EX_SOFTWARE`).
+    /// A fault of loghost (`EX_SOFTWARE`).
     Internal = 70,
+    /// The system gives no more threads, open files or memory (`EX_OSERR`).
+    System = 71,
+    /// Something cannot be written, or a disk cannot be read (`EX_IOERR`).
+    Io = 74,
     /// A consumer was stopped because it kept failing (`EX_TEMPFAIL`).
     Stopped = 75,
     /// A setting that cannot be used (`EX_CONFIG`).
@@ -28,13 +35,22 @@ impl From<Status> for ExitCode {
     }
 }
 
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Threads | Refusal::Files | Refusal::Memory => Self::System,
+            Refusal::Execution => Self::BadConfiguration,
+            Refusal::Room | Refusal::ReadOnly | Refusal::FileSize | Refusal::Disk => Self::Io,
+        }
+    }
+}
+
 /// An error, and the exit status that it means.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The exit status.
-    pub(crate) status: Status,
+    status: Status,
     /// What to tell; none if everything has been said.
-    pub(crate) error: Option<anyhow::Error>,
+    error: Option<anyhow::Error>,
 }
 
 impl Failure {
@@ -47,16 +63,47 @@ impl Failure {
     pub(crate) fn new(status: Status, text: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self { status, error: Some(anyhow::Error::msg(text)) }
     }
+
+    /// A failure with `status`, unless the system's refusal is behind the error: that has a status of its own, whatever was
+    /// being done.
+    pub(crate) fn of(status: Status, error: impl Into<anyhow::Error>) -> Self {
+        let error = error.into();
+        let status = Refusal::behind(error.as_ref()).map_or(status, Status::from);
+        Self { status, error: Some(error) }
+    }
+
+    /// The exit status.
+    pub(crate) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Says before the reasons what they are the reasons of.
+    pub(super) fn context(self, context: impl fmt::Display + Send + Sync + 'static) -> Self {
+        Self { error: self.error.map(|error| error.context(context)), ..self }
+    }
+
+    /// What to tell, and what to do about it; none if everything has been said.
+    pub(crate) fn text(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let advice = Refusal::behind(error.as_ref()).map(|refusal| format!(": {refusal}"));
+        Some(format!("{error:#}{}", advice.unwrap_or_default()))
+    }
+}
+
+impl From<Unwritable> for Failure {
+    fn from(error: Unwritable) -> Self {
+        Self::of(Status::Io, error)
+    }
 }
 
 /// Gives an error its exit status.
 pub(crate) trait WithStatus<T> {
-    /// Fails with `status`.
+    /// Fails with `status`, as [`Failure::of`] does.
     fn status(self, status: Status) -> Result<T, Failure>;
 }
 
 impl<T, E: Into<anyhow::Error>> WithStatus<T> for Result<T, E> {
     fn status(self, status: Status) -> Result<T, Failure> {
-        self.map_err(|error| Failure { status, error: Some(error.into()) })
+        self.map_err(|error| Failure::of(status, error))
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn unreachable(error: &ConnectError) -> Failure {
         Obstacle::Absence => (Status::Unavailable, NO_BROKER),
         Obstacle::Refusal => (Status::BadConfiguration, WRONG_URL),
         // These say themselves what to do.
+        Obstacle::System => (Status::System, ""),
         Obstacle::Distrust => (Status::Unavailable, ""),
         Obstacle::Setting => (Status::BadConfiguration, ""),
     };
@@ -63,11 +64,11 @@ pub(super) fn unpublished(error: SinkError) -> Failure {
     let is_refusal = cause.downcast_ref().is_some_and(TopologyError::is_refusal)
         || cause.downcast_ref().is_some_and(ConnectError::is_refusal);
     let status = if is_refusal { Status::BadConfiguration } else { Status::Unavailable };
-    Failure { status, error: Some(error.into()) }
+    Failure::of(status, error)
 }
 
 /// What it means that something cannot be declared: the broker says no, or is gone.
 pub(super) fn refused(error: TopologyError) -> Failure {
     let status = if error.is_refusal() { Status::BadConfiguration } else { Status::Unavailable };
-    Failure { status, error: Some(error.into()) }
+    Failure::of(status, error)
 }

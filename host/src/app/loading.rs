@@ -30,7 +30,7 @@ pub(super) fn start(paths: &[PathBuf], troupe: &Troupe, on_failure: OnFailure) -
         let plugin = match troupe.load(&source) {
             Err(failure)
                 if found == Found::InFolder
-                    && failure.status == Status::BadInput
+                    && failure.status() == Status::BadInput
                     && on_failure == OnFailure::GoOn =>
             {
                 if let Some(before) = failed.replace(failure) {
@@ -55,12 +55,12 @@ pub(super) fn start(paths: &[PathBuf], troupe: &Troupe, on_failure: OnFailure) -
     let takers = loaded.iter().map(|(_, it)| Taker { names: &it.names, refusals: &it.refusals });
     troupe.settings().all_taken(&takers.collect::<Vec<_>>())?;
     let members = loaded.into_iter().map(|(source, loaded)| Member::new(source, loaded)).collect();
-    Ok(Started { members, failed: failed.map(|failure| failure.status) })
+    Ok(Started { members, failed: failed.as_ref().map(Failure::status) })
 }
 
 /// Says why one consumer is left out, which is no reason for the others to be.
 pub(super) fn say(failure: &Failure) {
-    if let Some(error) = &failure.error {
-        terminal::notice(&format!("left out: {error:#}"));
+    if let Some(text) = failure.text() {
+        terminal::warning(&format!("left out: {text}"));
     }
 }

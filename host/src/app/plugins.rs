@@ -199,7 +199,7 @@ impl Troupe {
             });
             match refusal {
                 Some(refusal) => refusals.push(refusal),
-                None => return Err(not_started(source, &error)),
+                None => return Err(not_started(source, error)),
             }
         }
     }
@@ -246,7 +246,7 @@ pub(crate) fn start(
     source: &PluginSource,
     settings: &[(String, String)],
 ) -> Result<WasmConsumer, Failure> {
-    configure(runtime, plugin, source, settings.to_vec()).map_err(|error| not_started(source, &error))
+    configure(runtime, plugin, source, settings.to_vec()).map_err(|error| not_started(source, error))
 }
 
 fn configure(
@@ -259,13 +259,20 @@ fn configure(
     block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings, guest_lines()))
 }
 
-fn not_started(source: &PluginSource, error: &StartError) -> Failure {
-    let status = match error {
-        StartError::Settings(_) => Status::BadConfiguration,
-        _ => Status::BadInput,
-    };
-    let meant = refusal(error).map(|refusal| refusal.question()).unwrap_or_default();
-    Failure::new(status, format!("{source}: {error}{}", printable_line(&meant)))
+fn not_started(source: &PluginSource, error: StartError) -> Failure {
+    match refusal(&error) {
+        Some(refusal) => {
+            let meant = printable_line(&refusal.question()).into_owned();
+            Failure::new(Status::BadConfiguration, format!("{source}: {error}{meant}"))
+        }
+        None => {
+            let status = match error {
+                StartError::Settings(_) => Status::BadConfiguration,
+                _ => Status::BadInput,
+            };
+            Failure::of(status, anyhow::Error::new(error).context(source.to_string()))
+        }
+    }
 }
 
 /// The setting that a plugin does not take, if that is the error.

@@ -113,11 +113,11 @@ impl Stop {
             Self::Publisher(ResumeError::Journal(error)) => {
                 let status = match error {
                     JournalError::Changed { .. } => Status::BadInput,
-                    JournalError::Write(_) => Status::Internal,
+                    JournalError::Write(_) => Status::Io,
                 };
                 let journal = journal.unwrap_or(Path::new("")).display().to_string();
                 let what = format!("{input}, with the journal {}", printable_line(&journal));
-                Failure { status, error: Some(anyhow::Error::new(error).context(what)) }
+                Failure::of(status, anyhow::Error::new(error).context(what))
             }
             Self::Interrupted => {
                 Failure::new(Status::Unavailable, "interrupted before everything was sent and confirmed")
@@ -220,8 +220,7 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
             "skipped_lines": pieces.skipped(),
             "held_back": held_back.as_ref().map_or(0, |held_back| held_back.logs),
         })),
-    }
-    .status(Status::Internal)?;
+    }?;
     if unroutable.total() > 0 {
         terminal::warning(&format!(
             "no queue wanted {} of these logs ({}): {DECLARE}",

@@ -50,9 +50,11 @@ impl Member {
 
     /// Loads what is there now.
     fn load(&self, troupe: &Troupe) -> anyhow::Result<WasmConsumer> {
-        let Loaded { consumer, refusals, .. } = troupe.load(&self.source).map_err(|failure| {
-            failure.error.unwrap_or_else(|| anyhow!("{} cannot be loaded", self.source))
-        })?;
+        let Loaded { consumer, refusals, .. } =
+            troupe.load(&self.source).map_err(|failure| match failure.text() {
+                Some(text) => anyhow!(text),
+                None => anyhow!("{} cannot be loaded", self.source),
+            })?;
         let name = &consumer.descriptor().name;
         if *name != self.name {
             return Err(anyhow!("{}: is called `{name}` now; end the run, and start it anew", self.source));

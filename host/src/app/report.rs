@@ -40,8 +40,7 @@ pub(crate) fn report(options: &Options) -> Result<(), Failure> {
         Format::Json => {
             balances.iter().try_for_each(|(name, balance)| terminal::print_json(&object(name, balance)))
         }
-    }
-    .status(Status::Internal)?;
+    }?;
     let complete = balances.iter().all(|(_, balance)| balance.is_complete());
     if complete { Ok(()) } else { Err(Failure::silent(Status::Differs)) }
 }

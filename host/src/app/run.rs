@@ -129,19 +129,27 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let mut names = HashMap::new();
+    let (mut names, mut no_thread) = (HashMap::new(), None);
     for (name, consume) in ready {
         let mut stopped = stopped.clone();
         let running = consume.run(async move {
             // An error means that the host has gone, which is a reason to stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
         });
-        let task = run_alone(&mut tasks, running);
-        names.insert(task.id(), name);
+        match run_alone(&mut tasks, running) {
+            Ok(task) => names.insert(task.id(), name),
+            Err(error) => {
+                no_thread = Some(Failure::of(Status::System, anyhow::Error::new(error).context(name)));
+                break;
+            }
+        };
     }
     drop(stopped);
 
     let ending = async {
+        if let Some(failure) = no_thread {
+            return Ending::Failed(failure);
+        }
         tokio::select! {
             () = &mut interrupted => {
                 let grace = humantime::format_duration(options.grace);
@@ -149,7 +157,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 Ending::Asked
             }
             () = idle(activity, &depths, options.until_idle) => Ending::Idle,
-            closed = terminal::closed() => Ending::Closed(closed),
+            closed = terminal::closed() => match closed {
+                Ok(()) => Ending::Unread,
+                Err(error) => Ending::Failed(error.into()),
+            },
         }
     };
     let beside = async {
@@ -241,7 +252,7 @@ async fn prepare(
         return Err(failure);
     }
     failures.iter().for_each(say);
-    prepared.failed = failures.first().map(|failure| failure.status);
+    prepared.failed = failures.first().map(Failure::status);
     if !queues.is_empty() {
         let connection = links.consuming.connection().await.map_err(|error| unreachable(&error))?;
         terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
@@ -349,7 +360,7 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
             Ok(declaration) => say_declared(&declaration, descriptor),
             Err(failure) => {
                 say(&failure);
-                failed.get_or_insert(failure.status);
+                failed.get_or_insert(failure.status());
             }
         }
     }

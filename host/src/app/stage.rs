@@ -134,12 +134,8 @@ impl Stage {
                 ConsumerRef::Bundled(name) => PluginSource::Bundled(name.to_string()),
                 ConsumerRef::File(file) => PluginSource::File(scenario.plugin_path(file)),
             };
-            let in_scenario = |failure: Failure| Failure {
-                error: failure
-                    .error
-                    .map(|error| error.context(format!("{}:{}", scenario.name(), expectation.line))),
-                ..failure
-            };
+            let in_scenario =
+                |failure: Failure| failure.context(format!("{}:{}", scenario.name(), expectation.line));
             let plugin = if let Some(plugin) = self.loaded.get(&source) {
                 Arc::clone(plugin)
             } else {

@@ -21,10 +21,10 @@ pub(super) fn ledger(state: Option<&State>, consumer: &ConsumerName, queue: &str
 /// What it means that a state cannot be used.
 pub(super) fn unusable(error: StateError) -> Failure {
     let status = match error {
-        StateError::Io { .. } | StateError::Displaced(_) | StateError::Thread { .. } | StateError::Closed => {
-            Status::Internal
-        }
+        StateError::Io { .. } | StateError::Displaced(_) => Status::Io,
+        StateError::Thread(_) => Status::System,
+        StateError::Closed => Status::Internal,
         _ => Status::BadInput,
     };
-    Failure { status, error: Some(error.into()) }
+    Failure::of(status, error)
 }

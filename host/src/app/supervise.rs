@@ -2,20 +2,21 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::io;
 use std::iter::successors;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::time::Duration;
 
 use loghost_core::application::{End, Finished, Level, Notice, SourceError};
 use loghost_core::domain::ConsumerName;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::failure::Status;
+use super::failure::{Failure, Status};
 use crate::adapters::terminal;
+use crate::system::{self, NoThread, Refusal};
 
 /// Why all consumers are stopped.
 #[derive(Debug)]
@@ -24,8 +25,10 @@ pub(super) enum Ending {
     Asked,
     /// There is nothing left to do.
     Idle,
-    /// Metrics cannot be shown any more: an error, unless nobody reads them any more.
-    Closed(io::Result<()>),
+    /// Nobody reads metrics any more.
+    Unread,
+    /// It cannot go on.
+    Failed(Failure),
 }
 
 /// What becomes of the other consumers when one has ended for good, or cannot begin.
@@ -67,8 +70,9 @@ pub(super) async fn supervise(
             why = &mut ending, if !is_ending => {
                 is_ending = true;
                 ended_so.is_asked = matches!(why, Ending::Asked);
-                if let Ending::Closed(Err(error)) = &why {
-                    ended_so.failure = ended_so.failure.or(Some(unwritable(error)));
+                if let Ending::Failed(failure) = &why {
+                    terminal::notice(&format!("{}: ending", failure.text().unwrap_or_default()));
+                    ended_so.failure = ended_so.failure.or(Some(failure.status()));
                 }
                 deadline.get_or_insert(Instant::now() + grace);
                 stop.send_replace(true);
@@ -113,23 +117,25 @@ pub(super) async fn supervise(
     }
 }
 
-/// Runs a consumer on a thread of its own, which a plugin may take its whole time on.
+/// Runs a consumer on a thread of its own, which a plugin may take its whole time on. It is none of the runtime's, which
+/// waits for ever where the system gives it none.
 pub(super) fn run_alone(
     tasks: &mut JoinSet<Finished>,
     running: impl Future<Output = Finished> + Send + 'static,
-) -> AbortHandle {
+) -> Result<AbortHandle, NoThread> {
     let (runtime, running) = (Handle::current(), Box::pin(running));
-    tasks.spawn_blocking(move || runtime.block_on(running))
+    let (done, finished) = oneshot::channel();
+    system::spawn("consumer", move || {
+        // Nobody waits for one that has not finished in time.
+        let _ = done.send(runtime.block_on(running));
+    })?;
+    let finished =
+        async { finished.await.unwrap_or_else(|_| resume_unwind(Box::new("its thread panicked"))) };
+    Ok(tasks.spawn(finished))
 }
 
 /// How many consumers open their sources at the same time.
 pub(super) const MOST_OPENING: usize = 64;
-
-/// What it means that metrics cannot be shown; says why.
-fn unwritable(error: &io::Error) -> Status {
-    terminal::warning(&format!("cannot write metrics to standard output: {error}: ending"));
-    Status::Internal
-}
 
 fn unfinished(name: &ConsumerName, grace: Duration) {
     let waited = humantime::format_duration(grace);
@@ -171,16 +177,21 @@ fn failed(name: &ConsumerName, text: &str) {
 
 /// The exit status that an end means, if it is none of the good ones.
 pub(super) fn status_of(end: &End) -> Status {
+    if let Some(refusal) = Refusal::behind(end) {
+        return refusal.into();
+    }
     match end {
         End::Source(SourceError::Refused(_)) => Status::BadConfiguration,
         End::Source(_) | End::Sink(_) => Status::Unavailable,
         End::Consumer(_) => Status::Stopped,
-        End::Shutdown | End::Enough | End::Marker | End::Report(_) | End::Ledger(_) => Status::Internal,
+        End::Report(_) | End::Ledger(_) => Status::Io,
+        End::Shutdown | End::Enough | End::Marker => Status::Internal,
     }
 }
 
-/// An error and its causes, in a line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    successors(error.source(), |error| (*error).source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+/// An error and its causes, in a line, and what to do about it where the system is behind it.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let text = successors(error.source(), |error| (*error).source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    Refusal::behind(error).map_or(text.clone(), |advice| format!("{text}: {advice}"))
 }

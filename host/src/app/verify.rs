@@ -1,6 +1,5 @@
 //! `loghost verify`: plays scenarios, and compares what the plugins write with what is expected.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +16,7 @@ use super::stage::{Played, PlayedMetric, Stage};
 use super::suggestion::open_scenario;
 use crate::adapters::amqp::{Address, Names, Prefix, Retry};
 use crate::adapters::scenario_file::{self, Blessed};
-use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE};
+use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable};
 use crate::adapters::wasm::Limits;
 
 /// What `verify` is asked for.
@@ -78,7 +77,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
                 failed += 1;
             }
         }
-        show(&name, &played, options.format).status(Status::Internal)?;
+        show(&name, &played, options.format)?;
     }
     if let Some(broker) = broker {
         broker.shutdown().await;
@@ -87,7 +86,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         return Ok(());
     }
     if options.format == Format::Text {
-        summarize(options.scenarios.len(), passed, failed).status(Status::Internal)?;
+        summarize(options.scenarios.len(), passed, failed)?;
     }
     if failed == 0 { Ok(()) } else { Err(Failure::silent(Status::Differs)) }
 }
@@ -121,10 +120,10 @@ fn bless(path: &Path, played: Played) -> Result<(), Failure> {
         Blessed::Rewritten => "rewritten",
         Blessed::Unchanged => "as it was",
     };
-    terminal::print(&format!("{}: {done}", printable_line(&path.to_string_lossy()))).status(Status::Internal)
+    Ok(terminal::print(&format!("{}: {done}", printable_line(&path.to_string_lossy())))?)
 }
 
-fn show(scenario: &str, played: &Played, format: Format) -> io::Result<()> {
+fn show(scenario: &str, played: &Played, format: Format) -> Result<(), Unwritable> {
     if format == Format::Json {
         for metric in &played.metrics {
             terminal::print_json(&json!({
@@ -176,7 +175,7 @@ fn difference(expected: &str, actual: &str) -> String {
     lines.join("\n")
 }
 
-fn summarize(scenarios: usize, passed: usize, failed: usize) -> io::Result<()> {
+fn summarize(scenarios: usize, passed: usize, failed: usize) -> Result<(), Unwritable> {
     let metrics = passed + failed;
     let (style, verdict) = match failed {
         0 => (GOOD, "all as expected".to_owned()),

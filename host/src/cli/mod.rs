@@ -14,8 +14,10 @@ mod run;
 mod verify;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::num::NonZeroUsize;
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
@@ -24,12 +26,14 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::adapters::terminal::{self, Format};
 use crate::app::{self, Failure, Status};
+use crate::system::{self, STACK};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
 /// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
-/// differs or logs are missing, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 75 a consumer was
-/// stopped because it failed, 78 bad configuration.
+/// differs or logs are missing, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
+/// threads, open files or memory, 74 something cannot be written, 75 a consumer was stopped because it failed, 78 bad
+/// configuration.
 #[derive(Debug, Parser)]
 #[command(name = "loghost", version, max_term_width = 100)]
 struct Cli {
@@ -74,23 +78,22 @@ impl From<FormatArg> for Format {
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
     let cli = Cli::try_parse().unwrap_or_else(|error| suggesting(error).exit());
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return report(&Failure::new(Status::Internal, format!("cannot start: {error}"))),
-    };
-    // On a thread of the runtime's own: plugins need more stack than the first thread is sure to have.
-    let done = runtime.block_on(runtime.spawn(dispatch(cli.command)));
-    let done = done
-        .unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))));
-    // What cannot be interrupted (a plugin's call, a thread that reads standard input) is not waited for. It goes on until
-    // the process ends, and so does what it needs.
-    std::mem::forget(runtime);
-    let code = match done {
+    let code = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     };
     terminal::finish(LAST_WORDS);
     code
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = runtime().map_err(|error| Failure::of(Status::Internal, error.context("cannot start")))?;
+    // On a thread of the runtime's own: plugins need more stack than the first thread is sure to have.
+    let done = runtime.block_on(runtime.spawn(dispatch(command)));
+    // What cannot be interrupted (a plugin's call, a thread that reads standard input) is not waited for. It goes on until
+    // the process ends, and so does what it needs.
+    std::mem::forget(runtime);
+    done.unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))))
 }
 
 /// Adds the command that is meant, where one is misspelled.
@@ -122,16 +125,20 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
     terminal::error(&format!("a thread of loghost panicked{place}: {why}{backtrace}"));
 }
 
-/// Each consumer of a run takes one.
+/// Each consumer of a play or a bench may take one.
 const MAX_THREADS: usize = 1 << 16;
 
-fn runtime() -> std::io::Result<Runtime> {
-    let stack = usize::try_from(parse::THREAD_STACK.as_u64()).unwrap_or(usize::MAX);
-    Builder::new_multi_thread()
-        .thread_stack_size(stack)
-        .max_blocking_threads(MAX_THREADS)
-        .enable_all()
-        .build()
+/// What every command has need of beside the runtime's own threads, and a little more.
+const SPARE_THREADS: usize = 16;
+const SPARE_FILES: usize = 16;
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    system::check_threads(workers + SPARE_THREADS)?;
+    system::check_files(SPARE_FILES)?;
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(workers).thread_stack_size(STACK).max_blocking_threads(MAX_THREADS);
+    Ok(builder.enable_all().build()?)
 }
 
 async fn dispatch(command: Command) -> Result<(), Failure> {
@@ -149,10 +156,10 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
 }
 
 fn report(failure: &Failure) -> ExitCode {
-    if let Some(error) = &failure.error {
-        terminal::error(&format!("{error:#}"));
+    if let Some(text) = failure.text() {
+        terminal::error(&text);
     }
-    failure.status.into()
+    failure.status().into()
 }
 
 #[cfg(test)]

@@ -6,12 +6,10 @@ use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
 
 use crate::app::{Failure, Status};
+use crate::system::STACK;
 
-/// The most stack that a plugin may be given.
-const MOST_STACK: ByteSize = ByteSize::mib(2);
-
-/// The stack of the host's threads: that of a plugin, and room for the host's own calls around it.
-pub(super) const THREAD_STACK: ByteSize = ByteSize::mib(2 * MOST_STACK.as_u64() / 1024 / 1024);
+/// The most stack that a plugin may be given: the host's own calls around it need room as well.
+const MOST_STACK: ByteSize = ByteSize(STACK as u64 / 2);
 
 /// `key=value`; the key is not empty.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 
 use crate::support::cli::{Loghost, Output, loghost};
 use crate::support::guest::guest;
-use crate::support::{self, Need, Skip, modes, needing, test, tracked};
+use crate::support::{self, Need, Skip, is_root, modes, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -141,11 +141,6 @@ fn leaves_alone_what_others_can_write() {
     symlink(&elsewhere, &kept).unwrap();
     load(&caches);
     assert!(fs::symlink_metadata(&kept).unwrap().is_file(), "the link has been replaced");
-}
-
-fn is_root() -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    chown(folder.path(), Some(1), None).is_ok()
 }
 
 /// A folder, one above it, or an entry that belongs to another user, who wrote it as if it were ours.

@@ -332,7 +332,7 @@ fn notices_that_its_file_is_gone() -> Result<(), Skip> {
         broker.outside().take(&queue);
         away(&journal, &other);
         running.write_line("b");
-        let output = running.end().exits(70).says("this.journal was removed, renamed or replaced");
+        let output = running.end().exits(74).says("this.journal was removed, renamed or replaced");
         output.says("put it back and start again");
         assert_eq!(broker.outside().depth(&queue), Some(0), "what is not noted is not sent");
         // It need not be there.

@@ -45,6 +45,7 @@ mod severed;
 mod standby;
 mod state;
 mod support;
+mod system;
 mod tls;
 mod topology;
 mod trouble;
@@ -99,6 +100,7 @@ fn main() {
         best_of::trials(),
         cluster::trials(),
         closed::trials(),
+        system::trials(),
         full::trials(),
         hangup::trials(),
         idle::trials(),

@@ -258,7 +258,7 @@ fn that_is_gone_ends_the_host(broker: &Broker) {
         broker.outside().wait_for_depth(&broker.queue("error"), 0);
         away(&state, &aside);
         publish(broker, "error", "web", &[n + 3, n + 4]);
-        let output = run.end().exits(70).says("was removed, renamed or replaced").says("put the folder back");
+        let output = run.end().exits(74).says("was removed, renamed or replaced").says("put the folder back");
         assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(n + 2), "way {way}: {output}");
         broker.outside().wait_for_depth(&broker.queue("error"), 2);
         if aside.exists() {
@@ -321,7 +321,7 @@ fn is_all_that_is_shown_when_the_disk_is_full() -> Result<(), Skip> {
         }
     }
     assert!(ended, "it was not full: {run}");
-    let output = run.end().exits(70);
+    let output = run.end().exits(74);
     let shown = total(&last_of_text(&output.stdout), "error").expect("a metric");
     let report = loghost(["report", "--format", "json", "--state"]).arg(folder.path()).end();
     let committed = report.json()[0]["counts"]["error"].as_u64().expect("a number");

@@ -134,7 +134,7 @@ fn a_report_that_cannot_be_written(broker: &Broker) {
         .output()
         .expect("it starts");
     let stderr = String::from_utf8_lossy(&run.stderr);
-    assert_eq!(run.status.code(), Some(70), "{stderr}");
+    assert_eq!(run.status.code(), Some(74), "{stderr}");
     assert!(stderr.contains("cannot write the report"), "{stderr}");
 }
 

@@ -22,6 +22,7 @@ use super::handshake;
 use super::refusals::Refusals;
 use super::sieve::Bodiless;
 use super::tls::TlsFileError;
+use crate::system::Refusal;
 
 /// A connection, and where it leads.
 pub(crate) struct Connection {
@@ -81,6 +82,9 @@ enum NoConnection {
     /// There was no answer, or none that a broker gives.
     #[error("no broker at {0}: {1}")]
     NoBroker(Address, String),
+    /// This side's own system gives no connection.
+    #[error("cannot connect to the broker at {0}: {1}: {2}")]
+    System(Address, String, Refusal),
     /// One of the sides is not sure of the other.
     #[error("no secure connection to {0}: {1}")]
     Distrust(Address, String),
@@ -89,13 +93,15 @@ enum NoConnection {
     BadFile(Address, TlsFileError),
 }
 
-/// What stands in the way of a connection, from what it takes least to remove; only the first may go away by
-/// itself.
+/// What stands in the way of a connection, from what it takes least to remove; only the first two may go away by
+/// themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle {
     /// There is no broker.
     Absence,
-    /// There is one, and it does not want this user or has no such virtual host.
+    /// The system that this runs on gives no more files.
+    System,
+    /// There is a broker, and it does not want this user or has no such virtual host.
     Refusal,
     /// The broker's certificate is not to be trusted, or the broker does not trust ours.
     Distrust,
@@ -106,7 +112,7 @@ pub(crate) enum Obstacle {
 impl Obstacle {
     /// Whether somebody has to remove it.
     pub(super) fn is_lasting(self) -> bool {
-        self != Self::Absence
+        self > Self::System
     }
 }
 
@@ -114,6 +120,7 @@ impl NoConnection {
     fn obstacle(&self) -> Obstacle {
         match self {
             Self::NoBroker(..) | Self::NotReady(..) | Self::Lost(..) => Obstacle::Absence,
+            Self::System(..) => Obstacle::System,
             Self::Refused(..) => Obstacle::Refusal,
             Self::Distrust(..) => Obstacle::Distrust,
             Self::BadFile(..) => Obstacle::Setting,
@@ -378,6 +385,8 @@ async fn connect(
         let (address, tls) = (address.clone(), address.tls());
         if let Some(why) = tls.and_then(|tls| handshake::distrust(&error, tls)) {
             NoConnection::Distrust(address, why)
+        } else if let Some(refusal) = Refusal::behind(&error) {
+            NoConnection::System(address, reason(&error), refusal)
         } else if is_passing(&error) {
             NoConnection::NotReady(address, reason(&error))
         } else if error.is_amqp_error() {

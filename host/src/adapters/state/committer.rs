@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use loghost_core::application::{Commit, Saved};
 use loghost_core::domain::{Book, ConsumerName};
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::error::StateError;
 use super::store::Store;
+use crate::system;
 
 /// The thread, as its owner sees it.
 #[derive(Debug)]
@@ -44,8 +45,7 @@ impl Committer {
     /// Gives `store` to a thread of its own.
     pub(super) fn start(store: Store) -> Result<Self, StateError> {
         let (requests, waiting) = channel();
-        let thread = thread::Builder::new().name("state".to_owned()).spawn(move || serve(&store, &waiting));
-        let thread = thread.map_err(|source| StateError::Thread { source })?;
+        let thread = system::spawn("state", move || serve(&store, &waiting))?;
         Ok(Self { requests, thread: Some(thread) })
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::Displaced;
+use crate::system::NoThread;
 
 /// A state that cannot be used. It is never replaced by an empty one.
 #[derive(Debug, thiserror::Error)]
@@ -68,10 +69,7 @@ pub(crate) enum StateError {
     Displaced(#[from] Displaced),
     /// There is no thread for it.
     #[error("cannot start a thread for the state")]
-    Thread {
-        /// What the system says.
-        source: io::Error,
-    },
+    Thread(#[from] NoThread),
     /// The thread that commits is gone.
     #[error("the state is closed")]
     Closed,

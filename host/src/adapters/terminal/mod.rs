@@ -74,24 +74,31 @@ fn head(level: Level, consumer: Option<&str>) -> String {
     format!("{DIM}{time}{DIM:#} {style}{level:<5}{style:#} {consumer}")
 }
 
+/// Standard output cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+pub(crate) struct Unwritable(#[source] io::Error);
+
 /// Writes `text`, which may be styled, to standard output, and waits until it is written, or nobody reads it.
-pub(crate) fn print(text: &str) -> io::Result<()> {
-    OUT.print(text.to_owned()).map(drop)
+pub(crate) fn print(text: &str) -> Result<(), Unwritable> {
+    OUT.print(text.to_owned()).map(drop).map_err(Unwritable)
 }
 
 /// Writes `value` as one line of JSON to standard output, and waits until it is written, or nobody reads it.
-pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
-    OUT.print(json_line(value)?).map(drop)
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Unwritable> {
+    OUT.print(json_line(value)?).map(drop).map_err(Unwritable)
 }
 
 /// Writes `text`, and is ready when it is written, or nobody reads it: for those who wait for something else as well.
-pub(crate) async fn printed(text: String) -> io::Result<Reader> {
-    spawn_blocking(move || OUT.print(text)).await.map_err(io::Error::other)?
+pub(crate) async fn printed(text: String) -> Result<Reader, Unwritable> {
+    let printed = spawn_blocking(move || OUT.print(text)).await.map_err(io::Error::other);
+    printed.flatten().map_err(Unwritable)
 }
 
 /// `value` as one line of JSON.
-pub(crate) fn json_line(value: &impl Serialize) -> io::Result<String> {
-    Ok(escape(&serde_json::to_string(value).map_err(io::Error::other)?))
+pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Unwritable> {
+    let json = serde_json::to_string(value).map_err(|error| Unwritable(error.into()))?;
+    Ok(escape(&json))
 }
 
 /// Waits until all is written that was to be, for no longer than `patience`.
@@ -106,8 +113,8 @@ pub(crate) async fn written() {
 }
 
 /// Is ready when standard output cannot be written any more; an error unless whoever read it has gone, as `head` does.
-pub(crate) async fn closed() -> io::Result<()> {
-    OUT.closed().await
+pub(crate) async fn closed() -> Result<(), Unwritable> {
+    OUT.closed().await.map_err(Unwritable)
 }
 
 /// A tally as a JSON object: a number for each severity.
@@ -161,7 +168,7 @@ impl Reporter for TerminalReporter {
             Format::Text => Ok(metric_text(report)),
             Format::Json => json_line(&metric_json(report)),
         };
-        let shown = text.and_then(|text| OUT.show(report.consumer.as_str(), text));
+        let shown = text.and_then(|text| OUT.show(report.consumer.as_str(), text).map_err(Unwritable));
         shown.map_err(|e| ReportError(e.into()))
     }
 

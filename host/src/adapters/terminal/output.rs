@@ -8,11 +8,12 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use loghost_core::application::Level;
 use tokio::sync::Notify;
+
+use crate::system;
 
 /// The most bytes of lines that wait to be written.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -174,7 +175,9 @@ impl Output {
             return Ok(None);
         }
         if !queue.is_begun {
-            thread::Builder::new().name("output".to_owned()).spawn(|| self.write_all())?;
+            if system::spawn("output", || self.write_all()).is_err() {
+                return self.write_here(queue, &entry);
+            }
             queue.is_begun = true;
         }
         queue.taken += 1;
@@ -182,6 +185,16 @@ impl Output {
         queue.waiting.push_back(entry);
         self.changed.notify_all();
         Ok(Some(queue.taken))
+    }
+
+    /// Writes an entry where there is no thread to do so.
+    fn write_here(&self, queue: &mut Queue, entry: &Entry) -> io::Result<Option<u64>> {
+        queue.taken += 1;
+        match self.write(&entry.text, 0) {
+            Ok(()) => queue.written += 1,
+            Err(error) => queue.failure = Some(Failure::from(&error)),
+        }
+        Ok((queue.reader()? == Reader::There).then_some(queue.taken))
     }
 
     /// Writes what waits, until nothing can be written.
@@ -197,10 +210,12 @@ impl Output {
             drop(queue);
             let written = self.write(&text, left_out);
             queue = self.lock();
-            queue.written += 1;
-            if let Err(error) = written {
-                queue.failure = Some(Failure::from(&error));
-                queue.waiting.clear();
+            match written {
+                Ok(()) => queue.written += 1,
+                Err(error) => {
+                    queue.failure = Some(Failure::from(&error));
+                    queue.waiting.clear();
+                }
             }
             self.changed.notify_all();
             self.told.notify_waiters();

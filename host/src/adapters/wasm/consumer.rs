@@ -13,6 +13,7 @@ use super::instance::{Instance, InstanceError};
 use super::last_words::hint;
 use super::plugin::{LoadError, Plugin};
 use super::v0_1;
+use crate::system::Refusal;
 
 /// A configured plugin.
 pub(crate) struct WasmConsumer {
@@ -33,6 +34,9 @@ pub(crate) enum StartError {
     /// Its code failed.
     #[error("`{}` {}", .0.call, .0.reason)]
     Failed(ConsumerError),
+    /// The system does not give what an instance takes.
+    #[error("cannot be instantiated")]
+    System(#[source] anyhow::Error),
     /// It has other types than the contract.
     #[error(transparent)]
     Mistyped(LoadError),
@@ -165,6 +169,7 @@ impl StartError {
     fn of_another(self) -> ConsumerError {
         match self {
             Self::Failed(failure) => failure,
+            Self::System(error) => answered("configure", format!("failed: {error:#}")),
             other => answered("configure", other.to_string()),
         }
     }
@@ -180,6 +185,16 @@ fn answered(call: &'static str, reason: String) -> ConsumerError {
     ConsumerError { call, reason, backtrace: None }
 }
 
+fn not_instantiated(runtime: &Runtime, error: wasmtime::Error) -> StartError {
+    let failed = failure(runtime, "configure", &error);
+    let error = anyhow::Error::from(error);
+    if Refusal::behind(error.as_ref()).is_some() {
+        StartError::System(error)
+    } else {
+        StartError::Failed(failed)
+    }
+}
+
 fn configured(
     runtime: &Runtime,
     plugin: &Plugin,
@@ -190,7 +205,7 @@ fn configured(
     let failed = |error: wasmtime::Error| StartError::Failed(failure(runtime, "configure", &error));
     let mut instance =
         Instance::new(runtime, plugin, name, Arc::clone(log)).map_err(|error| match error {
-            InstanceError::Failed(error) => failed(error),
+            InstanceError::Failed(error) => not_instantiated(runtime, error),
             InstanceError::Mistyped { interface, function, error } => {
                 StartError::Mistyped(LoadError::mistyped(interface, Some(function), &error))
             }

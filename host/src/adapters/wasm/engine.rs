@@ -1,6 +1,5 @@
 //! The engine that all plugins of a host share, and the clock that ends their calls.
 
-use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::cache::Cache;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::v0_1;
+use crate::system::{self, NoThread};
 
 /// How many epochs make the time limit of a call: how exact it is. Each costs a wake-up, also of an idle host.
 const EPOCHS: u32 = 20;
@@ -33,7 +33,7 @@ pub(crate) enum RuntimeError {
     Engine(#[source] anyhow::Error),
     /// The system gives no thread.
     #[error("cannot start the thread that ends calls which take too long")]
-    Thread(#[source] io::Error),
+    Thread(#[from] NoThread),
 }
 
 impl Runtime {
@@ -44,7 +44,7 @@ impl Runtime {
         config.max_wasm_stack(usize::try_from(limits.stack.0).unwrap_or(usize::MAX));
         let engine = Engine::new(&config).map_err(|e| RuntimeError::Engine(e.into()))?;
         let linker = v0_1::linker(&engine).map_err(|e| RuntimeError::Engine(e.into()))?;
-        tick(&engine, epoch(limits.time)).map_err(RuntimeError::Thread)?;
+        tick(&engine, epoch(limits.time))?;
         Ok(Self { engine, linker, limits, cache: Cache::open() })
     }
 
@@ -69,9 +69,9 @@ fn epoch(limit: Duration) -> Duration {
 
 /// Counts the engine's epochs on a thread of its own, so that a guest that loops cannot stop the clock
 /// that ends it. The thread holds the engine weakly and ends with it.
-fn tick(engine: &Engine, epoch: Duration) -> io::Result<()> {
+fn tick(engine: &Engine, epoch: Duration) -> Result<(), NoThread> {
     let engine = engine.weak();
-    thread::Builder::new().name("epochs".to_owned()).spawn(move || {
+    system::spawn("epochs", move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);

@@ -7,6 +7,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use super::engine::Runtime;
 use super::guest::Guest;
 use super::v0_1::{self, PACKAGE, VERSION, checkpoint, consumer, processor};
+use crate::system::Refusal;
 
 /// A compiled component that keeps the contract.
 pub(crate) struct Plugin {
@@ -28,6 +29,8 @@ pub(crate) enum LoadError {
     CoreModule,
     #[error("is no valid component; build it again: {0}")]
     Invalid(String),
+    #[error("cannot be compiled")]
+    System(#[source] anyhow::Error),
     #[error(
         "imports `{0}`: a plugin may import `loghost:plugin/log@{VERSION}` and nothing else; \
          build it for wasm32-unknown-unknown, as `loghost plugin build` does"
@@ -53,6 +56,15 @@ pub(crate) enum LoadError {
 }
 
 impl LoadError {
+    /// What it means that a component cannot be compiled.
+    fn compiling(error: wasmtime::Error) -> Self {
+        let error = anyhow::Error::from(error);
+        match Refusal::behind(error.as_ref()) {
+            Some(_) => Self::System(error),
+            None => Self::Invalid(format!("{error:#}")),
+        }
+    }
+
     pub(super) fn mistyped(interface: &str, function: Option<&str>, error: &wasmtime::Error) -> Self {
         let interface = v0_1::interface(interface);
         let item = function.map_or_else(|| interface.clone(), |function| format!("{interface}#{function}"));
@@ -68,7 +80,7 @@ impl Plugin {
             Some([b'\0', b'a', b's', b'm', ..]) => {}
             _ => return Err(LoadError::NotWasm),
         }
-        let component = runtime.compile(bytes).map_err(|e| LoadError::Invalid(format!("{e:#}")))?;
+        let component = runtime.compile(bytes).map_err(LoadError::compiling)?;
         let types = component.component_type();
         let imports: Vec<String> = types.imports(&runtime.engine).map(|(name, _)| name.to_owned()).collect();
         let exports: Vec<String> = types.exports(&runtime.engine).map(|(name, _)| name.to_owned()).collect();

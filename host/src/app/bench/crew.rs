@@ -58,7 +58,7 @@ impl Crew {
                 // An error means that the measurement is over.
                 let _ = stopped.wait_for(|stop| *stop).await;
             });
-            run_alone(&mut tasks, running);
+            run_alone(&mut tasks, running).status(Status::System)?;
         }
         Ok(Self { tasks, stop, counted })
     }

@@ -28,7 +28,7 @@ impl Earlier {
         let text = text.status(Status::BadInput)?;
         Self::parse(&text).map_err(|(line, error)| {
             let context = format!("{name}:{line}: not what `loghost bench --format json` writes");
-            Failure { status: Status::BadInput, error: Some(error.context(context)) }
+            Failure::of(Status::BadInput, error.context(context))
         })
     }
 

@@ -79,7 +79,7 @@ async fn resident_host(
         let line = host.line().await.context("cannot listen to another host").status(Status::Internal)?;
         let Some(line) = line else {
             let error = anyhow!("a host that was started has ended before it had counted all logs");
-            return Err(Failure { status: Status::Internal, error: Some(error) });
+            return Err(Failure::of(Status::Internal, error));
         };
         let metric: Value = serde_json::from_str(&line).unwrap_or_default();
         let counts = metric["counts"].as_object().into_iter().flat_map(|counts| counts.values());

@@ -84,7 +84,7 @@ pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
     let done = tokio::select! {
         done = measure_all(&options, &mut venue, earlier.as_ref()) => done,
         // Nobody reads what would be measured.
-        closed = terminal::closed() => closed.status(Status::Internal),
+        closed = terminal::closed() => closed.map_err(Failure::from),
         () = &mut interrupted => Err(stopped()),
     };
     let prefix = venue.prefix().to_owned();
@@ -104,10 +104,10 @@ async fn measure_all(options: &Options, venue: &mut Venue, earlier: Option<&Earl
     if cfg!(debug_assertions) {
         terminal::warning("this is a debug build: what people run is many times as fast");
     }
-    let mut reports = Reports::begin(options.format, &about, earlier).status(Status::Internal)?;
+    let mut reports = Reports::begin(options.format, &about, earlier)?;
     for bench in &options.benches {
         let measured = measure(*bench, options, venue).await?;
-        reports.add(*bench, &measured).status(Status::Internal)?;
+        reports.add(*bench, &measured)?;
     }
     reports.end();
     Ok(())

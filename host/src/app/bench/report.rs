@@ -1,7 +1,5 @@
 //! Showing what was measured: a table for people, one JSON object a line for machines.
 
-use std::io;
-
 use anstyle::Style;
 use serde_json::{Map, Value};
 
@@ -10,7 +8,7 @@ use super::figure::{Better, Figure};
 use super::machine::{About, Calibration, calibration_fields};
 use super::table::{Cell, align};
 use super::{Bench, Measured};
-use crate::adapters::terminal::{self, BAD, DIM, Format, GOOD, TITLE};
+use crate::adapters::terminal::{self, BAD, DIM, Format, GOOD, TITLE, Unwritable};
 
 /// More than this is noise: runs that differ by it from the median, or a computation that takes so much longer.
 const NOISE: f64 = 0.15;
@@ -29,7 +27,11 @@ pub(super) struct Reports<'a> {
 }
 
 impl<'a> Reports<'a> {
-    pub(super) fn begin(format: Format, about: &About, earlier: Option<&'a Earlier>) -> io::Result<Self> {
+    pub(super) fn begin(
+        format: Format,
+        about: &About,
+        earlier: Option<&'a Earlier>,
+    ) -> Result<Self, Unwritable> {
         match format {
             Format::Text => terminal::print(&format!("{DIM}{}{DIM:#}", about.line()))?,
             Format::Json => terminal::print_json(about.fields())?,
@@ -49,7 +51,7 @@ impl<'a> Reports<'a> {
     }
 
     /// Shows the cases of a bench.
-    pub(super) fn add(&mut self, bench: Bench, measured: &[Measured]) -> io::Result<()> {
+    pub(super) fn add(&mut self, bench: Bench, measured: &[Measured]) -> Result<(), Unwritable> {
         self.benches.push(bench);
         for Measured { case, figures, calibration, .. } in measured {
             self.cases.push(case.name());

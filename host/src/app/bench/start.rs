@@ -28,7 +28,7 @@ pub(super) async fn start(venue: &mut Venue, plugins: u32) -> Result<Sample, Fai
             Some(line) => said.push(line),
             None => {
                 let error = anyhow!("a host that was started has ended at once: {}", said.join("; "));
-                return Err(Failure { status: Status::Internal, error: Some(error) });
+                return Err(Failure::of(Status::Internal, error));
             }
         }
     };

@@ -121,6 +121,11 @@ pub(crate) fn ipv6_listener() -> Result<TcpListener, Skip> {
         .map_err(|error| Skip::new(Need::Ipv6, format!("nothing can listen on [::1]: {error}")))
 }
 
+/// Whether this user may be any other.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// The top folder of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the host is in a folder of the repository")
