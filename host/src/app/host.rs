@@ -37,7 +37,7 @@ pub(super) fn unreachable(error: &ConnectError) -> Failure {
         Obstacle::Refusal => (Status::BadConfiguration, WRONG_URL),
         // These say themselves what to do.
         Obstacle::System => (Status::System, ""),
-        Obstacle::Distrust => (Status::Unavailable, ""),
+        Obstacle::Unready | Obstacle::Distrust => (Status::Unavailable, ""),
         Obstacle::Setting => (Status::BadConfiguration, ""),
     };
     Failure::new(status, format!("{error}\n{advice}").trim_end().to_owned())

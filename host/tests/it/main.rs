@@ -37,6 +37,7 @@ mod processor;
 mod publish;
 mod queues;
 mod reconnect;
+mod refusals;
 mod reload;
 mod report;
 mod run;
@@ -100,6 +101,7 @@ fn main() {
         best_of::trials(),
         cluster::trials(),
         closed::trials(),
+        refusals::trials(),
         system::trials(),
         full::trials(),
         hangup::trials(),

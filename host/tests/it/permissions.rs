@@ -31,17 +31,23 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A user of a broker, who goes with the test.
-struct User<'a> {
+pub(crate) struct User<'a> {
     broker: &'a Broker,
     name: String,
 }
 
 impl<'a> User<'a> {
     /// One who may configure, write and read what these patterns say; `PREFIX` in them is that of the broker.
-    fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
+    pub(crate) fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
+        let user = Self::without_permissions(broker, role);
+        user.may(permissions);
+        user
+    }
+
+    /// One who may do nothing.
+    pub(crate) fn without_permissions(broker: &'a Broker, role: &str) -> Self {
         let user = Self { broker, name: format!("{}-{role}", broker.prefix()) };
         user.ctl(&["add_user", &user.name, "s3cret"]);
-        user.may(permissions);
         user
     }
 
@@ -52,15 +58,23 @@ impl<'a> User<'a> {
         self.ctl(&["set_permissions", &self.name, configure, write, read]);
     }
 
-    fn ctl(&self, arguments: &[&str]) {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The broker's, for this user.
+    pub(crate) fn url(&self) -> String {
+        self.broker.url().replace("guest:guest", &format!("{}:s3cret", self.name))
+    }
+
+    pub(crate) fn ctl(&self, arguments: &[&str]) {
         let version = self.broker.version().expect("a RabbitMQ");
         drop(rabbitmqctl(version, arguments));
     }
 
-    fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
+    pub(crate) fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
         // In the environment: options stand at another place of each command.
-        let url = self.broker.url().replace("guest:guest", &format!("{}:s3cret", self.name));
-        loghost(arguments).env("LOGHOST_AMQP_URL", url).args(["--prefix", self.broker.prefix()])
+        loghost(arguments).env("LOGHOST_AMQP_URL", self.url()).args(["--prefix", self.broker.prefix()])
     }
 }
 

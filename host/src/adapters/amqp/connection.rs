@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::advice::hint;
 use super::greeting::{Greeting, Product};
 use super::handshake;
 use super::refusals::Refusals;
@@ -71,13 +72,13 @@ pub(crate) struct ConnectError {
 #[derive(Clone, Debug, thiserror::Error)]
 enum NoConnection {
     /// There was one.
-    #[error("lost the connection to the broker at {0}: {1}")]
+    #[error("lost the connection to the broker at {0}: {1}{hint}", hint = hint(.1))]
     Lost(Address, String),
     /// A broker answered, and said no.
-    #[error("the broker at {0} refused: {1}")]
+    #[error("the broker at {0} refused: {1}{hint}", hint = hint(.1))]
     Refused(Address, String),
     /// A broker answered, and cannot serve anybody at the moment: it starts, ends, or is full.
-    #[error("the broker at {0} is not ready: {1}")]
+    #[error("the broker at {0} is not ready: {1}{hint}", hint = hint(.1))]
     NotReady(Address, String),
     /// There was no answer, or none that a broker gives.
     #[error("no broker at {0}: {1}")]
@@ -93,12 +94,14 @@ enum NoConnection {
     BadFile(Address, TlsFileError),
 }
 
-/// What stands in the way of a connection, from what it takes least to remove; only the first two may go away by
+/// What stands in the way of a connection, from what it takes least to remove; only the first three may go away by
 /// themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle {
     /// There is no broker.
     Absence,
+    /// There is one, which takes no connection at the moment.
+    Unready,
     /// The system that this runs on gives no more files.
     System,
     /// There is a broker, and it does not want this user or has no such virtual host.
@@ -119,7 +122,8 @@ impl Obstacle {
 impl NoConnection {
     fn obstacle(&self) -> Obstacle {
         match self {
-            Self::NoBroker(..) | Self::NotReady(..) | Self::Lost(..) => Obstacle::Absence,
+            Self::NoBroker(..) | Self::Lost(..) => Obstacle::Absence,
+            Self::NotReady(..) => Obstacle::Unready,
             Self::System(..) => Obstacle::System,
             Self::Refused(..) => Obstacle::Refusal,
             Self::Distrust(..) => Obstacle::Distrust,

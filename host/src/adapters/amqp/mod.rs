@@ -1,12 +1,13 @@
 //! Speaks AMQP 0-9-1 to a broker, with lapin: `RabbitMQ`, or the embedded one.
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading
-//! order: where the broker is, TLS, connecting, reading from it, what is made readable, connecting again, what things are called
+//! order: where the broker is, TLS, connecting, what to do when it refuses, reading from it, what is made readable, connecting again, what things are called
 //! there, declaring them, binding them, what a log and its values look like on the wire, publishing, becoming the one who
 //! consumes, consuming, making sure that logs still arrive, making dead letters, looking after them, and sending them back.
 
 mod activation;
 mod address;
+mod advice;
 mod bindings;
 mod connection;
 mod courier;

@@ -13,6 +13,7 @@ use loghost_core::domain::{ConsumerName, Severity};
 
 use tokio::time::timeout;
 
+use super::advice::advice;
 use super::bindings::bind;
 use super::connection::{ConnectError, Connection, Ended, Fault, GOODBYE, fault, reason};
 use super::names::Names;
@@ -88,31 +89,22 @@ impl From<TopologyError> for SourceError {
 }
 
 /// What to do about it, where the broker's answer tells.
-fn hint(action: &str, reason: &str) -> &'static str {
-    if reason.contains("PRECONDITION_FAILED") || reason.contains("inequivalent") {
-        "; it is there already, made otherwise: delete it, or use another --prefix"
-    } else if reason.contains("ACCESS_REFUSED") {
-        // The first word of what was to be done says which permission that takes.
-        match action.split(' ').next() {
-            Some("declare" | "delete") => {
-                "; the user needs the permission to configure it, or somebody who has it runs `loghost run \
-                 --declare-only`"
-            }
-            Some("bind" | "unbind") => {
-                "; the user needs the permissions to write to the queue and to read the exchange, or somebody who has \
-                 them runs `loghost run --declare-only`"
-            }
-            Some("consume") => "; the user needs the permission to read it",
-            Some("write") => {
-                "; the user needs the permission to write to it, and, where there are topic permissions, to its routing key"
-            }
-            _ => "; the user needs more permissions",
-        }
-    } else if reason.contains("RESOURCE_LOCKED") {
-        "; it belongs to another connection"
-    } else {
-        ""
+fn hint(action: &str, reason: &str) -> String {
+    if !reason.contains("ACCESS_REFUSED") || advice(reason).is_some() {
+        return super::advice::hint(reason);
     }
+    let by_another = ", or somebody who has that runs `loghost run --declare-only`";
+    // The first word of what was to be done says which permission that takes.
+    let (needed, otherwise) = match action.split(' ').next() {
+        Some("declare" | "delete") => ("the permission to configure it", by_another),
+        Some("bind" | "unbind") => {
+            ("the permissions to write to the queue and to read the exchange", by_another)
+        }
+        Some("consume") => ("the permission to read it", ""),
+        Some("write") => ("the permission to write to it", ""),
+        _ => ("more permissions", ""),
+    };
+    format!("; the user needs {needed} (`rabbitmqctl set_permissions`){otherwise}")
 }
 
 /// Makes sure of the exchanges of some severities.
@@ -150,15 +142,11 @@ async fn lasting_exchange(
     name: &str,
     kind: ExchangeKind,
 ) -> Result<(), TopologyError> {
-    let refused = if connection.refusals.has(Right::Configure, name) {
-        None
-    } else {
+    if !connection.refusals.has(Right::Configure, name) {
         match exchange(channel, name, kind, DURABLE).await {
-            Err(error) if error.is_access_refused() => Some(error),
+            Err(error) if error.is_access_refused() => {}
             declared => return declared,
         }
-    };
-    if refused.is_some() {
         connection.refusals.add(Right::Configure, name);
         *channel = open_channel(connection).await?;
     }
@@ -166,8 +154,7 @@ async fn lasting_exchange(
         Ok(true) => Ok(()),
         Ok(false) => {
             *channel = open_channel(connection).await?;
-            let not_there = not_there(connection, "exchange", name);
-            Err(refused.unwrap_or(not_there))
+            Err(not_there(connection, "exchange", name))
         }
         // RabbitMQ 4 lets nobody look who may do nothing with it: whoever needs to is told so.
         Err(error) if error.is_access_refused() => {
