@@ -12,7 +12,7 @@ use loghost_core::application::{Consumer as _, Ledger};
 use loghost_core::domain::{ConsumerName, Log, MessageId, Processed, Record, Timestamp};
 
 use crate::adapters::amqp::{self, Bodiless, Decode, Names, Prefix, Sieve};
-use crate::adapters::state::State;
+use crate::adapters::state::{Settings, State};
 use crate::adapters::wasm::{Limits, Plugin, Runtime, WasmConsumer};
 
 /// Lets `bytes`, which are whole frames, through the sieve between socket and client; how many came out.
@@ -82,5 +82,5 @@ impl Guest {
 /// If the folder cannot be used.
 pub fn ledger(folder: &Path, consumer: &ConsumerName) -> anyhow::Result<impl Ledger> {
     let state = State::open(folder).context("cannot open the state")?;
-    Ok(state.ledger(consumer, consumer.as_str()))
+    Ok(state.ledger(consumer, consumer.as_str(), Settings::default()))
 }

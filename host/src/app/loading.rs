@@ -41,9 +41,12 @@ pub(super) fn start(paths: &[PathBuf], troupe: &Troupe, on_failure: OnFailure) -
             loaded => loaded?,
         };
         let name = &plugin.consumer.descriptor().name;
-        if names.insert(name.clone(), source.clone()).is_some() {
-            let text =
-                format!("{source}: another plugin of this run is called `{name}` as well; leave one out");
+        if let Some(other) = names.insert(name.clone(), source.clone()) {
+            let text = format!(
+                "{source}: another plugin of this run is called `{name}` as well ({other}): leave one out. A name stands for \
+                 a queue and its counts; one plugin can run with several settings only if its name is one of them, from a \
+                 copy for each: --set FILE.KEY=VALUE"
+            );
             return Err(Failure::new(Status::BadConfiguration, text));
         }
         loaded.push((source, plugin));

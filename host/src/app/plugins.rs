@@ -230,12 +230,12 @@ pub(crate) fn runtime(limits: Limits) -> Result<Runtime, Failure> {
 pub(crate) fn load(runtime: &Runtime, source: &PluginSource) -> Result<Arc<Plugin>, Failure> {
     let bytes = source.read()?;
     let plugin = block_in_place(|| Plugin::load(runtime, &bytes));
-    plugin.map(Arc::new).map_err(|error| {
-        let instead = match (&error, source) {
-            (LoadError::NotWasm, PluginSource::File(path)) => instead_of_a_plugin(&bytes, path),
-            _ => String::new(),
-        };
-        Failure::new(Status::BadInput, format!("{source}: {error}{}", printable_line(&instead)))
+    plugin.map(Arc::new).map_err(|error| match (&error, source) {
+        (LoadError::NotWasm, PluginSource::File(path)) => {
+            let instead = printable_line(&instead_of_a_plugin(&bytes, path)).into_owned();
+            Failure::new(Status::BadInput, format!("{source}: {error}{instead}"))
+        }
+        _ => Failure::of(Status::BadInput, anyhow::Error::new(error).context(source.to_string())),
     })
 }
 

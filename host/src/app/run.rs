@@ -393,7 +393,7 @@ async fn consuming(
     let name = &consumer.descriptor().name;
     // A queue that goes with the run keeps no book.
     let state = state.filter(|_| options.lifetime == Lifetime::Named);
-    let ledger = state::ledger(state, name, &names.queue(name));
+    let ledger = state::ledger(state, &consumer, &names.queue(name)).await?;
     // Also for one that only counts: its next version may not.
     let derived = if options.derived == Derived::Granted {
         let sink = AmqpSink::open(Arc::clone(&links.publishing), names.clone(), Exchanges::Own);

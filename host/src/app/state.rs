@@ -2,20 +2,39 @@
 
 use std::path::Path;
 
-use loghost_core::domain::ConsumerName;
+use loghost_core::application::Consumer;
 
 use super::failure::{Failure, Status};
 pub(super) use crate::adapters::state::StateLedger;
-use crate::adapters::state::{State, StateError};
+use crate::adapters::state::{Settings, State, StateError};
+use crate::adapters::terminal;
+use crate::adapters::wasm::WasmConsumer;
 
 /// Opens the state in `folder`, if one is named.
 pub(super) fn open(folder: Option<&Path>) -> Result<Option<State>, Failure> {
     folder.map(State::open).transpose().map_err(unusable)
 }
 
-/// The ledger of the consumer that takes from `queue`.
-pub(super) fn ledger(state: Option<&State>, consumer: &ConsumerName, queue: &str) -> StateLedger {
-    state.map_or(StateLedger::Volatile, |state| state.ledger(consumer, queue))
+/// The ledger of `consumer`, which takes from `queue`. Says if what is in it was kept with other settings.
+pub(super) async fn ledger(
+    state: Option<&State>,
+    consumer: &WasmConsumer,
+    queue: &str,
+) -> Result<StateLedger, Failure> {
+    let Some(state) = state else { return Ok(StateLedger::Volatile) };
+    let name = &consumer.descriptor().name;
+    let ledger = state.ledger(name, queue, Settings::of(consumer.settings()));
+    let changed = ledger.changed_settings().await.map_err(unusable)?;
+    if !changed.is_empty() {
+        let own =
+            if consumer.keeps_state() { ", and what it keeps of its own with --discard-state" } else { "" };
+        terminal::notice(&format!(
+            "{name}: WARNING: what --state has of it was counted with other settings (`{}`), and goes on from there: counts \
+             begin anew in another folder{own}",
+            changed.join("`, `")
+        ));
+    }
+    Ok(ledger)
 }
 
 /// What it means that a state cannot be used.

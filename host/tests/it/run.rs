@@ -104,7 +104,7 @@ fn ends_when_nobody_reads(broker: &Broker) {
 
 fn refuses_two_plugins_of_one_name() {
     let run = loghost(["run"]).arg(tracked("plugins/error.wasm")).arg(tracked("plugins/error.wasm"));
-    run.end().exits(78).says("another plugin of this run is called `error`").says("plugins/error.wasm");
+    run.end().exits(78).says("another plugin of this run is called `error`").says("--set FILE.KEY=VALUE");
 }
 
 fn refuses_what_is_no_plugin() {

@@ -8,13 +8,14 @@ use tempfile::TempDir;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Output, Signal, loghost};
-use crate::support::guest::guest;
+use crate::support::guest::{declare, guest};
 use crate::support::{Skip, needing, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("settings::are_given_to_those_who_take_them", are_given_to_those_who_take_them),
         needing("settings::a_new_version_takes_them_as_well", a_new_version_takes_them_as_well),
+        needing("settings::other_than_those_of_a_state_are_said", other_than_those_of_a_state_are_said),
         test("settings::that_nobody_takes_are_refused", that_nobody_takes_are_refused),
         test("settings::that_are_misspelled_are_understood", that_are_misspelled_are_understood),
     ]
@@ -33,7 +34,7 @@ fn three() -> (TempDir, Vec<PathBuf>) {
 
 /// The settings that the plugin in a file of this name was given, at whichever attempt.
 fn given(output: &str, file: &str) -> Vec<String> {
-    let mark = format!("{file}.wasm: info: set ");
+    let mark = format!("{file}.wasm] plugin: set ");
     let lines = output.lines().filter_map(|line| Some(line.split_once(&mark)?.1.to_owned()));
     let mut given: Vec<String> = lines.collect();
     given.dedup();
@@ -105,4 +106,36 @@ fn that_are_misspelled_are_understood() {
     let (_folder, plugins) = three();
     let inspect = loghost(["plugin", "inspect", "--set", "wrod=x"]).arg(&plugins[0]).end().exits(78);
     inspect.says("(is `word` meant?)");
+}
+
+/// As long as nothing is counted with the new ones.
+fn other_than_those_of_a_state_are_said() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("words").keeps_count().takes(&["limit", "word"]).write(folder.path());
+    declare(&broker, std::slice::from_ref(&plugin));
+    let run = |settings: &[&str], logs: usize| {
+        broker
+            .loghost(["publish", "--stdin", "--severity", "error"])
+            .stdin("a\n".repeat(logs))
+            .end()
+            .exits(0);
+        let set = settings.iter().flat_map(|setting| ["--set", setting]);
+        let run =
+            broker.loghost(["run", "--until-idle", "100ms", "--state"]).arg(folder.path().join("state"));
+        run.args(set).arg(&plugin).end().exits(0)
+    };
+    let other = "words: WARNING: what --state has of it was counted with other settings";
+    run(&["limit=5"], 0).does_not_say(other);
+    run(&["limit=6"], 2).does_not_say(other);
+    run(&["limit=6"], 1).does_not_say(other);
+    for settings in [&["limit=10", "word=s3cret"][..], &["limit=10", "word=s3cret"]] {
+        run(settings, 0).says(other).says("(`limit`, `word`)").says("--discard-state").prints("3");
+    }
+    run(&["limit=10", "word=s3cret"], 1).says(other).prints("4");
+    run(&["limit=10", "word=s3cret"], 1).does_not_say(other);
+    run(&["word=other", "limit=10"], 0).says("(`word`)");
+    let written = fs::read(folder.path().join("state/loghost.redb")).expect("a state");
+    assert!(!written.windows(6).any(|bytes| bytes == b"s3cret"), "a value is in the state");
+    Ok(())
 }

@@ -10,6 +10,7 @@ use loghost_core::domain::{Book, ConsumerName};
 use tokio::sync::oneshot;
 
 use super::error::StateError;
+use super::settings::Settings;
 use super::store::Store;
 use crate::system;
 
@@ -29,14 +30,17 @@ pub(crate) struct Desk {
 
 /// Whose rows.
 #[derive(Debug)]
-struct Owner {
-    consumer: ConsumerName,
-    queue: String,
+pub(super) struct Owner {
+    pub(super) consumer: ConsumerName,
+    pub(super) queue: String,
+    /// What it was configured with.
+    pub(super) settings: Settings,
 }
 
 #[derive(Debug)]
 enum Request {
     Load(Arc<Owner>, oneshot::Sender<Result<Saved, StateError>>),
+    Settings(Arc<Owner>, oneshot::Sender<Result<Option<Settings>, StateError>>),
     Commit(Arc<Owner>, Box<Commit>, oneshot::Sender<Result<(), Arc<StateError>>>),
     End,
 }
@@ -50,8 +54,8 @@ impl Committer {
     }
 
     /// Where the consumer that takes from `queue` hands over what it wants.
-    pub(super) fn desk(&self, consumer: &ConsumerName, queue: &str) -> Desk {
-        let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned() };
+    pub(super) fn desk(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> Desk {
+        let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned(), settings };
         Desk { requests: self.requests.clone(), owner: Arc::new(owner) }
     }
 }
@@ -71,6 +75,14 @@ impl Desk {
         let (reply, loaded) = oneshot::channel();
         self.ask(Request::Load(Arc::clone(&self.owner), reply));
         loaded.await.unwrap_or(Err(StateError::Closed))
+    }
+
+    /// Which settings differ from those of what was committed last.
+    pub(super) async fn changed_settings(&self) -> Result<Vec<String>, StateError> {
+        let (reply, read) = oneshot::channel();
+        self.ask(Request::Settings(Arc::clone(&self.owner), reply));
+        let former = read.await.unwrap_or(Err(StateError::Closed))?;
+        Ok(former.map(|former| self.owner.settings.difference(&former)).unwrap_or_default())
     }
 
     /// Hands the commit over, before the future is polled.
@@ -101,6 +113,9 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
                     // Nobody waits for it if the run is over.
                     let _ = reply.send(load(store, &owner.queue));
                 }
+                Request::Settings(owner, reply) => {
+                    let _ = reply.send(store.settings(&owner.queue));
+                }
                 Request::Commit(owner, commit, reply) => group.push((owner, commit, reply)),
                 Request::End => open = false,
             }
@@ -108,7 +123,7 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
         if group.is_empty() {
             continue;
         }
-        let commits = group.iter().map(|(owner, commit, _)| (&owner.consumer, &*owner.queue, &**commit));
+        let commits = group.iter().map(|(owner, commit, _)| (&**owner, &**commit));
         let committed = store.commit(commits).map_err(Arc::new);
         for (_, _, reply) in group.drain(..) {
             let _ = reply.send(committed.clone());

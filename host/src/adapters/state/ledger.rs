@@ -6,6 +6,7 @@ use futures_util::future::Either;
 use loghost_core::application::{Commit, Ledger, LedgerError, Saved};
 
 use super::committer::Desk;
+use super::error::StateError;
 
 /// Where the book of one consumer is kept.
 #[derive(Debug)]
@@ -14,6 +15,16 @@ pub(crate) enum StateLedger {
     Stored(Desk),
     /// Nowhere but in the consumer's own memory.
     Volatile,
+}
+
+impl StateLedger {
+    /// Which of the consumer's settings differ from those that it had when it was committed last, as far as that is known.
+    pub(crate) async fn changed_settings(&self) -> Result<Vec<String>, StateError> {
+        match self {
+            Self::Stored(desk) => desk.changed_settings().await,
+            Self::Volatile => Ok(Vec::new()),
+        }
+    }
 }
 
 impl Ledger for StateLedger {

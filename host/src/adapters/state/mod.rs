@@ -8,6 +8,7 @@ mod committer;
 mod error;
 mod folder;
 mod ledger;
+mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use loghost_core::domain::ConsumerName;
 
 pub(crate) use error::StateError;
 pub(crate) use ledger::StateLedger;
+pub(crate) use settings::Settings;
 pub(crate) use store::Store;
 
 /// The state of a host, open for it alone.
@@ -34,8 +36,9 @@ impl State {
         Ok(Self { committer: Committer::start(Store::create(folder)?)? })
     }
 
-    /// The ledger of the consumer that takes from `queue`; under another queue it has another.
-    pub(crate) fn ledger(&self, consumer: &ConsumerName, queue: &str) -> StateLedger {
-        StateLedger::Stored(self.committer.desk(consumer, queue))
+    /// The ledger of the consumer that takes from `queue` and was configured with `settings`; under another queue it has
+    /// another.
+    pub(crate) fn ledger(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> StateLedger {
+        StateLedger::Stored(self.committer.desk(consumer, queue, settings))
     }
 }

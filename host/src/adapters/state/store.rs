@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use loghost_core::application::Commit;
-use loghost_core::domain::{Account, ConsumerName, IntervalChange, OriginState, Sequences, Timestamp};
+use loghost_core::domain::{Account, Counts, IntervalChange, OriginState, Sequences, Timestamp};
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
     TableHandle, WriteTransaction,
@@ -15,8 +15,10 @@ use redb::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::committer::Owner;
 use super::error::StateError;
 use super::folder::Folder;
+use super::settings::Settings;
 use super::wire::{CountsWire, FilterWire};
 use crate::disk::{self, Place, create_database, open_database};
 
@@ -36,6 +38,8 @@ const CONSUMERS: TableDefinition<&str, &[u8]> = TableDefinition::new("consumers"
 const FILTERS: TableDefinition<&str, &[u8]> = TableDefinition::new("filters");
 /// Queue to what the consumer keeps itself.
 const CHECKPOINTS: TableDefinition<&str, &[u8]> = TableDefinition::new("checkpoints");
+/// Queue to what the consumer was configured with. Not in what was written before there was such a table.
+const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
 /// Queue and origin to the time, in milliseconds, when it was last seen.
 const ORIGINS: TableDefinition<(&str, &str), u64> = TableDefinition::new("origins");
 /// Queue, origin and first number of an interval to its last number.
@@ -114,17 +118,33 @@ impl Store {
         })
     }
 
+    /// What the consumer that takes from `queue` was configured with when it counted, if it did and that is known.
+    pub(super) fn settings(&self, queue: &str) -> Result<Option<Settings>, StateError> {
+        self.read(|tables| {
+            let consumers = tables.open_table(CONSUMERS)?;
+            let Some(row) = consumers.get(queue)? else { return Ok(None) };
+            let (_, counts, _) = parse::<CountsWire>(row.value())?.read().map_err(Fault::Unreadable)?;
+            if counts == Counts::default() {
+                return Ok(None);
+            }
+            let table = match tables.open_table(SETTINGS) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                table => table?,
+            };
+            let row = table.get(queue)?;
+            row.map(|row| parse(row.value())).transpose()
+        })
+    }
+
     /// Applies all of the commits, durably, or none.
     pub(super) fn commit<'a>(
         &self,
-        commits: impl IntoIterator<Item = (&'a ConsumerName, &'a str, &'a Commit)>,
+        commits: impl IntoIterator<Item = (&'a Owner, &'a Commit)>,
     ) -> Result<(), StateError> {
         self.check()?;
         let committed = disk::commit(&self.database, |transaction| {
             let mut tables = Tables::open(transaction)?;
-            commits
-                .into_iter()
-                .try_for_each(|(consumer, queue, commit)| tables.apply(consumer, queue, commit))
+            commits.into_iter().try_for_each(|(owner, commit)| tables.apply(owner, commit))
         });
         committed.map_err(|fault: Fault| fault.at(&self.folder.database))?;
         // Also meanwhile: what is safe is safe where it will be looked for.
@@ -229,6 +249,7 @@ struct Tables<'t> {
     consumers: Table<'t, &'static str, &'static [u8]>,
     filters: Table<'t, &'static str, &'static [u8]>,
     checkpoints: Table<'t, &'static str, &'static [u8]>,
+    settings: Table<'t, &'static str, &'static [u8]>,
     origins: Table<'t, (&'static str, &'static str), u64>,
     finished: IntervalTable<'t>,
     dead: IntervalTable<'t>,
@@ -243,6 +264,7 @@ impl<'t> Tables<'t> {
             consumers: transaction.open_table(CONSUMERS)?,
             filters: transaction.open_table(FILTERS)?,
             checkpoints: transaction.open_table(CHECKPOINTS)?,
+            settings: transaction.open_table(SETTINGS)?,
             origins: transaction.open_table(ORIGINS)?,
             finished: transaction.open_table(FINISHED)?,
             dead: transaction.open_table(DEAD)?,
@@ -250,7 +272,9 @@ impl<'t> Tables<'t> {
         })
     }
 
-    fn apply(&mut self, consumer: &ConsumerName, queue: &str, commit: &Commit) -> Result<(), Fault> {
+    fn apply(&mut self, owner: &Owner, commit: &Commit) -> Result<(), Fault> {
+        let Owner { consumer, queue, settings } = owner;
+        let queue = queue.as_str();
         let Commit { changes, checkpoint, filter } = commit;
         for origin in &changes.forgotten {
             self.origins.remove((queue, &**origin))?;
@@ -271,6 +295,11 @@ impl<'t> Tables<'t> {
         }
         if let Some(checkpoint) = checkpoint {
             self.checkpoints.insert(queue, &**checkpoint)?;
+        }
+        let settings = json(settings)?;
+        let is_noted = self.settings.get(queue)?.is_some_and(|noted| noted.value() == settings);
+        if !is_noted {
+            self.settings.insert(queue, &*settings)?;
         }
         Ok(())
     }

@@ -9,11 +9,11 @@ use loghost_core::domain::{
 };
 use redb::{Database, TableDefinition};
 
-use super::{State, StateError, StateLedger, Store};
+use super::{Settings, State, StateError, StateLedger, Store};
 
 fn ledger(state: &State, consumer: &str) -> StateLedger {
     let queue = format!("loghost.{consumer}");
-    state.ledger(&ConsumerName::new(consumer).unwrap(), &queue)
+    state.ledger(&ConsumerName::new(consumer).unwrap(), &queue, Settings::default())
 }
 
 fn record(n: u64) -> Record {

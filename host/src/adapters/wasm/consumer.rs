@@ -70,6 +70,11 @@ impl WasmConsumer {
         })
     }
 
+    /// What it was configured with.
+    pub(crate) fn settings(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
     /// Makes a call on the live instance, or on a fresh one. The thread is given up for as long as it
     /// takes, so a guest that takes its whole time holds up no other task.
     fn call<T>(
