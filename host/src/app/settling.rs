@@ -32,6 +32,7 @@ pub(super) struct Settling {
     verb: &'static str,
     under_way: FuturesUnordered<SizedAnswer>,
     bytes: usize,
+    begun: u32,
     done: u32,
     strangers: u32,
     not_logs: u32,
@@ -73,8 +74,8 @@ pub(super) async fn settle(
 ) -> Settled {
     let notice_at = Instant::now() + EVERY;
     let under_way = FuturesUnordered::new();
-    let (bytes, done, strangers, not_logs) = (0, 0, 0, 0);
-    let mut settling = Settling { verb, under_way, bytes, done, strangers, not_logs, notice_at };
+    let (bytes, begun, done, strangers, not_logs) = (0, 0, 0, 0, 0);
+    let mut settling = Settling { verb, under_way, bytes, begun, done, strangers, not_logs, notice_at };
     let mut end = match settling.walk(queue, selection, settle, pin!(interrupted)).await {
         Ok(Walk::Done) => SettledEnd::Done,
         Ok(Walk::Interrupted) => {
@@ -89,7 +90,8 @@ pub(super) async fn settle(
             end = SettledEnd::Failed(error);
         }
     }
-    let Settling { done, strangers, not_logs, .. } = settling;
+    let Settling { begun, done, strangers, not_logs, .. } = settling;
+    queue.expect_back(begun - done);
     Settled { done, strangers, not_logs, end }
 }
 
@@ -107,8 +109,7 @@ impl Settling {
         settle: impl Fn(&mut DeadQueue, Letter) -> Result<Answer, Box<Letter>>,
         mut interrupted: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Walk, DeadQueueError> {
-        let mut begun = 0;
-        while selection.max.is_none_or(|max| begun < max) {
+        while selection.max.is_none_or(|max| self.begun < max) {
             if interrupted.as_mut().now_or_never().is_some() {
                 return Ok(Walk::Interrupted);
             }
@@ -123,7 +124,7 @@ impl Settling {
             } else {
                 match settle(queue, letter) {
                     Ok(answer) => {
-                        begun += 1;
+                        self.begun += 1;
                         self.bytes += size;
                         self.under_way.push(Box::pin(async move { (size, answer.await) }));
                     }

@@ -278,6 +278,12 @@ impl DeadQueue {
         }
     }
 
+    /// So many letters were handed out to be taken out of the queue, and are not: they go back to their places when it is
+    /// closed.
+    pub(crate) fn expect_back(&mut self, letters: u32) {
+        self.staying += letters;
+    }
+
     /// Whether the broker may drop the message when it comes back once more.
     fn may_be_dropped(&self, message: &Message) -> bool {
         let returns = delivery_limit::returns(&message.properties);
