@@ -214,7 +214,7 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
 /// What one holds another does not see: a number would mean another letter.
 fn are_looked_after_by_one_at_a_time(broker: &Broker) {
     let picky = with_dead_letters(broker, "picky", 600);
-    let list = Stuck::start(&dead_letters(broker, "list", ["picky", "--format", "json"]));
+    let list = Stuck::start(dead_letters(broker, "list", ["picky", "--format", "json"]));
     for action in ["purge", "replay"] {
         let other = dead_letters(broker, action, ["picky", "--number", "1"]).end().exits(69);
         other.says("another `loghost dead-letters` holds them");

@@ -3,9 +3,6 @@
 
 mod limits;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
 use lapin::BasicProperties;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::AMQPValue;
@@ -13,7 +10,7 @@ use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 use crate::support::broker::{Broker, Kind};
-use crate::support::cli::{Loghost, Running, Signal, Stuck, binary, loghost};
+use crate::support::cli::{Loghost, Running, Signal, Stuck, beginning, loghost};
 use crate::support::guest::{Then, guest};
 use crate::support::needing;
 use crate::support::outside::Outside;
@@ -193,9 +190,9 @@ fn lose_no_dead_letter_to_those_who_look(place: &Place) {
     for _ in 0..OFTEN {
         // Nobody reads what is listed; somebody reads the beginning, and goes, or is killed with who lists it.
         place.dead_letters("list", []).unread().end().exits(0);
-        let list = place.dead_letters("list", ["--format", "json"]);
-        assert_eq!(beginning(&list).matches("bad ").count(), 2);
-        drop(Stuck::start(&list));
+        let list = || place.dead_letters("list", ["--format", "json"]);
+        assert_eq!(beginning(list(), 2).matches("bad ").count(), 2);
+        drop(Stuck::start(list()));
     }
     for _ in 0..3 {
         place.dead_letters("show", ["999"]).end().exits(2).says("there is no number 999");
@@ -208,22 +205,7 @@ fn lose_no_dead_letter_to_those_who_look(place: &Place) {
     is_whole(&outside, &place.dead_queue(), "bad", LETTERS);
 }
 
-/// The first two lines of what a command prints, when nobody reads the rest, and it has ended.
-#[track_caller]
-fn beginning(command: &Loghost) -> String {
-    let mut child = Command::new(binary())
-        .args(command.arguments())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let stdout = BufReader::with_capacity(1, child.stdout.take().expect("a pipe"));
-    let lines: Vec<String> = stdout.lines().take(2).map(|line| line.expect("text")).collect();
-    assert!(child.wait().expect("a process of ours").success(), "{lines:?}");
-    lines.concat()
-}
-
-const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
+pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     passive: false,
     durable: true,
     exclusive: false,
@@ -231,7 +213,7 @@ const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
-fn text(text: &str) -> AMQPValue {
+pub(crate) fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 

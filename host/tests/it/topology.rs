@@ -242,7 +242,7 @@ fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
     until_said(&run, &changed, || {
         length += 1;
         let definition = format!(r#"{{"max-length":{length}}}"#);
-        node.rabbitmqctl(&["set_policy", "short", "^loghost", &definition, "--apply-to", "queues"]);
+        node.set_policy("short", "^loghost", &definition);
     });
     run.says(&format!(r#"{changed}the policy `short` {{"max-length":{length}}}"#));
     run.says(&format!(
@@ -275,14 +275,7 @@ fn a_new_delivery_limit_is_told_of(kind: Kind) -> Result<(), Skip> {
         (broker.outside(), broker.queue("watchful"), dead_queue(&broker, "watchful"));
     unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
     says_times(&run, "has a delivery limit of", 0);
-    node.rabbitmqctl(&[
-        "set_policy",
-        "limits",
-        "^loghost",
-        r#"{"delivery-limit":3}"#,
-        "--apply-to",
-        "queues",
-    ]);
+    node.set_policy("limits", "^loghost", r#"{"delivery-limit":3}"#);
     let limit =
         |queue: &str| format!("warn  the queue {queue} has a delivery limit of 3 (the policy limits)");
     let said = run.says(&limit(&queue));

@@ -3,14 +3,14 @@
 //! full.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::slice::from_ref;
 
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, on_each, start_embedded};
-use crate::support::cli::{Signal, binary, loghost};
+use crate::support::cli::{Signal, loghost};
 use crate::support::guest::{Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
 use crate::support::{test, tracked};
@@ -126,13 +126,8 @@ fn a_report_that_cannot_be_written(broker: &Broker) {
     broker.loghost(["run", "--declare-only"]).arg(tracked("plugins/error.wasm")).end().exits(0);
     publish_lines(broker, "error", "a\n".repeat(3));
     let full = File::options().write(true).open("/dev/full").expect("a device that is always full");
-    let run = Command::new(binary())
-        .args(["run", "--until-idle", "2s", "--broker", broker.url(), "--prefix", broker.prefix()])
-        .arg(tracked("plugins/error.wasm"))
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .output()
-        .expect("it starts");
+    let run = broker.loghost(["run", "--until-idle", "2s"]).arg(tracked("plugins/error.wasm"));
+    let run = run.start_with(full, Stdio::piped()).wait_with_output().expect("a process of ours");
     let stderr = String::from_utf8_lossy(&run.stderr);
     assert_eq!(run.status.code(), Some(74), "{stderr}");
     assert!(stderr.contains("cannot write the report"), "{stderr}");

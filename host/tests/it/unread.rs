@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,17 +11,17 @@ use serde_json::Value;
 
 use crate::poison::last_of;
 use crate::support::PATIENCE;
-use crate::support::broker::{Broker, on_both};
-use crate::support::cli::{binary, loghost};
+use crate::support::broker::{Broker, on_each};
+use crate::support::cli::loghost;
 use crate::support::guest::{declare, guest};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_both("unread::output_is_no_hindrance", |broker| unread(broker, [true, false])),
-        on_both("unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
-        on_both("unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
-        on_both("unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
-        on_both("unread::a_list_can_be_interrupted", a_list_can_be_interrupted),
+        on_each("unread::output_is_no_hindrance", |broker| unread(broker, [true, false])),
+        on_each("unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
+        on_each("unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
+        on_each("unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
+        on_each("unread::a_list_can_be_interrupted", a_list_can_be_interrupted),
     ]
     .into_iter()
     .flatten()
@@ -39,13 +39,7 @@ fn start(broker: &Broker, folder: &Path, [output, errors]: [bool; 2]) -> Child {
     let pipe = |is_unread: bool| if is_unread { Stdio::piped() } else { Stdio::null() };
     let run = broker.loghost(["run", "--every", "1ms", "--format", "json", "--grace", "3s", "--state"]);
     let run = run.arg(folder.join("state")).arg(plugin);
-    let started = Command::new(binary())
-        .args(run.arguments())
-        .stdin(Stdio::null())
-        .stdout(pipe(output))
-        .stderr(pipe(errors))
-        .spawn();
-    started.expect("the binary starts")
+    run.start_with(pipe(output), pipe(errors))
 }
 
 #[track_caller]
@@ -117,13 +111,7 @@ fn what_is_read_late_is_the_latest(broker: &Broker) {
 fn a_list_can_be_interrupted(broker: &Broker) {
     let picky = crate::dead_letters::with_dead_letters(broker, "picky", 600);
     let list = crate::dead_letters::dead_letters(broker, "list", ["picky", "--format", "json"]);
-    let child = Command::new(binary())
-        .args(list.arguments())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
+    let child = list.start_with(Stdio::piped(), Stdio::null());
     let outside = broker.outside();
     outside.wait_for_depth(&picky.dead_queue(), 88);
     assert_eq!(end(child), 69);

@@ -32,14 +32,7 @@ fn limited(kind: Kind, management: Option<u16>) -> Result<Node, Skip> {
     let plugins = if management.is_some() { "rabbitmq_management" } else { "" };
     let setup = Setup { config: &config.unwrap_or_default(), plugins };
     let node = rabbitmq::private(kind.version().expect("a RabbitMQ"), setup)?;
-    node.rabbitmqctl(&[
-        "set_policy",
-        "limits",
-        "^loghost",
-        r#"{"delivery-limit":3}"#,
-        "--apply-to",
-        "queues",
-    ]);
+    node.set_policy("limits", "^loghost", r#"{"delivery-limit":3}"#);
     Ok(node)
 }
 
@@ -92,7 +85,7 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
         let list = place.dead_letters("list", ["--format", "json"]).end().exits(0);
         assert_eq!(list.json().len(), 5, "{list}");
         place.dead_letters("list", ["--limit", "2"]).end().exits(0).prints("bad 1");
-        drop(Stuck::start(&place.dead_letters("list", ["--format", "json"])));
+        drop(Stuck::start(place.dead_letters("list", ["--format", "json"])));
     }
     is_whole(&outside, &place.dead_queue(), "bad", 5);
 

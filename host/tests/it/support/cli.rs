@@ -80,11 +80,6 @@ impl Loghost {
         self
     }
 
-    /// What it is started with.
-    pub(crate) fn arguments(&self) -> impl Iterator<Item = &OsStr> {
-        self.command.get_args()
-    }
-
     /// The folder it starts in.
     pub(crate) fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
@@ -118,15 +113,7 @@ impl Loghost {
     /// Starts it. Without [`Self::stdin`], its standard input is open until it is closed.
     #[track_caller]
     pub(crate) fn start(mut self) -> Running {
-        if !self.command.get_args().any(|argument| argument == "--ephemeral") {
-            let arguments = self.unless_ephemeral;
-            self = self.args(arguments);
-        }
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match self.command.spawn() {
-            Ok(child) => child,
-            Err(error) => panic!("{}: cannot start {}: {error}", self.line, binary().display()),
-        };
+        let mut child = self.spawn(Stdio::piped(), Stdio::piped(), Stdio::piped());
         let mut stdin = child.stdin.take();
         if let Some(text) = self.stdin {
             let mut pipe = stdin.take().expect("a pipe");
@@ -137,6 +124,23 @@ impl Loghost {
         let stdout = if self.unread { Captured::nothing() } else { Captured::reading(stdout) };
         let stderr = Captured::reading(child.stderr.take().expect("a pipe"));
         Running { child, line: self.line, stdin, stdout, stderr }
+    }
+
+    /// Starts it without an input, and leaves to the test what becomes of its output.
+    #[track_caller]
+    pub(crate) fn start_with(mut self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
+        self.spawn(Stdio::null(), stdout.into(), stderr.into())
+    }
+
+    #[track_caller]
+    fn spawn(&mut self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Child {
+        if !self.command.get_args().any(|argument| argument == "--ephemeral") {
+            self.command.args(self.unless_ephemeral);
+        }
+        match self.command.stdin(stdin).stdout(stdout).stderr(stderr).spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("{}: cannot start {}: {error}", self.line, binary().display()),
+        }
     }
 }
 
@@ -290,19 +294,32 @@ pub(crate) struct Stuck {
 impl Stuck {
     /// Starts it, and waits for the first line.
     #[track_caller]
-    pub(crate) fn start(command: &Loghost) -> Self {
-        let mut child = Command::new(binary())
-            .args(command.arguments())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let mut stdout = BufReader::with_capacity(1, child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        let read = stdout.read_line(&mut line).expect("text");
-        assert!(read > 0, "nothing is printed");
-        Self { child, _unread: stdout }
+    pub(crate) fn start(command: Loghost) -> Self {
+        let (child, unread, _) = first_lines(command, 1);
+        Self { child, _unread: unread }
     }
+}
+
+/// The first lines of what a command prints, when nobody reads the rest, and it has ended.
+#[track_caller]
+pub(crate) fn beginning(command: Loghost, lines: usize) -> String {
+    let (mut child, unread, text) = first_lines(command, lines);
+    drop(unread);
+    assert!(child.wait().expect("a process of ours").success(), "{text}");
+    text
+}
+
+/// Starts a command, and waits for its first lines; nothing more is read.
+#[track_caller]
+fn first_lines(command: Loghost, lines: usize) -> (Child, BufReader<ChildStdout>, String) {
+    let mut child = command.start_with(Stdio::piped(), Stdio::inherit());
+    let mut stdout = BufReader::with_capacity(1, child.stdout.take().expect("a pipe"));
+    let mut text = String::new();
+    for _ in 0..lines {
+        let read = stdout.read_line(&mut text).expect("text");
+        assert!(read > 0, "nothing is printed after `{text}`");
+    }
+    (child, stdout, text)
 }
 
 impl Drop for Stuck {

@@ -107,6 +107,16 @@ pub(crate) fn rabbitmqctl(version: Version, arguments: &[&str]) -> String {
     ask(command, arguments)
 }
 
+/// What gives the queues of a virtual host whose names match a pattern a policy.
+pub(super) fn policy<'a>(
+    vhost: &'a str,
+    name: &'a str,
+    pattern: &'a str,
+    definition: &'a str,
+) -> [&'a str; 8] {
+    ["set_policy", "--vhost", vhost, "--apply-to", "queues", name, pattern, definition]
+}
+
 /// How a node differs from the usual.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Setup<'a> {
@@ -224,8 +234,15 @@ impl Node {
         ask(self.place.command("rabbitmqctl"), arguments)
     }
 
-    /// Has it write what was declared and bound so far: version 3 does that some seconds later, and what it has not
-    /// written is gone when it is killed. A host binds its queues again when it is back, which may be after the next log.
+    /// Gives queues of the default virtual host a policy.
+    #[track_caller]
+    pub(crate) fn set_policy(&self, name: &str, pattern: &str, definition: &str) {
+        self.rabbitmqctl(&policy("/", name, pattern, definition));
+    }
+
+    /// Has it write what was declared and bound so far, which is gone otherwise when it is killed. Version 3 does that some
+    /// seconds later. Version 4 is late with the names under which it keeps what is in quorum queues: a new one is there when
+    /// it is back, and empty. A host binds its queues again when it is back, which may be after the next log.
     #[track_caller]
     pub(crate) fn store_topology(&self) {
         if self.place.version == Version::V3 {
