@@ -292,14 +292,11 @@ fn are_destroyed_only_as_asked(broker: &Broker) {
 fn keep_where_they_came_from(broker: &Broker) {
     let outside = broker.outside();
     let first = deploy(broker, &guest("stubborn").version("1").on("bad", reject("first")));
-    let mut properties = BasicProperties::default()
+    let properties = BasicProperties::default()
         .with_message_id("m-1".into())
         .with_user_id("guest".into())
-        .with_delivery_mode(1);
-    if broker.is_rabbitmq() {
-        // The embedded broker refuses what it does not do.
-        properties = properties.with_expiration("600000".into());
-    }
+        .with_delivery_mode(1)
+        .with_expiration("600000".into());
     outside.publish(&broker.exchange("critical"), "db.1", b"bad", properties);
     first.run(1, &[]);
     let before = list(broker, "stubborn", &[]);
@@ -455,13 +452,12 @@ fn keep_what_would_act_again_still(broker: &Broker) {
         headers.insert("loghost-replay".into(), AMQPValue::Boolean(true));
         headers.insert("large".into(), AMQPValue::LongString("x".repeat(large).into()));
         headers.insert("small".into(), AMQPValue::LongString("y".into()));
-        let properties = BasicProperties::default()
+        BasicProperties::default()
             .with_message_id("always the same".into())
             .with_user_id("guest".into())
             .with_delivery_mode(1)
-            .with_headers(headers);
-        // The embedded broker refuses what it does not do.
-        if broker.is_rabbitmq() { properties.with_expiration("600000".into()) } else { properties }
+            .with_headers(headers)
+            .with_expiration("600000".into())
     };
     // The largest that a frame has room for, and one to which something can be added.
     for large in [130_850, 120_000] {
@@ -479,9 +475,7 @@ fn keep_what_would_act_again_still(broker: &Broker) {
             assert_eq!((&original["user-id"], &original["delivery-mode"]), (&json!("guest"), &json!("1")));
             assert_eq!(original["CC"], json!([spy]).to_string());
             assert_eq!(original["loghost-replay"], "true");
-            if broker.is_rabbitmq() {
-                assert_eq!(original["expiration"], "600000");
-            }
+            assert_eq!(original["expiration"], "600000");
             assert_eq!(
                 (&letter["id"], &letter["attributes"]["small"]),
                 (&json!("always the same"), &json!("y"))

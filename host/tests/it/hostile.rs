@@ -245,12 +245,8 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
     let entries =
         [&b"\x02CCA"[..], &long_string(&recipient), b"\x05largeS", &long_string(&vec![b'x'; 120_000])]
             .concat();
-    // The embedded broker refuses what it does not do.
-    let (flags, expiration): (u8, &[u8]) =
-        if broker.is_rabbitmq() { (0x31, b"\x06600000") } else { (0x30, b"") };
     // Headers, delivery mode 1, an expiration, always the same id, a user id.
-    let properties =
-        [&[flags, 0x90][..], &long_string(&entries), b"\x01", expiration, b"\x04same\x05guest"].concat();
+    let properties = [&b"\x31\x90"[..], &long_string(&entries), b"\x01\x06600000\x04same\x05guest"].concat();
     let mut raw = Raw::connect(broker.url());
     for n in 0..LOGS {
         let body: &[u8] = if n % 3 == 0 { b"bad" } else { b"good" };

@@ -253,15 +253,17 @@ fn are_refused_if_they_lose_logs(place: &Place) {
         (leaving, vec![single.clone(), classic.clone()], "inequivalent arg 'auto_delete'"),
         (owned, vec![single.clone(), classic.clone()], "RESOURCE_LOCKED"),
     ];
+    for (name, reason) in [
+        ("x-max-length", "inequivalent arg 'x-max-length'"),
+        ("x-max-length-bytes", "inequivalent arg 'x-max-length-bytes'"),
+        ("x-message-ttl", "inequivalent arg 'x-message-ttl'"),
+        ("x-expires", "inequivalent arg 'x-expires'"),
+    ] {
+        let dropping = (name, AMQPValue::LongInt(60_000));
+        unfit.push((DURABLE, vec![single.clone(), classic.clone(), dropping], reason));
+    }
+    // The embedded broker has no streams.
     if place.broker.is_rabbitmq() {
-        let short = ("x-max-length", AMQPValue::LongInt(5));
-        let brief = ("x-message-ttl", AMQPValue::LongInt(60_000));
-        unfit.push((
-            DURABLE,
-            vec![single.clone(), classic.clone(), short],
-            "inequivalent arg 'x-max-length'",
-        ));
-        unfit.push((DURABLE, vec![single, classic, brief], "inequivalent arg 'x-message-ttl'"));
         unfit.push((DURABLE, vec![("x-queue-type", text("stream"))], "inequivalent arg"));
     }
     for (options, arguments, reason) in unfit {
