@@ -462,12 +462,12 @@ pub(super) fn fault(error: &lapin::Error) -> Fault {
 }
 
 /// Whether a refusal is one of those that the broker takes back by itself: `RabbitMQ` answers that a queue is
-/// not found while the node that it lives on is down, or its process starts, and that something is not allowed
-/// while a limit is reached.
+/// not found while the node that it lives on is down (version 4 after a minute, and then that this was a timeout), or its
+/// process starts, and that something is not allowed while a limit is reached.
 fn is_momentary(kind: &AMQPErrorKind, text: &str) -> bool {
     match kind {
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => {
-            text.contains("is down") || text.contains("by supervisor")
+            ["is down", "by supervisor", "due to timeout"].iter().any(|words| text.contains(words))
         }
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => text.contains("queue limit in vhost"),
         AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => is_at_a_limit(text),

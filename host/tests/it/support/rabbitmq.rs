@@ -137,23 +137,28 @@ pub(crate) fn management(port: u16) -> String {
     format!("management.tcp.port = {port}\nmanagement.tcp.ip = 127.0.0.1")
 }
 
-/// Two nodes that nobody else has, in one cluster.
-pub(crate) fn cluster(version: Version) -> Result<[Node; 2], Skip> {
+/// Nodes that nobody else has, in one cluster.
+pub(crate) fn cluster<const NODES: usize>(version: Version) -> Result<[Node; NODES], Skip> {
     version.look()?;
-    let mut places = [(); 2].map(|()| Place::new(version, &Setup::default()));
+    let mut places = [(); NODES].map(|()| Place::new(version, &Setup::default()));
     let mapper_port = places[0].mapper_port;
-    let [one, other] = [&places[0].name, &places[1].name];
-    let config = format!(
-        "cluster_formation.peer_discovery_backend = classic_config\n\
-         cluster_formation.classic_config.nodes.1 = {one}\n\
-         cluster_formation.classic_config.nodes.2 = {other}\n"
-    );
+    let nodes = (1..).zip(&places);
+    let nodes =
+        nodes.map(|(n, place)| format!("cluster_formation.classic_config.nodes.{n} = {}\n", place.name));
+    let config = ["cluster_formation.peer_discovery_backend = classic_config\n".to_owned()];
+    let config: String = config.into_iter().chain(nodes).collect();
     for place in &mut places {
         place.mapper_port = mapper_port;
         place.configure(&config);
         place.write_cookie("of-a-cluster");
     }
-    Ok(places.map(Node::start_at))
+    // One after the other they would wait for each other.
+    let mut nodes = places.map(Node::new);
+    for node in &mut nodes {
+        node.order("start");
+    }
+    nodes.iter().for_each(Node::wait_until_up);
+    Ok(nodes)
 }
 
 /// Ends the shared nodes.
@@ -187,19 +192,20 @@ const START: Duration = Duration::from_mins(3);
 impl Node {
     fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Skip> {
         version.look()?;
-        Ok(Self::start_at(Place::new(version, setup)))
+        let mut node = Self::new(Place::new(version, setup));
+        node.restart();
+        Ok(node)
     }
 
-    fn start_at(place: Place) -> Self {
+    /// One that has not been started.
+    fn new(place: Place) -> Self {
         let mut command = place.command("sh");
         command.args(["-c", WATCH]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Ctrl-C is for the tests, not for what they look after.
         command.process_group(0);
         let mut watch = command.spawn().expect("a shell");
         let done = BufReader::new(watch.stdout.take().expect("a pipe"));
-        let mut node = Self { watch, done, place };
-        node.restart();
-        node
+        Self { watch, done, place }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -217,6 +223,11 @@ impl Node {
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.order("start");
+        self.wait_until_up();
+    }
+
+    #[track_caller]
+    fn wait_until_up(&self) {
         let deadline = Instant::now() + START;
         let folder = self.place.folder.path();
         while !self.place.answers() {
