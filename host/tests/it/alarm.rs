@@ -5,32 +5,31 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::Broker;
+use crate::support::broker::{Broker, on_nodes};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
-use crate::support::rabbitmq::{self, Node, Setup, Version};
-use crate::support::{PATIENCE, Skip, needing, tracked};
+use crate::support::rabbitmq::{Node, Setup};
+use crate::support::{PATIENCE, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![needing(
-        "rabbitmq::alarm::publishers_wait_and_consumers_do_not",
+    on_nodes(
+        "alarm::publishers_wait_and_consumers_do_not",
+        Setup::default(),
         publishers_wait_and_consumers_do_not,
-    )]
+    )
 }
 
 const QUEUED: u64 = 600;
 const BAD: u32 = 200;
 const LATER: u64 = 300;
 
-fn publishers_wait_and_consumers_do_not() -> Result<(), Skip> {
-    let node = rabbitmq::private(Version::V3, Setup::default())?;
-    let broker = Broker::at(node.url());
+fn publishers_wait_and_consumers_do_not(node: &mut Node, broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let picky =
         guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned())).write(folder.path());
     let error = tracked("plugins/error.wasm");
-    declare(&broker, &[picky.clone(), error.clone()]);
+    declare(broker, &[picky.clone(), error.clone()]);
     let publish = ["publish", "--stdin", "--severity", "error", "--require-route"];
     broker.loghost(publish).stdin("good\nbad\ngood\n".repeat(BAD as usize)).end().exits(0);
 
@@ -45,23 +44,22 @@ fn publishers_wait_and_consumers_do_not() -> Result<(), Skip> {
     counts(&run, QUEUED);
     rejecting.says("holds publishers back");
     rejecting.prints(&format!("\"error\":{},", QUEUED - u64::from(BAD)));
-    holds(&node, &broker.queue("error"), 0);
-    holds(&node, &broker.queue("picky"), BAD);
-    holds(&node, &format!("{}.dead", broker.queue("picky")), 0);
+    holds(node, &broker.queue("error"), 0);
+    holds(node, &broker.queue("picky"), BAD);
+    holds(node, &format!("{}.dead", broker.queue("picky")), 0);
 
     node.rabbitmqctl(&["set_vm_memory_high_watermark", "0.4"]);
     publisher.says("takes logs again");
     publisher.end().exits(0).prints(&format!("total {LATER}"));
     counts(&run, QUEUED + LATER);
     rejecting.prints(&format!("\"error\":{},", QUEUED - u64::from(BAD) + LATER));
-    holds(&node, &broker.queue("picky"), 0);
-    holds(&node, &format!("{}.dead", broker.queue("picky")), BAD);
+    holds(node, &broker.queue("picky"), 0);
+    holds(node, &format!("{}.dead", broker.queue("picky")), BAD);
     let run = run.end_by(Signal::Terminate).exits(0).does_not_say("lost the connection");
     assert_eq!(total(&last_of_text(&run.stdout), "error"), Some(QUEUED + LATER), "{run}");
     let rejecting = rejecting.end_by(Signal::Terminate).exits(0).does_not_say("lost the connection");
     let last = rejecting.json().pop().expect("a metric");
     assert_eq!(last["rejected"]["error"], BAD, "{rejecting}");
-    Ok(())
 }
 
 #[track_caller]

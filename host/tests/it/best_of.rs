@@ -4,53 +4,96 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_both, start_again, start_embedded};
-use crate::support::cli::{Signal, loghost};
+use crate::support::broker::{Broker, Kind, on_each, start_again, start_embedded};
+use crate::support::cli::{Running, Signal, loghost};
+use crate::support::rabbitmq::{self, Setup};
 use crate::support::{Skip, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
-        test("best_of::a_url_that_is_refused_is_said_once", a_url_that_is_refused_is_said_once),
-        test("best_of::all_urls_that_are_refused_are_final", all_urls_that_are_refused_are_final),
+        test("embedded::best_of::a_url_that_is_refused_is_said_once", beside_a_refusing_embedded_broker),
         needing("best_of::files_of_a_folder", files_of_a_folder),
-        needing("journal::a_long_line_is_skipped_again", a_long_line_is_skipped_again),
     ];
-    trials.extend(on_both("best_of::a_line_that_is_too_long", a_line_that_is_too_long));
-    trials.extend(on_both("best_of::a_consumer_that_is_refused", a_consumer_that_is_refused));
+    for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
+        let name = format!("{}::best_of::a_url_that_is_refused_is_said_once", kind.name());
+        trials.push(needing(name, move || beside_a_refusing_node(kind)));
+    }
+    trials.extend(on_each("journal::a_long_line_is_skipped_again", a_long_line_is_skipped_again));
+    trials
+        .extend(on_each("best_of::all_urls_that_are_refused_are_final", all_urls_that_are_refused_are_final));
+    trials.extend(on_each("best_of::a_line_that_is_too_long", a_line_that_is_too_long));
+    trials.extend(on_each("best_of::a_consumer_that_is_refused", a_consumer_that_is_refused));
     trials
 }
 
-fn a_url_that_is_refused_is_said_once() {
-    let (_other, refusing) = start_embedded();
-    let (good, url) = start_embedded();
-    let urls =
-        [refusing.replace("/%2f", "/missing"), refusing.replace("guest:guest", "guest:s3cret"), url.clone()];
-    let brokers: Vec<&str> = urls.iter().flat_map(|url| ["--broker", url]).collect();
-    let mut publish =
-        loghost(["publish", "--stdin", "--severity", "info", "--retry-for", "1m"]).args(&brokers).start();
-    let run = loghost(["run", "--retry-for", "1m"]).args(&brokers).arg(tracked("plugins/error.wasm")).start();
-    run.says("consuming from");
-    publish.write_line("before");
-    publish.says("no queue wants");
-    drop(good.end_by(Signal::Kill));
-    run.has_said(|said| said.matches("trying again in").count() > 5);
-    publish.has_said(|said| said.matches("trying again in").count() > 2);
-    let _good = start_again(&url);
-    run.says("[error] consuming");
-    publish.write_line("after");
-    let publish = publish.end().exits(0).prints("total 2").does_not_say("s3cret");
-    let run = run.end_by(Signal::Terminate).exits(0);
-    assert_eq!(publish.stderr.matches("ACCESS_REFUSED").count(), 1, "{publish}");
-    assert_eq!(publish.stderr.matches("NOT_ALLOWED").count(), 1, "{publish}");
-    // It has two connections.
-    assert_eq!(run.stderr.matches("ACCESS_REFUSED").count(), 2, "{run}");
+/// A publisher and a host that are given two URLs that are refused, and a good one.
+struct Tried {
+    publish: Running,
+    run: Running,
 }
 
-fn all_urls_that_are_refused_are_final() {
-    let (_broker, url) = start_embedded();
-    let [vhost, password] = [url.replace("/%2f", "/missing"), url.replace("guest:guest", "guest:s3cret")];
-    let publish =
-        loghost(["publish", "error", "a", "--retry-for", "1m", "--broker", &vhost, "--broker", &password]);
+impl Tried {
+    /// Starts both, and waits until they are connected.
+    #[track_caller]
+    fn start(refusing: &Broker, good: &str) -> Self {
+        let password = refusing.as_user("guest", "s3cret");
+        let urls = [&refusing.url_of_vhost("missing"), password.url(), good];
+        let brokers: Vec<&str> = urls.iter().flat_map(|url| ["--broker", url]).collect();
+        let publish = ["publish", "--stdin", "--severity", "info", "--retry-for", "5m"];
+        let mut publish = loghost(publish).args(&brokers).start();
+        let run = loghost(["run", "--retry-for", "5m"]).args(&brokers);
+        let run = run.arg(tracked("plugins/error.wasm")).start();
+        run.says("consuming from");
+        publish.write_line("before");
+        publish.says("no queue wants");
+        Self { publish, run }
+    }
+
+    /// Waits until they have tried all of them, again and again.
+    #[track_caller]
+    fn lose_the_good_one(&self) {
+        self.run.has_said(|said| said.matches("trying again in").count() > 5);
+        self.publish.has_said(|said| said.matches("trying again in").count() > 2);
+    }
+
+    /// The good one is back; what was refused was said once.
+    #[track_caller]
+    fn go_on(mut self) {
+        self.run.says("[error] consuming");
+        self.publish.write_line("after");
+        let publish = self.publish.end().exits(0).prints("total 2").does_not_say("s3cret");
+        let run = self.run.end_by(Signal::Terminate).exits(0);
+        assert_eq!(publish.stderr.matches("ACCESS_REFUSED").count(), 1, "{publish}");
+        assert_eq!(publish.stderr.matches("NOT_ALLOWED").count(), 1, "{publish}");
+        // It has two connections.
+        assert_eq!(run.stderr.matches("ACCESS_REFUSED").count(), 2, "{run}");
+    }
+}
+
+fn beside_a_refusing_embedded_broker() {
+    let [(_other, refusing), (good, url)] = [start_embedded(), start_embedded()];
+    let tried = Tried::start(&Broker::at(refusing), &url);
+    drop(good.end_by(Signal::Kill));
+    tried.lose_the_good_one();
+    let _good = start_again(&url);
+    tried.go_on();
+}
+
+fn beside_a_refusing_node(kind: Kind) -> Result<(), Skip> {
+    let refusing = Broker::new(kind)?;
+    let mut good = rabbitmq::private(kind.version().expect("a RabbitMQ"), Setup::default())?;
+    let tried = Tried::start(&refusing, &good.url());
+    good.kill();
+    tried.lose_the_good_one();
+    good.restart();
+    tried.go_on();
+    Ok(())
+}
+
+fn all_urls_that_are_refused_are_final(broker: &Broker) {
+    let (vhost, password) = (broker.url_of_vhost("missing"), broker.as_user("guest", "s3cret"));
+    let publish = ["publish", "error", "a", "--retry-for", "1m", "--broker", &vhost, "--broker"];
+    let publish = loghost(publish).arg(password.url());
     let publish = publish.end().exits(78).says("missing").says("ACCESS_REFUSED");
     publish.does_not_say("trying again").does_not_say("s3cret");
 }
@@ -82,8 +125,7 @@ fn a_line_that_is_too_long(broker: &Broker) {
 }
 
 /// The same input has the same logs, and the same ids.
-fn a_long_line_is_skipped_again() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn a_long_line_is_skipped_again(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = folder.path().join("journal");
     let go_on = |more: &str| {
@@ -96,7 +138,6 @@ fn a_long_line_is_skipped_again() -> Result<(), Skip> {
     };
     assert_eq!(go_on(""), (2.into(), 0.into()));
     assert_eq!(go_on("c\n"), (1.into(), 2.into()));
-    Ok(())
 }
 
 fn files_of_a_folder() -> Result<(), Skip> {

@@ -4,7 +4,7 @@ use libtest_mimic::Trial;
 
 use crate::bench::long_bench;
 use crate::dead_letters::{dead_letters, with_dead_letters};
-use crate::support::broker::{Broker, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::rabbitmq::free_port;
 use crate::support::{test, tracked};
@@ -17,10 +17,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("closed::a_bench_ends", a_bench_ends),
         test("closed::a_broker_goes_on", a_broker_goes_on),
     ];
-    trials.extend(on_both("closed::what_is_confirmed_is_published", what_is_confirmed_is_published));
-    trials.extend(on_both("closed::what_is_purged_is_gone", what_is_purged_is_gone));
+    trials.extend(on_each("closed::what_is_confirmed_is_published", what_is_confirmed_is_published));
+    trials.extend(on_each("closed::what_is_purged_is_gone", what_is_purged_is_gone));
     trials
-        .extend(on_both("closed::a_run_ends_with_what_it_has_counted", a_run_ends_with_what_it_has_counted));
+        .extend(on_each("closed::a_run_ends_with_what_it_has_counted", a_run_ends_with_what_it_has_counted));
     trials
 }
 

@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::broker::{Broker, on_both};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Loghost, Output, loghost};
 use crate::support::guest::{Guest, component, contract, declare, guest};
 use crate::support::{test, tracked};
@@ -32,8 +32,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("contract::inspect_shows_a_hostile_descriptor", inspect_shows_a_hostile_descriptor),
         test("contract::inspect_tries_the_checkpoint", inspect_tries_the_checkpoint),
     ];
-    trials.extend(on_both("contract::lines_of_a_plugin_are_marked", lines_of_a_plugin_are_marked));
-    trials.extend(on_both("contract::a_hostile_metric_is_shown", a_hostile_metric_is_shown));
+    trials.extend(on_each("contract::lines_of_a_plugin_are_marked", lines_of_a_plugin_are_marked));
+    trials.extend(on_each("contract::a_hostile_metric_is_shown", a_hostile_metric_is_shown));
     trials
 }
 

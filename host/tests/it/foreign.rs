@@ -16,9 +16,9 @@ use crate::support::{Need, Skip, needing, repository, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for (name, kind) in [("embedded", Kind::Embedded), ("rabbitmq", Kind::RabbitMq)] {
+    for kind in Kind::ALL {
         for (library, client) in [("pika", PIKA), ("amqplib", AMQPLIB)] {
-            let name = format!("{name}::foreign::counts_what_{library}_publishes");
+            let name = format!("{}::foreign::counts_what_{library}_publishes", kind.name());
             trials.push(needing(name, move || counts_what_it_publishes(client, kind)));
         }
     }

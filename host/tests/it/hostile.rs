@@ -6,23 +6,26 @@ use std::slice;
 use fastrand::Rng;
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, on_each, on_nodes};
 use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::{Guest, Then, declare, guest};
-use crate::support::rabbitmq::{Setup, Version};
+use crate::support::rabbitmq::{Node, Setup};
 use crate::support::raw::{Raw, headers, long_string, short_string};
-use crate::support::{Skip, needing, rabbitmq, test};
+use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = vec![
-        test("hostile::memory_is_bounded", memory_is_bounded),
-        needing("rabbitmq::hostile::headers_larger_than_a_usual_frame", headers_larger_than_a_usual_frame),
-    ];
+    let mut trials = vec![test("hostile::memory_is_bounded", memory_is_bounded)];
     trials.extend(on_each(
         "hostile::anything_is_counted_or_a_dead_letter",
         anything_is_counted_or_a_dead_letter,
     ));
     trials.extend(on_each("hostile::what_a_foreign_producer_may_do", what_a_foreign_producer_may_do));
+    let wide = Setup { config: "frame_max = 1048576", ..Setup::default() };
+    trials.extend(on_nodes(
+        "hostile::headers_larger_than_a_usual_frame",
+        wide,
+        headers_larger_than_a_usual_frame,
+    ));
     trials
 }
 
@@ -263,12 +266,10 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
 
 /// A broker may allow frames of any size: such headers are read, and those that other frames have no room for
 /// are left out of the dead letter.
-fn headers_larger_than_a_usual_frame() -> Result<(), Skip> {
-    let node = rabbitmq::private(Version::V3, Setup { config: "frame_max = 1048576", ..Setup::default() })?;
-    let broker = Broker::at(node.url());
+fn headers_larger_than_a_usual_frame(_node: &mut Node, broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let picky = picky().write(folder.path());
-    declare(&broker, slice::from_ref(&picky));
+    declare(broker, slice::from_ref(&picky));
     let mut raw = Raw::connect(broker.url());
     let large = headers(&[&b"\x05largeS"[..], &long_string(&vec![b'x'; 500_000])].concat());
     for n in 0..20 {
@@ -281,7 +282,6 @@ fn headers_larger_than_a_usual_frame() -> Result<(), Skip> {
     let connection = ["--broker", broker.url(), "--prefix", broker.prefix(), "--format", "json"];
     let list = loghost(["dead-letters", "list", "picky"]).args(connection).end().exits(0);
     assert!(list.json().iter().all(|letter| letter["headers_left_out"] == 1), "{list}");
-    Ok(())
 }
 
 /// What is under way is bounded by the prefetch, and so is the memory that it takes: each body in some copies.

@@ -4,29 +4,29 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::broker::{Broker, on_each, on_nodes};
 use crate::support::cli::Signal;
 use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
-use crate::support::rabbitmq::{self, Setup, Version};
-use crate::support::{Skip, needing, tracked};
+use crate::support::rabbitmq::{Node, Setup};
+use crate::support::tracked;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = vec![
-        needing("rabbitmq::idle::an_outage_is_not_quiet", an_outage_is_not_quiet),
-        needing("idle::a_stopped_consumer_is_not_waited_for", a_stopped_consumer_is_not_waited_for),
-    ];
-    trials.extend(on_each("idle::who_stands_by_waits_for_its_queue", who_stands_by_waits_for_its_queue));
-    trials.extend(on_each("idle::what_the_client_has_is_not_left", what_the_client_has_is_not_left));
-    trials
+    [
+        on_nodes("idle::an_outage_is_not_quiet", Setup::default(), an_outage_is_not_quiet),
+        on_each("idle::who_stands_by_waits_for_its_queue", who_stands_by_waits_for_its_queue),
+        on_each("idle::what_the_client_has_is_not_left", what_the_client_has_is_not_left),
+        on_each("idle::a_stopped_consumer_is_not_waited_for", a_stopped_consumer_is_not_waited_for),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const PUBLISH: [&str; 5] = ["publish", "--stdin", "--severity", "error", "--require-route"];
 
-fn an_outage_is_not_quiet() -> Result<(), Skip> {
+fn an_outage_is_not_quiet(node: &mut Node, broker: &Broker) {
     const QUIET: &str = "3s";
-    let mut node = rabbitmq::private(Version::V3, Setup::default())?;
-    let broker = Broker::at(node.url());
     let run = broker.loghost(["run", "--until-idle", QUIET]).arg(tracked("plugins/error.wasm")).start();
     run.says("consuming from");
     node.kill();
@@ -38,7 +38,6 @@ fn an_outage_is_not_quiet() -> Result<(), Skip> {
     let output = run.end().exits(0);
     assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(100), "{output}");
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
-    Ok(())
 }
 
 /// Nor does it end while the other host has what it does not acknowledge: that comes back.
@@ -46,11 +45,12 @@ fn who_stands_by_waits_for_its_queue(broker: &Broker) {
     let error = tracked("plugins/error.wasm");
     let active = broker.loghost(["run", "--prefetch", "10"]).arg(&error).start();
     active.says("consuming from");
-    let next = broker.loghost(["run", "--until-idle", "1s"]).arg(&error).start();
-    next.says("standing by");
     active.signal(Signal::Stop);
     broker.loghost(PUBLISH).stdin("a\n".repeat(100)).end().exits(0);
     broker.outside().wait_for_depth(&broker.queue("error"), 90);
+    // Not before: it would have nothing to wait for.
+    let next = broker.loghost(["run", "--until-idle", "1s"]).arg(&error).start();
+    next.says("standing by");
     // One with nothing to do ends meanwhile.
     for _ in 0..2 {
         broker.loghost(["run", "--until-idle", "1s"]).arg(tracked("plugins/critical.wasm")).end().exits(0);
@@ -74,17 +74,15 @@ fn what_the_client_has_is_not_left(broker: &Broker) {
 }
 
 /// Its queue is left as it is, and the exit status says so.
-fn a_stopped_consumer_is_not_waited_for() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn a_stopped_consumer_is_not_waited_for(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("both")).expect("a folder in a folder of ours");
     let bad = guest("broken").severities(&["error"]).on("", Then::Do(Does::Panic));
     let files = [bad.write(folder.path()), guest("good").severities(&["error"]).write(folder.path())];
-    declare(&broker, &files);
+    declare(broker, &files);
     broker.loghost(PUBLISH).stdin("a\n".repeat(100)).end().exits(0);
     let run = broker.loghost(["run", "--until-idle", "1s", "--format", "json"]).args(&files).end().exits(75);
     let good = run.json().into_iter().rfind(|metric| metric["consumer"] == "good").expect("a metric");
     assert_eq!(good["counts"]["error"], 100, "{run}");
     assert!(broker.outside().depth(&broker.queue("broken")) > Some(0));
-    Ok(())
 }

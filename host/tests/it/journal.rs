@@ -15,22 +15,28 @@ use crate::support::{Skip, modes, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
-        needing("journal::goes_on_with_an_input_that_has_grown", goes_on_with_an_input_that_has_grown),
-        needing("journal::refuses_an_input_that_has_changed", refuses_an_input_that_has_changed),
-        needing("journal::has_one_user", has_one_user),
         needing("journal::refuses_what_is_no_journal", refuses_what_is_no_journal),
         needing("journal::refuses_or_reads_what_is_damaged", refuses_or_reads_what_is_damaged),
-        needing("journal::goes_on_after_an_interrupt", goes_on_after_an_interrupt),
-        needing("journal::holds_back_a_line_without_end", holds_back_a_line_without_end),
-        needing("journal::holds_back_the_last_log_of_a_scenario", holds_back_the_last_log_of_a_scenario),
         needing(
             "journal::goes_on_with_what_was_begun_without_an_end",
             goes_on_with_what_was_begun_without_an_end,
         ),
-        needing("journal::notices_that_its_file_is_gone", notices_that_its_file_is_gone),
         needing("journal::is_for_its_owner_alone", is_for_its_owner_alone),
     ];
-    trials.extend(on_each("journal::survives_being_killed", survives_being_killed));
+    trials.extend(
+        [
+            on_each("journal::survives_being_killed", survives_being_killed),
+            on_each("journal::goes_on_with_an_input_that_has_grown", goes_on_with_an_input_that_has_grown),
+            on_each("journal::refuses_an_input_that_has_changed", refuses_an_input_that_has_changed),
+            on_each("journal::has_one_user", has_one_user),
+            on_each("journal::goes_on_after_an_interrupt", goes_on_after_an_interrupt),
+            on_each("journal::holds_back_a_line_without_end", holds_back_a_line_without_end),
+            on_each("journal::holds_back_the_last_log_of_a_scenario", holds_back_the_last_log_of_a_scenario),
+            on_each("journal::notices_that_its_file_is_gone", notices_that_its_file_is_gone),
+        ]
+        .into_iter()
+        .flatten(),
+    );
     trials
 }
 
@@ -91,13 +97,12 @@ fn survives_being_killed(broker: &Broker) {
     assert_eq!(outside.depth(&queue), Some(0));
 }
 
-fn goes_on_with_an_input_that_has_grown() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn goes_on_with_an_input_that_has_grown(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let (journal, file) = (folder.path().join("journal"), folder.path().join("input.txt"));
     let first = "info x3 @web-1: a\nerror x2 disk=sda: b\n\n";
     fs::write(&file, first).expect("a file in a folder of ours");
-    let go_on = || publish(&broker, &journal).arg("--file").arg(&file).end();
+    let go_on = || publish(broker, &journal).arg("--file").arg(&file).end();
     assert_eq!(counts(&go_on().exits(0)), (5, 0));
     assert_eq!(counts(&go_on().exits(0)), (0, 5));
 
@@ -110,47 +115,42 @@ fn goes_on_with_an_input_that_has_grown() -> Result<(), Skip> {
     assert!(id.ends_with("/3"), "{id}");
     let text = broker.loghost(["publish", "--journal"]).arg(&journal).arg("--file").arg(&file).end();
     text.exits(0).prints("total 0  already confirmed 6");
-    Ok(())
 }
 
-fn refuses_an_input_that_has_changed() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn refuses_an_input_that_has_changed(broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("info"));
     let folder = tempfile::tempdir().expect("a folder");
     let journal = folder.path().join("this.journal");
     let lines = "a\nb\nc\n".repeat(1000);
-    publish_lines(&broker, &journal, &lines).end().exits(0);
+    publish_lines(broker, &journal, &lines).end().exits(0);
     assert_eq!(broker.outside().take_all(&queue).len(), 3000);
     let changed = [lines.replacen('b', "x", 1), lines[..5998].to_owned(), String::new()];
     for changed in changed {
-        let output = publish_lines(&broker, &journal, &changed).end().exits(65);
+        let output = publish_lines(broker, &journal, &changed).end().exits(65);
         assert_eq!(output.stdout, "", "{output}");
         output.says("the input has changed").says("this.journal").says("standard input");
     }
-    let other_source = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).stdin(&*lines);
+    let other_source = publish(broker, &journal).args(["--stdin", "--severity", "info"]).stdin(&*lines);
     other_source.end().exits(65).says("the input has changed");
-    let one = publish(&broker, &journal).args(["info", "a", "--source", "web-1"]).end();
+    let one = publish(broker, &journal).args(["info", "a", "--source", "web-1"]).end();
     one.exits(65).says("it ends after 1 logs, and 3000 were begun");
     assert_eq!(broker.outside().depth(&queue), Some(0), "nothing of it was sent");
-    assert_eq!(counts(&publish_lines(&broker, &journal, &lines).end().exits(0)), (0, 3000));
-    Ok(())
+    assert_eq!(counts(&publish_lines(broker, &journal, &lines).end().exits(0)), (0, 3000));
 }
 
-fn has_one_user() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn has_one_user(broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("info"));
     let folder = tempfile::tempdir().expect("a folder");
     let journal = folder.path().join("this.journal");
-    let mut first = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).start();
+    let mut first = publish(broker, &journal).args(["--stdin", "--severity", "info"]).start();
     first.write_line("a");
     broker.outside().take(&queue);
-    let second = publish(&broker, &journal).args(["info", "a"]).end().exits(65);
+    let second = publish(broker, &journal).args(["info", "a"]).end().exits(65);
     second.says("this.journal").says("another process is using it");
     first.end().exits(0);
-    assert_eq!(counts(&publish(&broker, &journal).args(["info", "a"]).end().exits(0)), (0, 1));
-    Ok(())
+    assert_eq!(counts(&publish(broker, &journal).args(["info", "a"]).end().exits(0)), (0, 1));
 }
 
 fn refuses_what_is_no_journal() -> Result<(), Skip> {
@@ -203,20 +203,18 @@ fn refuses_or_reads_what_is_damaged() -> Result<(), Skip> {
     Ok(())
 }
 
-fn goes_on_after_an_interrupt() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn goes_on_after_an_interrupt(broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("info"));
     let folder = tempfile::tempdir().expect("a folder");
     let journal = folder.path().join("journal");
-    let mut first = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).start();
+    let mut first = publish(broker, &journal).args(["--stdin", "--severity", "info"]).start();
     first.write_line("a");
     first.write_line("b");
     broker.outside().wait_for_depth(&queue, 2);
     assert_eq!(counts(&first.end_by(Signal::Interrupt).exits(0)), (2, 0));
-    let again = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).stdin("a\nb\nc\n");
+    let again = publish(broker, &journal).args(["--stdin", "--severity", "info"]).stdin("a\nb\nc\n");
     assert_eq!(counts(&again.end().exits(0)), (1, 2));
-    Ok(())
 }
 
 /// How many logs were held back.
@@ -226,8 +224,7 @@ fn held_back(output: &Output) -> u64 {
 }
 
 /// Whoever writes the input may be in the middle of a line, of its end, or of a character.
-fn holds_back_a_line_without_end() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn holds_back_a_line_without_end(broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("info"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -238,7 +235,7 @@ fn holds_back_a_line_without_end() -> Result<(), Skip> {
     {
         let journal = folder.path().join(n.to_string());
         let publish = |text: &[u8]| {
-            let publish = publish(&broker, &journal).args(["--stdin", "--severity", "info"]);
+            let publish = publish(broker, &journal).args(["--stdin", "--severity", "info"]);
             publish.stdin([b"one\n", text].concat()).end().exits(0)
         };
         // The last of these characters takes three bytes.
@@ -256,11 +253,9 @@ fn holds_back_a_line_without_end() -> Result<(), Skip> {
     // Without a journal there is no next time.
     let publish = broker.loghost(["publish", "--stdin", "--severity", "info"]).stdin("x");
     publish.end().exits(0).prints("total 1");
-    Ok(())
 }
 
-fn holds_back_the_last_log_of_a_scenario() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn holds_back_the_last_log_of_a_scenario(broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -278,7 +273,7 @@ fn holds_back_the_last_log_of_a_scenario() -> Result<(), Skip> {
     ];
     for (text, numbers, held, words) in steps {
         fs::write(&file, text).expect("a file in a folder of ours");
-        let output = publish(&broker, &journal).arg("--file").arg(&file).end().exits(0).says(words);
+        let output = publish(broker, &journal).arg("--file").arg(&file).end().exits(0).says(words);
         assert_eq!((counts(&output), held_back(&output)), (numbers, held), "{text:?}: {output}");
     }
     let messages = broker.outside().take_all(&queue);
@@ -291,7 +286,6 @@ fn holds_back_the_last_log_of_a_scenario() -> Result<(), Skip> {
     // Without a journal a text ends where it ends.
     fs::write(&file, "error: a\nerror x2: b").expect("a file in a folder of ours");
     broker.loghost(["publish", "--file"]).arg(&file).end().exits(0).prints("total 3");
-    Ok(())
 }
 
 /// Earlier versions took what an input ended in as whole. One log from the arguments is whole, and the journal of a
@@ -312,8 +306,7 @@ fn goes_on_with_what_was_begun_without_an_end() -> Result<(), Skip> {
 }
 
 /// Removed, renamed, or replaced with another one.
-fn notices_that_its_file_is_gone() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn notices_that_its_file_is_gone(broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("info"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -327,7 +320,7 @@ fn notices_that_its_file_is_gone() -> Result<(), Skip> {
         },
     ];
     for away in ways {
-        let mut running = publish(&broker, &journal).args(["--stdin", "--severity", "info"]).start();
+        let mut running = publish(broker, &journal).args(["--stdin", "--severity", "info"]).start();
         running.write_line("a");
         broker.outside().take(&queue);
         away(&journal, &other);
@@ -339,7 +332,6 @@ fn notices_that_its_file_is_gone() -> Result<(), Skip> {
         let _ = fs::remove_file(&journal);
         let _ = fs::remove_file(&other);
     }
-    Ok(())
 }
 
 fn is_for_its_owner_alone() -> Result<(), Skip> {

@@ -12,7 +12,7 @@ use crate::support::rabbitmq::rabbitmqctl;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
+    for kind in Kind::RABBITMQ {
         let mut add = |name: &str, body: fn(&Broker)| {
             trials.push(needing(format!("{}::permissions::{name}", kind.name()), move || {
                 body(&Broker::new(kind)?);

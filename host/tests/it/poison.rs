@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::dead_letters::list;
-use crate::support::broker::{Broker, on_both, on_each};
+use crate::support::broker::{Broker, on_each};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, declare, guest, seen};
 use crate::support::sha256;
@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
         on_each("poison::a_replayed_log_has_new_retries", a_replayed_log_has_new_retries),
         on_each("poison::a_state_that_is_refused", a_state_that_is_refused),
-        on_both("poison::what_a_panic_says_is_the_reason", what_a_panic_says_is_the_reason),
+        on_each("poison::what_a_panic_says_is_the_reason", what_a_panic_says_is_the_reason),
     ]
     .into_iter()
     .flatten()

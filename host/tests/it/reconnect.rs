@@ -5,22 +5,24 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_each, start_again, start_embedded};
+use crate::support::broker::{Broker, Kind, on, on_each, on_nodes, start_again, start_embedded};
 use crate::support::cli::{Signal, loghost};
-use crate::support::rabbitmq::{Setup, Version};
-use crate::support::{Skip, needing, rabbitmq, test};
+use crate::support::rabbitmq::{Node, Setup, rabbitmqctl};
+use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("reconnect::embedded_broker_comes_back_empty", embedded_broker_comes_back_empty),
-        needing("rabbitmq::reconnect::node_crashes", node_crashes),
-        needing("rabbitmq::reconnect::says_which_log_is_too_large", says_which_log_is_too_large),
-        needing("rabbitmq::reconnect::says_that_the_user_may_not", says_that_the_user_may_not),
         test("reconnect::gives_up_after_a_time", gives_up_after_a_time),
         test("reconnect::waits_for_a_broker_to_start", waits_for_a_broker_to_start),
         test("reconnect::tries_a_wrong_password_once", tries_a_wrong_password_once),
     ];
     trials.extend(on_each("reconnect::declares_a_deleted_exchange_again", declares_a_deleted_exchange_again));
+    trials.extend(on_nodes("reconnect::node_crashes", Setup::default(), node_crashes));
+    let versions = [Kind::RabbitMq, Kind::RabbitMq4];
+    trials.extend(on(versions, "reconnect::says_that_the_user_may_not", says_that_the_user_may_not));
+    let narrow = Setup { config: "max_message_size = 65536", ..Setup::default() };
+    trials.extend(on_nodes("reconnect::says_which_log_is_too_large", narrow, says_which_log_is_too_large));
     trials
 }
 
@@ -64,12 +66,11 @@ fn embedded_broker_comes_back_empty() {
 }
 
 /// A RabbitMQ that is killed twice while it is published to has every log in the end.
-fn node_crashes() -> Result<(), Skip> {
+fn node_crashes(node: &mut Node, broker: &Broker) {
     const LOGS: usize = 20_000;
-    let mut node = rabbitmq::private(Version::V3, Setup::default())?;
-    let broker = Broker::at(node.url());
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));
+    node.store_topology();
     let mut publish =
         broker.loghost(["publish", "--stdin", "--severity", "error", "--format", "json"]).start();
     for part in 0..4 {
@@ -98,14 +99,10 @@ fn node_crashes() -> Result<(), Skip> {
     }
     assert_eq!(arrived.len(), LOGS);
     assert_eq!(arrived.last(), Some(&LOGS));
-    Ok(())
 }
 
 /// It is found among its neighbours, which are sent; it is not sent for ever.
-fn says_which_log_is_too_large() -> Result<(), Skip> {
-    let node =
-        rabbitmq::private(Version::V3, Setup { config: "max_message_size = 65536", ..Setup::default() })?;
-    let broker = Broker::at(node.url());
+fn says_which_log_is_too_large(_node: &mut Node, broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));
     let lines = format!("{}{}\n{}", "fits\n".repeat(300), "x".repeat(100_000), "fits\n".repeat(300));
@@ -117,19 +114,15 @@ fn says_which_log_is_too_large() -> Result<(), Skip> {
     let confirmed = output.json()[0]["confirmed"]["error"].as_u64().expect("a number");
     assert!(confirmed >= 300, "{output}");
     assert!(u64::try_from(broker.outside().take_all(&queue).len()).is_ok_and(|n| n >= confirmed), "{output}");
-    Ok(())
 }
 
-fn says_that_the_user_may_not() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::RabbitMq)?;
-    let user = broker.prefix();
-    rabbitmq::rabbitmqctl(Version::V3, &["add_user", user, "secret"]);
-    rabbitmq::rabbitmqctl(Version::V3, &["set_permissions", user, ".*", "^$", ".*"]);
-    let url = broker.url().replace("guest:guest", &format!("{user}:secret"));
-    let publish = loghost(["publish", "error", "text", "--broker", &url, "--prefix", broker.prefix()]);
+fn says_that_the_user_may_not(broker: &Broker) {
+    let (user, version) = (broker.prefix(), broker.version().expect("a RabbitMQ"));
+    rabbitmqctl(version, &["add_user", user, "secret"]);
+    rabbitmqctl(version, &["set_permissions", user, ".*", "^$", ".*"]);
+    let publish = broker.as_user(user, "secret").loghost(["publish", "error", "text"]);
     publish.end().exits(78).says("ACCESS_REFUSED").says("needs the permission to write to it");
-    rabbitmq::rabbitmqctl(Version::V3, &["delete_user", user]);
-    Ok(())
+    rabbitmqctl(version, &["delete_user", user]);
 }
 
 fn declares_a_deleted_exchange_again(broker: &Broker) {

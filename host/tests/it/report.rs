@@ -16,8 +16,6 @@ use crate::support::{Skip, needing, test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("report::refuses_wrong_arguments", refuses_wrong_arguments),
-        needing("report::takes_hosts_that_took_turns_as_one", takes_hosts_that_took_turns_as_one),
-        needing("report::misses_what_a_journal_has_confirmed", misses_what_a_journal_has_confirmed),
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
     trials.extend(on_each("report::shows_what_is_missing", shows_what_is_missing));
@@ -26,6 +24,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         "report::holds_nothing_missing_that_is_forgotten",
         holds_nothing_missing_that_is_forgotten,
     ));
+    trials.extend(on_each("report::takes_hosts_that_took_turns_as_one", takes_hosts_that_took_turns_as_one));
+    trials
+        .extend(on_each("report::misses_what_a_journal_has_confirmed", misses_what_a_journal_has_confirmed));
     trials
 }
 
@@ -162,14 +163,13 @@ fn claims_what_it_can_know(broker: &Broker) {
     assert_eq!(reach(reported(), 1), (json!("finished"), json!(false)));
 }
 
-fn takes_hosts_that_took_turns_as_one() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn takes_hosts_that_took_turns_as_one(broker: &Broker) {
     let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    declare(&broker);
-    publish(&broker, "error", "web", &[1, 2, 5]);
-    count(&broker, one.path());
-    publish(&broker, "error", "web", &[2, 3, 4, 6]);
-    count(&broker, other.path());
+    declare(broker);
+    publish(broker, "error", "web", &[1, 2, 5]);
+    count(broker, one.path());
+    publish(broker, "error", "web", &[2, 3, 4, 6]);
+    count(broker, other.path());
 
     report(&[one.path()]).end().exits(1).prints("missing of p/error/web: 3-4");
     report(&[other.path()]).end().exits(1).prints("missing of p/error/web: 1, 5");
@@ -178,11 +178,9 @@ fn takes_hosts_that_took_turns_as_one() -> Result<(), Skip> {
     let [consumer] = output.json().try_into().expect("one consumer");
     assert_eq!((&consumer["counts"], &consumer["counted_twice"]), (&tally(7), &tally(1)), "{output}");
     report(&[one.path(), one.path()]).end().exits(2).says("given twice");
-    Ok(())
 }
 
-fn misses_what_a_journal_has_confirmed() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
+fn misses_what_a_journal_has_confirmed(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let (state, journal) = (folder.path().join("state"), folder.path().join("journal"));
     let send = |lines: &str| {
@@ -190,9 +188,9 @@ fn misses_what_a_journal_has_confirmed() -> Result<(), Skip> {
         publish.arg("--journal").arg(&journal).stdin(lines).end().exits(0);
     };
     let reported = || report(&[&state]).arg("--journal").arg(&journal);
-    declare(&broker);
+    declare(broker);
     send("1\n2\n3\n");
-    count(&broker, &state);
+    count(broker, &state);
     reported().end().exits(0).prints(
         "nothing is missing in these queues of what the journals have confirmed, of the severities that they are for",
     );
@@ -204,7 +202,6 @@ fn misses_what_a_journal_has_confirmed() -> Result<(), Skip> {
 
     let missing = folder.path().join("missing");
     report(&[&state]).arg("--journal").arg(&missing).end().exits(65).says("missing");
-    Ok(())
 }
 
 /// Those of one name count for themselves.

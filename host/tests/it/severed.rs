@@ -3,19 +3,24 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, start_again, start_embedded};
+use crate::support::broker::{Broker, on_nodes, start_again, start_embedded};
 use crate::support::cli::{Signal, loghost};
 use crate::support::metrics::{last_of_text, total};
-use crate::support::rabbitmq::{Setup, Version};
-use crate::support::{Skip, needing, rabbitmq, test, tracked};
+use crate::support::rabbitmq::{Node, Setup};
+use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         test("severed::a_broker_that_falls_silent", a_broker_that_falls_silent),
         test("severed::a_broker_whose_place_another_takes", a_broker_whose_place_another_takes),
         test("severed::a_queue_that_is_another_after_a_reconnect", a_queue_that_is_another),
-        needing("rabbitmq::severed::a_password_that_is_changed", a_password_that_is_changed),
-    ]
+    ];
+    trials.extend(on_nodes(
+        "severed::a_password_that_is_changed",
+        Setup::default(),
+        a_password_that_is_changed,
+    ));
+    trials
 }
 
 /// All addresses are tried at a loss, and what the next broker lacks is declared there.
@@ -85,15 +90,13 @@ fn a_queue_that_is_another() {
 }
 
 /// A broker that does not let the user in any more is not asked again.
-fn a_password_that_is_changed() -> Result<(), Skip> {
-    let node = rabbitmq::private(Version::V3, Setup::default())?;
+fn a_password_that_is_changed(node: &mut Node, broker: &Broker) {
     node.rabbitmqctl(&["add_user", "worker", "s3cret"]);
     node.rabbitmqctl(&["set_permissions", "worker", ".*", ".*", ".*"]);
-    let url = node.url().replace("guest:guest", "worker:s3cret");
-    let run =
-        loghost(["run", "--every", "50ms", "--broker", &url]).arg(tracked("plugins/error.wasm")).start();
+    let broker = broker.as_user("worker", "s3cret");
+    let run = broker.loghost(["run", "--every", "50ms"]).arg(tracked("plugins/error.wasm")).start();
     run.says("consuming from");
-    let mut publish = loghost(["publish", "--stdin", "--severity", "error", "--broker", &url]).start();
+    let mut publish = broker.loghost(["publish", "--stdin", "--severity", "error"]).start();
     publish.write_line("disk full");
     run.prints("total     1");
     node.rabbitmqctl(&["change_password", "worker", "another"]);
@@ -103,5 +106,4 @@ fn a_password_that_is_changed() -> Result<(), Skip> {
         let output = process.end().exits(78).says("lost the connection").says("ACCESS_REFUSED");
         output.does_not_say("trying again").does_not_say("s3cret").does_not_say("another");
     }
-    Ok(())
 }

@@ -6,19 +6,20 @@ use std::time::Instant;
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_both, unique};
+use crate::support::broker::{Broker, Kind, on, on_each, unique};
 use crate::support::cli::{Signal, loghost};
-use crate::support::rabbitmq::{Version, rabbitmqctl};
-use crate::support::{PATIENCE, Skip, needing, test, tracked};
+use crate::support::rabbitmq::rabbitmqctl;
+use crate::support::{PATIENCE, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("verify::shows_what_differs", shows_what_differs),
         test("verify::blesses_what_differs_and_nothing_else", blesses_what_differs_and_nothing_else),
         test("verify::says_where_a_scenario_is_wrong", says_where_a_scenario_is_wrong),
-        needing("rabbitmq::verify::leaves_nothing_behind", leaves_nothing_behind),
     ];
-    trials.extend(on_both("verify::passes_the_scenarios", passes_the_scenarios));
+    let versions = [Kind::RabbitMq, Kind::RabbitMq4];
+    trials.extend(on(versions, "verify::leaves_nothing_behind", leaves_nothing_behind));
+    trials.extend(on_each("verify::passes_the_scenarios", passes_the_scenarios));
     trials
 }
 
@@ -92,18 +93,17 @@ fn says_where_a_scenario_is_wrong() {
 
 /// On a virtual host where nobody else is, nothing stays of a verification that ends well, nor of one that
 /// is killed.
-fn leaves_nothing_behind() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::RabbitMq)?;
-    let host = unique("verify");
-    rabbitmqctl(Version::V3, &["add_vhost", &host]);
-    rabbitmqctl(Version::V3, &["set_permissions", "--vhost", &host, "guest", ".*", ".*", ".*"]);
+fn leaves_nothing_behind(broker: &Broker) {
+    let (host, version) = (unique("verify"), broker.version().expect("a RabbitMQ"));
+    rabbitmqctl(version, &["add_vhost", &host]);
+    rabbitmqctl(version, &["set_permissions", "--vhost", &host, "guest", ".*", ".*", ".*"]);
     let url = broker.url().replace("%2f", &host);
     // Every queue and every exchange, in one look.
     let look = format!(
         "lists:sort(rabbit_amqqueue:list_names(<<\"{host}\">>) ++ \
          [element(2, X) || X <- rabbit_exchange:list(<<\"{host}\">>)])."
     );
-    let all = || rabbitmqctl(Version::V3, &["eval", &look]);
+    let all = || rabbitmqctl(version, &["eval", &look]);
     let before = all();
     assert!(before.contains("amq.topic"), "{before}");
     let verify = loghost(["verify", "--broker", &url]).arg(tracked("scenarios/1.txt"));
@@ -124,5 +124,4 @@ fn leaves_nothing_behind() -> Result<(), Skip> {
         assert!(Instant::now() < deadline, "left behind: {after}");
         after = all();
     }
-    Ok(())
 }

@@ -131,7 +131,7 @@ fn double_nothing_for_an_interruption(kind: Kind) -> Result<(), Skip> {
     let list = || place.dead_letters("list", ["--format", "json"]);
     for n in 0..8 {
         // They come back once, and could be dropped.
-        drop(Stuck::start(&list()));
+        drop(Stuck::start(list()));
         outside.wait_for_depth(&place.dead_queue(), 400);
         let listing = list().start();
         while outside.depth(&place.dead_queue()) == Some(400) {}

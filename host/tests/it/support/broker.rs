@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 
 use super::cli::{Loghost, Running, Signal, loghost};
 use super::outside::Outside;
-use super::rabbitmq::{Node, QUORUM_VHOST, Version};
+use super::rabbitmq::{Node, QUORUM_VHOST, Setup, Version};
 use super::{Skip, needing, rabbitmq};
 
 /// Which broker.
@@ -30,6 +30,9 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost];
+
+    /// RabbitMQ in each way of keeping queues, for tests that need nodes of their own, which take seconds to start.
+    pub(crate) const RABBITMQ: [Self; 3] = [Self::RabbitMq, Self::RabbitMq4, Self::Quorum];
 
     /// What the names of its tests begin with.
     pub(crate) fn name(self) -> &'static str {
@@ -65,17 +68,13 @@ pub(crate) struct Broker {
     prefix: String,
 }
 
-/// The same test on the embedded broker and on RabbitMQ 3.10, for what does not depend on how a broker keeps its queues.
-pub(crate) fn on_both(name: &str, body: fn(&Broker)) -> Vec<Trial> {
-    on([Kind::Embedded, Kind::RabbitMq], name, body)
-}
-
 /// The same test on every kind of broker.
 pub(crate) fn on_each(name: &str, body: fn(&Broker)) -> Vec<Trial> {
     on(Kind::ALL, name, body)
 }
 
-fn on(kinds: impl IntoIterator<Item = Kind>, name: &str, body: fn(&Broker)) -> Vec<Trial> {
+/// The same test on these kinds of broker.
+pub(crate) fn on(kinds: impl IntoIterator<Item = Kind>, name: &str, body: fn(&Broker)) -> Vec<Trial> {
     let trial = |kind: Kind| {
         needing(format!("{}::{name}", kind.name()), move || {
             body(&Broker::new(kind)?);
@@ -83,6 +82,19 @@ fn on(kinds: impl IntoIterator<Item = Kind>, name: &str, body: fn(&Broker)) -> V
         })
     };
     kinds.into_iter().map(trial).collect()
+}
+
+/// The same test on each of [`Kind::RABBITMQ`], with a node that no other test has.
+pub(crate) fn on_nodes(name: &str, setup: Setup<'static>, body: fn(&mut Node, &Broker)) -> Vec<Trial> {
+    let trial = |kind: Kind| {
+        needing(format!("{}::{name}", kind.name()), move || {
+            let mut node = rabbitmq::private(kind.version().expect("a RabbitMQ"), setup)?;
+            let broker = Broker::on(kind, &node);
+            body(&mut node, &broker);
+            Ok(())
+        })
+    };
+    Kind::RABBITMQ.into_iter().map(trial).collect()
 }
 
 impl Broker {
@@ -106,6 +118,17 @@ impl Broker {
     /// The RabbitMQ at this URL, under a prefix that is new.
     pub(crate) fn at(url: impl Into<String>) -> Self {
         Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it") }
+    }
+
+    /// The same for another user.
+    pub(crate) fn as_user(&self, name: &str, password: &str) -> Self {
+        Self { url: self.url.replace("guest:guest", &format!("{name}:{password}")), ..self.clone() }
+    }
+
+    /// Its URL for another virtual host.
+    pub(crate) fn url_of_vhost(&self, name: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').expect("a virtual host in the URL");
+        format!("{server}/{name}")
     }
 
     /// Which RabbitMQ it is, if it is one.
@@ -155,9 +178,18 @@ impl Broker {
         loghost(connection).args(arguments).unless_ephemeral(queue_type)
     }
 
-    /// Another program's look at it.
+    /// Another program's look at it, whose queues are quorum queues where those of loghost are.
     pub(crate) fn outside(&self) -> Outside {
-        Outside::connect(&self.url)
+        let outside = Outside::connect(&self.url);
+        if self.is_quorum() { outside.with_quorum_queues() } else { outside }
+    }
+
+    /// Gives queues of the shared RabbitMQ a policy.
+    #[track_caller]
+    pub(crate) fn set_policy(&self, name: &str, pattern: &str, definition: &str) {
+        let vhost = if self.is_quorum_vhost() { QUORUM_VHOST } else { "/" };
+        let version = self.version().expect("a RabbitMQ");
+        rabbitmq::rabbitmqctl(version, &rabbitmq::policy(vhost, name, pattern, definition));
     }
 }
 

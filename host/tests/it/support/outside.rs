@@ -20,6 +20,7 @@ use super::PATIENCE;
 pub(crate) struct Outside {
     runtime: Runtime,
     connection: Connection,
+    quorum_queues: bool,
 }
 
 impl Outside {
@@ -33,7 +34,12 @@ impl Outside {
         let connecting = Connection::connect(url, ConnectionProperties::default());
         let connection = runtime.block_on(async { timeout(PATIENCE, connecting).await });
         let connection = connection.expect("the broker answers").expect("the broker lets us in");
-        Self { runtime, connection }
+        Self { runtime, connection, quorum_queues: false }
+    }
+
+    /// The queues that it declares to listen are quorum queues, not what the broker makes of those without a type.
+    pub(super) fn with_quorum_queues(self) -> Self {
+        Self { quorum_queues: true, ..self }
     }
 
     /// How many messages are ready in a queue; none if there is no such queue.
@@ -61,7 +67,10 @@ impl Outside {
     }
 
     #[track_caller]
-    fn listen_with(&self, queue: &str, exchange: &str, arguments: FieldTable) {
+    fn listen_with(&self, queue: &str, exchange: &str, mut arguments: FieldTable) {
+        if self.quorum_queues {
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        }
         let declared: lapin::Result<()> = self.on_channel(async |channel| {
             let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
             let none = FieldTable::default();
@@ -228,6 +237,16 @@ impl Outside {
         confirmed.expect("the broker takes them");
     }
 
+    /// Waits until something is so.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "what is waited for does not come");
+            self.pause();
+        }
+    }
+
     /// Waits until a queue has this many messages.
     #[track_caller]
     pub(crate) fn wait_for_depth(&self, queue: &str, depth: u32) {
@@ -294,6 +313,17 @@ impl Outside {
         });
         let confirmed = confirmed.expect("the broker takes it");
         assert!(confirmed.is_ack() && !format!("{confirmed:?}").contains("Some("), "no queue: {confirmed:?}");
+    }
+
+    /// Publishes a message straight to a queue; whether it was taken.
+    #[track_caller]
+    pub(crate) fn offer(&self, queue: &str, body: &[u8]) -> bool {
+        let confirmed = self.on_channel(async |channel| {
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+            channel.basic_publish("".into(), queue.into(), options, body, properties).await?.await
+        });
+        confirmed.expect("the broker answers").is_ack()
     }
 
     /// Takes a message out of a queue, and waits for one if there is none.

@@ -256,9 +256,11 @@ impl Node {
     /// it is back, and empty. A host binds its queues again when it is back, which may be after the next log.
     #[track_caller]
     pub(crate) fn store_topology(&self) {
-        if self.place.version == Version::V3 {
-            self.rabbitmqctl(&["eval", "ok = mnesia:sync_log()."]);
-        }
+        let write = match self.place.version {
+            Version::V3 => "ok = mnesia:sync_log().",
+            Version::V4 => "[ok = dets:sync(T) || T <- dets:all()].",
+        };
+        self.rabbitmqctl(&["eval", write]);
     }
 
     /// Adds the virtual host whose queues are quorum queues unless they are declared otherwise.
