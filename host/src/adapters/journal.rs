@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
-use crate::disk::{Displaced, Place, commit, create_database, open_database};
+use crate::disk::{Displaced, Place, commit, create_database, open_copy, open_database};
 
 /// What the file is: format, producer, begun, digest.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -80,39 +80,8 @@ impl JournalFile {
 
     fn load(path: &Path) -> Result<Self, Reason> {
         let (database, place) = open_database(path, CACHE)?;
-        let transaction = database.begin_read().map_err(damaged)?;
-        let meta = transaction.open_table(META).map_err(damaged)?;
-        let value = |key: &str| -> Result<Vec<u8>, Reason> {
-            let value = meta.get(key).map_err(damaged)?;
-            Ok(value.ok_or_else(|| damaged(format!("there is no {key} in it")))?.value().to_vec())
-        };
-        let format = value("format")?;
-        if format != FORMAT {
-            return Err(damaged(format!("its format is `{}`", String::from_utf8_lossy(&format))));
-        }
-        let producer = Producer::new(String::from_utf8(value("producer")?).map_err(damaged)?);
-        let begun =
-            value("begun")?.try_into().map_err(|_| damaged("the number of logs has another length"))?;
-        let digest = value("digest")?.try_into().map_err(|_| damaged("the digest has another length"))?;
-        let mut confirmed = Confirmed::default();
-        let table = transaction.open_table(CONFIRMED).map_err(damaged)?;
-        for interval in table.iter().map_err(damaged)? {
-            let (key, last) = interval.map_err(damaged)?;
-            let (origin, first) = key.value();
-            let (severity, source) = parse_origin(origin).ok_or_else(|| damaged(format!("`{origin}`")))?;
-            confirmed.of(severity, source).insert_interval(first, last.value());
-        }
-        drop((meta, table, transaction));
-        Ok(Self {
-            database,
-            place,
-            producer: producer.map_err(damaged)?,
-            begun: u64::from_le_bytes(begun),
-            digest,
-            read: 0,
-            hasher: Sha256::new(),
-            confirmed,
-        })
+        let Contents { producer, begun, digest, confirmed } = Contents::of(&database)?;
+        Ok(Self { database, place, producer, begun, digest, read: 0, hasher: Sha256::new(), confirmed })
     }
 
     /// Whose ids it keeps.
@@ -146,6 +115,43 @@ impl JournalFile {
     }
 }
 
+/// What is in a journal.
+struct Contents {
+    producer: Producer,
+    begun: u64,
+    digest: [u8; 32],
+    confirmed: Confirmed,
+}
+
+impl Contents {
+    fn of(database: &Database) -> Result<Self, Reason> {
+        let transaction = database.begin_read().map_err(damaged)?;
+        let meta = transaction.open_table(META).map_err(damaged)?;
+        let value = |key: &str| -> Result<Vec<u8>, Reason> {
+            let value = meta.get(key).map_err(damaged)?;
+            Ok(value.ok_or_else(|| damaged(format!("there is no {key} in it")))?.value().to_vec())
+        };
+        let format = value("format")?;
+        if format != FORMAT {
+            return Err(damaged(format!("its format is `{}`", String::from_utf8_lossy(&format))));
+        }
+        let producer = Producer::new(String::from_utf8(value("producer")?).map_err(damaged)?);
+        let begun =
+            value("begun")?.try_into().map_err(|_| damaged("the number of logs has another length"))?;
+        let digest = value("digest")?.try_into().map_err(|_| damaged("the digest has another length"))?;
+        let mut confirmed = Confirmed::default();
+        let table = transaction.open_table(CONFIRMED).map_err(damaged)?;
+        for interval in table.iter().map_err(damaged)? {
+            let (key, last) = interval.map_err(damaged)?;
+            let (origin, first) = key.value();
+            let (severity, source) = parse_origin(origin).ok_or_else(|| damaged(format!("`{origin}`")))?;
+            confirmed.of(severity, source).insert_interval(first, last.value());
+        }
+        let producer = producer.map_err(damaged)?;
+        Ok(Self { producer, begun: u64::from_le_bytes(begun), digest, confirmed })
+    }
+}
+
 /// Why a journal cannot be written.
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
@@ -168,11 +174,11 @@ impl From<redb::Error> for WriteError {
     }
 }
 
-/// Reads the journal at `path`, which nobody may be using at the moment: its producer, and what is
-/// confirmed.
+/// Reads the journal at `path`, also while a publisher writes in it: its producer, and what is confirmed.
 pub(crate) fn read(path: &Path) -> Result<(Producer, Confirmed), OpenError> {
-    let journal = JournalFile::load(path).map_err(|reason| OpenError { path: path.to_owned(), reason })?;
-    Ok((journal.producer, journal.confirmed))
+    let copied = open_copy(path, CACHE).map_err(Reason::from).and_then(|database| Contents::of(&database));
+    let contents = copied.map_err(|reason| OpenError { path: path.to_owned(), reason })?;
+    Ok((contents.producer, contents.confirmed))
 }
 
 /// Makes a file that is a journal from its first moment.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::failure::{Failure, Status, WithStatus};
 use super::state::unusable;
 use crate::adapters::journal;
-use crate::adapters::state::Store;
+use crate::adapters::state::Contents;
 use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE, tally_json};
 
 /// What `report` is asked for.
@@ -57,7 +57,7 @@ fn read(states: &[PathBuf]) -> Result<BTreeMap<String, Vec<Account>>, Failure> {
             }
             seen.push(folder);
         }
-        let store = Store::open(folder).map_err(unusable)?;
+        let store = Contents::copied(folder).map_err(unusable)?;
         for queue in store.queues().map_err(unusable)? {
             if let Some(account) = store.account(&queue).map_err(unusable)? {
                 consumers.entry(queue).or_default().push(account);

@@ -6,7 +6,6 @@
 //! host ended between the two phases, before anybody was told that the commit is safe. So redb is told that
 //! the commit was one of a single phase: then it looks which slot is newer, and whether all of it is whole.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -24,7 +23,7 @@ const CHECKSUM: usize = SLOT - 16;
 const HEADER: usize = SLOTS[1] + SLOT;
 
 /// Has the newer commit count, if both are whole and the older one would be believed.
-pub(super) fn mend(file: &mut File) -> io::Result<()> {
+pub(super) fn mend(file: &mut (impl Read + Write + Seek)) -> io::Result<()> {
     let mut header = Vec::with_capacity(HEADER);
     file.seek(SeekFrom::Start(0))?;
     Read::by_ref(file).take(HEADER as u64).read_to_end(&mut header)?;

@@ -8,5 +8,5 @@ mod header;
 mod place;
 pub(crate) mod private;
 
-pub(crate) use database::{commit, create_database, open_database};
+pub(crate) use database::{commit, create_database, open_copy, open_database};
 pub(crate) use place::{Displaced, Place};

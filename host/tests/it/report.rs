@@ -16,6 +16,7 @@ use crate::support::{Skip, needing, test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("report::refuses_wrong_arguments", refuses_wrong_arguments),
+        needing("report::is_made_while_a_host_counts", is_made_while_a_host_counts),
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
     trials.extend(on_each("report::shows_what_is_missing", shows_what_is_missing));
@@ -45,6 +46,33 @@ fn count(broker: &Broker, state: &Path) {
     let run = broker.loghost(["run", "--until-idle", "500ms", "--state"]).arg(state);
     run.arg(tracked("plugins/error.wasm")).end().exits(0);
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+}
+
+/// Each is what was committed at one moment, and holds up nobody.
+fn is_made_while_a_host_counts() -> Result<(), Skip> {
+    const LOGS: u64 = 20_000;
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let [state, journal] = ["state", "journal"].map(|name| folder.path().join(name));
+    let run = broker.loghost(["run", "--every", "50ms", "--state"]).arg(&state);
+    let run = run.arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--journal"]).arg(&journal);
+    let publish = publish.stdin("text\n".repeat(20_000)).start();
+    let (mut counted, mut reports) = (0, 0);
+    run.prints("error ");
+    while counted < LOGS {
+        let output = loghost(["report", "--format", "json", "--state"]).arg(&state).end();
+        output.code().filter(|code| [0, 1].contains(code)).unwrap_or_else(|| panic!("{output}"));
+        let now = output.json()[0]["counts"]["error"].as_u64().expect("a number");
+        assert!(now >= counted, "{now} after {counted}: {output}");
+        (counted, reports) = (now, reports + 1);
+    }
+    assert!(reports > 1, "it was counted before it was looked at");
+    publish.end().exits(0);
+    report(&[&state]).arg("--journal").arg(&journal).end().exits(0);
+    run.end_by(Signal::Terminate).exits(0);
+    Ok(())
 }
 
 fn tally(error: u64) -> Value {

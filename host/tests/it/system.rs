@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread::available_parallelism;
 
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("system::output_that_cannot_be_written", output_that_cannot_be_written),
         test("system::files_that_cannot_be_written", files_that_cannot_be_written),
         needing("system::a_state_that_cannot_be_written", a_state_that_cannot_be_written),
+        needing("system::a_report_where_nothing_can_be_written", a_report_where_nothing_can_be_written),
     ]
 }
 
@@ -138,11 +139,9 @@ fn output_that_cannot_be_written() {
     }
 }
 
-/// A file system in memory with so many bytes, or one that can only be read, which goes with the process; the command is
-/// started in it.
-fn mounted(command: Loghost, folder: &Path, options: &str) -> Result<Loghost, Skip> {
-    let mount = format!("mount -t tmpfs -o {options} loghost {}", folder.display());
-    let probe = Command::new("unshare").args(["-m", "sh", "-c", &mount]).output();
+/// Started where something is mounted, which goes with the process.
+fn where_is(mount: &str, command: Loghost) -> Result<Loghost, Skip> {
+    let probe = Command::new("unshare").args(["-m", "sh", "-c", mount]).output();
     if !probe.is_ok_and(|probe| probe.status.success()) {
         return Err(Skip::new(Need::Root, "nothing can be mounted"));
     }
@@ -170,8 +169,27 @@ fn a_state_that_cannot_be_written() -> Result<(), Skip> {
     };
     let publish = || broker.loghost(["publish", "error", "text", "--journal"]).arg(place.join("journal"));
     for (options, advice) in [("ro", "read only"), ("size=4k", "make room")] {
-        ends(mounted(run(), place, options)?, 74, advice);
-        ends(mounted(publish(), place, options)?, 74, advice);
+        let mount = format!("mount -t tmpfs -o {options} loghost {}", place.display());
+        ends(where_is(&mount, run())?, 74, advice);
+        ends(where_is(&mount, publish())?, 74, advice);
     }
+    Ok(())
+}
+
+/// It is only read.
+fn a_report_where_nothing_can_be_written() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let [state, journal] = ["state", "journal"].map(|name| folder.path().join(name));
+    let error = tracked("plugins/error.wasm");
+    broker.loghost(["run", "--declare-only"]).arg(&error).end().exits(0);
+    broker.loghost(["publish", "error", "text", "--journal"]).arg(&journal).end().exits(0);
+    broker.loghost(["run", "--max-logs", "1", "--state"]).arg(&state).arg(&error).end().exits(0);
+    let place = folder.path().display();
+    let mount = format!("mount --bind {place} {place} && mount -o remount,bind,ro {place}");
+    let report =
+        loghost(["report", "--format", "json", "--state"]).arg(&state).arg("--journal").arg(&journal);
+    let report = where_is(&mount, report)?.end().exits(0).json();
+    assert_eq!((&report[0]["counts"]["error"], &report[0]["reach"]), (&1.into(), &"confirmed".into()));
     Ok(())
 }

@@ -114,7 +114,7 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
                     let _ = reply.send(load(store, &owner.queue));
                 }
                 Request::Settings(owner, reply) => {
-                    let _ = reply.send(store.settings(&owner.queue));
+                    let _ = reply.send(store.contents().settings(&owner.queue));
                 }
                 Request::Commit(owner, commit, reply) => group.push((owner, commit, reply)),
                 Request::End => open = false,
@@ -132,10 +132,11 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
 }
 
 fn load(store: &Store, queue: &str) -> Result<Saved, StateError> {
-    let Some(account) = store.account(queue)? else { return Ok(Saved::default()) };
+    let contents = store.contents();
+    let Some(account) = contents.account(queue)? else { return Ok(Saved::default()) };
     Ok(Saved {
         book: Book::restore(account.counts, account.folded, account.origins),
-        checkpoint: store.checkpoint(queue)?,
+        checkpoint: contents.checkpoint(queue)?,
         filter: account.filter,
     })
 }

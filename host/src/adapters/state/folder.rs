@@ -39,16 +39,6 @@ impl Lock {
 }
 
 impl Folder {
-    /// Takes a folder that has a state.
-    pub(super) fn existing(path: &Path) -> Result<Self, StateError> {
-        must_be_a_folder(path)?;
-        let database = path.join(DATABASE);
-        if !database.try_exists().map_err(|error| StateError::io(&database, error))? {
-            return Err(StateError::Missing(path.to_owned()));
-        }
-        Ok(Self { database, lock: lock(path)? })
-    }
-
     /// Takes a folder; if it has no state, and nothing else, has `make` write a new database.
     pub(super) fn created(
         path: &Path,
@@ -75,6 +65,17 @@ impl Folder {
                 .map_err(|error| StateError::io(&database, error))?;
         }
         Ok(Self { database, lock })
+    }
+}
+
+/// The database of a folder that has a state.
+pub(super) fn database_in(path: &Path) -> Result<PathBuf, StateError> {
+    must_be_a_folder(path)?;
+    let database = path.join(DATABASE);
+    match database.try_exists() {
+        Ok(true) => Ok(database),
+        Ok(false) => Err(StateError::Missing(path.to_owned())),
+        Err(error) => Err(StateError::io(&database, error)),
     }
 }
 

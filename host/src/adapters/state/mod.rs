@@ -22,7 +22,8 @@ use loghost_core::domain::ConsumerName;
 pub(crate) use error::StateError;
 pub(crate) use ledger::StateLedger;
 pub(crate) use settings::Settings;
-pub(crate) use store::Store;
+pub(crate) use store::Contents;
+use store::Store;
 
 /// The state of a host, open for it alone.
 #[derive(Debug)]

@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::committer::Owner;
 use super::error::StateError;
-use super::folder::Folder;
+use super::folder::{self, Folder};
 use super::settings::Settings;
 use super::wire::{CountsWire, FilterWire};
-use crate::disk::{self, Place, create_database, open_database};
+use crate::disk::{self, Place, create_database, open_copy, open_database};
 
 /// What the tables are like; another number means other tables.
 const FORMAT: u32 = 2;
@@ -48,34 +48,24 @@ const FINISHED: Intervals<'_> = TableDefinition::new("finished");
 const DEAD: Intervals<'_> = TableDefinition::new("dead");
 const UNWANTED: Intervals<'_> = TableDefinition::new("unwanted");
 
-/// The database of a state.
+/// What can be read in a state.
 #[derive(Debug)]
-pub(crate) struct Store {
-    // Closed before the folder is unlocked.
+pub(crate) struct Contents {
     database: Database,
-    place: Place,
-    folder: Folder,
+    path: PathBuf,
 }
 
-impl Store {
-    /// Opens the state in `folder`.
-    pub(crate) fn open(folder: &Path) -> Result<Self, StateError> {
-        Self::of(Folder::existing(folder)?)
+impl Contents {
+    /// What the state in `folder` has at this moment, also while a host writes in it.
+    pub(crate) fn copied(folder: &Path) -> Result<Self, StateError> {
+        let path = folder::database_in(folder)?;
+        let copied = open_copy(&path, CACHE);
+        Self::of(copied.map_err(|error| StateError::of(&path, error))?, path)
     }
 
-    /// Opens the state in `folder`, to write in it; begins one if there is nothing.
-    pub(super) fn create(folder: &Path) -> Result<Self, StateError> {
-        let store = Self::of(Folder::created(folder, begin)?)?;
-        store.upgrade()?;
-        Ok(store)
-    }
-
-    fn of(folder: Folder) -> Result<Self, StateError> {
-        let path = &folder.database;
-        let opened = open_database(path, CACHE);
-        let (database, place) = opened.map_err(|error| StateError::of(path, error))?;
-        let store = Self { database, place, folder };
-        store.read(|tables| {
+    fn of(database: Database, path: PathBuf) -> Result<Self, StateError> {
+        let contents = Self { database, path };
+        contents.read(|tables| {
             let meta = tables.open_table(META)?;
             match meta.get("format")?.map(|found| found.value()) {
                 Some(FIRST_FORMAT | FORMAT) => Ok(()),
@@ -83,7 +73,7 @@ impl Store {
                 None => Err(Fault::Unreadable("no format is noted".to_owned())),
             }
         })?;
-        Ok(store)
+        Ok(contents)
     }
 
     /// The queues of the consumers that it knows, in order.
@@ -136,13 +126,44 @@ impl Store {
         })
     }
 
+    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StateError> {
+        let tables = self.database.begin_read().map_err(|error| StateError::of(&self.path, error))?;
+        read(&tables).map_err(|fault| fault.at(&self.path))
+    }
+}
+
+/// A state, open for one host alone.
+#[derive(Debug)]
+pub(super) struct Store {
+    // Closed before the folder is unlocked.
+    contents: Contents,
+    place: Place,
+    folder: Folder,
+}
+
+impl Store {
+    /// Opens the state in `folder`, to write in it; begins one if there is nothing.
+    pub(super) fn create(folder: &Path) -> Result<Self, StateError> {
+        let folder = Folder::created(folder, begin)?;
+        let path = folder.database.clone();
+        let (database, place) = open_database(&path, CACHE).map_err(|error| StateError::of(&path, error))?;
+        let store = Self { contents: Contents::of(database, path)?, place, folder };
+        store.upgrade()?;
+        Ok(store)
+    }
+
+    /// What is in it.
+    pub(super) fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
     /// Applies all of the commits, durably, or none.
     pub(super) fn commit<'a>(
         &self,
         commits: impl IntoIterator<Item = (&'a Owner, &'a Commit)>,
     ) -> Result<(), StateError> {
         self.check()?;
-        let committed = disk::commit(&self.database, |transaction| {
+        let committed = disk::commit(&self.contents.database, |transaction| {
             let mut tables = Tables::open(transaction)?;
             commits.into_iter().try_for_each(|(owner, commit)| tables.apply(owner, commit))
         });
@@ -159,23 +180,18 @@ impl Store {
 
     /// Makes a state of the first format one of this format.
     fn upgrade(&self) -> Result<(), StateError> {
-        let found =
-            self.read(|tables| Ok(tables.open_table(META)?.get("format")?.map(|found| found.value())))?;
+        let found = self
+            .contents
+            .read(|tables| Ok(tables.open_table(META)?.get("format")?.map(|found| found.value())))?;
         if found == Some(FORMAT) {
             return Ok(());
         }
-        let upgraded = disk::commit(&self.database, |transaction| {
+        let upgraded = disk::commit(&self.contents.database, |transaction| {
             transaction.open_table(META)?.insert("format", FORMAT)?;
             Tables::open(transaction)?;
             Ok(())
         });
         upgraded.map_err(|fault: Fault| fault.at(&self.folder.database))
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StateError> {
-        let path = &self.folder.database;
-        let tables = self.database.begin_read().map_err(|error| StateError::of(path, error))?;
-        read(&tables).map_err(|fault| fault.at(path))
     }
 }
 

@@ -9,7 +9,7 @@ use loghost_core::domain::{
 };
 use redb::{Database, TableDefinition};
 
-use super::{Settings, State, StateError, StateLedger, Store};
+use super::{Contents, Settings, State, StateError, StateLedger};
 
 fn ledger(state: &State, consumer: &str) -> StateLedger {
     let queue = format!("loghost.{consumer}");
@@ -100,7 +100,7 @@ async fn what_is_folded_away_leaves_its_sum() {
         book.fold(Timestamp::from_millis(100));
         commit(&mut ledger(&state, "error"), &mut book).await;
     }
-    let account = Store::open(folder.path()).unwrap().account("loghost.error").unwrap().unwrap();
+    let account = Contents::copied(folder.path()).unwrap().account("loghost.error").unwrap().unwrap();
     assert_eq!(account.folded, Folded { origins: 1, missing: 1, horizon: Timestamp::from_millis(100) });
     assert_eq!(account.counts.total(), 4);
     assert!(account.origins.is_empty());
@@ -125,7 +125,7 @@ async fn consumers_commit_side_by_side() {
         task.await.unwrap();
     }
     drop(state);
-    let store = Store::open(folder.path()).unwrap();
+    let store = Contents::copied(folder.path()).unwrap();
     assert_eq!(store.queues().unwrap().len(), 5);
     for queue in store.queues().unwrap() {
         let account = store.account(&queue).unwrap().unwrap();
@@ -149,7 +149,7 @@ fn a_state_has_one_host() {
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(folder.path()).unwrap();
     assert!(matches!(State::open(folder.path()), Err(StateError::InUse(_))));
-    assert!(matches!(Store::open(folder.path()), Err(StateError::InUse(_))));
+    Contents::copied(folder.path()).unwrap();
     drop(state);
     State::open(folder.path()).unwrap();
 }
@@ -159,7 +159,7 @@ fn a_state_that_was_never_finished_is_begun_again() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("loghost.lock"), "").unwrap();
     fs::write(folder.path().join("loghost.redb.new"), "half a file").unwrap();
-    assert!(matches!(Store::open(folder.path()), Err(StateError::Missing(_))));
+    assert!(matches!(Contents::copied(folder.path()), Err(StateError::Missing(_))));
     State::open(folder.path()).unwrap();
     assert!(!folder.path().join("loghost.redb.new").exists());
 }
@@ -170,9 +170,9 @@ fn what_is_not_a_state_is_left_alone() {
     let notes = folder.path().join("notes.txt");
     fs::write(&notes, "not a state").unwrap();
     assert!(matches!(State::open(folder.path()), Err(StateError::Foreign(_))));
-    assert!(matches!(Store::open(folder.path()), Err(StateError::Missing(_))));
+    assert!(matches!(Contents::copied(folder.path()), Err(StateError::Missing(_))));
     assert!(matches!(State::open(&notes), Err(StateError::NotAFolder(_))));
-    assert!(matches!(Store::open(&notes), Err(StateError::NotAFolder(_))));
+    assert!(matches!(Contents::copied(&notes), Err(StateError::NotAFolder(_))));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
     let file = folder.path().join("loghost.redb");
@@ -199,7 +199,7 @@ fn another_format_is_told_apart() {
 }
 
 fn accounts(folder: &Path) -> Result<String, StateError> {
-    let store = Store::open(folder)?;
+    let store = Contents::copied(folder)?;
     let accounts: Result<Vec<_>, _> = store.queues()?.iter().map(|queue| store.account(queue)).collect();
     Ok(format!("{:?}", accounts?))
 }
