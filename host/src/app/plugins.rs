@@ -260,19 +260,15 @@ fn configure(
 }
 
 fn not_started(source: &PluginSource, error: StartError) -> Failure {
-    match refusal(&error) {
-        Some(refusal) => {
-            let meant = printable_line(&refusal.question()).into_owned();
-            Failure::new(Status::BadConfiguration, format!("{source}: {error}{meant}"))
-        }
-        None => {
-            let status = match error {
-                StartError::Settings(_) => Status::BadConfiguration,
-                _ => Status::BadInput,
-            };
-            Failure::of(status, anyhow::Error::new(error).context(source.to_string()))
-        }
+    if let Some(refusal) = refusal(&error) {
+        let meant = printable_line(&refusal.question()).into_owned();
+        return Failure::new(Status::BadConfiguration, format!("{source}: {error}{meant}"));
     }
+    let status = match error {
+        StartError::Settings(_) => Status::BadConfiguration,
+        _ => Status::BadInput,
+    };
+    Failure::of(status, anyhow::Error::new(error).context(source.to_string()))
 }
 
 /// The setting that a plugin does not take, if that is the error.
