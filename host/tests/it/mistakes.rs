@@ -1,5 +1,7 @@
 //! Mistakes that a newcomer makes: each message says what was probably meant.
 
+mod newcomer;
+
 use std::fs;
 
 use libtest_mimic::Trial;
@@ -14,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("mistakes::slips_of_the_pen_are_understood", slips_of_the_pen_are_understood),
         test("mistakes::a_file_of_another_kind_is_recognised", a_file_of_another_kind_is_recognised),
+        test("mistakes::of_a_newcomer_are_answered", newcomer::are_answered),
         needing("rabbitmq::mistakes::the_nearest_consumer_is_named", the_nearest_consumer_is_named),
     ]
 }
