@@ -34,24 +34,19 @@ impl Target {
 pub(super) fn unreachable(error: &ConnectError) -> Failure {
     let (status, advice) = match error.obstacle() {
         Obstacle::Absence => (Status::Unavailable, NO_BROKER),
-        Obstacle::Refusal => (Status::BadConfiguration, WRONG_URL),
         // These say themselves what to do.
         Obstacle::System => (Status::System, ""),
         Obstacle::Unready | Obstacle::Distrust => (Status::Unavailable, ""),
-        Obstacle::Setting => (Status::BadConfiguration, ""),
+        Obstacle::Refusal | Obstacle::Setting => (Status::BadConfiguration, ""),
     };
     Failure::new(status, format!("{error}\n{advice}").trim_end().to_owned())
 }
 
 const NO_BROKER: &str = "\
 start one, and try again:
-  docker run --rm -p 5672:5672 rabbitmq:3.13-management   (RabbitMQ)
-  loghost broker                                         (in memory, for development)
+  docker run --rm -p 5672:5672 rabbitmq:4   (RabbitMQ)
+  loghost broker                              (in memory, for development)
 or say where it is: --broker amqp://user:password@host:port/vhost";
-
-const WRONG_URL: &str = "\
-check user, password and virtual host: --broker amqp://user:password@host:port/vhost
-(to RabbitMQ, the user guest may only connect from the same machine)";
 
 /// A producer that nobody else is.
 pub(super) fn new_producer() -> Result<Producer, Failure> {

@@ -14,7 +14,7 @@ use tokio::task::block_in_place;
 use super::failure::{Failure, Status, WithStatus};
 use super::guest_lines::guest_lines;
 use super::settings::{Refusal, Settings};
-use super::suggestion::{instead_of_a_plugin, is_meant};
+use super::suggestion::{instead_of_a_plugin, plugin_is_meant};
 use crate::adapters::bundled;
 use crate::adapters::terminal;
 use crate::adapters::wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
@@ -90,7 +90,9 @@ impl PluginSource {
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {
             Self::File(path) => read_file(path)
-                .with_context(|| format!("cannot read the plugin {}{}", path.display(), is_meant(path)))
+                .with_context(|| {
+                    format!("cannot read the plugin {}{}", path.display(), plugin_is_meant(path))
+                })
                 .status(Status::BadInput),
             Self::Bundled(name) => bundled::plugin(name).map(<[u8]>::to_vec).ok_or_else(|| {
                 let text = format!("no bundled plugin is called `{name}`: there are {}", bundled::names());

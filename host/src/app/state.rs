@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use loghost_core::application::Consumer;
+use loghost_core::application::{Consumer, Notice};
 
 use super::failure::{Failure, Status};
 pub(super) use crate::adapters::state::StateLedger;
@@ -28,11 +28,12 @@ pub(super) async fn ledger(
     if !changed.is_empty() {
         let own =
             if consumer.keeps_state() { ", and what it keeps of its own with --discard-state" } else { "" };
-        terminal::notice(&format!(
-            "{name}: WARNING: what --state has of it was counted with other settings (`{}`), and goes on from there: counts \
+        let text = format!(
+            "what --state has of it was counted with other settings (`{}`), and goes on from there: counts \
              begin anew in another folder{own}",
             changed.join("`, `")
-        ));
+        );
+        terminal::tell(&Notice::warning(&text).of(name.as_str()));
     }
     Ok(ledger)
 }

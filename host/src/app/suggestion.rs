@@ -38,6 +38,12 @@ pub(super) fn is_meant(path: &Path) -> String {
     beside().map_or_else(String::new, |other| format!(" (is {} meant?)", other.display()))
 }
 
+/// The same of a plugin, which may have been called by its consumer's name.
+pub(super) fn plugin_is_meant(path: &Path) -> String {
+    let named = Path::new("plugins").join(path).with_extension("wasm");
+    if named.is_file() { format!(" (is {} meant?)", named.display()) } else { is_meant(path) }
+}
+
 /// Opens a scenario; if it is not there, says which is the most like it.
 pub(super) fn open_scenario(path: &Path) -> Result<ScenarioFile, Failure> {
     let meant = if path.exists() { String::new() } else { is_meant(path) };

@@ -11,7 +11,7 @@ use crate::app::broker::{Ending, Options};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where it listens; port 0: any free one. The URL to use is printed
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5672")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5672", value_parser = parse::listen)]
     listen: SocketAddr,
 
     /// What queued messages may take before publishers are held back

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use loghost_core::application::Cause;
 use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
-use super::FormatArg;
 use super::connection::{ConnectionArgs, ManagementArgs};
+use super::{FormatArg, parse};
 use crate::app::Selection;
 use crate::app::dead_letters::{Action, Options};
 use crate::app::{Failure, Status};
@@ -78,7 +78,7 @@ pub(super) struct ConsumerArgs {
 #[command(next_help_heading = "Which")]
 pub(super) struct FilterArgs {
     /// Only those of this severity; may be given several times
-    #[arg(long, value_name = "SEVERITY")]
+    #[arg(long, value_name = "SEVERITY", value_parser = parse::severity)]
     severity: Vec<Severity>,
 
     /// Only those whose source matches: words separated by dots, `*` for one word, `#` for any number

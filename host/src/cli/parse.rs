@@ -1,11 +1,14 @@
 //! Values of arguments.
 
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
+use loghost_core::domain::{Severity, UnknownSeverity};
 
-use crate::app::{Failure, Status};
+use crate::app::{Failure, Status, like};
 use crate::system::STACK;
 
 /// The most stack that a plugin may be given: the host's own calls around it need room as well.
@@ -19,13 +22,37 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A number from 1 to 65535.
+pub(super) fn count(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| "expected a number from 1 to 65535".to_owned())
+}
+
+/// A severity; what is none may be another's word, or misspelled.
+pub(super) fn severity(text: &str) -> Result<Severity, String> {
+    let meant = |error: UnknownSeverity| match text {
+        "warn" | "warning" => format!("{error}; where others warn, take info or error"),
+        _ => {
+            let names = Severity::ALL.map(|severity| severity.to_string());
+            let meant = like(text, names).map(|meant| format!(" (is `{meant}` meant?)"));
+            format!("{error}{}", meant.unwrap_or_default())
+        }
+    };
+    text.parse().map_err(meant)
+}
+
+/// An address to listen at.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:5672 or [::1]:0".to_owned())
+}
+
 /// The longest time that makes sense, and far from any overflow.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
 
 /// A time such as `2s`, `500ms` or `1m 30s`; not zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("expected more than no time".to_owned()),
+        Ok(Duration::ZERO) => Err("must be greater than zero".to_owned()),
         Ok(duration) if duration > LONGEST => Err("expected at most a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; expected a time such as 2s or 500ms")),
@@ -35,7 +62,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// A number of bytes such as `64MiB`; not zero.
 pub(super) fn bytes(text: &str) -> Result<ByteSize, String> {
     match text.parse::<ByteSize>() {
-        Ok(ByteSize(0)) => Err("expected more than no bytes".to_owned()),
+        Ok(ByteSize(0)) => Err("must be greater than zero".to_owned()),
         Ok(size) => Ok(size),
         Err(error) => Err(format!("{error}; expected a size such as 64MiB or 512KiB")),
     }

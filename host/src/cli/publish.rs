@@ -17,7 +17,7 @@ use crate::app::{Failure, Status};
 #[command(group = clap::ArgGroup::new("input").required(true).args(["severity_of_one", "file", "stdin"]))]
 pub(super) struct Args {
     /// Severity of the one log: debug, info, error or critical
-    #[arg(value_name = "SEVERITY", requires = "message")]
+    #[arg(value_name = "SEVERITY", requires = "message", value_parser = parse::severity)]
     severity_of_one: Option<Severity>,
 
     /// Text of the one log
@@ -33,7 +33,7 @@ pub(super) struct Args {
     stdin: bool,
 
     /// Severity of the lines of standard input
-    #[arg(long, value_name = "SEVERITY", requires = "stdin")]
+    #[arg(long, value_name = "SEVERITY", requires = "stdin", conflicts_with_all = ["severity_of_one", "file"], value_parser = parse::severity)]
     severity: Option<Severity>,
 
     /// Where the log comes from; also the routing key

@@ -67,11 +67,11 @@ pub(super) struct Args {
 
     /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
     /// together]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::count)]
     prefetch: Option<NonZeroU16>,
 
     /// How many logs a plugin gets at once, at most
-    #[arg(long, value_name = "N", default_value = "256")]
+    #[arg(long, value_name = "N", default_value = "256", value_parser = parse::count)]
     max_batch: NonZeroU16,
 
     /// How often a log that a plugin wants to retry is tried again before it goes to the dead letters, within

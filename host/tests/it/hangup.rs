@@ -42,7 +42,7 @@ fn a_run_reloads_from_the_first_moment() -> Result<(), Skip> {
     let folder = tempfile::tempdir().expect("a folder");
     let slow = guest("slow").logs(1, "is configured").when_configured(Does::Spin(300)).write(folder.path());
     let run = broker.loghost(["run", "--time-limit", "1m"]).arg(slow).start();
-    run.says("slow.wasm: info: is configured");
+    run.says("slow.wasm] plugin: is configured");
     run.signal(Signal::Hangup);
     run.says("consuming from");
     run.says("[slow] reloaded: version");

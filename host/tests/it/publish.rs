@@ -170,7 +170,7 @@ fn refuses_wrong_arguments() {
         &["error", "text", "--prefix", ""],
     ];
     for arguments in wrong {
-        let output = loghost(["publish"]).args(arguments).end().exits(2).says("error:");
+        let output = loghost(["publish"]).args(arguments).end().exits(2).says("error");
         assert_eq!(output.stdout, "", "{output}");
     }
 }

@@ -121,7 +121,7 @@ fn a_limit_of_connections(broker: &Broker) {
     for (url, limits) in [(vhost.url(), "set_vhost_limits"), (user.url(), "set_user_limits")] {
         for command in each(&url) {
             let refused = command.end().exits(69).says("raise max-connections").says(limits);
-            refused.does_not_say("docker run").does_not_say("check user, password");
+            refused.does_not_say("docker run").does_not_say("check the user and the password");
         }
     }
     let publish = user.loghost(["publish", "error", "text", "--retry-for", "1m"]).start();
@@ -149,7 +149,7 @@ fn who_is_not_let_in(broker: &Broker) {
     let missing = broker.url().replace("%2f", "nowhere");
     let stranger = User::without_permissions(broker, "stranger");
     for (url, advice) in [
-        (wrong, "check user, password"),
+        (wrong, "check the user and the password"),
         (missing, "rabbitmqctl add_vhost"),
         (stranger.url(), "rabbitmqctl set_permissions -p"),
     ] {

@@ -143,7 +143,7 @@ fn refuses_wrong_arguments() {
         &["--broker", "http://localhost", "plugins"],
     ];
     for arguments in wrong {
-        let output = loghost(["run"]).args(arguments).end().exits(2).says("error:");
+        let output = loghost(["run"]).args(arguments).end().exits(2).says("error");
         assert_eq!(output.stdout, "", "{output}");
     }
 }

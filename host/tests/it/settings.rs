@@ -125,7 +125,7 @@ fn other_than_those_of_a_state_are_said() -> Result<(), Skip> {
             broker.loghost(["run", "--until-idle", "100ms", "--state"]).arg(folder.path().join("state"));
         run.args(set).arg(&plugin).end().exits(0)
     };
-    let other = "words: WARNING: what --state has of it was counted with other settings";
+    let other = "warn  [words] what --state has of it was counted with other settings";
     run(&["limit=5"], 0).does_not_say(other);
     run(&["limit=6"], 2).does_not_say(other);
     run(&["limit=6"], 1).does_not_say(other);

@@ -153,7 +153,7 @@ fn hosts_that_start_at_once(broker: &Broker) {
             broker.loghost(run).arg(plugins).start()
         });
         let standing =
-            |host: &Running, n: usize| host.stderr_so_far().contains(&format!("c-{n}: standing by"));
+            |host: &Running, n: usize| host.stderr_so_far().contains(&format!("[c-{n}] standing by"));
         for host in &hosts {
             drop(host.says("consuming from"));
         }

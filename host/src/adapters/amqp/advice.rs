@@ -2,11 +2,15 @@
 //! opposite of what others ask for.
 
 /// What `RabbitMQ`, or the client, says, and what to do about it: the first of which all words are said counts.
-const ADVICE: [(&[&str], &str); 12] = [
+const ADVICE: [(&[&str], &str); 13] = [
     (
         &["access to topic '"],
         "the user's topic permission leaves out this key, which is the source of the log: widen it with `rabbitmqctl \
          set_topic_permissions`, or end it with `rabbitmqctl clear_topic_permissions`",
+    ),
+    (
+        &["Login was refused"],
+        "check the user and the password in the URL; RabbitMQ lets the user guest in from its own machine only",
     ),
     (&["queue limit in vhost"], "raise max-queues with `rabbitmqctl set_vhost_limits`"),
     (&["user connection limit"], "raise max-connections with `rabbitmqctl set_user_limits`"),

@@ -53,18 +53,16 @@ pub(super) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
         Error::AlertReceived(alert) if is_about_us(*alert, tls) => {
             Some(format!("the broker {} ({alert:?})", our_certificate(tls)))
         }
+        Error::InvalidMessage(_) => Some(
+            "this port does not speak TLS; RabbitMQ's for TLS is 5671, and a URL without begins with amqp://"
+                .to_owned(),
+        ),
         _ => None,
     }
 }
 
 /// What may be behind a connection that ends before anything was said.
 pub(super) fn suspicion(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
-    if let Some(Error::InvalidMessage(_)) = tls_error(error) {
-        return Some(
-            "this port does not speak TLS; RabbitMQ's for TLS is 5671, and a URL without begins with amqp://"
-                .to_owned(),
-        );
-    }
     match (error.kind(), tls) {
         // In TLS 1.3 we are talking already when the broker finds something against us, and what it says
         // of that can get lost when it hangs up.

@@ -224,7 +224,8 @@ impl Desk {
             Some((time, rest)) if humantime::parse_rfc3339(time).is_ok() => format!("TIME {rest}"),
             _ => line.to_owned(),
         };
-        let port = self.url.rsplit_once(':').map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+        let port =
+            self.url.rsplit_once(':').map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
         let folder = self.folder.path().display().to_string();
         line.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:PORT").replace(&folder, "FOLDER")
     }
