@@ -1,6 +1,8 @@
 //! Writing a plugin: from nothing to a component that counts, what goes wrong on the way, and what the bundled
 //! plugins promise.
 
+mod pages;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("authoring::a_new_stateful_plugin_keeps_counts", || {
             a_new_stateful_plugin_keeps_counts(&inside())
         }),
+        needing("authoring::pages_of_the_readme_are_right", pages::of_the_readme_are_right),
+        needing("authoring::pages_of_writing_plugins_are_right", pages::of_writing_plugins_are_right),
         needing("authoring::what_does_not_compile_is_said", what_does_not_compile_is_said),
         needing("authoring::a_component_without_a_consumer_is_said", a_component_without_a_consumer_is_said),
         needing("authoring::bundled_plugins_are_reproducible", bundled_plugins_are_reproducible),
@@ -68,7 +72,9 @@ fn build(folder: &TempDir, arguments: &[&str]) -> Result<Output, Skip> {
     let built = command.env("CARGO_TARGET_DIR", target()).start().end_within(Duration::from_mins(10));
     let missing = |line: &&str| line.contains("rustup target add") || line.contains("rustup.rs");
     match built.stderr.lines().find(missing) {
-        Some(reason) => Err(Skip::new(Need::Wasm, reason.trim_start_matches("error: "))),
+        Some(line) => {
+            Err(Skip::new(Need::Wasm, line.split_once(" error ").map_or(line, |(_, reason)| reason)))
+        }
         None => Ok(built),
     }
 }

@@ -1,0 +1,59 @@
+//! What the pages for authors show: their code compiles, and their scenarios come out.
+
+use std::fs;
+
+use super::{build, inside, new};
+use crate::support::cli::loghost;
+use crate::support::{Skip, repository};
+
+/// A page's blocks between fences: what stands behind the first fence, and the lines.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(repository().join(page)).expect("a page");
+    let parts: Vec<&str> = text.split("\n```").collect();
+    // Every second part is between two fences.
+    let block =
+        |part: &&str| part.split_once('\n').map(|(kind, lines)| (kind.to_owned(), format!("{lines}\n")));
+    parts.iter().skip(1).step_by(2).filter_map(block).collect()
+}
+
+#[track_caller]
+fn code(page: &str) -> String {
+    let rust: Vec<String> =
+        blocks(page).into_iter().filter(|(kind, _)| kind == "rust").map(|(_, code)| code).collect();
+    let [code] = &rust[..] else { panic!("{page} has {} blocks of Rust", rust.len()) };
+    code.clone()
+}
+
+/// The scenario whose first log is this one.
+#[track_caller]
+fn scenario(page: &str, log: &str) -> String {
+    let found = blocks(page).into_iter().find(|(_, lines)| lines.lines().any(|line| line == log));
+    found.unwrap_or_else(|| panic!("no scenario with `{log}` in {page}")).1
+}
+
+pub(super) fn of_the_readme_are_right() -> Result<(), Skip> {
+    let folder = inside();
+    new(&folder, &["gate", "--processor"]).exits(0);
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file of ours");
+    write("gate/src/lib.rs", &code("README.md"));
+    write("gate/scenario.txt", &scenario("README.md", "error x2 @db-1: disk full"));
+    build(&folder, &["gate"])?.exits(0);
+    loghost(["verify", "gate/scenario.txt"]).folder(folder.path()).end().exits(0);
+    Ok(())
+}
+
+pub(super) fn of_writing_plugins_are_right() -> Result<(), Skip> {
+    const PAGE: &str = "host/doc/writing-plugins.md";
+    let folder = inside();
+    new(&folder, &["alert"]).exits(0);
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file of ours");
+    write("alert/src/lib.rs", &code(PAGE));
+    write("shown.txt", &scenario(PAGE, "debug: cache warmed"));
+    write(
+        "alerts.txt",
+        "error: a\nexpect ./alert/alert.wasm\n| all is well\nexpect ./alert/alert.wasm limit=0\n| ALERT: 1 failures\n",
+    );
+    build(&folder, &["alert"])?.exits(0);
+    loghost(["verify", "shown.txt", "alerts.txt"]).folder(folder.path()).end().exits(0);
+    Ok(())
+}
