@@ -1,5 +1,6 @@
 //! Output that nobody reads holds up nobody: not the counting, not an end.
 
+use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -10,10 +11,10 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::poison::last_of;
-use crate::support::PATIENCE;
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::loghost;
 use crate::support::guest::{declare, guest};
+use crate::support::{self, PATIENCE};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -25,6 +26,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
     .into_iter()
     .flatten()
+    .chain([Kind::RabbitMq, Kind::Quorum].map(|kind| {
+        support::long(&format!("{}::unread::for_a_minute", kind.name()), move || {
+            for_a_minute(&Broker::new(kind)?);
+            Ok(())
+        })
+    }))
     .collect()
 }
 
@@ -82,6 +89,26 @@ fn unread(broker: &Broker, streams: [bool; 2]) {
     let rest = broker.loghost(["run", "--until-idle", "1s", "--state"]).arg(folder.path().join("state"));
     rest.arg(folder.path().join("noisy.wasm")).end().exits(0);
     assert_eq!(counted(folder.path()), LOGS);
+}
+
+/// A host and publishers, under load: all is counted, and a signal ends the host within its grace.
+fn for_a_minute(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let logs = folder.path().join("logs.txt");
+    fs::write(&logs, format!("error x{LOGS}: {}\n", "x".repeat(300))).expect("a file in a folder of ours");
+    let run = start(broker, folder.path(), [true, true]);
+    let (until, mut sent) = (Instant::now() + Duration::from_mins(1), 0);
+    while Instant::now() < until {
+        let publish = broker.loghost(["publish", "--format", "json", "--file"]).arg(&logs);
+        let mut publish = publish.start_with(Stdio::piped(), Stdio::piped());
+        assert!(publish.wait().expect("a process of ours").success());
+        sent += LOGS;
+    }
+    broker.outside().wait_for_depth(&broker.queue("noisy"), 0);
+    assert_eq!(end(run), 0);
+    let rest = broker.loghost(["run", "--until-idle", "1s", "--state"]).arg(folder.path().join("state"));
+    rest.arg(folder.path().join("noisy.wasm")).end().exits(0);
+    assert_eq!(counted(folder.path()), sent);
 }
 
 /// What was left out is said.
