@@ -105,9 +105,10 @@ async fn are_empty(
 ) -> bool {
     for (consumer, depth) in depths {
         let is_empty = tokio::select! {
-            is_empty = depth.is_empty() => is_empty,
+            biased;
             // Its queue is not looked at any more.
             _ = activity.wait_for(|activity| !activity.is_at_work(consumer)) => true,
+            is_empty = depth.is_empty() => is_empty,
         };
         if !is_empty {
             return false;

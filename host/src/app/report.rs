@@ -29,8 +29,9 @@ const SHOWN: usize = 20;
 
 /// Shows what the states come to; fails if something is missing.
 pub(crate) fn report(options: &Options) -> Result<(), Failure> {
-    let consumers = read(&options.states)?;
+    // Before the states: what is confirmed meanwhile is not missed.
     let sent: Vec<Sent> = options.journals.iter().map(|file| sent(file)).collect::<Result<_, _>>()?;
+    let consumers = read(&options.states)?;
     let balances: Vec<(Name, Balance)> = consumers
         .into_values()
         .filter_map(|accounts| Some((Name::of(accounts.first()?), Balance::new(&accounts, &sent))))

@@ -15,6 +15,7 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, Descriptor, Sequencer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused, unpublished, unreachable};
@@ -178,6 +179,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         tokio::select! {
             () = terminal::written() => {}
             () = &mut interrupted => {}
+            () = sleep(options.grace), if failure.is_some() => {}
         }
     }
     failed.or(failure).map_or(Ok(()), |status| Err(Failure::silent(status)))

@@ -11,10 +11,10 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::poison::last_of;
-use crate::support::broker::{Broker, Kind, on_each};
-use crate::support::cli::loghost;
+use crate::support::broker::{Broker, Kind, on_each, start_embedded};
+use crate::support::cli::{Signal, loghost};
 use crate::support::guest::{declare, guest};
-use crate::support::{self, PATIENCE};
+use crate::support::{self, PATIENCE, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
     .into_iter()
     .flatten()
+    .chain([test("unread::a_failure_ends_the_process", a_failure_ends_the_process)])
     .chain([Kind::RabbitMq, Kind::Quorum].map(|kind| {
         support::long(&format!("{}::unread::for_a_minute", kind.name()), move || {
             for_a_minute(&Broker::new(kind)?);
@@ -57,9 +58,15 @@ fn publish(broker: &Broker) {
 
 /// Asks it to end; how it ended.
 #[track_caller]
-fn end(mut child: Child) -> i32 {
+fn end(child: Child) -> i32 {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process of ours");
+    ended(child)
+}
+
+/// How it ends by itself.
+#[track_caller]
+fn ended(mut child: Child) -> i32 {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = child.try_wait().expect("a process of ours") {
@@ -109,6 +116,21 @@ fn for_a_minute(broker: &Broker) {
     let rest = broker.loghost(["run", "--until-idle", "1s", "--state"]).arg(folder.path().join("state"));
     rest.arg(folder.path().join("noisy.wasm")).end().exits(0);
     assert_eq!(counted(folder.path()), sent);
+}
+
+/// Whoever restarts what has failed is not kept waiting.
+fn a_failure_ends_the_process() {
+    let (embedded, url) = start_embedded();
+    let broker = Broker::at(url);
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("noisy").severities(&["error"]).metric("m".repeat(256 * 1024)).write(folder.path());
+    declare(&broker, std::slice::from_ref(&plugin));
+    let run = broker.loghost(["run", "--every", "1ms", "--retry-for", "1s", "--grace", "1s"]).arg(plugin);
+    let run = run.start_with(Stdio::piped(), Stdio::piped());
+    publish(&broker);
+    broker.outside().wait_for_depth(&broker.queue("noisy"), 0);
+    drop(embedded.end_by(Signal::Kill));
+    assert_eq!(ended(run), 69);
 }
 
 /// What was left out is said.

@@ -219,7 +219,8 @@ impl<K: Clock> AmqpSource<K> {
             bindings::replace(&self.connection, &self.channel, &self.names, &self.queue, filters).await;
         match replacing {
             Err(TopologyError::Failed { action, reason, .. })
-                if reason.contains("ACCESS_REFUSED")
+                if self.options.queue.lifetime == Lifetime::Named
+                    && reason.contains("ACCESS_REFUSED")
                     && self.connection.refusals.add(Right::Bind, &self.queue) =>
             {
                 Err(TopologyError::Failed { action, reason, refused: false })

@@ -157,14 +157,12 @@ const MISTAKES: [(&str, &[&str]); 9] = [
 
 pub(super) fn are_answered() {
     let desk = Desk::new();
-    let mut transcript = String::new();
-    for (title, commands) in MISTAKES {
-        transcript.push_str(&format!("# {title}\n\n"));
-        for command in commands {
-            transcript.push_str(&desk.answer(command));
-        }
-    }
-    expect_file!["newcomer.txt"].assert_eq(&transcript);
+    let sections = MISTAKES.iter().map(|(title, commands)| {
+        let answers: Vec<String> = commands.iter().map(|command| desk.answer(command)).collect();
+        format!("# {title}\n\n{}", answers.concat())
+    });
+    let transcript = sections.collect::<Vec<_>>().concat();
+    expect_file![repository().join("host/tests/it/mistakes/newcomer.txt")].assert_eq(&transcript);
 }
 
 /// What a newcomer has: a folder with some files, and a broker.
@@ -213,9 +211,9 @@ impl Desk {
             .output()
             .expect("a shell");
         let said = String::from_utf8_lossy(&output.stdout);
-        let lines: String = said.lines().map(|line| format!("{}\n", self.plain(line))).collect();
+        let lines: Vec<String> = said.lines().map(|line| self.plain(line) + "\n").collect();
         let code = output.status.code().expect("it ends by itself");
-        format!("$ {command}\n{lines}[exit status {code}]\n\n")
+        format!("$ {command}\n{}[exit status {code}]\n\n", lines.concat())
     }
 
     /// A line without what is different each time.

@@ -69,6 +69,9 @@ impl Loghost {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\"")).arg(self.command.get_program());
         command.args(self.command.get_args());
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
         for (name, value) in self.command.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
