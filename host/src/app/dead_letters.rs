@@ -58,7 +58,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         let meant = consumer_is_meant(&connection, management.as_ref(), &target.names, &consumer).await;
         connection.close().await;
         let text = format!(
-            "{consumer} has no dead letters{meant}: it has not run here, or has counted all that it got, or runs under \
+            "the consumer {consumer} has no dead letters{meant}: it has not run here, or has counted all that it got, or runs under \
              another --prefix"
         );
         if let Action::List(_) = action {
