@@ -1,5 +1,5 @@
 //! What the broker has refused, most likely because a queue is full: held back, with what comes after it of the
-//! same severity and source, and sent again, one at a time and in order, until it is taken.
+//! same severity and source, and sent again, one at a time and in order, until the broker takes them again.
 //!
 //! Knows the numbers of the logs, and times; nothing of messages and channels.
 
@@ -11,6 +11,10 @@ use loghost_core::domain::{Severity, Source};
 use tokio::time::Instant;
 
 use super::link::DELAYS;
+
+/// How many must be taken one after another before several are sent at once: what is sent at once into a queue that
+/// is still full comes out of order.
+const ENOUGH: usize = 64;
 
 /// What the order of logs is kept by.
 pub(super) type OrderKey = (Severity, Option<Source>);
@@ -25,8 +29,10 @@ pub(super) struct HeldBack {
 struct Held {
     /// What waits to be sent.
     waiting: BTreeSet<u64>,
-    /// The last that was refused: what comes after it need not be sent one at a time.
+    /// The last that was refused.
     last_refused: u64,
+    /// How many were taken since, one at a time.
+    taken: usize,
     /// What is sent again, and has no answer.
     again: Option<u64>,
     /// When one was refused for the first time since one was taken.
@@ -50,9 +56,18 @@ impl HeldBack {
     pub(super) fn refuse(&mut self, key: OrderKey, number: u64, now: Instant) {
         let held = self.held.entry(key).or_insert_with(|| {
             let (waiting, delays) = (BTreeSet::new(), DELAYS.build());
-            Held { waiting, last_refused: number, again: Some(number), since: now, next: now, delays }
+            Held {
+                waiting,
+                last_refused: number,
+                taken: 0,
+                again: Some(number),
+                since: now,
+                next: now,
+                delays,
+            }
         });
         held.waiting.insert(number);
+        held.taken = 0;
         held.last_refused = held.last_refused.max(number);
         // Of those that were under way together, the first refusal decides.
         if held.again.take_if(|again| *again == number).is_some() {
@@ -74,8 +89,10 @@ impl HeldBack {
         if held.again.take_if(|again| *again == number).is_some() {
             held.next = now;
             held.delays = DELAYS.build();
+            held.taken += 1;
         }
-        if held.again.is_none() && held.waiting.first().is_none_or(|first| *first > held.last_refused) {
+        let has_room = |first: &u64| *first > held.last_refused && held.taken >= ENOUGH;
+        if held.again.is_none() && held.waiting.first().is_none_or(has_room) {
             return self.held.remove(key).map(|held| held.waiting).unwrap_or_default();
         }
         BTreeSet::new()
@@ -150,9 +167,29 @@ mod tests {
             assert_eq!(held.due(now), Some(number));
             held.begin(&KEY, number);
             assert_eq!(held.due(now), None, "one at a time");
-            let free = held.taken(&KEY, number, now);
-            assert_eq!(free, if number == 5 { BTreeSet::from([6]) } else { BTreeSet::new() });
+            assert!(held.taken(&KEY, number, now).is_empty());
         }
+        assert_eq!(held.due(now), Some(6), "also what came after them");
+        held.begin(&KEY, 6);
+        held.taken(&KEY, 6, now);
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn several_go_at_once_when_enough_were_taken() {
+        let (mut held, now) = (HeldBack::default(), Instant::now());
+        let enough = u64::try_from(ENOUGH).unwrap();
+        held.refuse(KEY, 1, now);
+        for number in 2..=enough + 2 {
+            held.park(&KEY, number);
+        }
+        let now = held.due_at().unwrap();
+        for number in 1..enough {
+            held.begin(&KEY, number);
+            assert!(held.taken(&KEY, number, now).is_empty());
+        }
+        held.begin(&KEY, enough);
+        assert_eq!(held.taken(&KEY, enough, now), BTreeSet::from([enough + 1, enough + 2]));
         assert!(held.is_empty());
     }
 
