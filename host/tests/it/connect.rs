@@ -55,7 +55,7 @@ fn says_where_no_broker_is_and_what_to_do() {
         let output = command.start().end_within(Duration::from_secs(15)).exits(69);
         is_discreet(&output);
         assert_eq!(output.stdout, "", "{output}");
-        output.says("127.0.0.1:1").says("rabbitmq:3").says("loghost broker").does_not_say("panicked");
+        output.says("127.0.0.1:1").says("rabbitmq:4").says("loghost broker").does_not_say("panicked");
     }
 }
 
@@ -255,7 +255,7 @@ fn says_that_a_password_is_wrong(broker: &Broker) {
     let (address, _) = address.split_once('/').expect("a virtual host in the URL");
     let output = output.says(address);
     // Both say it in the words of the specification; a container would not help here.
-    output.says("ACCESS_REFUSED").does_not_say("rabbitmq:3");
+    output.says("ACCESS_REFUSED").does_not_say("rabbitmq:4");
 }
 
 fn takes_the_variables_in_their_order() -> Result<(), Skip> {

@@ -29,7 +29,7 @@ const ADVICE: [(&[&str], &str); 13] = [
     ),
     (
         &["NOT_ALLOWED", "vhost", " not found"],
-        "make it with `rabbitmqctl add_vhost`, or name another in the URL",
+        "make the virtual host with `rabbitmqctl add_vhost`, or name another in the URL",
     ),
     (
         &["access to vhost", "refused for user"],
