@@ -3,7 +3,8 @@
 use lapin::ExchangeKind;
 use libtest_mimic::Trial;
 
-use crate::poison::{counts, dead_queue};
+use crate::poison::{counts, dead_queue, last_of};
+use crate::reload::tally;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::{Then, guest};
@@ -22,6 +23,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("who_sets_up_configures", who_sets_up_configures);
         add("a_publisher_writes", a_publisher_writes);
         add("a_consumer_reads", a_consumer_reads);
+        add("a_consumer_starts_again_and_again", a_consumer_starts_again_and_again);
+        add("a_consumer_wants_more", a_consumer_wants_more);
         add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
         add("what_is_missing_is_named", what_is_missing_is_named);
         add("a_permission_that_comes_back", a_permission_that_comes_back);
@@ -150,10 +153,57 @@ fn a_consumer_reads(broker: &Broker) {
         publish("bad");
         counts(&run, "picky", [1, 1]);
         let output = run.end_by(Signal::Terminate).exits(0);
-        output.says("is used as it is, and how it was made is not known: the user may not declare it");
+        let output = output
+            .says("is used as it is, and how it was made is not known: the user may not declare it")
+            .does_not_say("cannot be opened yet");
+        let bound =
+            format!("the queue `{}` is used as it is bound: the user may not bind it", broker.queue("picky"));
+        assert_eq!(output.stderr.matches(&bound).count(), 1, "{output}");
         assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(0));
         assert_eq!(broker.outside().depth(&dead_queue(broker, "picky")), Some(before + 1));
     }
+}
+
+/// It takes what comes, and costs no log that comes back: only the end of a channel counts as a return.
+fn a_consumer_starts_again_and_again(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let waiting = guest("picky").severities(&["error"]).on("", Then::Retry("later".to_owned()));
+    let plugin = waiting.write(folder.path());
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    let queue = broker.queue("picky");
+    broker.loghost(["publish", "error", "text"]).end().exits(0);
+    let consumer = User::new(broker, "again", ["^$", r"^PREFIX\.dead$", r"^loghost\.PREFIX\.picky$"]);
+    let (policy, pattern) = (format!("{queue}-limit"), format!("^{queue}"));
+    consumer.ctl(&["set_policy", &policy, &pattern, r#"{"delivery-limit":3}"#, "--apply-to", "queues"]);
+    for _ in 0..10 {
+        let run = consumer.loghost(["run"]).arg(&plugin).start();
+        run.says("consuming from");
+        broker.outside().wait_for_depth(&queue, 0);
+        run.end_by(Signal::Terminate).exits(0).does_not_say("cannot be opened yet");
+    }
+    broker.outside().wait_for_depth(&queue, 1);
+    consumer.ctl(&["clear_policy", &policy]);
+}
+
+/// What it cannot get is said.
+fn a_consumer_wants_more(broker: &Broker) {
+    let (plugin, folder) = declare(broker);
+    let consumer = User::new(broker, "wider", ["^$", r"^PREFIX\.dead$", r"^loghost\.PREFIX\.picky$"]);
+    let run = consumer.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
+    run.says("consuming from");
+    let wider = guest("picky").version("2").severities(&["error", "info"]);
+    wider.write(folder.path());
+    run.signal(Signal::Hangup);
+    run.says("[picky] reloaded: version 2");
+    let (queue, info) = (broker.queue("picky"), broker.exchange("info"));
+    run.says(&format!("the user may not bind the queue `{queue}` to the exchange `{info}` with the key `#`"));
+    run.says("loghost run --declare-only");
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    for severity in ["info", "error"] {
+        broker.loghost(["publish", severity, "text", "--require-route"]).end().exits(0);
+    }
+    run.has_printed(|so_far| last_of(so_far, "picky")["counts"] == tally([0, 1, 1, 0]));
+    run.end_by(Signal::Terminate).exits(0).does_not_say("cannot be opened yet");
 }
 
 fn an_observer_looks_at_dead_letters(broker: &Broker) {

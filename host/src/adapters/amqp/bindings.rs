@@ -3,6 +3,8 @@
 //! AMQP cannot list bindings. Those that can be named are removed: on the exchanges of all severities, with the
 //! patterns of this filter and of the one before.
 
+use std::sync::Arc;
+
 use futures_util::future::try_join_all;
 use lapin::Channel;
 use lapin::options::QueueBindOptions;
@@ -10,43 +12,78 @@ use lapin::types::FieldTable;
 use loghost_core::domain::{Filter, Pattern, Severity};
 
 use super::connection::Connection;
+use super::inspection::Binding;
 use super::names::Names;
 use super::refusals::Right;
 use super::topology::{self, TopologyError, failed, open_channel};
 
-/// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
-/// added before others are removed, so that no log falls between them.
-pub(super) async fn replace(
-    connection: &Connection,
-    channel: &Channel,
-    names: &Names,
-    queue: &str,
-    (filter, former): (&Filter, Option<&Filter>),
-) -> Result<(), TopologyError> {
-    add(channel, names, queue, filter).await?;
-    for severity in Severity::ALL {
-        remove_others(connection, names, queue, severity, (filter, former)).await?;
+/// The bindings of a queue, which are changed on a channel of their own: in one order, and what is refused ends no other.
+#[derive(Clone)]
+pub(super) struct Bindings {
+    connection: Arc<Connection>,
+    channel: Channel,
+    names: Names,
+    queue: String,
+}
+
+impl Bindings {
+    pub(super) async fn of(
+        connection: &Arc<Connection>,
+        names: &Names,
+        queue: &str,
+    ) -> Result<Self, TopologyError> {
+        let channel = open_channel(connection).await?;
+        let (connection, names, queue) = (Arc::clone(connection), names.clone(), queue.to_owned());
+        Ok(Self { connection, channel, names, queue })
     }
-    Ok(())
+
+    /// Whether the user may not change them, as the broker has said.
+    pub(super) fn are_refused(&self) -> bool {
+        self.connection.refusals.has(Right::Bind, &self.queue)
+    }
+
+    /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
+    /// added before others are removed, so that no log falls between them.
+    pub(super) async fn replace(
+        &mut self,
+        filter: &Filter,
+        former: Option<&Filter>,
+    ) -> Result<(), TopologyError> {
+        self.add(filter).await?;
+        for severity in Severity::ALL {
+            remove_others(&self.connection, &self.names, &self.queue, severity, (filter, former)).await?;
+        }
+        Ok(())
+    }
+
+    /// Binds the queue to what `filter` wants. What is bound already stays as it is.
+    pub(super) async fn add(&mut self, filter: &Filter) -> Result<(), TopologyError> {
+        if !self.channel.status().connected() {
+            self.channel = open_channel(&self.connection).await?;
+        }
+        let wanted = wanted(&self.names, filter);
+        let binding =
+            wanted.iter().map(|Binding { exchange, key }| bind(&self.channel, &self.queue, exchange, key));
+        let bound = try_join_all(binding).await.map(drop);
+        if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
+            self.connection.refusals.add(Right::Bind, &self.queue);
+        }
+        bound
+    }
+
+    pub(super) async fn close(self) {
+        topology::close(&self.channel).await;
+    }
 }
 
-/// Binds the queue to what `filter` wants. What is bound already stays as it is.
-pub(super) async fn add(
-    channel: &Channel,
-    names: &Names,
-    queue: &str,
-    filter: &Filter,
-) -> Result<(), TopologyError> {
-    try_join_all(wanted(names, filter).map(|(exchange, key)| bind(channel, queue, exchange, key))).await?;
-    Ok(())
-}
-
-/// What `filter` wants a queue to be bound to: exchanges, each with a routing key.
-pub(super) fn wanted<'a>(names: &'a Names, filter: &'a Filter) -> impl Iterator<Item = (&'a str, &'a str)> {
-    filter.severities().iter().flat_map(move |severity| {
+/// What `filter` wants a queue to be bound to.
+pub(super) fn wanted(names: &Names, filter: &Filter) -> Vec<Binding> {
+    let of_severity = |severity| {
         let exchange = names.exchange(severity);
-        filter.sources().iter().map(move |pattern| (exchange, pattern.as_str()))
-    })
+        let sources = filter.sources().iter();
+        sources.map(move |pattern| Binding { exchange: exchange.to_owned(), key: pattern.to_string() })
+    };
+    filter.severities().iter().flat_map(of_severity).collect()
 }
 
 /// Removes the bindings to the exchange of a severity that can be named and are not wanted. Where there is no such

@@ -428,7 +428,7 @@ impl From<Ended> for SourceError {
 
 /// Where the fault is when a channel or a connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// With the broker or the network: it may go well the next time.
     Elsewhere,
     /// There is nothing of the name that was used.

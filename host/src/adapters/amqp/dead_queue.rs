@@ -21,7 +21,7 @@ use loghost_core::domain::ConsumerName;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::activation;
-use super::connection::{Connection, GOODBYE, reason};
+use super::connection::{Connection, Fault, GOODBYE, reason};
 use super::courier::{Courier, Undelivered};
 use super::dead_letters::full;
 use super::delivery_limit::{self, DeliveryLimit};
@@ -422,7 +422,7 @@ async fn lock(connection: &Arc<Connection>, lock: &str, queue: &str) -> Result<(
                 return Err(TopologyError::Failed {
                     action: format!("look after the dead letters in `{queue}`"),
                     reason: "another `loghost dead-letters` holds them: wait until it has ended".to_owned(),
-                    refused: false,
+                    fault: Fault::Elsewhere,
                 });
             }
             Err(error) => return Err(topology::failed(format!("declare the queue `{lock}`"), &error)),

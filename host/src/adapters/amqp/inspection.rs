@@ -35,6 +35,11 @@ pub(crate) struct Binding {
     pub(crate) key: String,
 }
 
+/// Bindings, as they are told of.
+pub(super) fn list(bindings: &[Binding]) -> String {
+    bindings.iter().map(Binding::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// What applies to a queue beside its declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {

@@ -10,7 +10,7 @@ use loghost_core::domain::{Descriptor, Filter, Severity};
 use tokio::time::{Instant, sleep};
 
 use super::activation::{release_lock, take_lock};
-use super::bindings;
+use super::bindings::Bindings;
 use super::depth::{Questions, QueueDepth};
 use super::link::{DELAYS, Link};
 use super::names::Names;
@@ -92,18 +92,20 @@ impl<K: Clock + Clone> AmqpIntake<K> {
             topology::dead_letters(&connection, &mut channel, &self.names, name, options).await?;
         }
         let declared = topology::queue(&connection, &mut channel, &self.names, name, options).await?;
-        let (names, filter) = (&self.names, &descriptor.filter);
+        let filter = &descriptor.filter;
         let Declared { name, consumers } = declared;
-        let lock = names.lock(&descriptor.name);
+        let mut bindings = Bindings::of(&connection, &self.names, &name).await?;
+        let lock = self.names.lock(&descriptor.name);
         let locked = take_lock(&connection, &lock).await;
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
         let standing = if locked && consumers == 0 {
-            bindings::replace(&connection, &channel, names, &name, (filter, None)).await?;
+            bindings.replace(filter, None).await?;
             Standing::Active
         } else {
-            bindings::add(&channel, names, &name, filter).await?;
+            bindings.add(filter).await?;
             Standing::StandingBy
         };
+        bindings.close().await;
         if locked {
             release_lock(&connection, &lock).await;
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::delivery_limit::{DeliveryLimit, Overrun};
-use super::inspection::Policy;
+use super::inspection::{Binding, Policy};
 
 /// What a run knows of the queues that it has declared.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct KnownQueue {
     told: Option<DeliveryLimit>,
     /// The policy that it had when the broker was asked last.
     policy: Option<Policy>,
+    /// The bindings that the user may not add, when somebody was told of that last.
+    unbound: Option<Vec<Binding>>,
 }
 
 /// What is noted, beside what was known before.
@@ -43,7 +45,8 @@ impl Queues {
                 true
             }
             None => {
-                queues.push(KnownQueue { name: name.to_owned(), limit, overrun, told: None, policy: None });
+                let (name, told, policy, unbound) = (name.to_owned(), None, None, None);
+                queues.push(KnownQueue { name, limit, overrun, told, policy, unbound });
                 true
             }
         }
@@ -68,6 +71,13 @@ impl Queues {
         let known = queues.iter_mut().find(|known| known.name == queue && known.told.is_none())?;
         known.told = Some(DeliveryLimit::Unsaid);
         Some(known.clone())
+    }
+
+    /// Notes that the user may not bind a queue, and to what it had to be bound; whether this is news.
+    pub(super) fn note_unbound(&self, queue: &str, bindings: &[Binding]) -> bool {
+        let mut queues = self.lock();
+        let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return false };
+        known.unbound.replace(bindings.to_owned()).as_deref() != Some(bindings)
     }
 
     /// Notes the policy of a queue.

@@ -15,6 +15,7 @@ use loghost_core::domain::ConsumerName;
 use super::connection::Connection;
 use super::delivery_limit::{self, DeliveryLimit, Overrun, warning};
 use super::greeting::Generation;
+use super::inspection::{Binding, list};
 use super::known_queues::Queues;
 use super::names::Names;
 use super::refusals::Right;
@@ -101,6 +102,21 @@ impl QueueOptions {
             && let DeliveryLimit::At(limit, origin) = limit
         {
             (self.tell)(&Notice::warning(&warning(&queue.name, *limit, origin, queue.overrun)));
+        }
+    }
+
+    /// Tells, once, that the user may not bind a queue, and which `new` bindings it should have.
+    pub(super) fn tell_unbound(&self, queue: &str, new: &[Binding]) {
+        if !self.known.note_unbound(queue, new) {
+        } else if new.is_empty() {
+            let text = format!("the queue `{queue}` is used as it is bound: the user may not bind it");
+            (self.tell)(&Notice::info(&text));
+        } else {
+            (self.tell)(&Notice::warning(&format!(
+                "the user may not bind the queue `{queue}` to {}: such logs arrive when somebody who may has bound it \
+                 (`loghost run --declare-only`)",
+                list(new)
+            )));
         }
     }
 

@@ -17,14 +17,14 @@ use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
 use super::activation::{Activation, release_lock};
-use super::bindings;
+use super::bindings::{self, Bindings};
 use super::connection::{Connection, Ended, lost};
 use super::dead_letters::{DeadLetters, Unfinished};
 use super::depth::{self, Answer, Answering, Questions};
+use super::inspection::Binding;
 use super::link::Link;
 use super::names::Names;
 use super::queues::{Lifetime, QueueOptions};
-use super::refusals::Right;
 use super::topology::{self, Exchanges, TopologyError, failed, open_channel};
 use super::topology_check::{CheckOptions, Letters, TopologyCheck};
 use super::wire::{self, Decode};
@@ -59,6 +59,7 @@ pub(crate) struct AmqpSource<K> {
     consumer: ConsumerName,
     queue: String,
     names: Names,
+    bindings: Bindings,
     /// What the queue is bound to, or will be when it is this host's turn; and what it was bound to before.
     filter: Filter,
     former: Option<Filter>,
@@ -147,6 +148,7 @@ impl<K: Clock> AmqpSource<K> {
         if reads == Reads::Counts {
             connection.leave_out_bodies(channel);
         }
+        let bindings = Bindings::of(connection, &names, &queue).await?;
         let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
         let turn = match options.queue.lifetime {
@@ -169,6 +171,7 @@ impl<K: Clock> AmqpSource<K> {
             consumer: descriptor.name.clone(),
             queue,
             names,
+            bindings,
             filter: descriptor.filter.clone(),
             former: former.cloned(),
             check: None,
@@ -189,14 +192,12 @@ impl<K: Clock> AmqpSource<K> {
 
     /// It is this host's turn: binds the queue to what is wanted, and to nothing else that is known.
     async fn bind(&mut self) -> Result<(), TopologyError> {
-        if !self.connection.refusals.has(Right::Bind, &self.queue) {
-            self.replace_bindings().await?;
-        }
+        self.replace_bindings().await?;
         self.former = None;
         self.check = self.options.check.clone().map(|options| {
             let check = TopologyCheck {
                 connection: Arc::clone(&self.connection),
-                channel: self.channel.clone(),
+                bindings: self.bindings.clone(),
                 names: self.names.clone(),
                 consumer: self.consumer.clone(),
                 queue: self.queue.clone(),
@@ -212,21 +213,26 @@ impl<K: Clock> AmqpSource<K> {
         Ok(())
     }
 
-    /// Where the user may not bind the queue, the channel ends, and the next source takes what it is bound to.
+    /// Where the user may not bind the queue, it stays as it is, and what is missing is said.
     async fn replace_bindings(&mut self) -> Result<(), TopologyError> {
-        let filters = (&self.filter, self.former.as_ref());
-        let replacing =
-            bindings::replace(&self.connection, &self.channel, &self.names, &self.queue, filters).await;
-        match replacing {
-            Err(TopologyError::Failed { action, reason, .. })
-                if self.options.queue.lifetime == Lifetime::Named
-                    && reason.contains("ACCESS_REFUSED")
-                    && self.connection.refusals.add(Right::Bind, &self.queue) =>
-            {
-                Err(TopologyError::Failed { action, reason, refused: false })
+        if !self.bindings.are_refused() {
+            match self.bindings.replace(&self.filter, self.former.as_ref()).await {
+                Err(error) if error.is_access_refused() && self.options.queue.lifetime == Lifetime::Named => {
+                }
+                replaced => return replaced,
             }
-            replaced => replaced,
         }
+        self.options.queue.tell_unbound(&self.queue, &self.new_bindings());
+        Ok(())
+    }
+
+    /// What the queue was not bound to before, as far as that is known.
+    fn new_bindings(&self) -> Vec<Binding> {
+        let Some(former) = &self.former else { return Vec::new() };
+        let before = bindings::wanted(&self.names, former);
+        let mut wanted = bindings::wanted(&self.names, &self.filter);
+        wanted.retain(|binding| !before.contains(binding));
+        wanted
     }
 
     fn letters(&self) -> Letters {
@@ -362,8 +368,14 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         self.decode = decode(descriptor, reads);
         self.filter = descriptor.filter.clone();
         self.former = former.cloned();
+        let connection = Arc::clone(&self.connection);
+        // To be bound to.
+        if self.options.exchanges == Exchanges::Own {
+            let severities = descriptor.filter.severities().iter();
+            connection.answer(topology::declare_exchanges(&connection, &self.names, severities)).await?;
+        }
         match self.standing {
-            Standing::Active => Ok(Arc::clone(&self.connection).answer(self.bind()).await?),
+            Standing::Active => Ok(connection.answer(self.bind()).await?),
             // The bindings are the other host's.
             Standing::StandingBy => Ok(()),
         }

@@ -33,14 +33,14 @@ pub(crate) enum Exchanges {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TopologyError {
     /// The broker does not do what it is asked.
-    #[error("cannot {action}: {reason}{}", hint(.action, .reason))]
+    #[error("cannot {action}: {reason}{}", hint(.action, .reason, *.fault))]
     Failed {
         /// What it was asked.
         action: String,
         /// What it said.
         reason: String,
-        /// Whether it would say so again; otherwise it is gone, or not ready.
-        refused: bool,
+        /// Where the fault is.
+        fault: Fault,
     },
     /// The connection has ended before the broker said anything.
     #[error(transparent)]
@@ -54,7 +54,7 @@ impl TopologyError {
     /// Whether the broker answered, and would say no again.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
-            Self::Failed { refused, .. } => *refused,
+            Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
             Self::NoConnection(error) => error.is_refusal(),
             Self::Ended(_) => false,
         }
@@ -62,35 +62,34 @@ impl TopologyError {
 
     /// Whether the user may not do it.
     pub(super) fn is_access_refused(&self) -> bool {
-        matches!(self, Self::Failed { reason, .. } if reason.contains("ACCESS_REFUSED"))
+        matches!(self, Self::Failed { fault: Fault::Permission, .. })
     }
 
     /// Whether there is nothing of the name that was used.
     pub(super) fn is_missing(&self) -> bool {
-        matches!(self, Self::Failed { reason, .. } if reason.contains("NOT_FOUND"))
+        matches!(self, Self::Failed { fault: Fault::Missing, .. })
     }
 
     /// Whether the broker answered, and may say something else soon.
     pub(crate) fn is_momentary(&self) -> bool {
-        matches!(self, Self::Failed { refused: false, .. })
+        matches!(self, Self::Failed { fault: Fault::Elsewhere | Fault::Missing, .. })
     }
 }
 
 impl From<TopologyError> for SourceError {
     fn from(error: TopologyError) -> Self {
         match error {
-            TopologyError::Failed { refused: false, .. } => Self::NotReady(error.into()),
+            error if error.is_refusal() => Self::Refused(error.into()),
+            TopologyError::Failed { .. } => Self::NotReady(error.into()),
             TopologyError::Ended(_) => Self::Lost(error.into()),
-            TopologyError::Failed { .. } => Self::Refused(error.into()),
-            TopologyError::NoConnection(error) if error.is_refusal() => Self::Refused(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),
         }
     }
 }
 
 /// What to do about it, where the broker's answer tells.
-fn hint(action: &str, reason: &str) -> String {
-    if !reason.contains("ACCESS_REFUSED") || advice(reason).is_some() {
+fn hint(action: &str, reason: &str, fault: Fault) -> String {
+    if fault != Fault::Permission || advice(reason).is_some() {
         return super::advice::hint(reason);
     }
     let by_another = ", or somebody who has that runs `loghost run --declare-only`";
@@ -171,7 +170,7 @@ pub(super) fn not_there(connection: &Connection, what: &str, name: &str) -> Topo
     connection.refusals.forget(Right::Configure, name);
     let action = format!("declare the {what} `{name}`");
     let reason = "ACCESS_REFUSED: it is not there, and the user may not declare it".to_owned();
-    TopologyError::Failed { action, reason, refused: true }
+    TopologyError::Failed { action, reason, fault: Fault::Permission }
 }
 
 const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
@@ -349,6 +348,5 @@ pub(super) async fn confirm(channel: &Channel) -> Result<(), TopologyError> {
 }
 
 pub(super) fn failed(action: String, error: &lapin::Error) -> TopologyError {
-    let refused = fault(error) != Fault::Elsewhere && !is_missing(error);
-    TopologyError::Failed { action, reason: reason(error), refused }
+    TopologyError::Failed { action, reason: reason(error), fault: fault(error) }
 }

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder};
 use futures_util::future::try_join_all;
-use lapin::Channel;
 use loghost_core::application::{Notice, Tell};
 use loghost_core::domain::{ConsumerName, Filter};
 use tokio::time::sleep;
 
-use super::bindings;
+use super::bindings::{self, Bindings};
 use super::connection::Connection;
-use super::inspection::{Binding, Inspect, Rules};
+use super::inspection::{Binding, Inspect, Rules, list};
 use super::known_queues::Noted;
 use super::names::Names;
 use super::queues::QueueOptions;
@@ -37,8 +36,8 @@ pub(crate) struct CheckOptions {
 /// What a consumer's logs, and its dead letters, go through.
 pub(super) struct TopologyCheck {
     pub(super) connection: Arc<Connection>,
-    /// The one that the queue is consumed on: bindings are changed there, in one order.
-    pub(super) channel: Channel,
+    /// Those of the queue.
+    pub(super) bindings: Bindings,
     pub(super) names: Names,
     pub(super) consumer: ConsumerName,
     pub(super) queue: String,
@@ -76,13 +75,21 @@ impl TopologyCheck {
         // Jitter adds up to as much again.
         let mut delays = ConstantBuilder::new().with_delay(self.options.every / 2).with_jitter().build();
         sleep(delays.next().unwrap_or(self.options.every)).await;
-        let missing = self.inspect().await;
         let connection = Arc::clone(&self.connection);
+        let missing = self.inspect().await;
+        let (refused, missing): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .filter(|missing| !missing.bindings.is_empty())
+            .partition(|missing| connection.refusals.has(Right::Bind, &missing.queue));
         match connection.answer(self.mend(missing)).await {
             Ok(mended) => {
-                self.said = None;
                 for what in mended {
                     self.say(&what);
+                }
+                let refused: Vec<String> = refused.iter().map(QueueBindings::refused).collect();
+                match refused.as_slice() {
+                    [] => self.said = None,
+                    refused => self.say_once(&format!("logs may not arrive: {}", refused.join("; "))),
                 }
             }
             Err(error) if error.is_refusal() => self.say_once(&format!("logs may not arrive: {error}")),
@@ -122,13 +129,11 @@ impl TopologyCheck {
 
     /// The queues, each with all bindings that it should have.
     fn wanted(&self) -> Vec<QueueBindings> {
-        let binding =
-            |exchange: &str, key: &str| Binding { exchange: exchange.to_owned(), key: key.to_owned() };
         let bindings = bindings::wanted(&self.names, &self.filter);
-        let bindings = bindings.map(|(exchange, key)| binding(exchange, key)).collect();
         let mut wanted = vec![QueueBindings { queue: self.queue.clone(), bindings }];
         if self.letters == Letters::Some {
-            let bindings = vec![binding(&self.names.dead_exchange(), self.consumer.as_str())];
+            let binding = Binding { exchange: self.names.dead_exchange(), key: self.consumer.to_string() };
+            let bindings = vec![binding];
             wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
         }
         wanted
@@ -151,17 +156,17 @@ impl TopologyCheck {
 
     /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
     /// nothing where they are there: over AMQP they cannot be looked at.
-    async fn mend(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
-        let (names, severities) = (&self.names, self.filter.severities());
+    async fn mend(&mut self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
         let exchanges = self.missing_exchanges().await?;
         let declared =
             |what: &str, name: &str| format!("the {what} `{name}` was missing: declared and bound again");
         let mut mended: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
         mended.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
         let mut channel = open_channel(&self.connection).await?;
+        let (names, severities) = (&self.names, self.filter.severities());
         topology::declare_exchanges(&self.connection, names, severities.iter()).await?;
-        if !self.connection.refusals.has(Right::Bind, &self.queue) {
-            bindings::add(&self.channel, names, &self.queue, &self.filter).await?;
+        if !self.bindings.are_refused() {
+            self.bindings.add(&self.filter).await?;
         }
         if self.letters == Letters::Some {
             let queue = names.dead_queue(&self.consumer);
@@ -209,12 +214,14 @@ impl QueueBindings {
     /// Says that these were missing, but for those whose exchange was.
     fn but_for(mut self, exchanges: &[String]) -> Option<String> {
         self.bindings.retain(|binding| !exchanges.contains(&binding.exchange));
-        let bindings: Vec<String> = self.bindings.iter().map(Binding::to_string).collect();
-        let text = format!(
-            "the queue `{}` was not bound any more to {}: bound again",
-            self.queue,
-            bindings.join(", ")
-        );
-        (!bindings.is_empty()).then_some(text)
+        let bindings = list(&self.bindings);
+        let text = format!("the queue `{}` was not bound any more to {bindings}: bound again", self.queue);
+        (!self.bindings.is_empty()).then_some(text)
+    }
+
+    /// Says that these are missing, and that the user may not add them.
+    fn refused(&self) -> String {
+        let bindings = list(&self.bindings);
+        format!("the queue `{}` is not bound to {bindings}, and the user may not bind it", self.queue)
     }
 }
