@@ -72,7 +72,7 @@ struct Unsteady {
 
 impl LogSink for Unsteady {
     async fn publish(&mut self, id: &MessageId, _: Timestamp, log: &Log) -> Result<(), SinkError> {
-        let lost = || SinkError("lost".into());
+        let lost = || SinkError::Failed("lost".into());
         if self.random.u8(..) < 4 {
             return Err(lost());
         }
@@ -93,7 +93,7 @@ impl LogSink for Unsteady {
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
-        if self.random.u8(..) < 4 { Err(SinkError("lost".into())) } else { Ok(()) }
+        if self.random.u8(..) < 4 { Err(SinkError::Failed("lost".into())) } else { Ok(()) }
     }
 
     fn receipts(&self) -> Receipts {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use loghost_core::domain::ConsumerName;
+
 use crate::adapters::terminal::Unwritable;
 use crate::system::Refusal;
 
@@ -51,17 +53,19 @@ pub(crate) struct Failure {
     status: Status,
     /// What to tell; none if everything has been said.
     error: Option<anyhow::Error>,
+    /// Whose it is, if it is one consumer's.
+    consumer: Option<ConsumerName>,
 }
 
 impl Failure {
     /// A failure whose reasons have been shown already.
     pub(crate) fn silent(status: Status) -> Self {
-        Self { status, error: None }
+        Self { status, error: None, consumer: None }
     }
 
     /// A failure that is described by `text`.
     pub(crate) fn new(status: Status, text: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
-        Self { status, error: Some(anyhow::Error::msg(text)) }
+        Self { status, error: Some(anyhow::Error::msg(text)), consumer: None }
     }
 
     /// A failure with `status`, unless the system's refusal is behind the error: that has a status of its own, whatever was
@@ -69,7 +73,17 @@ impl Failure {
     pub(crate) fn of(status: Status, error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
         let status = Refusal::behind(error.as_ref()).map_or(status, Status::from);
-        Self { status, error: Some(error) }
+        Self { status, error: Some(error), consumer: None }
+    }
+
+    /// The same, of one consumer.
+    pub(super) fn of_consumer(self, consumer: ConsumerName) -> Self {
+        Self { consumer: Some(consumer), ..self }
+    }
+
+    /// Whose it is, if it is one consumer's.
+    pub(crate) fn consumer(&self) -> Option<&ConsumerName> {
+        self.consumer.as_ref()
     }
 
     /// The exit status.

@@ -55,11 +55,14 @@ pub(super) fn new_producer() -> Result<Producer, Failure> {
 
 /// What it means that logs cannot be published: the broker says no, or is gone, or takes no more.
 pub(super) fn unpublished(error: SinkError) -> Failure {
-    let SinkError(cause) = &error;
-    let is_refusal = cause.downcast_ref().is_some_and(TopologyError::is_refusal)
-        || cause.downcast_ref().is_some_and(ConnectError::is_refusal);
-    let status = if is_refusal { Status::BadConfiguration } else { Status::Unavailable };
-    Failure::of(status, error)
+    Failure::of(status_of_sink(&error), error)
+}
+
+pub(super) fn status_of_sink(error: &SinkError) -> Status {
+    match error {
+        SinkError::Refused(_) => Status::BadConfiguration,
+        SinkError::Failed(_) => Status::Unavailable,
+    }
 }
 
 /// What it means that something cannot be declared: the broker says no, or is gone.

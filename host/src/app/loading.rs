@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use loghost_core::application::Consumer;
+use loghost_core::application::{Consumer, Notice};
 use loghost_core::domain::ConsumerName;
 
 use super::failure::{Failure, Status};
@@ -23,10 +23,16 @@ pub(super) struct Started {
 
 /// Loads and configures every plugin; no two may have the same name. One file of a folder that is no plugin, or only
 /// half a one, is left out.
-pub(super) fn start(paths: &[PathBuf], troupe: &Troupe, on_failure: OnFailure) -> Result<Started, Failure> {
+pub(super) fn start(
+    paths: &[PathBuf],
+    troupe: &mut Troupe,
+    on_failure: OnFailure,
+) -> Result<Started, Failure> {
     let (mut loaded, mut failed): (Vec<(PluginSource, Loaded)>, Option<Failure>) = (Vec::new(), None);
     let mut names: HashMap<ConsumerName, PluginSource> = HashMap::new();
-    for (source, found) in PluginSource::files(paths)? {
+    let files = PluginSource::files(paths)?;
+    troupe.for_files(files.iter().map(|(source, _)| source));
+    for (source, found) in files {
         let plugin = match troupe.load(&source) {
             Err(failure)
                 if found == Found::InFolder
@@ -64,6 +70,8 @@ pub(super) fn start(paths: &[PathBuf], troupe: &Troupe, on_failure: OnFailure) -
 /// Says why one consumer is left out, which is no reason for the others to be.
 pub(super) fn say(failure: &Failure) {
     if let Some(text) = failure.text() {
-        terminal::warning(&format!("left out: {text}"));
+        let text = format!("left out: {text}");
+        let notice = Notice::warning(&text);
+        terminal::tell(&Notice { consumer: failure.consumer().map(ConsumerName::as_str), ..notice });
     }
 }

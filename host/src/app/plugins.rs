@@ -163,6 +163,12 @@ impl Troupe {
         &self.settings
     }
 
+    /// Has it know all files of the run.
+    pub(super) fn for_files<'a>(&mut self, files: impl Iterator<Item = &'a PluginSource>) {
+        let stems = files.map(PluginSource::stem).collect();
+        self.settings = self.settings.clone().for_files(stems);
+    }
+
     /// Loads and configures the plugin at `source`.
     pub(super) fn load(&self, source: &PluginSource) -> Result<Loaded, Failure> {
         let plugin = load(&self.runtime, source)?;

@@ -93,7 +93,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
 
 async fn open(target: &Target) -> Result<(Arc<Link>, AmqpSink), Failure> {
     let link = target.connect("publishing").await?;
-    let sink = AmqpSink::open(Arc::clone(&link), target.names.clone(), Exchanges::Own);
+    let sink = AmqpSink::open(Arc::clone(&link), target.names.clone(), Exchanges::Own, []);
     let sink = sink.await.map_err(unpublished)?;
     Ok((link, sink))
 }
@@ -140,7 +140,7 @@ async fn send(pieces: &mut Pieces, publisher: &mut Publisher, link: &Link) -> Re
             match publisher.flush().await {
                 Ok(()) => {
                     unwanted.look(publisher.receipts());
-                    SinkError(link.keep().await.into()).into()
+                    SinkError::Failed(link.keep().await.into()).into()
                 }
                 Err(error) => error,
             }

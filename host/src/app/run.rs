@@ -96,8 +96,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
-    let troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
-    let Started { members, failed } = loading::start(&options.plugins, &troupe, options.on_failure)?;
+    let mut troupe = Troupe::new(options.limits.clone(), options.settings.clone(), options.derived)?;
+    let Started { members, failed } = loading::start(&options.plugins, &mut troupe, options.on_failure)?;
     let state = state::open(options.state.as_deref())?;
     let mut reloads = Reloads::new(troupe, hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
@@ -288,14 +288,15 @@ fn described(options: &Options, name: &ConsumerName) -> String {
 /// Why a consumer cannot begin.
 fn not_opened(name: &ConsumerName, end: &End) -> Failure {
     let why = chain(end);
-    match end {
+    let failure = match end {
         End::Consumer(_) => {
             let advice = "it does not take up its saved state: mend it, or begin without that state with \
                           --discard-state (counts are kept)";
-            Failure::new(Status::BadInput, format!("{name}: {why}: {advice}"))
+            Failure::new(Status::BadInput, format!("{why}: {advice}"))
         }
-        end => Failure::new(status_of(end), format!("{name}: {why}")),
-    }
+        end => Failure::new(status_of(end), why),
+    };
+    failure.of_consumer(name.clone())
 }
 
 /// The connections of a run. A broker that blocks publishers must not block acknowledgements: what is
@@ -361,6 +362,7 @@ async fn declare(options: &Options, links: &Links, members: &[(Member, WasmConsu
         match options.target.retry.until_ready(terminal::tell, declaring).await.map_err(refused) {
             Ok(declaration) => say_declared(&declaration, descriptor),
             Err(failure) => {
+                let failure = failure.of_consumer(descriptor.name.clone());
                 say(&failure);
                 failed.get_or_insert(failure.status());
             }
@@ -398,7 +400,8 @@ async fn consuming(
     let ledger = state::ledger(state, &consumer, &names.queue(name)).await?;
     // Also for one that only counts: its next version may not.
     let derived = if options.derived == Derived::Granted {
-        let sink = AmqpSink::open(Arc::clone(&links.publishing), names.clone(), Exchanges::Own);
+        let severities = consumer.descriptor().publishes.iter();
+        let sink = AmqpSink::open(Arc::clone(&links.publishing), names.clone(), Exchanges::Own, severities);
         let sink = sink.await.map_err(unpublished)?;
         Some(Publish::new(sink, Sequencer::new(new_producer()?), SystemClock))
     } else {

@@ -8,7 +8,11 @@ use super::suggestion::is_like;
 
 /// The settings of a run, as they were given.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings(Vec<(String, String)>);
+pub(crate) struct Settings {
+    given: Vec<(String, String)>,
+    /// What the files of the run are called: what is given for one of them is no other's.
+    files: Vec<String>,
+}
 
 /// A setting that a plugin does not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +33,17 @@ pub(super) struct Taker<'a> {
 
 impl Settings {
     pub(crate) fn new(given: Vec<(String, String)>) -> Self {
-        Self(given)
+        Self { given, files: Vec::new() }
+    }
+
+    /// The same for a run of files that are called so.
+    pub(super) fn for_files(self, files: Vec<String>) -> Self {
+        Self { files, ..self }
     }
 
     /// Whether some are given for the plugin of this name, and no other.
     pub(super) fn name(&self, name: &str) -> bool {
-        self.0.iter().any(|(key, _)| own(key, name).is_some())
+        self.given.iter().any(|(key, _)| own(key, name).is_some())
     }
 
     /// What the plugin of these names gets, but for what it has refused. What is given for it goes before what is given
@@ -45,14 +54,17 @@ impl Settings {
             settings.retain(|(other, _)| other != key);
             settings.push((key.to_owned(), value.to_owned()));
         };
-        for (key, value) in &self.0 {
-            let is_own = names.iter().any(|name| own(key, name).is_some());
-            if !is_own && refusals.iter().all(|refusal| refusal.key != *key) {
+        let is_of = |key: &str, names: &[String]| names.iter().any(|name| own(key, name).is_some());
+        for (key, value) in &self.given {
+            if !is_of(key, names)
+                && !is_of(key, &self.files)
+                && refusals.iter().all(|refusal| refusal.key != *key)
+            {
                 put(key, value);
             }
         }
         for name in names {
-            for (key, value) in &self.0 {
+            for (key, value) in &self.given {
                 if let Some(key) = own(key, name) {
                     put(key, value);
                 }
@@ -63,18 +75,20 @@ impl Settings {
 
     /// Whether a setting is given for all.
     pub(super) fn is_for_all(&self, key: &str, names: &[String]) -> bool {
-        let is_given = self.0.iter().any(|(given, _)| given == key);
+        let is_given = self.given.iter().any(|(given, _)| given == key);
         is_given && names.iter().all(|name| own(key, name).is_none())
     }
 
-    /// An error if one of them is nobody's.
+    /// An error if one of them is nobody's; what is given for a file that was left out is that one's.
     pub(super) fn all_taken(&self, takers: &[Taker<'_>]) -> Result<(), Failure> {
         let is_taken = |key: &str, taker: &Taker<'_>| {
             taker.names.iter().any(|name| own(key, name).is_some())
                 || taker.refusals.iter().all(|refusal| refusal.key != key)
         };
-        match self.0.iter().find(|(key, _)| !takers.iter().any(|taker| is_taken(key, taker))) {
-            Some((key, _)) => Err(Failure::new(Status::BadConfiguration, untaken(key, takers))),
+        let is_left_out = |key: &str| self.files.iter().any(|file| own(key, file).is_some());
+        let mut keys = self.given.iter().map(|(key, _)| key);
+        match keys.find(|key| !is_left_out(key) && !takers.iter().any(|taker| is_taken(key, taker))) {
+            Some(key) => Err(Failure::new(Status::BadConfiguration, untaken(key, takers))),
             None => Ok(()),
         }
     }
@@ -130,13 +144,14 @@ mod tests {
     use super::*;
 
     fn settings(given: &[(&str, &str)]) -> Settings {
-        Settings(given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        let given = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Settings::new(given.collect()).for_files(vec!["file".to_owned()])
     }
 
     #[track_caller]
     fn check(given: &[(&str, &str)], names: &[&str], expected: &[(&str, &str)]) {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        assert_eq!(settings(given).of(&names, &[]), settings(expected).0);
+        assert_eq!(settings(given).of(&names, &[]), settings(expected).given);
     }
 
     #[test]
@@ -146,6 +161,7 @@ mod tests {
         check(&[("a.b.c", "1")], &["a"], &[("b.c", "1")]);
         check(&[("a.", "1"), ("ab.c", "2")], &["a"], &[("a.", "1"), ("ab.c", "2")]);
         check(&[("file.k", "1"), ("name.k", "2")], &["file", "name"], &[("k", "2")]);
+        check(&[("file.k", "1"), ("k", "2")], &["other"], &[("k", "2")]);
     }
 
     #[test]

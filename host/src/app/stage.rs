@@ -80,7 +80,7 @@ impl Stage {
         for consumer in consumers {
             company.enter(&consuming, &publishing, &names, consumer).await?;
         }
-        let sink = AmqpSink::open(Arc::clone(&publishing), names, Exchanges::Lent);
+        let sink = AmqpSink::open(Arc::clone(&publishing), names, Exchanges::Lent, []);
         let sink = sink.await.map_err(unpublished)?;
         let receipts = self.publish(scenario, sink, &mut company).await?;
         let actual = company.finish(self.patience).await?;

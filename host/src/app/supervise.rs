@@ -15,6 +15,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::{Failure, Status};
+use super::host::status_of_sink;
 use crate::adapters::terminal;
 use crate::system::{self, NoThread, Refusal};
 
@@ -182,7 +183,8 @@ pub(super) fn status_of(end: &End) -> Status {
     }
     match end {
         End::Source(SourceError::Refused(_)) => Status::BadConfiguration,
-        End::Source(_) | End::Sink(_) => Status::Unavailable,
+        End::Source(_) => Status::Unavailable,
+        End::Sink(error) => status_of_sink(error),
         End::Consumer(_) => Status::Stopped,
         End::Report(_) | End::Ledger(_) => Status::Io,
         End::Shutdown | End::Enough | End::Marker => Status::Internal,

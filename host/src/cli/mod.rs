@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
+use loghost_core::domain::ConsumerName;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::adapters::terminal::{self, Format};
@@ -122,7 +123,7 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
         BacktraceStatus::Captured => format!("\n{backtrace}"),
         _ => String::new(),
     };
-    terminal::error(&format!("a thread of loghost panicked{place}: {why}{backtrace}"));
+    terminal::error(&format!("a thread of loghost panicked{place}: {why}{backtrace}"), None);
 }
 
 /// Each consumer of a play or a bench may take one.
@@ -157,7 +158,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
 
 fn report(failure: &Failure) -> ExitCode {
     if let Some(text) = failure.text() {
-        terminal::error(&text);
+        terminal::error(&text, failure.consumer().map(ConsumerName::as_str));
     }
     failure.status().into()
 }

@@ -175,7 +175,7 @@ fn a_consumer_that_is_refused(broker: &Broker) {
     taken.own(&broker.queue("error"));
     let plugins = [tracked("plugins/error.wasm"), tracked("plugins/critical.wasm")];
     let run = broker.loghost(["run", "--every", "50ms"]).args(&plugins).start();
-    run.says("left out: error:");
+    run.says("[error] left out: ");
     run.says("consuming from");
     broker.loghost(["publish", "critical", "a"]).end().exits(0);
     run.prints("critical  1");

@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("a_consumer_reads", a_consumer_reads);
         add("a_consumer_starts_again_and_again", a_consumer_starts_again_and_again);
         add("a_consumer_wants_more", a_consumer_wants_more);
+        add("a_consumer_that_publishes", a_consumer_that_publishes);
         add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
         add("what_is_missing_is_named", what_is_missing_is_named);
         add("a_permission_that_comes_back", a_permission_that_comes_back);
@@ -204,6 +205,38 @@ fn a_consumer_wants_more(broker: &Broker) {
     }
     run.has_printed(|so_far| last_of(so_far, "picky")["counts"] == tally([0, 1, 1, 0]));
     run.end_by(Signal::Terminate).exits(0).does_not_say("cannot be opened yet");
+}
+
+/// Its own right to publish: missing at the start, at the first log, and later.
+fn a_consumer_that_publishes(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("picky").severities(&["error"]).publishes("critical").write(folder.path());
+    let user = User::new(broker, "echo", [r"^(PREFIX|loghost\.PREFIX)\.(error|dead|picky)", ".*", ".*"]);
+    let run = |every: &str| {
+        let run = user.loghost(["run", "--grant", "publish", "--every", every, "--format", "json"]);
+        run.arg(&plugin).start()
+    };
+    let critical = broker.exchange("critical");
+    run("1s").end().exits(78).says(&format!("cannot declare the exchange `{critical}`"));
+
+    broker.outside().declare_exchange(&critical, ExchangeKind::Topic);
+    let all = r"^(PREFIX|loghost\.PREFIX)\.(error|dead|picky)";
+    user.may([all, all, ".*"]);
+    let first = run("50ms");
+    first.says("consuming from");
+    publish(broker);
+    let first = first.end().exits(78);
+    first.says("[picky]").says(&critical).says("the permission to write to it");
+
+    user.may([all, ".*", ".*"]);
+    let later = run("50ms");
+    counts(&later, "picky", [1, 0]);
+    user.may([all, all, ".*"]);
+    publish(broker);
+    later.says("[picky] may not publish any more: the batch comes again");
+    user.may([all, ".*", ".*"]);
+    counts(&later, "picky", [2, 0]);
+    later.end_by(Signal::Terminate).exits(0);
 }
 
 fn an_observer_looks_at_dead_letters(broker: &Broker) {

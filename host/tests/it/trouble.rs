@@ -42,7 +42,7 @@ fn a_queue_made_otherwise(broker: &Broker) {
     publish_lines(broker, "info", "a\n".repeat(200));
     let run = broker.loghost(["run", "--until-idle", "1s"]).arg(tracked("plugins/all.wasm"));
     let run = run.arg(tracked("plugins/error.wasm")).end().exits(78);
-    let run = run.says("left out: error:").says(&broker.queue("error")).says("--prefix");
+    let run = run.says("[error] left out: ").says(&broker.queue("error")).says("--prefix");
     assert_eq!(total(&last_of_text(&run.stdout), "all"), Some(200), "{run}");
     broker.outside().wait_for_depth(&broker.queue("all"), 0);
 }

@@ -49,7 +49,7 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
         self.each(logs).await?;
         self.flush().await?;
         if self.receipts().refused.total() > refused {
-            return Err(SinkError("the broker refused a log".into()));
+            return Err(SinkError::Failed("the broker refused a log".into()));
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
         self.sink.flush().await
     }
 
-    /// Gives up what the broker has refused for now.
+    /// Gives up what the broker has refused for now, or cannot be asked about.
     pub fn give_up(&mut self) {
         self.sink.give_up();
     }

@@ -192,6 +192,14 @@ impl Kept {
         given_up
     }
 
+    /// Gives up everything that has no answer: some of it may have arrived.
+    pub(super) fn give_up_all(&mut self) {
+        let numbers: Vec<u64> = self.logs.keys().copied().collect();
+        for number in numbers {
+            self.refuse(number);
+        }
+    }
+
     /// The channel is gone: everything is sent again on the next one.
     pub(super) fn lose_channel(&mut self) {
         self.alone = None;

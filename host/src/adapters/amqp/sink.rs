@@ -18,7 +18,7 @@ use loghost_core::application::{BoxError, Confirmed, Level, LogSink, Receipts, S
 use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connection::{Connection, Fault, fault, reason};
+use super::connection::{ConnectError, Connection, Fault, fault, reason};
 use super::kept::{Kept, Message, Settled};
 use super::link::{DELAYS, Link};
 use super::names::Names;
@@ -77,13 +77,18 @@ struct RefusedLogs {
 }
 
 impl AmqpSink {
-    /// Opens a channel on the link's connection.
-    pub(crate) async fn open(link: Arc<Link>, names: Names, exchanges: Exchanges) -> Result<Self, SinkError> {
+    /// Opens a channel on the link's connection, for logs of these severities at first.
+    pub(crate) async fn open(
+        link: Arc<Link>,
+        names: Names,
+        exchanges: Exchanges,
+        severities: impl IntoIterator<Item = Severity>,
+    ) -> Result<Self, SinkError> {
         let mut sink = Self {
             link,
             names,
             exchanges,
-            in_use: Vec::new(),
+            in_use: severities.into_iter().collect(),
             channel: None,
             kept: Kept::default(),
             said: None,
@@ -101,7 +106,7 @@ impl AmqpSink {
         consumer: &ConsumerName,
         token: &str,
     ) -> Result<(), SinkError> {
-        let lost = |reason: String| SinkError(BoxError::from(reason));
+        let lost = |reason: String| SinkError::Failed(BoxError::from(reason));
         let properties =
             BasicProperties::default().with_type(wire::MARKER_TYPE.into()).with_message_id(token.into());
         let mut delays: ExponentialBackoff = DELAYS.build();
@@ -126,7 +131,7 @@ impl AmqpSink {
     /// Opens a channel if there is none, on a new connection if there is none.
     async fn reopen(&mut self) -> Result<(), SinkError> {
         while self.channel.is_none() {
-            let connection = self.link.connection().await.map_err(|e| SinkError(e.into()))?;
+            let connection = self.link.connection().await.map_err(unconnected)?;
             let prepared = tokio::select! {
                 prepared = prepare(&connection, &self.names, self.exchanges, &self.in_use) => prepared,
                 () = connection.end() => continue,
@@ -139,7 +144,7 @@ impl AmqpSink {
                 }
                 // The link says what has happened, and waits.
                 Err(error) if !error.is_refusal() && connection.is_gone().await => {}
-                Err(error) => return Err(SinkError(error.into())),
+                Err(error) => return Err(undeclared(error)),
             }
         }
         Ok(())
@@ -157,7 +162,7 @@ impl AmqpSink {
         match connection.answer(declare_exchanges(connection, &self.names, [severity])).await {
             // The next one begins with all that are in use.
             Err(error) if !error.is_refusal() => self.channel = None,
-            declared => declared.map_err(|error| SinkError(error.into()))?,
+            declared => declared.map_err(undeclared)?,
         }
         Ok(())
     }
@@ -253,7 +258,7 @@ impl AmqpSink {
             return Ok(());
         };
         let logs = self.kept.give_up();
-        Err(SinkError(RefusedLogs { logs, patience }.into()))
+        Err(SinkError::Failed(RefusedLogs { logs, patience }.into()))
     }
 
     /// Gives up the channel, after the answer to a log was an error.
@@ -277,7 +282,7 @@ impl AmqpSink {
             // They are declared again.
             Fault::Missing if self.exchanges == Exchanges::Own => {}
             Fault::Permission => {
-                return Err(SinkError(topology::failed("write to the exchanges".to_owned(), &error).into()));
+                return Err(undeclared(topology::failed("write to the exchanges".to_owned(), &error)));
             }
             Fault::Ours | Fault::Missing if self.kept.is_alone(number) => {
                 if let Some(message) = self.kept.refuse(number) {
@@ -292,6 +297,14 @@ impl AmqpSink {
         }
         Ok(())
     }
+}
+
+fn unconnected(error: ConnectError) -> SinkError {
+    if error.is_refusal() { SinkError::Refused(error.into()) } else { SinkError::Failed(error.into()) }
+}
+
+fn undeclared(error: TopologyError) -> SinkError {
+    if error.is_refusal() { SinkError::Refused(error.into()) } else { SinkError::Failed(error.into()) }
 }
 
 async fn prepare(
@@ -343,7 +356,10 @@ impl LogSink for AmqpSink {
     }
 
     fn give_up(&mut self) {
-        self.kept.give_up();
+        match self.channel {
+            Some(_) => drop(self.kept.give_up()),
+            None => self.kept.give_up_all(),
+        }
     }
 
     fn receipts(&self) -> Receipts {

@@ -56,9 +56,10 @@ pub(crate) fn warning(text: &str) {
     tell(&Notice::warning(text));
 }
 
-/// Says why the process fails, on standard error: what has further lines has them indented.
-pub(crate) fn error(text: &str) {
-    ERR.say(format!("{}{}", head(Level::Error, None), printable(text).replace('\n', "\n  ")));
+/// Says why the process fails, or the `consumer` that it ran for, on standard error: what has further lines has them
+/// indented.
+pub(crate) fn error(text: &str, consumer: Option<&str>) {
+    ERR.say(format!("{}{}", head(Level::Error, consumer), printable(text).replace('\n', "\n  ")));
 }
 
 /// What a line on standard error begins with: the time (RFC 3339, in UTC), the level, the consumer in brackets.

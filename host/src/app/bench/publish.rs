@@ -40,7 +40,7 @@ pub(super) struct Publisher {
 impl Publisher {
     /// A publisher of logs whose text has `size` bytes.
     pub(super) async fn open(links: &Links, size: u64) -> Result<Self, Failure> {
-        let sink = AmqpSink::open(Arc::clone(&links.publishing), links.names().clone(), Exchanges::Own);
+        let sink = AmqpSink::open(Arc::clone(&links.publishing), links.names().clone(), Exchanges::Own, []);
         let sink = sink.await.map_err(unpublished)?;
         let log = Log {
             severity: Severity::Info,

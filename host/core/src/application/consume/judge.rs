@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::settle::safe;
 use super::{Break, Consume};
+use crate::application::End;
 use crate::application::ports::{
     Cause, Clock, Consumer, ConsumerError, Intake, Ledger, LogSink, LogSource, Reads, Receipt, Rejection,
     Reporter, SinkError, SourceError, State,
@@ -179,7 +180,14 @@ where
     /// queue that is full until then.
     async fn publish(&mut self, source: &mut I::Source, logs: &[Log]) -> Result<(), Break> {
         let Some(mut derived) = self.derived.take_if(|_| !logs.is_empty()) else { return Ok(()) };
-        let published = self.meanwhile(source, derived.all(logs)).await;
+        let before = derived.receipts().confirmed.total();
+        let published = match self.meanwhile(source, derived.all(logs)).await {
+            // A permission that was taken away may be given again.
+            Err(Break::End(End::Sink(error @ SinkError::Refused(_)))) if before > 0 => {
+                Err(SourceError::Unpublishable(error).into())
+            }
+            published => published,
+        };
         if published.is_err() {
             derived.give_up();
         }

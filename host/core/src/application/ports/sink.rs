@@ -22,7 +22,8 @@ pub trait LogSink: Send {
     /// dropped.
     fn flush(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// Gives up what the broker has refused for now, and what waits for that: it is not sent again.
+    /// Gives up what the broker has refused for now, what waits for that, and, without a channel, everything that has no
+    /// answer: it is not sent again.
     fn give_up(&mut self) {}
 
     /// The answers so far; right also after an error.
@@ -46,7 +47,12 @@ pub struct Receipts {
 /// Why logs cannot be published.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot publish")]
-pub struct SinkError(#[source] pub BoxError);
+pub enum SinkError {
+    /// The broker says no: to this user, or to how it is asked.
+    Refused(#[source] BoxError),
+    /// There is no broker, or it has not taken them.
+    Failed(#[source] BoxError),
+}
 
 impl Receipts {
     /// How many logs were answered.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::{BoxError, Consumer};
+use super::{BoxError, Consumer, SinkError};
 use crate::domain::{Descriptor, Filter, Record, Timestamp};
 
 /// What opens the source of one consumer, at the start and again after each loss.
@@ -211,6 +211,9 @@ pub enum SourceError {
     /// The broker has not taken what the consumer publishes.
     #[error("the broker has not taken the logs that it publishes within {}s: the batch comes again", .0.as_secs_f64())]
     Unpublished(Duration),
+    /// The user may not publish what the consumer publishes, and could before.
+    #[error("may not publish any more: the batch comes again")]
+    Unpublishable(#[source] SinkError),
     /// The broker cannot give what the consumer needs at the moment: its queue is on a node that is down, or a
     /// limit is reached.
     #[error("cannot be opened yet")]
@@ -235,6 +238,7 @@ impl SourceError {
             | Self::Unread
             | Self::DeadLetter { .. }
             | Self::Unpublished(_)
+            | Self::Unpublishable(_)
             | Self::NotReady(_) => true,
             Self::GivenUp(_) | Self::Unavailable(_) | Self::Refused(_) => false,
         }
