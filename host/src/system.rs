@@ -153,3 +153,17 @@ pub(crate) fn check_files(files: usize) -> io::Result<()> {
     let open = |_| File::open("/");
     if cfg!(unix) { (0..files).map(open).collect::<io::Result<Vec<_>>>().map(drop) } else { Ok(()) }
 }
+/// Waits until a stream takes something again that does not wait itself.
+#[cfg(unix)]
+pub(crate) fn until_writable(stream: &impl std::os::fd::AsFd) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    match poll(&mut [PollFd::new(stream, PollFlags::OUT)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn until_writable<S>(_: &S) -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
+}

@@ -10,9 +10,9 @@ pub(crate) fn scenario(name: &str) -> Option<(&'static str, &'static str)> {
     SCENARIOS.iter().find(|(path, _)| *path == name || path.ends_with(&format!("/{name}.txt"))).copied()
 }
 
-/// The names of the bundled plugins, for people.
-pub(crate) fn names() -> String {
-    PLUGINS.map(|(name, _)| name).join(", ")
+/// The names of the bundled plugins.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    PLUGINS.iter().map(|(name, _)| *name)
 }
 
 const PLUGINS: [(&str, &[u8]); 4] = [

@@ -48,6 +48,10 @@ pub(super) fn start(
         };
         let name = &plugin.consumer.descriptor().name;
         if let Some(other) = names.insert(name.clone(), source.clone()) {
+            if other == source {
+                let text = format!("{source}: is given twice: leave it out once");
+                return Err(Failure::new(Status::BadConfiguration, text));
+            }
             let text = format!(
                 "{source}: another plugin of this run is called `{name}` as well ({other}): leave one out. A name stands for \
                  a queue and its counts; one plugin can run with several settings only if its name is one of them, from a \

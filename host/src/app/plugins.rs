@@ -14,7 +14,7 @@ use tokio::task::block_in_place;
 use super::failure::{Failure, Status, WithStatus};
 use super::guest_lines::guest_lines;
 use super::settings::{Refusal, Settings};
-use super::suggestion::{instead_of_a_plugin, plugin_is_meant};
+use super::suggestion::{instead_of_a_plugin, is_like, plugin_is_meant};
 use crate::adapters::bundled;
 use crate::adapters::terminal;
 use crate::adapters::wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
@@ -59,7 +59,13 @@ impl PluginSource {
                     } else {
                         String::new()
                     };
-                    let text = format!("{}: no `.wasm` file in this folder{build}", path.display());
+                    let file = path.with_extension("wasm");
+                    let meant = if file.is_file() {
+                        format!(" (is {} meant?)", file.display())
+                    } else {
+                        String::new()
+                    };
+                    let text = format!("{}: no `.wasm` file in this folder{meant}{build}", path.display());
                     return Err(Failure::new(Status::BadInput, text));
                 }
                 sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
@@ -95,7 +101,9 @@ impl PluginSource {
                 })
                 .status(Status::BadInput),
             Self::Bundled(name) => bundled::plugin(name).map(<[u8]>::to_vec).ok_or_else(|| {
-                let text = format!("no bundled plugin is called `{name}`: there are {}", bundled::names());
+                let meant = is_like(name, bundled::names().map(str::to_owned));
+                let all = bundled::names().collect::<Vec<_>>().join(", ");
+                let text = format!("no bundled plugin is called `{name}`{meant}: there are {all}");
                 Failure::new(Status::BadInput, text)
             }),
         }

@@ -1,6 +1,12 @@
 //! Being asked to end.
 
 use std::io;
+use std::time::Duration;
+
+use crate::adapters::terminal;
+
+/// How long a second signal waits for what was said before it.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// Is ready at the first SIGINT, SIGTERM or SIGHUP; a second SIGINT or SIGTERM ends the process at once, which
 /// loses nothing, because what is not acknowledged comes again. A second SIGHUP does not: a terminal that closes
@@ -44,6 +50,7 @@ fn listen(
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        terminal::finish(LAST_LINES);
         std::process::exit(128 + number);
     });
     Ok(async move {

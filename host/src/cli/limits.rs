@@ -12,7 +12,7 @@ use crate::adapters::wasm::Limits;
 #[command(next_help_heading = "Limits of each plugin")]
 pub(super) struct LimitArgs {
     /// Memory of an instance
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse::bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse::memory)]
     max_memory: ByteSize,
 
     /// Time that one call may take

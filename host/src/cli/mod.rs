@@ -14,13 +14,14 @@ mod run;
 mod verify;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::env;
 use std::num::NonZeroUsize;
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 use loghost_core::domain::ConsumerName;
 use tokio::runtime::{Builder, Runtime};
@@ -97,16 +98,27 @@ fn run(command: Command) -> Result<(), Failure> {
     done.unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))))
 }
 
-/// Adds the command that is meant, where one is misspelled.
+/// Adds what is probably meant: the command, where one is misspelled, or quotes around a message.
 fn suggesting(mut error: clap::Error) -> clap::Error {
+    let tip = |text: String| ContextValue::StyledStrs(vec![text.into()]);
     if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand)
         && error.get(ContextKind::SuggestedSubcommand).is_none()
     {
         let commands = Cli::command();
-        let names = commands.get_subcommands().map(|command| command.get_name().to_owned());
-        if let Some(meant) = app::like(wrong, names) {
+        let names: Vec<String> =
+            commands.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        if let Some(meant) = app::like(wrong, names.clone()) {
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant]));
+        } else {
+            error.insert(ContextKind::Suggested, tip(format!("the commands are {}", names.join(", "))));
         }
+    } else if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && !wrong.starts_with('-')
+        && env::args().nth(1).as_deref() == Some("publish")
+    {
+        let text = "a message of several words needs quotes: loghost publish error \"disk full\"";
+        error.insert(ContextKind::Suggested, tip(text.to_owned()));
     }
     error
 }

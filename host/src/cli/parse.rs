@@ -14,6 +14,9 @@ use crate::system::STACK;
 /// The most stack that a plugin may be given: the host's own calls around it need room as well.
 const MOST_STACK: ByteSize = ByteSize(STACK as u64 / 2);
 
+/// A page of WebAssembly's memory.
+const PAGE: ByteSize = ByteSize(64 << 10);
+
 /// `key=value`; the key is not empty.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -65,6 +68,14 @@ pub(super) fn bytes(text: &str) -> Result<ByteSize, String> {
         Ok(ByteSize(0)) => Err("must be greater than zero".to_owned()),
         Ok(size) => Ok(size),
         Err(error) => Err(format!("{error}; expected a size such as 64MiB or 512KiB")),
+    }
+}
+
+/// A size of memory: at least a page of WebAssembly's, of which every plugin has one.
+pub(super) fn memory(text: &str) -> Result<ByteSize, String> {
+    match bytes(text)? {
+        size if size < PAGE => Err(format!("a plugin has at least {PAGE}; expected a size such as 64MiB")),
+        size => Ok(size),
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
         on_each("unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
         on_each("unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
+        on_each("unread::a_pipe_that_does_not_wait", a_pipe_that_does_not_wait),
         on_each("unread::a_list_can_be_interrupted", a_list_can_be_interrupted),
     ]
     .into_iter()
@@ -54,6 +55,27 @@ fn start(broker: &Broker, folder: &Path, [output, errors]: [bool; 2]) -> Child {
 fn publish(broker: &Broker) {
     let lines = format!("{}\n", "x".repeat(300)).repeat(LOGS);
     broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin(lines).end().exits(0);
+}
+
+/// As some parents leave it: what does not fit is refused, and has to be tried again.
+fn a_pipe_that_does_not_wait(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("noisy").severities(&["error"]).metric("m".repeat(16 * 1024)).write(folder.path());
+    declare(broker, std::slice::from_ref(&plugin));
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("a pipe of ours");
+    let run = broker.loghost(["run", "--every", "1ms", "--format", "json", "--max-logs"]);
+    let run = run.arg(LOGS.to_string()).arg(plugin).start_with(writer, Stdio::null());
+    publish(broker);
+    broker.outside().wait_for_depth(&broker.queue("noisy"), 0);
+    let read = thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    assert_eq!(ended(run), 0);
+    let text = read.join().expect("a thread of ours").expect("text");
+    assert!(text.len() > 64 * 1024, "{} bytes fit into the pipe", text.len());
+    assert_eq!(last_of(&text, "noisy")["counts"]["error"], LOGS);
 }
 
 /// Asks it to end; how it ended.

@@ -16,7 +16,7 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, Severity, Tally, printable, printable_line};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::task::spawn_blocking;
+use tokio::task::{block_in_place, spawn_blocking};
 
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
@@ -82,12 +82,13 @@ pub(crate) struct Unwritable(#[source] io::Error);
 
 /// Writes `text`, which may be styled, to standard output, and waits until it is written, or nobody reads it.
 pub(crate) fn print(text: &str) -> Result<(), Unwritable> {
-    OUT.print(text.to_owned()).map(drop).map_err(Unwritable)
+    block_in_place(|| OUT.print(text.to_owned())).map(drop).map_err(Unwritable)
 }
 
 /// Writes `value` as one line of JSON to standard output, and waits until it is written, or nobody reads it.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Unwritable> {
-    OUT.print(json_line(value)?).map(drop).map_err(Unwritable)
+    let line = json_line(value)?;
+    block_in_place(|| OUT.print(line)).map(drop).map_err(Unwritable)
 }
 
 /// Writes `text`, and is ready when it is written, or nobody reads it: for those who wait for something else as well.

@@ -10,6 +10,9 @@ use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use anstream::adapter::strip_str;
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use loghost_core::application::Level;
 use tokio::sync::Notify;
 
@@ -227,9 +230,24 @@ impl Output {
 
     fn write(&self, text: &str, left_out: u64) -> io::Result<()> {
         match self.stream {
-            Stream::Out => write(&mut anstream::stdout().lock(), text, left_out),
-            Stream::Err => write(&mut anstream::stderr().lock(), text, left_out),
+            Stream::Out => self.write_to(io::stdout().lock(), text, left_out),
+            Stream::Err => self.write_to(io::stderr().lock(), text, left_out),
         }
+    }
+
+    /// What was left out came before what is written next, or just after.
+    fn write_to(&self, writer: impl RawStream, text: &str, left_out: u64) -> io::Result<()> {
+        let mut text = format!("{text}\n");
+        if left_out > 0 {
+            let head = super::head(Level::Warning, None);
+            text += &format!("{head}lines that nobody read in time were left out here: {left_out}\n");
+        }
+        if AutoStream::choice(&writer) == ColorChoice::Never {
+            text = strip_str(&text).to_string();
+        }
+        let mut writer = Patient { writer, stream: self.stream };
+        writer.write_all(text.as_bytes())?;
+        writer.flush()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -237,14 +255,34 @@ impl Output {
     }
 }
 
-/// What was left out came before what is written next, or just after.
-fn write(stream: &mut impl Write, text: &str, left_out: u64) -> io::Result<()> {
-    writeln!(stream, "{text}")?;
-    if left_out > 0 {
-        let head = super::head(Level::Warning, None);
-        writeln!(stream, "{head}lines that nobody read in time were left out here: {left_out}")?;
+/// A stream that is waited for where it takes no more at the moment: whoever began the process may have made it so.
+struct Patient<W> {
+    writer: W,
+    stream: Stream,
+}
+
+impl<W: Write> Patient<W> {
+    fn again<T>(&mut self, mut what: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match what(&mut self.writer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.stream {
+                    Stream::Out => system::until_writable(&io::stdout())?,
+                    Stream::Err => system::until_writable(&io::stderr())?,
+                },
+                done => return done,
+            }
+        }
     }
-    stream.flush()
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.again(|writer| writer.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.again(W::flush)
+    }
 }
 
 impl Queue {
