@@ -168,7 +168,7 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
         End::Consumer(_) => "stopped; what it has not counted stays in its queue",
     };
     let why = chain(&finished.end);
-    failed(name, &format!("{why}: {advice} ({} logs were counted)", finished.counts.total()));
+    failed(name, &format!("{why}: {advice} (logs counted: {})", finished.counts.total()));
     Some(status_of(&finished.end))
 }
 

@@ -10,6 +10,7 @@ use lapin::Channel;
 use lapin::options::QueueBindOptions;
 use lapin::types::FieldTable;
 use loghost_core::domain::{Filter, Pattern, Severity};
+use tokio::sync::Mutex;
 
 use super::connection::Connection;
 use super::inspection::Binding;
@@ -17,24 +18,20 @@ use super::names::Names;
 use super::refusals::Right;
 use super::topology::{self, TopologyError, failed, open_channel};
 
-/// The bindings of a queue, which are changed on a channel of their own: in one order, and what is refused ends no other.
+/// The bindings of a queue, which are changed on a channel of their own: what is refused ends no other.
 #[derive(Clone)]
 pub(super) struct Bindings {
     connection: Arc<Connection>,
-    channel: Channel,
     names: Names,
     queue: String,
+    /// Left here by a change that was given up half-way, so that the next one comes after it.
+    channel: Arc<Mutex<Option<Channel>>>,
 }
 
 impl Bindings {
-    pub(super) async fn of(
-        connection: &Arc<Connection>,
-        names: &Names,
-        queue: &str,
-    ) -> Result<Self, TopologyError> {
-        let channel = open_channel(connection).await?;
+    pub(super) fn of(connection: &Arc<Connection>, names: &Names, queue: &str) -> Self {
         let (connection, names, queue) = (Arc::clone(connection), names.clone(), queue.to_owned());
-        Ok(Self { connection, channel, names, queue })
+        Self { connection, names, queue, channel: Arc::default() }
     }
 
     /// Whether the user may not change them, as the broker has said.
@@ -45,7 +42,7 @@ impl Bindings {
     /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
     /// added before others are removed, so that no log falls between them.
     pub(super) async fn replace(
-        &mut self,
+        &self,
         filter: &Filter,
         former: Option<&Filter>,
     ) -> Result<(), TopologyError> {
@@ -57,22 +54,23 @@ impl Bindings {
     }
 
     /// Binds the queue to what `filter` wants. What is bound already stays as it is.
-    pub(super) async fn add(&mut self, filter: &Filter) -> Result<(), TopologyError> {
-        if !self.channel.status().connected() {
-            self.channel = open_channel(&self.connection).await?;
-        }
+    pub(super) async fn add(&self, filter: &Filter) -> Result<(), TopologyError> {
+        let mut open = self.channel.lock().await;
+        let channel = match open.take_if(|channel| channel.status().connected()) {
+            Some(channel) => channel,
+            None => open_channel(&self.connection).await?,
+        };
+        let channel = open.insert(channel);
         let wanted = wanted(&self.names, filter);
         let binding =
-            wanted.iter().map(|Binding { exchange, key }| bind(&self.channel, &self.queue, exchange, key));
+            wanted.iter().map(|Binding { exchange, key }| bind(channel, &self.queue, exchange, key));
         let bound = try_join_all(binding).await.map(drop);
+        topology::close(channel).await;
+        *open = None;
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
             self.connection.refusals.add(Right::Bind, &self.queue);
         }
         bound
-    }
-
-    pub(super) async fn close(self) {
-        topology::close(&self.channel).await;
     }
 }
 

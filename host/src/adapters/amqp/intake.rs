@@ -94,7 +94,7 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         let declared = topology::queue(&connection, &mut channel, &self.names, name, options).await?;
         let filter = &descriptor.filter;
         let Declared { name, consumers } = declared;
-        let mut bindings = Bindings::of(&connection, &self.names, &name).await?;
+        let bindings = Bindings::of(&connection, &self.names, &name);
         let lock = self.names.lock(&descriptor.name);
         let locked = take_lock(&connection, &lock).await;
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
@@ -105,7 +105,6 @@ impl<K: Clock + Clone> AmqpIntake<K> {
             bindings.add(filter).await?;
             Standing::StandingBy
         };
-        bindings.close().await;
         if locked {
             release_lock(&connection, &lock).await;
         }

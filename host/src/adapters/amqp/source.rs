@@ -148,7 +148,7 @@ impl<K: Clock> AmqpSource<K> {
         if reads == Reads::Counts {
             connection.leave_out_bodies(channel);
         }
-        let bindings = Bindings::of(connection, &names, &queue).await?;
+        let bindings = Bindings::of(connection, &names, &queue);
         let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
         let turn = match options.queue.lifetime {
@@ -192,6 +192,8 @@ impl<K: Clock> AmqpSource<K> {
 
     /// It is this host's turn: binds the queue to what is wanted, and to nothing else that is known.
     async fn bind(&mut self) -> Result<(), TopologyError> {
+        // It may be changing them, and is not polled meanwhile.
+        self.check = None;
         self.replace_bindings().await?;
         self.former = None;
         self.check = self.options.check.clone().map(|options| {

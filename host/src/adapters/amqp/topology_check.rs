@@ -156,7 +156,7 @@ impl TopologyCheck {
 
     /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
     /// nothing where they are there: over AMQP they cannot be looked at.
-    async fn mend(&mut self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
+    async fn mend(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
         let exchanges = self.missing_exchanges().await?;
         let declared =
             |what: &str, name: &str| format!("the {what} `{name}` was missing: declared and bound again");

@@ -237,11 +237,13 @@ impl Output {
 
     /// What was left out came before what is written next, or just after.
     fn write_to(&self, writer: impl RawStream, text: &str, left_out: u64) -> io::Result<()> {
-        let mut text = format!("{text}\n");
-        if left_out > 0 {
+        let note = if left_out > 0 {
             let head = super::head(Level::Warning, None);
-            text += &format!("{head}lines that nobody read in time were left out here: {left_out}\n");
-        }
+            format!("{head}lines that nobody read in time were left out here: {left_out}\n")
+        } else {
+            String::new()
+        };
+        let mut text = format!("{text}\n{note}");
         if AutoStream::choice(&writer) == ColorChoice::Never {
             text = strip_str(&text).to_string();
         }
