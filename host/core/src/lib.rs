@@ -6,3 +6,5 @@
 
 pub mod application;
 pub mod domain;
+#[doc(hidden)]
+pub mod testing;

@@ -12,7 +12,7 @@ use super::failure::{Failure, Status, WithStatus};
 use super::plugins::{self, PluginSource};
 use crate::adapters::terminal::{self, Format, TITLE};
 use crate::adapters::toolchain::{self, ScaffoldError, Template};
-use crate::adapters::wasm::{Limits, Plugin};
+use loghost_wasm::{Limits, Plugin};
 
 /// What `plugin` is asked for.
 #[derive(Clone, Debug)]

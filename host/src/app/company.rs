@@ -17,13 +17,13 @@ use uuid::Uuid;
 use super::failure::{Failure, Status, WithStatus};
 use super::state::StateLedger;
 use super::supervise::status_of;
-use crate::adapters::amqp::{
+use crate::adapters::clock::ReplayClock;
+use crate::adapters::terminal::{self, Format, TerminalReporter};
+use loghost_rabbitmq::{
     AmqpIntake, AmqpSink, AmqpSource, Exchanges, Lifetime, Link, Names, QueueOptions, QueueType,
     SourceOptions,
 };
-use crate::adapters::clock::ReplayClock;
-use crate::adapters::terminal::{self, Format, TerminalReporter};
-use crate::adapters::wasm::WasmConsumer;
+use loghost_wasm::WasmConsumer;
 
 /// The consumers of a play.
 pub(super) struct Company {

@@ -15,9 +15,9 @@ use super::selection::Selection;
 use super::settling::{Answer, Settled, SettledEnd, settle};
 use super::signals::interrupted;
 use super::suggestion::consumer_is_meant;
-use crate::adapters::amqp::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Purpose, Replay};
-use crate::adapters::management::ManagementUrl;
 use crate::adapters::terminal::{self, Format, Reader};
+use loghost_rabbitmq::ManagementUrl;
+use loghost_rabbitmq::{Connection, DeadQueue, DeadQueueError, Fate, Left, Letter, Purpose, Replay};
 
 /// What `dead-letters` is asked for.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Tending {
 
     async fn list(mut self, selection: &Selection) -> Result<(), Failure> {
         let listed = self.list_all(selection).await;
-        let (name, length) = (self.queue.name().to_owned(), self.queue.len());
+        let (name, length) = (self.queue.name().to_owned(), self.queue.length());
         let left = self.leave().await;
         if listed? == 0 {
             terminal::notice(&format!("none to list: {name} has {length} messages"));
@@ -175,7 +175,7 @@ impl Tending {
     async fn show_it(&mut self, number: u32) -> Result<bool, Failure> {
         while let Some(letter) = self.next().await? {
             let text = (letter.number == number).then(|| match self.format {
-                Format::Text => Ok(letters::full(&letter, self.queue.len())),
+                Format::Text => Ok(letters::full(&letter, self.queue.length())),
                 Format::Json => terminal::json_line(&letters::object(&letter)),
             });
             self.queue.leave(letter);
@@ -313,7 +313,7 @@ fn say_renewed(queue: &str, left: Left) {
 }
 
 fn missing(number: u32, queue: &DeadQueue) -> Failure {
-    let text = format!("there is no number {number}: {} has {}", queue.name(), queue.len());
+    let text = format!("there is no number {number}: {} has {}", queue.name(), queue.length());
     Failure::new(Status::Usage, text)
 }
 

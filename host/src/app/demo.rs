@@ -10,11 +10,11 @@ use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage, confirmed_text};
 use super::suggestion::open_scenario;
 use super::verify::{address, counted, embedded, line};
-use crate::adapters::amqp::{Names, Prefix, Retry};
 use crate::adapters::bundled;
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal::{self, DIM, GOOD, TITLE, Unwritable};
-use crate::adapters::wasm::Limits;
+use loghost_rabbitmq::{Names, Prefix, Retry};
+use loghost_wasm::Limits;
 
 /// What `demo` is asked for.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use loghost_core::domain::ConsumerName;
 
 use crate::adapters::terminal::Unwritable;
-use crate::system::Refusal;
+use loghost_system::Refusal;
 
 /// The exit status: 0 to 2 as everywhere, the others from sysexits.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use loghost_core::application::Notice;
 
 use crate::adapters::terminal;
-use crate::adapters::wasm::GuestLog;
+use loghost_wasm::GuestLog;
 
 /// The most lines, and bytes of them, of one consumer in a second.
 const MOST_LINES: u32 = 1000;

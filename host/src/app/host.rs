@@ -7,8 +7,8 @@ use loghost_core::domain::Producer;
 use uuid::Uuid;
 
 use super::failure::{Failure, Status, WithStatus};
-use crate::adapters::amqp::{Address, ConnectError, Link, Names, Obstacle, Retry, TopologyError};
 use crate::adapters::terminal;
+use loghost_rabbitmq::{Address, ConnectError, Link, Names, Obstacle, Retry, TopologyError};
 
 /// A broker and a prefix on it.
 #[derive(Clone, Debug)]

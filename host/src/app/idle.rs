@@ -8,8 +8,8 @@ use loghost_core::domain::ConsumerName;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::adapters::amqp::QueueDepth;
 use crate::adapters::terminal::TerminalReporter;
+use loghost_rabbitmq::QueueDepth;
 
 /// What the consumers of a run do, and when they last had something to do.
 pub(super) struct Activity {

@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use serde_json::{Map, Value, json};
 
-use crate::adapters::amqp::{Fate, Letter};
 use crate::adapters::terminal::{BAD, DIM, TITLE};
+use loghost_rabbitmq::{Fate, Letter};
 
 /// How much of a text stands in a line.
 const REASON_CHARS: usize = 32;

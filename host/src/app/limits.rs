@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::sleep;
 
-use super::broker_api::{BrokerApi, known};
-use crate::adapters::amqp::{Connection, DeliveryLimit, KnownQueue, Overrun, QueueOptions, warning};
-use crate::adapters::management::ManagementUrl;
 use crate::adapters::terminal;
+use loghost_rabbitmq::{
+    BrokerApi, Connection, DeliveryLimit, KnownQueue, ManagementUrl, Overrun, QueueOptions, warning,
+};
 
 /// How long what is not known yet is asked for: a broker knows a new queue's policy after some seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<B
 async fn ask(api: &BrokerApi, queue: &str, patience: Patience) -> Option<DeliveryLimit> {
     let questions = patience.questions();
     for question in 1..=questions {
-        match known(api.queue(queue).await.ok()??.delivery_limit()) {
+        match api.queue(queue).await.ok()??.delivery_limit() {
             None if question < questions => sleep(EVERY).await,
             limit => return limit,
         }

@@ -12,7 +12,7 @@ use super::reload::Member;
 use super::settings::Taker;
 use super::supervise::OnFailure;
 use crate::adapters::terminal;
-use crate::adapters::wasm::WasmConsumer;
+use loghost_wasm::WasmConsumer;
 
 /// The plugins of a run.
 pub(super) struct Started {

@@ -3,14 +3,12 @@
 //! One module for each command; the commands' options are plain types, and where they come from is the
 //! command line's business.
 
-mod broker_api;
 mod company;
 mod failure;
 mod guest_lines;
 mod host;
 mod idle;
 mod input;
-mod inspector;
 mod leaps;
 mod letters;
 mod limits;

@@ -17,7 +17,7 @@ use super::settings::{Refusal, Settings};
 use super::suggestion::{instead_of_a_plugin, is_like, plugin_is_meant};
 use crate::adapters::bundled;
 use crate::adapters::terminal;
-use crate::adapters::wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
+use loghost_wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

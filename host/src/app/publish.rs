@@ -16,11 +16,11 @@ pub(crate) use super::input::Input;
 use super::input::{HeldBack, Pieces};
 use super::leaps::tell_leaps;
 use super::signals::interrupted;
-use crate::adapters::amqp::{AmqpSink, Exchanges, Link};
 use crate::adapters::clock::SystemClock;
-use crate::adapters::journal::JournalFile;
 use crate::adapters::scenario_file::Ending;
 use crate::adapters::terminal::{self, Format};
+use loghost_rabbitmq::{AmqpSink, Exchanges, Link};
+use loghost_store::journal::JournalFile;
 
 /// What `publish` is asked for.
 #[derive(Clone, Debug)]

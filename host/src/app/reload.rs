@@ -14,8 +14,8 @@ use super::plugins::{Loaded, PluginSource, Troupe};
 use super::settings::Refusal;
 use super::signals::Hangups;
 use crate::adapters::terminal;
-use crate::adapters::wasm::{WasmConsumer, sha256};
 use crate::adapters::watch::Watch;
+use loghost_wasm::{WasmConsumer, sha256};
 
 /// What makes a run look for new versions, beside SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Status, WithStatus};
 use super::state::unusable;
-use crate::adapters::journal;
-use crate::adapters::state::Contents;
 use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE, tally_json};
+use loghost_store::journal;
+use loghost_store::state::Contents;
 
 /// What `report` is asked for.
 #[derive(Clone, Debug)]

@@ -20,7 +20,6 @@ use tokio::time::sleep;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, new_producer, refused, unpublished, unreachable};
 use super::idle::{Activity, Watched, idle};
-use super::inspector::Inspector;
 use super::leaps::tell_leaps;
 use super::limits::{self, Patience};
 use super::loading::{self, Started, say};
@@ -30,15 +29,16 @@ use super::settings::Settings;
 use super::signals::{Hangups, interrupted_but_by_hangup};
 use super::state;
 use super::supervise::{Ended, Ending, MOST_OPENING, OnFailure, chain, run_alone, status_of, supervise};
-use crate::adapters::amqp::{
+use crate::adapters::clock::SystemClock;
+use crate::adapters::terminal::{self, Format, TerminalReporter};
+use loghost_rabbitmq::Inspector;
+use loghost_rabbitmq::ManagementUrl;
+use loghost_rabbitmq::{
     AmqpIntake, AmqpSink, CheckOptions, Declaration, Exchanges, Lifetime, Link, QueueDepth, QueueOptions,
     QueueType, SourceOptions,
 };
-use crate::adapters::clock::SystemClock;
-use crate::adapters::management::ManagementUrl;
-use crate::adapters::state::State;
-use crate::adapters::terminal::{self, Format, TerminalReporter};
-use crate::adapters::wasm::{Limits, WasmConsumer};
+use loghost_store::state::State;
+use loghost_wasm::{Limits, WasmConsumer};
 
 /// What `run` is asked for.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use loghost_core::application::Cause;
 use loghost_core::domain::{Pattern, Severity};
 
-use crate::adapters::amqp::Letter;
+use loghost_rabbitmq::Letter;
 
 /// Some of the dead letters: those that all of this is true of, where it is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

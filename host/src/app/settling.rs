@@ -8,8 +8,8 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
 use super::selection::Selection;
-use crate::adapters::amqp::{DeadQueue, DeadQueueError, Letter};
 use crate::adapters::terminal;
+use loghost_rabbitmq::{DeadQueue, DeadQueueError, Letter};
 
 /// How many letters, and how many bytes of them, may wait for the broker's answer.
 const WINDOW: usize = 1024;
@@ -180,7 +180,7 @@ impl Settling {
         if Instant::now() >= self.notice_at {
             self.notice_at = Instant::now() + EVERY;
             let Self { verb, done, .. } = self;
-            terminal::notice(&format!("{verb} {done}; looked at {} of {}", queue.read(), queue.len()));
+            terminal::notice(&format!("{verb} {done}; looked at {} of {}", queue.read(), queue.length()));
         }
         Ok(())
     }

@@ -16,11 +16,11 @@ use super::company::Company;
 use super::failure::{Failure, Status, WithStatus};
 use super::host::{Target, refused, unpublished, unreachable};
 use super::plugins::{self, PluginSource};
-use crate::adapters::amqp::{self, AmqpSink, Exchanges, Names};
 use crate::adapters::clock::ScenarioClock;
 use crate::adapters::scenario_file::ScenarioFile;
 use crate::adapters::terminal;
-use crate::adapters::wasm::{Limits, Plugin, Runtime, WasmConsumer};
+use loghost_rabbitmq::{self, AmqpSink, Exchanges, Names};
+use loghost_wasm::{Limits, Plugin, Runtime, WasmConsumer};
 
 /// Where scenarios are played, one after the other.
 pub(super) struct Stage {
@@ -74,7 +74,7 @@ impl Stage {
         let consuming = self.target.connect("verifying: consuming").await?;
         let publishing = self.target.connect("verifying: publishing").await?;
         let connection = consuming.connection().await.map_err(|error| unreachable(&error))?;
-        amqp::lend_exchanges(&connection, &names).await.map_err(refused)?;
+        loghost_rabbitmq::lend_exchanges(&connection, &names).await.map_err(refused)?;
 
         let mut company = Company::default();
         for consumer in consumers {

@@ -5,10 +5,10 @@ use std::path::Path;
 use loghost_core::application::{Consumer, Notice};
 
 use super::failure::{Failure, Status};
-pub(super) use crate::adapters::state::StateLedger;
-use crate::adapters::state::{Settings, State, StateError};
 use crate::adapters::terminal;
-use crate::adapters::wasm::WasmConsumer;
+pub(super) use loghost_store::state::StateLedger;
+use loghost_store::state::{Settings, State, StateError};
+use loghost_wasm::WasmConsumer;
 
 /// Opens the state in `folder`, if one is named.
 pub(super) fn open(folder: Option<&Path>) -> Result<Option<State>, Failure> {

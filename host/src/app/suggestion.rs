@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use loghost_core::domain::{ConsumerName, printable_line};
 use strsim::damerau_levenshtein;
 
-use super::broker_api::BrokerApi;
 use super::failure::{Failure, Status};
-use crate::adapters::amqp::{Connection, Names};
-use crate::adapters::management::ManagementUrl;
 use crate::adapters::scenario_file::{Ending, ScenarioFile, Steps};
+use loghost_rabbitmq::BrokerApi;
+use loghost_rabbitmq::ManagementUrl;
+use loghost_rabbitmq::{Connection, Names};
 
 /// Which of `names` is the most like `text`, if one is so by far.
 pub(crate) fn like(text: &str, names: impl IntoIterator<Item = String>) -> Option<String> {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::failure::{Failure, Status};
 use super::host::status_of_sink;
 use crate::adapters::terminal;
-use crate::system::{self, NoThread, Refusal};
+use loghost_system::{self as system, NoThread, Refusal};
 
 /// Why all consumers are stopped.
 #[derive(Debug)]

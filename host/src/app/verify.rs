@@ -14,10 +14,10 @@ use super::failure::{Failure, Status, WithStatus};
 use super::host::Target;
 use super::stage::{Played, PlayedMetric, Stage};
 use super::suggestion::open_scenario;
-use crate::adapters::amqp::{Address, Names, Prefix, Retry};
 use crate::adapters::scenario_file::{self, Blessed};
 use crate::adapters::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable};
-use crate::adapters::wasm::Limits;
+use loghost_rabbitmq::{Address, Names, Prefix, Retry};
+use loghost_wasm::Limits;
 
 /// What `verify` is asked for.
 #[derive(Clone, Debug)]

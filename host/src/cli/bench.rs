@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 
 use super::{FormatArg, connection, parse};
-use crate::adapters::amqp::Prefix;
 use crate::app::bench::{Bench, On, Options};
 use crate::app::{Failure, Status};
+use loghost_rabbitmq::Prefix;
 
 /// Measures what loghost does on this machine: how many logs a second, at what cost, how soon
 ///

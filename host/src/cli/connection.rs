@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::parse;
-use crate::adapters::amqp::{Address, Names, Prefix, Retry};
-use crate::adapters::management::ManagementUrl;
 use crate::app::{Failure, Status, Target};
+use loghost_rabbitmq::ManagementUrl;
+use loghost_rabbitmq::{Address, Names, Prefix, Retry};
 
 /// The URL when nobody says otherwise: that of a broker on this machine, as it is installed.
 const DEFAULT_URL: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";

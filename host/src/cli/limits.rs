@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::parse;
-use crate::adapters::wasm::Limits;
+use loghost_wasm::Limits;
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits of each plugin")]

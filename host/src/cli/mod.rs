@@ -28,7 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::adapters::terminal::{self, Format};
 use crate::app::{self, Failure, Status};
-use crate::system::{self, STACK};
+use loghost_system::{self as system, STACK};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///

@@ -9,7 +9,7 @@ use loghost_core::application::Tolerance;
 use loghost_core::domain::{Severity, UnknownSeverity};
 
 use crate::app::{Failure, Status, like};
-use crate::system::STACK;
+use loghost_system::STACK;
 
 /// The most stack that a plugin may be given: the host's own calls around it need room as well.
 const MOST_STACK: ByteSize = ByteSize(STACK as u64 / 2);

@@ -9,10 +9,10 @@ use loghost_core::application::{SavedState, Tolerance};
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
-use crate::adapters::amqp::{Lifetime, QueueType};
 use crate::app::Failure;
 use crate::app::run::{Options, Purpose};
 use crate::app::{Derived, OnFailure, Settings, Trigger};
+use loghost_rabbitmq::{Lifetime, QueueType};
 
 /// Consumes from a broker, with any number of plugins
 ///

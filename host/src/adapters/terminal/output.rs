@@ -16,7 +16,7 @@ use anstream::{AutoStream, ColorChoice};
 use loghost_core::application::Level;
 use tokio::sync::Notify;
 
-use crate::system;
+use loghost_system as system;
 
 /// The most bytes of lines that wait to be written.
 const MOST_BYTES: usize = 1024 * 1024;

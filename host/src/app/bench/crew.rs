@@ -15,13 +15,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::links::Links;
-use crate::adapters::amqp::{AmqpIntake, AmqpSink};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::terminal::{Format, TerminalReporter};
-use crate::adapters::wasm::WasmConsumer;
 use crate::app::failure::{Failure, Status, WithStatus};
 use crate::app::state::StateLedger;
 use crate::app::supervise::{MOST_OPENING, chain, run_alone, status_of};
+use loghost_rabbitmq::{AmqpIntake, AmqpSink};
+use loghost_wasm::WasmConsumer;
 
 /// The use case, with the adapters that a host runs it with.
 type Consuming = Consume<AmqpIntake<SystemClock>, WasmConsumer, StateLedger, SystemClock, Watcher, AmqpSink>;

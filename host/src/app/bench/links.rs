@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use loghost_core::application::{Consumer, Reads};
 
-use crate::adapters::amqp::{
-    AmqpIntake, Exchanges, Lifetime, Link, Names, QueueOptions, QueueType, SourceOptions,
-};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::terminal;
-use crate::adapters::wasm::WasmConsumer;
 use crate::app::Target;
 use crate::app::failure::Failure;
 use crate::app::host::refused;
 use crate::app::run::fair_prefetch;
+use loghost_rabbitmq::{
+    AmqpIntake, Exchanges, Lifetime, Link, Names, QueueOptions, QueueType, SourceOptions,
+};
+use loghost_wasm::WasmConsumer;
 
 /// Declares the queues of these consumers, and connects as their host does.
 pub(super) async fn links(target: &Target, consumers: &[WasmConsumer]) -> Result<Links, Failure> {

@@ -24,11 +24,11 @@ use std::pin::pin;
 
 use super::failure::{Failure, Status, WithStatus};
 use super::signals::interrupted;
-use crate::adapters::amqp::{Address, Prefix};
 use crate::adapters::terminal::{self, Format};
 use case::{Case, plan};
 use earlier::Earlier;
 use figure::{Figure, Sample};
+use loghost_rabbitmq::{Address, Prefix};
 use machine::{About, Calibration};
 use report::Reports;
 use venue::Venue;

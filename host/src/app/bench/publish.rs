@@ -10,11 +10,11 @@ use super::figure::{Sample, work};
 use super::links::Links;
 use super::machine::Spent;
 use super::venue::Venue;
-use crate::adapters::amqp::{AmqpSink, Exchanges};
 use crate::adapters::bench_plugins::BenchPlugin;
 use crate::adapters::clock::SystemClock;
 use crate::app::failure::{Failure, Status, WithStatus};
 use crate::app::host::{new_producer, unpublished};
+use loghost_rabbitmq::{AmqpSink, Exchanges};
 
 /// How fast `logs` logs are published and confirmed, and what that takes of this process.
 pub(super) async fn publish(venue: &mut Venue, size: u64, logs: u64) -> Result<Sample, Failure> {

@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use super::links::{Links, links};
 use super::{On, Options};
-use crate::adapters::amqp::{self, Address, Names, Retry};
 use crate::adapters::bench_plugins::BenchPlugin;
 use crate::adapters::process::{Another, Ear};
-use crate::adapters::wasm::{Limits, Plugin, Runtime, WasmConsumer};
 use crate::app::Target;
 use crate::app::failure::{Failure, Status, WithStatus};
 use crate::app::host::{refused, unreachable};
 use crate::app::plugins::{self, PluginSource};
+use loghost_rabbitmq::{self, Address, Names, Retry};
+use loghost_wasm::{Limits, Plugin, Runtime, WasmConsumer};
 
 /// A broker, names on it, and the plugins that are measured.
 pub(super) struct Venue {
@@ -169,7 +169,9 @@ impl Venue {
     pub(super) async fn sweep(&mut self) -> Result<(), Failure> {
         let link = self.target.connect("sweeping").await?;
         let connection = link.connection().await.map_err(|error| unreachable(&error))?;
-        amqp::delete_queues(&connection, &self.target.names, &self.used).await.map_err(refused)?;
+        loghost_rabbitmq::delete_queues(&connection, &self.target.names, &self.used)
+            .await
+            .map_err(refused)?;
         self.used.clear();
         link.close().await;
         Ok(())
@@ -190,7 +192,7 @@ impl Venue {
         self.sweep().await?;
         let link = self.target.connect("sweeping").await?;
         let connection = link.connection().await.map_err(|error| unreachable(&error))?;
-        amqp::delete_exchanges(&connection, &self.target.names).await.map_err(refused)?;
+        loghost_rabbitmq::delete_exchanges(&connection, &self.target.names).await.map_err(refused)?;
         link.close().await;
         Ok(())
     }

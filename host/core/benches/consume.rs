@@ -1,0 +1,234 @@
+//! The use case itself, between a source, a consumer and a reporter that do nothing: what it adds to a log.
+
+use std::collections::VecDeque;
+use std::future::{pending, ready};
+use std::time::Duration;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use loghost_core::application::{
+    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
+    Delivery, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish, Reads, Receipt,
+    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing,
+    State, Tolerance,
+};
+use loghost_core::domain::{
+    ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
+    Severity, Timestamp,
+};
+use tokio::sync::mpsc;
+
+use loghost_core::testing::logs;
+
+const LOGS: usize = 10_240;
+
+/// Has all logs at hand.
+struct Source {
+    deliveries: VecDeque<Delivery>,
+    burst: usize,
+}
+
+impl LogSource for Source {
+    async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
+        let taken = self.burst.min(max).min(self.deliveries.len());
+        if taken == 0 {
+            return pending().await;
+        }
+        burst.extend(self.deliveries.drain(..taken));
+        Ok(())
+    }
+
+    fn dead_lettering(&self) -> DeadLettering {
+        DeadLettering::Ready
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Active
+    }
+
+    async fn acknowledge_through(&mut self, _: Receipt) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, _: Receipt) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn bury(
+        &mut self,
+        _: Receipt,
+        _: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        ready(Ok(()))
+    }
+
+    async fn adjust(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn close(&mut self, _: Next) {}
+}
+
+struct Once(Option<Source>);
+
+impl Intake for Once {
+    type Source = Source;
+
+    async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Source, SourceError> {
+        match self.0.take() {
+            Some(source) => Ok(source),
+            None => pending().await,
+        }
+    }
+}
+
+struct Idle {
+    descriptor: Descriptor,
+    processes: bool,
+}
+
+impl Consumer for Idle {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn processes(&self) -> bool {
+        self.processes
+    }
+
+    fn keeps_state(&self) -> bool {
+        false
+    }
+
+    fn digest(&self) -> &'static str {
+        ""
+    }
+
+    async fn process(&mut self, _: Timestamp, _: &[Record]) -> Result<Processed, ConsumerError> {
+        Ok(Processed::default())
+    }
+
+    async fn format_metric(&mut self, _: &Metric) -> Result<String, ConsumerError> {
+        Ok(String::new())
+    }
+
+    async fn save(&mut self) -> Result<Vec<u8>, ConsumerError> {
+        Ok(Vec::new())
+    }
+
+    async fn restore(&mut self, _: Option<&[u8]>) -> Result<(), ConsumerError> {
+        Ok(())
+    }
+}
+
+struct Nothing;
+
+impl Ledger for Nothing {
+    async fn load(&mut self) -> Result<Saved, LedgerError> {
+        Ok(Saved::default())
+    }
+
+    fn commit(&mut self, _: Commit) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        ready(Ok(()))
+    }
+}
+
+impl Reporter for Nothing {
+    fn metric(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        Ok(())
+    }
+
+    fn state(&mut self, _: &ConsumerName, _: &State<'_>) {}
+
+    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
+}
+
+impl LogSink for Nothing {
+    async fn publish(&mut self, _: &MessageId, _: Timestamp, _: &Log) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn receipts(&self) -> Receipts {
+        Receipts::default()
+    }
+
+    fn take_confirmed(&mut self) -> Confirmed {
+        Confirmed::default()
+    }
+}
+
+#[derive(Clone)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        Timestamp::default()
+    }
+}
+
+fn options() -> ConsumeOptions {
+    ConsumeOptions {
+        max_batch: 256,
+        batching: Batching::Arrived,
+        every: Duration::from_secs(1),
+        max_logs: Some(LOGS as u64),
+        max_retries: 5,
+        max_held: 500,
+        pace: Duration::ZERO,
+        tolerance: Tolerance::default(),
+        probe: None,
+        forget_after: Duration::from_hours(1),
+        publish_within: Duration::from_secs(5),
+        state: SavedState::Restored,
+    }
+}
+
+fn consume(bencher: Bencher<'_, '_>, burst: usize, processes: bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let deliveries: VecDeque<Delivery> = (1..=LOGS as u64)
+        .map(|n| Delivery { receipt: Receipt(n), item: Item::Log(logs::record(n)) })
+        .collect();
+    let name = ConsumerName::new("bench").expect("a name");
+    let descriptor = Descriptor {
+        name,
+        version: String::new(),
+        description: String::new(),
+        filter: Filter::new(Severity::ALL.into_iter().collect::<Severities>(), Vec::new()),
+        fields: Fields::default(),
+        publishes: Severities::default(),
+        tick: None,
+    };
+    bencher
+        .counter(ItemsCount::new(LOGS))
+        .with_inputs(|| {
+            let source = Source { deliveries: deliveries.clone(), burst };
+            let consumer = Idle { descriptor: descriptor.clone(), processes };
+            let none: Option<Publish<Nothing, Stopped>> = None;
+            let reloads = mpsc::channel(1).1;
+            Consume::new(Once(Some(source)), consumer, Nothing, Stopped, Nothing, none, reloads, options())
+        })
+        .bench_local_values(|mut consume| {
+            runtime.block_on(async {
+                consume.open().await.expect("a source");
+                consume.run(pending()).await
+            })
+        });
+}
+
+#[divan::bench(args = [1, 16, 256])]
+fn counting(bencher: Bencher<'_, '_>, burst: usize) {
+    consume(bencher, burst, false);
+}
+
+#[divan::bench(args = [1, 16, 256])]
+fn processing(bencher: Bencher<'_, '_>, burst: usize) {
+    consume(bencher, burst, true);
+}
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,51 @@
+//! The logs that are measured with: 120 bytes of text from one source.
+
+use crate::domain::{Attributes, Log, MessageId, Producer, Record, Severity, Source, Timestamp};
+
+/// The sizes of batches.
+pub const BATCHES: [usize; 5] = [1, 16, 64, 256, 1024];
+
+/// A log.
+///
+/// # Panics
+/// Never.
+pub fn log() -> Log {
+    Log {
+        severity: Severity::Info,
+        message: format!("{:.<120}", "GET /api/orders/1042 200 12ms user=alice region=eu-west-1"),
+        source: Some(Source::new("web").expect("a source")),
+        attributes: Attributes::default(),
+        hops: 0,
+    }
+}
+
+/// The id of the log of this sequence number.
+///
+/// # Panics
+/// If that is 0.
+pub fn id(sequence: u64) -> MessageId {
+    MessageId {
+        producer: Producer::new("0f8fad5bd9cb469fa165708677289501").expect("a producer"),
+        sequence: sequence.try_into().expect("not 0"),
+    }
+}
+
+/// The same log as a record, with this sequence number.
+///
+/// # Panics
+/// If that is 0.
+pub fn record(sequence: u64) -> Record {
+    let log = log();
+    Record {
+        severity: log.severity,
+        timestamp: Timestamp::from_millis(1_790_000_000_000),
+        attempt: 1,
+        message: log.message,
+        id: Some(id(sequence).to_string()),
+        source: "web".to_owned(),
+        attributes: Vec::new(),
+        unkeyed: false,
+        replayed: false,
+        hops: 0,
+    }
+}

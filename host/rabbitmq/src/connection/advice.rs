@@ -1,0 +1,51 @@
+//! What to do when a broker refuses. It goes by the sentence: one code stands for many reasons, some of which ask for the
+//! opposite of what others ask for.
+
+/// What `RabbitMQ`, or the client, says, and what to do about it: the first of which all words are said counts.
+const ADVICE: [(&[&str], &str); 13] = [
+    (
+        &["access to topic '"],
+        "the user's topic permission leaves out this key, which is the source of the log: widen it with `rabbitmqctl \
+         set_topic_permissions`, or end it with `rabbitmqctl clear_topic_permissions`",
+    ),
+    (
+        &["Login was refused"],
+        "check the user and the password in the URL; RabbitMQ lets the user guest in from its own machine only",
+    ),
+    (&["queue limit in vhost"], "raise max-queues with `rabbitmqctl set_vhost_limits`"),
+    (&["user connection limit"], "raise max-connections with `rabbitmqctl set_user_limits`"),
+    (&["node connection limit"], "raise connection_max in the broker's configuration"),
+    (&["connection limit ("], "raise max-connections with `rabbitmqctl set_vhost_limits`"),
+    (&["channels opened for user"], "raise max-channels with `rabbitmqctl set_user_limits`"),
+    (&["channels opened on node"], "raise channel_max_per_node in the broker's configuration"),
+    (
+        &["maximum number of channels for this connection"],
+        "raise channel_max in the URL or in the broker's configuration, or run fewer consumers in one host",
+    ),
+    (&["inequivalent arg '"], "it is there already, made otherwise: delete it, or use another --prefix"),
+    (
+        &["RESOURCE_LOCKED"],
+        "it belongs to another connection, and goes with that: end whoever has it, or use another --prefix",
+    ),
+    (
+        &["NOT_ALLOWED", "vhost", " not found"],
+        "make the virtual host with `rabbitmqctl add_vhost`, or name another in the URL",
+    ),
+    (
+        &["access to vhost", "refused for user"],
+        "let the user in there with `rabbitmqctl set_permissions -p VHOST`",
+    ),
+];
+
+/// What to do about what was said, if it is known.
+pub(crate) fn advice(sentence: &str) -> Option<&'static str> {
+    // A virtual host, and limits, are waited for while the broker cannot tell of them.
+    let passes = sentence.contains("is down") || sentence.contains("cannot be queried");
+    let said = |words: &&[&str]| words.iter().all(|word| sentence.contains(word));
+    ADVICE.iter().find(|(words, _)| !passes && said(words)).map(|(_, advice)| *advice)
+}
+
+/// The same, as it follows the sentence.
+pub(crate) fn hint(sentence: &str) -> String {
+    advice(sentence).map_or_else(String::new, |advice| format!("; {advice}"))
+}

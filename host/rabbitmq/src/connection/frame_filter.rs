@@ -1,0 +1,330 @@
+//! What comes from a broker, before the client reads it: made readable, because a message that the client
+//! cannot read would end the connection, and come again, for ever; and without the bodies that nobody looks at.
+//!
+//! Knows where frames begin and end; what is changed in them is the business of `tame`.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_rs::Tokio;
+use async_rs::traits::Reactor;
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::connection::greeting::Greeting;
+use crate::connection::sanitize;
+use crate::connection::socket::Socket;
+
+/// Type, channel and size come before what a frame holds; a byte that ends it comes after.
+const HEAD: usize = 7;
+const ENVELOPE: usize = HEAD + 1;
+
+const METHOD: u8 = 1;
+const HEADER: u8 = 2;
+const BODY: u8 = 3;
+const HEARTBEAT: u8 = 8;
+
+/// What is read at once, if there is as much.
+const CHUNK: usize = 64 * 1024;
+
+/// The channels whose messages come without their bodies.
+#[derive(Clone, Debug)]
+pub struct Bodiless(Arc<[AtomicU64]>);
+
+impl Default for Bodiless {
+    fn default() -> Self {
+        Self((0..=u16::MAX / 64).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl Bodiless {
+    /// Leaves the bodies out of what comes on `channel`, on which nothing comes yet.
+    pub(crate) fn add(&self, channel: u16) {
+        self.0[usize::from(channel / 64)].fetch_or(1 << (channel % 64), Ordering::Relaxed);
+    }
+
+    /// Leaves them where they are, on a channel that has just been opened.
+    pub(crate) fn remove(&self, channel: u16) {
+        self.0[usize::from(channel / 64)].fetch_and(!(1 << (channel % 64)), Ordering::Relaxed);
+    }
+
+    pub(crate) fn contains(&self, channel: u16) -> bool {
+        self.0[usize::from(channel / 64)].load(Ordering::Relaxed) & (1 << (channel % 64)) != 0
+    }
+}
+
+/// A connection through which only readable frames come, and only those that somebody looks at.
+pub struct Sieve<S = Socket> {
+    socket: S,
+    bodiless: Bodiless,
+    greeting: Greeting,
+    /// What has been read: from `start` to `ready` it may go, from `next` to `end` it is still to be sifted.
+    buffer: Vec<u8>,
+    start: usize,
+    ready: usize,
+    next: usize,
+    end: usize,
+    /// How much of what is next goes as it is, or not at all.
+    left: Left,
+}
+
+#[derive(Clone, Copy)]
+enum Left {
+    Passes(usize),
+    Falls(usize),
+}
+
+impl<S> Sieve<S> {
+    /// Filters what comes from `socket`.
+    pub fn new(socket: S, bodiless: Bodiless) -> Self {
+        Self::greeted(socket, bodiless, Greeting::default())
+    }
+
+    /// One that keeps the broker's first words in `greeting`.
+    pub(crate) fn greeted(socket: S, bodiless: Bodiless, greeting: Greeting) -> Self {
+        let (start, ready, next, end) = (0, 0, 0, 0);
+        Self {
+            socket,
+            bodiless,
+            greeting,
+            buffer: Vec::new(),
+            start,
+            ready,
+            next,
+            end,
+            left: Left::Passes(0),
+        }
+    }
+
+    /// Makes room for a chunk at the end; nothing is ready.
+    fn make_room(&mut self) {
+        self.buffer.copy_within(self.next..self.end, 0);
+        self.end -= self.next;
+        (self.start, self.ready, self.next) = (0, 0, 0);
+        if self.buffer.len() < self.end + CHUNK {
+            self.buffer.resize(self.end + CHUNK, 0);
+        }
+    }
+
+    /// Lets go what may go, as far as it is there.
+    fn sift(&mut self) {
+        loop {
+            let there = self.end - self.next;
+            match &mut self.left {
+                Left::Passes(left) => {
+                    let passed = there.min(*left);
+                    *left -= passed;
+                    if self.ready < self.next {
+                        self.buffer.copy_within(self.next..self.next + passed, self.ready);
+                    }
+                    self.ready += passed;
+                    self.next += passed;
+                }
+                Left::Falls(left) => {
+                    let fallen = there.min(*left);
+                    *left -= fallen;
+                    self.next += fallen;
+                }
+            }
+            let Some((head, rest)) = self.buffer[self.next..self.end].split_first_chunk_mut::<HEAD>() else {
+                return;
+            };
+            let [kind, channel @ .., _, _, _, _] = *head;
+            let [_, _, _, size @ ..] = *head;
+            let size = u32::from_be_bytes(size) as usize;
+            let is_bodiless = self.bodiless.contains(u16::from_be_bytes(channel));
+            self.left = match kind {
+                BODY if is_bodiless => Left::Falls(ENVELOPE + size),
+                BODY | HEARTBEAT => Left::Passes(ENVELOPE + size),
+                METHOD | HEADER => {
+                    let Some(payload) = rest.get_mut(..size) else { return };
+                    if kind == METHOD {
+                        self.greeting.note(payload);
+                        sanitize::method(payload);
+                    } else {
+                        sanitize::header(payload);
+                        if is_bodiless {
+                            sanitize::empty(payload);
+                        }
+                    }
+                    Left::Passes(ENVELOPE + size)
+                }
+                // This is no broker; the client will say so.
+                _ => Left::Passes(usize::MAX),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Sieve<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        while this.start == this.ready {
+            this.make_room();
+            let mut room = ReadBuf::new(&mut this.buffer[this.end..]);
+            ready!(Pin::new(&mut this.socket).poll_read(cx, &mut room))?;
+            let read = room.filled().len();
+            if read == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            this.end += read;
+            this.sift();
+        }
+        let length = into.len().min(this.ready - this.start);
+        into[..length].copy_from_slice(&this.buffer[this.start..this.start + length]);
+        this.start += length;
+        Poll::Ready(Ok(length))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Sieve<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(cx, from)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}
+
+/// Tokio's reactor, but that its connections are sieved: the client takes a connection from nobody else.
+#[derive(Clone, Debug)]
+pub(crate) struct Sieving(pub(crate) Tokio);
+
+impl Reactor for Sieving {
+    type TcpStream = Sieve;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    fn register<H: Read + Write + Send + 'static>(
+        &self,
+        _socket: H,
+    ) -> io::Result<impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static> {
+        // The client brings no socket of its own.
+        Err::<Sieve, _>(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.0.sleep(duration)
+    }
+
+    fn interval(&self, duration: Duration) -> impl Stream<Item = Instant> + Send + 'static {
+        self.0.interval(duration)
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "it must not borrow")]
+    fn tcp_connect_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Sieve>> + Send + 'static {
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            Ok(Sieve::new(Socket::plain(stream), Bodiless::default()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use futures_io::AsyncRead as _;
+
+    use super::*;
+
+    /// Brings bytes in pieces of this size.
+    struct Pieces<'a>(&'a [u8], usize);
+
+    impl AsyncRead for Pieces<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let length = self.1.min(into.remaining()).min(self.0.len());
+            let (piece, rest) = self.0.split_at(length);
+            into.put_slice(piece);
+            self.0 = rest;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// The channel whose messages come without their bodies.
+    const BODILESS: u16 = 2;
+
+    fn bodiless() -> Bodiless {
+        let bodiless = Bodiless::default();
+        bodiless.add(BODILESS);
+        bodiless
+    }
+
+    /// All that comes through a sieve, read in pieces as well.
+    fn sieved(bytes: &[u8], piece: usize) -> Vec<u8> {
+        let mut sieve = Sieve::new(Pieces(bytes, piece), bodiless());
+        let (mut all, mut into) = (Vec::new(), vec![0; piece]);
+        loop {
+            match Pin::new(&mut sieve).poll_read(&mut Context::from_waker(Waker::noop()), &mut into) {
+                Poll::Ready(Ok(1..)) if all.len() > bytes.len() => panic!("more than there is"),
+                Poll::Ready(Ok(0)) => return all,
+                Poll::Ready(Ok(read)) => all.extend(&into[..read]),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        /// Frames come as they are, but for what is tamed and what nobody looks at, in whatever pieces.
+        #[test]
+        fn frames_come_through(
+            frames in vec((1..4_u8, 1..3_u16, vec(any::<u8>(), 0..30)), 0..8),
+            piece in 1..50_usize,
+        ) {
+            let (mut given, mut expected) = (Vec::new(), Vec::new());
+            for (kind, channel, mut payload) in frames {
+                let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
+                let head = [&[kind][..], &channel.to_be_bytes(), &size].concat();
+                given.extend([&head[..], &payload, b"\xce"].concat());
+                match kind {
+                    METHOD => sanitize::method(&mut payload),
+                    HEADER => {
+                        sanitize::header(&mut payload);
+                        if channel == BODILESS {
+                            sanitize::empty(&mut payload);
+                        }
+                    }
+                    _ if channel == BODILESS => continue,
+                    _ => {}
+                }
+                expected.extend([&head[..], &payload, b"\xce"].concat());
+            }
+            prop_assert_eq!(sieved(&given, piece), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_broker_s_comes_as_it_is() {
+        let alert = b"\x15\x03\x03\0\x02\x02\x46 and more";
+        assert_eq!(sieved(alert, 3), alert);
+        assert_eq!(sieved(b"AMQP\0\0\x09\x01", 1), b"AMQP\0\0\x09\x01");
+    }
+}

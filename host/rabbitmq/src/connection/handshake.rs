@@ -1,0 +1,172 @@
+//! Connecting, with or without TLS, and what it means when that fails.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use async_rs::util::RuntimeParts;
+use async_rs::{Runtime, Tokio};
+use lapin::uri::AMQPUri;
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{AlertDescription, CertificateError, Error};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::connection::frame_filter::{Bodiless, Sieve, Sieving};
+use crate::connection::greeting::Greeting;
+use crate::connection::socket::Socket;
+use crate::connection::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
+
+/// Connects to `uri`, with TLS to a server of that name where there is a connector; what the broker says of itself is
+/// in `greeting` afterwards.
+pub(crate) async fn connect(
+    uri: AMQPUri,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    (bodiless, greeting): (Bodiless, Greeting),
+    properties: ConnectionProperties,
+) -> lapin::Result<Connection> {
+    let tokio = Tokio::current();
+    let sieving = Runtime::new(RuntimeParts::new(tokio.clone(), Sieving(tokio)));
+    Connection::connector(
+        uri,
+        sieving,
+        async move |uri, _| {
+            let stream = TcpStream::connect((uri.authority.host, uri.authority.port)).await?;
+            // What is written is complete: waiting for more would only make it late.
+            stream.set_nodelay(true)?;
+            let socket = match &tls {
+                Some((connector, name)) => Socket::tls(connector.connect(name.clone(), stream).await?),
+                None => Socket::plain(stream),
+            };
+            Ok(AsyncTcpStream::Plain(Sieve::greeted(socket, bodiless.clone(), greeting.clone())))
+        },
+        properties,
+    )
+    .await
+}
+
+/// Why the two sides do not trust each other, and what to do about it; none if that is not what is wrong.
+pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
+    match tls_error(error)? {
+        Error::InvalidCertificate(problem) => Some(certificate(problem, tls)),
+        Error::AlertReceived(alert) if is_about_us(*alert, tls) => {
+            Some(format!("the broker {} ({alert:?})", our_certificate(tls)))
+        }
+        Error::InvalidMessage(_) => Some(
+            "this port does not speak TLS; RabbitMQ's for TLS is 5671, and a URL without begins with amqp://"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// What may be behind a connection that ends before anything was said.
+pub(crate) fn suspicion(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
+    match (error.kind(), tls) {
+        // In TLS 1.3 we are talking already when the broker finds something against us, and what it says
+        // of that can get lost when it hangs up.
+        (ErrorKind::IOError(error), Some(tls)) if hung_up(error.kind()) => {
+            Some(format!("this is how it ends with a broker that {}", our_certificate(tls)))
+        }
+        (ErrorKind::ParsingError(_), None) => {
+            Some("is this a port for TLS? then the URL begins with amqps://".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn tls_error(error: &lapin::Error) -> Option<&Error> {
+    match error.kind() {
+        ErrorKind::IOError(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// What is wrong with the broker's certificate.
+fn certificate(problem: &CertificateError, tls: &Tls) -> String {
+    match problem {
+        CertificateError::UnknownIssuer => match &tls.authorities {
+            Some(path) => format!(
+                "the broker's certificate is not signed by an authority in {AUTHORITIES} {}",
+                path.display()
+            ),
+            None => format!(
+                "the broker's certificate is not signed by an authority that this machine trusts: name the \
+                 one that signed it with {AUTHORITIES}=FILE"
+            ),
+        },
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            let others = match problem {
+                CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+                    presented.iter().map(|name| bare(name)).collect::<Vec<_>>().join(" and ")
+                }
+                _ => "no host".to_owned(),
+            };
+            format!(
+                "the broker's certificate is for {others}, not for {}: connect to a name that it has, or say \
+                 which one to expect with {SERVER_NAME}=NAME",
+                tls.server_name.to_str()
+            )
+        }
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("the broker's certificate expired at {}: renew it", date(*not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            let from = date(*not_before);
+            format!("the broker's certificate is not valid before {from}: is this machine's clock right?")
+        }
+        other => format!("the broker's certificate cannot be trusted: {other}"),
+    }
+}
+
+/// A name as it is, of one that is shown as `DnsName("localhost")` or `IpAddress(0::1)`.
+fn bare(name: &str) -> String {
+    let name = name.split_once('(').map_or(name, |(_, rest)| rest.trim_matches(['"', ')']));
+    name.parse().map_or_else(|_| name.to_owned(), |address: IpAddr| address.to_string())
+}
+
+/// Whether this is the broker's complaint about our certificate, or about there being none.
+fn is_about_us(alert: AlertDescription, tls: &Tls) -> bool {
+    match alert {
+        AlertDescription::CertificateRequired
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied => true,
+        // There is no other word for one that is missing before TLS 1.3.
+        AlertDescription::HandshakeFailure => tls.identity.is_none(),
+        _ => false,
+    }
+}
+
+fn hung_up(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+    )
+}
+
+/// What a broker has against our certificate, or that there is none.
+fn our_certificate(tls: &Tls) -> String {
+    match &tls.identity {
+        Some(identity) => {
+            format!(
+                "does not take the client certificate in {CERTIFICATE} {}",
+                identity.certificate.display()
+            )
+        }
+        None => format!("wants a client certificate: name one with {CERTIFICATE}=FILE and {KEY}=FILE"),
+    }
+}
+
+fn date(time: UnixTime) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
+    humantime::format_rfc3339_seconds(time).to_string()
+}

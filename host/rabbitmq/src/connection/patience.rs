@@ -1,0 +1,38 @@
+//! Asking a broker again for what it cannot give at the moment.
+
+use backon::BackoffBuilder;
+use futures_util::future::BoxFuture;
+use loghost_core::application::{Notice, Tell};
+use tokio::time::{Instant, sleep};
+
+use crate::connection::reconnect::{DELAYS, Retry};
+use crate::topology::declare::TopologyError;
+
+impl Retry {
+    /// What comes of `ask`, which is asked again while the broker cannot answer yet: for as long as was said, and
+    /// if nothing was said, once. `tell` is told what is waited for.
+    pub async fn until_ready<'a, T>(
+        self,
+        tell: Tell,
+        ask: impl Fn() -> BoxFuture<'a, Result<T, TopologyError>>,
+    ) -> Result<T, TopologyError> {
+        let (began, mut delays, mut said) = (Instant::now(), DELAYS.build(), None);
+        loop {
+            let error = match ask().await {
+                Err(error) if error.is_momentary() => error,
+                answer => return answer,
+            };
+            let left = self.patience().unwrap_or_default().saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Err(error);
+            }
+            let text = error.to_string();
+            if said.as_ref() != Some(&text) {
+                tell(&Notice::warning(&format!("{text}: trying again until it can")));
+                said = Some(text);
+            }
+            // There is always a next one.
+            sleep(delays.next().unwrap_or_default().min(left)).await;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A connection that is made again when it is lost.
+//!
+//! Knows how long to wait and what to say meanwhile; what was declared or sent on the connection that is
+//! gone is the business of those who used it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use loghost_core::application::{Level, Notice, Tell};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+use crate::connection::address::Address;
+use crate::connection::open::{ConnectError, Connection};
+
+/// How long a broker that cannot be reached is tried again. One that refuses, or that there can be no
+/// trust in, is not, ever, unless there is another one that may come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Not at all.
+    Never,
+    /// Not at the start, and for ever once there has been a connection.
+    WhenLost,
+    /// For this long, at the start and at each loss.
+    For(Duration),
+}
+
+impl Retry {
+    /// How long is borne what passes while there is a broker, if not for ever.
+    pub fn patience(self) -> Option<Duration> {
+        match self {
+            Self::For(patience) => Some(patience),
+            Self::Never | Self::WhenLost => None,
+        }
+    }
+}
+
+/// The delays between attempts. Jitter lengthens each by up to its own length, so that those who lost the
+/// same broker do not all come back at once.
+pub(crate) const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(Duration::from_secs(5))
+    .without_max_times()
+    .with_jitter();
+
+/// A connection that is lost sooner than this does not end the outage that was before it.
+const STEADY: Duration = Duration::from_secs(1);
+
+/// A connection for one purpose, shared by all who use it.
+pub struct Link {
+    addresses: Vec<Address>,
+    purpose: String,
+    retry: Retry,
+    tell: Tell,
+    /// Held while connecting: all wait for the same attempt.
+    state: Mutex<State>,
+}
+
+struct State {
+    /// With the time at which it was made.
+    current: Option<(Arc<Connection>, Instant)>,
+    /// The one there is, or the last one.
+    outage: Outage,
+    /// What lasts, and was said.
+    said: HashSet<String>,
+    /// Why there will be no more.
+    over: Option<ConnectError>,
+}
+
+/// A time without a connection.
+struct Outage {
+    kind: Kind,
+    began: Instant,
+    /// When the next attempt is made.
+    next: Instant,
+    delays: ExponentialBackoff,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Before the first connection.
+    Start,
+    /// After one that was lost.
+    Loss,
+}
+
+impl Link {
+    /// A link to the first of `addresses` that answers, which connects when it is first needed. `purpose`
+    /// names its connections; `tell` is told what it waits for.
+    pub fn new(addresses: Vec<Address>, purpose: impl Into<String>, retry: Retry, tell: Tell) -> Self {
+        let state =
+            State { current: None, outage: Outage::new(Kind::Start), said: HashSet::new(), over: None };
+        Self { addresses, purpose: purpose.into(), retry, tell, state: Mutex::new(state) }
+    }
+
+    /// The live connection, or a new one: waits for it as long as patience allows, and says what it waits
+    /// for. Once it has failed, it fails. Nothing is lost if the future is dropped.
+    pub async fn connection(&self) -> Result<Arc<Connection>, ConnectError> {
+        let mut state = self.state.lock().await;
+        if let Some(error) = &state.over {
+            return Err(error.clone());
+        }
+        if let Some((connection, made)) = state.current.clone() {
+            if connection.is_alive() {
+                return Ok(connection);
+            }
+            let lost = ConnectError::lost(&connection).await;
+            state.current = None;
+            if self.retry == Retry::Never {
+                state.over = Some(lost.clone());
+                return Err(lost);
+            }
+            self.say(Level::Warning, &lost.to_string());
+            if made.elapsed() >= STEADY {
+                state.outage = Outage::new(Kind::Loss);
+            } else {
+                state.outage.kind = Kind::Loss;
+            }
+            state.outage.postpone(self.retry);
+        }
+        loop {
+            sleep_until(state.outage.next).await;
+            match Connection::open(&self.addresses, &self.purpose, self.tell, &mut state.said).await {
+                Ok(connection) => {
+                    match state.outage.kind {
+                        Kind::Loss => {
+                            self.say(Level::Info, &format!("connected to {} again", connection.address()));
+                        }
+                        Kind::Start if state.outage.next > state.outage.began => {
+                            self.say(Level::Info, &format!("connected to {}", connection.address()));
+                        }
+                        Kind::Start => {}
+                    }
+                    let connection = Arc::new(connection);
+                    state.current = Some((Arc::clone(&connection), Instant::now()));
+                    return Ok(connection);
+                }
+                Err(error) if error.obstacle().is_lasting() || state.outage.is_over(self.retry) => {
+                    let error = match self.retry {
+                        Retry::For(patience) if !error.obstacle().is_lasting() => error.after(patience),
+                        _ => error,
+                    };
+                    state.over = Some(error.clone());
+                    return Err(error);
+                }
+                Err(error) => {
+                    let delay = state.outage.postpone(self.retry);
+                    let news = error.news(&mut state.said);
+                    self.say(Level::Warning, &format!("{news}: trying again in {:.1}s", delay.as_secs_f32()));
+                }
+            }
+        }
+    }
+
+    /// Makes the connection again each time it is lost, also while nobody uses it; returns when there will
+    /// be no more. Nothing is lost if the future is dropped.
+    pub async fn keep(&self) -> ConnectError {
+        loop {
+            match self.connection().await {
+                Ok(connection) => connection.end().await,
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns.
+    pub async fn close(&self) {
+        // While somebody is connecting there is nobody to say it to.
+        if let Ok(mut state) = self.state.try_lock()
+            && let Some((connection, _)) = state.current.take()
+        {
+            connection.close().await;
+        }
+    }
+
+    /// How long is borne what passes, if not for ever.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.retry.patience()
+    }
+
+    /// Says what happens on its connections.
+    pub(crate) fn say(&self, level: Level, text: &str) {
+        (self.tell)(&Notice::new(level, &format!("{}: {text}", self.purpose)));
+    }
+}
+
+impl Outage {
+    /// One that begins now, with an attempt at once.
+    fn new(kind: Kind) -> Self {
+        let now = Instant::now();
+        Self { kind, began: now, next: now, delays: DELAYS.build() }
+    }
+
+    /// Sets the time of the next attempt, the last of which is made when patience ends; returns how long
+    /// it is until then.
+    fn postpone(&mut self, retry: Retry) -> Duration {
+        let now = Instant::now();
+        // There is always a next one.
+        let delay = self.delays.next().unwrap_or(STEADY);
+        self.next = match retry {
+            Retry::For(patience) => (now + delay).min(self.began + patience).max(now),
+            Retry::Never | Retry::WhenLost => now + delay,
+        };
+        self.next - now
+    }
+
+    /// Whether no further attempt is made.
+    fn is_over(&self, retry: Retry) -> bool {
+        match retry {
+            Retry::Never => true,
+            Retry::WhenLost => self.kind == Kind::Start,
+            Retry::For(patience) => self.began.elapsed() >= patience,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What the user of a connection may not do, as the broker has said. It is not asked again on this connection: the broker
+//! writes each refusal to its log.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// What was refused, each by what it was to be done to.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<BTreeSet<(Right, String)>>);
+
+/// What it takes permission for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Right {
+    /// To declare or delete an exchange or a queue.
+    Configure,
+    /// To bind a queue: to write to it, and to read the exchange.
+    Bind,
+}
+
+impl Refusals {
+    /// Notes that this was refused; whether that is news.
+    pub(crate) fn add(&self, right: Right, name: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((right, name.to_owned()))
+    }
+
+    /// Has it asked again: the answer matters now, and may be another one.
+    pub(crate) fn forget(&self, right: Right, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(right, name.to_owned()));
+    }
+
+    /// Whether this was refused.
+    pub(crate) fn has(&self, right: Right, name: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(right, name.to_owned()))
+    }
+}

@@ -1,0 +1,121 @@
+//! Becoming the one host that consumes a queue.
+//!
+//! A broker does not tell a consumer whether it is the single active one, and a quorum queue that is busy says that
+//! nobody consumes it. So the active host has a lock as long as it consumes: an exclusive queue, which goes with its
+//! connection. A host that stands by does not consume, and looks now and then whether anybody does: only if not, it
+//! tries to take the lock, because a broker writes each refusal to its log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer, ErrorKind};
+use tokio::time::{sleep, timeout};
+
+use crate::connection::open::{Connection, Fault, GOODBYE, fault};
+use crate::connection::refusals::Right;
+use crate::topology::declare;
+
+/// The delays between two looks of a host that stands by.
+const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(50))
+    .with_max_delay(LONGEST)
+    .without_max_times()
+    .with_jitter();
+
+/// Jitter lengthens it by up to its own length.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// A queue that is to be consumed by one host.
+pub(crate) struct Activation {
+    pub(crate) connection: Arc<Connection>,
+    /// Where it is consumed.
+    pub(crate) channel: Channel,
+    pub(crate) queue: String,
+    /// The exclusive queue that is the lock.
+    pub(crate) lock: String,
+}
+
+impl Activation {
+    /// Consumes the queue if no other host does.
+    pub(crate) async fn attempt(&self) -> lapin::Result<Option<Consumer>> {
+        if !take_lock(&self.connection, &self.lock).await? {
+            return Ok(None);
+        }
+        let attempt = async {
+            // Somebody may consume who knows no lock.
+            Ok(match self.consumers().await? {
+                0 => Some(self.connection.consume(&self.channel, &self.queue).await?),
+                _ => None,
+            })
+        };
+        let consumer = attempt.await;
+        if !matches!(consumer, Ok(Some(_))) {
+            release_lock(&self.connection, &self.lock).await;
+        }
+        consumer
+    }
+
+    /// Waits until no other host consumes the queue, and consumes it.
+    pub(crate) async fn wait(self) -> lapin::Result<Consumer> {
+        let mut delays = LOOKS.build();
+        loop {
+            sleep(delays.next().unwrap_or(LONGEST)).await;
+            if self.consumers().await? == 0
+                && let Some(consumer) = self.attempt().await?
+            {
+                return Ok(consumer);
+            }
+        }
+    }
+
+    async fn consumers(&self) -> lapin::Result<u32> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let looked = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
+        Ok(looked.await?.consumer_count())
+    }
+}
+
+/// Takes the lock of this name, unless another connection has it. It goes with the connection. Who may not declare it goes
+/// without: of a consumer's queue the broker then still has one reader at a time.
+pub(crate) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Result<bool> {
+    if connection.refusals.has(Right::Configure, lock) {
+        return Ok(true);
+    }
+    let channel = connection.channel().await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(lock.into(), exclusive, FieldTable::default()).await {
+        Ok(_) => {
+            declare::close(&channel).await;
+            Ok(true)
+        }
+        Err(error) if is_locked(&error) => Ok(false),
+        Err(error) if fault(&error) == Fault::Permission => {
+            connection.refusals.add(Right::Configure, lock);
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the lock back, if this connection has it.
+pub(crate) async fn release_lock(connection: &Connection, lock: &str) {
+    if connection.refusals.has(Right::Configure, lock) {
+        return;
+    }
+    let releasing = async {
+        let channel = connection.channel().await?;
+        channel.queue_delete(lock.into(), QueueDeleteOptions::default()).await?;
+        channel.close(200, "done".into()).await
+    };
+    // A broker that does not answer, or is gone, releases it with the connection.
+    let _ = timeout(GOODBYE, releasing).await;
+}
+
+fn is_locked(error: &lapin::Error) -> bool {
+    let locked = AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED);
+    matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == locked)
+}

@@ -1,0 +1,92 @@
+//! Whether anything waits in a consumer's queue: asked of the source that consumes it, because what the broker has sent
+//! is no longer in the queue, and only there is it known whether it has arrived.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use lapin::Channel;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::connection::open::Connection;
+use crate::topology::declare::{self, Look, TopologyError, open_channel};
+
+/// Who asks whether a consumer's queue is empty.
+#[derive(Clone)]
+pub struct QueueDepth(mpsc::Sender<Asker>);
+
+/// The questions of whoever asks, for the sources of one consumer, of which there is one at a time.
+#[derive(Clone)]
+pub(crate) struct Questions(Arc<Mutex<mpsc::Receiver<Asker>>>);
+
+/// One source's answer to them.
+pub(crate) struct Answering {
+    questions: Questions,
+    under_way: Option<(Asker, BoxFuture<'static, bool>)>,
+}
+
+/// The answer to a question; whoever asked takes one that is not given for a no.
+pub(crate) struct Answer {
+    asker: Asker,
+    is_empty: bool,
+}
+
+type Asker = oneshot::Sender<bool>;
+
+impl QueueDepth {
+    /// A queue that can be asked, and the questions for its sources.
+    pub(crate) fn new() -> (Self, Questions) {
+        let (ask, questions) = mpsc::channel(1);
+        (Self(ask), Questions(Arc::new(Mutex::new(questions))))
+    }
+
+    /// Whether nothing is in the queue, or has left it and not been received. Waits while there is no source.
+    pub async fn is_empty(&self) -> bool {
+        let (asker, answer) = oneshot::channel();
+        // Without a source nothing is known.
+        self.0.send(asker).await.is_ok() && answer.await.unwrap_or_default()
+    }
+}
+
+impl Answer {
+    pub(crate) fn give(self) {
+        // Whoever asked may have gone.
+        let _ = self.asker.send(self.is_empty);
+    }
+}
+
+impl Answering {
+    pub(crate) fn new(questions: Questions) -> Self {
+        Self { questions, under_way: None }
+    }
+
+    /// Is ready when the broker has answered a question, which `look` asks it: its answer.
+    /// Nothing is lost if the future is dropped.
+    pub(crate) async fn next(&mut self, look: impl FnOnce() -> BoxFuture<'static, bool>) -> Answer {
+        if self.under_way.is_none() {
+            let mut questions = self.questions.0.lock().await;
+            let Some(asker) = questions.recv().await else { return std::future::pending().await };
+            self.under_way = Some((asker, look()));
+        }
+        let Some((_, looking)) = &mut self.under_way else { return std::future::pending().await };
+        let is_empty = looking.await;
+        match self.under_way.take() {
+            Some((asker, _)) => Answer { asker, is_empty },
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Whether a queue is empty. On the `channel` that consumes it, whatever left it before has arrived with the answer.
+pub(crate) async fn is_empty(connection: Arc<Connection>, channel: Option<Channel>, queue: String) -> bool {
+    let looking = async {
+        if let Some(channel) = channel {
+            return declare::look(&channel, &queue).await;
+        }
+        let channel = open_channel(&connection).await?;
+        let look = declare::look(&channel, &queue).await?;
+        declare::close(&channel).await;
+        Ok::<_, TopologyError>(look)
+    };
+    // A quorum queue that is busy says that there is nothing in it, and nobody who consumes it.
+    matches!(connection.answer(looking).await, Ok(Some(Look { messages: 0, consumers: 1.. })))
+}

@@ -1,0 +1,183 @@
+//! Opening a consumer's source, at the start and again after each loss: everything that it needs is declared
+//! again, because the broker may have come back empty.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff};
+use loghost_core::application::{Clock, Intake, Reads, SourceError, Standing};
+use loghost_core::domain::{Descriptor, Filter, Severity};
+use tokio::time::{Instant, sleep};
+
+use crate::connection::reconnect::{DELAYS, Link};
+use crate::consume::activation::{release_lock, take_lock};
+use crate::consume::depth::{Questions, QueueDepth};
+use crate::consume::source::{AmqpSource, SourceOptions};
+use crate::message::names::Names;
+use crate::topology::bindings::Bindings;
+use crate::topology::declare::{self, Exchanges, TopologyError, failed, open_channel};
+use crate::topology::queues::Declared;
+
+/// A source that is lost sooner than this is opened again after a delay.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// Opens the source of one consumer.
+pub struct AmqpIntake<K> {
+    consuming: Arc<Link>,
+    publishing: Arc<Link>,
+    names: Names,
+    options: SourceOptions,
+    clock: K,
+    delays: ExponentialBackoff,
+    /// When it was opened last.
+    last: Option<Instant>,
+    /// Whether it was open once: the user could do what that takes.
+    was_open: bool,
+    /// Since when it cannot be opened.
+    failing: Option<Instant>,
+    depth: QueueDepth,
+    questions: Questions,
+}
+
+/// A queue that was declared for a consumer.
+pub struct Declaration {
+    /// Its name.
+    pub queue: String,
+    /// Whether it is nobody else's turn to consume it.
+    pub standing: Standing,
+}
+
+impl<K: Clock + Clone> AmqpIntake<K> {
+    /// Consumes through one link; dead letters go out through the other.
+    pub fn new(
+        consuming: Arc<Link>,
+        publishing: Arc<Link>,
+        names: Names,
+        options: SourceOptions,
+        clock: K,
+    ) -> Self {
+        let (depth, questions) = QueueDepth::new();
+        Self {
+            consuming,
+            publishing,
+            names,
+            options,
+            clock,
+            delays: DELAYS.build(),
+            last: None,
+            was_open: false,
+            failing: None,
+            depth,
+            questions,
+        }
+    }
+
+    /// Whether anything waits in its queue.
+    pub fn depth(&self) -> QueueDepth {
+        self.depth.clone()
+    }
+
+    /// Declares what a source needs and opens none. Where another host consumes the queue, bindings are only
+    /// added: what that one wants still comes.
+    pub async fn declare(&self, descriptor: &Descriptor, reads: Reads) -> Result<Declaration, TopologyError> {
+        let connection = self.consuming.connection().await?;
+        declare::declare_exchanges(&connection, &self.names, Severity::ALL).await?;
+        let mut channel = open_channel(&connection).await?;
+        let (name, options) = (&descriptor.name, &self.options.queue);
+        if self.options.has_dead_letters(reads) || options.needs_dead_letters() {
+            declare::dead_letters(&connection, &mut channel, &self.names, name, options).await?;
+        }
+        let declared = declare::queue(&connection, &mut channel, &self.names, name, options).await?;
+        let filter = &descriptor.filter;
+        let Declared { name, consumers } = declared;
+        let bindings = Bindings::of(&connection, &self.names, &name);
+        let lock = self.names.lock(&descriptor.name);
+        let locked = take_lock(&connection, &lock).await;
+        let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
+        let standing = if locked && consumers == 0 {
+            bindings.replace(filter, None).await?;
+            Standing::Active
+        } else {
+            bindings.add(filter).await?;
+            Standing::StandingBy
+        };
+        if locked {
+            release_lock(&connection, &lock).await;
+        }
+        declare::close(&channel).await;
+        Ok(Declaration { queue: name, standing })
+    }
+
+    /// Waits, unless the last source has held for a while.
+    async fn pause(&mut self) {
+        if self.last.is_some_and(|last| last.elapsed() < STEADY) {
+            // There is always a next one.
+            let delay = self.delays.next().unwrap_or(STEADY);
+            sleep(self.patience().map_or(delay, |left| left.min(delay))).await;
+        } else {
+            self.delays = DELAYS.build();
+        }
+        self.last = Some(Instant::now());
+    }
+
+    /// How much longer it may fail, if not for ever.
+    fn patience(&self) -> Option<Duration> {
+        let failing = self.failing.map_or(Duration::ZERO, |since| since.elapsed());
+        Some(self.consuming.patience()?.saturating_sub(failing))
+    }
+
+    async fn try_open(
+        &self,
+        descriptor: &Descriptor,
+        reads: Reads,
+        former: Option<&Filter>,
+    ) -> Result<AmqpSource<K>, TopologyError> {
+        let connection = self.consuming.connection().await?;
+        if self.options.exchanges == Exchanges::Own {
+            let severities = descriptor.filter.severities();
+            let declaring = declare::declare_exchanges(&connection, &self.names, severities.iter());
+            connection.answer(declaring).await?;
+        }
+        let opening = AmqpSource::open(
+            &connection,
+            Arc::clone(&self.publishing),
+            self.names.clone(),
+            (descriptor, reads, former),
+            self.options.clone(),
+            self.clock.clone(),
+        );
+        let source = connection.answer(opening).await?;
+        Ok(source.answering(self.questions.clone()))
+    }
+}
+
+impl<K: Clock + Clone + 'static> Intake for AmqpIntake<K> {
+    type Source = AmqpSource<K>;
+
+    async fn open(
+        &mut self,
+        descriptor: &Descriptor,
+        reads: Reads,
+        former: Option<&Filter>,
+    ) -> Result<AmqpSource<K>, SourceError> {
+        self.pause().await;
+        let error = match self.try_open(descriptor, reads, former).await {
+            Ok(source) => {
+                self.failing = None;
+                self.was_open = true;
+                return Ok(source);
+            }
+            // A permission that was taken away may be given again.
+            Err(error) if self.was_open && error.is_access_refused() => SourceError::NotReady(error.into()),
+            Err(error) => SourceError::from(error),
+        };
+        self.failing.get_or_insert_with(Instant::now);
+        match error {
+            SourceError::NotReady(cause) if self.patience() == Some(Duration::ZERO) => {
+                let tried = humantime::format_duration(self.consuming.patience().unwrap_or_default());
+                Err(SourceError::GivenUp(format!("{cause} (tried for {tried})").into()))
+            }
+            error => Err(error),
+        }
+    }
+}

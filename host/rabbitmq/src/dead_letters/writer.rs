@@ -1,0 +1,295 @@
+//! Making dead letters: what is not counted goes, as it came, into a queue of its own.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::message::Delivery as Message;
+use lapin::types::FieldTable;
+use loghost_core::application::{Cause, Receipt, Rejection, SourceError};
+use loghost_core::domain::ConsumerName;
+
+use crate::connection::reconnect::Link;
+use crate::dead_letters::confirmed_sender::{Courier, Undelivered};
+use crate::message::headers::{self, Headers};
+use crate::message::names::Names;
+use crate::message::record::{self, Origin};
+use crate::message::values;
+use crate::topology::declare::{self, TopologyError, open_channel};
+use crate::topology::queues::QueueOptions;
+
+/// The headers of a dead letter, beside those that its replay has as well.
+pub(crate) const OUTCOME: &str = "loghost-outcome";
+pub(crate) const REASON: &str = "loghost-reason";
+pub(crate) const BACKTRACE: &str = "loghost-backtrace";
+pub(crate) const TIME: &str = "loghost-time";
+pub(crate) const PLUGIN: &str = "loghost-plugin";
+pub(crate) const VERSION: &str = "loghost-plugin-version";
+pub(crate) const DIGEST: &str = "loghost-plugin-sha256";
+
+/// The most bytes of a text that a plugin says, or that stands for a property of any size.
+const TEXT_BYTES: usize = 4 * 1024;
+
+/// The most bytes of a plugin's version.
+const VERSION_BYTES: usize = 256;
+
+/// How a cause is called.
+pub(crate) fn outcome(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Rejected => "reject",
+        Cause::RetriesExhausted => "retry",
+        Cause::Trapped => "trap",
+        Cause::Foreign => "foreign",
+        Cause::Unwanted => "unwanted",
+        Cause::Looped => "loop",
+        Cause::Dropped => "dropped",
+    }
+}
+
+/// A delivery that is not finished: what it takes to bury it.
+pub(crate) struct Unfinished {
+    receipt: Receipt,
+    message: Message,
+}
+
+impl Unfinished {
+    pub(crate) fn new(receipt: Receipt, message: Message) -> Self {
+        Self { receipt, message }
+    }
+}
+
+/// The dead letters of one consumer.
+pub(crate) struct DeadLetters {
+    courier: Courier,
+    queue: String,
+    names: Names,
+    consumer: ConsumerName,
+    frame_max: usize,
+    /// In the order of their receipts.
+    unfinished: VecDeque<Unfinished>,
+}
+
+impl DeadLetters {
+    /// Declares where they go, on a connection for publishing.
+    pub(crate) async fn open(
+        publishing: &Link,
+        names: &Names,
+        consumer: &ConsumerName,
+        options: &QueueOptions,
+    ) -> Result<Self, TopologyError> {
+        let patience = publishing.patience();
+        let publishing = publishing.connection().await?;
+        let opening = async {
+            let mut channel = open_channel(&publishing).await?;
+            declare::dead_letters(&publishing, &mut channel, names, consumer, options).await?;
+            declare::confirm(&channel).await?;
+            Ok::<_, TopologyError>(channel)
+        };
+        let channel = publishing.answer(opening).await?;
+        let (frame_max, queue) = (publishing.frame_max(), names.dead_queue(consumer));
+        let way = (&*names.dead_exchange(), consumer.as_str());
+        Ok(Self {
+            courier: Courier::new(publishing, channel, way, &queue, patience),
+            queue,
+            names: names.clone(),
+            consumer: consumer.clone(),
+            frame_max,
+            unfinished: VecDeque::new(),
+        })
+    }
+
+    /// Gives up the channel.
+    pub(crate) async fn close(self) {
+        self.courier.close().await;
+    }
+
+    /// Keeps a delivery until it is finished.
+    pub(crate) fn keep(&mut self, unfinished: Unfinished) {
+        self.unfinished.push_back(unfinished);
+    }
+
+    /// Forgets a delivery that is finished.
+    pub(crate) fn forget(&mut self, receipt: Receipt) {
+        self.remove(receipt);
+    }
+
+    fn remove(&mut self, receipt: Receipt) -> Option<Unfinished> {
+        let place = self.unfinished.binary_search_by_key(&receipt, |unfinished| unfinished.receipt);
+        self.unfinished.remove(place.ok()?)
+    }
+
+    /// Forgets the deliveries up to and including `receipt`.
+    pub(crate) fn forget_through(&mut self, receipt: Receipt) {
+        while self.unfinished.front().is_some_and(|unfinished| unfinished.receipt <= receipt) {
+            self.unfinished.pop_front();
+        }
+    }
+
+    /// Publishes the delivery, once, with what is said of it; the future is ready when the broker has it in
+    /// the queue: if it is full, when there is room. Any number may be under way, in one `FuturesUnordered` (see
+    /// [`Courier::send`]); a failure is one of all that come after it.
+    pub(crate) fn bury(
+        &mut self,
+        receipt: Receipt,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let queue = self.queue.clone();
+        let sending = self.remove(receipt).map(|Unfinished { message, .. }| {
+            let properties = properties(&message, rejection, &self.names, &self.consumer, self.frame_max);
+            self.courier.send(message.data, properties)
+        });
+        async move {
+            let reason = match sending {
+                None => "the log is no longer held".to_owned(),
+                Some(sending) => match sending.await {
+                    Ok(()) => return Ok(()),
+                    Err(Undelivered::Lost(reason)) => return Err(SourceError::Lost(reason.into())),
+                    Err(Undelivered::Refused(reason)) => reason,
+                    Err(Undelivered::Full(patience)) => {
+                        return Err(SourceError::GivenUp(full(&queue, patience).into()));
+                    }
+                },
+            };
+            Err(SourceError::DeadLetter { queue, reason })
+        }
+    }
+}
+
+/// A queue that has taken no letter for as long as `patience`.
+pub(crate) fn full(queue: &str, patience: Duration) -> String {
+    let tried = humantime::format_duration(patience);
+    format!("the queue `{queue}` takes no dead letter (tried for {tried}): make room in it")
+}
+
+/// The properties of a dead letter: those of the message, but what would act again (an expiration, a
+/// user id, further recipients) stands in headers. What matters most comes first, as long as there is
+/// room. Of a replay, those stay that it had when it was first rejected.
+fn properties(
+    message: &Message,
+    rejection: &Rejection,
+    names: &Names,
+    consumer: &ConsumerName,
+    frame_max: usize,
+) -> BasicProperties {
+    let original = &message.properties;
+    let properties = headers::kept(original);
+    let mut headers = Headers::beside(&properties, frame_max);
+    let origin = Origin::of(message, names);
+    let (exchange, key) = origin.map_or_else(
+        || (message.exchange.as_str(), message.routing_key.as_str()),
+        |origin| (origin.exchange, origin.routing_key),
+    );
+    let replayed = origin.is_some_and(|origin| origin.replayed);
+    headers.text(record::EXCHANGE, exchange, TEXT_BYTES);
+    headers.text(record::ROUTING_KEY, key, TEXT_BYTES);
+    headers.number(record::ATTEMPTS, rejection.attempts.into());
+    headers.text(OUTCOME, outcome(rejection.cause), TEXT_BYTES);
+    headers.number(TIME, rejection.at.as_millis());
+    headers.text(PLUGIN, consumer.as_str(), TEXT_BYTES);
+    headers.text(VERSION, &rejection.version, VERSION_BYTES);
+    if !rejection.digest.is_empty() {
+        headers.text(DIGEST, &rejection.digest, VERSION_BYTES);
+    }
+    headers.text(REASON, &rejection.reason, TEXT_BYTES.min(frame_max / 8));
+    if !replayed {
+        acting_properties(original, &mut headers);
+    }
+    let given = || original.headers().iter().flat_map(FieldTable::inner);
+    for (key, value) in given().filter(|(key, _)| headers::acts(key.as_str())) {
+        match key.as_str() {
+            key if !replayed => {
+                headers.text(&format!("{}{key}", headers::ORIGINAL), &values::text(value), TEXT_BYTES);
+            }
+            key if key.starts_with(headers::ORIGINAL) => headers.put(key, value.clone()),
+            _ => {}
+        }
+    }
+    if let Some(backtrace) = &rejection.backtrace {
+        headers.text(BACKTRACE, backtrace, TEXT_BYTES.min(frame_max / 8));
+    }
+    for (key, value) in given().filter(|(key, _)| !headers::acts(key.as_str())) {
+        headers.put(key.as_str(), value.clone());
+    }
+    properties.with_headers(headers.finish())
+}
+
+/// Writes down the properties that a broker acts on.
+fn acting_properties(original: &BasicProperties, headers: &mut Headers) {
+    let texts = [("user-id", original.user_id()), ("expiration", original.expiration())];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            headers.text(&format!("{}{name}", headers::ORIGINAL), value.as_str(), TEXT_BYTES);
+        }
+    }
+    if let Some(mode) = original.delivery_mode() {
+        headers.number(&format!("{}delivery-mode", headers::ORIGINAL), (*mode).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::AMQPValue;
+    use loghost_core::domain::Timestamp;
+
+    use super::*;
+    use crate::Prefix;
+
+    fn dead_letter(message: &Message, frame_max: usize) -> BasicProperties {
+        let rejection = Rejection {
+            cause: Cause::Trapped,
+            reason: "r".repeat(10_000),
+            backtrace: Some("\u{2620}".repeat(10_000)),
+            attempts: 2,
+            at: Timestamp::from_millis(1),
+            version: "v".repeat(10_000),
+            digest: "d".repeat(64),
+        };
+        let names = Names::new(Prefix::default());
+        properties(message, &rejection, &names, &ConsumerName::new("picky").unwrap(), frame_max)
+    }
+
+    fn message(large: usize) -> Message {
+        let mut message =
+            Message::mock(1, "logs.error".into(), "k".repeat(255).as_str().into(), false, vec![]);
+        let mut headers = FieldTable::default();
+        headers.insert("large".into(), AMQPValue::LongString("x".repeat(large).into()));
+        headers.insert("x-death".into(), AMQPValue::LongString("x".repeat(large).into()));
+        let text = "t".repeat(255);
+        message.properties = BasicProperties::default()
+            .with_message_id(text.as_str().into())
+            .with_user_id(text.as_str().into())
+            .with_expiration(text.as_str().into())
+            .with_headers(headers);
+        message
+    }
+
+    #[test]
+    fn a_trap_is_told_of_with_its_backtrace() {
+        let properties = dead_letter(&message(100), 128 * 1024);
+        let headers = properties.headers().clone().unwrap();
+        let text = |key: &str| record::header_text(&headers, key);
+        assert_eq!((text(OUTCOME), text(PLUGIN)), (Some("trap"), Some("picky")));
+        assert_eq!(text(DIGEST).map(str::len), Some(64));
+        assert_eq!(text(REASON).map(str::len), Some(TEXT_BYTES));
+        assert_eq!(text(BACKTRACE).map(str::len), Some(TEXT_BYTES - TEXT_BYTES % 3));
+        assert_eq!(text("large").map(str::len), Some(100));
+        assert_eq!(text("loghost-original-x-death").map(str::len), Some(100));
+        assert!(!headers.contains_key("x-death"));
+    }
+
+    #[test]
+    fn all_of_it_fits_a_frame_of_any_size() {
+        for frame_max in [4096, 8192, 128 * 1024] {
+            let message = message(100_000);
+            let properties = dead_letter(&message, frame_max);
+            let size = headers::size(&properties);
+            assert!(size <= frame_max, "{size} bytes in a frame of {frame_max}");
+            let headers = properties.headers().clone().unwrap();
+            assert_eq!(record::header_text(&headers, record::EXCHANGE), Some("logs.error"));
+            assert_eq!(
+                record::header_text(&headers, record::ROUTING_KEY),
+                Some(message.routing_key.as_str())
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The management API of the broker that there is a connection to: the one that was named, or the one that a broker
+//! usually has, if it is of the same cluster. Unasked, a password goes only to who has shown the broker's certificate.
+
+use crate::connection::open::Connection;
+use crate::management::api::{Credentials, ManagedQueue, Management, ManagementError, ManagementUrl};
+use crate::topology::inspection::Binding;
+
+/// The management API of a broker.
+#[derive(Clone)]
+pub struct BrokerApi {
+    management: Management,
+    vhost: String,
+}
+
+/// The user, and the password, of a broker that nobody has changed.
+const GUEST: &str = "guest";
+
+/// Why it is not asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAsked {
+    /// It is another broker's.
+    #[error(
+        "--management-url: that is the cluster {found}, and the broker is of {expected}: it is not asked"
+    )]
+    OtherCluster { found: String, expected: String },
+    /// It does not answer.
+    #[error("cannot find out about delivery limits: {0}")]
+    NoAnswer(#[from] ManagementError),
+}
+
+impl BrokerApi {
+    /// That of the broker that `connection` leads to; none if it cannot have one, or is not to be asked.
+    pub async fn find(
+        connection: &Connection,
+        given: Option<&ManagementUrl>,
+    ) -> Option<Result<Self, NotAsked>> {
+        let cluster = connection.product().cluster()?;
+        let access = connection.address().access();
+        let is_known_to_all = (access.user, access.password) == (GUEST, GUEST);
+        let usual = || {
+            let usual = ManagementUrl::usual(&access.host, access.is_encrypted).ok();
+            usual.filter(|_| access.is_encrypted || is_known_to_all)
+        };
+        let url = given.cloned().or_else(usual)?;
+        let credentials = Credentials { user: access.user.to_owned(), password: access.password.to_owned() };
+        let authorities = access.authorities.map(ToOwned::to_owned);
+        let finding = async {
+            let management = Management::new(url, credentials, authorities)?;
+            let found = management.overview().await?.cluster_name;
+            if found != cluster {
+                return Err(NotAsked::OtherCluster { found, expected: cluster.to_owned() });
+            }
+            Ok(Self { management, vhost: access.vhost.to_owned() })
+        };
+        Some(finding.await)
+    }
+
+    /// What it knows of a queue; none if there is no such queue.
+    pub async fn queue(&self, queue: &str) -> Result<Option<ManagedQueue>, ManagementError> {
+        self.management.queue(&self.vhost, queue).await
+    }
+
+    /// The names of all queues.
+    pub async fn queues(&self) -> Result<Vec<String>, ManagementError> {
+        self.management.queues(&self.vhost).await
+    }
+
+    /// The bindings of a queue; none if there is no such queue.
+    pub async fn bindings(&self, queue: &str) -> Result<Option<Vec<Binding>>, ManagementError> {
+        self.management.bindings(&self.vhost, queue).await
+    }
+}

@@ -1,0 +1,9 @@
+//! What logs look like as messages: what exchanges and queues are called, a log's properties and headers, and the values in
+//! these.
+
+#[cfg(test)]
+mod fuzz;
+pub(crate) mod headers;
+pub(crate) mod names;
+pub(crate) mod record;
+pub(crate) mod values;

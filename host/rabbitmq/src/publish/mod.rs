@@ -1,0 +1,5 @@
+//! Publishing logs, each confirmed by the broker, or held back until it takes them.
+
+pub(crate) mod held_back;
+pub(crate) mod sink;
+pub(crate) mod unconfirmed;

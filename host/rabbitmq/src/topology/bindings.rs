@@ -1,0 +1,139 @@
+//! The bindings of a consumer's queue: they follow the filter of the host that consumes it.
+//!
+//! AMQP cannot list bindings. Those that can be named are removed: on the exchanges of all severities, with the
+//! patterns of this filter and of the one before.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use lapin::Channel;
+use lapin::options::QueueBindOptions;
+use lapin::types::FieldTable;
+use loghost_core::domain::{Filter, Pattern, Severity};
+use tokio::sync::Mutex;
+
+use crate::connection::open::Connection;
+use crate::connection::refusals::Right;
+use crate::message::names::Names;
+use crate::topology::declare::{self, TopologyError, failed, open_channel};
+use crate::topology::inspection::Binding;
+
+/// The bindings of a queue, which are changed on a channel of their own: what is refused ends no other.
+#[derive(Clone)]
+pub(crate) struct Bindings {
+    connection: Arc<Connection>,
+    names: Names,
+    queue: String,
+    /// Left here by a change that was given up half-way, so that the next one comes after it.
+    channel: Arc<Mutex<Option<Channel>>>,
+}
+
+impl Bindings {
+    pub(crate) fn of(connection: &Arc<Connection>, names: &Names, queue: &str) -> Self {
+        let (connection, names, queue) = (Arc::clone(connection), names.clone(), queue.to_owned());
+        Self { connection, names, queue, channel: Arc::default() }
+    }
+
+    /// Whether the user may not change them, as the broker has said.
+    pub(crate) fn are_refused(&self) -> bool {
+        self.connection.refusals.has(Right::Bind, &self.queue)
+    }
+
+    /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
+    /// added before others are removed, so that no log falls between them.
+    pub(crate) async fn replace(
+        &self,
+        filter: &Filter,
+        former: Option<&Filter>,
+    ) -> Result<(), TopologyError> {
+        self.add(filter).await?;
+        for severity in Severity::ALL {
+            remove_others(&self.connection, &self.names, &self.queue, severity, (filter, former)).await?;
+        }
+        Ok(())
+    }
+
+    /// Binds the queue to what `filter` wants. What is bound already stays as it is.
+    pub(crate) async fn add(&self, filter: &Filter) -> Result<(), TopologyError> {
+        let mut open = self.channel.lock().await;
+        let channel = match open.take_if(|channel| channel.status().connected()) {
+            Some(channel) => channel,
+            None => open_channel(&self.connection).await?,
+        };
+        let channel = open.insert(channel);
+        let wanted = wanted(&self.names, filter);
+        let binding =
+            wanted.iter().map(|Binding { exchange, key }| bind(channel, &self.queue, exchange, key));
+        let bound = try_join_all(binding).await.map(drop);
+        declare::close(channel).await;
+        *open = None;
+        if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
+            self.connection.refusals.add(Right::Bind, &self.queue);
+        }
+        bound
+    }
+}
+
+/// What `filter` wants a queue to be bound to.
+pub(crate) fn wanted(names: &Names, filter: &Filter) -> Vec<Binding> {
+    let of_severity = |severity| {
+        let exchange = names.exchange(severity);
+        let sources = filter.sources().iter();
+        sources.map(move |pattern| Binding { exchange: exchange.to_owned(), key: pattern.to_string() })
+    };
+    filter.severities().iter().flat_map(of_severity).collect()
+}
+
+/// Removes the bindings to the exchange of a severity that can be named and are not wanted. Where there is no such
+/// exchange, or the user may not read it, there is nothing to remove, or nothing to be done about it.
+async fn remove_others(
+    connection: &Connection,
+    names: &Names,
+    queue: &str,
+    severity: Severity,
+    (filter, former): (&Filter, Option<&Filter>),
+) -> Result<(), TopologyError> {
+    let everything = Pattern::everything();
+    let former = former.map_or(&[][..], Filter::sources);
+    let wanted = filter.severities().contains(severity);
+    let patterns = filter.sources().iter().chain(former).chain([&everything]);
+    let others: Vec<&Pattern> =
+        patterns.filter(|pattern| !wanted || !filter.sources().contains(pattern)).collect();
+    let exchange = names.exchange(severity);
+    if others.is_empty() || connection.refusals.has(Right::Bind, exchange) {
+        return Ok(());
+    }
+    let channel = open_channel(connection).await?;
+    let removing = others.into_iter().map(|pattern| unbind(&channel, queue, exchange, pattern.as_str()));
+    match try_join_all(removing).await {
+        Ok(_) => declare::close(&channel).await,
+        Err(error) if error.is_access_refused() => {
+            connection.refusals.add(Right::Bind, exchange);
+        }
+        Err(error) if !wanted && error.is_missing() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Binds `queue` to `exchange`.
+pub(crate) async fn bind(
+    channel: &Channel,
+    queue: &str,
+    exchange: &str,
+    key: &str,
+) -> Result<(), TopologyError> {
+    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+    channel
+        .queue_bind(queue.into(), exchange.into(), key.into(), options, none)
+        .await
+        .map_err(|e| failed(format!("bind the queue `{queue}` to the exchange `{exchange}`"), &e))
+}
+
+/// Removes a binding; there need be none.
+async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
+    channel
+        .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
+        .await
+        .map_err(|e| failed(format!("unbind the queue `{queue}` from the exchange `{exchange}`"), &e))
+}

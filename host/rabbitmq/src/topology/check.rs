@@ -1,0 +1,227 @@
+//! Making sure, now and then, that a consumer's logs still reach its queue: an exchange may have been deleted and
+//! made again, a binding removed, or a policy changed, and nobody tells.
+//!
+//! Looks passively first: what is there is not touched, and what had to be mended can be said. What AMQP does not
+//! tell is asked elsewhere; without an answer, bindings are made again without a word, and policies are not known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ConstantBuilder};
+use futures_util::future::try_join_all;
+use loghost_core::application::{Notice, Tell};
+use loghost_core::domain::{ConsumerName, Filter};
+use tokio::time::sleep;
+
+use crate::connection::open::Connection;
+use crate::connection::refusals::Right;
+use crate::message::names::Names;
+use crate::topology::bindings::{self, Bindings};
+use crate::topology::declare::{self, TopologyError, open_channel};
+use crate::topology::inspection::{Binding, Inspect, Rules, list};
+use crate::topology::known_queues::Noted;
+use crate::topology::queues::QueueOptions;
+
+/// How often, who is asked, and who is told what had to be mended.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// The longest time between two checks.
+    pub every: Duration,
+    /// Knows what AMQP does not tell.
+    pub inspect: Arc<dyn Inspect>,
+    /// Is told.
+    pub tell: Tell,
+}
+
+/// What a consumer's logs, and its dead letters, go through.
+pub(crate) struct TopologyCheck {
+    pub(crate) connection: Arc<Connection>,
+    /// Those of the queue.
+    pub(crate) bindings: Bindings,
+    pub(crate) names: Names,
+    pub(crate) consumer: ConsumerName,
+    pub(crate) queue: String,
+    pub(crate) filter: Filter,
+    /// How queues are declared.
+    pub(crate) queues: QueueOptions,
+    pub(crate) letters: Letters,
+    pub(crate) options: CheckOptions,
+    /// What could not be mended, and has been said.
+    pub(crate) said: Option<String>,
+}
+
+/// Whether a consumer has dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Letters {
+    Some,
+    None,
+}
+
+/// A queue with bindings: those that it should have, or those of them that are missing.
+struct QueueBindings {
+    queue: String,
+    bindings: Vec<Binding>,
+}
+
+impl TopologyCheck {
+    /// Takes note of what applies to the queues, and goes on to the first check.
+    pub(crate) async fn begin(self) -> Self {
+        self.inspect().await;
+        self.next().await
+    }
+
+    /// Waits, mends what is amiss, says what that was, and is ready for the next time.
+    pub(crate) async fn next(mut self) -> Self {
+        // Jitter adds up to as much again.
+        let mut delays = ConstantBuilder::new().with_delay(self.options.every / 2).with_jitter().build();
+        sleep(delays.next().unwrap_or(self.options.every)).await;
+        let connection = Arc::clone(&self.connection);
+        let missing = self.inspect().await;
+        let (refused, missing): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .filter(|missing| !missing.bindings.is_empty())
+            .partition(|missing| connection.refusals.has(Right::Bind, &missing.queue));
+        match connection.answer(self.mend(missing)).await {
+            Ok(mended) => {
+                for what in mended {
+                    self.say(&what);
+                }
+                let refused: Vec<String> = refused.iter().map(QueueBindings::refused).collect();
+                match refused.as_slice() {
+                    [] => self.said = None,
+                    refused => self.say_once(&format!("logs may not arrive: {}", refused.join("; "))),
+                }
+            }
+            Err(error) if error.is_refusal() => self.say_once(&format!("logs may not arrive: {error}")),
+            // Whoever consumes notices as well.
+            Err(TopologyError::Ended(_)) => {}
+            Err(error) => self.say_once(&format!("cannot make sure that logs arrive: {error}")),
+        }
+        self
+    }
+
+    /// Says it, unless it was what was said last.
+    fn say_once(&mut self, text: &str) {
+        if self.said.as_deref() != Some(text) {
+            self.say(text);
+            self.said = Some(text.to_owned());
+        }
+    }
+
+    fn say(&self, text: &str) {
+        (self.options.tell)(&Notice::warning(text).of(self.consumer.as_str()));
+    }
+
+    /// Says what applies to the queues that did not before; returns which of their bindings are missing.
+    async fn inspect(&self) -> Vec<QueueBindings> {
+        let mut missing = Vec::new();
+        for QueueBindings { queue, mut bindings } in self.wanted() {
+            if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
+                if let Some(rules) = inspection.rules {
+                    self.say_changes(&queue, &rules);
+                }
+                bindings.retain(|binding| !inspection.bindings.contains(binding));
+                missing.push(QueueBindings { queue, bindings });
+            }
+        }
+        missing
+    }
+
+    /// The queues, each with all bindings that it should have.
+    fn wanted(&self) -> Vec<QueueBindings> {
+        let bindings = bindings::wanted(&self.names, &self.filter);
+        let mut wanted = vec![QueueBindings { queue: self.queue.clone(), bindings }];
+        if self.letters == Letters::Some {
+            let binding = Binding { exchange: self.names.dead_exchange(), key: self.consumer.to_string() };
+            let bindings = vec![binding];
+            wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
+        }
+        wanted
+    }
+
+    fn say_changes(&self, queue: &str, Rules { policy, limit }: &Rules) {
+        let noted = self.queues.known.note_policy(queue, policy);
+        if noted == Noted::Changed {
+            self.say(&format!("the policy of the queue `{queue}` has changed: it now has {policy}"));
+        }
+        if noted != Noted::Same && !policy.takes_out.is_empty() {
+            let keys = policy.takes_out.join(" and ");
+            self.say(&format!(
+                "the queue `{queue}` takes out what nobody has read, by {keys} of {policy}: take that out of \
+                 the policy, or, for a length, set overflow to reject-publish"
+            ));
+        }
+        self.queues.tell_limit(queue, limit);
+    }
+
+    /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
+    /// nothing where they are there: over AMQP they cannot be looked at.
+    async fn mend(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
+        let exchanges = self.missing_exchanges().await?;
+        let declared =
+            |what: &str, name: &str| format!("the {what} `{name}` was missing: declared and bound again");
+        let mut mended: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
+        mended.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
+        let mut channel = open_channel(&self.connection).await?;
+        let (names, severities) = (&self.names, self.filter.severities());
+        declare::declare_exchanges(&self.connection, names, severities.iter()).await?;
+        if !self.bindings.are_refused() {
+            self.bindings.add(&self.filter).await?;
+        }
+        if self.letters == Letters::Some {
+            let queue = names.dead_queue(&self.consumer);
+            let look = open_channel(&self.connection).await?;
+            match declare::length(&look, &queue).await? {
+                Some(_) => declare::close(&look).await,
+                None => mended.push(declared("queue", &queue)),
+            }
+            declare::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues)
+                .await?;
+        }
+        declare::close(&channel).await;
+        Ok(mended)
+    }
+
+    /// The exchanges that are in use and not there.
+    async fn missing_exchanges(&self) -> Result<Vec<String>, TopologyError> {
+        let severities = self.filter.severities();
+        let mut exchanges: Vec<String> =
+            severities.iter().map(|severity| self.names.exchange(severity).to_owned()).collect();
+        if self.letters == Letters::Some {
+            exchanges.push(self.names.dead_exchange());
+        }
+        // All at once: as a rule they are there.
+        let look = open_channel(&self.connection).await?;
+        let looks = try_join_all(exchanges.iter().map(|name| declare::exchange_is_there(&look, name)));
+        if looks.await.is_ok_and(|there| there.iter().all(|there| *there)) {
+            declare::close(&look).await;
+            return Ok(Vec::new());
+        }
+        let mut missing = Vec::new();
+        for name in exchanges {
+            let look = open_channel(&self.connection).await?;
+            if declare::exchange_is_there(&look, &name).await? {
+                declare::close(&look).await;
+            } else {
+                missing.push(name);
+            }
+        }
+        Ok(missing)
+    }
+}
+
+impl QueueBindings {
+    /// Says that these were missing, but for those whose exchange was.
+    fn but_for(mut self, exchanges: &[String]) -> Option<String> {
+        self.bindings.retain(|binding| !exchanges.contains(&binding.exchange));
+        let bindings = list(&self.bindings);
+        let text = format!("the queue `{}` was not bound any more to {bindings}: bound again", self.queue);
+        (!self.bindings.is_empty()).then_some(text)
+    }
+
+    /// Says that these are missing, and that the user may not add them.
+    fn refused(&self) -> String {
+        let bindings = list(&self.bindings);
+        format!("the queue `{}` is not bound to {bindings}, and the user may not bind it", self.queue)
+    }
+}

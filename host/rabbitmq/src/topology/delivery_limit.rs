@@ -1,0 +1,110 @@
+//! How often a message may come back to a quorum queue before the broker takes it out.
+//!
+//! It counts deliveries whose connection or channel ended, and, depending on its version, messages that were
+//! given back. Knows what the numbers mean; not how they are come by.
+
+use std::fmt;
+
+use lapin::BasicProperties;
+use lapin::types::AMQPValue;
+
+use crate::connection::greeting::Generation;
+
+/// How often a message may come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryLimit {
+    /// As often as it likes.
+    None,
+    /// Nothing says that there is a limit; a policy may.
+    Unsaid,
+    /// So often and not more.
+    At(u32, LimitOrigin),
+}
+
+/// Where a limit comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LimitOrigin {
+    /// An argument that the queue was declared with.
+    Argument,
+    /// It is the broker's own, for queues of which nothing is said.
+    Default,
+    /// A policy of this name, of users or of the operator.
+    Policy(String),
+}
+
+/// What becomes of a message that has come back too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overrun {
+    /// It is gone.
+    Dropped,
+    /// It goes to the consumer's dead letters, at least once.
+    DeadLettered,
+}
+
+/// The limit that `RabbitMQ` 4 has by default.
+const DEFAULT: u32 = 20;
+
+impl DeliveryLimit {
+    /// That of a quorum queue that was declared with this argument.
+    pub(crate) fn declared(argument: Option<i64>, generation: Generation) -> Self {
+        match (argument, generation) {
+            (Some(limit @ 0..), _) => {
+                Self::At(u32::try_from(limit).unwrap_or(u32::MAX), LimitOrigin::Argument)
+            }
+            // It is taken, and then everything is dropped that comes back.
+            (Some(_), Generation::RabbitMq3) => Self::At(0, LimitOrigin::Argument),
+            (None, Generation::RabbitMq4) => Self::At(DEFAULT, LimitOrigin::Default),
+            _ => Self::Unsaid,
+        }
+    }
+}
+
+impl fmt::Display for Overrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dropped => "the broker drops a log that comes back more often, for good",
+            Self::DeadLettered => "a log that comes back more often goes to the dead letters",
+        })
+    }
+}
+
+impl fmt::Display for LimitOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Argument => "it was declared with that",
+            Self::Default => "the broker's default",
+            Self::Policy(name) => return write!(f, "the policy {name}"),
+        })
+    }
+}
+
+/// What to tell of a queue with a limit.
+pub fn warning(queue: &str, limit: u32, origin: &LimitOrigin, overrun: Overrun) -> String {
+    let advice = match origin {
+        LimitOrigin::Argument => "delete the queue when it is empty, and it is declared without".to_owned(),
+        LimitOrigin::Default => format!(
+            "rabbitmqctl set_policy NAME '^{}$' '{{\"delivery-limit\":-1}}' sets it aside",
+            queue.replace('.', "\\.")
+        ),
+        LimitOrigin::Policy(_) => {
+            "take delivery-limit out of it, or, on RabbitMQ 4, set it to -1 there".to_owned()
+        }
+    };
+    format!(
+        "the queue {queue} has a delivery limit of {limit} ({origin}): {overrun}, as when its reader is \
+         killed or cut off again and again; {advice}"
+    )
+}
+
+/// How often a message has come back, as the queue counts.
+pub(crate) fn returns(properties: &BasicProperties) -> u64 {
+    let count = properties.headers().as_ref().and_then(|headers| headers.inner().get(COUNT));
+    match count {
+        Some(AMQPValue::LongLongInt(count)) => u64::try_from(*count).unwrap_or_default(),
+        Some(AMQPValue::LongInt(count)) => u64::try_from(*count).unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// The header that a quorum queue adds to what has come back.
+pub(crate) const COUNT: &str = "x-delivery-count";

@@ -1,0 +1,89 @@
+//! What a broker tells of a queue by another way than AMQP: what it is bound to, and which policies it has.
+//!
+//! Knows what is told; not who is asked.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+
+use crate::connection::open::Connection;
+use crate::topology::delivery_limit::DeliveryLimit;
+
+/// Asks the broker what AMQP does not tell.
+pub trait Inspect: fmt::Debug + Send + Sync {
+    /// What the broker of a connection tells of a queue; none if it tells nothing, which is known after some
+    /// seconds at most.
+    fn inspect<'a>(&'a self, connection: &'a Connection, queue: &'a str)
+    -> BoxFuture<'a, Option<Inspection>>;
+}
+
+/// What a broker tells of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// All its bindings.
+    pub bindings: Vec<Binding>,
+    /// What applies to it; none if the broker does not know that yet.
+    pub rules: Option<Rules>,
+}
+
+/// A binding of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The exchange that it is bound to.
+    pub exchange: String,
+    /// The routing key, or the pattern of it.
+    pub key: String,
+}
+
+/// Bindings, as they are told of.
+pub(crate) fn list(bindings: &[Binding]) -> String {
+    bindings.iter().map(Binding::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What applies to a queue beside its declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Which policy.
+    pub policy: Policy,
+    /// How often what is in it may come back, all in all.
+    pub limit: DeliveryLimit,
+}
+
+/// The policy of a queue, and that of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The name of the policy, if there is one.
+    pub name: Option<String>,
+    /// The name of the operator's policy, if there is one.
+    pub operator: Option<String>,
+    /// What both come to, as JSON.
+    pub definition: String,
+    /// The keys by which the queue takes out messages that nobody has read.
+    pub takes_out: Vec<&'static str>,
+}
+
+/// The most characters of a definition that are shown.
+const SHOWN: usize = 200;
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the exchange `{}` with the key `{}`", self.exchange, self.key)
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.operator) {
+            (None, None) => return f.write_str("no policy"),
+            (Some(name), None) => write!(f, "the policy `{name}`")?,
+            (None, Some(operator)) => write!(f, "the operator's policy `{operator}`")?,
+            (Some(name), Some(operator)) => {
+                write!(f, "the policy `{name}` and the operator's policy `{operator}`")?;
+            }
+        }
+        match self.definition.char_indices().nth(SHOWN) {
+            Some((end, _)) => write!(f, " {}...", &self.definition[..end]),
+            None => write!(f, " {}", self.definition),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Databases of redb whose damage is refused, wherever in the file it is.
+
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{self, Cursor, ErrorKind};
+use std::path::Path;
+
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{Builder, Database, DatabaseError, StorageBackend, StorageError, WriteTransaction};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::header::mend;
+use crate::place::Place;
+use loghost_system::private;
+
+/// Opens the database at `path`, with so many bytes of memory for its pages.
+pub(crate) fn open_database(path: &Path, cache: usize) -> Result<(Database, Place), DatabaseError> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(storage)?;
+    must_not_be_empty(file.metadata().map_err(storage)?.len())?;
+    // What somebody else has open is not touched. redb locks it as well; where there are no locks, neither can.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(DatabaseError::DatabaseAlreadyOpen);
+    }
+    mend(&mut file).map_err(storage)?;
+    let place = Place::of(path, &file).map_err(storage)?;
+    let ours = file.try_clone().map_err(storage)?;
+    let database = open(FileBackend::new(file)?, cache)?;
+    // Not before: what is no database stays as it is.
+    private::narrow(&ours);
+    Ok((database, place))
+}
+
+/// Opens a copy of the database at `path` in memory: what was committed at one moment. Nothing is locked or written, so
+/// that somebody else may write in it meanwhile, and a disk that can only be read is enough.
+pub(crate) fn open_copy(path: &Path, cache: usize) -> Result<Database, DatabaseError> {
+    let mut before = None;
+    for _ in 0..MOST_COPIES {
+        let bytes = fs::read(path).map_err(storage)?;
+        must_not_be_empty(bytes.len() as u64)?;
+        let digest = xxh3_128(&bytes);
+        match open_bytes(bytes, cache) {
+            // What was written while it was read is not whole; what is still the same is damaged.
+            Err(_) if before != Some(digest) => before = Some(digest),
+            opened => return opened,
+        }
+    }
+    Err(storage(io::Error::new(ErrorKind::ResourceBusy, "it is written faster than it is read: try again")))
+}
+
+fn open_bytes(mut bytes: Vec<u8>, cache: usize) -> Result<Database, DatabaseError> {
+    mend(&mut Cursor::new(&mut bytes)).map_err(storage)?;
+    let memory = InMemoryBackend::new();
+    let written = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
+    written.map_err(storage)?;
+    drop(bytes);
+    open(memory, cache).map_err(|error| match error {
+        // What a file that is too short says.
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == ErrorKind::InvalidInput => {
+            storage(ErrorKind::UnexpectedEof.into())
+        }
+        error => error,
+    })
+}
+
+/// Every page is looked at: a byte that is not as it was written must not become a count.
+fn open(backend: impl StorageBackend, cache: usize) -> Result<Database, DatabaseError> {
+    let mut builder = Builder::new();
+    builder.set_check_integrity_on_open(true).set_cache_size(cache);
+    builder.create_with_backend(backend)
+}
+
+/// Of an empty file a database would be made.
+fn must_not_be_empty(length: u64) -> Result<(), DatabaseError> {
+    if length == 0 { Err(storage(io::Error::new(ErrorKind::InvalidData, "it is empty"))) } else { Ok(()) }
+}
+
+/// How often a file is copied that is written meanwhile.
+const MOST_COPIES: usize = 100;
+
+/// Writes a new database at `path`, where there is nothing.
+pub(crate) fn create_database(
+    path: &Path,
+    write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), redb::Error> {
+    let database = Builder::new().create_with_backend(FileBackend::new(private::create_new(path)?)?)?;
+    commit(&database, write)?;
+    Ok(database.close()?)
+}
+
+/// Commits what `write` does, durably: in two phases. In one phase, damage to what was committed last would
+/// look like a commit that was cut short, and be undone without a word, with all that depends on it.
+pub(crate) fn commit<E>(database: &Database, write: impl FnOnce(&WriteTransaction) -> Result<(), E>) -> Result<(), E>
+where
+    E: From<redb::TransactionError> + From<redb::CommitError>,
+{
+    let mut transaction = database.begin_write()?;
+    transaction.set_two_phase_commit(true);
+    write(&transaction)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn storage(error: io::Error) -> DatabaseError {
+    DatabaseError::Storage(StorageError::Io(error))
+}

@@ -1,0 +1,142 @@
+//! The one thread that reads and writes the database. What waits for it is committed together, so that
+//! the price of durability is shared.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use loghost_core::application::{Commit, Saved};
+use loghost_core::domain::{Book, ConsumerName};
+use tokio::sync::oneshot;
+
+use super::error::StateError;
+use super::settings::Settings;
+use super::store::Store;
+use loghost_system as system;
+
+/// The thread, as its owner sees it.
+#[derive(Debug)]
+pub(super) struct Committer {
+    requests: Sender<Request>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where one consumer hands over what it wants.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    requests: Sender<Request>,
+    owner: Arc<Owner>,
+}
+
+/// Whose rows.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) consumer: ConsumerName,
+    pub(super) queue: String,
+    /// What it was configured with.
+    pub(super) settings: Settings,
+}
+
+#[derive(Debug)]
+enum Request {
+    Load(Arc<Owner>, oneshot::Sender<Result<Saved, StateError>>),
+    Settings(Arc<Owner>, oneshot::Sender<Result<Option<Settings>, StateError>>),
+    Commit(Arc<Owner>, Box<Commit>, oneshot::Sender<Result<(), Arc<StateError>>>),
+    End,
+}
+
+impl Committer {
+    /// Gives `store` to a thread of its own.
+    pub(super) fn start(store: Store) -> Result<Self, StateError> {
+        let (requests, waiting) = channel();
+        let thread = system::spawn("state", move || serve(&store, &waiting))?;
+        Ok(Self { requests, thread: Some(thread) })
+    }
+
+    /// Where the consumer that takes from `queue` hands over what it wants.
+    pub(super) fn desk(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> Desk {
+        let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned(), settings };
+        Desk { requests: self.requests.clone(), owner: Arc::new(owner) }
+    }
+}
+
+impl Drop for Committer {
+    /// Everything that was handed over before is committed; then the database is closed.
+    fn drop(&mut self) {
+        // If it cannot be told, or has panicked, it has ended already, and everybody who waited for it knows.
+        let _ = self.requests.send(Request::End);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Desk {
+    /// What was committed; when the future is ready.
+    pub(super) async fn load(&self) -> Result<Saved, StateError> {
+        let (reply, loaded) = oneshot::channel();
+        self.ask(Request::Load(Arc::clone(&self.owner), reply));
+        loaded.await.unwrap_or(Err(StateError::Closed))
+    }
+
+    /// Which settings differ from those of what was committed last.
+    pub(super) async fn changed_settings(&self) -> Result<Vec<String>, StateError> {
+        let (reply, read) = oneshot::channel();
+        self.ask(Request::Settings(Arc::clone(&self.owner), reply));
+        let former = read.await.unwrap_or(Err(StateError::Closed))?;
+        Ok(former.map(|former| self.owner.settings.difference(&former)).unwrap_or_default())
+    }
+
+    /// Hands the commit over, before the future is polled.
+    pub(super) fn commit(
+        &self,
+        commit: Commit,
+    ) -> impl Future<Output = Result<(), Arc<StateError>>> + Send + use<> {
+        let (reply, committed) = oneshot::channel();
+        self.ask(Request::Commit(Arc::clone(&self.owner), Box::new(commit), reply));
+        async { committed.await.unwrap_or_else(|_| Err(Arc::new(StateError::Closed))) }
+    }
+
+    fn ask(&self, request: Request) {
+        // If there is nobody, the request is dropped, and with it the other end of its reply.
+        let _ = self.requests.send(request);
+    }
+}
+
+/// Answers requests until it is told to end.
+fn serve(store: &Store, requests: &Receiver<Request>) {
+    let mut group = Vec::new();
+    let mut open = true;
+    while open {
+        let Ok(first) = requests.recv() else { return };
+        for request in [first].into_iter().chain(requests.try_iter()) {
+            match request {
+                Request::Load(owner, reply) => {
+                    // Nobody waits for it if the run is over.
+                    let _ = reply.send(load(store, &owner.queue));
+                }
+                Request::Settings(owner, reply) => {
+                    let _ = reply.send(store.contents().settings(&owner.queue));
+                }
+                Request::Commit(owner, commit, reply) => group.push((owner, commit, reply)),
+                Request::End => open = false,
+            }
+        }
+        if group.is_empty() {
+            continue;
+        }
+        let commits = group.iter().map(|(owner, commit, _)| (&**owner, &**commit));
+        let committed = store.commit(commits).map_err(Arc::new);
+        for (_, _, reply) in group.drain(..) {
+            let _ = reply.send(committed.clone());
+        }
+    }
+}
+
+fn load(store: &Store, queue: &str) -> Result<Saved, StateError> {
+    let contents = store.contents();
+    let Some(account) = contents.account(queue)? else { return Ok(Saved::default()) };
+    Ok(Saved {
+        book: Book::restore(account.counts, account.folded, account.origins),
+        checkpoint: contents.checkpoint(queue)?,
+        filter: account.filter,
+    })
+}

@@ -1,0 +1,171 @@
+//! What the operating system refuses, behind whatever has failed because of it, and what to do about it.
+//!
+//! Knows limits of processes and states of disks; nothing of what threads, files and memory are wanted for.
+
+pub mod private;
+
+use std::error::Error;
+use std::fs::File;
+use std::iter::successors;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::{fmt, io};
+
+/// What the system refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another thread or process.
+    Threads,
+    /// Another open file or socket.
+    Files,
+    /// More memory, or more room for addresses.
+    Memory,
+    /// To execute what was compiled.
+    Execution,
+    /// Room on a disk.
+    Room,
+    /// To write where nothing can be written.
+    ReadOnly,
+    /// A file that is so large.
+    FileSize,
+    /// A disk that does what it should.
+    Disk,
+}
+
+/// There is no thread.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no thread")]
+pub struct NoThread(#[source] io::Error);
+
+impl Refusal {
+    /// What the system has refused, if that is behind an error.
+    pub fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut is_of_code = false;
+        successors(Some(error), |error| (*error).source()).find_map(|error| {
+            // wasmtime has no type for this.
+            is_of_code |= error.to_string().contains("make memory executable");
+            if error.is::<NoThread>() {
+                return Some(Self::Threads);
+            }
+            let error = system_error(error)?;
+            if is_of_code && error.kind() == io::ErrorKind::PermissionDenied {
+                return Some(Self::Execution);
+            }
+            Self::of(&error)
+        })
+    }
+
+    /// What the system has refused with this error, if it is one of these.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        match error.kind() {
+            io::ErrorKind::OutOfMemory => Some(Self::Memory),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Self::Room),
+            io::ErrorKind::ReadOnlyFilesystem => Some(Self::ReadOnly),
+            io::ErrorKind::FileTooLarge => Some(Self::FileSize),
+            _ => Self::of_code(error.raw_os_error()?),
+        }
+    }
+
+    #[cfg(unix)]
+    fn of_code(code: i32) -> Option<Self> {
+        use rustix::io::Errno;
+        match Errno::from_raw_os_error(code) {
+            Errno::MFILE | Errno::NFILE => Some(Self::Files),
+            Errno::IO => Some(Self::Disk),
+            _ => None,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of_code(_: i32) -> Option<Self> {
+        None
+    }
+}
+
+/// The error of the system that this one is, if it is one.
+fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return match error.raw_os_error() {
+            Some(code) => Some(io::Error::from_raw_os_error(code)),
+            None => Some(error.kind().into()),
+        };
+    }
+    #[cfg(unix)]
+    if let Some(error) = error.downcast_ref::<rustix::io::Errno>() {
+        return Some((*error).into());
+    }
+    None
+}
+
+/// What to do about it.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Threads => {
+                "raise the limit of processes and threads (`ulimit -u`; TasksMax= of a systemd unit; pids of a \
+                 container), or that of memory (`ulimit -v`), which their stacks take"
+            }
+            Self::Files => "raise the limit of open files (`ulimit -n`; LimitNOFILE= of a systemd unit)",
+            Self::Memory => {
+                "each instance of a plugin reserves 4 GiB of addresses for its memory, whatever it uses: lift the limit \
+                 of addresses (`ulimit -v`; LimitAS= of a systemd unit), or give the machine more memory"
+            }
+            Self::Execution => {
+                "plugins are compiled, and what was written cannot be executed here: take \
+                 MemoryDenyWriteExecute=yes out of the systemd unit, or allow it in the policy (execmem of SELinux)"
+            }
+            Self::Room => "make room on that disk, or in the user's quota",
+            Self::ReadOnly => "that file system is mounted to be read only: name a place that can be written to",
+            Self::FileSize => "raise the limit of a file's size (`ulimit -f`; LimitFSIZE= of a systemd unit)",
+            Self::Disk => "the disk does not work as it should: look into the system's log",
+        })
+    }
+}
+
+/// The stack of the host's threads, in bytes: that of a plugin, and as much again.
+pub const STACK: usize = 4 * 1024 * 1024;
+
+/// Starts a thread.
+pub fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, NoThread> {
+    thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(run).map_err(NoThread)
+}
+
+/// Makes sure that there are so many threads at a time: the runtime panics where it gets no first one, and waits for
+/// ever where it gets no other.
+pub fn check_threads(threads: usize) -> Result<(), NoThread> {
+    let start = |_| {
+        let (end, ended) = mpsc::channel::<()>();
+        // It ends with the other end of its channel.
+        spawn("check", move || ended.recv().is_err()).map(|thread| (end, thread))
+    };
+    let started: Vec<_> = (0..threads).map(start).collect::<Result<_, _>>()?;
+    for (end, thread) in started {
+        drop(end);
+        // Nothing in it panics.
+        let _ = thread.join();
+    }
+    Ok(())
+}
+
+/// Makes sure that so many files can be opened: whoever waits for signals panics where there are none.
+pub fn check_files(files: usize) -> io::Result<()> {
+    let open = |_| File::open("/");
+    if cfg!(unix) { (0..files).map(open).collect::<io::Result<Vec<_>>>().map(drop) } else { Ok(()) }
+}
+/// Waits until a stream takes something again that does not wait itself.
+#[cfg(unix)]
+pub fn until_writable(stream: &impl std::os::fd::AsFd) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    match poll(&mut [PollFd::new(stream, PollFlags::OUT)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+pub fn until_writable<S>(_: &S) -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
+}

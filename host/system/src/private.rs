@@ -1,0 +1,81 @@
+//! Files and folders that only their owner may read or write, whatever the umask says.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// Makes a folder, and those above it that are not there. Those that are there stay as they are.
+pub fn create_folders(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        create_folders(above)?;
+    }
+    match create_folder(path) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        created => created,
+    }
+}
+
+/// Makes a file that is not there, to be read and written.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    create(OpenOptions::new().read(true).write(true).create_new(true), path)
+}
+
+/// Opens a file to be read and written, and makes it if it is not there.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        opened => return opened.inspect(narrow),
+    }
+    // Not by `create_new`: two may make it at the same time, and both then have it.
+    create(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+}
+
+#[cfg(unix)]
+fn create_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    DirBuilder::new().mode(0o700).create(path)?;
+    // A umask takes away what the owner needs, if it says so.
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o700))
+}
+
+#[cfg(unix)]
+fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = options.mode(0o600).open(path)?;
+    file.set_permissions(PermissionsExt::from_mode(0o600))?;
+    Ok(file)
+}
+
+/// Takes from everybody else what an earlier version left them of a file of ours. What cannot be changed is
+/// somebody else's to judge: the file is used all the same.
+#[cfg(unix)]
+pub fn narrow(file: &File) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let Ok(found) = file.metadata() else { return };
+    if found.is_file() && found.uid() == user() && found.mode() & 0o077 != 0 {
+        let _ = file.set_permissions(PermissionsExt::from_mode(found.mode() & 0o700));
+    }
+}
+
+/// Whose process this is.
+#[cfg(unix)]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().create(path)
+}
+
+#[cfg(not(unix))]
+fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.open(path)
+}
+
+#[cfg(not(unix))]
+pub fn narrow(_: &File) {}
