@@ -3,13 +3,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use libtest_mimic::Trial;
+use redb::{ReadableDatabase, ReadableTable};
 
 use crate::state;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Signal, loghost};
-use crate::support::{self, Skip, needing, tracked};
+use crate::support::{self, PATIENCE, Skip, needing, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![needing("damage::is_seen_by_publish", is_seen_by_publish)];
@@ -89,9 +91,28 @@ fn killed_journal(files: &Files) {
         publish.write_line(&n.to_string());
         outside.wait_for_depth(&queue, n);
     }
+    // The queue has a log before the journal knows that it is confirmed.
+    let deadline = Instant::now() + PATIENCE;
+    while last_confirmed(files) != Some(LOGS.into()) {
+        assert!(Instant::now() < deadline, "it is never committed");
+    }
     publish.end_by(Signal::Kill);
     files.run().args(["--until-idle", "100ms"]).end().exits(0);
 }
+
+/// The last log whose confirmation is committed, for good: before the second phase of a commit, redb reads the one before.
+fn last_confirmed(files: &Files) -> Option<u64> {
+    let copy = files.folder.path().join("copy");
+    fs::copy(files.journal(), &copy).expect("a file of ours");
+    // What was copied while it was written may be no database.
+    let mut builder = redb::Builder::new();
+    let database = builder.set_check_integrity_on_open(true).create(copy).ok()?;
+    let table = database.begin_read().ok()?.open_table(CONFIRMED).ok()?;
+    Some(table.last().ok()??.1.value())
+}
+
+/// The intervals of confirmed logs in a journal.
+const CONFIRMED: redb::TableDefinition<'_, (&str, u64), u64> = redb::TableDefinition::new("confirmed");
 
 fn ended_journal(files: &Files) {
     killed_journal(files);

@@ -289,8 +289,8 @@ fn a_state_that_is_refused(broker: &Broker) {
     assert_eq!((errors(&metric), &metric["text"]), ([42, 0], &json!("42")));
 
     let refusals: [(Guest, &str); 2] = [
-        (guest("keeping").refuses_state("it is too old"), "keeping: restore: it is too old"),
-        (guest("keeping").when_restoring(Does::Panic), "keeping: restore: panicked"),
+        (guest("keeping").refuses_state("it is too old"), "[keeping] restore: it is too old"),
+        (guest("keeping").when_restoring(Does::Panic), "[keeping] restore: panicked"),
     ];
     for (guest, words) in refusals {
         let file = guest.write(folder.path());
@@ -303,7 +303,7 @@ fn a_state_that_is_refused(broker: &Broker) {
     assert_eq!((errors(&metric), &metric["text"]), ([43, 0], &json!("43")));
 
     let file = guest("keeping").state_size(16).write(folder.path());
-    run(broker, &file, &state).end().exits(65).says("keeping: restore: a state has 16 bytes");
+    run(broker, &file, &state).end().exits(65).says("[keeping] restore: a state has 16 bytes");
     let metric = keeps(broker, &file, &state, 5, &["--discard-state"]);
     assert_eq!((errors(&metric), &metric["text"]), ([48, 0], &json!("5")), "counts are kept");
     let metric = keeps(broker, &file, &state, 2, &[]);

@@ -103,8 +103,12 @@ fn ends_when_nobody_reads(broker: &Broker) {
 }
 
 fn refuses_two_plugins_of_one_name() {
-    let run = loghost(["run"]).arg(tracked("plugins/error.wasm")).arg(tracked("plugins/error.wasm"));
+    let (plugin, folder) = (tracked("plugins/error.wasm"), tempfile::tempdir().expect("a folder"));
+    let copy = folder.path().join("copy.wasm");
+    fs::copy(&plugin, &copy).expect("a folder of ours");
+    let run = loghost(["run"]).arg(&plugin).arg(copy);
     run.end().exits(78).says("another plugin of this run is called `error`").says("--set FILE.KEY=VALUE");
+    loghost(["run"]).arg(&plugin).arg(&plugin).end().exits(78).says("is given twice");
 }
 
 fn refuses_what_is_no_plugin() {

@@ -367,9 +367,11 @@ impl DeadQueue {
     /// somebody else has taken some.
     async fn settled_count(&self) -> Result<u32, DeadQueueError> {
         let until = Instant::now() + GOODBYE;
+        // What was never delivered is there as well.
+        let expected = self.staying + self.length.saturating_sub(self.read);
         loop {
             let messages = self.count().await?;
-            if messages >= self.staying || Instant::now() >= until {
+            if messages >= expected || Instant::now() >= until {
                 return Ok(messages);
             }
             sleep(QUIET / 20).await;
