@@ -1,12 +1,17 @@
 //! loghost runs log consumers on `RabbitMQ`: WebAssembly components that say which severities they want
 //! and how their metric is written.
 //!
-//! In reading order: [`cli`] turns arguments into plain options; [`app`] builds what a command needs and
-//! owns its tasks; `adapters` are what those need of this process and its files. The rules are in the crate `loghost-core`, the
-//! technologies in `loghost-rabbitmq`, `loghost-wasm` and `loghost-store`. Imports go that way and never back.
+//! In reading order: [`cli`] turns arguments into plain options; [`commands`] are the use cases, which [`compose`] builds
+//! consumers for, and watches over; [`ui`] is what is read, [`files`] and [`toolchain`] what is on disk, [`platform`] what the
+//! operating system gives. The rules are in the crate `loghost-core`, the technologies in `loghost-rabbitmq`, `loghost-wasm`
+//! and `loghost-store`.
 
-mod adapters;
-mod app;
 mod cli;
+mod commands;
+mod compose;
+mod files;
+mod platform;
+mod toolchain;
+mod ui;
 
 pub use cli::main;

@@ -8,8 +8,8 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
     Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish, Reads, Receipt,
-    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, Standing,
+    Delivery, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish, Reads, Receipt,
+    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, ConsumerActivity,
     State, Tolerance,
 };
 use loghost_core::domain::{
@@ -17,7 +17,6 @@ use loghost_core::domain::{
     Severity, Timestamp,
 };
 use tokio::sync::mpsc;
-
 use loghost_core::testing::logs;
 
 const LOGS: usize = 10_240;
@@ -42,8 +41,8 @@ impl LogSource for Source {
         DeadLettering::Ready
     }
 
-    fn standing(&self) -> Standing {
-        Standing::Active
+    fn standing(&self) -> ConsumerActivity {
+        ConsumerActivity::Active
     }
 
     async fn acknowledge_through(&mut self, _: Receipt) -> Result<(), SourceError> {
@@ -54,7 +53,7 @@ impl LogSource for Source {
         Ok(())
     }
 
-    fn bury(
+    fn dead_letter(
         &mut self,
         _: Receipt,
         _: &Rejection,
@@ -71,7 +70,7 @@ impl LogSource for Source {
 
 struct Once(Option<Source>);
 
-impl Intake for Once {
+impl SourceFactory for Once {
     type Source = Source;
 
     async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Source, SourceError> {

@@ -1,4 +1,4 @@
-//! The consume use case, between fakes: what is acknowledged, counted, held, buried and reported, and
+//! The consume use case, between fakes: what is acknowledged, counted, held, dead-lettered and reported, and
 //! when. Time is paused, so a test takes no longer than its work.
 
 use std::collections::VecDeque;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError,
-    DeadLettering, Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource,
+    DeadLettering, Delivery, End, Finished, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource,
     Next, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState,
-    SinkError, SourceError, Standing, State, Tolerance, Uncounted,
+    SinkError, SourceError, ConsumerActivity, State, Tolerance, Uncounted,
 };
 use loghost_core::domain::{
     Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,
@@ -83,7 +83,7 @@ impl LogSource for Source {
         self.journal.note("close");
     }
 
-    fn bury(
+    fn dead_letter(
         &mut self,
         Receipt(n): Receipt,
         rejection: &Rejection,
@@ -103,8 +103,8 @@ impl LogSource for Source {
         self.dead_lettering
     }
 
-    fn standing(&self) -> Standing {
-        Standing::Active
+    fn standing(&self) -> ConsumerActivity {
+        ConsumerActivity::Active
     }
 
     async fn adjust(
@@ -121,7 +121,7 @@ impl LogSource for Source {
 /// Opens a source, and after that nothing for ever.
 struct Once(Option<Source>);
 
-impl Intake for Once {
+impl SourceFactory for Once {
     type Source = Source;
 
     async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Source, SourceError> {

@@ -12,13 +12,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use loghost_core::application::{
     Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, End, Finished, Intake, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish,
+    Delivery, End, Finished, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish,
     Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
-    SourceError, Standing, State, Tolerance,
+    SourceError, ConsumerActivity, State, Tolerance,
 };
 use loghost_core::domain::{
-    Attributes, Book, ConsumerName, Counts, Descriptor, Fields, Filter, Folded, Log, MessageId, Metric,
-    OriginState, Outcome, Processed, Producer, Record, Sequencer, Sequences, Severities, Severity,
+    Attributes, Book, ConsumerName, Counts, Descriptor, Fields, Filter, Expired, Log, MessageId, Metric,
+    OriginState, Outcome, Processed, Producer, Record, Sequencer, IntervalSet, Severities, Severity,
     Source as LogOrigin, Timestamp, Verdict,
 };
 use tokio::runtime;
@@ -124,7 +124,7 @@ struct Things {
     clock: Timestamp,
 
     counts: Counts,
-    folded: Folded,
+    expired: Expired,
     seen: BTreeMap<String, Timestamp>,
     finished: BTreeMap<String, BTreeMap<u64, u64>>,
     dead_rows: BTreeMap<String, BTreeMap<u64, u64>>,
@@ -161,7 +161,7 @@ impl World {
             dead: Vec::new(),
             clock: Timestamp::default(),
             counts: Counts::default(),
-            folded: Folded::default(),
+            expired: Expired::default(),
             seen: BTreeMap::new(),
             finished: BTreeMap::new(),
             dead_rows: BTreeMap::new(),
@@ -441,7 +441,7 @@ impl LogSink for Sink {
 
 struct Door(World);
 
-impl Intake for Door {
+impl SourceFactory for Door {
     type Source = Queue;
 
     async fn open(&mut self, _: &Descriptor, reads: Reads, _: Option<&Filter>) -> Result<Queue, SourceError> {
@@ -523,8 +523,8 @@ impl LogSource for Queue {
         if self.reads == Reads::Logs { DeadLettering::Ready } else { DeadLettering::Unread }
     }
 
-    fn standing(&self) -> Standing {
-        Standing::Active
+    fn standing(&self) -> ConsumerActivity {
+        ConsumerActivity::Active
     }
 
     async fn acknowledge_through(&mut self, Receipt(tag): Receipt) -> Result<(), SourceError> {
@@ -542,7 +542,7 @@ impl LogSource for Queue {
         .await
     }
 
-    fn bury(
+    fn dead_letter(
         &mut self,
         Receipt(tag): Receipt,
         _: &Rejection,
@@ -696,11 +696,11 @@ impl Ledger for Store {
             origin: origin.clone(),
             seen: things.seen[origin],
             finished: sequences(rows),
-            dead: things.dead_rows.get(origin).map_or_else(Sequences::default, sequences),
-            unwanted: things.unwanted_rows.get(origin).map_or_else(Sequences::default, sequences),
+            dead: things.dead_rows.get(origin).map_or_else(IntervalSet::default, sequences),
+            unwanted: things.unwanted_rows.get(origin).map_or_else(IntervalSet::default, sequences),
         });
         Ok(Saved {
-            book: Book::restore(things.counts.clone(), things.folded, origins),
+            book: Book::restore(things.counts.clone(), things.expired, origins),
             checkpoint: things.checkpoint.clone(),
             filter: things.filter.clone(),
         })
@@ -717,7 +717,7 @@ impl Ledger for Store {
                 let mut things = world.things();
                 let things = &mut *things;
                 things.counts = commit.changes.counts;
-                things.folded = commit.changes.folded;
+                things.expired = commit.changes.expired;
                 assert_eq!(commit.changes.forgotten, [], "no time has passed");
                 for change in commit.changes.origins {
                     things.seen.insert(change.origin.to_string(), change.seen);

@@ -1,4 +1,4 @@
-//! From bytes to records: the sieve, the client's parser, and what is made of a message.
+//! From bytes to records: the frame filter, the client's parser, and what is made of a message.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -10,9 +10,8 @@ use divan::{Bencher, black_box};
 use futures_io::AsyncRead as _;
 use lapin::message::Delivery;
 use loghost_core::domain::{Log, MessageId, Timestamp};
-
 use loghost_core::testing::logs;
-use loghost_rabbitmq::{Bodiless, Decode, Names, Prefix, Sieve, properties, record};
+use loghost_rabbitmq::{SkipBodies, Decode, Names, Prefix, FrameFilter, properties, record};
 
 /// A log as a message, with the properties that `publish` gives it.
 fn message(id: &MessageId, timestamp: Timestamp, log: &Log) -> Delivery {
@@ -25,10 +24,10 @@ fn message(id: &MessageId, timestamp: Timestamp, log: &Log) -> Delivery {
 
 /// Lets `bytes`, which are whole frames, through the filter between socket and client; how many came out.
 fn sift(bytes: &[u8], into: &mut [u8]) -> usize {
-    let mut sieve = Sieve::new(bytes, Bodiless::default());
+    let mut frame_filter = FrameFilter::new(bytes, SkipBodies::default());
     let mut context = Context::from_waker(Waker::noop());
     let mut sifted = 0;
-    while let Poll::Ready(Ok(read @ 1..)) = Pin::new(&mut sieve).poll_read(&mut context, into) {
+    while let Poll::Ready(Ok(read @ 1..)) = Pin::new(&mut frame_filter).poll_read(&mut context, into) {
         sifted += read;
     }
     sifted
@@ -65,7 +64,7 @@ fn frames(deliveries: u64) -> Vec<u8> {
 }
 
 #[divan::bench(args = logs::BATCHES)]
-fn sieve(bencher: Bencher<'_, '_>, batch: usize) {
+fn frame_filter(bencher: Bencher<'_, '_>, batch: usize) {
     let frames = frames(batch as u64);
     let mut into = vec![0; 256 * 1024];
     bencher

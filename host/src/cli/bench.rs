@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
+use loghost_rabbitmq::Prefix;
 
 use super::{FormatArg, connection, parse};
-use crate::app::bench::{Bench, On, Options};
-use crate::app::{Failure, Status};
-use loghost_rabbitmq::Prefix;
+use crate::commands::bench::{Bench, On, Options};
+use crate::compose::failure::{Failure, Status};
 
 /// Measures what loghost does on this machine: how many logs a second, at what cost, how soon
 ///

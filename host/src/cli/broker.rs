@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytesize::ByteSize;
 
 use super::parse;
-use crate::app::broker::{Ending, Options};
+use crate::commands::broker::{Ending, Options};
 
 /// Runs the embedded broker, for development: in memory, one process
 #[derive(Debug, clap::Args)]

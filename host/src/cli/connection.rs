@@ -6,11 +6,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use loghost_rabbitmq::{Address, ManagementUrl, Names, Prefix, Retry};
 
 use super::parse;
-use crate::app::{Failure, Status, Target};
-use loghost_rabbitmq::ManagementUrl;
-use loghost_rabbitmq::{Address, Names, Prefix, Retry};
+use crate::compose::failure::{Failure, Status};
+use crate::compose::target::Target;
 
 /// The URL when nobody says otherwise: that of a broker on this machine, as it is installed.
 const DEFAULT_URL: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";

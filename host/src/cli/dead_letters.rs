@@ -8,9 +8,9 @@ use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::{FormatArg, parse};
-use crate::app::Selection;
-use crate::app::dead_letters::{Action, Options};
-use crate::app::{Failure, Status};
+use crate::commands::dead_letters::{Action, Options};
+use crate::commands::selection::Selection;
+use crate::compose::failure::{Failure, Status};
 
 /// Looks after what a consumer did not count
 #[derive(Debug, clap::Subcommand)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::demo::Options;
+use crate::commands::demo::Options;
 
 /// The whole job in one process: an embedded broker, the bundled plugins, a scenario
 #[derive(Debug, clap::Args)]

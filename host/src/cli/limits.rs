@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
+use loghost_wasm::Limits;
 
 use super::parse;
-use loghost_wasm::Limits;
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits of each plugin")]

@@ -24,11 +24,13 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 use loghost_core::domain::ConsumerName;
+use loghost_system::{self as system, STACK};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::adapters::terminal::{self, Format};
-use crate::app::{self, Failure, Status};
-use loghost_system::{self as system, STACK};
+use crate::commands;
+use crate::compose::failure::{Failure, Status};
+use crate::compose::suggestion::like;
+use crate::ui::terminal::{self, Format};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
@@ -107,7 +109,7 @@ fn suggesting(mut error: clap::Error) -> clap::Error {
         let commands = Cli::command();
         let names: Vec<String> =
             commands.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        if let Some(meant) = app::like(wrong, names.clone()) {
+        if let Some(meant) = like(wrong, names.clone()) {
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant]));
         } else {
             error.insert(ContextKind::Suggested, tip(format!("the commands are {}", names.join(", "))));
@@ -156,15 +158,15 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 async fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Demo(args) => app::demo::demo(args.into()).await,
-        Command::Run(args) => Box::pin(app::run::run(args.try_into()?)).await,
-        Command::Publish(args) => app::publish::publish(args.try_into()?).await,
-        Command::Verify(args) => app::verify::verify(args.try_into()?).await,
-        Command::Report(args) => app::report::report(&args.into()),
-        Command::Broker(args) => app::broker::broker(args.into()).await,
-        Command::Bench(args) => app::bench::bench(args.try_into()?).await,
-        Command::Plugin(args) => app::author::author(args.try_into()?).await,
-        Command::DeadLetters(args) => app::dead_letters::dead_letters(args.try_into()?).await,
+        Command::Demo(args) => commands::demo::demo(args.into()).await,
+        Command::Run(args) => Box::pin(commands::run::run(args.try_into()?)).await,
+        Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
+        Command::Verify(args) => commands::verify::verify(args.try_into()?).await,
+        Command::Report(args) => commands::report::report(&args.into()),
+        Command::Broker(args) => commands::broker::broker(args.into()).await,
+        Command::Bench(args) => commands::bench::bench(args.try_into()?).await,
+        Command::Plugin(args) => commands::plugin::run(args.try_into()?).await,
+        Command::DeadLetters(args) => commands::dead_letters::dead_letters(args.try_into()?).await,
     }
 }
 

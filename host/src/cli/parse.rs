@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
 use loghost_core::domain::{Severity, UnknownSeverity};
-
-use crate::app::{Failure, Status, like};
 use loghost_system::STACK;
+
+use crate::compose::failure::{Failure, Status};
+use crate::compose::suggestion::like;
 
 /// The most stack that a plugin may be given: the host's own calls around it need room as well.
 const MOST_STACK: ByteSize = ByteSize(STACK as u64 / 2);

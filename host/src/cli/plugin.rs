@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
-use crate::adapters::toolchain::Template;
-use crate::app::Failure;
-use crate::app::author::Options;
+use crate::commands::plugin::Options;
+use crate::compose::failure::Failure;
+use crate::toolchain::Template;
 
 /// Writes a consumer of your own
 #[derive(Debug, clap::Subcommand)]

@@ -6,8 +6,8 @@ use loghost_core::domain::{Attributes, Log, Severity, Source};
 
 use super::connection::ConnectionArgs;
 use super::{FormatArg, parse};
-use crate::app::publish::{Input, Options, Unrouted};
-use crate::app::{Failure, Status};
+use crate::commands::publish::{Input, Options, Unrouted};
+use crate::compose::failure::{Failure, Status};
 
 /// Publishes logs, and reports what the broker confirmed
 ///

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::FormatArg;
-use crate::app::report::Options;
+use crate::commands::report::Options;
 
 /// Shows what was counted, and what is missing
 ///

@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use loghost_core::application::{SavedState, Tolerance};
+use loghost_rabbitmq::{Lifetime, QueueType};
 
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
-use crate::app::Failure;
-use crate::app::run::{Options, Purpose};
-use crate::app::{Derived, OnFailure, Settings, Trigger};
-use loghost_rabbitmq::{Lifetime, QueueType};
+use crate::commands::run::{Options, Purpose};
+use crate::compose::failure::Failure;
+use crate::compose::plugins::Derived;
+use crate::compose::reload::Trigger;
+use crate::compose::settings::Settings;
+use crate::compose::supervise::OnFailure;
 
 /// Consumes from a broker, with any number of plugins
 ///

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
-use crate::app::Failure;
-use crate::app::verify::{On, Options, Then};
+use crate::commands::verify::{On, Options, Then};
+use crate::compose::failure::Failure;
 
 /// Runs scenarios, and compares what each plugin writes word for word
 ///

@@ -4,7 +4,6 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{Book, Claim, ConsumerName, Fate, Settled, Severity, Timestamp};
-
 use loghost_core::testing::logs;
 use loghost_store::state::{Settings, State};
 

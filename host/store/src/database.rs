@@ -7,10 +7,10 @@ use std::path::Path;
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, DatabaseError, StorageBackend, StorageError, WriteTransaction};
 use xxhash_rust::xxh3::xxh3_128;
+use loghost_system::private;
 
 use crate::header::mend;
 use crate::place::Place;
-use loghost_system::private;
 
 /// Opens the database at `path`, with so many bytes of memory for its pages.
 pub(crate) fn open_database(path: &Path, cache: usize) -> Result<(Database, Place), DatabaseError> {

@@ -96,7 +96,7 @@ fn holds_nothing_missing_that_is_forgotten(broker: &Broker) {
     run.prints("total     6");
     run.end_by(Signal::Terminate).exits(0);
 
-    let gap = report(&[folder.path()]).end().exits(1).prints("folded away");
+    let gap = report(&[folder.path()]).end().exits(1).prints("have expired");
     assert!(gap.stdout.lines().any(|line| line.ends_with("missing of p/error/web: 5")), "{gap}");
     publish(broker, "error", "web", &[5]);
     count(broker, folder.path());

@@ -7,7 +7,6 @@ use divan::{Bencher, black_box};
 use loghost_core::application::Consumer as _;
 use loghost_core::domain::{Record, Timestamp};
 use tokio::runtime::Runtime;
-
 use loghost_core::testing::logs;
 use loghost_wasm::{Limits, Plugin, Runtime as Engine, WasmConsumer};
 

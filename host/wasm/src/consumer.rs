@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loghost_core::application::{Consumer, ConsumerError};
 use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp, printable_line};
 use tokio::task::block_in_place;
+use loghost_system::Refusal;
 
 use super::backtrace::backtrace;
 use super::engine::Runtime;
@@ -13,7 +14,6 @@ use super::instance::{Instance, InstanceError};
 use super::last_words::hint;
 use super::plugin::{LoadError, Plugin};
 use super::v0_1;
-use loghost_system::Refusal;
 
 /// A configured plugin.
 pub struct WasmConsumer {

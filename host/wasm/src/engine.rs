@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
+use loghost_system::{self as system, NoThread};
 
 use super::cache::Cache;
 use super::guest::Guest;
 use super::limits::Limits;
 use super::v0_1;
-use loghost_system::{self as system, NoThread};
 
 /// How many epochs make the time limit of a call: how exact it is. Each costs a wake-up, also of an idle host.
 const EPOCHS: u32 = 20;

@@ -3,11 +3,11 @@
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use loghost_system::Refusal;
 
 use super::engine::Runtime;
 use super::guest::Guest;
 use super::v0_1::{self, PACKAGE, VERSION, checkpoint, consumer, processor};
-use loghost_system::Refusal;
 
 /// A compiled component that keeps the contract.
 pub struct Plugin {

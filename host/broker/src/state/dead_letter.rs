@@ -25,7 +25,7 @@ pub(crate) struct Dead {
 impl State {
     /// Publishes what has died in this call, and what that displaces in turn. A loop, as the way from queue
     /// to queue may be long.
-    pub(super) fn bury(&mut self) {
+    pub(super) fn dead_letter(&mut self) {
         while let Some(dead) = self.dead.pop_front() {
             self.publish_dead(&dead);
         }
@@ -45,21 +45,21 @@ impl State {
             seconds,
             key: dead.key.as_deref(),
         };
-        let Ok(buried) = death.record(dead.entry.message.content()) else {
+        let Ok(dead_lettered) = death.record(dead.entry.message.content()) else {
             return;
         };
-        let key = str::from_utf8(buried.content.routing_key()).unwrap_or_default();
+        let key = str::from_utf8(dead_lettered.content.routing_key()).unwrap_or_default();
         let mut routes = Vec::new();
-        self.route(exchange, key, &buried.copies, &mut routes);
+        self.route(exchange, key, &dead_lettered.copies, &mut routes);
         if dead.reason != Reason::Rejected {
             routes.retain(|queue| {
-                self.queues.get(*queue).is_some_and(|queue| !buried.comes_round_to(&queue.name))
+                self.queues.get(*queue).is_some_and(|queue| !dead_lettered.comes_round_to(&queue.name))
             });
         }
         routes.sort_unstable();
         routes.dedup();
         let exchange = Arc::clone(&exchange.name);
-        let message = Arc::new(Message::new(exchange, buried.content, &self.memory));
+        let message = Arc::new(Message::new(exchange, dead_lettered.content, &self.memory));
         for queue in routes {
             // Nobody is there to hear of a refusal.
             let _refused = self.push(queue, &message);

@@ -147,7 +147,7 @@ impl State {
             }
             match fate {
                 Fate::Gone => {}
-                Fate::Rejected => queue.bury(unacked.entry, Reason::Rejected, &mut self.dead),
+                Fate::Rejected => queue.dead_letter(unacked.entry, Reason::Rejected, &mut self.dead),
                 Fate::Requeued => queue.requeue(unacked.entry),
             }
             if freed.last() != Some(&unacked.queue) {
@@ -189,7 +189,7 @@ impl State {
     /// Has a queue hand out what it can and let go of what it must, and those that this concerns as well.
     pub(super) fn dispatch(&mut self, key: Key<Queue>) {
         self.serve(key);
-        self.bury();
+        self.dead_letter();
     }
 
     /// As `dispatch`, and leaves dead letters to whoever calls it.

@@ -116,7 +116,7 @@ impl Queue {
     pub(super) fn drop_expired(&mut self, clock: &Clock, dead: &mut VecDeque<Dead>) {
         while self.head_expires() != Moment::NEVER && self.head_expires() < clock.now() {
             if let Some(entry) = self.pop() {
-                self.bury(entry, Reason::Expired, dead);
+                self.dead_letter(entry, Reason::Expired, dead);
             }
         }
     }
@@ -126,17 +126,17 @@ impl Queue {
         while self.exceeds(self.len(), self.ready_bytes())
             && let Some(entry) = self.pop()
         {
-            self.bury(entry, Reason::MaxLength, dead);
+            self.dead_letter(entry, Reason::MaxLength, dead);
         }
         while self.head_expires() != Moment::NEVER
             && self.head_expires() <= clock.now()
             && let Some(entry) = self.pop()
         {
-            self.bury(entry, Reason::Expired, dead);
+            self.dead_letter(entry, Reason::Expired, dead);
         }
     }
 
-    pub(super) fn bury(&self, entry: Entry, reason: Reason, dead: &mut VecDeque<Dead>) {
+    pub(super) fn dead_letter(&self, entry: Entry, reason: Reason, dead: &mut VecDeque<Dead>) {
         if let Some(exchange) = &self.spec.policy.dead_letter_exchange {
             dead.push_back(Dead {
                 entry,

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 
 use super::ports::BoxError;
-use crate::domain::{Log, Sequences, Severity, Source};
+use crate::domain::{Log, IntervalSet, Severity, Source};
 
 /// Which logs of one producer the broker has confirmed: for each severity and source, the sequence
 /// numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Confirmed(HashMap<(Severity, Option<Source>), Sequences>);
+pub struct Confirmed(HashMap<(Severity, Option<Source>), IntervalSet>);
 
 impl Confirmed {
     /// Adds a log; false if it was there.
@@ -18,7 +18,7 @@ impl Confirmed {
     }
 
     /// The numbers of a severity and source, to add to.
-    pub fn of(&mut self, severity: Severity, source: Option<Source>) -> &mut Sequences {
+    pub fn of(&mut self, severity: Severity, source: Option<Source>) -> &mut IntervalSet {
         self.0.entry((severity, source)).or_default()
     }
 
@@ -28,7 +28,7 @@ impl Confirmed {
     }
 
     /// Each severity and source, with its numbers.
-    pub fn iter(&self) -> impl Iterator<Item = (Severity, Option<&Source>, &Sequences)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Severity, Option<&Source>, &IntervalSet)> {
         self.0.iter().map(|((severity, source), sequences)| (*severity, source.as_ref(), sequences))
     }
 

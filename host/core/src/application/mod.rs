@@ -11,9 +11,9 @@ pub use consume::{Batching, Consume, ConsumeOptions, Opening, SavedState, Tolera
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, DeadLettering, Delivery, Intake, Item,
+    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, DeadLettering, Delivery, SourceFactory, Item,
     Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, Notice, Reads, Receipt, Receipts, Rejection,
-    Report, ReportError, Reporter, Saved, SinkError, SourceError, Standing, State, Tell, Uncounted,
+    Report, ReportError, Reporter, Saved, SinkError, SourceError, ConsumerActivity, State, Tell, Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConsumerName, Counts, Filter, Folded, OriginState, Producer, Sequences, Severities, Severity, Tally,
+    ConsumerName, Counts, Filter, Expired, OriginState, Producer, IntervalSet, Severities, Severity, Tally,
 };
 
 /// What one host has kept of a consumer.
@@ -17,8 +17,8 @@ pub struct Account {
     pub queue: String,
     /// What it has counted.
     pub counts: Counts,
-    /// What was folded away.
-    pub folded: Folded,
+    /// What has expired.
+    pub expired: Expired,
     /// The logs that it wants; without, all of them.
     pub filter: Option<Filter>,
     /// The origins that it has seen.
@@ -31,7 +31,7 @@ pub struct Sent {
     /// Which producer.
     pub producer: Producer,
     /// Of each severity and source (empty: unnamed), the sequence numbers that were confirmed.
-    pub sequences: Vec<(Severity, String, Sequences)>,
+    pub sequences: Vec<(Severity, String, IntervalSet)>,
 }
 
 /// What is known of a consumer from all of its accounts.
@@ -44,13 +44,13 @@ pub struct Balance {
     pub counts: Counts,
     /// How many of the accepted and skipped logs are there more than once, because two hosts counted them.
     pub twice: Tally,
-    /// How many logs are missing. Folded ones are not among them.
+    /// How many logs are missing. Expired ones are not among them.
     pub missing: Tally,
     /// Which ones.
     pub gaps: Vec<Missing>,
-    /// What was folded away, in all accounts.
-    pub folded: Folded,
-    /// Origins of which some logs are not known, maybe because they were folded away.
+    /// What has expired, in all accounts.
+    pub expired: Expired,
+    /// Origins of which some logs are not known, maybe because they were expired.
     pub unknown: Vec<String>,
     /// Up to where it is known what should be there.
     pub reach: Reach,
@@ -73,16 +73,16 @@ pub struct Missing {
     /// `producer/severity/source`
     pub origin: String,
     /// The numbers.
-    pub sequences: Sequences,
+    pub sequences: IntervalSet,
 }
 
 /// What all accounts of a consumer have of an origin.
 #[derive(Default)]
 struct Union {
-    finished: Sequences,
-    counted: Sequences,
-    dead: Sequences,
-    unwanted: Sequences,
+    finished: IntervalSet,
+    counted: IntervalSet,
+    dead: IntervalSet,
+    unwanted: IntervalSet,
     /// How many were counted, and how many are dead or unwanted, when each account is asked.
     sum_counted: u64,
     sum_dead: u64,
@@ -116,7 +116,7 @@ impl Balance {
             for (severity, source, sequences) in sequences {
                 let origin = format!("{}/{severity}/{source}", producer.as_str());
                 let known = unions.contains_key(&origin);
-                if known || balance.folded.origins == 0 {
+                if known || balance.expired.origins == 0 {
                     let union = unions.entry(origin).or_default();
                     union.confirmed = union.confirmed.max(sequences.highest());
                 } else if wants(*severity, source) && !sequences.is_empty() {
@@ -157,10 +157,10 @@ impl Balance {
         sum.without_id += counts.without_id;
         sum.first = sum.first.into_iter().chain(counts.first).min();
         sum.last = sum.last.max(counts.last);
-        let (sum, folded) = (&mut self.folded, &account.folded);
-        sum.origins += folded.origins;
-        sum.missing = sum.missing.saturating_add(folded.missing);
-        sum.horizon = sum.horizon.max(folded.horizon);
+        let (sum, expired) = (&mut self.expired, &account.expired);
+        sum.origins += expired.origins;
+        sum.missing = sum.missing.saturating_add(expired.missing);
+        sum.horizon = sum.horizon.max(expired.horizon);
     }
 
     fn judge(&mut self, origin: &str, severity: Severity, union: &Union, wanted: bool) {
@@ -174,14 +174,14 @@ impl Balance {
         let highest = union.finished.highest().max(union.confirmed);
         if let Some(highest) = highest.filter(|_| wanted) {
             let mut gaps: Vec<(u64, u64)> = union.finished.gaps(highest).collect();
-            // What comes before all that is known may have been folded away.
-            if self.folded.origins > 0
+            // What comes before all that is known may have expired.
+            if self.expired.origins > 0
                 && gaps.first().is_some_and(|(first, last)| *first == 1 && *last < highest)
             {
                 gaps.remove(0);
                 self.unknown.push(origin.to_owned());
             }
-            let sequences: Sequences = gaps.into_iter().collect();
+            let sequences: IntervalSet = gaps.into_iter().collect();
             if !sequences.is_empty() {
                 let missing = &mut self.missing[severity];
                 // Whoever makes up an id can have as many missing as there are numbers.
@@ -239,7 +239,7 @@ mod tests {
                 seen: Timestamp::default(),
                 finished: finished.iter().copied().collect(),
                 dead: dead.iter().copied().collect(),
-                unwanted: Sequences::default(),
+                unwanted: IntervalSet::default(),
             })
             .collect();
         for origin in &origins {
@@ -251,14 +251,14 @@ mod tests {
             consumer: ConsumerName::new("error").unwrap(),
             queue: "loghost.error".to_owned(),
             counts,
-            folded: Folded::default(),
+            expired: Expired::default(),
             filter: Some(Filter::new(Severities::from_iter([Severity::Error]), vec![])),
             origins,
         }
     }
 
     fn confirmed(severity: Severity, source: &str, highest: u64) -> Sent {
-        let sequences = Sequences::from_iter([(1, highest)]);
+        let sequences = IntervalSet::from_iter([(1, highest)]);
         Sent {
             producer: Producer::new("p").unwrap(),
             sequences: vec![(severity, source.to_owned(), sequences)],
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn what_is_unwanted_is_not_missing() {
         let mut old = account(&[("p/error/web", &[(1, 6)], &[])]);
-        old.origins[0].unwanted = Sequences::from_iter([(3, 5)]);
+        old.origins[0].unwanted = IntervalSet::from_iter([(3, 5)]);
         old.counts.accepted[Severity::Error] = 3;
         old.counts.unwanted[Severity::Error] = 3;
         let balance = Balance::new(from_ref(&old), &[]);
@@ -327,7 +327,7 @@ mod tests {
 
         // It has counted one, rejected another, and not wanted the third either.
         let mut new = account(&[("p/error/web", &[(3, 5)], &[(4, 4)])]);
-        new.origins[0].unwanted = Sequences::from_iter([(5, 5)]);
+        new.origins[0].unwanted = IntervalSet::from_iter([(5, 5)]);
         new.counts.accepted[Severity::Error] = 1;
         new.counts.unwanted[Severity::Error] = 1;
         let balance = Balance::new(&[old, new], &[confirmed(Severity::Error, "web", 6)]);
@@ -338,16 +338,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_folded_away_is_not_held_missing_again() {
-        let folded = Folded { origins: 1, missing: 0, horizon: Timestamp::from_millis(7) };
-        let forgetful = Account { folded, ..account(&[]) };
+    fn what_has_expired_is_not_missing_again() {
+        let expired = Expired { origins: 1, missing: 0, horizon: Timestamp::from_millis(7) };
+        let forgetful = Account { expired, ..account(&[]) };
         let balance = Balance::new(from_ref(&forgetful), &[confirmed(Severity::Error, "web", 5)]);
         check_gaps(&balance, &[]);
         assert_eq!(balance.unknown, ["p/error/web"]);
 
-        let incomplete = Account { folded: Folded { missing: 1, ..folded }, ..forgetful };
+        let incomplete = Account { expired: Expired { missing: 1, ..expired }, ..forgetful };
         assert!(Balance::new(&[incomplete], &[]).is_complete(), "of what is remembered");
-        let resumed = Account { folded, ..account(&[("p/error/web", &[(4, 6), (8, 8)], &[])]) };
+        let resumed = Account { expired, ..account(&[("p/error/web", &[(4, 6), (8, 8)], &[])]) };
         let balance = Balance::new(&[resumed], &[]);
         assert_eq!(balance.unknown, ["p/error/web"]);
         assert_eq!(balance.missing[Severity::Error], 1, "behind what is known");

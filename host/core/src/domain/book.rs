@@ -5,19 +5,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Counts, MessageId, Record, Sequences, Severity, Timestamp};
+use super::{Counts, MessageId, Record, IntervalSet, Severity, Timestamp};
 
 /// What is counted, and of which origin (producer, severity and source) which sequence numbers are in it.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     counts: Counts,
-    folded: Folded,
+    expired: Expired,
     index: HashMap<Arc<str>, usize>,
-    /// By their place in the index; empty where an origin was folded away.
+    /// By their place in the index; empty where an origin has expired.
     origins: Vec<Option<Origin>>,
     /// Origins that changed since the last [`Book::changes`].
     changed: BTreeSet<usize>,
-    /// Origins that were folded away since then.
+    /// Origins that were expired since then.
     forgotten: Vec<Arc<str>>,
     /// The origin that was looked for last, and its place: the next is likely to be the same.
     key: String,
@@ -35,13 +35,13 @@ struct Origin {
     /// Among the dead letters, because the filter does not want them.
     unwanted: Tracked,
     /// Delivered, and not finished yet.
-    in_hand: Sequences,
+    in_hand: IntervalSet,
     seen: Timestamp,
 }
 
 /// What is left of origins that were not seen for long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Folded {
+pub struct Expired {
     /// How many there were.
     pub origins: u64,
     /// How many of their logs were missing.
@@ -97,8 +97,8 @@ pub struct Settled {
 pub struct Changes {
     /// The counts as they are now.
     pub counts: Counts,
-    /// What has been folded away in all.
-    pub folded: Folded,
+    /// What has expired in all.
+    pub expired: Expired,
     /// The origins that changed.
     pub origins: Vec<OriginChange>,
     /// The origins that are no longer in the book.
@@ -137,17 +137,17 @@ pub struct OriginState {
     /// When it was last seen, in the time of the book.
     pub seen: Timestamp,
     /// What is finished: counted, dead or unwanted.
-    pub finished: Sequences,
+    pub finished: IntervalSet,
     /// What is dead.
-    pub dead: Sequences,
+    pub dead: IntervalSet,
     /// What is unwanted.
-    pub unwanted: Sequences,
+    pub unwanted: IntervalSet,
 }
 
 impl Book {
     /// The book as it was committed.
-    pub fn restore(counts: Counts, folded: Folded, origins: impl IntoIterator<Item = OriginState>) -> Self {
-        let mut book = Self { counts, folded, ..Self::default() };
+    pub fn restore(counts: Counts, expired: Expired, origins: impl IntoIterator<Item = OriginState>) -> Self {
+        let mut book = Self { counts, expired, ..Self::default() };
         for state in origins {
             let key: Arc<str> = state.origin.into();
             let place = book.add(key);
@@ -169,8 +169,8 @@ impl Book {
     /// The latest time in it; none in a new one.
     pub fn latest(&self) -> Option<Timestamp> {
         let seen = self.origins.iter().flatten().map(|origin| origin.seen);
-        let folded = Some(self.folded.horizon).filter(|_| self.folded.origins > 0);
-        seen.chain(folded).max()
+        let expired = Some(self.expired.horizon).filter(|_| self.expired.origins > 0);
+        seen.chain(expired).max()
     }
 
     /// What a delivery is. A new log is in hand from now on, until it is [settled](Self::settle) or
@@ -214,7 +214,7 @@ impl Book {
             finished: Tracked::default(),
             dead: Tracked::default(),
             unwanted: Tracked::default(),
-            in_hand: Sequences::default(),
+            in_hand: IntervalSet::default(),
             seen: Timestamp::default(),
         };
         let place =
@@ -265,13 +265,13 @@ impl Book {
     /// Forgets what is in hand: it will be delivered again.
     pub fn release(&mut self) {
         for origin in self.origins.iter_mut().flatten() {
-            origin.in_hand = Sequences::default();
+            origin.in_hand = IntervalSet::default();
         }
     }
 
     /// Folds away the origins that were last seen before `horizon`: their logs stay counted, and would no
     /// longer be recognised.
-    pub fn fold(&mut self, horizon: Timestamp) {
+    pub fn expire(&mut self, horizon: Timestamp) {
         for (place, slot) in self.origins.iter_mut().enumerate() {
             let Some(origin) = slot.take_if(|origin| origin.seen < horizon && origin.in_hand.is_empty())
             else {
@@ -286,10 +286,10 @@ impl Book {
                 continue;
             }
             let missing = finished.highest().map_or(0, |highest| highest - finished.len());
-            self.folded.origins += 1;
+            self.expired.origins += 1;
             // Whoever makes up an id can have as many missing as there are numbers.
-            self.folded.missing = self.folded.missing.saturating_add(missing);
-            self.folded.horizon = self.folded.horizon.max(horizon);
+            self.expired.missing = self.expired.missing.saturating_add(missing);
+            self.expired.horizon = self.expired.horizon.max(horizon);
             self.forgotten.push(origin.key);
         }
     }
@@ -309,7 +309,7 @@ impl Book {
         });
         Changes {
             counts: self.counts.clone(),
-            folded: self.folded,
+            expired: self.expired,
             origins: origins.collect(),
             forgotten: mem::take(&mut self.forgotten),
         }
@@ -344,7 +344,7 @@ fn is_made_of(text: &str, parts: [&str; 5]) -> bool {
 /// A set, and which of its intervals changed.
 #[derive(Clone, Debug, Default)]
 struct Tracked {
-    set: Sequences,
+    set: IntervalSet,
     /// Where intervals began that are other ones now, or none.
     touched: BTreeSet<u64>,
 }
@@ -462,18 +462,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_for_long_is_folded_away() {
+    fn what_was_not_seen_for_long_expires() {
         let mut book = Book::default();
         for n in [1, 2, 5] {
             let claim = book.claim(&record(n, false), Timestamp::default());
             settle(&mut book, claim, Fate::Accepted, 10);
         }
         book.changes();
-        book.fold(Timestamp::from_millis(10));
+        book.expire(Timestamp::from_millis(10));
         assert!(book.changes().forgotten.is_empty());
-        book.fold(Timestamp::from_millis(11));
+        book.expire(Timestamp::from_millis(11));
         let changes = book.changes();
-        assert_eq!(changes.folded, Folded { origins: 1, missing: 2, horizon: Timestamp::from_millis(11) });
+        assert_eq!(changes.expired, Expired { origins: 1, missing: 2, horizon: Timestamp::from_millis(11) });
         assert_eq!(changes.forgotten, [Arc::from("p/error/web")]);
         assert_eq!(changes.counts.accepted.total(), 3);
         assert!(matches!(book.claim(&record(1, false), Timestamp::default()), Claim::New(_)));
@@ -529,7 +529,7 @@ mod tests {
             prop_assert_eq!(state.finished.len(), last.counts.total() + last.counts.unwanted.total());
             prop_assert_eq!(state.unwanted.len(), last.counts.unwanted.total());
             prop_assert_eq!(state.dead.len(), last.counts.rejected.total());
-            let mut restored = Book::restore(last.counts, last.folded, [state]);
+            let mut restored = Book::restore(last.counts, last.expired, [state]);
             for n in 1..30 {
                 for replayed in [false, true] {
                     prop_assert_eq!(restored.claim(&record(n, replayed), Timestamp::default()), book.claim(&record(n, replayed), Timestamp::default()));

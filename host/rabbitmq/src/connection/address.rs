@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use lapin::uri::{AMQPAuthority, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use host::Host;
 
 use crate::connection::tls::Tls;
-use host::Host;
 pub(crate) use parameters::{ParameterError, Parameters};
 use parts::{Login, Parts};
 

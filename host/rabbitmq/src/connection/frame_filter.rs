@@ -35,15 +35,15 @@ const CHUNK: usize = 64 * 1024;
 
 /// The channels whose messages come without their bodies.
 #[derive(Clone, Debug)]
-pub struct Bodiless(Arc<[AtomicU64]>);
+pub struct SkipBodies(Arc<[AtomicU64]>);
 
-impl Default for Bodiless {
+impl Default for SkipBodies {
     fn default() -> Self {
         Self((0..=u16::MAX / 64).map(|_| AtomicU64::new(0)).collect())
     }
 }
 
-impl Bodiless {
+impl SkipBodies {
     /// Leaves the bodies out of what comes on `channel`, on which nothing comes yet.
     pub(crate) fn add(&self, channel: u16) {
         self.0[usize::from(channel / 64)].fetch_or(1 << (channel % 64), Ordering::Relaxed);
@@ -60,9 +60,9 @@ impl Bodiless {
 }
 
 /// A connection through which only readable frames come, and only those that somebody looks at.
-pub struct Sieve<S = Socket> {
+pub struct FrameFilter<S = Socket> {
     socket: S,
-    bodiless: Bodiless,
+    skip_bodies: SkipBodies,
     greeting: Greeting,
     /// What has been read: from `start` to `ready` it may go, from `next` to `end` it is still to be sifted.
     buffer: Vec<u8>,
@@ -80,18 +80,18 @@ enum Left {
     Falls(usize),
 }
 
-impl<S> Sieve<S> {
+impl<S> FrameFilter<S> {
     /// Filters what comes from `socket`.
-    pub fn new(socket: S, bodiless: Bodiless) -> Self {
-        Self::greeted(socket, bodiless, Greeting::default())
+    pub fn new(socket: S, skip_bodies: SkipBodies) -> Self {
+        Self::greeted(socket, skip_bodies, Greeting::default())
     }
 
     /// One that keeps the broker's first words in `greeting`.
-    pub(crate) fn greeted(socket: S, bodiless: Bodiless, greeting: Greeting) -> Self {
+    pub(crate) fn greeted(socket: S, skip_bodies: SkipBodies, greeting: Greeting) -> Self {
         let (start, ready, next, end) = (0, 0, 0, 0);
         Self {
             socket,
-            bodiless,
+            skip_bodies,
             greeting,
             buffer: Vec::new(),
             start,
@@ -138,9 +138,9 @@ impl<S> Sieve<S> {
             let [kind, channel @ .., _, _, _, _] = *head;
             let [_, _, _, size @ ..] = *head;
             let size = u32::from_be_bytes(size) as usize;
-            let is_bodiless = self.bodiless.contains(u16::from_be_bytes(channel));
+            let is_skipped = self.skip_bodies.contains(u16::from_be_bytes(channel));
             self.left = match kind {
-                BODY if is_bodiless => Left::Falls(ENVELOPE + size),
+                BODY if is_skipped => Left::Falls(ENVELOPE + size),
                 BODY | HEARTBEAT => Left::Passes(ENVELOPE + size),
                 METHOD | HEADER => {
                     let Some(payload) = rest.get_mut(..size) else { return };
@@ -149,7 +149,7 @@ impl<S> Sieve<S> {
                         sanitize::method(payload);
                     } else {
                         sanitize::header(payload);
-                        if is_bodiless {
+                        if is_skipped {
                             sanitize::empty(payload);
                         }
                     }
@@ -162,7 +162,7 @@ impl<S> Sieve<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Sieve<S> {
+impl<S: AsyncRead + Unpin> futures_io::AsyncRead for FrameFilter<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         while this.start == this.ready {
@@ -183,7 +183,7 @@ impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Sieve<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Sieve<S> {
+impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for FrameFilter<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().socket).poll_write(cx, from)
     }
@@ -205,12 +205,12 @@ impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Sieve<S> {
     }
 }
 
-/// Tokio's reactor, but that its connections are sieved: the client takes a connection from nobody else.
+/// Tokio's reactor, but that its connections are filtered: the client takes a connection from nobody else.
 #[derive(Clone, Debug)]
 pub(crate) struct Sieving(pub(crate) Tokio);
 
 impl Reactor for Sieving {
-    type TcpStream = Sieve;
+    type TcpStream = FrameFilter;
     type Sleep = <Tokio as Reactor>::Sleep;
 
     fn register<H: Read + Write + Send + 'static>(
@@ -218,7 +218,7 @@ impl Reactor for Sieving {
         _socket: H,
     ) -> io::Result<impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static> {
         // The client brings no socket of its own.
-        Err::<Sieve, _>(io::ErrorKind::Unsupported.into())
+        Err::<FrameFilter, _>(io::ErrorKind::Unsupported.into())
     }
 
     fn sleep(&self, duration: Duration) -> Self::Sleep {
@@ -233,10 +233,10 @@ impl Reactor for Sieving {
     fn tcp_connect_addr(
         &self,
         address: SocketAddr,
-    ) -> impl Future<Output = io::Result<Sieve>> + Send + 'static {
+    ) -> impl Future<Output = io::Result<FrameFilter>> + Send + 'static {
         async move {
             let stream = TcpStream::connect(address).await?;
-            Ok(Sieve::new(Socket::plain(stream), Bodiless::default()))
+            Ok(FrameFilter::new(Socket::plain(stream), SkipBodies::default()))
         }
     }
 }
@@ -270,20 +270,20 @@ mod tests {
     }
 
     /// The channel whose messages come without their bodies.
-    const BODILESS: u16 = 2;
+    const SKIPPED: u16 = 2;
 
-    fn bodiless() -> Bodiless {
-        let bodiless = Bodiless::default();
-        bodiless.add(BODILESS);
-        bodiless
+    fn skip_bodies() -> SkipBodies {
+        let skip_bodies = SkipBodies::default();
+        skip_bodies.add(SKIPPED);
+        skip_bodies
     }
 
-    /// All that comes through a sieve, read in pieces as well.
-    fn sieved(bytes: &[u8], piece: usize) -> Vec<u8> {
-        let mut sieve = Sieve::new(Pieces(bytes, piece), bodiless());
+    /// All that comes through a filter, read in pieces as well.
+    fn filtered(bytes: &[u8], piece: usize) -> Vec<u8> {
+        let mut frame_filter = FrameFilter::new(Pieces(bytes, piece), skip_bodies());
         let (mut all, mut into) = (Vec::new(), vec![0; piece]);
         loop {
-            match Pin::new(&mut sieve).poll_read(&mut Context::from_waker(Waker::noop()), &mut into) {
+            match Pin::new(&mut frame_filter).poll_read(&mut Context::from_waker(Waker::noop()), &mut into) {
                 Poll::Ready(Ok(1..)) if all.len() > bytes.len() => panic!("more than there is"),
                 Poll::Ready(Ok(0)) => return all,
                 Poll::Ready(Ok(read)) => all.extend(&into[..read]),
@@ -308,23 +308,23 @@ mod tests {
                     METHOD => sanitize::method(&mut payload),
                     HEADER => {
                         sanitize::header(&mut payload);
-                        if channel == BODILESS {
+                        if channel == SKIPPED {
                             sanitize::empty(&mut payload);
                         }
                     }
-                    _ if channel == BODILESS => continue,
+                    _ if channel == SKIPPED => continue,
                     _ => {}
                 }
                 expected.extend([&head[..], &payload, b"\xce"].concat());
             }
-            prop_assert_eq!(sieved(&given, piece), expected);
+            prop_assert_eq!(filtered(&given, piece), expected);
         }
     }
 
     #[test]
     fn what_is_no_broker_s_comes_as_it_is() {
         let alert = b"\x15\x03\x03\0\x02\x02\x46 and more";
-        assert_eq!(sieved(alert, 3), alert);
-        assert_eq!(sieved(b"AMQP\0\0\x09\x01", 1), b"AMQP\0\0\x09\x01");
+        assert_eq!(filtered(alert, 3), alert);
+        assert_eq!(filtered(b"AMQP\0\0\x09\x01", 1), b"AMQP\0\0\x09\x01");
     }
 }

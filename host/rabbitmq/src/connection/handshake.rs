@@ -13,7 +13,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::connection::frame_filter::{Bodiless, Sieve, Sieving};
+use crate::connection::frame_filter::{SkipBodies, FrameFilter, Sieving};
 use crate::connection::greeting::Greeting;
 use crate::connection::socket::Socket;
 use crate::connection::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
@@ -23,7 +23,7 @@ use crate::connection::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 pub(crate) async fn connect(
     uri: AMQPUri,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    (bodiless, greeting): (Bodiless, Greeting),
+    (skip_bodies, greeting): (SkipBodies, Greeting),
     properties: ConnectionProperties,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
@@ -39,7 +39,7 @@ pub(crate) async fn connect(
                 Some((connector, name)) => Socket::tls(connector.connect(name.clone(), stream).await?),
                 None => Socket::plain(stream),
             };
-            Ok(AsyncTcpStream::Plain(Sieve::greeted(socket, bodiless.clone(), greeting.clone())))
+            Ok(AsyncTcpStream::Plain(FrameFilter::greeted(socket, skip_bodies.clone(), greeting.clone())))
         },
         properties,
     )

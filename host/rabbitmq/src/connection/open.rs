@@ -15,15 +15,15 @@ use loghost_core::application::{Notice, SourceError, Tell};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use loghost_system::Refusal;
 
 use crate::connection::address::Address;
 use crate::connection::advice::hint;
-use crate::connection::frame_filter::Bodiless;
+use crate::connection::frame_filter::SkipBodies;
 use crate::connection::greeting::{Greeting, Product};
 use crate::connection::handshake;
 use crate::connection::refusals::Refusals;
 use crate::connection::tls::TlsFileError;
-use loghost_system::Refusal;
 
 /// A connection, and where it leads.
 pub struct Connection {
@@ -33,7 +33,7 @@ pub struct Connection {
     channels: Mutex<Vec<Open>>,
     /// How many consumers there have been.
     consumers: AtomicU64,
-    bodiless: Bodiless,
+    skip_bodies: SkipBodies,
     tell: Tell,
     /// What its user may not do.
     pub(crate) refusals: Refusals,
@@ -186,15 +186,15 @@ impl Connection {
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
-            let (bodiless, greeting) = (Bodiless::default(), Greeting::default());
-            let connecting = connect(address, (bodiless.clone(), greeting.clone()), properties);
+            let (skip_bodies, greeting) = (SkipBodies::default(), Greeting::default());
+            let connecting = connect(address, (skip_bodies.clone(), greeting.clone()), properties);
             failures.push(match timeout(address.timeout(), connecting).await {
                 Ok(Ok(inner)) => {
                     let lasting = failures.iter().filter(|failure| failure.obstacle().is_lasting());
                     for failure in lasting.filter(|failure| failure.is_news(said)) {
                         tell(&Notice::warning(&format!("{purpose}: {failure}: the next one is used")));
                     }
-                    return Ok(Self::new(inner, address.clone(), greeting.product(), bodiless, tell));
+                    return Ok(Self::new(inner, address.clone(), greeting.product(), skip_bodies, tell));
                 }
                 Ok(Err(failure)) => failure,
                 Err(_) => {
@@ -210,7 +210,7 @@ impl Connection {
         inner: lapin::Connection,
         address: Address,
         product: Product,
-        bodiless: Bodiless,
+        skip_bodies: SkipBodies,
         tell: Tell,
     ) -> Self {
         let mut events = inner.events_listener();
@@ -232,7 +232,7 @@ impl Connection {
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
         let consumers = AtomicU64::new(0);
         let refusals = Refusals::default();
-        Self { inner, address, product, channels, consumers, bodiless, tell, refusals, watch, ended }
+        Self { inner, address, product, channels, consumers, skip_bodies, tell, refusals, watch, ended }
     }
 
     /// Where it leads.
@@ -297,7 +297,7 @@ impl Connection {
     /// out of scope is closed behind everybody's back, and meets the connection's own end half-way.
     pub(crate) async fn channel(&self) -> lapin::Result<Channel> {
         let channel = self.inner.create_channel().await?;
-        self.bodiless.remove(channel.id());
+        self.skip_bodies.remove(channel.id());
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         channels.retain(|open| open.channel.status().connected());
         channels.push(Open { channel: channel.clone(), consumers: None });
@@ -349,7 +349,7 @@ impl Connection {
 
     /// Leaves out the bodies of what comes on `channel`, from now on and until it is closed.
     pub(crate) fn leave_out_bodies(&self, channel: &Channel) {
-        self.bodiless.add(channel.id());
+        self.skip_bodies.add(channel.id());
     }
 
     /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns. A
@@ -374,7 +374,7 @@ const USUAL_FRAME: usize = 128 * 1024;
 /// Connects to the broker at `address`, with TLS where that is meant.
 async fn connect(
     address: &Address,
-    inlet: (Bodiless, Greeting),
+    inlet: (SkipBodies, Greeting),
     properties: ConnectionProperties,
 ) -> Result<lapin::Connection, NoConnection> {
     let tls = match address.tls() {

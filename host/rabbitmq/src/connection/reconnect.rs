@@ -49,7 +49,7 @@ pub(crate) const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
 const STEADY: Duration = Duration::from_secs(1);
 
 /// A connection for one purpose, shared by all who use it.
-pub struct Link {
+pub struct ReconnectingConnection {
     addresses: Vec<Address>,
     purpose: String,
     retry: Retry,
@@ -86,7 +86,7 @@ enum Kind {
     Loss,
 }
 
-impl Link {
+impl ReconnectingConnection {
     /// A link to the first of `addresses` that answers, which connects when it is first needed. `purpose`
     /// names its connections; `tell` is told what it waits for.
     pub fn new(addresses: Vec<Address>, purpose: impl Into<String>, retry: Retry, tell: Tell) -> Self {

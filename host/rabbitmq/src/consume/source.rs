@@ -11,16 +11,16 @@ use lapin::options::{BasicAckOptions, BasicQosOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Consumer};
 use loghost_core::application::{
-    Clock, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection, SourceError, Standing,
+    Clock, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection, SourceError, ConsumerActivity,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
 
 use crate::connection::open::{Connection, Ended, lost};
-use crate::connection::reconnect::Link;
+use crate::connection::reconnect::ReconnectingConnection;
 use crate::consume::activation::{Activation, release_lock};
 use crate::consume::depth::{self, Answer, Answering, Questions};
-use crate::dead_letters::writer::{DeadLetters, Unfinished};
+use crate::dead_letters::writer::{DeadLetterWriter, Unfinished};
 use crate::message::names::Names;
 use crate::message::record::{self, Decode};
 use crate::topology::bindings::{self, Bindings};
@@ -55,7 +55,7 @@ pub struct AmqpSource<K> {
     channel: Channel,
     turn: Turn,
     /// Active as soon as it is this host's turn and the queue is bound to what it wants.
-    standing: Standing,
+    standing: ConsumerActivity,
     consumer: ConsumerName,
     queue: String,
     names: Names,
@@ -74,7 +74,7 @@ pub struct AmqpSource<K> {
     busy: bool,
     /// Why there will be no more, if something arrived before that.
     ended: Option<SourceError>,
-    dead_letters: Option<DeadLetters>,
+    dead_letters: Option<DeadLetterWriter>,
     answering: Option<Answering>,
 }
 
@@ -98,7 +98,7 @@ impl<K: Clock> AmqpSource<K> {
     /// through `publishing`.
     pub(crate) async fn open(
         connection: &Arc<Connection>,
-        publishing: Arc<Link>,
+        publishing: Arc<ReconnectingConnection>,
         names: Names,
         (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
         options: SourceOptions,
@@ -128,7 +128,7 @@ impl<K: Clock> AmqpSource<K> {
     async fn consume(
         connection: &Arc<Connection>,
         channel: &mut Channel,
-        publishing: Arc<Link>,
+        publishing: Arc<ReconnectingConnection>,
         names: Names,
         (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
         options: SourceOptions,
@@ -137,7 +137,7 @@ impl<K: Clock> AmqpSource<K> {
         let name = &descriptor.name;
         // First: what comes back to the other queue too often may have to go there.
         let dead_letters = if options.has_dead_letters(reads) {
-            Some(DeadLetters::open(&publishing, &names, name, &options.queue).await?)
+            Some(DeadLetterWriter::open(&publishing, &names, name, &options.queue).await?)
         } else {
             if options.queue.needs_dead_letters() {
                 declare::dead_letters(connection, channel, &names, name, &options.queue).await?;
@@ -167,7 +167,7 @@ impl<K: Clock> AmqpSource<K> {
             connection: Arc::clone(connection),
             channel: channel.clone(),
             turn,
-            standing: Standing::StandingBy,
+            standing: ConsumerActivity::StandingBy,
             consumer: descriptor.name.clone(),
             queue,
             names,
@@ -211,7 +211,7 @@ impl<K: Clock> AmqpSource<K> {
             };
             check.begin().boxed()
         });
-        self.standing = Standing::Active;
+        self.standing = ConsumerActivity::Active;
         Ok(())
     }
 
@@ -286,7 +286,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
-        if self.standing == Standing::StandingBy {
+        if self.standing == ConsumerActivity::StandingBy {
             return self.take_turn().await;
         }
         if std::mem::take(&mut self.busy) {
@@ -326,7 +326,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> ConsumerActivity {
         self.standing
     }
 
@@ -344,15 +344,15 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         self.ack(receipt, BasicAckOptions { multiple: false }).await
     }
 
-    fn bury(
+    fn dead_letter(
         &mut self,
         receipt: Receipt,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<K> {
-        let burying = self.dead_letters.as_mut().map(|dead_letters| dead_letters.bury(receipt, rejection));
+        let dead_lettering = self.dead_letters.as_mut().map(|dead_letters| dead_letters.dead_letter(receipt, rejection));
         async move {
-            match burying {
-                Some(burying) => burying.await,
+            match dead_lettering {
+                Some(dead_lettering) => dead_lettering.await,
                 None => Ok(()),
             }
         }
@@ -377,9 +377,9 @@ impl<K: Clock> LogSource for AmqpSource<K> {
             connection.answer(declare::declare_exchanges(&connection, &self.names, severities)).await?;
         }
         match self.standing {
-            Standing::Active => Ok(connection.answer(self.bind()).await?),
+            ConsumerActivity::Active => Ok(connection.answer(self.bind()).await?),
             // The bindings are the other host's.
-            Standing::StandingBy => Ok(()),
+            ConsumerActivity::StandingBy => Ok(()),
         }
     }
 

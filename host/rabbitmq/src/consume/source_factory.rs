@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
-use loghost_core::application::{Clock, Intake, Reads, SourceError, Standing};
+use loghost_core::application::{Clock, SourceFactory, Reads, SourceError, ConsumerActivity};
 use loghost_core::domain::{Descriptor, Filter, Severity};
 use tokio::time::{Instant, sleep};
 
-use crate::connection::reconnect::{DELAYS, Link};
+use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::activation::{release_lock, take_lock};
 use crate::consume::depth::{Questions, QueueDepth};
 use crate::consume::source::{AmqpSource, SourceOptions};
@@ -22,9 +22,9 @@ use crate::topology::queues::Declared;
 const STEADY: Duration = Duration::from_secs(5);
 
 /// Opens the source of one consumer.
-pub struct AmqpIntake<K> {
-    consuming: Arc<Link>,
-    publishing: Arc<Link>,
+pub struct AmqpSourceFactory<K> {
+    consuming: Arc<ReconnectingConnection>,
+    publishing: Arc<ReconnectingConnection>,
     names: Names,
     options: SourceOptions,
     clock: K,
@@ -44,14 +44,14 @@ pub struct Declaration {
     /// Its name.
     pub queue: String,
     /// Whether it is nobody else's turn to consume it.
-    pub standing: Standing,
+    pub standing: ConsumerActivity,
 }
 
-impl<K: Clock + Clone> AmqpIntake<K> {
+impl<K: Clock + Clone> AmqpSourceFactory<K> {
     /// Consumes through one link; dead letters go out through the other.
     pub fn new(
-        consuming: Arc<Link>,
-        publishing: Arc<Link>,
+        consuming: Arc<ReconnectingConnection>,
+        publishing: Arc<ReconnectingConnection>,
         names: Names,
         options: SourceOptions,
         clock: K,
@@ -96,10 +96,10 @@ impl<K: Clock + Clone> AmqpIntake<K> {
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
         let standing = if locked && consumers == 0 {
             bindings.replace(filter, None).await?;
-            Standing::Active
+            ConsumerActivity::Active
         } else {
             bindings.add(filter).await?;
-            Standing::StandingBy
+            ConsumerActivity::StandingBy
         };
         if locked {
             release_lock(&connection, &lock).await;
@@ -151,7 +151,7 @@ impl<K: Clock + Clone> AmqpIntake<K> {
     }
 }
 
-impl<K: Clock + Clone + 'static> Intake for AmqpIntake<K> {
+impl<K: Clock + Clone + 'static> SourceFactory for AmqpSourceFactory<K> {
     type Source = AmqpSource<K>;
 
     async fn open(

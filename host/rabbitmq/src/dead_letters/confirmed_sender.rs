@@ -30,7 +30,7 @@ impl From<Ended> for Undelivered {
 
 /// Sends letters into one queue, on a channel of its own.
 #[derive(Clone)]
-pub(crate) struct Courier {
+pub(crate) struct ConfirmedSender {
     connection: Arc<Connection>,
     channel: Channel,
     exchange: ShortString,
@@ -70,7 +70,7 @@ enum Answer {
     Refused,
 }
 
-impl Courier {
+impl ConfirmedSender {
     /// Sends on `channel` of `connection`, which confirms, through `exchange` with `key`, into `queue`.
     pub(crate) fn new(
         connection: Arc<Connection>,
@@ -106,16 +106,16 @@ impl Courier {
         body: Vec<u8>,
         properties: BasicProperties,
     ) -> impl Future<Output = Result<(), Undelivered>> + Send + use<> {
-        let courier = self.clone();
+        let sender = self.clone();
         // What is begun first is sent first: a task that has used up its budget is woken in another order.
         unconstrained(async move {
             let sending = async {
-                match courier.send_once(&body, &properties).await? {
+                match sender.send_once(&body, &properties).await? {
                     Answer::Taken => Ok(()),
-                    Answer::Refused => courier.send_again(&body, &properties).await,
+                    Answer::Refused => sender.send_again(&body, &properties).await,
                 }
             };
-            courier.connection.answer(sending).await
+            sender.connection.answer(sending).await
         })
     }
 

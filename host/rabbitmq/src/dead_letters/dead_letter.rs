@@ -13,17 +13,17 @@ use crate::message::record::{self, Route};
 use crate::message::values;
 
 /// A message in a queue of dead letters.
-pub struct Letter {
+pub struct DeadLetter {
     /// Its place in the queue, from 1.
     pub number: u32,
     /// How it came here; none if it is no dead letter.
-    pub fate: Option<Fate>,
+    pub fate: Option<DeadLetterHeaders>,
     pub(crate) message: Message,
 }
 
 /// What is known of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fate {
+pub struct DeadLetterHeaders {
     /// The log's severity; none of a message that was not published as a log.
     pub severity: Option<Severity>,
     /// The log's source; empty if it has none.
@@ -58,15 +58,15 @@ pub struct Plugin {
     pub sha256: String,
 }
 
-impl Letter {
+impl DeadLetter {
     /// Reads a message of the queue `dead_queue`.
     pub(crate) fn read(number: u32, message: Message, names: &Names, dead_queue: &str) -> Self {
         let fate = message.properties.headers().as_ref().and_then(|headers| {
             let death = Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue));
             match death {
                 // What the headers say beside it is the producer's.
-                Some(death) => Some(Fate::of(&death, &message.properties, headers, names)),
-                None => Fate::read(&message.properties, headers, names),
+                Some(death) => Some(DeadLetterHeaders::of(&death, &message.properties, headers, names)),
+                None => DeadLetterHeaders::read(&message.properties, headers, names),
             }
         });
         Self { number, fate, message }
@@ -138,7 +138,7 @@ const CAUSES: [Cause; 6] = [
     Cause::Looped,
 ];
 
-impl Fate {
+impl DeadLetterHeaders {
     fn read(properties: &BasicProperties, headers: &FieldTable, names: &Names) -> Option<Self> {
         let text = |key: &str| record::header_text(headers, key).map(str::to_owned);
         let outcome = record::header_text(headers, dead::OUTCOME)?;

@@ -22,8 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::open::{Connection, Fault, GOODBYE, reason};
 use crate::consume::activation;
-use crate::dead_letters::confirmed_sender::{Courier, Undelivered};
-use crate::dead_letters::dead_letter::Letter;
+use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered};
+use crate::dead_letters::dead_letter::DeadLetter;
 use crate::dead_letters::writer::full;
 use crate::message::headers;
 use crate::message::names::Names;
@@ -86,7 +86,7 @@ pub struct DeadQueue {
     /// How often its letters may come back.
     limit: DeliveryLimit,
     /// What writes letters anew, once there is one that could be dropped.
-    renewal: Option<Courier>,
+    renewal: Option<ConfirmedSender>,
     renewed: u32,
 }
 
@@ -181,7 +181,7 @@ impl DeadQueue {
 
     /// The next letter, in the order of the queue; none at the end. Is to be awaited to its end, which is soon: dropped
     /// half-way, it may write letters anew and leave the old ones there.
-    pub async fn next(&mut self) -> Result<Option<Letter>, DeadQueueError> {
+    pub async fn next(&mut self) -> Result<Option<DeadLetter>, DeadQueueError> {
         if self.waiting.is_empty() && self.read < self.length {
             self.end_round().await?;
             self.begin_round().await?;
@@ -190,10 +190,10 @@ impl DeadQueue {
     }
 
     /// The next that was delivered.
-    fn pop(&mut self) -> Option<Letter> {
+    fn pop(&mut self) -> Option<DeadLetter> {
         let message = self.waiting.pop_front()?;
         self.read += 1;
-        Some(Letter::read(self.read, message, &self.names, &self.queue))
+        Some(DeadLetter::read(self.read, message, &self.names, &self.queue))
     }
 
     /// Has the next letters delivered.
@@ -253,7 +253,7 @@ impl DeadQueue {
     /// Takes a letter out of the queue for good.
     pub fn discard(
         &mut self,
-        letter: &Letter,
+        letter: &DeadLetter,
     ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
         let (queue, tag) = (self.queue.clone(), letter.message.delivery_tag);
         let channel = self.round.as_mut().map(|round| {
@@ -271,7 +271,7 @@ impl DeadQueue {
 
     /// Leaves the letter that was read last in the queue. It goes back to its place when the queue is closed, unless it
     /// could be dropped by that.
-    pub fn leave(&mut self, letter: Letter) {
+    pub fn leave(&mut self, letter: DeadLetter) {
         self.staying += 1;
         if let Some(round) = self.round.as_mut().filter(|round| !round.is_renewed) {
             round.left.push(letter.message);
@@ -315,18 +315,18 @@ impl DeadQueue {
         staying: Vec<Renewal>,
         all: bool,
     ) -> Result<(), DeadQueueError> {
-        let courier = if let Some(courier) = &self.renewal {
-            courier.clone()
+        let sender = if let Some(sender) = &self.renewal {
+            sender.clone()
         } else {
             let channel = open_confirming_channel(&self.connection).await.map_err(|e| self.gone(&e))?;
             let way = ("", self.queue.as_str());
-            Courier::new(Arc::clone(&self.connection), channel, way, &self.queue, Some(GOODBYE))
+            ConfirmedSender::new(Arc::clone(&self.connection), channel, way, &self.queue, Some(GOODBYE))
         };
-        self.renewal = Some(courier.clone());
+        self.renewal = Some(sender.clone());
         let tags: Vec<u64> = staying.iter().map(|renewal| renewal.tag).collect();
         let mut sending: FuturesUnordered<_> = staying
             .into_iter()
-            .map(|Renewal { body, properties, .. }| courier.send(body, properties))
+            .map(|Renewal { body, properties, .. }| sender.send(body, properties))
             .collect();
         while let Some(sent) = sending.next().await {
             sent.map_err(|undelivered| self.undelivered(undelivered))?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use loghost_core::domain::ConsumerName;
 
 use crate::connection::open::Connection;
-use crate::dead_letters::confirmed_sender::{Courier, Undelivered};
-use crate::dead_letters::dead_letter::Letter;
+use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered};
+use crate::dead_letters::dead_letter::DeadLetter;
 use crate::dead_letters::queue::{DeadQueue, DeadQueueError};
 use crate::dead_letters::writer::full;
 use crate::message::names::Names;
@@ -16,7 +16,7 @@ use crate::topology::declare::{self, TopologyError, open_channel, open_confirmin
 /// The way back from the dead letters: straight into the consumer's queue, so that nobody else sees them
 /// again.
 pub struct Replay {
-    courier: Courier,
+    sender: ConfirmedSender,
     queue: String,
     frame_max: usize,
 }
@@ -36,20 +36,20 @@ impl Replay {
             return Ok(None);
         }
         let channel = open_confirming_channel(publishing).await?;
-        let courier = Courier::new(Arc::clone(publishing), channel, ("", &queue), &queue, patience);
-        Ok(Some(Self { courier, queue, frame_max: publishing.frame_max() }))
+        let sender = ConfirmedSender::new(Arc::clone(publishing), channel, ("", &queue), &queue, patience);
+        Ok(Some(Self { sender, queue, frame_max: publishing.frame_max() }))
     }
 
     /// Sends a letter of `dead` back; when the broker has it in the consumer's queue (if that is full, when there
-    /// is room), it is taken out of the other. Any number may be under way, in one `FuturesUnordered` (see [`Courier::send`]).
+    /// is room), it is taken out of the other. Any number may be under way, in one `FuturesUnordered` (see [`ConfirmedSender::send`]).
     pub fn send(
         &self,
         dead: &mut DeadQueue,
-        letter: Letter,
+        letter: DeadLetter,
     ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
         let (queue, discard) = (self.queue.clone(), dead.discard(&letter));
         let properties = letter.replay_properties(self.frame_max);
-        let sending = self.courier.send(letter.message.data, properties);
+        let sending = self.sender.send(letter.message.data, properties);
         async move {
             match sending.await {
                 Ok(()) => discard.await,

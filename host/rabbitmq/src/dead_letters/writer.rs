@@ -9,8 +9,8 @@ use lapin::types::FieldTable;
 use loghost_core::application::{Cause, Receipt, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
 
-use crate::connection::reconnect::Link;
-use crate::dead_letters::confirmed_sender::{Courier, Undelivered};
+use crate::connection::reconnect::ReconnectingConnection;
+use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered};
 use crate::message::headers::{self, Headers};
 use crate::message::names::Names;
 use crate::message::record::{self, Origin};
@@ -59,8 +59,8 @@ impl Unfinished {
 }
 
 /// The dead letters of one consumer.
-pub(crate) struct DeadLetters {
-    courier: Courier,
+pub(crate) struct DeadLetterWriter {
+    sender: ConfirmedSender,
     queue: String,
     names: Names,
     consumer: ConsumerName,
@@ -69,10 +69,10 @@ pub(crate) struct DeadLetters {
     unfinished: VecDeque<Unfinished>,
 }
 
-impl DeadLetters {
+impl DeadLetterWriter {
     /// Declares where they go, on a connection for publishing.
     pub(crate) async fn open(
-        publishing: &Link,
+        publishing: &ReconnectingConnection,
         names: &Names,
         consumer: &ConsumerName,
         options: &QueueOptions,
@@ -89,7 +89,7 @@ impl DeadLetters {
         let (frame_max, queue) = (publishing.frame_max(), names.dead_queue(consumer));
         let way = (&*names.dead_exchange(), consumer.as_str());
         Ok(Self {
-            courier: Courier::new(publishing, channel, way, &queue, patience),
+            sender: ConfirmedSender::new(publishing, channel, way, &queue, patience),
             queue,
             names: names.clone(),
             consumer: consumer.clone(),
@@ -100,7 +100,7 @@ impl DeadLetters {
 
     /// Gives up the channel.
     pub(crate) async fn close(self) {
-        self.courier.close().await;
+        self.sender.close().await;
     }
 
     /// Keeps a delivery until it is finished.
@@ -127,8 +127,8 @@ impl DeadLetters {
 
     /// Publishes the delivery, once, with what is said of it; the future is ready when the broker has it in
     /// the queue: if it is full, when there is room. Any number may be under way, in one `FuturesUnordered` (see
-    /// [`Courier::send`]); a failure is one of all that come after it.
-    pub(crate) fn bury(
+    /// [`ConfirmedSender::send`]); a failure is one of all that come after it.
+    pub(crate) fn dead_letter(
         &mut self,
         receipt: Receipt,
         rejection: &Rejection,
@@ -136,7 +136,7 @@ impl DeadLetters {
         let queue = self.queue.clone();
         let sending = self.remove(receipt).map(|Unfinished { message, .. }| {
             let properties = properties(&message, rejection, &self.names, &self.consumer, self.frame_max);
-            self.courier.send(message.data, properties)
+            self.sender.send(message.data, properties)
         });
         async move {
             let reason = match sending {

@@ -9,7 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::connection::sanitize;
-use crate::dead_letters::dead_letter::Letter;
+use crate::dead_letters::dead_letter::DeadLetter;
 use crate::dead_letters::writer;
 use crate::message::headers::{self, Headers};
 use crate::message::names::{Names, Prefix};
@@ -155,7 +155,7 @@ proptest! {
     /// Whatever lies in a queue of dead letters can be shown, and what is sent back fits a frame.
     #[test]
     fn every_letter_is_read(message in message(), frame_max in 4096..131_072_usize) {
-        let letter = Letter::read(1, message, &Names::new(Prefix::default()), "loghost.picky.dead");
+        let letter = DeadLetter::read(1, message, &Names::new(Prefix::default()), "loghost.picky.dead");
         let _ = (letter.id(), letter.timestamp(), letter.attributes(), letter.text(), letter.came_through());
         let replay = letter.replay_properties(frame_max);
         prop_assert!(headers::size(&replay) <= frame_max);

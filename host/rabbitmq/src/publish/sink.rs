@@ -19,10 +19,10 @@ use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::open::{ConnectError, Connection, Fault, fault, reason};
-use crate::connection::reconnect::{DELAYS, Link};
+use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::message::names::Names;
 use crate::message::record;
-use crate::publish::unconfirmed::{Kept, Message, Settled};
+use crate::publish::unconfirmed::{Unconfirmed, Message, Settled};
 use crate::topology::declare::{self, Exchanges, TopologyError, declare_exchanges, open_confirming_channel};
 
 /// How long to wait for an answer before looking whether the channel is still there.
@@ -37,14 +37,14 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Publishes to the exchanges of a broker.
 pub struct AmqpSink {
-    link: Arc<Link>,
+    link: Arc<ReconnectingConnection>,
     names: Names,
     exchanges: Exchanges,
     /// The severities of the logs so far: whose exchanges are needed.
     in_use: Vec<Severity>,
     /// With its connection; none when it was lost.
     channel: Option<(Channel, Arc<Connection>)>,
-    kept: Kept,
+    unconfirmed: Unconfirmed,
     /// When it was said last that the broker refuses logs, and whether it is still to be said that it no
     /// longer does.
     said: Option<Instant>,
@@ -79,7 +79,7 @@ struct RefusedLogs {
 impl AmqpSink {
     /// Opens a channel on the link's connection, for logs of these severities at first.
     pub async fn open(
-        link: Arc<Link>,
+        link: Arc<ReconnectingConnection>,
         names: Names,
         exchanges: Exchanges,
         severities: impl IntoIterator<Item = Severity>,
@@ -90,7 +90,7 @@ impl AmqpSink {
             exchanges,
             in_use: severities.into_iter().collect(),
             channel: None,
-            kept: Kept::default(),
+            unconfirmed: Unconfirmed::default(),
             said: None,
             refusing: Refusing::No,
             answers: FuturesUnordered::new(),
@@ -135,7 +135,7 @@ impl AmqpSink {
                 Ok(channel) => {
                     self.channel = Some((channel, connection));
                     self.answers = FuturesUnordered::new();
-                    self.kept.lose_channel();
+                    self.unconfirmed.lose_channel();
                 }
                 // The link says what has happened, and waits.
                 Err(error) if !error.is_refusal() && connection.is_gone().await => {}
@@ -165,7 +165,7 @@ impl AmqpSink {
     /// Sends what is to be sent now.
     fn send(&mut self) {
         let Some((channel, _)) = &self.channel else { return };
-        while let Some((number, message)) = self.kept.take_to_send(self.answers.len()) {
+        while let Some((number, message)) = self.unconfirmed.take_to_send(self.answers.len()) {
             let channel = channel.clone();
             let exchange = self.names.exchange(message.log.severity).into();
             self.answers.push(Box::pin(async move {
@@ -193,7 +193,7 @@ impl AmqpSink {
     async fn wait(&mut self) -> Result<(), SinkError> {
         self.reopen().await?;
         self.send();
-        let due = self.kept.due_at().map_or(LOOK, |due| due.saturating_duration_since(Instant::now()));
+        let due = self.unconfirmed.due_at().map_or(LOOK, |due| due.saturating_duration_since(Instant::now()));
         // With nothing under way, it is waited for what is held back.
         let next = async {
             match self.answers.next().await {
@@ -222,7 +222,7 @@ impl AmqpSink {
     }
 
     fn settle(&mut self, number: u64, confirmation: Confirmation) {
-        let settled = self.kept.settle(number, confirmation, |exchange| self.names.severity(exchange));
+        let settled = self.unconfirmed.settle(number, confirmation, |exchange| self.names.severity(exchange));
         match settled {
             Settled::Refused(message) if self.refusing == Refusing::No => {
                 self.refusing = Refusing::Unsaid;
@@ -237,7 +237,7 @@ impl AmqpSink {
                     ));
                 }
             }
-            Settled::Answered if self.refusing != Refusing::No && !self.kept.holds_back() => {
+            Settled::Answered if self.refusing != Refusing::No && !self.unconfirmed.holds_back() => {
                 if self.refusing == Refusing::Said {
                     self.link.say(Level::Info, "the broker has taken the logs that it had refused");
                 }
@@ -249,10 +249,10 @@ impl AmqpSink {
 
     /// Gives up what the broker has refused for too long.
     fn check_patience(&mut self) -> Result<(), SinkError> {
-        let Some(patience) = self.link.patience().filter(|patience| self.kept.is_overdue(*patience)) else {
+        let Some(patience) = self.link.patience().filter(|patience| self.unconfirmed.is_overdue(*patience)) else {
             return Ok(());
         };
-        let logs = self.kept.give_up();
+        let logs = self.unconfirmed.give_up();
         Err(SinkError::Failed(RefusedLogs { logs, patience }.into()))
     }
 
@@ -279,8 +279,8 @@ impl AmqpSink {
             Fault::Permission => {
                 return Err(undeclared(declare::failed("write to the exchanges".to_owned(), &error)));
             }
-            Fault::Ours | Fault::Missing if self.kept.is_alone(number) => {
-                if let Some(message) = self.kept.refuse(number) {
+            Fault::Ours | Fault::Missing if self.unconfirmed.is_alone(number) => {
+                if let Some(message) = self.unconfirmed.refuse(number) {
                     let (log, reason) = (describe(&message), reason(&error));
                     self.link.say(
                         Level::Error,
@@ -288,7 +288,7 @@ impl AmqpSink {
                     );
                 }
             }
-            Fault::Ours | Fault::Missing => self.kept.suspect(),
+            Fault::Ours | Fault::Missing => self.unconfirmed.suspect(),
         }
         Ok(())
     }
@@ -331,20 +331,20 @@ fn describe(message: &Message) -> String {
 
 impl LogSink for AmqpSink {
     async fn publish(&mut self, id: &MessageId, timestamp: Timestamp, log: &Log) -> Result<(), SinkError> {
-        self.kept.keep(Message { id: id.clone(), timestamp, log: log.clone() });
+        self.unconfirmed.keep(Message { id: id.clone(), timestamp, log: log.clone() });
         self.reopen().await?;
         self.need(log.severity).await?;
         self.send();
         self.take_answers()?;
         self.check_patience()?;
-        while self.kept.is_full() {
+        while self.unconfirmed.is_full() {
             self.wait().await?;
         }
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
-        while !self.kept.is_empty() {
+        while !self.unconfirmed.is_empty() {
             self.wait().await?;
         }
         Ok(())
@@ -352,16 +352,16 @@ impl LogSink for AmqpSink {
 
     fn give_up(&mut self) {
         match self.channel {
-            Some(_) => drop(self.kept.give_up()),
-            None => self.kept.give_up_all(),
+            Some(_) => drop(self.unconfirmed.give_up()),
+            None => self.unconfirmed.give_up_all(),
         }
     }
 
     fn receipts(&self) -> Receipts {
-        self.kept.receipts()
+        self.unconfirmed.receipts()
     }
 
     fn take_confirmed(&mut self) -> Confirmed {
-        self.kept.take_confirmed()
+        self.unconfirmed.take_confirmed()
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Message {
 
 /// The logs without an answer, numbered in the order in which they were handed over, and the answers.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct Unconfirmed {
     logs: BTreeMap<u64, Unanswered>,
     next: u64,
     bytes: usize,
@@ -68,7 +68,7 @@ impl Message {
     }
 }
 
-impl Kept {
+impl Unconfirmed {
     /// Keeps a log, to be sent.
     pub(crate) fn keep(&mut self, message: Message) {
         self.bytes += message.log.message.len();

@@ -10,7 +10,6 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use loghost_core::application::SourceError;
 use loghost_core::domain::{ConsumerName, Severity};
-
 use tokio::time::timeout;
 
 use crate::connection::advice::advice;

@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 use loghost_core::application::{Commit, Saved};
 use loghost_core::domain::{Book, ConsumerName};
 use tokio::sync::oneshot;
+use loghost_system as system;
 
 use super::error::StateError;
 use super::settings::Settings;
 use super::store::Store;
-use loghost_system as system;
 
 /// The thread, as its owner sees it.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ fn load(store: &Store, queue: &str) -> Result<Saved, StateError> {
     let contents = store.contents();
     let Some(account) = contents.account(queue)? else { return Ok(Saved::default()) };
     Ok(Saved {
-        book: Book::restore(account.counts, account.folded, account.origins),
+        book: Book::restore(account.counts, account.expired, account.origins),
         checkpoint: contents.checkpoint(queue)?,
         filter: account.filter,
     })

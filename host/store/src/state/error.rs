@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::place::Displaced;
 use loghost_system::NoThread;
+
+use crate::place::Displaced;
 
 /// A state that cannot be used. It is never replaced by an empty one.
 #[derive(Debug, thiserror::Error)]

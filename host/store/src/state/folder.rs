@@ -8,9 +8,9 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::error::StateError;
 use loghost_system::private;
 
+use super::error::StateError;
 use crate::place::{Displaced, Place};
 
 const DATABASE: &str = "loghost.redb";

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use loghost_core::application::Commit;
-use loghost_core::domain::{Account, Counts, IntervalChange, OriginState, Sequences, Timestamp};
+use loghost_core::domain::{Account, Counts, IntervalChange, OriginState, IntervalSet, Timestamp};
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
     TableHandle, WriteTransaction,
@@ -90,14 +90,14 @@ impl Contents {
         self.read(|tables| {
             let consumers = tables.open_table(CONSUMERS)?;
             let Some(row) = consumers.get(queue)? else { return Ok(None) };
-            let (consumer, counts, folded) =
+            let (consumer, counts, expired) =
                 parse::<CountsWire>(row.value())?.read().map_err(Fault::Unreadable)?;
             let filter = tables.open_table(FILTERS)?.get(queue)?;
             let filter =
                 filter.map(|row| parse::<FilterWire>(row.value())?.read().map_err(Fault::Unreadable));
             let queue = queue.to_owned();
             let origins = origins(tables, &queue)?;
-            Ok(Some(Account { consumer, queue, counts, folded, filter: filter.transpose()?, origins }))
+            Ok(Some(Account { consumer, queue, counts, expired, filter: filter.transpose()?, origins }))
         })
     }
 
@@ -219,9 +219,9 @@ fn origins(tables: &ReadTransaction, queue: &str) -> Result<Vec<OriginState>, Fa
         origins.push(OriginState {
             origin: origin.to_owned(),
             seen: Timestamp::from_millis(seen.value()),
-            finished: Sequences::default(),
-            dead: Sequences::default(),
-            unwanted: Sequences::default(),
+            finished: IntervalSet::default(),
+            dead: IntervalSet::default(),
+            unwanted: IntervalSet::default(),
         });
     }
     for (table, which) in [(FINISHED, finished as Which), (DEAD, dead), (UNWANTED, unwanted)] {
@@ -243,17 +243,17 @@ fn origins(tables: &ReadTransaction, queue: &str) -> Result<Vec<OriginState>, Fa
     Ok(origins)
 }
 
-type Which = fn(&mut OriginState) -> &mut Sequences;
+type Which = fn(&mut OriginState) -> &mut IntervalSet;
 
-fn finished(origin: &mut OriginState) -> &mut Sequences {
+fn finished(origin: &mut OriginState) -> &mut IntervalSet {
     &mut origin.finished
 }
 
-fn dead(origin: &mut OriginState) -> &mut Sequences {
+fn dead(origin: &mut OriginState) -> &mut IntervalSet {
     &mut origin.dead
 }
 
-fn unwanted(origin: &mut OriginState) -> &mut Sequences {
+fn unwanted(origin: &mut OriginState) -> &mut IntervalSet {
     &mut origin.unwanted
 }
 
@@ -305,7 +305,7 @@ impl<'t> Tables<'t> {
             write(&mut self.dead, queue, &change.origin, &change.dead)?;
             write(&mut self.unwanted, queue, &change.origin, &change.unwanted)?;
         }
-        let counts = CountsWire::new(consumer, &changes.counts, &changes.folded);
+        let counts = CountsWire::new(consumer, &changes.counts, &changes.expired);
         self.consumers.insert(queue, &*json(&counts)?)?;
         if let Some(filter) = filter {
             self.filters.insert(queue, &*json(&FilterWire::from(filter))?)?;

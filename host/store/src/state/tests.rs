@@ -5,7 +5,7 @@ use std::path::Path;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
-    Book, Claim, ConsumerName, Fate, Filter, Folded, Record, Settled, Severities, Severity, Timestamp,
+    Book, Claim, ConsumerName, Fate, Filter, Expired, Record, Settled, Severities, Severity, Timestamp,
 };
 use redb::{Database, TableDefinition};
 
@@ -92,16 +92,16 @@ async fn what_is_committed_outlasts_the_host() {
 }
 
 #[tokio::test]
-async fn what_is_folded_away_leaves_its_sum() {
+async fn what_expires_leaves_its_sum() {
     let folder = tempfile::tempdir().unwrap();
     let mut book = written(folder.path()).await;
     {
         let state = State::open(folder.path()).unwrap();
-        book.fold(Timestamp::from_millis(100));
+        book.expire(Timestamp::from_millis(100));
         commit(&mut ledger(&state, "error"), &mut book).await;
     }
     let account = Contents::copied(folder.path()).unwrap().account("loghost.error").unwrap().unwrap();
-    assert_eq!(account.folded, Folded { origins: 1, missing: 1, horizon: Timestamp::from_millis(100) });
+    assert_eq!(account.expired, Expired { origins: 1, missing: 1, horizon: Timestamp::from_millis(100) });
     assert_eq!(account.counts.total(), 4);
     assert!(account.origins.is_empty());
 }

@@ -1,6 +1,6 @@
 //! How a consumer's counts and filter are written: JSON, for it is little, and has names.
 
-use loghost_core::domain::{ConsumerName, Counts, Filter, Folded, Pattern, Severity, Tally, Timestamp};
+use loghost_core::domain::{ConsumerName, Counts, Filter, Expired, Pattern, Severity, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A consumer's counts.
@@ -20,7 +20,8 @@ pub(super) struct CountsWire {
     without_id: u64,
     first: Option<u64>,
     last: Option<u64>,
-    folded: FoldedWire,
+    #[serde(rename = "folded")]
+    expired: ExpiredWire,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ struct TallyWire {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FoldedWire {
+struct ExpiredWire {
     origins: u64,
     missing: u64,
     horizon: u64,
@@ -52,7 +53,7 @@ pub(super) struct FilterWire {
 type Unreadable = String;
 
 impl CountsWire {
-    pub(super) fn new(consumer: &ConsumerName, counts: &Counts, folded: &Folded) -> Self {
+    pub(super) fn new(consumer: &ConsumerName, counts: &Counts, expired: &Expired) -> Self {
         Self {
             consumer: consumer.to_string(),
             accepted: counts.accepted.into(),
@@ -64,15 +65,15 @@ impl CountsWire {
             without_id: counts.without_id,
             first: counts.first.map(Timestamp::as_millis),
             last: counts.last.map(Timestamp::as_millis),
-            folded: FoldedWire {
-                origins: folded.origins,
-                missing: folded.missing,
-                horizon: folded.horizon.as_millis(),
+            expired: ExpiredWire {
+                origins: expired.origins,
+                missing: expired.missing,
+                horizon: expired.horizon.as_millis(),
             },
         }
     }
 
-    pub(super) fn read(self) -> Result<(ConsumerName, Counts, Folded), Unreadable> {
+    pub(super) fn read(self) -> Result<(ConsumerName, Counts, Expired), Unreadable> {
         let counts = Counts {
             accepted: self.accepted.into(),
             rejected: self.rejected.into(),
@@ -84,13 +85,13 @@ impl CountsWire {
             first: self.first.map(Timestamp::from_millis),
             last: self.last.map(Timestamp::from_millis),
         };
-        let folded = Folded {
-            origins: self.folded.origins,
-            missing: self.folded.missing,
-            horizon: Timestamp::from_millis(self.folded.horizon),
+        let expired = Expired {
+            origins: self.expired.origins,
+            missing: self.expired.missing,
+            horizon: Timestamp::from_millis(self.expired.horizon),
         };
         let consumer = ConsumerName::new(self.consumer).map_err(|error| error.to_string())?;
-        Ok((consumer, counts, folded))
+        Ok((consumer, counts, expired))
     }
 }
 

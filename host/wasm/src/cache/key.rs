@@ -7,9 +7,9 @@ use std::path::Path;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use uuid::Uuid;
+use loghost_system::private;
 
 use super::trust;
-use loghost_system::private;
 
 const NAME: &str = "key";
 /// A block of SHA-256: as long as a key can be.

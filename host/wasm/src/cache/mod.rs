@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
+use loghost_system::private;
 
 use self::key::Key;
-use loghost_system::private;
 
 /// The most that is kept, in bytes and in entries; beyond that, what was compiled first goes first.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;

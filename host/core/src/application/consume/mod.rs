@@ -1,19 +1,19 @@
-//! Consuming: takes logs from a source, lets the consumer judge them, counts, commits, acknowledges, reports.
+//! Consuming: takes logs from a source, lets the consumer process them, counts, commits, acknowledges, reports.
 //!
 //! The acknowledgement comes last, after the commit, and that after what the consumer publishes in turn has
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
-//! In reading order: `serve` is the loop over one source; `judge` asks the consumer, and finds the log that it
+//! In reading order: `serve` is the loop over one source; `process` asks the consumer, and finds the log that it
 //! fails at; `unseen` is what the consumer is not shown; `settle` commits and acknowledges; `held` and
-//! `outstanding` are what is under way; `breaker` tells a bad consumer from bad logs; `book_time` is how late it is.
+//! `unacknowledged` are what is under way; `breaker` tells a bad consumer from bad logs; `book_time` is how late it is.
 
 mod book_time;
 mod breaker;
-mod held;
-mod judge;
-mod outstanding;
+mod retries;
+mod process;
+mod unacknowledged;
 mod serve;
-mod settle;
+mod commit;
 mod unseen;
 
 use std::error::Error;
@@ -27,14 +27,14 @@ use tokio::time::{Instant, sleep_until};
 use self::book_time::BookTime;
 use self::breaker::Breaker;
 pub use self::breaker::Tolerance;
-use self::held::Retries;
-use self::judge::Burial;
-use self::outstanding::Outstanding;
-use self::settle::{Staged, UnderWay};
+use self::retries::Retries;
+use self::process::PendingDeadLetter;
+use self::unacknowledged::Unacknowledged;
+use self::commit::{Staged, UnderWay};
 use super::end::{End, Finished};
 use super::ports::{
-    Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, Intake, Ledger, Load, LogSink, LogSource,
-    Next, Reads, Report, ReportError, Reporter, SourceError, Standing, State, Uncounted,
+    Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, SourceFactory, Ledger, Load, LogSink, LogSource,
+    Next, Reads, Report, ReportError, Reporter, SourceError, ConsumerActivity, State, Uncounted,
 };
 use super::publish::Publish;
 use crate::domain::{Book, Counts, Filter, Metric, Timestamp};
@@ -94,8 +94,8 @@ pub enum Batching {
 const LONGEST_PROBE: Duration = Duration::from_mins(5);
 
 /// Runs one consumer.
-pub struct Consume<I: Intake, C, L, K, R, D> {
-    intake: I,
+pub struct Consume<I: SourceFactory, C, L, K, R, D> {
+    source_factory: I,
     consumer: C,
     ledger: L,
     clock: K,
@@ -124,16 +124,16 @@ pub struct Consume<I: Intake, C, L, K, R, D> {
     /// Whether the consumer has seen more than what was saved, and must start afresh from that.
     stale: bool,
     /// Whether this host was the one that gets the logs, when that was looked at last.
-    standing: Standing,
+    standing: ConsumerActivity,
     /// What the consumer wanted when this host was that one before, while bindings may be there for it.
     former: Option<Filter>,
     /// What it wants, until this host is that one and it is in the ledger.
     unsaved: Option<Filter>,
-    fold_at: Instant,
+    expire_at: Instant,
 
     retries: Retries,
-    burials: FuturesUnordered<Burial>,
-    outstanding: Outstanding,
+    pending_dead_letters: FuturesUnordered<PendingDeadLetter>,
+    unacknowledged: Unacknowledged,
     breaker: Breaker,
     /// While it is stopped: how it failed, and how long it was left alone.
     trial: Option<(ConsumerError, Duration)>,
@@ -182,18 +182,18 @@ impl<E: Into<End>> From<E> for Break {
 
 impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
 where
-    I: Intake<Source: 'static>,
+    I: SourceFactory<Source: 'static>,
     C: Consumer,
     L: Ledger + 'static,
     K: Clock,
     R: Reporter,
     D: LogSink,
 {
-    /// Feeds `consumer` from what `intake` opens, and keeps its book in `ledger`; what it publishes goes to
+    /// Feeds `consumer` from what `source_factory` opens, and keeps its book in `ledger`; what it publishes goes to
     /// `derived`, or nowhere. Its new versions come through `reloads`: their names must be the same.
     #[expect(clippy::too_many_arguments, reason = "each is another role")]
     pub fn new(
-        intake: I,
+        source_factory: I,
         consumer: C,
         ledger: L,
         clock: K,
@@ -203,7 +203,7 @@ where
         options: ConsumeOptions,
     ) -> Self {
         Self {
-            intake,
+            source_factory,
             consumer,
             ledger,
             clock,
@@ -221,14 +221,14 @@ where
             committed: None,
             saved: None,
             stale: false,
-            standing: Standing::StandingBy,
+            standing: ConsumerActivity::StandingBy,
             former: None,
             unsaved: None,
             // Not at once: what waits in the queue is still to be recognised.
-            fold_at: Instant::now() + settle::fold_every(&options),
+            expire_at: Instant::now() + commit::expire_every(&options),
             retries: Retries::new(options.max_retries),
-            burials: FuturesUnordered::new(),
-            outstanding: Outstanding::default(),
+            pending_dead_letters: FuturesUnordered::new(),
+            unacknowledged: Unacknowledged::default(),
             breaker: Breaker::new(options.tolerance),
             trial: None,
             marked: false,
@@ -280,7 +280,7 @@ where
             return Ok(source);
         }
         let reads = Reads::of(&self.consumer).max(self.at_least);
-        let source = self.intake.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
+        let source = self.source_factory.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
         self.obstacle = None;
         self.at_least = Reads::Counts;
         Ok(source)
@@ -312,7 +312,7 @@ where
 
     /// Serves one source after the other.
     async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
-        let mut said = self.opened.as_ref().map(|_| Standing::Active);
+        let mut said = self.opened.as_ref().map(|_| ConsumerActivity::Active);
         loop {
             let stopped = match self.serve_one(shutdown.as_mut(), said.take()).await {
                 Ok(end) | Err(Break::End(end)) => return end,
@@ -337,7 +337,7 @@ where
     async fn serve_one<S: Future<Output = ()> + Send>(
         &mut self,
         mut shutdown: Pin<&mut S>,
-        said: Option<Standing>,
+        said: Option<ConsumerActivity>,
     ) -> Result<End, Break> {
         if self.stale {
             self.consumer.restore(self.saved.as_deref()).await.map_err(Break::Stopped)?;

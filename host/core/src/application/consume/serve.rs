@@ -5,20 +5,20 @@ use std::pin::Pin;
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::judge::{Batch, Handle, Task};
-use super::settle::safe;
+use super::process::{Batch, Handle, Task};
+use super::commit::safe;
 use super::unseen::{MOST_HOPS, Unseen};
 use super::{Batching, Break, Consume};
 use crate::application::end::End;
 use crate::application::ports::{
-    Aside, Clock, Consumer, Delivery, Intake, Item, Ledger, Load, LogSink, LogSource, Reads, Reporter,
-    Standing, State,
+    Aside, Clock, Consumer, Delivery, SourceFactory, Item, Ledger, Load, LogSink, LogSource, Reads, Reporter,
+    ConsumerActivity, State,
 };
 use crate::domain::{Claim, Record};
 
 impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
 where
-    I: Intake<Source: 'static>,
+    I: SourceFactory<Source: 'static>,
     C: Consumer,
     L: Ledger + 'static,
     K: Clock,
@@ -31,7 +31,7 @@ where
         &mut self,
         source: &mut I::Source,
         mut shutdown: Pin<&mut S>,
-        mut said: Option<Standing>,
+        mut said: Option<ConsumerActivity>,
     ) -> Result<End, Break> {
         let mut burst = Vec::new();
         let mut last_log = Instant::now();
@@ -41,19 +41,19 @@ where
             self.stand(standing);
             if said.replace(standing) != Some(standing) {
                 self.say(match standing {
-                    Standing::Active => &State::Consuming,
-                    Standing::StandingBy => &State::StandingBy,
+                    ConsumerActivity::Active => &State::Consuming,
+                    ConsumerActivity::StandingBy => &State::StandingBy,
                 });
             }
             match standing {
-                Standing::Active => self.book_time.go_on(),
-                Standing::StandingBy => self.book_time.stand_still(),
+                ConsumerActivity::Active => self.book_time.go_on(),
+                ConsumerActivity::StandingBy => self.book_time.stand_still(),
             }
             let commit_at = self.keep_pace();
             if self.options.max_logs.is_some_and(|max| self.finished >= max) {
                 return Ok(End::Enough);
             }
-            if self.marked && self.retries.len() == 0 && self.burials.is_empty() {
+            if self.marked && self.retries.len() == 0 && self.pending_dead_letters.is_empty() {
                 return Ok(End::Marker);
             }
             let full = self.held() >= self.options.max_held;
@@ -63,7 +63,7 @@ where
             paused = full;
             let room = self.room(burst.len());
             let taking = room > 0 && !self.marked;
-            let ticks = self.consumer.processes() && standing == Standing::Active;
+            let ticks = self.consumer.processes() && standing == ConsumerActivity::Active;
             let tick = self.consumer.descriptor().tick.filter(|_| ticks);
             let tick_at = tick.map(|tick| last_log + tick);
             let retry_at = self.retries.due();
@@ -75,12 +75,12 @@ where
                     self.acknowledge(source).await?;
                 }
                 () = sleep_until(commit_at.unwrap_or(last_log)), if commit_at.is_some() => {}
-                Some(buried) = self.burials.next(), if !self.burials.is_empty() => self.buried(buried)?,
+                Some(dead_lettered) = self.pending_dead_letters.next(), if !self.pending_dead_letters.is_empty() => self.dead_lettered(dead_lettered)?,
                 () = sleep_until(self.report_from), if self.unreported => self.report(false).await?,
                 () = sleep_until(retry_at.unwrap_or(last_log)), if retry_at.is_some() => {
                     let mut due = Batch::default();
                     due.extend(self.retries.take_due(Instant::now(), self.options.max_batch));
-                    self.judge(source, due).await?;
+                    self.process(source, due).await?;
                 }
                 Some(new) = self.reloads.recv() => {
                     if self.replace(new).await {
@@ -107,7 +107,7 @@ where
                 () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
                     last_log = Instant::now();
                     self.tell_aside(Aside::Begins);
-                    self.judge(source, Batch::default()).await?;
+                    self.process(source, Batch::default()).await?;
                     self.tell_aside(Aside::Ends);
                 }
             }
@@ -116,9 +116,9 @@ where
 
     /// Takes in whether this host is the one that gets the logs: if so, nothing is there any more of what was
     /// wanted before.
-    fn stand(&mut self, standing: Standing) {
+    fn stand(&mut self, standing: ConsumerActivity) {
         self.standing = standing;
-        if standing == Standing::Active {
+        if standing == ConsumerActivity::Active {
             self.former = None;
         }
     }
@@ -138,11 +138,11 @@ where
 
     /// How many logs wait for their next attempt, or to be safe among the dead letters.
     pub(super) fn held(&self) -> usize {
-        self.retries.len() + self.burials.len()
+        self.retries.len() + self.pending_dead_letters.len()
     }
 
     pub(super) fn tell_progress(&mut self, finished: usize) {
-        let load = Load { taken: self.outstanding.len(), held: self.held() };
+        let load = Load { taken: self.unacknowledged.len(), held: self.held() };
         self.reporter.progress(&self.consumer.descriptor().name, finished, load);
     }
 
@@ -159,7 +159,7 @@ where
         let (mut batch, now) = (Batch::default(), self.book_time.now());
         let mut unread = None;
         for Delivery { receipt, item } in burst {
-            self.outstanding.add(receipt);
+            self.unacknowledged.add(receipt);
             let unseen = match item {
                 Item::Log(record) => match self.book.claim(&record, now) {
                     Claim::New(place) => {
@@ -195,7 +195,7 @@ where
         }
         self.tell_progress(0);
         if !batch.is_empty() {
-            self.judge(source, batch).await?;
+            self.process(source, batch).await?;
         }
         unread.map_or(Ok(()), |error| Err(error.into()))
     }

@@ -5,9 +5,9 @@
 //! They are no failures of the consumer's.
 
 use super::Consume;
-use super::judge::{Done, Entry, Task};
+use super::process::{Done, Entry, Task};
 use crate::application::ports::{
-    Cause, Clock, Consumer, DeadLettering, Intake, Ledger, LogSink, LogSource, Reads, Receipt, Reporter,
+    Cause, Clock, Consumer, DeadLettering, SourceFactory, Ledger, LogSink, LogSource, Reads, Receipt, Reporter,
     SourceError, State,
 };
 use crate::domain::Fate;
@@ -71,7 +71,7 @@ impl Unseen {
 
 impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
 where
-    I: Intake<Source: 'static>,
+    I: SourceFactory<Source: 'static>,
     C: Consumer,
     L: Ledger + 'static,
     K: Clock,
@@ -93,7 +93,7 @@ where
         }
         self.dead_lettering = dead_lettering;
         let rejection = self.rejection(cause, reason, None, unseen.attempts());
-        self.bury(source, unseen.done(), &rejection);
+        self.dead_letter(source, unseen.done(), &rejection);
         Ok(())
     }
 }

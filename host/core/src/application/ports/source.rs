@@ -7,12 +7,12 @@ use super::{BoxError, Consumer, SinkError};
 use crate::domain::{Descriptor, Filter, Record, Timestamp};
 
 /// What opens the source of one consumer, at the start and again after each loss.
-pub trait Intake: Send {
+pub trait SourceFactory: Send {
     /// What it opens.
     type Source: LogSource;
 
     /// Makes sure that there is a queue, and begins to take from it. When the source is
-    /// [active](Standing::Active), and not before, the queue gets what `descriptor` wants, and what only the
+    /// [active](ConsumerActivity::Active), and not before, the queue gets what `descriptor` wants, and what only the
     /// filter `former` wanted does not come any more. Waits while the broker is away, as long as its patience
     /// allows, and says what it waits for.
     fn open(
@@ -58,7 +58,7 @@ pub trait LogSource: Send {
 
     /// Whether it is this source that gets the consumer's logs. While it is not, it changes nothing of what
     /// comes; nothing is received before it is, and does.
-    fn standing(&self) -> Standing;
+    fn standing(&self) -> ConsumerActivity;
 
     /// Says that `receipt`, and every delivery before it, is finished and need not come again. `receipt`
     /// itself has not been acknowledged before.
@@ -73,7 +73,7 @@ pub trait LogSource: Send {
     /// Puts the delivery, as it came, among the consumer's dead letters. The future is ready when it is safe
     /// there; the delivery itself is still to be acknowledged. Where [there are none](DeadLettering::None), it is
     /// ready at once.
-    fn bury(
+    fn dead_letter(
         &mut self,
         receipt: Receipt,
         rejection: &Rejection,
@@ -116,7 +116,7 @@ pub enum DeadLettering {
 
 /// Who gets the logs of a queue that several hosts consume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ConsumerActivity {
     /// This one.
     Active,
     /// Another one; this one takes over when that has gone.

@@ -1,0 +1,222 @@
+//! Sets of sequence numbers, as intervals: what was seen of a sequence takes constant space as long as it
+//! has few gaps.
+
+use std::collections::BTreeMap;
+
+/// A set of sequence numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IntervalSet {
+    /// First to last of each interval. No two touch.
+    intervals: BTreeMap<u64, u64>,
+}
+
+impl IntervalSet {
+    /// Whether `n` is in the set.
+    pub fn contains(&self, n: u64) -> bool {
+        self.interval_of(n).is_some()
+    }
+
+    /// Adds `n`; false if it was in the set.
+    pub fn insert(&mut self, n: u64) -> bool {
+        // Most come in their order.
+        if let Some(mut last) = self.intervals.last_entry()
+            && last.get().checked_add(1) == Some(n)
+        {
+            *last.get_mut() = n;
+            return true;
+        }
+        self.insert_interval(n, n) > 0
+    }
+
+    /// Adds every number from `first` to `last`; returns how many were not in the set. An interval whose end
+    /// lies before its beginning is empty.
+    pub fn insert_interval(&mut self, first: u64, last: u64) -> u64 {
+        if last < first {
+            return 0;
+        }
+        let (mut begin, mut end, mut known) = (first, last, 0);
+        // From the right, every interval that touches the new one becomes part of it.
+        while let Some((&left, &right)) = self.intervals.range(..=last.saturating_add(1)).next_back() {
+            if right.saturating_add(1) < first {
+                break;
+            }
+            known += overlap((left, right), (first, last));
+            begin = begin.min(left);
+            end = end.max(right);
+            self.intervals.remove(&left);
+        }
+        self.intervals.insert(begin, end);
+        last - first + 1 - known
+    }
+
+    /// Takes `n` out; false if it was not in the set.
+    pub fn remove(&mut self, n: u64) -> bool {
+        let Some((first, last)) = self.interval_of(n) else { return false };
+        self.intervals.remove(&first);
+        if first < n {
+            self.intervals.insert(first, n - 1);
+        }
+        if n < last {
+            self.intervals.insert(n + 1, last);
+        }
+        true
+    }
+
+    /// What is in this set and not in the `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut rest = Self::default();
+        for (first, last) in self.iter() {
+            let mut next = Some(first);
+            let begin = other.interval_of(first).map_or(first, |(begin, _)| begin);
+            for (&left, &right) in other.intervals.range(begin..=last) {
+                if let Some(first) = next.filter(|next| *next < left) {
+                    rest.intervals.insert(first, left - 1);
+                }
+                next = right.checked_add(1);
+            }
+            if let Some(first) = next.filter(|next| *next <= last) {
+                rest.intervals.insert(first, last);
+            }
+        }
+        rest
+    }
+
+    /// The interval that begins at `first`: its last number.
+    pub fn interval_from(&self, first: u64) -> Option<u64> {
+        self.intervals.get(&first).copied()
+    }
+
+    /// The interval that `n` is in: its first and last number.
+    pub fn interval_of(&self, n: u64) -> Option<(u64, u64)> {
+        let (&first, &last) = self.intervals.range(..=n).next_back()?;
+        (n <= last).then_some((first, last))
+    }
+
+    /// The intervals, first and last number of each, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.intervals.iter().map(|(&first, &last)| (first, last))
+    }
+
+    /// What is missing from 1 to `highest`, as intervals in ascending order.
+    pub fn gaps(&self, highest: u64) -> impl Iterator<Item = (u64, u64)> {
+        let mut next = 1;
+        let ends = self.iter().chain([(highest.saturating_add(1), u64::MAX)]);
+        ends.filter_map(move |(first, last)| {
+            let gap = (next, first.saturating_sub(1).min(highest));
+            next = last.saturating_add(1);
+            (gap.0 <= gap.1).then_some(gap)
+        })
+    }
+
+    /// The highest number; none if the set is empty.
+    pub fn highest(&self) -> Option<u64> {
+        self.intervals.last_key_value().map(|(_, &last)| last)
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> u64 {
+        self.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.intervals.is_empty()
+    }
+}
+
+fn overlap(a: (u64, u64), b: (u64, u64)) -> u64 {
+    let (first, last) = (a.0.max(b.0), a.1.min(b.1));
+    if first <= last { last - first + 1 } else { 0 }
+}
+
+impl FromIterator<(u64, u64)> for IntervalSet {
+    fn from_iter<I: IntoIterator<Item = (u64, u64)>>(intervals: I) -> Self {
+        let mut all = Self::default();
+        for (first, last) in intervals {
+            all.insert_interval(first, last);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u64),
+        InsertInterval(u64, u64),
+        Remove(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (1u64..40).prop_map(Step::Insert),
+            (1u64..40, 0u64..8).prop_map(|(first, more)| Step::InsertInterval(first, first + more)),
+            (1u64..40).prop_map(Step::Remove),
+        ]
+    }
+
+    proptest! {
+        /// As a plain set of numbers would be.
+        #[test]
+        fn is_a_set(steps in prop::collection::vec(step(), 0..60)) {
+            let (mut sequences, mut model) = (IntervalSet::default(), BTreeSet::new());
+            for step in steps {
+                match step {
+                    Step::Insert(n) => prop_assert_eq!(sequences.insert(n), model.insert(n)),
+                    Step::InsertInterval(first, last) => {
+                        let new = (first..=last).filter(|n| model.insert(*n)).count() as u64;
+                        prop_assert_eq!(sequences.insert_interval(first, last), new);
+                    }
+                    Step::Remove(n) => prop_assert_eq!(sequences.remove(n), model.remove(&n)),
+                }
+                let all: Vec<u64> = sequences.iter().flat_map(|(first, last)| first..=last).collect();
+                prop_assert_eq!(&all, &model.iter().copied().collect::<Vec<_>>());
+                prop_assert_eq!(sequences.len(), model.len() as u64);
+                prop_assert_eq!(sequences.highest(), model.last().copied());
+                let intervals: Vec<(u64, u64)> = sequences.iter().collect();
+                prop_assert!(intervals.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", intervals);
+                let missing: Vec<u64> = sequences.gaps(45).flat_map(|(first, last)| first..=last).collect();
+                prop_assert_eq!(missing, (1..=45).filter(|n| !model.contains(n)).collect::<Vec<_>>());
+                for n in 0..50 {
+                    prop_assert_eq!(sequences.contains(n), model.contains(&n));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn leaves_out_another_set(
+            mine in prop::collection::vec((1u64..40, 0u64..8), 0..8),
+            others in prop::collection::vec((1u64..40, 0u64..8), 0..8),
+        ) {
+            let set = |intervals: &[(u64, u64)]| -> IntervalSet {
+                intervals.iter().map(|(first, more)| (*first, first + more)).collect()
+            };
+            let (mine, others) = (set(&mine), set(&others));
+            let rest = mine.without(&others);
+            for n in 0..50 {
+                prop_assert_eq!(rest.contains(n), mine.contains(n) && !others.contains(n));
+            }
+            prop_assert_eq!(rest.iter().collect::<IntervalSet>(), rest);
+        }
+    }
+
+    #[test]
+    fn the_largest_numbers_are_numbers_too() {
+        let mut sequences = IntervalSet::default();
+        assert!(sequences.insert(u64::MAX) && sequences.insert(u64::MAX - 1));
+        assert_eq!(sequences.iter().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
+        assert_eq!(sequences.gaps(u64::MAX).collect::<Vec<_>>(), [(1, u64::MAX - 2)]);
+        assert!(sequences.without(&sequences).is_empty());
+        assert!(sequences.remove(u64::MAX) && sequences.contains(u64::MAX - 1));
+    }
+}

@@ -1,0 +1,37 @@
+//! Consuming: full queues, and consumers that empty them.
+
+use std::time::Instant;
+
+use super::consumers::{BenchConsumers, Counted};
+use super::environment::Environment;
+use super::figure::{Sample, work};
+use super::machine::Spent;
+use super::publish::Publisher;
+use crate::compose::failure::Failure;
+use crate::files::bench_plugins::BenchPlugin;
+
+/// How fast so many consumers count `logs` logs each, and what that takes of this process: from before the first is opened
+/// until the last log is acknowledged.
+pub(super) async fn consume(
+    environment: &mut Environment,
+    plugin: BenchPlugin,
+    plugins: u32,
+    size: u64,
+    logs: u64,
+) -> Result<Sample, Failure> {
+    let consumers = environment.cast(plugin, plugins)?;
+    let connections = environment.connections(&consumers).await?;
+    Publisher::open(&connections, size).await?.send(logs).await?;
+
+    let due = logs * u64::from(plugins);
+    let counted = Counted::new(due);
+    let (begin, spent) = (Instant::now(), Spent::begin());
+    let mut consumers = BenchConsumers::start(&connections, consumers, counted).await?;
+    consumers.count().await?;
+    let (elapsed, spent) = (begin.elapsed(), spent.end());
+
+    consumers.end(logs).await?;
+    connections.close().await;
+    environment.sweep().await?;
+    Ok(work(due, elapsed, spent))
+}

@@ -1,0 +1,172 @@
+//! `loghost bench`: what this machine does.
+//!
+//! In reading order: which cases there are, what is measured of each, where (a broker, and names of its own
+//! on it), by whom (consumers in this process), how each bench goes about it, how noisy the machine is, and how
+//! all that is shown, also beside an baseline run.
+
+mod baseline;
+mod case;
+mod connections;
+mod consume;
+mod consumers;
+mod environment;
+mod figure;
+mod latency;
+mod machine;
+mod memory;
+mod publish;
+mod report;
+mod start;
+mod table;
+
+use std::path::PathBuf;
+use std::pin::pin;
+
+use baseline::Baseline;
+use case::{Case, plan};
+use environment::Environment;
+use figure::{Figure, Sample};
+use loghost_rabbitmq::{Address, Prefix};
+use machine::{About, Calibration};
+use report::Reports;
+
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::platform::signals::interrupted;
+use crate::ui::terminal::{self, Format};
+
+pub(crate) use case::Bench;
+
+/// What `bench` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) benches: Vec<Bench>,
+    pub(crate) on: On,
+    /// What the names of its exchanges and queues begin with.
+    pub(crate) prefix: Prefix,
+    /// How often each case is measured; at least once.
+    pub(crate) runs: u32,
+    /// How many logs a run has, at most.
+    pub(crate) logs: u64,
+    /// How many consumers there are side by side; not empty.
+    pub(crate) plugins: Vec<u32>,
+    /// How many bytes a log has; not empty.
+    pub(crate) sizes: Vec<u64>,
+    pub(crate) format: Format,
+    /// What an baseline run has written.
+    pub(crate) compare: Option<PathBuf>,
+}
+
+/// Which broker is measured.
+#[derive(Clone, Debug)]
+pub(crate) enum On {
+    /// An embedded one, in a process of its own.
+    Embedded,
+    /// The first of these that answers.
+    Broker(Vec<Address>),
+}
+
+/// What was measured of a case.
+struct Measured {
+    case: Case,
+    /// How many logs a run had.
+    logs: u64,
+    figures: Vec<Figure>,
+    calibration: Calibration,
+}
+
+/// Measures, shows each bench as soon as it is done, and leaves nothing behind on the broker.
+pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
+    let baseline = options.compare.as_deref().map(Baseline::read).transpose()?;
+    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
+    let mut environment = tokio::select! {
+        environment = Environment::open(&options) => environment?,
+        () = &mut interrupted => return Err(stopped()),
+    };
+    let done = tokio::select! {
+        done = measure_all(&options, &mut environment, baseline.as_ref()) => done,
+        // Nobody reads what would be measured.
+        closed = terminal::closed() => closed.map_err(Failure::from),
+        () = &mut interrupted => Err(stopped()),
+    };
+    let prefix = environment.prefix().to_owned();
+    let cleared = environment.clear().await;
+    if cleared.is_err() {
+        terminal::warning(&format!("what is called `{prefix}` may be left behind on the broker"));
+    }
+    done.and(cleared)
+}
+
+fn stopped() -> Failure {
+    Failure::new(Status::Unavailable, "interrupted before everything was measured")
+}
+
+async fn measure_all(
+    options: &Options,
+    environment: &mut Environment,
+    baseline: Option<&Baseline>,
+) -> Result<(), Failure> {
+    let about = About::new(options, environment.broker());
+    if cfg!(debug_assertions) {
+        terminal::warning("this is a debug build: what people run is many times as fast");
+    }
+    let mut reports = Reports::begin(options.format, &about, baseline)?;
+    for bench in &options.benches {
+        let measured = measure(*bench, options, environment).await?;
+        reports.add(*bench, &measured)?;
+    }
+    reports.end();
+    Ok(())
+}
+
+/// Measures the cases of a bench in turn, again and again, so that all of them meet the same weather.
+async fn measure(
+    bench: Bench,
+    options: &Options,
+    environment: &mut Environment,
+) -> Result<Vec<Measured>, Failure> {
+    let mut cases: Vec<(Case, Vec<Sample>, Calibration)> =
+        plan(bench, options).into_iter().map(|case| (case, Vec::new(), Calibration::default())).collect();
+    if bench == Bench::Memory {
+        terminal::notice("memory: each case once");
+        for (case, samples, _) in &mut cases {
+            samples.push(environment.run(case, case.logs(options.logs)).await?);
+        }
+    } else {
+        terminal::notice(&format!("{bench}: warming up"));
+        for (case, _, _) in &cases {
+            environment.run(case, case.logs(options.logs).div_ceil(10)).await?;
+        }
+        for run in 1..=options.runs {
+            terminal::notice(&format!("{bench}: run {run} of {}", options.runs));
+            for (case, samples, calibration) in &mut cases {
+                calibration.take();
+                samples.push(environment.run(case, case.logs(options.logs)).await?);
+            }
+        }
+    }
+    Ok(cases
+        .into_iter()
+        .map(|(case, samples, calibration)| Measured {
+            logs: case.logs(options.logs),
+            figures: Figure::of(&samples),
+            case,
+            calibration,
+        })
+        .collect())
+}
+
+impl Environment {
+    /// One run of a case.
+    async fn run(&mut self, case: &Case, logs: u64) -> Result<Sample, Failure> {
+        match *case {
+            Case::Consume { plugin, plugins, size } => {
+                Box::pin(consume::consume(self, plugin, plugins, size, logs)).await
+            }
+            Case::Publish { size } => publish::publish(self, size, logs).await,
+            Case::Latency { pace, size } => Box::pin(latency::latency(self, pace, size, logs)).await,
+            Case::Start { plugins } => start::start(self, plugins).await,
+            Case::HostMemory { plugin, plugins } => memory::host(self, plugin, plugins, logs).await,
+            Case::BrokerMemory { size } => memory::broker(self, size, logs).await,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Publishing: persistent, confirmed, into a queue that nobody empties meanwhile.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use loghost_core::application::Publish;
+use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source};
+use loghost_rabbitmq::{AmqpSink, Exchanges};
+
+use super::connections::Connections;
+use super::environment::Environment;
+use super::figure::{Sample, work};
+use super::machine::Spent;
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::target::{new_producer, unpublished};
+use crate::files::bench_plugins::BenchPlugin;
+use crate::platform::clock::SystemClock;
+
+/// How fast `logs` logs are published and confirmed, and what that takes of this process.
+pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
+    let consumers = environment.cast(BenchPlugin::Counting, 1)?;
+    let connections = environment.connections(&consumers).await?;
+    let mut publisher = Publisher::open(&connections, size).await?;
+
+    let (begin, spent) = (Instant::now(), Spent::begin());
+    publisher.send(logs).await?;
+    let (elapsed, spent) = (begin.elapsed(), spent.end());
+
+    connections.close().await;
+    environment.sweep().await?;
+    Ok(work(logs, elapsed, spent))
+}
+
+/// Publishes the same log again and again.
+pub(super) struct Publisher {
+    publish: Publish<AmqpSink, SystemClock>,
+    log: Log,
+}
+
+impl Publisher {
+    /// A publisher of logs whose text has `size` bytes.
+    pub(super) async fn open(connections: &Connections, size: u64) -> Result<Self, Failure> {
+        let sink = AmqpSink::open(
+            Arc::clone(&connections.publishing),
+            connections.names().clone(),
+            Exchanges::Own,
+            [],
+        );
+        let sink = sink.await.map_err(unpublished)?;
+        let log = Log {
+            severity: Severity::Info,
+            message: text(size),
+            source: Some(Source::new("bench").status(Status::Internal)?),
+            attributes: Attributes::default(),
+            hops: 0,
+        };
+        Ok(Self { publish: Publish::new(sink, Sequencer::new(new_producer()?), SystemClock), log })
+    }
+
+    /// Publishes it so many times, and returns when all of them are in a queue.
+    pub(super) async fn send(&mut self, logs: u64) -> Result<(), Failure> {
+        for _ in 0..logs {
+            self.one().await?;
+        }
+        self.finish().await
+    }
+
+    /// Publishes it once; returns before there is an answer.
+    pub(super) async fn one(&mut self) -> Result<(), Failure> {
+        self.publish.log(&self.log).await.map_err(unpublished)
+    }
+
+    /// Waits for the answers that are due.
+    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        self.publish.flush().await.map_err(unpublished)
+    }
+
+    /// Waits for the answers that are due; all must be good.
+    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+        self.flush().await?;
+        let receipts = self.publish.receipts();
+        let lost = receipts.refused.total() + receipts.unroutable.total();
+        if lost == 0 {
+            return Ok(());
+        }
+        let text = format!("the broker did not keep {lost} logs: nothing is measured so");
+        Err(Failure::new(Status::Unavailable, text))
+    }
+}
+
+/// What a log says, again and again until it has so many bytes.
+fn text(size: u64) -> String {
+    const LINE: &str = "GET /api/v1/items/4711 200 in 12 ms from 192.0.2.17, user agent curl/8.5.0; ";
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    LINE.chars().cycle().take(size).collect()
+}

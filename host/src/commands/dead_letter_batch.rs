@@ -1,0 +1,187 @@
+//! Settling dead letters, each for good: many at once, and none in doubt.
+
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use loghost_rabbitmq::{DeadLetter, DeadQueue, DeadQueueError};
+use tokio::time::timeout;
+
+use crate::commands::selection::Selection;
+use crate::ui::terminal;
+
+/// How many letters, and how many bytes of them, may wait for the broker's answer.
+const WINDOW: usize = 1024;
+const WINDOW_BYTES: usize = 16 * 1024 * 1024;
+
+/// The least time between two notices of how far it is.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long to wait for answers after an interruption.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the broker says to one letter.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
+
+/// The same, and how many bytes the letter has.
+type SizedAnswer = Pin<Box<dyn Future<Output = (usize, Result<(), DeadQueueError>)> + Send>>;
+
+/// Letters under way.
+pub(crate) struct Settling {
+    verb: &'static str,
+    under_way: FuturesUnordered<SizedAnswer>,
+    bytes: usize,
+    begun: u32,
+    done: u32,
+    strangers: u32,
+    not_logs: u32,
+    notice_at: Instant,
+}
+
+/// What became of them.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// How many are settled.
+    pub(crate) done: u32,
+    /// How many were met that are no dead letters.
+    pub(crate) strangers: u32,
+    /// How many were met that this cannot be done to, because they are no logs.
+    pub(crate) not_logs: u32,
+    /// Why it ended.
+    pub(crate) end: SettledEnd,
+}
+
+/// Why it ended.
+#[derive(Debug)]
+pub(crate) enum SettledEnd {
+    /// There are no more.
+    Done,
+    /// It was asked to.
+    Interrupted,
+    /// It cannot go on.
+    Failed(DeadQueueError),
+}
+
+/// Does `settle` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
+/// more or `interrupted` is ready; says now and then how many have been `verb`.
+pub(crate) async fn settle(
+    queue: &mut DeadQueue,
+    selection: &Selection,
+    verb: &'static str,
+    settle: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
+    interrupted: impl Future<Output = ()>,
+) -> Settled {
+    let notice_at = Instant::now() + EVERY;
+    let under_way = FuturesUnordered::new();
+    let (bytes, begun, done, strangers, not_logs) = (0, 0, 0, 0, 0);
+    let mut settling = Settling { verb, under_way, bytes, begun, done, strangers, not_logs, notice_at };
+    let mut end = match settling.walk(queue, selection, settle, pin!(interrupted)).await {
+        Ok(Walk::Done) => SettledEnd::Done,
+        Ok(Walk::Interrupted) => {
+            terminal::notice("interrupted: waiting for the answers to what was sent");
+            SettledEnd::Interrupted
+        }
+        Err(error) => SettledEnd::Failed(error),
+    };
+    // What one of them met is no answer to the others. But a broker that holds publishers back may never answer.
+    while let Ok(Err(error)) = timeout(PATIENCE, settling.finish(queue)).await {
+        if let SettledEnd::Interrupted = end {
+            end = SettledEnd::Failed(error);
+        }
+    }
+    let Settling { begun, done, strangers, not_logs, .. } = settling;
+    queue.expect_back(begun - done);
+    Settled { done, strangers, not_logs, end }
+}
+
+/// How far the letters were gone through.
+enum Walk {
+    Done,
+    Interrupted,
+}
+
+impl Settling {
+    async fn walk(
+        &mut self,
+        queue: &mut DeadQueue,
+        selection: &Selection,
+        settle: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
+        mut interrupted: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Walk, DeadQueueError> {
+        while selection.max.is_none_or(|max| self.begun < max) {
+            if interrupted.as_mut().now_or_never().is_some() {
+                return Ok(Walk::Interrupted);
+            }
+            let Some(letter) = queue.next().await? else { break };
+            let last = selection.number == Some(letter.number);
+            let size = letter.size();
+            if !selection.has(&letter) {
+                queue.leave(letter);
+            } else if letter.fate.is_none() {
+                self.strangers += 1;
+                queue.leave(letter);
+            } else {
+                match settle(queue, letter) {
+                    Ok(answer) => {
+                        self.begun += 1;
+                        self.bytes += size;
+                        self.under_way.push(Box::pin(async move { (size, answer.await) }));
+                    }
+                    Err(letter) => {
+                        self.not_logs += 1;
+                        queue.leave(*letter);
+                    }
+                }
+            }
+            tokio::select! {
+                biased;
+                () = &mut interrupted => return Ok(Walk::Interrupted),
+                kept = self.keep_up(queue) => kept?,
+            }
+            if last {
+                break;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = &mut interrupted => Ok(Walk::Interrupted),
+            finished = self.finish(queue) => finished.map(|()| Walk::Done),
+        }
+    }
+
+    /// Starts what is new, and takes the answers that are there; waits where too many are owed.
+    async fn keep_up(&mut self, queue: &mut DeadQueue) -> Result<(), DeadQueueError> {
+        while let Some(Some(answer)) = self.under_way.next().now_or_never() {
+            self.take(answer, queue)?;
+        }
+        while self.under_way.len() >= WINDOW || self.bytes > WINDOW_BYTES {
+            let Some(answer) = self.under_way.next().await else { break };
+            self.take(answer, queue)?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, queue: &mut DeadQueue) -> Result<(), DeadQueueError> {
+        while let Some(answer) = self.under_way.next().await {
+            self.take(answer, queue)?;
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        (size, answer): (usize, Result<(), DeadQueueError>),
+        queue: &DeadQueue,
+    ) -> Result<(), DeadQueueError> {
+        self.bytes -= size;
+        answer?;
+        self.done += 1;
+        if Instant::now() >= self.notice_at {
+            self.notice_at = Instant::now() + EVERY;
+            let Self { verb, done, .. } = self;
+            terminal::notice(&format!("{verb} {done}; looked at {} of {}", queue.read(), queue.length()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! One use case each: what a command does, from plain options to what it leaves and prints.
+
+pub(crate) mod bench;
+pub(crate) mod broker;
+mod dead_letter_batch;
+pub(crate) mod dead_letters;
+pub(crate) mod demo;
+mod input;
+pub(crate) mod plugin;
+pub(crate) mod publish;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod selection;
+pub(crate) mod verify;

@@ -1,0 +1,265 @@
+//! `loghost publish`: one log, a scenario's, or a log a line.
+
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loghost_core::application::{JournalError, Publish, Receipts, Resume, ResumeError, SinkError};
+use loghost_core::domain::{Sequencer, printable_line};
+use serde_json::json;
+use tokio::time::timeout;
+
+pub(crate) use crate::commands::input::Input;
+use crate::commands::input::{HeldBack, Pieces};
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::target::{Target, new_producer, unpublished};
+use crate::files::scenario_file::Ending;
+use crate::platform::clock::SystemClock;
+use crate::platform::leaps::tell_leaps;
+use crate::platform::signals::interrupted;
+use crate::ui::terminal::{self, Format};
+use loghost_rabbitmq::{AmqpSink, Exchanges, ReconnectingConnection};
+use loghost_store::journal::JournalFile;
+
+/// What `publish` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) target: Target,
+    pub(crate) input: Input,
+    /// Where the producer keeps what it has begun and what is confirmed.
+    pub(crate) journal: Option<PathBuf>,
+    pub(crate) unrouted: Unrouted,
+    pub(crate) format: Format,
+}
+
+/// What it means that no queue wanted a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unrouted {
+    /// It is said.
+    IsSaid,
+    /// It is a failure.
+    Fails,
+}
+
+/// How long an interrupted or failed publisher waits for answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
+
+/// Publishes, and reports what the broker has confirmed: also when it fails on the way.
+pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
+    // With a journal the input may grow, and what was sent of it is never sent otherwise.
+    let ending = if options.journal.is_some() { Ending::Open } else { Ending::Text };
+    let mut pieces = Pieces::of(options.input, ending)?;
+    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
+    let new = new_producer()?;
+    let journal = options.journal.as_deref().map(|path| JournalFile::open(path, &new));
+    let journal = journal.transpose().status(Status::BadInput)?;
+    let producer = journal.as_ref().map_or(new, |journal| journal.producer().clone());
+    let (link, sink) = tokio::select! {
+        opened = open(&options.target) => opened?,
+        () = &mut interrupted => return Err(Stop::Interrupted.failure(&pieces, None)),
+    };
+    let publish = Publish::new(sink, Sequencer::new(producer), SystemClock);
+    let mut publisher = Resume::new(publish, journal);
+
+    let sent = tokio::select! {
+        sent = send(&mut pieces, &mut publisher, &link) => sent,
+        never = tell_leaps() => match never {},
+        () = &mut interrupted => {
+            terminal::notice("interrupted: waiting for the answers to what was sent");
+            settle(&mut publisher).await;
+            let is_done = publisher.unfinished() == 0;
+            publisher.give_up();
+            // It is the usual end of what follows a file that grows.
+            if pieces.is_endless() && is_done { Ok(()) } else { Err(Stop::Interrupted) }
+        }
+    };
+    if let Err(stop) = sent {
+        if let Stop::Publisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
+            // Nothing was sent.
+        } else {
+            settle(&mut publisher).await;
+            publisher.give_up();
+            report(&publisher, &pieces, options.journal.is_some(), options.format)?;
+        }
+        return Err(stop.failure(&pieces, options.journal.as_deref()));
+    }
+    report(&publisher, &pieces, options.journal.is_some(), options.format)?;
+    link.close().await;
+    judge(publisher.receipts(), &pieces, options.unrouted)
+}
+
+async fn open(target: &Target) -> Result<(Arc<ReconnectingConnection>, AmqpSink), Failure> {
+    let link = target.connect("publishing").await?;
+    let sink = AmqpSink::open(Arc::clone(&link), target.names.clone(), Exchanges::Own, []);
+    let sink = sink.await.map_err(unpublished)?;
+    Ok((link, sink))
+}
+
+/// Why not everything was sent and confirmed.
+enum Stop {
+    Input(Failure),
+    Publisher(ResumeError),
+    Interrupted,
+}
+
+impl Stop {
+    fn failure(self, input: &Pieces, journal: Option<&Path>) -> Failure {
+        match self {
+            Self::Input(failure) => failure,
+            Self::Publisher(ResumeError::Sink(error)) => unpublished(error),
+            Self::Publisher(ResumeError::Journal(error)) => {
+                let status = match error {
+                    JournalError::Changed { .. } => Status::BadInput,
+                    JournalError::Write(_) => Status::Io,
+                };
+                let journal = journal.unwrap_or(Path::new("")).display().to_string();
+                let what = format!("{input}, with the journal {}", printable_line(&journal));
+                Failure::of(status, anyhow::Error::new(error).context(what))
+            }
+            Self::Interrupted => {
+                Failure::new(Status::Unavailable, "interrupted before everything was sent and confirmed")
+            }
+        }
+    }
+}
+
+impl From<ResumeError> for Stop {
+    fn from(error: ResumeError) -> Self {
+        Self::Publisher(error)
+    }
+}
+
+async fn send(
+    pieces: &mut Pieces,
+    publisher: &mut Publisher,
+    link: &ReconnectingConnection,
+) -> Result<(), Stop> {
+    let mut unwanted = Unwanted::Unseen;
+    loop {
+        // Also while nothing comes, answers do, and what was lost is sent again.
+        let meanwhile = async {
+            match publisher.flush().await {
+                Ok(()) => {
+                    unwanted.look(publisher.receipts());
+                    SinkError::Failed(link.keep().await.into()).into()
+                }
+                Err(error) => error,
+            }
+        };
+        let piece = tokio::select! {
+            biased;
+            piece = pieces.next() => piece.map_err(Stop::Input)?,
+            error = meanwhile => return Err(Stop::Publisher(error)),
+        };
+        if piece.is_empty() {
+            if pieces.held_back().is_none() || !publisher.is_behind() {
+                return Ok(publisher.finish().await?);
+            }
+            // It was begun as it is by an earlier version.
+            pieces.hold_nothing_back();
+            continue;
+        }
+        publisher.piece(&piece).await?;
+        unwanted.look(publisher.receipts());
+    }
+}
+
+/// Whether a log has found no queue. Whoever follows a file that grows hears of it at the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unwanted {
+    Unseen,
+    Said,
+}
+
+impl Unwanted {
+    fn look(&mut self, receipts: Receipts) {
+        if *self == Self::Unseen && receipts.unroutable.total() > 0 {
+            *self = Self::Said;
+            terminal::warning(&format!(
+                "no queue wants these logs ({}): {DECLARE}",
+                terminal::tally_text(&receipts.unroutable)
+            ));
+        }
+    }
+}
+
+/// What to do about logs that find no queue.
+const DECLARE: &str = "is the consumer's queue declared? `loghost run --declare-only`";
+
+/// Waits a while for what was sent to be answered, and has what is confirmed noted.
+async fn settle(publisher: &mut Publisher) {
+    // A broker that holds publishers back may never answer, and one that is gone neither.
+    if let Ok(Ok(())) = timeout(PATIENCE, publisher.flush()).await {
+        return;
+    }
+    if let Err(error) = publisher.note() {
+        terminal::warning(&format!("what was confirmed last will be sent again: {error}"));
+    }
+}
+
+fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: Format) -> Result<(), Failure> {
+    let held_back = pieces.held_back();
+    let Receipts { confirmed, unroutable, refused } = publisher.receipts();
+    let unanswered = publisher.unanswered();
+    let already = publisher.already_confirmed();
+    match format {
+        Format::Text => {
+            let before =
+                if has_journal { format!("  already confirmed {}", already.total()) } else { String::new() };
+            terminal::print(&format!(
+                "confirmed  {}  total {}{before}",
+                terminal::tally_text(&confirmed),
+                confirmed.total()
+            ))
+        }
+        Format::Json => terminal::print_json(&json!({
+            "confirmed": terminal::tally_json(&confirmed),
+            "already_confirmed": terminal::tally_json(&already),
+            "unroutable": terminal::tally_json(&unroutable),
+            "refused": terminal::tally_json(&refused),
+            "unanswered": unanswered,
+            "skipped_lines": pieces.skipped(),
+            "held_back": held_back.as_ref().map_or(0, |held_back| held_back.logs),
+        })),
+    }?;
+    if unroutable.total() > 0 {
+        terminal::warning(&format!(
+            "no queue wanted {} of these logs ({}): {DECLARE}",
+            unroutable.total(),
+            terminal::tally_text(&unroutable)
+        ));
+    }
+    if refused.total() > 0 {
+        terminal::warning(&format!(
+            "the broker refused {} logs ({}), or one before them of their severity and source: they are not sent",
+            refused.total(),
+            terminal::tally_text(&refused)
+        ));
+    }
+    if pieces.skipped() > 0 {
+        terminal::warning(&format!("{} lines were too long, and skipped", pieces.skipped()));
+    }
+    if unanswered > 0 {
+        terminal::warning(&format!(
+            "{unanswered} logs were sent and not answered: whether they arrived is unknown"
+        ));
+    }
+    if let Some(HeldBack { text, .. }) = held_back {
+        terminal::warning(&text);
+    }
+    Ok(())
+}
+
+fn judge(receipts: Receipts, pieces: &Pieces, unrouted: Unrouted) -> Result<(), Failure> {
+    // What was refused and could be taken some time is an error by now: these never are.
+    if receipts.refused.total() > 0 || pieces.skipped() > 0 {
+        return Err(Failure::silent(Status::BadInput));
+    }
+    if receipts.unroutable.total() > 0 && unrouted == Unrouted::Fails {
+        return Err(Failure::silent(Status::Differs));
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Which dead letters are meant.
+
+use loghost_core::application::Cause;
+use loghost_core::domain::{Pattern, Severity};
+use loghost_rabbitmq::DeadLetter;
+
+/// Some of the dead letters: those that all of this is true of, where it is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) number: Option<u32>,
+    /// One of these, or any.
+    pub(crate) severities: Vec<Severity>,
+    pub(crate) source: Option<Pattern>,
+    /// One of these, or any.
+    pub(crate) causes: Vec<Cause>,
+    /// What the reason contains.
+    pub(crate) reason: Option<String>,
+    pub(crate) id: Option<String>,
+    /// Not more than these.
+    pub(crate) max: Option<u32>,
+}
+
+impl Selection {
+    /// Whether a letter is one of them, so far as that does not depend on the others. What is no dead letter
+    /// is one only where nothing is asked that it has no answer to.
+    pub(crate) fn has(&self, letter: &DeadLetter) -> bool {
+        let Self { number, severities, source, causes, reason, id, max: _ } = self;
+        let numbered = number.is_none_or(|number| number == letter.number);
+        let named = id.as_deref().is_none_or(|id| letter.id() == Some(id));
+        let fated = match &letter.fate {
+            None => severities.is_empty() && source.is_none() && causes.is_empty() && reason.is_none(),
+            Some(fate) => {
+                (severities.is_empty()
+                    || fate.severity.is_some_and(|severity| severities.contains(&severity)))
+                    && source.as_ref().is_none_or(|pattern| fate.is_log() && pattern.matches(&fate.source))
+                    && (causes.is_empty() || causes.contains(&fate.cause))
+                    && reason.as_ref().is_none_or(|part| fate.reason.contains(part))
+            }
+        };
+        numbered && named && fated
+    }
+}

@@ -1,0 +1,93 @@
+//! The lines that a plugin writes through the `log` import: shown on standard error, but not more of them than somebody
+//! can read, so that a plugin in a loop fills no disk.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use loghost_core::application::Notice;
+use loghost_wasm::GuestLog;
+
+use crate::ui::terminal;
+
+/// The most lines, and bytes of them, of one consumer in a second.
+const MOST_LINES: u32 = 1000;
+const MOST_BYTES: usize = 256 * 1024;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Shows the lines of one consumer.
+pub(crate) fn guest_lines() -> GuestLog {
+    let lines = Mutex::new(GuestLines::default());
+    Arc::new(move |name, level, text| {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        name.clone_into(&mut lines.name);
+        if lines.take(text.len(), Instant::now()) {
+            terminal::tell(&Notice::new(level, &format!("plugin: {text}")).of(name));
+        }
+    })
+}
+
+/// What a consumer has written in this second.
+#[derive(Default)]
+struct GuestLines {
+    name: String,
+    since: Option<Instant>,
+    lines: u32,
+    bytes: usize,
+    left_out: u64,
+}
+
+impl GuestLines {
+    /// Whether a line of so many bytes may be shown now. Says how many may not: at the first, and when the second is over.
+    fn take(&mut self, bytes: usize, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.duration_since(since) >= SECOND) {
+            self.say_left_out();
+            (self.since, self.lines, self.bytes) = (Some(now), 0, 0);
+        }
+        self.lines += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.lines <= MOST_LINES && self.bytes <= MOST_BYTES {
+            return true;
+        }
+        if self.left_out == 0 {
+            self.warn(&format!(
+                "writes more than {MOST_LINES} lines or {} KiB in a second: the rest is left out",
+                MOST_BYTES / 1024
+            ));
+        }
+        self.left_out += 1;
+        false
+    }
+
+    fn say_left_out(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            self.warn(&format!("lines that were left out: {left_out}"));
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        terminal::tell(&Notice::warning(text).of(&self.name));
+    }
+}
+
+impl Drop for GuestLines {
+    fn drop(&mut self) {
+        self.say_left_out();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_room_for_so_many_lines_and_bytes() {
+        let (mut lines, began) = (GuestLines::default(), Instant::now());
+        let shown = (0..MOST_LINES * 2).filter(|_| lines.take(10, began)).count();
+        assert_eq!((shown, lines.left_out), (MOST_LINES as usize, u64::from(MOST_LINES)));
+        let later = began + SECOND;
+        assert!(lines.take(MOST_BYTES, later) && !lines.take(1, later), "{} bytes", lines.bytes);
+        assert_eq!(lines.left_out, 1, "of this second");
+    }
+}

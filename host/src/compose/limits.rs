@@ -1,0 +1,103 @@
+//! Finding out whether a broker drops logs that come back too often, and saying so.
+//!
+//! What a queue was declared with is known; a policy or the operator may say something else, which only the
+//! management plugin tells.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use loghost_rabbitmq::{
+    BrokerApi, Connection, DeliveryLimit, KnownQueue, ManagementUrl, Overrun, QueueOptions, warning,
+};
+use tokio::time::sleep;
+
+use crate::ui::terminal;
+
+/// How long what is not known yet is asked for: a broker knows a new queue's policy after some seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// Until a broker should know.
+    Some,
+}
+
+impl Patience {
+    fn questions(self) -> usize {
+        match self {
+            Self::None => 1,
+            Self::Some => 20,
+        }
+    }
+}
+
+/// The time between two questions.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many queues are asked about at the same time.
+const AT_ONCE: usize = 8;
+
+/// Says which of the queues have a limit; returns when all that can be found out has been said.
+pub(crate) async fn say(
+    connection: &Connection,
+    management: Option<&ManagementUrl>,
+    queues: &QueueOptions,
+    patience: Patience,
+) {
+    let suspects: Vec<KnownQueue> =
+        queues.known.all().into_iter().filter(|queue| queue.limit != DeliveryLimit::None).collect();
+    if suspects.is_empty() {
+        return;
+    }
+    let api = api(connection, management).await;
+    let asking = stream::iter(suspects).map(|queue| {
+        let api = &api;
+        async move {
+            let limit = match api {
+                Some(api) => ask(api, &queue.name, patience).await,
+                None => None,
+            };
+            queues.tell_limit(&queue.name, &limit.unwrap_or(queue.limit));
+        }
+    });
+    asking.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+/// The limit of one queue, as far as the broker says at once; says so if there is one.
+pub(crate) async fn of_queue(
+    connection: &Connection,
+    management: Option<&ManagementUrl>,
+    queue: &str,
+) -> DeliveryLimit {
+    let Some(api) = api(connection, management).await else { return DeliveryLimit::Unsaid };
+    let limit = ask(&api, queue, Patience::None).await.unwrap_or(DeliveryLimit::Unsaid);
+    if let DeliveryLimit::At(limit, origin) = &limit {
+        terminal::warning(&warning(queue, *limit, origin, Overrun::Dropped));
+    }
+    limit
+}
+
+/// The management API; that there is none is only worth a word where somebody has said that there is one.
+async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
+    match BrokerApi::find(connection, given).await? {
+        Ok(api) => Some(api),
+        Err(why) => {
+            if given.is_some() {
+                terminal::warning(&why.to_string());
+            }
+            None
+        }
+    }
+}
+
+/// The limit of a queue; none if nothing can be found out.
+async fn ask(api: &BrokerApi, queue: &str, patience: Patience) -> Option<DeliveryLimit> {
+    let questions = patience.questions();
+    for question in 1..=questions {
+        match api.queue(queue).await.ok()??.delivery_limit() {
+            None if question < questions => sleep(EVERY).await,
+            limit => return limit,
+        }
+    }
+    None
+}

@@ -1,0 +1,16 @@
+//! Composition: what commands have in common that build consumers and connections, watch over them, and end.
+
+pub(crate) mod failure;
+pub(crate) mod guest_lines;
+pub(crate) mod idle;
+pub(crate) mod limits;
+pub(crate) mod loading;
+pub(crate) mod plugins;
+pub(crate) mod reload;
+pub(crate) mod scenario_consumers;
+pub(crate) mod scenario_runner;
+pub(crate) mod settings;
+pub(crate) mod state;
+pub(crate) mod suggestion;
+pub(crate) mod supervise;
+pub(crate) mod target;

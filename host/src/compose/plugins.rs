@@ -1,0 +1,296 @@
+//! From files to consumers.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use loghost_core::application::Consumer;
+use loghost_core::domain::{Descriptor, Severities, printable_line};
+use loghost_wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
+use tokio::task::block_in_place;
+
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::guest_lines::guest_lines;
+use crate::compose::settings::{Refusal, Settings};
+use crate::compose::suggestion::{instead_of_a_plugin, is_like, plugin_is_meant};
+use crate::files::bundled;
+use crate::ui::terminal;
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PluginSource {
+    /// A file.
+    File(PathBuf),
+    /// One that is in the binary, by its name.
+    Bundled(String),
+}
+
+/// How it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// It was named.
+    ByName,
+    /// It lay in a folder that was named.
+    InFolder,
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(&printable_line(&path.to_string_lossy())),
+            Self::Bundled(name) => write!(f, "the bundled plugin `{name}`"),
+        }
+    }
+}
+
+impl PluginSource {
+    /// The files that `paths` name: of a folder, every `.wasm` in it that is not hidden, in the order of their names.
+    pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<(Self, Found)>, Failure> {
+        let mut sources = Vec::new();
+        for path in paths {
+            if path.is_dir() {
+                let found = wasm_files(path).status(Status::BadInput)?;
+                if found.is_empty() {
+                    let build = if path.join("Cargo.toml").is_file() {
+                        format!(": build the plugin first, with `loghost plugin build {}`", path.display())
+                    } else {
+                        String::new()
+                    };
+                    let file = path.with_extension("wasm");
+                    let meant = if file.is_file() {
+                        format!(" (is {} meant?)", file.display())
+                    } else {
+                        String::new()
+                    };
+                    let text = format!("{}: no `.wasm` file in this folder{meant}{build}", path.display());
+                    return Err(Failure::new(Status::BadInput, text));
+                }
+                sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
+            } else {
+                sources.push((Self::File(path.clone()), Found::ByName));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// What it is called before it says so itself: as its file, without the extension.
+    fn stem(&self) -> String {
+        match self {
+            Self::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            Self::Bundled(name) => name.clone(),
+        }
+    }
+
+    /// Its file, if it has one.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Bundled(_) => None,
+        }
+    }
+
+    /// The component's bytes.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::File(path) => read_file(path)
+                .with_context(|| {
+                    format!("cannot read the plugin {}{}", path.display(), plugin_is_meant(path))
+                })
+                .status(Status::BadInput),
+            Self::Bundled(name) => bundled::plugin(name).map(<[u8]>::to_vec).ok_or_else(|| {
+                let meant = is_like(name, bundled::names().map(str::to_owned));
+                let all = bundled::names().collect::<Vec<_>>().join(", ");
+                let text = format!("no bundled plugin is called `{name}`{meant}: there are {all}");
+                Failure::new(Status::BadInput, text)
+            }),
+        }
+    }
+}
+
+/// Reads a file. Of a pipe or a device it is not waited for what somebody may write.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if found.is_file() || found.is_dir() {
+        fs::read(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file"))
+    }
+}
+
+fn wasm_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let context = || format!("cannot read the folder {}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        // Editors and systems put hidden files beside others, which are called alike.
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether plugins may publish logs of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Derived {
+    /// They may.
+    Granted,
+    /// They may not, and a plugin that wants to does not start.
+    Refused,
+}
+
+/// What the plugins of a run have in common.
+pub(crate) struct PluginLoader {
+    runtime: Runtime,
+    settings: Settings,
+    derived: Derived,
+}
+
+/// A plugin that was configured with what of a run's settings is its own.
+pub(crate) struct Loaded {
+    pub(crate) consumer: WasmConsumer,
+    /// What its settings may be given for; the last is what it is called.
+    pub(crate) names: Vec<String>,
+    /// What was given for all, and it does not take.
+    pub(crate) refusals: Vec<Refusal>,
+}
+
+impl PluginLoader {
+    /// A loader whose members are bound by `limits`, and configured with `settings`.
+    pub(crate) fn new(limits: Limits, settings: Settings, derived: Derived) -> Result<Self, Failure> {
+        Ok(Self { runtime: runtime(limits)?, settings, derived })
+    }
+
+    /// The settings of the run.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Has it know all files of the run.
+    pub(crate) fn for_files<'a>(&mut self, files: impl Iterator<Item = &'a PluginSource>) {
+        let stems = files.map(PluginSource::stem).collect();
+        self.settings = self.settings.clone().for_files(stems);
+    }
+
+    /// Loads and configures the plugin at `source`.
+    pub(crate) fn load(&self, source: &PluginSource) -> Result<Loaded, Failure> {
+        let plugin = load(&self.runtime, source)?;
+        let stem = source.stem();
+        let mut loaded = self.configure(&plugin, source, vec![stem.clone()])?;
+        let name = loaded.consumer.descriptor().name.to_string();
+        if name != stem {
+            // Only now it is known what is given for it by this name.
+            let names = vec![stem, name];
+            if self.settings.name(&names[1]) {
+                loaded = self.configure(&plugin, source, names)?;
+            } else {
+                loaded.names = names;
+            }
+        }
+        self.check_publishing(source, loaded.consumer.descriptor())?;
+        Ok(loaded)
+    }
+
+    /// Configures a plugin of these names with what it takes of the settings.
+    fn configure(
+        &self,
+        plugin: &Arc<Plugin>,
+        source: &PluginSource,
+        names: Vec<String>,
+    ) -> Result<Loaded, Failure> {
+        let mut refusals: Vec<Refusal> = Vec::new();
+        loop {
+            let settings = self.settings.of(&names, &refusals);
+            let error = match configure(&self.runtime, plugin.clone(), source, settings.clone()) {
+                Ok(consumer) => return Ok(Loaded { consumer, names, refusals }),
+                Err(error) => error,
+            };
+            let refusal = refusal(&error).filter(|it| {
+                self.settings.is_for_all(&it.key, &names) && settings.iter().any(|(key, _)| *key == it.key)
+            });
+            match refusal {
+                Some(refusal) => refusals.push(refusal),
+                None => return Err(not_started(source, error)),
+            }
+        }
+    }
+
+    fn check_publishing(&self, source: &PluginSource, descriptor: &Descriptor) -> Result<(), Failure> {
+        let Descriptor { publishes: wanted, filter, .. } = descriptor;
+        if !wanted.is_empty() && self.derived == Derived::Refused {
+            let text = format!("{source}: wants to publish logs ({wanted}): allow it with --grant publish");
+            return Err(Failure::new(Status::BadConfiguration, text));
+        }
+        let both: Severities = wanted.iter().filter(|it| filter.severities().contains(*it)).collect();
+        if !both.is_empty() {
+            terminal::warning(&format!(
+                "{source}: publishes {both} logs, and consumes such logs: unless its sources leave its own out, each \
+                 comes back to it, and is a dead letter after eight times"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Sets up the engine.
+pub(crate) fn runtime(limits: Limits) -> Result<Runtime, Failure> {
+    Runtime::new(limits).status(Status::BadConfiguration)
+}
+
+/// Compiles the component of `source`.
+pub(crate) fn load(runtime: &Runtime, source: &PluginSource) -> Result<Arc<Plugin>, Failure> {
+    let bytes = source.read()?;
+    let plugin = block_in_place(|| Plugin::load(runtime, &bytes));
+    plugin.map(Arc::new).map_err(|error| match (&error, source) {
+        (LoadError::NotWasm, PluginSource::File(path)) => {
+            let instead = printable_line(&instead_of_a_plugin(&bytes, path)).into_owned();
+            Failure::new(Status::BadInput, format!("{source}: {error}{instead}"))
+        }
+        _ => Failure::of(Status::BadInput, anyhow::Error::new(error).context(source.to_string())),
+    })
+}
+
+/// Instantiates and configures `plugin`.
+pub(crate) fn start(
+    runtime: &Runtime,
+    plugin: Arc<Plugin>,
+    source: &PluginSource,
+    settings: &[(String, String)],
+) -> Result<WasmConsumer, Failure> {
+    configure(runtime, plugin, source, settings.to_vec()).map_err(|error| not_started(source, error))
+}
+
+fn configure(
+    runtime: &Runtime,
+    plugin: Arc<Plugin>,
+    source: &PluginSource,
+    settings: Vec<(String, String)>,
+) -> Result<WasmConsumer, StartError> {
+    let file = source.to_string();
+    block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings, guest_lines()))
+}
+
+fn not_started(source: &PluginSource, error: StartError) -> Failure {
+    if let Some(refusal) = refusal(&error) {
+        let meant = printable_line(&refusal.question()).into_owned();
+        return Failure::new(Status::BadConfiguration, format!("{source}: {error}{meant}"));
+    }
+    let status = match error {
+        StartError::Settings(_) => Status::BadConfiguration,
+        _ => Status::BadInput,
+    };
+    Failure::of(status, anyhow::Error::new(error).context(source.to_string()))
+}
+
+/// The setting that a plugin does not take, if that is the error.
+fn refusal(error: &StartError) -> Option<Refusal> {
+    match error {
+        StartError::Settings(words) => Refusal::parse(words),
+        _ => None,
+    }
+}

@@ -1,0 +1,225 @@
+//! The consumers of a play: each consumes from a queue of its own until it meets the marker.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loghost_core::application::{
+    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Load, Publish, Reads, Report,
+    ReportError, Reporter, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance,
+};
+use loghost_core::domain::{ConsumerName, Descriptor, Filter, Log};
+use loghost_rabbitmq::{
+    AmqpSink, AmqpSource, AmqpSourceFactory, Exchanges, Lifetime, Names, QueueOptions, QueueType,
+    ReconnectingConnection, SourceOptions,
+};
+use loghost_wasm::WasmConsumer;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::state::StateLedger;
+use crate::compose::supervise::status_of;
+use crate::platform::clock::ReplayClock;
+use crate::ui::terminal::{self, Format, TerminalReporter};
+
+/// The consumers of a play.
+pub(crate) struct ScenarioConsumers {
+    roles: Vec<Role>,
+    tasks: JoinSet<(usize, Result<String, String>)>,
+    /// The token of the message that follows the last log.
+    marker: String,
+}
+
+/// One of them.
+struct Role {
+    name: ConsumerName,
+    filter: Filter,
+    queue: String,
+    /// How many logs it must get before the marker.
+    due: u64,
+    arrived: watch::Receiver<u64>,
+}
+
+impl Default for ScenarioConsumers {
+    fn default() -> Self {
+        Self { roles: Vec::new(), tasks: JoinSet::new(), marker: Uuid::new_v4().to_string() }
+    }
+}
+
+impl ScenarioConsumers {
+    /// Has `consumer` consume from a queue of its own.
+    pub(crate) async fn enter(
+        &mut self,
+        consuming: &Arc<ReconnectingConnection>,
+        publishing: &Arc<ReconnectingConnection>,
+        names: &Names,
+        consumer: WasmConsumer,
+    ) -> Result<(), Failure> {
+        let descriptor = consumer.descriptor().clone();
+        let options = SourceOptions {
+            queue: QueueOptions::new(Lifetime::Exclusive, QueueType::Classic, terminal::tell),
+            prefetch: 1000,
+            exchanges: Exchanges::Lent,
+            marker: Some(self.marker.clone()),
+            check: None,
+        };
+        let (consuming, publishing) = (Arc::clone(consuming), Arc::clone(publishing));
+        let clock = ReplayClock::new();
+        let mut source_factory =
+            AmqpSourceFactory::new(consuming, publishing, names.clone(), options, clock.clone());
+        let source = Box::pin(source_factory.open(&descriptor, Reads::of(&consumer), None))
+            .await
+            .map_err(End::Source)
+            .map_err(|end| Failure::of(status_of(&end), end))?;
+        let queue = source.queue().to_owned();
+        let (arriving, arrived) = watch::channel(0);
+        let (told, text) = watch::channel(None);
+        let prompter = Prompter { told, arriving };
+        // What it publishes goes nowhere: behind the marker it would come too late for anybody.
+        let derived: Option<Publish<AmqpSink, ReplayClock>> = None;
+        // Nobody replaces a consumer in the middle of a play.
+        let (_, replaced) = mpsc::channel(1);
+        let mut consume = Consume::new(
+            Once(Some(source)),
+            consumer,
+            StateLedger::Volatile,
+            clock,
+            prompter,
+            derived,
+            replaced,
+            consume_options(),
+        );
+        Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
+        let place = self.roles.len();
+        self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
+        self.tasks.spawn(async move {
+            let finished = Box::pin(consume.run(std::future::pending())).await;
+            let text = text.borrow().clone();
+            (place, outcome(&finished, text))
+        });
+        Ok(())
+    }
+
+    /// Notes that `log` will be sent so many `times`.
+    pub(crate) fn expect(&mut self, log: &Log, times: u64) {
+        let source = log.source.as_ref().map_or("", |source| source.as_str());
+        for role in &mut self.roles {
+            if role.filter.wants(log.severity, source) {
+                role.due += times;
+            }
+        }
+    }
+
+    /// Sends each the marker, behind all that has been confirmed.
+    pub(crate) async fn mark(&self, sink: &mut AmqpSink) {
+        for role in &self.roles {
+            // A consumer that has failed took its queue with it; its task says why.
+            let _: Result<(), SinkError> = sink.mark(&role.queue, &role.name, &self.marker).await;
+        }
+    }
+
+    /// Waits until each has met the marker, or until nothing has come for as long as `patience`; returns
+    /// what each has written, or why there is nothing.
+    pub(crate) async fn finish(
+        &mut self,
+        patience: Duration,
+    ) -> Result<Vec<Result<String, String>>, Failure> {
+        let mut written: Vec<Option<Result<String, String>>> = self.roles.iter().map(|_| None).collect();
+        let mut silence = pin!(silence(&self.roles, patience));
+        while let Some(joined) = tokio::select! {
+            joined = self.tasks.join_next() => joined,
+            () = &mut silence => None,
+        } {
+            let (place, text) = joined.status(Status::Internal)?;
+            written[place] = Some(text);
+        }
+        let written = written.into_iter().zip(&self.roles);
+        Ok(written.map(|(text, role)| text.unwrap_or_else(|| Err(missing(role, patience)))).collect())
+    }
+}
+
+fn consume_options() -> ConsumeOptions {
+    ConsumeOptions {
+        max_batch: 256,
+        batching: Batching::Full,
+        // The one metric that counts is the last.
+        every: Duration::from_hours(24),
+        max_logs: None,
+        max_retries: 5,
+        max_held: 500,
+        pace: Duration::ZERO,
+        tolerance: Tolerance::default(),
+        probe: None,
+        forget_after: Duration::from_hours(24),
+        publish_within: Duration::from_secs(5),
+        state: SavedState::Restored,
+    }
+}
+
+fn outcome(finished: &Finished, text: Option<Result<String, ConsumerError>>) -> Result<String, String> {
+    match (&finished.end, text) {
+        (End::Marker, Some(Ok(text))) => Ok(text),
+        (End::Marker, Some(Err(error))) => Err(error.to_string()),
+        (end, _) => Err(end.to_string()),
+    }
+}
+
+/// Is ready when none of the consumers has got a log for as long as `patience`.
+async fn silence(roles: &[Role], patience: Duration) {
+    let arrived = || roles.iter().map(|role| *role.arrived.borrow()).sum::<u64>();
+    let mut before = None;
+    while before != Some(arrived()) {
+        before = Some(arrived());
+        sleep(patience).await;
+    }
+}
+
+fn missing(role: &Role, patience: Duration) -> String {
+    let arrived = *role.arrived.borrow();
+    let waited = humantime::format_duration(patience);
+    if arrived < role.due {
+        format!("{} of {} logs did not arrive within {waited} (--timeout)", role.due - arrived, role.due)
+    } else {
+        format!("the marker that ends the scenario did not arrive within {waited} (--timeout)")
+    }
+}
+
+/// A source that is open, and cannot be opened again: its queue went with it.
+struct Once(Option<AmqpSource<ReplayClock>>);
+
+impl SourceFactory for Once {
+    type Source = AmqpSource<ReplayClock>;
+
+    async fn open(
+        &mut self,
+        _: &Descriptor,
+        _: Reads,
+        _: Option<&Filter>,
+    ) -> Result<Self::Source, SourceError> {
+        self.0.take().ok_or_else(|| SourceError::Unavailable("lost the broker".into()))
+    }
+}
+
+/// Takes the last metric of a consumer, and counts what it gets.
+struct Prompter {
+    told: watch::Sender<Option<Result<String, ConsumerError>>>,
+    arriving: watch::Sender<u64>,
+}
+
+impl Reporter for Prompter {
+    fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        self.told.send_replace(Some(report.text.clone()));
+        Ok(())
+    }
+
+    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
+        TerminalReporter::new(Format::Text).state(consumer, state);
+    }
+
+    fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {
+        self.arriving.send_modify(|arrived| *arrived += finished as u64);
+    }
+}

@@ -1,0 +1,169 @@
+//! Playing a scenario: its logs through a broker to the plugins it names, each from a queue of its own.
+//!
+//! Everything on the broker belongs to the play, and goes with its connections.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loghost_core::application::{Publish, Receipts};
+use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
+use loghost_core::domain::{Producer, Sequencer, Tally};
+use loghost_rabbitmq::{self, AmqpSink, Exchanges, Names};
+use loghost_wasm::{Limits, Plugin, Runtime, WasmConsumer};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::plugins::{self, PluginSource};
+use crate::compose::scenario_consumers::ScenarioConsumers;
+use crate::compose::target::{Target, refused, unpublished, unreachable};
+use crate::files::scenario_file::ScenarioFile;
+use crate::platform::clock::ScenarioClock;
+use crate::ui::terminal;
+
+/// Where scenarios are played, one after the other.
+pub(crate) struct ScenarioRunner {
+    runtime: Runtime,
+    target: Target,
+    patience: Duration,
+    loaded: HashMap<PluginSource, Arc<Plugin>>,
+}
+
+/// What came of a scenario.
+pub(crate) struct Played {
+    /// What the broker confirmed.
+    pub(crate) receipts: Receipts,
+    /// For each expectation, in their order.
+    pub(crate) metrics: Vec<PlayedMetric>,
+}
+
+/// What came of an expectation.
+pub(crate) struct PlayedMetric {
+    /// What should have been written, and by whom.
+    pub(crate) expectation: Expectation,
+    /// What was written; or why there is nothing.
+    pub(crate) actual: Result<String, String>,
+}
+
+impl PlayedMetric {
+    /// Whether it is as expected.
+    pub(crate) fn passed(&self) -> bool {
+        self.actual.as_ref() == Ok(&self.expectation.text)
+    }
+}
+
+impl ScenarioRunner {
+    /// One on the broker at `target`; `patience` is how long to wait for what does not come.
+    pub(crate) fn new(target: Target, limits: Limits, patience: Duration) -> Result<Self, Failure> {
+        Ok(Self { runtime: plugins::runtime(limits)?, target, patience, loaded: HashMap::new() })
+    }
+
+    /// Plays `scenario`.
+    pub(crate) async fn play(&mut self, mut scenario: ScenarioFile) -> Result<Played, Failure> {
+        let expectations = scenario.check().status(Status::BadInput)?.expectations;
+        if expectations.is_empty() {
+            let text =
+                format!("{}: expects nothing of any consumer; add `expect all`, for one", scenario.name());
+            return Err(Failure::new(Status::BadInput, text));
+        }
+        let consumers = self.cast(&scenario, &expectations)?;
+        // Names that nobody else has.
+        let prefix = format!("verify-{}", Uuid::new_v4().simple());
+        let names = Names::new(prefix.parse().status(Status::Internal)?);
+        let consuming = self.target.connect("verifying: consuming").await?;
+        let publishing = self.target.connect("verifying: publishing").await?;
+        let connection = consuming.connection().await.map_err(|error| unreachable(&error))?;
+        loghost_rabbitmq::lend_exchanges(&connection, &names).await.map_err(refused)?;
+
+        let mut scenario_consumers = ScenarioConsumers::default();
+        for consumer in consumers {
+            scenario_consumers.enter(&consuming, &publishing, &names, consumer).await?;
+        }
+        let sink = AmqpSink::open(Arc::clone(&publishing), names, Exchanges::Lent, []);
+        let sink = sink.await.map_err(unpublished)?;
+        let receipts = self.publish(scenario, sink, &mut scenario_consumers).await?;
+        let actual = scenario_consumers.finish(self.patience).await?;
+        for link in [consuming, publishing] {
+            link.close().await;
+        }
+        let metrics = expectations.into_iter().zip(actual);
+        let metrics = metrics.map(|(expectation, actual)| PlayedMetric { expectation, actual }).collect();
+        Ok(Played { receipts, metrics })
+    }
+
+    /// Publishes the scenario's logs, and behind them a marker into every queue.
+    async fn publish(
+        &self,
+        scenario: ScenarioFile,
+        sink: AmqpSink,
+        scenario_consumers: &mut ScenarioConsumers,
+    ) -> Result<Receipts, Failure> {
+        let producer = Producer::new("scenario").status(Status::Internal)?;
+        let mut publisher = Publish::new(sink, Sequencer::new(producer), ScenarioClock::new());
+        for step in scenario.into_steps().status(Status::BadInput)? {
+            let Step::Logs { log, times } = step.status(Status::BadInput)? else { continue };
+            scenario_consumers.expect(&log, times.get());
+            for _ in 0..times.get() {
+                self.patiently(publisher.log(&log), "the broker to take the scenario's logs").await?;
+            }
+        }
+        self.patiently(publisher.flush(), "the broker to confirm the scenario's logs").await?;
+        let receipts = publisher.receipts();
+        if receipts.refused.total() > 0 {
+            let text = format!("the broker refused {} of the scenario's logs", receipts.refused.total());
+            return Err(Failure::new(Status::Unavailable, text));
+        }
+        let marking = async {
+            scenario_consumers.mark(publisher.sink_mut()).await;
+            Ok::<_, anyhow::Error>(())
+        };
+        self.patiently(marking, "the broker to take the markers").await?;
+        Ok(receipts)
+    }
+
+    /// Loads and configures the plugin of each expectation.
+    fn cast(
+        &mut self,
+        scenario: &ScenarioFile,
+        expectations: &[Expectation],
+    ) -> Result<Vec<WasmConsumer>, Failure> {
+        let mut consumers = Vec::new();
+        for expectation in expectations {
+            let source = match &expectation.consumer {
+                ConsumerRef::Bundled(name) => PluginSource::Bundled(name.to_string()),
+                ConsumerRef::File(file) => PluginSource::File(scenario.plugin_path(file)),
+            };
+            let in_scenario =
+                |failure: Failure| failure.context(format!("{}:{}", scenario.name(), expectation.line));
+            let plugin = if let Some(plugin) = self.loaded.get(&source) {
+                Arc::clone(plugin)
+            } else {
+                let plugin = plugins::load(&self.runtime, &source).map_err(&in_scenario)?;
+                self.loaded.insert(source.clone(), Arc::clone(&plugin));
+                plugin
+            };
+            let consumer = plugins::start(&self.runtime, plugin, &source, &expectation.settings)
+                .map_err(&in_scenario)?;
+            consumers.push(consumer);
+        }
+        Ok(consumers)
+    }
+
+    async fn patiently<T, E: Into<anyhow::Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+        what: &str,
+    ) -> Result<T, Failure> {
+        if let Ok(done) = timeout(self.patience, work).await {
+            return done.status(Status::Unavailable);
+        }
+        let waited = humantime::format_duration(self.patience);
+        Err(Failure::new(Status::Unavailable, format!("waited {waited} in vain for {what} (--timeout)")))
+    }
+}
+
+/// The tally of what was confirmed, in a line.
+pub(crate) fn confirmed_text(confirmed: &Tally) -> String {
+    format!("{}  total {}", terminal::tally_text(confirmed), confirmed.total())
+}

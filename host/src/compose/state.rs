@@ -1,0 +1,50 @@
+//! Where a run keeps its counts: in a folder, or as long as it lasts.
+
+use std::path::Path;
+
+use loghost_core::application::{Consumer, Notice};
+
+use crate::compose::failure::{Failure, Status};
+use crate::ui::terminal;
+pub(crate) use loghost_store::state::StateLedger;
+use loghost_store::state::{Settings, State, StateError};
+use loghost_wasm::WasmConsumer;
+
+/// Opens the state in `folder`, if one is named.
+pub(crate) fn open(folder: Option<&Path>) -> Result<Option<State>, Failure> {
+    folder.map(State::open).transpose().map_err(unusable)
+}
+
+/// The ledger of `consumer`, which takes from `queue`. Says if what is in it was kept with other settings.
+pub(crate) async fn ledger(
+    state: Option<&State>,
+    consumer: &WasmConsumer,
+    queue: &str,
+) -> Result<StateLedger, Failure> {
+    let Some(state) = state else { return Ok(StateLedger::Volatile) };
+    let name = &consumer.descriptor().name;
+    let ledger = state.ledger(name, queue, Settings::of(consumer.settings()));
+    let changed = ledger.changed_settings().await.map_err(unusable)?;
+    if !changed.is_empty() {
+        let own =
+            if consumer.keeps_state() { ", and what it keeps of its own with --discard-state" } else { "" };
+        let text = format!(
+            "what --state has of it was counted with other settings (`{}`), and goes on from there: counts \
+             begin anew in another folder{own}",
+            changed.join("`, `")
+        );
+        terminal::tell(&Notice::warning(&text).of(name.as_str()));
+    }
+    Ok(ledger)
+}
+
+/// What it means that a state cannot be used.
+pub(crate) fn unusable(error: StateError) -> Failure {
+    let status = match error {
+        StateError::Io { .. } | StateError::Displaced(_) => Status::Io,
+        StateError::Thread(_) => Status::System,
+        StateError::Closed => Status::Internal,
+        _ => Status::BadInput,
+    };
+    Failure::of(status, error)
+}

@@ -1,0 +1,199 @@
+//! Watching over running consumers: waits for them, stops them, and says how each ended.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::iter::successors;
+use std::panic::resume_unwind;
+use std::pin::pin;
+use std::time::Duration;
+
+use loghost_core::application::{End, Finished, Level, Notice, SourceError};
+use loghost_core::domain::ConsumerName;
+use loghost_system::{self as system, NoThread, Refusal};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use crate::compose::failure::{Failure, Status};
+use crate::compose::target::status_of_sink;
+use crate::ui::terminal;
+
+/// Why all consumers are stopped.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// Somebody has asked for it.
+    Asked,
+    /// There is nothing left to do.
+    Idle,
+    /// Nobody reads metrics any more.
+    Unread,
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// What becomes of the other consumers when one has ended for good, or cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// They go on.
+    GoOn,
+    /// They end as well.
+    End,
+}
+
+/// How they have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// What the first failure means, if there was one.
+    pub(crate) failure: Option<Status>,
+    /// Whether somebody has asked for it.
+    pub(crate) is_asked: bool,
+}
+
+/// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
+/// on: they have `grace` to finish what they have in hand. Says what went wrong with each.
+pub(crate) async fn supervise(
+    mut tasks: JoinSet<Finished>,
+    mut names: HashMap<Id, ConsumerName>,
+    ending: impl Future<Output = Ending>,
+    stop: watch::Sender<bool>,
+    (grace, on_failure): (Duration, OnFailure),
+) -> Ended {
+    let mut ending = pin!(ending);
+    let mut deadline: Option<Instant> = None;
+    let mut is_ending = false;
+    let mut ended_so = Ended { failure: None, is_asked: false };
+    loop {
+        let until = deadline.unwrap_or_else(Instant::now);
+        let joined = tokio::select! {
+            biased;
+            joined = tasks.join_next_with_id() => joined,
+            why = &mut ending, if !is_ending => {
+                is_ending = true;
+                ended_so.is_asked = matches!(why, Ending::Asked);
+                if let Ending::Failed(failure) = &why {
+                    terminal::notice(&format!("{}: ending", failure.text().unwrap_or_default()));
+                    ended_so.failure = ended_so.failure.or(Some(failure.status()));
+                }
+                deadline.get_or_insert(Instant::now() + grace);
+                stop.send_replace(true);
+                continue;
+            }
+            () = sleep_until(until), if deadline.is_some() => {
+                // They are not waited for: nothing ends a plugin's call before its time is over.
+                for name in names.values() {
+                    unfinished(name, grace);
+                }
+                ended_so.failure = ended_so.failure.or(Some(Status::Unavailable));
+                return ended_so;
+            }
+        };
+        let Some(joined) = joined else { return ended_so };
+        let name = names.remove(&joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id));
+        let status = match (joined, name) {
+            (Ok((_, finished)), Some(name)) => {
+                let status = ended(&name, &finished);
+                let ends_all = status.is_some() && on_failure == OnFailure::End;
+                if ends_all && deadline.is_none() && !tasks.is_empty() {
+                    terminal::notice(&format!("ending all, as {name} has ended (--exit-on-failure)"));
+                }
+                if ends_all || concerns_all(&finished.end) {
+                    deadline.get_or_insert(Instant::now() + grace);
+                    stop.send_replace(true);
+                }
+                status
+            }
+            (Ok(_), None) => None,
+            (Err(panic), name) => {
+                let text = format!("a consumer's task failed: {panic}");
+                let consumer = name.as_ref().map(ConsumerName::as_str);
+                terminal::tell(&Notice { level: Level::Error, consumer, text: &text });
+                // What it held goes back with the connection, and not before.
+                deadline.get_or_insert(Instant::now() + grace);
+                stop.send_replace(true);
+                Some(Status::Internal)
+            }
+        };
+        ended_so.failure = ended_so.failure.or(status);
+    }
+}
+
+/// Runs a consumer on a thread of its own, which a plugin may take its whole time on. It is none of the runtime's, which
+/// waits for ever where the system gives it none.
+pub(crate) fn run_alone(
+    tasks: &mut JoinSet<Finished>,
+    running: impl Future<Output = Finished> + Send + 'static,
+) -> Result<AbortHandle, NoThread> {
+    let (runtime, running) = (Handle::current(), Box::pin(running));
+    let (done, finished) = oneshot::channel();
+    system::spawn("consumer", move || {
+        // Nobody waits for one that has not finished in time.
+        let _ = done.send(runtime.block_on(running));
+    })?;
+    let finished =
+        async { finished.await.unwrap_or_else(|_| resume_unwind(Box::new("its thread panicked"))) };
+    Ok(tasks.spawn(finished))
+}
+
+/// How many consumers open their sources at the same time.
+pub(crate) const MOST_OPENING: usize = 64;
+
+fn unfinished(name: &ConsumerName, grace: Duration) {
+    let waited = humantime::format_duration(grace);
+    let text =
+        format!("could not finish within {waited} (--grace): what it has not acknowledged comes again");
+    terminal::tell(&Notice::warning(&text).of(name.as_str()));
+}
+
+/// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, metrics
+/// cannot be shown, or what they all keep cannot be kept.
+fn concerns_all(end: &End) -> bool {
+    matches!(
+        end,
+        End::Report(_) | End::Ledger(_) | End::Source(SourceError::Lost(_) | SourceError::Unavailable(_))
+    )
+}
+
+/// Says how a consumer ended, unless it ended as it should.
+fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
+    let advice = match &finished.end {
+        End::Shutdown | End::Enough | End::Marker => {
+            let error = finished.stopped.as_ref()?;
+            failed(name, &format!("was stopped, because it kept failing: {error}"));
+            return Some(Status::Stopped);
+        }
+        End::Report(_) | End::Source(_) | End::Sink(_) | End::Ledger(_) => {
+            "what was not acknowledged comes again"
+        }
+        End::Consumer(_) => "stopped; what it has not counted stays in its queue",
+    };
+    let why = chain(&finished.end);
+    failed(name, &format!("{why}: {advice} (logs counted: {})", finished.counts.total()));
+    Some(status_of(&finished.end))
+}
+
+fn failed(name: &ConsumerName, text: &str) {
+    terminal::tell(&Notice::new(Level::Error, text).of(name.as_str()));
+}
+
+/// The exit status that an end means, if it is none of the good ones.
+pub(crate) fn status_of(end: &End) -> Status {
+    if let Some(refusal) = Refusal::behind(end) {
+        return refusal.into();
+    }
+    match end {
+        End::Source(SourceError::Refused(_)) => Status::BadConfiguration,
+        End::Source(_) => Status::Unavailable,
+        End::Sink(error) => status_of_sink(error),
+        End::Consumer(_) => Status::Stopped,
+        End::Report(_) | End::Ledger(_) => Status::Io,
+        End::Shutdown | End::Enough | End::Marker => Status::Internal,
+    }
+}
+
+/// An error and its causes, in a line, and what to do about it where the system is behind it.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let text = successors(error.source(), |error| (*error).source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    Refusal::behind(error).map_or(text.clone(), |advice| format!("{text}: {advice}"))
+}

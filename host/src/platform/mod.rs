@@ -1,0 +1,7 @@
+//! What the process has of the operating system: signals, files that are watched, other processes, clocks.
+
+pub(crate) mod clock;
+pub(crate) mod leaps;
+pub(crate) mod process;
+pub(crate) mod signals;
+pub(crate) mod watch;

@@ -1,0 +1,120 @@
+//! Being asked to end.
+
+use std::io;
+use std::time::Duration;
+
+use crate::ui::terminal;
+
+/// How long a second signal waits for what was said before it.
+const LAST_LINES: Duration = Duration::from_millis(100);
+
+/// Is ready at the first SIGINT, SIGTERM or SIGHUP; a second SIGINT or SIGTERM ends the process at once, which
+/// loses nothing, because what is not acknowledged comes again. A second SIGHUP does not: a terminal that closes
+/// brings one from the system and one from the shell. It is left alone where whoever started the process has it
+/// ignored, as `nohup` does.
+#[cfg(unix)]
+pub(crate) fn interrupted() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let hangup = if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+    listen(hangup)
+}
+
+/// The same, but for SIGHUP: somebody else waits for [`Hangups`].
+#[cfg(unix)]
+pub(crate) fn interrupted_but_by_hangup() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    listen(None)
+}
+
+#[cfg(unix)]
+fn listen(
+    mut hangup: Option<tokio::signal::unix::Signal>,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (first, interrupted) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let hangup = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let number = tokio::select! {
+            _ = hangup => 1,
+            _ = interrupt.recv() => 2,
+            _ = terminate.recv() => 15,
+        };
+        let _ = first.send(());
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        terminal::finish(LAST_LINES);
+        std::process::exit(128 + number);
+    });
+    Ok(async move {
+        // The sender is only dropped after it has been used.
+        let _ = interrupted.await;
+    })
+}
+
+/// Whether SIGHUP was ignored when the process began, as far as the system tells.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A bit for each signal, from the first, which this one is.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Is ready at Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) fn interrupted() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// Is ready at Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) fn interrupted_but_by_hangup() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    interrupted()
+}
+
+/// SIGHUP, each time it comes.
+#[cfg(unix)]
+pub(crate) struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    /// From now on, it no longer ends the process.
+    pub(crate) fn new() -> io::Result<Self> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self)
+    }
+
+    /// Is ready when it comes.
+    pub(crate) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// There is none here.
+#[cfg(not(unix))]
+pub(crate) struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    /// None.
+    #[expect(clippy::unnecessary_wraps, reason = "as where there are some")]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Is never ready.
+    pub(crate) async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}

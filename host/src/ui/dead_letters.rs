@@ -1,0 +1,141 @@
+//! How a dead letter is shown: a line of a table, in full, or as JSON.
+
+use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
+
+use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
+use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
+use serde_json::{Map, Value, json};
+
+use crate::ui::terminal::{BAD, DIM, TITLE};
+
+/// How much of a text stands in a line.
+const REASON_CHARS: usize = 32;
+const MESSAGE_CHARS: usize = 60;
+
+/// The latest time that is written as a date.
+const LAST_DATE: u64 = 253_402_300_799_999;
+
+/// What stands above the lines of a table.
+pub(crate) fn head() -> String {
+    let columns = ["number", "time", "severity", "source", "outcome", "attempts", "reason", "message"];
+    let [number, time, severity, source, outcome, attempts, reason, message] = columns;
+    format!(
+        "{DIM}{number:>6}  {time:<20}  {severity:<8}  {source:<16}  {outcome:<8}  {attempts:>8}  \
+         {reason:<REASON_CHARS$}  {message}{DIM:#}"
+    )
+}
+
+/// A letter in a line.
+pub(crate) fn line(letter: &DeadLetter) -> String {
+    let (number, message) = (letter.number, cut(&letter.text(), MESSAGE_CHARS));
+    let Some(fate) = &letter.fate else {
+        return format!("{number:>6}  {BAD}not a dead letter{BAD:#}  {message}");
+    };
+    let time = fate.at.map_or_else(String::new, |at| date(at, humantime::format_rfc3339_seconds));
+    format!(
+        "{number:>6}  {time:<20}  {:<8}  {:<16}  {:<8}  {:>8}  {:<REASON_CHARS$}  {message}",
+        fate.severity.map_or("-", Severity::as_str),
+        printable_line(&fate.source),
+        fate.outcome(),
+        fate.attempts,
+        cut(&fate.reason, REASON_CHARS),
+    )
+}
+
+/// The beginning of a text, on one line.
+fn cut(text: &str, most: usize) -> String {
+    // A character may become several, and no more is looked at than could be shown.
+    let beginning: String = text.chars().take(most + 1).collect();
+    let shown = printable_line(&beginning);
+    if shown.chars().count() <= most {
+        return shown.into_owned();
+    }
+    shown.chars().take(most - 1).chain(['…']).collect()
+}
+
+fn date<T: std::fmt::Display>(at: Timestamp, format: fn(std::time::SystemTime) -> T) -> String {
+    match at.as_millis() {
+        millis @ ..=LAST_DATE => format(UNIX_EPOCH + Duration::from_millis(millis)).to_string(),
+        millis => millis.to_string(),
+    }
+}
+
+/// All that a letter says.
+pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
+    let mut page = format!("{TITLE}{} of {of}{TITLE:#}", letter.number);
+    let mut say = |key: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ = write!(page, "\n{DIM}{:<14}{DIM:#}  {}", printable_line(key), printable_line(value));
+    };
+    let precise = |at| date(at, humantime::format_rfc3339_millis);
+    match &letter.fate {
+        None => {
+            say("", "not a dead letter: somebody else put it here");
+            say("came through", letter.came_through());
+        }
+        Some(fate) => {
+            say("time", &fate.at.map(precise).unwrap_or_default());
+            say("outcome", fate.outcome());
+            say("attempts", &fate.attempts.to_string());
+            say("reason", &fate.reason);
+            say("plugin", &format!("{} {}", fate.plugin.name, fate.plugin.version));
+            say("sha256", &fate.plugin.sha256);
+            say("severity", fate.severity.map_or("", Severity::as_str));
+            say("source", &fate.source);
+            say("exchange", &fate.exchange);
+            say("routing key", &fate.routing_key);
+        }
+    }
+    say("id", letter.id().unwrap_or_default());
+    say("written", &letter.timestamp().map(precise).unwrap_or_default());
+    for (key, value) in letter.attributes() {
+        say(&format!("attribute {key}"), &value);
+    }
+    if let Some(fate) = &letter.fate {
+        for (key, value) in &fate.original {
+            say(&format!("original {key}"), value);
+        }
+        if fate.left_out > 0 {
+            say("left out", &format!("{} headers that had no room", fate.left_out));
+        }
+        if let Some(backtrace) = &fate.backtrace {
+            let _ = write!(page, "\n{DIM}backtrace{DIM:#}\n{}", printable(backtrace));
+        }
+    }
+    let _ = write!(page, "\n\n{}", printable(&letter.text()));
+    page
+}
+
+/// All that a letter says, for programs. What is no dead letter has no `outcome`.
+pub(crate) fn object(letter: &DeadLetter) -> Value {
+    let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+    let texts = |pairs: &[(String, String)]| -> Map<String, Value> {
+        pairs.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
+    };
+    let fate = letter.fate.as_ref();
+    json!({
+        "number": letter.number,
+        "dead_letter": fate.is_some(),
+        "id": letter.id(),
+        "timestamp": millis(letter.timestamp()),
+        "severity": fate.and_then(|fate| fate.severity).map(Severity::as_str),
+        "source": fate.map(|fate| fate.source.as_str()),
+        "message": letter.text(),
+        "attributes": texts(&letter.attributes()),
+        "outcome": fate.map(DeadLetterHeaders::outcome),
+        "reason": fate.map(|fate| fate.reason.as_str()),
+        "backtrace": fate.and_then(|fate| fate.backtrace.as_deref()),
+        "attempts": fate.map(|fate| fate.attempts),
+        "time": millis(fate.and_then(|fate| fate.at)),
+        "plugin": fate.map(|fate| json!({
+            "name": fate.plugin.name,
+            "version": fate.plugin.version,
+            "sha256": fate.plugin.sha256,
+        })),
+        "exchange": fate.map_or(letter.came_through(), |fate| fate.exchange.as_str()),
+        "routing_key": fate.map(|fate| fate.routing_key.as_str()),
+        "original": fate.map(|fate| texts(&fate.original)),
+        "headers_left_out": fate.map(|fate| fate.left_out),
+    })
+}

@@ -1,0 +1,313 @@
+//! Standard output and standard error, each written by a thread of its own: whoever reads slowly, or not at all, holds up
+//! nobody who writes.
+//!
+//! A result is waited for. A metric gives way to a newer one of its consumer. A line to the operator is left out when
+//! there are too many, and counted. That whoever read has gone, as `head` does, is no failure of the work: what is written
+//! from then on is dropped.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anstream::adapter::strip_str;
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use loghost_core::application::Level;
+use loghost_system as system;
+use tokio::sync::Notify;
+
+/// The most bytes of lines that wait to be written.
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// One of the two streams.
+pub(super) struct Output {
+    stream: Stream,
+    queue: Mutex<Queue>,
+    /// Something waits, was written, or cannot be.
+    changed: Condvar,
+    /// The same, for tasks.
+    told: Notify,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+struct Queue {
+    waiting: VecDeque<Entry>,
+    bytes: usize,
+    /// How many lines were left out since one was taken.
+    left_out: u64,
+    taken: u64,
+    written: u64,
+    is_begun: bool,
+    /// Why nothing can be written any more.
+    failure: Option<Failure>,
+}
+
+/// A text, and what it tells of: a later one takes its place as long as it waits.
+struct Entry {
+    about: Option<String>,
+    text: String,
+}
+
+/// An error that is told to everybody who writes.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    /// Whoever read has gone.
+    Unread,
+    Os(i32),
+    Kind(io::ErrorKind),
+}
+
+/// Who is at the other end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody may read.
+    There,
+    /// Nobody reads any more: the pipe is closed.
+    Gone,
+}
+
+/// What is printed.
+pub(super) static OUT: Output = Output::new(Stream::Out);
+/// What is said beside it.
+pub(super) static ERR: Output = Output::new(Stream::Err);
+
+impl Output {
+    const fn new(stream: Stream) -> Self {
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            left_out: 0,
+            taken: 0,
+            written: 0,
+            is_begun: false,
+            failure: None,
+        };
+        Self { stream, queue: Mutex::new(queue), changed: Condvar::new(), told: Notify::const_new() }
+    }
+
+    /// Has a text written, and waits until it is, or nobody reads it.
+    pub(super) fn print(&'static self, text: String) -> io::Result<Reader> {
+        let mut queue = self.lock();
+        let Some(number) = self.push(&mut queue, Entry { about: None, text })? else {
+            return Ok(Reader::Gone);
+        };
+        while queue.written < number {
+            if queue.reader()? == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(Reader::There)
+    }
+
+    /// Has a text written, unless a later one `about` the same comes before that. Fails if an earlier one could not be.
+    pub(super) fn show(&'static self, about: &str, text: String) -> io::Result<()> {
+        let mut queue = self.lock();
+        let bytes = text.len();
+        match queue.waiting.iter_mut().find(|entry| entry.about.as_deref() == Some(about)) {
+            Some(entry) => {
+                let before = std::mem::replace(&mut entry.text, text).len();
+                queue.bytes = queue.bytes - before + bytes;
+            }
+            None => {
+                self.push(&mut queue, Entry { about: Some(about.to_owned()), text })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a text written, unless too much waits already.
+    pub(super) fn say(&'static self, text: String) {
+        let mut queue = self.lock();
+        if queue.bytes + text.len() > MOST_BYTES {
+            queue.left_out += 1;
+            return;
+        }
+        // There is nobody left to tell.
+        let _ = self.push(&mut queue, Entry { about: None, text });
+    }
+
+    /// Waits until all is written that was to be, or cannot be, and for no longer than `patience`; whether it is.
+    pub(super) fn finish(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let mut queue = self.lock();
+        loop {
+            if queue.is_done() {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
+            queue = waited.0;
+        }
+    }
+
+    /// Is ready when all is written that was to be, or cannot be.
+    pub(super) async fn finished(&self) {
+        self.until(Queue::is_done).await;
+    }
+
+    /// Is ready when nothing can be written any more; an error unless whoever read has gone.
+    pub(super) async fn closed(&self) -> io::Result<()> {
+        self.until(|queue| queue.failure.is_some()).await;
+        self.lock().reader().map(drop)
+    }
+
+    async fn until(&self, is_it: fn(&Queue) -> bool) {
+        loop {
+            let told = self.told.notified();
+            if is_it(&self.lock()) {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// Takes an entry; returns its number, unless nobody reads it.
+    fn push(&'static self, queue: &mut Queue, entry: Entry) -> io::Result<Option<u64>> {
+        if queue.reader()? == Reader::Gone {
+            return Ok(None);
+        }
+        if !queue.is_begun {
+            if system::spawn("output", || self.write_all()).is_err() {
+                return self.write_here(queue, &entry);
+            }
+            queue.is_begun = true;
+        }
+        queue.taken += 1;
+        queue.bytes += entry.text.len();
+        queue.waiting.push_back(entry);
+        self.changed.notify_all();
+        Ok(Some(queue.taken))
+    }
+
+    /// Writes an entry where there is no thread to do so.
+    fn write_here(&self, queue: &mut Queue, entry: &Entry) -> io::Result<Option<u64>> {
+        queue.taken += 1;
+        match self.write(&entry.text, 0) {
+            Ok(()) => queue.written += 1,
+            Err(error) => queue.failure = Some(Failure::from(&error)),
+        }
+        Ok((queue.reader()? == Reader::There).then_some(queue.taken))
+    }
+
+    /// Writes what waits, until nothing can be written.
+    fn write_all(&self) {
+        let mut queue = self.lock();
+        loop {
+            let Some(Entry { text, .. }) = queue.waiting.pop_front() else {
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            queue.bytes -= text.len();
+            let left_out = std::mem::take(&mut queue.left_out);
+            drop(queue);
+            let written = self.write(&text, left_out);
+            queue = self.lock();
+            match written {
+                Ok(()) => queue.written += 1,
+                Err(error) => {
+                    queue.failure = Some(Failure::from(&error));
+                    queue.waiting.clear();
+                }
+            }
+            self.changed.notify_all();
+            self.told.notify_waiters();
+            if queue.failure.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn write(&self, text: &str, left_out: u64) -> io::Result<()> {
+        match self.stream {
+            Stream::Out => self.write_to(io::stdout().lock(), text, left_out),
+            Stream::Err => self.write_to(io::stderr().lock(), text, left_out),
+        }
+    }
+
+    /// What was left out came before what is written next, or just after.
+    fn write_to(&self, writer: impl RawStream, text: &str, left_out: u64) -> io::Result<()> {
+        let note = if left_out > 0 {
+            let head = super::head(Level::Warning, None);
+            format!("{head}lines that nobody read in time were left out here: {left_out}\n")
+        } else {
+            String::new()
+        };
+        let mut text = format!("{text}\n{note}");
+        if AutoStream::choice(&writer) == ColorChoice::Never {
+            text = strip_str(&text).to_string();
+        }
+        let mut writer = Patient { writer, stream: self.stream };
+        writer.write_all(text.as_bytes())?;
+        writer.flush()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream that is waited for where it takes no more at the moment: whoever began the process may have made it so.
+struct Patient<W> {
+    writer: W,
+    stream: Stream,
+}
+
+impl<W: Write> Patient<W> {
+    fn again<T>(&mut self, mut what: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match what(&mut self.writer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.stream {
+                    Stream::Out => system::until_writable(&io::stdout())?,
+                    Stream::Err => system::until_writable(&io::stderr())?,
+                },
+                done => return done,
+            }
+        }
+    }
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.again(|writer| writer.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.again(W::flush)
+    }
+}
+
+impl Queue {
+    /// Who reads; an error if nothing can be written for another reason than that nobody does.
+    fn reader(&self) -> io::Result<Reader> {
+        match self.failure {
+            None => Ok(Reader::There),
+            Some(Failure::Unread) => Ok(Reader::Gone),
+            Some(Failure::Os(code)) => Err(io::Error::from_raw_os_error(code)),
+            Some(Failure::Kind(kind)) => Err(kind.into()),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.failure.is_some() || self.written == self.taken
+    }
+}
+
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::BrokenPipe, _) => Self::Unread,
+            (_, Some(code)) => Self::Os(code),
+            (kind, None) => Self::Kind(kind),
+        }
+    }
+}
