@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("house::nothing_is_left_unfinished", nothing_is_left_unfinished),
         test("house::every_module_says_what_it_does", every_module_says_what_it_does),
         test("house::delivery_names_tests_that_exist", delivery_names_tests_that_exist),
+        test("house::architecture_names_what_exists", architecture_names_what_exists),
         needing("house::all_is_formatted", all_is_formatted),
     ]
 }
@@ -174,12 +175,36 @@ fn delivery_names_tests_that_exist() {
         let names: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test holds this rule:\n{text}");
         for name in names {
-            let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
-            // A name may be the beginning of several.
-            let traces = [format!("{name}\""), format!("{name}{{"), function];
-            let exists = sources.iter().any(|source| traces.iter().any(|trace| source.text.contains(trace)));
-            assert!(exists, "no test is called `{name}`, which should hold this rule:\n{text}");
+            assert!(
+                is_test(&sources, name),
+                "no test is called `{name}`, which should hold this rule:\n{text}"
+            );
         }
+    }
+}
+
+/// Whether there is a test of this name, or some whose names begin so.
+fn is_test(sources: &[Source], name: &str) -> bool {
+    let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+    let traces = [format!("{name}\""), format!("{name}{{"), function];
+    sources.iter().any(|source| traces.iter().any(|trace| source.text.contains(trace)))
+}
+
+/// The files, and the tests that hold the invariants.
+fn architecture_names_what_exists() {
+    let host = repository().join("host");
+    let page = fs::read_to_string(host.join("ARCHITECTURE.md")).expect("a readable file");
+    let files = page.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && name.ends_with(".rs"));
+    let missing: Vec<&str> = files.filter(|name| !host.join(name).is_file()).collect();
+    assert_eq!(missing, [""; 0], "ARCHITECTURE.md names files that are not there");
+    let (_, invariants) = page.split_once("## Invariants").expect("a table of them");
+    let (invariants, _) = invariants.split_once("\n## ").expect("something behind it");
+    let sources = sources("host");
+    let tests = invariants.lines().filter_map(|row| row.trim_end_matches(" |").rsplit_once("| `"));
+    let tests: Vec<&str> = tests.map(|(_, test)| test.trim_end_matches('`')).collect();
+    assert!(tests.len() > 5, "{tests:?}");
+    for test in tests {
+        assert!(is_test(&sources, test), "no test is called `{test}`, which should hold an invariant");
     }
 }
 
