@@ -7,8 +7,8 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
-    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish, Reads, Receipt,
+    Adapters, Batching, Ports, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
+    Delivery, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Reads, Receipt,
     Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, ConsumerActivity,
     State, Tolerance,
 };
@@ -169,6 +169,17 @@ impl Clock for Stopped {
     }
 }
 
+struct Fakes;
+
+impl Ports for Fakes {
+    type SourceFactory = Once;
+    type Consumer = Idle;
+    type Ledger = Nothing;
+    type Clock = Stopped;
+    type Reporter = Nothing;
+    type Sink = Nothing;
+}
+
 fn options() -> ConsumeOptions {
     ConsumeOptions {
         max_batch: 256,
@@ -206,9 +217,16 @@ fn consume(bencher: Bencher<'_, '_>, burst: usize, processes: bool) {
         .with_inputs(|| {
             let source = Source { deliveries: deliveries.clone(), burst };
             let consumer = Idle { descriptor: descriptor.clone(), processes };
-            let none: Option<Publish<Nothing, Stopped>> = None;
-            let reloads = mpsc::channel(1).1;
-            Consume::new(Once(Some(source)), consumer, Nothing, Stopped, Nothing, none, reloads, options())
+            let adapters: Adapters<Fakes> = Adapters {
+                source_factory: Once(Some(source)),
+                consumer,
+                ledger: Nothing,
+                clock: Stopped,
+                reporter: Nothing,
+                derived: None,
+                reloads: mpsc::channel(1).1,
+            };
+            Consume::new(adapters, options())
         })
         .bench_local_values(|mut consume| {
             runtime.block_on(async {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError,
+    Adapters, Batching, Ports, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError,
     DeadLettering, Delivery, End, Finished, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource,
     Next, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState,
     SinkError, SourceError, ConsumerActivity, State, Tolerance, Uncounted,
@@ -130,6 +130,17 @@ impl SourceFactory for Once {
             None => std::future::pending().await,
         }
     }
+}
+
+struct Fakes;
+
+impl Ports for Fakes {
+    type SourceFactory = Once;
+    type Consumer = Judge;
+    type Ledger = Store;
+    type Clock = Still;
+    type Reporter = Notes;
+    type Sink = Sink;
 }
 
 /// Takes a while to commit, if it is a slow one.
@@ -379,16 +390,16 @@ impl Case {
                 replace.send(second).await
             });
         }
-        let mut consume = Consume::new(
-            Once(Some(source)),
-            first,
-            Store { journal: journal.clone(), slowness: self.slowness },
-            Still,
-            Notes(journal.clone()),
-            Some(derived),
-            replaced,
-            self.options,
-        );
+        let adapters: Adapters<Fakes> = Adapters {
+            source_factory: Once(Some(source)),
+            consumer: first,
+            ledger: Store { journal: journal.clone(), slowness: self.slowness },
+            clock: Still,
+            reporter: Notes(journal.clone()),
+            derived: Some(derived),
+            reloads: replaced,
+        };
+        let mut consume = Consume::new(adapters, self.options);
         consume.open().await.unwrap();
         let finished = consume.run(sleep_until(begin + Duration::from_secs(self.until))).await;
         // In every case the source is closed once, and nothing is asked of it after that.

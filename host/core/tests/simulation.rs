@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use loghost_core::application::{
-    Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
+    Adapters, Batching, Ports, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
     Delivery, End, Finished, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish,
     Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
     SourceError, ConsumerActivity, State, Tolerance,
@@ -78,6 +78,17 @@ enum Judgement {
     AsWritten,
     /// They are accepted, and all are wanted.
     AllIsWell,
+}
+
+struct Fakes;
+
+impl Ports for Fakes {
+    type SourceFactory = Door;
+    type Consumer = Judge;
+    type Ledger = Store;
+    type Clock = Leaping;
+    type Reporter = Honest;
+    type Sink = Sink;
 }
 
 /// What was published.
@@ -266,17 +277,16 @@ impl World {
         };
         let (reload, reloads) = mpsc::channel(1);
         let consumer = || Judge { world: self.clone(), judgement, counted: 0, saved: None, broken: false };
-        let derived: Option<Publish<Sink, Leaping>> = None;
-        let mut consume = Consume::new(
-            Door(self.clone()),
-            consumer(),
-            Store(self.clone()),
-            Leaping(self.clone()),
-            Honest(self.clone()),
-            derived,
+        let adapters: Adapters<Fakes> = Adapters {
+            source_factory: Door(self.clone()),
+            consumer: consumer(),
+            ledger: Store(self.clone()),
+            clock: Leaping(self.clone()),
+            reporter: Honest(self.clone()),
+            derived: None,
             reloads,
-            options,
-        );
+        };
+        let mut consume = Consume::new(adapters, options);
         consume.open().await?;
         let reloads_one = self.things().rng.bool();
         if reloads_one {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, try_join};
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, ConsumerActivity, End, Opening, Publish, Reads, SavedState,
-    Tolerance,
+    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerActivity, End, Opening, Ports, Publish,
+    Reads, SavedState, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Sequencer};
 use loghost_rabbitmq::{
@@ -87,9 +87,19 @@ pub(crate) enum Purpose {
     Declare,
 }
 
-/// The use case with the adapters of this host.
-type Consuming =
-    Consume<AmqpSourceFactory<SystemClock>, WasmConsumer, state::StateLedger, SystemClock, Watched, AmqpSink>;
+/// The adapters of a host.
+struct HostPorts;
+
+impl Ports for HostPorts {
+    type SourceFactory = AmqpSourceFactory<SystemClock>;
+    type Consumer = WasmConsumer;
+    type Ledger = state::StateLedger;
+    type Clock = SystemClock;
+    type Reporter = Watched;
+    type Sink = AmqpSink;
+}
+
+type Consuming = Consume<HostPorts>;
 
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -414,17 +424,16 @@ async fn consuming(
     };
     let source_factory = connections.source_factory(options, prefetch);
     let depth = source_factory.depth();
-    let consume = Consume::new(
+    let adapters = Adapters {
         source_factory,
         consumer,
         ledger,
-        SystemClock,
+        clock: SystemClock,
         reporter,
         derived,
-        replaced,
-        consume_options(options, prefetch),
-    );
-    Ok((consume, depth))
+        reloads: replaced,
+    };
+    Ok((Consume::new(adapters, consume_options(options, prefetch)), depth))
 }
 
 fn consume_options(options: &Options, prefetch: u16) -> ConsumeOptions {

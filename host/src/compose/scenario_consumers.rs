@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Load, Publish, Reads, Report,
-    ReportError, Reporter, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance,
+    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Load, Ports, Reads,
+    Report, ReportError, Reporter, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Log};
 use loghost_rabbitmq::{
@@ -78,20 +78,18 @@ impl ScenarioConsumers {
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
         let prompter = Prompter { told, arriving };
-        // What it publishes goes nowhere: behind the marker it would come too late for anybody.
-        let derived: Option<Publish<AmqpSink, ReplayClock>> = None;
-        // Nobody replaces a consumer in the middle of a play.
-        let (_, replaced) = mpsc::channel(1);
-        let mut consume = Consume::new(
-            Once(Some(source)),
+        let adapters: Adapters<ScenarioPorts> = Adapters {
+            source_factory: Once(Some(source)),
             consumer,
-            StateLedger::Volatile,
+            ledger: StateLedger::Volatile,
             clock,
-            prompter,
-            derived,
-            replaced,
-            consume_options(),
-        );
+            reporter: prompter,
+            // Behind the marker it would come too late for anybody.
+            derived: None,
+            // Nobody replaces a consumer in the middle of a play.
+            reloads: mpsc::channel(1).1,
+        };
+        let mut consume = Consume::new(adapters, consume_options());
         Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
         let place = self.roles.len();
         self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
@@ -189,6 +187,18 @@ fn missing(role: &Role, patience: Duration) -> String {
 
 /// A source that is open, and cannot be opened again: its queue went with it.
 struct Once(Option<AmqpSource<ReplayClock>>);
+
+/// The adapters of a play.
+struct ScenarioPorts;
+
+impl Ports for ScenarioPorts {
+    type SourceFactory = Once;
+    type Consumer = WasmConsumer;
+    type Ledger = StateLedger;
+    type Clock = ReplayClock;
+    type Reporter = Prompter;
+    type Sink = AmqpSink;
+}
 
 impl SourceFactory for Once {
     type Source = AmqpSource<ReplayClock>;

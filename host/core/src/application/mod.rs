@@ -7,7 +7,7 @@ mod ports;
 mod publish;
 mod resume;
 
-pub use consume::{Batching, Consume, ConsumeOptions, Opening, SavedState, Tolerance};
+pub use consume::{Adapters, Batching, Consume, ConsumeOptions, Opening, Ports, SavedState, Tolerance};
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use loghost_core::application::{
-    Batching, Consume, ConsumeOptions, ConsumerError, End, Finished, Load, Report, ReportError, Reporter,
-    SavedState, State, Tolerance,
+    Adapters, Batching, Consume, ConsumeOptions, ConsumerError, End, Finished, Load, Ports, Report,
+    ReportError, Reporter, SavedState, State, Tolerance,
 };
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{AmqpSink, AmqpSourceFactory};
@@ -23,9 +23,17 @@ use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
 use crate::platform::clock::SystemClock;
 use crate::ui::terminal::{Format, TerminalReporter};
 
-/// The use case, with the adapters that a host runs it with.
-type Consuming =
-    Consume<AmqpSourceFactory<SystemClock>, WasmConsumer, StateLedger, SystemClock, Watcher, AmqpSink>;
+/// The adapters that a host has, but for what is told of it.
+struct BenchPorts;
+
+impl Ports for BenchPorts {
+    type SourceFactory = AmqpSourceFactory<SystemClock>;
+    type Consumer = WasmConsumer;
+    type Ledger = StateLedger;
+    type Clock = SystemClock;
+    type Reporter = Watcher;
+    type Sink = AmqpSink;
+}
 
 /// Running consumers.
 pub(super) struct BenchConsumers {
@@ -42,20 +50,17 @@ impl BenchConsumers {
         counted: Arc<Counted>,
     ) -> Result<Self, Failure> {
         let opening = consumers.into_iter().map(|consumer| {
-            // Nobody replaces a consumer that is measured.
-            let (_, replaced) = mpsc::channel(1);
-            let watcher = Watcher(Arc::clone(&counted));
-            let (source_factory, ledger) = (connections.source_factory(), StateLedger::Volatile);
-            let mut consume: Consuming = Consume::new(
-                source_factory,
+            let adapters: Adapters<BenchPorts> = Adapters {
+                source_factory: connections.source_factory(),
                 consumer,
-                ledger,
-                SystemClock,
-                watcher,
-                None,
-                replaced,
-                options(),
-            );
+                ledger: StateLedger::Volatile,
+                clock: SystemClock,
+                reporter: Watcher(Arc::clone(&counted)),
+                derived: None,
+                // Nobody replaces a consumer that is measured.
+                reloads: mpsc::channel(1).1,
+            };
+            let mut consume = Consume::new(adapters, options());
             async move { consume.open().await.map(|_| consume).map_err(|end| failed(&end)) }
         });
         let ready: Vec<_> = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;

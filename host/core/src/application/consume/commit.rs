@@ -11,9 +11,9 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::process::{Done, Entry};
-use super::{Break, Consume, ConsumeOptions, Unacknowledged};
+use super::{Break, Consume, ConsumeOptions, Ports, SourceOf, Unacknowledged};
 use crate::application::ports::{
-    Clock, Commit, Consumer, SourceFactory, Ledger, LedgerError, LogSink, LogSource, Reads, Receipt, Reporter,
+    Commit, Consumer, Ledger, LedgerError, LogSource, Reads, Receipt,
     ConsumerActivity, Uncounted,
 };
 use crate::domain::{Counts, Fate, Filter, Settled};
@@ -66,15 +66,7 @@ impl Staged {
     }
 }
 
-impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
-where
-    I: SourceFactory<Source: 'static>,
-    C: Consumer,
-    L: Ledger + 'static,
-    K: Clock,
-    R: Reporter,
-    D: LogSink,
-{
+impl<P: Ports> Consume<P> {
     /// Notes a delivery that is finished.
     pub(super) fn stage(&mut self, Done { receipt, entry }: Done) {
         match entry {
@@ -141,7 +133,7 @@ where
     }
 
     /// The commit is safe: acknowledges what is in it.
-    pub(super) async fn acknowledge(&mut self, source: &mut I::Source) -> Result<(), Break> {
+    pub(super) async fn acknowledge(&mut self, source: &mut SourceOf<P>) -> Result<(), Break> {
         let Some(finished) = self.committed() else { return Ok(()) };
         let logs = finished.len();
         let due = self.unacknowledged.finish(finished);
@@ -168,7 +160,7 @@ where
 
     /// Brings to its end what is under way, except what waits for another attempt: that goes back. What can be
     /// committed does not wait for dead letters, which a broker may hold back for long.
-    pub(super) async fn finish(&mut self, source: &mut I::Source) -> Result<(), Break> {
+    pub(super) async fn finish(&mut self, source: &mut SourceOf<P>) -> Result<(), Break> {
         loop {
             self.begin_commit();
             tokio::select! {

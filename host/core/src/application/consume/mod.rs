@@ -7,6 +7,7 @@
 //! fails at; `unseen` is what the consumer is not shown; `settle` commits and acknowledges; `held` and
 //! `unacknowledged` are what is under way; `breaker` tells a bad consumer from bad logs; `book_time` is how late it is.
 
+mod adapters;
 mod book_time;
 mod breaker;
 mod retries;
@@ -24,6 +25,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+pub use self::adapters::{Adapters, Ports};
 use self::book_time::BookTime;
 use self::breaker::Breaker;
 pub use self::breaker::Tolerance;
@@ -33,7 +35,7 @@ use self::unacknowledged::Unacknowledged;
 use self::commit::{Staged, UnderWay};
 use super::end::{End, Finished};
 use super::ports::{
-    Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, SourceFactory, Ledger, Load, LogSink, LogSource,
+    Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, SourceFactory, Ledger, Load, LogSource,
     Next, Reads, Report, ReportError, Reporter, SourceError, ConsumerActivity, State, Uncounted,
 };
 use super::publish::Publish;
@@ -93,19 +95,22 @@ pub enum Batching {
 /// The longest that a stopped consumer is left alone.
 const LONGEST_PROBE: Duration = Duration::from_mins(5);
 
+/// What the logs of these adapters come from.
+type SourceOf<P> = <<P as Ports>::SourceFactory as SourceFactory>::Source;
+
 /// Runs one consumer.
-pub struct Consume<I: SourceFactory, C, L, K, R, D> {
-    source_factory: I,
-    consumer: C,
-    ledger: L,
-    clock: K,
-    reporter: R,
-    derived: Option<Publish<D, K>>,
-    reloads: mpsc::Receiver<C>,
+pub struct Consume<P: Ports> {
+    source_factory: P::SourceFactory,
+    consumer: P::Consumer,
+    ledger: P::Ledger,
+    clock: P::Clock,
+    reporter: P::Reporter,
+    derived: Option<Publish<P::Sink, P::Clock>>,
+    reloads: mpsc::Receiver<P::Consumer>,
     options: ConsumeOptions,
 
     /// Open since the start, until the run begins.
-    opened: Option<I::Source>,
+    opened: Option<SourceOf<P>>,
     /// What was said last of why there is no source.
     obstacle: Option<String>,
     book: Book,
@@ -180,28 +185,10 @@ impl<E: Into<End>> From<E> for Break {
     }
 }
 
-impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
-where
-    I: SourceFactory<Source: 'static>,
-    C: Consumer,
-    L: Ledger + 'static,
-    K: Clock,
-    R: Reporter,
-    D: LogSink,
-{
-    /// Feeds `consumer` from what `source_factory` opens, and keeps its book in `ledger`; what it publishes goes to
-    /// `derived`, or nowhere. Its new versions come through `reloads`: their names must be the same.
-    #[expect(clippy::too_many_arguments, reason = "each is another role")]
-    pub fn new(
-        source_factory: I,
-        consumer: C,
-        ledger: L,
-        clock: K,
-        reporter: R,
-        derived: Option<Publish<D, K>>,
-        reloads: mpsc::Receiver<C>,
-        options: ConsumeOptions,
-    ) -> Self {
+impl<P: Ports> Consume<P> {
+    /// Feeds the consumer from what the factory opens, and keeps its book in the ledger.
+    pub fn new(adapters: Adapters<P>, options: ConsumeOptions) -> Self {
+        let Adapters { source_factory, consumer, ledger, clock, reporter, derived, reloads } = adapters;
         Self {
             source_factory,
             consumer,
@@ -275,7 +262,7 @@ where
     }
 
     /// The source that is open, or another one.
-    async fn next_source(&mut self) -> Result<I::Source, SourceError> {
+    async fn next_source(&mut self) -> Result<SourceOf<P>, SourceError> {
         if let Some(source) = self.opened.take() {
             return Ok(source);
         }

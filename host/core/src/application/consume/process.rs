@@ -6,11 +6,10 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
 use super::commit::safe;
-use super::{Break, Consume};
+use super::{Break, Consume, Ports, SourceOf};
 use crate::application::End;
 use crate::application::ports::{
-    Cause, Clock, Consumer, ConsumerError, SourceFactory, Ledger, LogSink, LogSource, Reads, Receipt, Rejection,
-    Reporter, SinkError, SourceError, State,
+    Cause, Clock, Consumer, ConsumerError, LogSource, Reads, Receipt, Rejection, SinkError, SourceError, State,
 };
 use crate::domain::{Fate, Log, Outcome, Place, Processed, Record, Settled, Verdict};
 
@@ -79,18 +78,10 @@ pub(super) enum Entry {
 /// Consumers fail at these before they have seen a log.
 const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
-impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
-where
-    I: SourceFactory<Source: 'static>,
-    C: Consumer,
-    L: Ledger + 'static,
-    K: Clock,
-    R: Reporter,
-    D: LogSink,
-{
+impl<P: Ports> Consume<P> {
     /// Asks the consumer about `batch`, or about nothing at a tick. A batch that it fails at is halved until
     /// the one log stands alone that does it; each time the consumer starts afresh from what it saved last.
-    pub(super) async fn process(&mut self, source: &mut I::Source, batch: Batch) -> Result<(), Break> {
+    pub(super) async fn process(&mut self, source: &mut SourceOf<P>, batch: Batch) -> Result<(), Break> {
         if let Some(latest) = batch.records.iter().map(|record| record.timestamp).max() {
             self.clock.witness(latest);
         }
@@ -139,7 +130,7 @@ where
     /// Does what the consumer says of `batch`: counts, holds for another attempt, or buries.
     async fn carry_out(
         &mut self,
-        source: &mut I::Source,
+        source: &mut SourceOf<P>,
         batch: Batch,
         mut processed: Processed,
     ) -> Result<(), Break> {
@@ -178,7 +169,7 @@ where
 
     /// Publishes what the consumer says. Meanwhile what is finished is committed and acknowledged: they may go to a
     /// queue that is full until then.
-    async fn publish(&mut self, source: &mut I::Source, logs: &[Log]) -> Result<(), Break> {
+    async fn publish(&mut self, source: &mut SourceOf<P>, logs: &[Log]) -> Result<(), Break> {
         let Some(mut derived) = self.derived.take_if(|_| !logs.is_empty()) else { return Ok(()) };
         let before = derived.receipts().confirmed.total();
         let published = match self.meanwhile(source, derived.all(logs)).await {
@@ -198,7 +189,7 @@ where
     /// Brings to its end what is under way until `publishing` is ready, which may take a while and not for ever.
     async fn meanwhile(
         &mut self,
-        source: &mut I::Source,
+        source: &mut SourceOf<P>,
         publishing: impl Future<Output = Result<(), SinkError>>,
     ) -> Result<(), Break> {
         let (mut publishing, patience) = (pin!(publishing), self.options.publish_within);
@@ -226,7 +217,7 @@ where
 
     fn reject(
         &mut self,
-        source: &mut I::Source,
+        source: &mut SourceOf<P>,
         task: &Task,
         reason: String,
         backtrace: Option<String>,
@@ -250,7 +241,7 @@ where
     }
 
     /// Sends a delivery to the dead letters; it is `done` when it is safe there.
-    pub(super) fn dead_letter(&mut self, source: &mut I::Source, done: Done, rejection: &Rejection) {
+    pub(super) fn dead_letter(&mut self, source: &mut SourceOf<P>, done: Done, rejection: &Rejection) {
         let dead_lettering = source.dead_letter(done.receipt, rejection);
         self.pending_dead_letters.push(Box::pin(async move {
             dead_lettering.await?;

@@ -8,28 +8,20 @@ use tokio::time::{Instant, sleep_until};
 use super::process::{Batch, Handle, Task};
 use super::commit::safe;
 use super::unseen::{MOST_HOPS, Unseen};
-use super::{Batching, Break, Consume};
+use super::{Batching, Break, Consume, Ports, SourceOf};
 use crate::application::end::End;
 use crate::application::ports::{
-    Aside, Clock, Consumer, Delivery, SourceFactory, Item, Ledger, Load, LogSink, LogSource, Reads, Reporter,
+    Aside, Consumer, Delivery, Item, Load, LogSource, Reads, Reporter,
     ConsumerActivity, State,
 };
 use crate::domain::{Claim, Record};
 
-impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
-where
-    I: SourceFactory<Source: 'static>,
-    C: Consumer,
-    L: Ledger + 'static,
-    K: Clock,
-    R: Reporter,
-    D: LogSink,
-{
+impl<P: Ports> Consume<P> {
     /// Serves `source` until the run is to end, or something breaks. Says whether this host is the one that
     /// gets the logs, unless that has been `said`.
     pub(super) async fn serve<S: Future<Output = ()> + Send>(
         &mut self,
-        source: &mut I::Source,
+        source: &mut SourceOf<P>,
         mut shutdown: Pin<&mut S>,
         mut said: Option<ConsumerActivity>,
     ) -> Result<End, Break> {
@@ -153,7 +145,7 @@ where
     /// Judges what was delivered, if it is wanted and new; what is unwanted or no log goes to the dead letters.
     async fn take(
         &mut self,
-        source: &mut I::Source,
+        source: &mut SourceOf<P>,
         burst: impl Iterator<Item = Delivery>,
     ) -> Result<(), Break> {
         let (mut batch, now) = (Batch::default(), self.book_time.now());
@@ -210,7 +202,7 @@ where
     }
 
     /// Lets `new` take the consumer's place, with what it keeps; false if it does not take that up.
-    pub(super) async fn replace(&mut self, mut new: C) -> bool {
+    pub(super) async fn replace(&mut self, mut new: P::Consumer) -> bool {
         if new.keeps_state()
             && self.saved.is_some()
             && let Err(error) = new.restore(self.saved.as_deref()).await

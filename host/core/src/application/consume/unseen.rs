@@ -4,10 +4,10 @@
 //!
 //! They are no failures of the consumer's.
 
-use super::Consume;
+use super::{Consume, Ports, SourceOf};
 use super::process::{Done, Entry, Task};
 use crate::application::ports::{
-    Cause, Clock, Consumer, DeadLettering, SourceFactory, Ledger, LogSink, LogSource, Reads, Receipt, Reporter,
+    Cause, DeadLettering, LogSource, Reads, Receipt,
     SourceError, State,
 };
 use crate::domain::Fate;
@@ -69,18 +69,10 @@ impl Unseen {
     }
 }
 
-impl<I, C, L, K, R, D> Consume<I, C, L, K, R, D>
-where
-    I: SourceFactory<Source: 'static>,
-    C: Consumer,
-    L: Ledger + 'static,
-    K: Clock,
-    R: Reporter,
-    D: LogSink,
-{
+impl<P: Ports> Consume<P> {
     /// Sends to the dead letters what the consumer is not shown, or notes that there are none. If `source` has
     /// not read it whole, the next one does.
-    pub(super) fn pass_by(&mut self, source: &mut I::Source, unseen: &Unseen) -> Result<(), SourceError> {
+    pub(super) fn pass_by(&mut self, source: &mut SourceOf<P>, unseen: &Unseen) -> Result<(), SourceError> {
         let dead_lettering = source.dead_lettering();
         if dead_lettering == DeadLettering::Unread {
             self.at_least = Reads::Logs;

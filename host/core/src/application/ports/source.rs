@@ -9,7 +9,7 @@ use crate::domain::{Descriptor, Filter, Record, Timestamp};
 /// What opens the source of one consumer, at the start and again after each loss.
 pub trait SourceFactory: Send {
     /// What it opens.
-    type Source: LogSource;
+    type Source: LogSource + 'static;
 
     /// Makes sure that there is a queue, and begins to take from it. When the source is
     /// [active](ConsumerActivity::Active), and not before, the queue gets what `descriptor` wants, and what only the
