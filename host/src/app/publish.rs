@@ -140,7 +140,7 @@ async fn send(pieces: &mut Pieces, publisher: &mut Publisher, link: &Link) -> Re
             match publisher.flush().await {
                 Ok(()) => {
                     unwanted.look(publisher.receipts());
-                    SinkError::Failed(link.keep().await.into()).into()
+                    SinkError::from(link.keep().await).into()
                 }
                 Err(error) => error,
             }

@@ -131,7 +131,7 @@ impl AmqpSink {
     /// Opens a channel if there is none, on a new connection if there is none.
     async fn reopen(&mut self) -> Result<(), SinkError> {
         while self.channel.is_none() {
-            let connection = self.link.connection().await.map_err(unconnected)?;
+            let connection = self.link.connection().await?;
             let prepared = tokio::select! {
                 prepared = prepare(&connection, &self.names, self.exchanges, &self.in_use) => prepared,
                 () = connection.end() => continue,
@@ -144,7 +144,7 @@ impl AmqpSink {
                 }
                 // The link says what has happened, and waits.
                 Err(error) if !error.is_refusal() && connection.is_gone().await => {}
-                Err(error) => return Err(undeclared(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -162,7 +162,7 @@ impl AmqpSink {
         match connection.answer(declare_exchanges(connection, &self.names, [severity])).await {
             // The next one begins with all that are in use.
             Err(error) if !error.is_refusal() => self.channel = None,
-            declared => declared.map_err(undeclared)?,
+            declared => declared?,
         }
         Ok(())
     }
@@ -282,7 +282,7 @@ impl AmqpSink {
             // They are declared again.
             Fault::Missing if self.exchanges == Exchanges::Own => {}
             Fault::Permission => {
-                return Err(undeclared(topology::failed("write to the exchanges".to_owned(), &error)));
+                return Err(topology::failed("write to the exchanges".to_owned(), &error).into());
             }
             Fault::Ours | Fault::Missing if self.kept.is_alone(number) => {
                 if let Some(message) = self.kept.refuse(number) {
@@ -299,12 +299,16 @@ impl AmqpSink {
     }
 }
 
-fn unconnected(error: ConnectError) -> SinkError {
-    if error.is_refusal() { SinkError::Refused(error.into()) } else { SinkError::Failed(error.into()) }
+impl From<ConnectError> for SinkError {
+    fn from(error: ConnectError) -> Self {
+        if error.is_refusal() { Self::Refused(error.into()) } else { Self::Failed(error.into()) }
+    }
 }
 
-fn undeclared(error: TopologyError) -> SinkError {
-    if error.is_refusal() { SinkError::Refused(error.into()) } else { SinkError::Failed(error.into()) }
+impl From<TopologyError> for SinkError {
+    fn from(error: TopologyError) -> Self {
+        if error.is_refusal() { Self::Refused(error.into()) } else { Self::Failed(error.into()) }
+    }
 }
 
 async fn prepare(
