@@ -108,11 +108,7 @@ fn window() -> Vec<u8> {
             mandatory: true,
             immediate: false,
         };
-        let header = AMQPContentHeader {
-            class_id: 60,
-            body_size: BODY.len() as u64,
-            properties,
-        };
+        let header = AMQPContentHeader { class_id: 60, body_size: BODY.len() as u64, properties };
         all.extend(bytes(&AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Publish(publish)))));
         all.extend(bytes(&AMQPFrame::Header(1, header)));
         all.extend(bytes(&AMQPFrame::Body(1, BODY.to_vec())));

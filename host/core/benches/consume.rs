@@ -7,17 +7,17 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
-    Adapters, Batching, Ports, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Reads, Receipt,
-    Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError, SourceError, ConsumerActivity,
-    State, Tolerance,
+    Adapters, Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
+    ConsumerError, DeadLettering, Delivery, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Ports,
+    Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
+    SourceError, SourceFactory, State, Tolerance,
 };
 use loghost_core::domain::{
     ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
     Severity, Timestamp,
 };
-use tokio::sync::mpsc;
 use loghost_core::testing::logs;
+use tokio::sync::mpsc;
 
 const LOGS: usize = 10_240;
 

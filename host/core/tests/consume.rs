@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loghost_core::application::{
-    Adapters, Batching, Ports, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError,
-    DeadLettering, Delivery, End, Finished, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource,
-    Next, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState,
-    SinkError, SourceError, ConsumerActivity, State, Tolerance, Uncounted,
+    Adapters, Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
+    ConsumerError, DeadLettering, Delivery, End, Finished, Item, Ledger, LedgerError, Load, LogSink,
+    LogSource, Next, Ports, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter,
+    Saved, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance, Uncounted,
 };
 use loghost_core::domain::{
     Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use loghost_core::application::{
-    Adapters, Batching, Ports, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerError, DeadLettering,
-    Delivery, End, Finished, SourceFactory, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Publish,
-    Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
-    SourceError, ConsumerActivity, State, Tolerance,
+    Adapters, Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
+    ConsumerError, DeadLettering, Delivery, End, Finished, Item, Ledger, LedgerError, Load, LogSink,
+    LogSource, Next, Ports, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter,
+    Saved, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance,
 };
 use loghost_core::domain::{
-    Attributes, Book, ConsumerName, Counts, Descriptor, Fields, Filter, Expired, Log, MessageId, Metric,
-    OriginState, Outcome, Processed, Producer, Record, Sequencer, IntervalSet, Severities, Severity,
+    Attributes, Book, ConsumerName, Counts, Descriptor, Expired, Fields, Filter, IntervalSet, Log, MessageId,
+    Metric, OriginState, Outcome, Processed, Producer, Record, Sequencer, Severities, Severity,
     Source as LogOrigin, Timestamp, Verdict,
 };
 use tokio::runtime;

@@ -11,7 +11,7 @@ use futures_io::AsyncRead as _;
 use lapin::message::Delivery;
 use loghost_core::domain::{Log, MessageId, Timestamp};
 use loghost_core::testing::logs;
-use loghost_rabbitmq::{SkipBodies, Decode, Names, Prefix, FrameFilter, properties, record};
+use loghost_rabbitmq::{Decode, FrameFilter, Names, Prefix, SkipBodies, properties, record};
 
 /// A log as a message, with the properties that `publish` gives it.
 fn message(id: &MessageId, timestamp: Timestamp, log: &Log) -> Delivery {
@@ -88,9 +88,8 @@ fn parser(bencher: Bencher<'_, '_>, batch: usize) {
 
 #[divan::bench(args = logs::BATCHES)]
 fn records(bencher: Bencher<'_, '_>, batch: usize) {
-    let messages: Vec<_> = (1..=batch as u64)
-        .map(|n| message(&logs::id(n), Timestamp::default(), &logs::log()))
-        .collect();
+    let messages: Vec<_> =
+        (1..=batch as u64).map(|n| message(&logs::id(n), Timestamp::default(), &logs::log())).collect();
     let (names, decode) = (Names::new(Prefix::default()), Decode { message: true, attributes: false });
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
         for message in black_box(&messages) {

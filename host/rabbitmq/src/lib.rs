@@ -13,13 +13,13 @@ mod publish;
 mod topology;
 
 pub use connection::address::Address;
-pub use connection::frame_filter::{SkipBodies, FrameFilter};
+pub use connection::frame_filter::{FrameFilter, SkipBodies};
 pub use connection::open::{ConnectError, Connection, Obstacle};
 pub use connection::reconnect::{ReconnectingConnection, Retry};
 pub use consume::depth::QueueDepth;
 pub use consume::source::{AmqpSource, SourceOptions};
 pub use consume::source_factory::{AmqpSourceFactory, Declaration};
-pub use dead_letters::dead_letter::{DeadLetterHeaders, DeadLetter};
+pub use dead_letters::dead_letter::{DeadLetter, DeadLetterHeaders};
 pub use dead_letters::queue::{DeadQueue, DeadQueueError, Left, Purpose};
 pub use dead_letters::replay::Replay;
 pub use management::api::{ManagementUrl, ManagementUrlError};

@@ -103,10 +103,12 @@ fn run(command: Command) -> Result<(), Failure> {
 /// Adds what is probably meant: the command, where one is misspelled, or quotes around a message.
 fn suggesting(mut error: clap::Error) -> clap::Error {
     let tip = |text: String| ContextValue::StyledStrs(vec![text.into()]);
+    let first = env::args().nth(1).unwrap_or_default();
     if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand)
         && error.get(ContextKind::SuggestedSubcommand).is_none()
     {
-        let commands = Cli::command();
+        let all = Cli::command();
+        let commands = all.find_subcommand(&first).unwrap_or(&all);
         let names: Vec<String> =
             commands.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         if let Some(meant) = like(wrong, names.clone()) {
@@ -116,11 +118,21 @@ fn suggesting(mut error: clap::Error) -> clap::Error {
         }
     } else if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
-        && !wrong.starts_with('-')
-        && env::args().nth(1).as_deref() == Some("publish")
     {
-        let text = "a message of several words needs quotes: loghost publish error \"disk full\"";
-        error.insert(ContextKind::Suggested, tip(text.to_owned()));
+        if first == "publish" && !wrong.starts_with('-') {
+            let text = "a message of several words needs quotes: loghost publish error \"disk full\"";
+            error.insert(ContextKind::Suggested, tip(text.to_owned()));
+        } else if first == "publish" && !wrong.starts_with("--") {
+            let text =
+                "a message that begins with `-` goes behind `--`: loghost publish error -- \"-5 degrees\"";
+            error.insert(ContextKind::Suggested, tip(text.to_owned()));
+        } else if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+            // No value here begins with `--`.
+            tips.retain(|tip| !tip.to_string().contains("as a value, use"));
+            if !tips.is_empty() {
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+            }
+        }
     }
     error
 }

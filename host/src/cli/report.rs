@@ -9,7 +9,7 @@ use crate::commands::report::Options;
 ///
 /// Of each producer, severity and source, the logs have numbers without gaps: what is missing below the
 /// highest number that was counted is listed, and the exit status is 1. What came after that, only the producer's
-/// journal knows. A host that uses the state must be stopped first.
+/// journal knows. It reads a copy: a host may go on meanwhile.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder that `run --state` was given; may be given several times, for hosts that took turns

@@ -54,7 +54,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     max_logs: Option<NonZeroU64>,
 
-    /// Use a queue that goes when this ends, for a look that leaves nothing behind
+    /// Use a queue that goes when this ends, for a look at what comes from now on
     #[arg(long, conflicts_with = "declare_only")]
     ephemeral: bool,
 

@@ -235,7 +235,7 @@ impl Tending {
             let queue = target.names.queue(consumer);
             let text = format!(
                 "there is no queue {queue} to send them back to: run the consumer, or declare its queue with \
-                 `loghost run --declare-only`; the dead letters are where they were"
+                 `loghost run PLUGIN --declare-only`; the dead letters are where they were"
             );
             return Err(Failure::new(Status::BadConfiguration, text));
         };

@@ -144,7 +144,7 @@ async fn send(
             match publisher.flush().await {
                 Ok(()) => {
                     unwanted.look(publisher.receipts());
-                    SinkError::Failed(link.keep().await.into()).into()
+                    SinkError::from(link.keep().await).into()
                 }
                 Err(error) => error,
             }
@@ -187,7 +187,7 @@ impl Unwanted {
 }
 
 /// What to do about logs that find no queue.
-const DECLARE: &str = "is the consumer's queue declared? `loghost run --declare-only`";
+const DECLARE: &str = "is the consumer's queue declared? `loghost run PLUGIN --declare-only`";
 
 /// Waits a while for what was sent to be answered, and has what is confirmed noted.
 async fn settle(publisher: &mut Publisher) {

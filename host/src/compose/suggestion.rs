@@ -39,6 +39,10 @@ pub(crate) fn is_meant(path: &Path) -> String {
 /// The same of a plugin, which may have been called by its consumer's name.
 pub(crate) fn plugin_is_meant(path: &Path) -> String {
     let named = Path::new("plugins").join(path).with_extension("wasm");
+    let package = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = package.filter(|folder| folder.join("Cargo.toml").is_file()) {
+        return format!(" (build it first, with `loghost plugin build {}`)", folder.display());
+    }
     if named.is_file() { format!(" (is {} meant?)", named.display()) } else { is_meant(path) }
 }
 

@@ -4,10 +4,10 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, Cursor, ErrorKind};
 use std::path::Path;
 
+use loghost_system::private;
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, DatabaseError, StorageBackend, StorageError, WriteTransaction};
 use xxhash_rust::xxh3::xxh3_128;
-use loghost_system::private;
 
 use crate::header::mend;
 use crate::place::Place;
@@ -88,7 +88,10 @@ pub(crate) fn create_database(
 
 /// Commits what `write` does, durably: in two phases. In one phase, damage to what was committed last would
 /// look like a commit that was cut short, and be undone without a word, with all that depends on it.
-pub(crate) fn commit<E>(database: &Database, write: impl FnOnce(&WriteTransaction) -> Result<(), E>) -> Result<(), E>
+pub(crate) fn commit<E>(
+    database: &Database,
+    write: impl FnOnce(&WriteTransaction) -> Result<(), E>,
+) -> Result<(), E>
 where
     E: From<redb::TransactionError> + From<redb::CommitError>,
 {

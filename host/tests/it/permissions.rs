@@ -198,7 +198,7 @@ fn a_consumer_wants_more(broker: &Broker) {
     run.says("[picky] reloaded: version 2");
     let (queue, info) = (broker.queue("picky"), broker.exchange("info"));
     run.says(&format!("the user may not bind the queue `{queue}` to the exchange `{info}` with the key `#`"));
-    run.says("loghost run --declare-only");
+    run.says("loghost run PLUGIN --declare-only");
     broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
     for severity in ["info", "error"] {
         broker.loghost(["publish", severity, "text", "--require-route"]).end().exits(0);

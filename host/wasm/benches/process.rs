@@ -6,9 +6,9 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use loghost_core::application::Consumer as _;
 use loghost_core::domain::{Record, Timestamp};
-use tokio::runtime::Runtime;
 use loghost_core::testing::logs;
 use loghost_wasm::{Limits, Plugin, Runtime as Engine, WasmConsumer};
+use tokio::runtime::Runtime;
 
 const READING: &[u8] = include_bytes!("../../benches/plugins/bench-reading.wasm");
 

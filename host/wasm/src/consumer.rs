@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use loghost_core::application::{Consumer, ConsumerError};
 use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp, printable_line};
-use tokio::task::block_in_place;
 use loghost_system::Refusal;
+use tokio::task::block_in_place;
 
 use super::backtrace::backtrace;
 use super::engine::Runtime;

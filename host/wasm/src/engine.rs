@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
+use loghost_system::{self as system, NoThread};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
-use loghost_system::{self as system, NoThread};
 
 use super::cache::Cache;
 use super::guest::Guest;

@@ -1,9 +1,9 @@
 //! Loading a component, and saying what is wrong with one that cannot be a plugin.
 
+use loghost_system::Refusal;
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use loghost_system::Refusal;
 
 use super::engine::Runtime;
 use super::guest::Guest;

@@ -11,9 +11,10 @@ pub use consume::{Adapters, Batching, Consume, ConsumeOptions, Opening, Ports, S
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerError, DeadLettering, Delivery, SourceFactory, Item,
-    Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, Notice, Reads, Receipt, Receipts, Rejection,
-    Report, ReportError, Reporter, Saved, SinkError, SourceError, ConsumerActivity, State, Tell, Uncounted,
+    Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerActivity, ConsumerError, DeadLettering,
+    Delivery, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, Notice, Reads, Receipt,
+    Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory, State,
+    Tell, Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

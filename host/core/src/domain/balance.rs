@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConsumerName, Counts, Filter, Expired, OriginState, Producer, IntervalSet, Severities, Severity, Tally,
+    ConsumerName, Counts, Expired, Filter, IntervalSet, OriginState, Producer, Severities, Severity, Tally,
 };
 
 /// What one host has kept of a consumer.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Counts, MessageId, Record, IntervalSet, Severity, Timestamp};
+use super::{Counts, IntervalSet, MessageId, Record, Severity, Timestamp};
 
 /// What is counted, and of which origin (producer, severity and source) which sequence numbers are in it.
 #[derive(Clone, Debug, Default)]

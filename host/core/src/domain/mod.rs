@@ -7,9 +7,9 @@ mod counts;
 mod descriptor;
 mod filter;
 mod identity;
+mod interval_set;
 mod log;
 pub mod scenario;
-mod interval_set;
 mod severity;
 mod source;
 mod tally;
@@ -20,14 +20,14 @@ mod verdict;
 pub use attributes::{Attributes, AttributesError};
 pub use balance::{Account, Balance, Missing, Reach, Sent};
 pub use book::{
-    Book, Changes, Claim, Fate, Expired, IntervalChange, OriginChange, OriginState, Place, Settled,
+    Book, Changes, Claim, Expired, Fate, IntervalChange, OriginChange, OriginState, Place, Settled,
 };
 pub use counts::{Counts, Metric};
 pub use descriptor::{ConsumerName, ConsumerNameError, Descriptor, Fields};
 pub use filter::{Filter, Pattern, PatternError};
 pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
-pub use log::{Log, Record};
 pub use interval_set::IntervalSet;
+pub use log::{Log, Record};
 pub use severity::{Severities, Severity, UnknownSeverity};
 pub use source::{Source, SourceError};
 pub use tally::Tally;

@@ -33,7 +33,12 @@ fn every_error_has_its_position_and_reason() {
         ("| x", 1, 1, nothing),
         ("info:\n\n| x", 3, 1, nothing),
         ("expect all\n# why\n| x", 3, 1, nothing),
-        ("expect all\n\ninfo @a: x", 3, 1, "a log after an `expect`: all logs come first"),
+        (
+            "expect all\n\ninfo @a: x",
+            3,
+            1,
+            "a log after an `expect`: all logs come first, and a line of a metric begins with `| `",
+        ),
         ("info", 1, 5, missing),
         ("info @☠ ", 1, 9, missing),
         ("info @a\n| b", 1, 8, missing),

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use host::Host;
 use lapin::uri::{AMQPAuthority, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use host::Host;
 
 use crate::connection::tls::Tls;
 pub(crate) use parameters::{ParameterError, Parameters};

@@ -13,7 +13,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::connection::frame_filter::{SkipBodies, FrameFilter, Sieving};
+use crate::connection::frame_filter::{FrameFilter, Sieving, SkipBodies};
 use crate::connection::greeting::Greeting;
 use crate::connection::socket::Socket;
 use crate::connection::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};

@@ -12,10 +12,10 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{FieldTable, LongString, ShortString};
 use lapin::{Channel, ConnectionProperties, Consumer, ErrorKind, Event};
 use loghost_core::application::{Notice, SourceError, Tell};
+use loghost_system::Refusal;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use loghost_system::Refusal;
 
 use crate::connection::address::Address;
 use crate::connection::advice::hint;

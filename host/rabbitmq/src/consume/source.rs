@@ -11,7 +11,8 @@ use lapin::options::{BasicAckOptions, BasicQosOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Consumer};
 use loghost_core::application::{
-    Clock, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection, SourceError, ConsumerActivity,
+    Clock, ConsumerActivity, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection,
+    SourceError,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
 use tokio::time::sleep;
@@ -349,7 +350,8 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         receipt: Receipt,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<K> {
-        let dead_lettering = self.dead_letters.as_mut().map(|dead_letters| dead_letters.dead_letter(receipt, rejection));
+        let dead_lettering =
+            self.dead_letters.as_mut().map(|dead_letters| dead_letters.dead_letter(receipt, rejection));
         async move {
             match dead_lettering {
                 Some(dead_lettering) => dead_lettering.await,

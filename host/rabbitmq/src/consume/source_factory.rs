@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
-use loghost_core::application::{Clock, SourceFactory, Reads, SourceError, ConsumerActivity};
+use loghost_core::application::{Clock, ConsumerActivity, Reads, SourceError, SourceFactory};
 use loghost_core::domain::{Descriptor, Filter, Severity};
 use tokio::time::{Instant, sleep};
 

@@ -136,7 +136,11 @@ impl Management {
     }
 
     /// A queue; none if there is no such queue.
-    pub(crate) async fn queue(&self, vhost: &str, queue: &str) -> Result<Option<ManagedQueue>, ManagementError> {
+    pub(crate) async fn queue(
+        &self,
+        vhost: &str,
+        queue: &str,
+    ) -> Result<Option<ManagedQueue>, ManagementError> {
         self.get(&["queues", vhost, queue]).await
     }
 
@@ -151,7 +155,11 @@ impl Management {
     }
 
     /// The bindings of a queue; none if there is no such queue.
-    pub(crate) async fn bindings(&self, vhost: &str, queue: &str) -> Result<Option<Vec<Binding>>, ManagementError> {
+    pub(crate) async fn bindings(
+        &self,
+        vhost: &str,
+        queue: &str,
+    ) -> Result<Option<Vec<Binding>>, ManagementError> {
         let bindings: Option<Vec<ManagedBinding>> = self.get(&["queues", vhost, queue, "bindings"]).await?;
         let binding = |ManagedBinding { source, routing_key }| Binding { exchange: source, key: routing_key };
         Ok(bindings.map(|bindings| bindings.into_iter().map(binding).collect()))
@@ -316,9 +324,15 @@ mod tests {
         let limit = |queue: Value| serde_json::from_value::<ManagedQueue>(queue).unwrap().delivery_limit();
         let at = |limit, origin| Some(DeliveryLimit::At(limit, origin));
         let policy = |name: &str| LimitOrigin::Policy(name.to_owned());
-        assert_eq!(limit(json!({"type": "classic", "effective_policy_definition": {"delivery-limit": 3}})), Some(DeliveryLimit::None));
+        assert_eq!(
+            limit(json!({"type": "classic", "effective_policy_definition": {"delivery-limit": 3}})),
+            Some(DeliveryLimit::None)
+        );
         assert_eq!(limit(json!({"type": "quorum", "arguments": {}})), None);
-        assert_eq!(limit(json!({"type": "quorum", "arguments": {}, "effective_policy_definition": []})), Some(DeliveryLimit::None));
+        assert_eq!(
+            limit(json!({"type": "quorum", "arguments": {}, "effective_policy_definition": []})),
+            Some(DeliveryLimit::None)
+        );
         // RabbitMQ 4 says what it comes to.
         let queue = |limit: Value, argument: Value, effective: Value| {
             json!({
@@ -332,8 +346,14 @@ mod tests {
         assert_eq!(limit(queue(json!(3), json!(-1), json!({"delivery-limit": 3}))), at(3, policy("limits")));
         // 3 leaves it to whoever asks.
         assert_eq!(limit(queue(Value::Null, Value::Null, json!({}))), Some(DeliveryLimit::None));
-        assert_eq!(limit(queue(Value::Null, Value::Null, json!({"delivery-limit": 7}))), at(7, policy("limits")));
-        assert_eq!(limit(queue(Value::Null, json!(5), json!({"delivery-limit": 7}))), at(5, LimitOrigin::Argument));
+        assert_eq!(
+            limit(queue(Value::Null, Value::Null, json!({"delivery-limit": 7}))),
+            at(7, policy("limits"))
+        );
+        assert_eq!(
+            limit(queue(Value::Null, json!(5), json!({"delivery-limit": 7}))),
+            at(5, LimitOrigin::Argument)
+        );
         assert_eq!(limit(queue(Value::Null, json!(-1), json!({}))), at(0, LimitOrigin::Argument));
     }
 

@@ -22,7 +22,7 @@ use crate::connection::open::{ConnectError, Connection, Fault, fault, reason};
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::message::names::Names;
 use crate::message::record;
-use crate::publish::unconfirmed::{Unconfirmed, Message, Settled};
+use crate::publish::unconfirmed::{Message, Settled, Unconfirmed};
 use crate::topology::declare::{self, Exchanges, TopologyError, declare_exchanges, open_confirming_channel};
 
 /// How long to wait for an answer before looking whether the channel is still there.
@@ -126,7 +126,7 @@ impl AmqpSink {
     /// Opens a channel if there is none, on a new connection if there is none.
     async fn reopen(&mut self) -> Result<(), SinkError> {
         while self.channel.is_none() {
-            let connection = self.link.connection().await.map_err(unconnected)?;
+            let connection = self.link.connection().await?;
             let prepared = tokio::select! {
                 prepared = prepare(&connection, &self.names, self.exchanges, &self.in_use) => prepared,
                 () = connection.end() => continue,
@@ -139,7 +139,7 @@ impl AmqpSink {
                 }
                 // The link says what has happened, and waits.
                 Err(error) if !error.is_refusal() && connection.is_gone().await => {}
-                Err(error) => return Err(undeclared(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -157,7 +157,7 @@ impl AmqpSink {
         match connection.answer(declare_exchanges(connection, &self.names, [severity])).await {
             // The next one begins with all that are in use.
             Err(error) if !error.is_refusal() => self.channel = None,
-            declared => declared.map_err(undeclared)?,
+            declared => declared?,
         }
         Ok(())
     }
@@ -249,7 +249,8 @@ impl AmqpSink {
 
     /// Gives up what the broker has refused for too long.
     fn check_patience(&mut self) -> Result<(), SinkError> {
-        let Some(patience) = self.link.patience().filter(|patience| self.unconfirmed.is_overdue(*patience)) else {
+        let Some(patience) = self.link.patience().filter(|patience| self.unconfirmed.is_overdue(*patience))
+        else {
             return Ok(());
         };
         let logs = self.unconfirmed.give_up();
@@ -277,7 +278,7 @@ impl AmqpSink {
             // They are declared again.
             Fault::Missing if self.exchanges == Exchanges::Own => {}
             Fault::Permission => {
-                return Err(undeclared(declare::failed("write to the exchanges".to_owned(), &error)));
+                return Err(declare::failed("write to the exchanges".to_owned(), &error).into());
             }
             Fault::Ours | Fault::Missing if self.unconfirmed.is_alone(number) => {
                 if let Some(message) = self.unconfirmed.refuse(number) {
@@ -294,12 +295,16 @@ impl AmqpSink {
     }
 }
 
-fn unconnected(error: ConnectError) -> SinkError {
-    if error.is_refusal() { SinkError::Refused(error.into()) } else { SinkError::Failed(error.into()) }
+impl From<ConnectError> for SinkError {
+    fn from(error: ConnectError) -> Self {
+        if error.is_refusal() { Self::Refused(error.into()) } else { Self::Failed(error.into()) }
+    }
 }
 
-fn undeclared(error: TopologyError) -> SinkError {
-    if error.is_refusal() { SinkError::Refused(error.into()) } else { SinkError::Failed(error.into()) }
+impl From<TopologyError> for SinkError {
+    fn from(error: TopologyError) -> Self {
+        if error.is_refusal() { Self::Refused(error.into()) } else { Self::Failed(error.into()) }
+    }
 }
 
 async fn prepare(

@@ -91,7 +91,7 @@ fn hint(action: &str, reason: &str, fault: Fault) -> String {
     if fault != Fault::Permission || advice(reason).is_some() {
         return crate::connection::advice::hint(reason);
     }
-    let by_another = ", or somebody who has that runs `loghost run --declare-only`";
+    let by_another = ", or somebody who has that runs `loghost run PLUGIN --declare-only`";
     // The first word of what was to be done says which permission that takes.
     let (needed, otherwise) = match action.split(' ').next() {
         Some("declare" | "delete") => ("the permission to configure it", by_another),

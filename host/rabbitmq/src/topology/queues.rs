@@ -114,7 +114,7 @@ impl QueueOptions {
         } else {
             (self.tell)(&Notice::warning(&format!(
                 "the user may not bind the queue `{queue}` to {}: such logs arrive when somebody who may has bound it \
-                 (`loghost run --declare-only`)",
+                 (`loghost run PLUGIN --declare-only`)",
                 list(new)
             )));
         }

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use loghost_core::application::{Commit, Saved};
 use loghost_core::domain::{Book, ConsumerName};
-use tokio::sync::oneshot;
 use loghost_system as system;
+use tokio::sync::oneshot;
 
 use super::error::StateError;
 use super::settings::Settings;

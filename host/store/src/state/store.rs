@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use loghost_core::application::Commit;
-use loghost_core::domain::{Account, Counts, IntervalChange, OriginState, IntervalSet, Timestamp};
+use loghost_core::domain::{Account, Counts, IntervalChange, IntervalSet, OriginState, Timestamp};
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
     TableHandle, WriteTransaction,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
-    Book, Claim, ConsumerName, Fate, Filter, Expired, Record, Settled, Severities, Severity, Timestamp,
+    Book, Claim, ConsumerName, Expired, Fate, Filter, Record, Settled, Severities, Severity, Timestamp,
 };
 use redb::{Database, TableDefinition};
 

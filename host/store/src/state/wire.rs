@@ -1,6 +1,6 @@
 //! How a consumer's counts and filter are written: JSON, for it is little, and has names.
 
-use loghost_core::domain::{ConsumerName, Counts, Filter, Expired, Pattern, Severity, Tally, Timestamp};
+use loghost_core::domain::{ConsumerName, Counts, Expired, Filter, Pattern, Severity, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A consumer's counts.

@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit};
+use loghost_system::private;
 use sha2::Sha256;
 use uuid::Uuid;
-use loghost_system::private;
 
 use super::trust;
 

@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use hmac::{Hmac, Mac};
+use loghost_system::private;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-use loghost_system::private;
 
 use self::key::Key;
 

@@ -13,8 +13,7 @@ use tokio::time::Instant;
 use super::process::{Done, Entry};
 use super::{Break, Consume, ConsumeOptions, Ports, SourceOf, Unacknowledged};
 use crate::application::ports::{
-    Commit, Consumer, Ledger, LedgerError, LogSource, Reads, Receipt,
-    ConsumerActivity, Uncounted,
+    Commit, Consumer, ConsumerActivity, Ledger, LedgerError, LogSource, Reads, Receipt, Uncounted,
 };
 use crate::domain::{Counts, Fate, Filter, Settled};
 

@@ -10,11 +10,11 @@
 mod adapters;
 mod book_time;
 mod breaker;
-mod retries;
-mod process;
-mod unacknowledged;
-mod serve;
 mod commit;
+mod process;
+mod retries;
+mod serve;
+mod unacknowledged;
 mod unseen;
 
 use std::error::Error;
@@ -29,14 +29,14 @@ pub use self::adapters::{Adapters, Ports};
 use self::book_time::BookTime;
 use self::breaker::Breaker;
 pub use self::breaker::Tolerance;
-use self::retries::Retries;
-use self::process::PendingDeadLetter;
-use self::unacknowledged::Unacknowledged;
 use self::commit::{Staged, UnderWay};
+use self::process::PendingDeadLetter;
+use self::retries::Retries;
+use self::unacknowledged::Unacknowledged;
 use super::end::{End, Finished};
 use super::ports::{
-    Aside, Cause, Clock, Consumer, ConsumerError, DeadLettering, SourceFactory, Ledger, Load, LogSource,
-    Next, Reads, Report, ReportError, Reporter, SourceError, ConsumerActivity, State, Uncounted,
+    Aside, Cause, Clock, Consumer, ConsumerActivity, ConsumerError, DeadLettering, Ledger, Load, LogSource,
+    Next, Reads, Report, ReportError, Reporter, SourceError, SourceFactory, State, Uncounted,
 };
 use super::publish::Publish;
 use crate::domain::{Book, Counts, Filter, Metric, Timestamp};
@@ -267,7 +267,8 @@ impl<P: Ports> Consume<P> {
             return Ok(source);
         }
         let reads = Reads::of(&self.consumer).max(self.at_least);
-        let source = self.source_factory.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
+        let source =
+            self.source_factory.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
         self.obstacle = None;
         self.at_least = Reads::Counts;
         Ok(source)

@@ -9,7 +9,8 @@ use super::commit::safe;
 use super::{Break, Consume, Ports, SourceOf};
 use crate::application::End;
 use crate::application::ports::{
-    Cause, Clock, Consumer, ConsumerError, LogSource, Reads, Receipt, Rejection, SinkError, SourceError, State,
+    Cause, Clock, Consumer, ConsumerError, LogSource, Reads, Receipt, Rejection, SinkError, SourceError,
+    State,
 };
 use crate::domain::{Fate, Log, Outcome, Place, Processed, Record, Settled, Verdict};
 

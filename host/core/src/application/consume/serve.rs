@@ -5,14 +5,13 @@ use std::pin::Pin;
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::process::{Batch, Handle, Task};
 use super::commit::safe;
+use super::process::{Batch, Handle, Task};
 use super::unseen::{MOST_HOPS, Unseen};
 use super::{Batching, Break, Consume, Ports, SourceOf};
 use crate::application::end::End;
 use crate::application::ports::{
-    Aside, Consumer, Delivery, Item, Load, LogSource, Reads, Reporter,
-    ConsumerActivity, State,
+    Aside, Consumer, ConsumerActivity, Delivery, Item, Load, LogSource, Reads, Reporter, State,
 };
 use crate::domain::{Claim, Record};
 

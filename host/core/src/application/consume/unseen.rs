@@ -4,12 +4,9 @@
 //!
 //! They are no failures of the consumer's.
 
-use super::{Consume, Ports, SourceOf};
 use super::process::{Done, Entry, Task};
-use crate::application::ports::{
-    Cause, DeadLettering, LogSource, Reads, Receipt,
-    SourceError, State,
-};
+use super::{Consume, Ports, SourceOf};
+use crate::application::ports::{Cause, DeadLettering, LogSource, Reads, Receipt, SourceError, State};
 use crate::domain::Fate;
 
 /// A delivery that the consumer is not shown.

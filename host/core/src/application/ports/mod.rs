@@ -14,8 +14,8 @@ pub use notice::{Level, Notice, Tell};
 pub use reporter::{Aside, Load, Report, ReportError, Reporter, State, Uncounted};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
-    Cause, DeadLettering, Delivery, SourceFactory, Item, LogSource, Next, Reads, Receipt, Rejection, SourceError,
-    ConsumerActivity,
+    Cause, ConsumerActivity, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection,
+    SourceError, SourceFactory,
 };
 
 use crate::domain::Timestamp;

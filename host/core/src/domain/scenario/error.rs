@@ -73,7 +73,7 @@ pub enum SyntaxErrorKind {
         suggestion: Option<&'static str>,
     },
     /// A log comes after an expectation.
-    #[error("a log after an `expect`: all logs come first")]
+    #[error("a log after an `expect`: all logs come first, and a line of a metric begins with `| `")]
     LogAfterExpect,
     /// A `|` line is not directly below a log, an `expect` or another `|` line.
     #[error("this continues nothing: a `|` line is directly below a log or an `expect`")]
