@@ -61,6 +61,9 @@ pub(super) fn unpublished(error: SinkError) -> Failure {
 pub(super) fn status_of_sink(error: &SinkError) -> Status {
     match error {
         SinkError::Refused(_) => Status::BadConfiguration,
+        SinkError::Failed(cause) if cause.downcast_ref().is_some_and(ConnectError::is_refusal) => {
+            Status::BadConfiguration
+        }
         SinkError::Failed(_) => Status::Unavailable,
     }
 }
