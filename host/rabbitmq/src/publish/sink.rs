@@ -295,9 +295,10 @@ impl AmqpSink {
     }
 }
 
+/// There will be no connection any more, whyever.
 impl From<ConnectError> for SinkError {
     fn from(error: ConnectError) -> Self {
-        if error.is_refusal() { Self::Refused(error.into()) } else { Self::Failed(error.into()) }
+        Self::Failed(error.into())
     }
 }
 

@@ -108,7 +108,9 @@ impl QueueOptions {
     /// Tells, once, that the user may not bind a queue, and which `new` bindings it should have.
     pub(crate) fn tell_unbound(&self, queue: &str, new: &[Binding]) {
         if !self.known.note_unbound(queue, new) {
-        } else if new.is_empty() {
+            return;
+        }
+        if new.is_empty() {
             let text = format!("the queue `{queue}` is used as it is bound: the user may not bind it");
             (self.tell)(&Notice::info(&text));
         } else {

@@ -48,7 +48,7 @@ pub struct Receipts {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot publish")]
 pub enum SinkError {
-    /// The broker says no: to this user, or to how it is asked.
+    /// The broker says no to this user, or to how it is asked; there is a connection.
     Refused(#[source] BoxError),
     /// There is no broker, or it has not taken them.
     Failed(#[source] BoxError),
