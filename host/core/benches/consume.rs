@@ -8,13 +8,13 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
     Adapters, Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
-    ConsumerError, DeadLettering, Delivery, Item, Ledger, LedgerError, Load, LogSink, LogSource, Next, Ports,
-    Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
-    SourceError, SourceFactory, State, Tolerance,
+    ConsumerError, DeadLettering, DeadLetters, Delivery, Item, Ledger, LedgerError, Load, LogSink, LogSource,
+    Next, Opened, Ports, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
+    SourceError, SourceFactory, State, Subscription, Tolerance,
 };
 use loghost_core::domain::{
-    ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Processed, Record, Severities,
-    Severity, Timestamp,
+    ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Position, Processed, Record,
+    Severities, Severity, Timestamp,
 };
 use loghost_core::testing::logs;
 use tokio::sync::mpsc;
@@ -23,12 +23,14 @@ const LOGS: usize = 10_240;
 
 /// Has all logs at hand.
 struct Source {
-    deliveries: VecDeque<Delivery>,
+    deliveries: VecDeque<Delivery<()>>,
     burst: usize,
 }
 
 impl LogSource for Source {
-    async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
+    type Original = ();
+
+    async fn receive(&mut self, burst: &mut Vec<Delivery<()>>, max: usize) -> Result<(), SourceError> {
         let taken = self.burst.min(max).min(self.deliveries.len());
         if taken == 0 {
             return pending().await;
@@ -37,45 +39,50 @@ impl LogSource for Source {
         Ok(())
     }
 
-    fn dead_lettering(&self) -> DeadLettering {
-        DeadLettering::Ready
-    }
-
-    fn standing(&self) -> ConsumerActivity {
+    fn activity(&self) -> ConsumerActivity {
         ConsumerActivity::Active
     }
 
-    async fn acknowledge_through(&mut self, _: Receipt) -> Result<(), SourceError> {
+    async fn acknowledge_through(&mut self, _: Position) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn acknowledge(&mut self, _: Receipt) -> Result<(), SourceError> {
+    async fn acknowledge(&mut self, _: Position) -> Result<(), SourceError> {
         Ok(())
     }
 
-    fn dead_letter(
+    async fn adjust(&mut self, _: Subscription<'_>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn close(self, _: Next) {}
+}
+
+struct Nowhere;
+
+impl DeadLetters for Nowhere {
+    type Original = ();
+
+    fn write(
         &mut self,
-        _: Receipt,
+        (): (),
         _: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
         ready(Ok(()))
     }
 
-    async fn adjust(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<(), SourceError> {
-        Ok(())
-    }
-
-    async fn close(&mut self, _: Next) {}
+    async fn close(self) {}
 }
 
 struct Once(Option<Source>);
 
 impl SourceFactory for Once {
     type Source = Source;
+    type DeadLetters = Nowhere;
 
-    async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Source, SourceError> {
+    async fn open(&mut self, _: Subscription<'_>) -> Result<Opened<Source, Nowhere>, SourceError> {
         match self.0.take() {
-            Some(source) => Ok(source),
+            Some(source) => Ok(Opened { source, dead_letters: DeadLettering::Ready(Nowhere) }),
             None => pending().await,
         }
     }
@@ -199,8 +206,12 @@ fn options() -> ConsumeOptions {
 
 fn consume(bencher: Bencher<'_, '_>, burst: usize, processes: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let deliveries: VecDeque<Delivery> = (1..=LOGS as u64)
-        .map(|n| Delivery { receipt: Receipt(n), item: Item::Log(logs::record(n)) })
+    let deliveries: VecDeque<Delivery<()>> = (1..=LOGS as u64)
+        .map(|n| Delivery {
+            position: Position::Transient(n),
+            item: Item::Log(logs::record(n)),
+            original: Some(()),
+        })
         .collect();
     let name = ConsumerName::new("bench").expect("a name");
     let descriptor = Descriptor {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Adapters, Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
-    ConsumerError, DeadLettering, Delivery, End, Finished, Item, Ledger, LedgerError, Load, LogSink,
-    LogSource, Next, Ports, Publish, Reads, Receipt, Receipts, Rejection, Report, ReportError, Reporter,
-    Saved, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance, Uncounted,
+    ConsumerError, DeadLettering, DeadLetters, Delivery, End, Finished, Item, Ledger, LedgerError, Load,
+    LogSink, LogSource, Next, Opened, Ports, Publish, Receipts, Rejection, Report, ReportError, Reporter,
+    Saved, SavedState, SinkError, SourceError, SourceFactory, State, Subscription, Tolerance, Uncounted,
 };
 use loghost_core::domain::{
-    Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Processed,
-    Producer, Record, Sequencer, Severities, Severity, Timestamp, Verdict,
+    Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Position,
+    Processed, Producer, Record, Sequencer, Severities, Severity, Timestamp, Verdict,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -35,10 +35,9 @@ impl Journal {
 
 /// Delivers bursts at the times given, and then either ends or stays silent.
 struct Source {
-    bursts: VecDeque<(Duration, Vec<Delivery>)>,
+    bursts: VecDeque<(Duration, Vec<Delivery<u64>>)>,
     begin: Instant,
     then: Then,
-    dead_lettering: DeadLettering,
     journal: Journal,
 }
 
@@ -49,7 +48,9 @@ enum Then {
 }
 
 impl LogSource for Source {
-    async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
+    type Original = u64;
+
+    async fn receive(&mut self, burst: &mut Vec<Delivery<u64>>, max: usize) -> Result<(), SourceError> {
         let Some((at, _)) = self.bursts.front() else {
             return match self.then {
                 Then::Silence => std::future::pending().await,
@@ -66,26 +67,49 @@ impl LogSource for Source {
         Ok(())
     }
 
-    async fn acknowledge_through(&mut self, Receipt(n): Receipt) -> Result<(), SourceError> {
-        self.journal.note(format!("ack {n}"));
+    async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
+        self.journal.note(format!("ack {}", number(&position)));
         Ok(())
     }
 
-    async fn acknowledge(&mut self, Receipt(n): Receipt) -> Result<(), SourceError> {
-        self.journal.note(format!("ack only {n}"));
+    async fn acknowledge(&mut self, position: Position) -> Result<(), SourceError> {
+        self.journal.note(format!("ack only {}", number(&position)));
         Ok(())
     }
 
-    async fn close(&mut self, next: Next) {
+    async fn close(self, next: Next) {
         if next == Next::Same {
             self.journal.note("keep");
         }
         self.journal.note("close");
     }
 
-    fn dead_letter(
+    fn activity(&self) -> ConsumerActivity {
+        ConsumerActivity::Active
+    }
+
+    async fn adjust(&mut self, subscription: Subscription<'_>) -> Result<(), SourceError> {
+        self.journal.note(format!("adjust to {}", subscription.descriptor.version));
+        Ok(())
+    }
+}
+
+fn number(position: &Position) -> u64 {
+    match position {
+        Position::Transient(number) => *number,
+        Position::Durable(position) => position.offset,
+    }
+}
+
+/// Notes what goes there.
+struct DeadQueue(Journal);
+
+impl DeadLetters for DeadQueue {
+    type Original = u64;
+
+    fn write(
         &mut self,
-        Receipt(n): Receipt,
+        n: u64,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
         let how = match rejection.cause {
@@ -95,38 +119,23 @@ impl LogSource for Source {
             Cause::Looped => "loop: ",
             Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",
         };
-        self.journal.note(format!("bury {n}: {how}{} after {}", rejection.reason, rejection.attempts));
+        self.0.note(format!("dead-letter {n}: {how}{} after {}", rejection.reason, rejection.attempts));
         ready(Ok(()))
     }
 
-    fn dead_lettering(&self) -> DeadLettering {
-        self.dead_lettering
-    }
-
-    fn standing(&self) -> ConsumerActivity {
-        ConsumerActivity::Active
-    }
-
-    async fn adjust(
-        &mut self,
-        descriptor: &Descriptor,
-        _: Reads,
-        _: Option<&Filter>,
-    ) -> Result<(), SourceError> {
-        self.journal.note(format!("adjust to {}", descriptor.version));
-        Ok(())
-    }
+    async fn close(self) {}
 }
 
 /// Opens a source, and after that nothing for ever.
-struct Once(Option<Source>);
+struct Once(Option<Opened<Source, DeadQueue>>);
 
 impl SourceFactory for Once {
     type Source = Source;
+    type DeadLetters = DeadQueue;
 
-    async fn open(&mut self, _: &Descriptor, _: Reads, _: Option<&Filter>) -> Result<Source, SourceError> {
+    async fn open(&mut self, _: Subscription<'_>) -> Result<Opened<Source, DeadQueue>, SourceError> {
         match self.0.take() {
-            Some(source) => Ok(source),
+            Some(opened) => Ok(opened),
             None => std::future::pending().await,
         }
     }
@@ -297,7 +306,7 @@ impl Reporter for Notes {
     fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
 }
 
-fn log(n: u64, message: &str) -> Delivery {
+fn log(n: u64, message: &str) -> Delivery<u64> {
     let record = Record {
         severity: Severity::Error,
         timestamp: Timestamp::from_millis(n),
@@ -310,7 +319,7 @@ fn log(n: u64, message: &str) -> Delivery {
         replayed: false,
         hops: 0,
     };
-    Delivery { receipt: Receipt(n), item: Item::Log(record) }
+    Delivery { position: Position::Transient(n), item: Item::Log(record), original: Some(n) }
 }
 
 fn options() -> ConsumeOptions {
@@ -332,7 +341,7 @@ fn options() -> ConsumeOptions {
 
 struct Case {
     processes: bool,
-    bursts: Vec<(u64, Vec<Delivery>)>,
+    bursts: Vec<(u64, Vec<Delivery<u64>>)>,
     then: Then,
     dead_lettering: DeadLettering,
     options: ConsumeOptions,
@@ -346,12 +355,12 @@ struct Case {
 }
 
 impl Case {
-    fn new(bursts: Vec<(u64, Vec<Delivery>)>) -> Self {
+    fn new(bursts: Vec<(u64, Vec<Delivery<u64>>)>) -> Self {
         Self {
             processes: true,
             bursts,
             then: Then::Silence,
-            dead_lettering: DeadLettering::Ready,
+            dead_lettering: DeadLettering::Ready(()),
             options: options(),
             slowness: None,
             is_stuck: false,
@@ -364,8 +373,12 @@ impl Case {
         let journal = Journal::default();
         let begin = Instant::now();
         let bursts = self.bursts.into_iter().map(|(at, logs)| (Duration::from_millis(at), logs)).collect();
-        let (then, dead_lettering) = (self.then, self.dead_lettering);
-        let source = Source { bursts, begin, then, dead_lettering, journal: journal.clone() };
+        let source = Source { bursts, begin, then: self.then, journal: journal.clone() };
+        let dead_letters = match self.dead_lettering {
+            DeadLettering::Ready(()) => DeadLettering::Ready(DeadQueue(journal.clone())),
+            DeadLettering::Unread => DeadLettering::Unread,
+            DeadLettering::None => DeadLettering::None,
+        };
         let descriptor = Descriptor {
             name: ConsumerName::new("judge").unwrap(),
             version: String::new(),
@@ -391,7 +404,7 @@ impl Case {
             });
         }
         let adapters: Adapters<Fakes> = Adapters {
-            source_factory: Once(Some(source)),
+            source_factory: Once(Some(Opened { source, dead_letters })),
             consumer: first,
             ledger: Store { journal: journal.clone(), slowness: self.slowness },
             clock: Still,
@@ -436,7 +449,7 @@ async fn a_batch_is_judged_counted_and_then_acknowledged() {
     let (finished, lines) = Case::new(vec![(0, burst)]).run().await;
     let expected = [
         "process [a/1 skip/1 reject/1 b/1]",
-        "bury 3: bad after 1",
+        "dead-letter 3: bad after 1",
         "ack 2",
         "ack only 4",
         "ack 3",
@@ -487,11 +500,16 @@ async fn what_waits_for_its_next_attempt_holds_back_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_too_many_attempts_a_log_is_buried() {
+async fn after_too_many_attempts_a_log_is_dead_lettered() {
     let (finished, lines) = Case::new(vec![(0, vec![log(1, "retry")])]).run().await;
     let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
-    let expected =
-        ["process [retry/1]", "process [retry/2]", "process [retry/3]", "bury 1: busy after 3", "ack 1"];
+    let expected = [
+        "process [retry/1]",
+        "process [retry/2]",
+        "process [retry/3]",
+        "dead-letter 1: busy after 3",
+        "ack 1",
+    ];
     assert_eq!(acts, expected);
     assert_eq!(finished.counts.rejected[Severity::Error], 1);
 }
@@ -514,7 +532,7 @@ async fn a_batch_that_traps_is_split_until_the_log_stands_alone() {
         "process [a/1 b/1]",
         "process [trap/1 c/1 skip/1]",
         "process [trap/1]",
-        "bury 3: trap: process: trapped after 1",
+        "dead-letter 3: trap: process: trapped after 1",
         "process [c/1 skip/1]",
         "ack 2",
         "ack only 4",
@@ -532,7 +550,7 @@ async fn a_consumer_that_keeps_failing_is_stopped() {
     let burst = (1..=10).map(|n| log(n, "trap")).collect();
     let (finished, lines) = Case::new(vec![(0, burst)]).run().await;
     assert!(matches!(finished.end, End::Consumer(_)), "{lines:?}");
-    assert_eq!(lines.iter().filter(|line| line.starts_with("bury")).count(), 3, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("dead-letter")).count(), 3, "{lines:?}");
     assert_eq!(finished.counts.rejected.total(), 3);
     assert!(lines.contains(&"ack 3".to_owned()), "{lines:?}");
 }
@@ -567,7 +585,7 @@ async fn while_a_commit_is_under_way_the_next_one_gathers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_comes_twice_is_counted_once() {
-    let again = |receipt| Delivery { receipt: Receipt(receipt), ..log(1, "a") };
+    let again = |tag| Delivery { position: Position::Transient(tag), ..log(1, "a") };
     let (finished, lines) =
         Case::new(vec![(0, vec![log(1, "a"), again(2)]), (10, vec![again(3)])]).run().await;
     assert_eq!((finished.counts.accepted.total(), finished.counts.repeated), (1, 2));
@@ -598,14 +616,14 @@ async fn a_run_ends_at_exactly_as_many_logs_as_it_should() {
 }
 
 /// A log that the filter does not want.
-fn unwanted(n: u64, replayed: bool) -> Delivery {
-    let Delivery { receipt, item } = log(n, "a");
+fn unwanted(n: u64, replayed: bool) -> Delivery<u64> {
+    let Delivery { position, item, original } = log(n, "a");
     let Item::Log(record) = item else { panic!("it is a log") };
-    Delivery { receipt, item: Item::Log(Record { severity: Severity::Debug, replayed, ..record }) }
+    Delivery { position, original, item: Item::Log(Record { severity: Severity::Debug, replayed, ..record }) }
 }
 
-fn foreign(n: u64) -> Delivery {
-    Delivery { receipt: Receipt(n), item: Item::Foreign("it came through `orders`".to_owned()) }
+fn foreign(n: u64) -> Delivery<u64> {
+    Delivery { item: Item::Foreign("it came through `orders`".to_owned()), ..log(n, "") }
 }
 
 #[tokio::test(start_paused = true)]
@@ -616,16 +634,16 @@ async fn what_the_consumer_is_not_shown_goes_to_the_dead_letters() {
     let (finished, lines) = Case { options, ..Case::new(vec![(0, burst)]) }.run().await;
     let expected = [
         "not counted: it came through `orders`",
-        "bury 1: foreign: it came through `orders` after 0",
-        "bury 2: foreign: it came through `orders` after 0",
+        "dead-letter 1: foreign: it came through `orders` after 0",
+        "dead-letter 2: foreign: it came through `orders` after 0",
     ];
     assert_eq!(lines[..3], expected);
     let why = "the filter does not want debug logs without a source";
     let expected = [
         format!("not counted: {why}"),
-        format!("bury 9: unwanted: {why} after 0"),
-        format!("bury 11: unwanted: {why} after 0"),
-        format!("bury 12: unwanted: {why} after 0"),
+        format!("dead-letter 9: unwanted: {why} after 0"),
+        format!("dead-letter 11: unwanted: {why} after 0"),
+        format!("dead-letter 12: unwanted: {why} after 0"),
         "process [a/1]".to_owned(),
     ];
     assert_eq!(lines[9..14], expected);
@@ -651,7 +669,7 @@ async fn what_was_not_read_whole_comes_again_from_a_source_that_reads_it_whole()
 
 #[tokio::test(start_paused = true)]
 async fn full_batches_wait_for_the_marker() {
-    let marker = Delivery { receipt: Receipt(6), item: Item::Marker };
+    let marker = Delivery { item: Item::Marker, ..log(6, "") };
     let options = ConsumeOptions { batching: Batching::Full, max_batch: 3, ..options() };
     let bursts = vec![
         (0, vec![log(1, "a")]),
@@ -666,7 +684,7 @@ async fn full_batches_wait_for_the_marker() {
 
 #[tokio::test(start_paused = true)]
 async fn the_marker_ends_the_run_when_no_log_waits_any_more() {
-    let marker = Delivery { receipt: Receipt(3), item: Item::Marker };
+    let marker = Delivery { item: Item::Marker, ..log(3, "") };
     let (finished, lines) = Case::new(vec![(0, vec![log(1, "once"), log(2, "a"), marker])]).run().await;
     assert!(matches!(finished.end, End::Marker));
     assert_eq!(finished.counts.accepted[Severity::Error], 2);

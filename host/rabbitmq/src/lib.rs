@@ -22,6 +22,7 @@ pub use consume::source_factory::{AmqpSourceFactory, Declaration};
 pub use dead_letters::dead_letter::{DeadLetter, DeadLetterHeaders};
 pub use dead_letters::queue::{DeadQueue, DeadQueueError, Left, Purpose};
 pub use dead_letters::replay::Replay;
+pub use dead_letters::writer::DeadLetterWriter;
 pub use management::api::{ManagementUrl, ManagementUrlError};
 pub use management::inspector::Inspector;
 pub use management::of_broker::BrokerApi;

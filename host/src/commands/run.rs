@@ -387,7 +387,7 @@ async fn declare(
 }
 
 fn say_declared(declaration: &Declaration, descriptor: &Descriptor) {
-    let remark = match declaration.standing {
+    let remark = match declaration.activity {
         ConsumerActivity::Active => "",
         ConsumerActivity::StandingBy => {
             "; another host consumes it: bindings were added, and none removed; what that host does not want \

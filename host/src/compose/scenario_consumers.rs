@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Load, Ports, Reads,
-    Report, ReportError, Reporter, SavedState, SinkError, SourceError, SourceFactory, State, Tolerance,
+    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Load, Opened, Ports,
+    Reads, Report, ReportError, Reporter, SavedState, SinkError, SourceError, SourceFactory, State,
+    Subscription, Tolerance,
 };
-use loghost_core::domain::{ConsumerName, Descriptor, Filter, Log};
+use loghost_core::domain::{ConsumerName, Filter, Log};
 use loghost_rabbitmq::{
-    AmqpSink, AmqpSource, AmqpSourceFactory, Exchanges, Lifetime, Names, QueueOptions, QueueType,
-    ReconnectingConnection, SourceOptions,
+    AmqpSink, AmqpSource, AmqpSourceFactory, DeadLetterWriter, Exchanges, Lifetime, Names, QueueOptions,
+    QueueType, ReconnectingConnection, SourceOptions,
 };
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
@@ -70,16 +71,18 @@ impl ScenarioConsumers {
         let clock = ReplayClock::new();
         let mut source_factory =
             AmqpSourceFactory::new(consuming, publishing, names.clone(), options, clock.clone());
-        let source = Box::pin(source_factory.open(&descriptor, Reads::of(&consumer), None))
+        let reads = Reads::of(&consumer);
+        let subscription = Subscription { descriptor: &descriptor, reads, former: None, offsets: &[] };
+        let opened = Box::pin(source_factory.open(subscription))
             .await
             .map_err(End::Source)
             .map_err(|end| Failure::of(status_of(&end), end))?;
-        let queue = source.queue().to_owned();
+        let queue = opened.source.queue().to_owned();
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
         let prompter = Prompter { told, arriving };
         let adapters: Adapters<ScenarioPorts> = Adapters {
-            source_factory: Once(Some(source)),
+            source_factory: Once(Some(opened)),
             consumer,
             ledger: StateLedger::Volatile,
             clock,
@@ -186,7 +189,9 @@ fn missing(role: &Role, patience: Duration) -> String {
 }
 
 /// A source that is open, and cannot be opened again: its queue went with it.
-struct Once(Option<AmqpSource<ReplayClock>>);
+struct Once(Option<OpenedQueue>);
+
+type OpenedQueue = Opened<AmqpSource<ReplayClock>, DeadLetterWriter>;
 
 /// The adapters of a play.
 struct ScenarioPorts;
@@ -202,13 +207,9 @@ impl Ports for ScenarioPorts {
 
 impl SourceFactory for Once {
     type Source = AmqpSource<ReplayClock>;
+    type DeadLetters = DeadLetterWriter;
 
-    async fn open(
-        &mut self,
-        _: &Descriptor,
-        _: Reads,
-        _: Option<&Filter>,
-    ) -> Result<Self::Source, SourceError> {
+    async fn open(&mut self, _: Subscription<'_>) -> Result<OpenedQueue, SourceError> {
         self.0.take().ok_or_else(|| SourceError::Unavailable("lost the broker".into()))
     }
 }

@@ -3,7 +3,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use loghost_core::application::{Commit, Ledger};
-use loghost_core::domain::{Book, Claim, ConsumerName, Fate, Settled, Severity, Timestamp};
+use loghost_core::domain::{Book, Claim, ConsumerName, Fate, FinishedLog, Severity, Timestamp};
 use loghost_core::testing::logs;
 use loghost_store::state::{Settings, State};
 
@@ -19,9 +19,10 @@ fn commit(bencher: Bencher<'_, '_>, batch: usize) {
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
         let now = Timestamp::from_millis(next);
         for _ in 0..batch {
-            let Claim::New(place) = book.claim(&logs::record(next), now) else { continue };
-            let settled = Settled { place, severity: Severity::Info, timestamp: now, fate: Fate::Accepted };
-            book.settle(&settled, now);
+            let Claim::New(position) = book.look_up(&logs::record(next), now) else { continue };
+            let log =
+                FinishedLog { position, severity: Severity::Info, timestamp: now, fate: Fate::Accepted };
+            book.finish(&log, now);
             next += 1;
         }
         let commit = Commit { changes: book.changes(), ..Commit::default() };
@@ -36,10 +37,10 @@ fn book(bencher: Bencher<'_, '_>, batch: usize) {
     bencher.counter(ItemsCount::new(batch)).with_inputs(Book::default).bench_local_values(|mut book| {
         let now = Timestamp::default();
         for record in black_box(&records) {
-            if let Claim::New(place) = book.claim(record, now) {
-                let settled =
-                    Settled { place, severity: Severity::Info, timestamp: now, fate: Fate::Accepted };
-                book.settle(&settled, now);
+            if let Claim::New(position) = book.look_up(record, now) {
+                let log =
+                    FinishedLog { position, severity: Severity::Info, timestamp: now, fate: Fate::Accepted };
+                book.finish(&log, now);
             }
         }
         book.changes()

@@ -12,9 +12,9 @@ pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
     Aside, BoxError, Cause, Clock, Commit, Consumer, ConsumerActivity, ConsumerError, DeadLettering,
-    Delivery, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, Notice, Reads, Receipt,
-    Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory, State,
-    Tell, Uncounted,
+    DeadLetters, Delivery, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, NextOffset,
+    Notice, Opened, Reads, Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError,
+    SourceFactory, State, Subscription, Tell, Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

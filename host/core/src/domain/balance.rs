@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConsumerName, Counts, Expired, Filter, IntervalSet, OriginState, Producer, Severities, Severity, Tally,
+    ConsumerName, Counts, Expired, Filter, IntervalSet, OriginState, Producer, Severities, Severity,
+    StreamState, Tally,
 };
 
 /// What one host has kept of a consumer.
@@ -23,6 +24,8 @@ pub struct Account {
     pub filter: Option<Filter>,
     /// The origins that it has seen.
     pub origins: Vec<OriginState>,
+    /// The streams that it has read.
+    pub streams: Vec<StreamState>,
 }
 
 /// What a producer knows to be in every queue that was bound.
@@ -254,6 +257,7 @@ mod tests {
             expired: Expired::default(),
             filter: Some(Filter::new(Severities::from_iter([Severity::Error]), vec![])),
             origins,
+            streams: Vec::new(),
         }
     }
 

@@ -18,13 +18,6 @@ impl IntervalSet {
 
     /// Adds `n`; false if it was in the set.
     pub fn insert(&mut self, n: u64) -> bool {
-        // Most come in their order.
-        if let Some(mut last) = self.intervals.last_entry()
-            && last.get().checked_add(1) == Some(n)
-        {
-            *last.get_mut() = n;
-            return true;
-        }
         self.insert_interval(n, n) > 0
     }
 
@@ -33,6 +26,13 @@ impl IntervalSet {
     pub fn insert_interval(&mut self, first: u64, last: u64) -> u64 {
         if last < first {
             return 0;
+        }
+        // Most come in their order.
+        if let Some(mut highest) = self.intervals.last_entry()
+            && highest.get().checked_add(1) == Some(first)
+        {
+            *highest.get_mut() = last;
+            return (last - first).saturating_add(1);
         }
         let (mut begin, mut end, mut known) = (first, last, 0);
         // From the right, every interval that touches the new one becomes part of it.
@@ -46,7 +46,7 @@ impl IntervalSet {
             self.intervals.remove(&left);
         }
         self.intervals.insert(begin, end);
-        last - first + 1 - known
+        (last - first).saturating_add(1) - known
     }
 
     /// Takes `n` out; false if it was not in the set.
@@ -85,6 +85,12 @@ impl IntervalSet {
     /// The interval that begins at `first`: its last number.
     pub fn interval_from(&self, first: u64) -> Option<u64> {
         self.intervals.get(&first).copied()
+    }
+
+    /// Where intervals begin, from `first` to `last`, in ascending order.
+    pub fn beginnings(&self, first: u64, last: u64) -> impl Iterator<Item = u64> {
+        let range = (first <= last).then(|| self.intervals.range(first..=last));
+        range.into_iter().flatten().map(|(&begin, _)| begin)
     }
 
     /// The interval that `n` is in: its first and last number.
@@ -127,7 +133,7 @@ impl IntervalSet {
 
 fn overlap(a: (u64, u64), b: (u64, u64)) -> u64 {
     let (first, last) = (a.0.max(b.0), a.1.min(b.1));
-    if first <= last { last - first + 1 } else { 0 }
+    if first <= last { (last - first).saturating_add(1) } else { 0 }
 }
 
 impl FromIterator<(u64, u64)> for IntervalSet {

@@ -9,6 +9,7 @@ mod filter;
 mod identity;
 mod interval_set;
 mod log;
+mod position;
 pub mod scenario;
 mod severity;
 mod source;
@@ -20,7 +21,8 @@ mod verdict;
 pub use attributes::{Attributes, AttributesError};
 pub use balance::{Account, Balance, Missing, Reach, Sent};
 pub use book::{
-    Book, Changes, Claim, Expired, Fate, IntervalChange, OriginChange, OriginState, Place, Settled,
+    Book, Changes, Claim, Expired, Fate, FinishedLog, IntervalChange, OriginChange, OriginPosition,
+    OriginState, StreamChange, StreamState,
 };
 pub use counts::{Counts, Metric};
 pub use descriptor::{ConsumerName, ConsumerNameError, Descriptor, Fields};
@@ -28,6 +30,7 @@ pub use filter::{Filter, Pattern, PatternError};
 pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
 pub use interval_set::IntervalSet;
 pub use log::{Log, Record};
+pub use position::{Position, StreamPosition};
 pub use severity::{Severities, Severity, UnknownSeverity};
 pub use source::{Source, SourceError};
 pub use tally::Tally;

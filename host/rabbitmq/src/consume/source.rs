@@ -11,17 +11,17 @@ use lapin::options::{BasicAckOptions, BasicQosOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Consumer};
 use loghost_core::application::{
-    Clock, ConsumerActivity, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection,
-    SourceError,
+    Clock, ConsumerActivity, DeadLettering, Delivery, Item, LogSource, Next, Opened, Reads, SourceError,
+    Subscription,
 };
-use loghost_core::domain::{ConsumerName, Descriptor, Filter, Timestamp};
+use loghost_core::domain::{ConsumerName, Descriptor, Filter, Position, Timestamp};
 use tokio::time::sleep;
 
 use crate::connection::open::{Connection, Ended, lost};
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::consume::activation::{Activation, release_lock};
-use crate::consume::depth::{self, Answer, Answering, Questions};
-use crate::dead_letters::writer::{DeadLetterWriter, Unfinished};
+use crate::consume::depth::{self, Answering, Questions};
+use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::message::record::{self, Decode};
 use crate::topology::bindings::{self, Bindings};
@@ -56,7 +56,7 @@ pub struct AmqpSource<K> {
     channel: Channel,
     turn: Turn,
     /// Active as soon as it is this host's turn and the queue is bound to what it wants.
-    standing: ConsumerActivity,
+    activity: ConsumerActivity,
     consumer: ConsumerName,
     queue: String,
     names: Names,
@@ -75,8 +75,9 @@ pub struct AmqpSource<K> {
     busy: bool,
     /// Why there will be no more, if something arrived before that.
     ended: Option<SourceError>,
-    dead_letters: Option<DeadLetterWriter>,
-    answering: Option<Answering>,
+    /// Whether there is a queue of dead letters.
+    letters: Letters,
+    answering: Answering,
 }
 
 /// Whose turn it is to consume the queue.
@@ -92,30 +93,41 @@ impl SourceOptions {
     pub(crate) fn has_dead_letters(&self, reads: Reads) -> bool {
         reads == Reads::Logs && self.queue.lifetime == Lifetime::Named
     }
+
+    fn letters(&self, reads: Reads) -> Letters {
+        if self.has_dead_letters(reads) || self.queue.needs_dead_letters() {
+            Letters::Some
+        } else {
+            Letters::None
+        }
+    }
 }
 
 impl<K: Clock> AmqpSource<K> {
     /// Declares the consumer's queue on `connection` and begins to consume; dead letters go out
-    /// through `publishing`.
+    /// through `publishing`. The source answers `questions`.
     pub(crate) async fn open(
         connection: &Arc<Connection>,
-        publishing: Arc<ReconnectingConnection>,
+        publishing: &ReconnectingConnection,
         names: Names,
-        (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
+        subscription: Subscription<'_>,
         options: SourceOptions,
         clock: K,
-    ) -> Result<Self, TopologyError> {
+        questions: Questions,
+    ) -> Result<Opened<Self, DeadLetterWriter>, TopologyError> {
         let mut channel = open_channel(connection).await?;
-        let lock = (options.queue.lifetime == Lifetime::Named).then(|| names.lock(&descriptor.name));
-        let opened = Self::consume(
-            connection,
-            &mut channel,
-            publishing,
-            names,
-            (descriptor, reads, former),
-            options,
-            clock,
-        );
+        let consumer = &subscription.descriptor.name;
+        let lock = (options.queue.lifetime == Lifetime::Named).then(|| names.lock(consumer));
+        let opened = async {
+            // First: what comes back to the other queue too often may have to go there.
+            let dead_letters =
+                declare_dead_letters(connection, &mut channel, publishing, &names, subscription, &options)
+                    .await?;
+            let source =
+                Self::consume(connection, &mut channel, names, subscription, options, clock, questions)
+                    .await?;
+            Ok(Opened { source, dead_letters })
+        };
         let opened = opened.await;
         if opened.is_err() {
             connection.give_back(&channel).await;
@@ -129,22 +141,14 @@ impl<K: Clock> AmqpSource<K> {
     async fn consume(
         connection: &Arc<Connection>,
         channel: &mut Channel,
-        publishing: Arc<ReconnectingConnection>,
         names: Names,
-        (descriptor, reads, former): (&Descriptor, Reads, Option<&Filter>),
+        subscription: Subscription<'_>,
         options: SourceOptions,
         clock: K,
+        questions: Questions,
     ) -> Result<Self, TopologyError> {
+        let Subscription { descriptor, reads, former, .. } = subscription;
         let name = &descriptor.name;
-        // First: what comes back to the other queue too often may have to go there.
-        let dead_letters = if options.has_dead_letters(reads) {
-            Some(DeadLetterWriter::open(&publishing, &names, name, &options.queue).await?)
-        } else {
-            if options.queue.needs_dead_letters() {
-                declare::dead_letters(connection, channel, &names, name, &options.queue).await?;
-            }
-            None
-        };
         let queue = declare::queue(connection, channel, &names, name, &options.queue).await?.name;
         if reads == Reads::Counts {
             connection.leave_out_bodies(channel);
@@ -168,7 +172,7 @@ impl<K: Clock> AmqpSource<K> {
             connection: Arc::clone(connection),
             channel: channel.clone(),
             turn,
-            standing: ConsumerActivity::StandingBy,
+            activity: ConsumerActivity::StandingBy,
             consumer: descriptor.name.clone(),
             queue,
             names,
@@ -176,14 +180,14 @@ impl<K: Clock> AmqpSource<K> {
             filter: descriptor.filter.clone(),
             former: former.cloned(),
             check: None,
-            options,
+            letters: options.letters(reads),
             reads,
             decode: decode(descriptor, reads),
             clock,
             busy: false,
             ended: None,
-            dead_letters,
-            answering: None,
+            answering: Answering::new(questions),
+            options,
         };
         if matches!(source.turn, Turn::Own(_)) {
             source.bind().await?;
@@ -206,13 +210,13 @@ impl<K: Clock> AmqpSource<K> {
                 queue: self.queue.clone(),
                 filter: self.filter.clone(),
                 queues: self.options.queue.clone(),
-                letters: self.letters(),
+                letters: self.letters,
                 options,
                 said: None,
             };
             check.begin().boxed()
         });
-        self.standing = ConsumerActivity::Active;
+        self.activity = ConsumerActivity::Active;
         Ok(())
     }
 
@@ -238,32 +242,20 @@ impl<K: Clock> AmqpSource<K> {
         wanted
     }
 
-    fn letters(&self) -> Letters {
-        let some = self.dead_letters.is_some() || self.options.queue.needs_dead_letters();
-        if some { Letters::Some } else { Letters::None }
-    }
-
-    /// Has it answer whether its queue is empty.
-    pub(crate) fn answering(self, questions: Questions) -> Self {
-        Self { answering: Some(Answering::new(questions)), ..self }
-    }
-
     /// The name of the queue.
     pub fn queue(&self) -> &str {
         &self.queue
     }
 
-    fn read(&mut self, message: Message, now: Timestamp) -> Delivery {
-        let receipt = Receipt(message.delivery_tag);
+    fn read(&self, message: Message, now: Timestamp) -> Delivery<Box<Message>> {
+        let position = Position::Transient(message.delivery_tag);
         let item = match record::record(&message, &self.names, now, self.decode) {
             Some(record) => Item::Log(record),
             None if self.is_marker(&message) => Item::Marker,
             None => Item::Foreign(how_it_came(&message)),
         };
-        if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.keep(Unfinished::new(receipt, message));
-        }
-        Delivery { receipt, item }
+        let original = self.options.has_dead_letters(self.reads).then(|| Box::new(message));
+        Delivery { position, item, original }
     }
 
     fn is_marker(&self, message: &Message) -> bool {
@@ -277,17 +269,28 @@ impl<K: Clock> AmqpSource<K> {
         match error {
             Some(error) => lost(&error),
             None if !self.channel.status().connected() => SourceError::Lost("the channel is closed".into()),
-            None => SourceError::Cancelled { queue: self.queue.clone() },
+            None => {
+                let queue = &self.queue;
+                let text =
+                    format!("the broker cancelled the consumer of queue {queue}: was the queue deleted?");
+                SourceError::Cancelled(text.into())
+            }
         }
     }
 }
 
 impl<K: Clock> LogSource for AmqpSource<K> {
-    async fn receive(&mut self, burst: &mut Vec<Delivery>, max: usize) -> Result<(), SourceError> {
+    type Original = Box<Message>;
+
+    async fn receive(
+        &mut self,
+        burst: &mut Vec<Delivery<Box<Message>>>,
+        max: usize,
+    ) -> Result<(), SourceError> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
-        if self.standing == ConsumerActivity::StandingBy {
+        if self.activity == ConsumerActivity::StandingBy {
             return self.take_turn().await;
         }
         if std::mem::take(&mut self.busy) {
@@ -319,53 +322,20 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         Ok(())
     }
 
-    fn dead_lettering(&self) -> DeadLettering {
-        match self.options.queue.lifetime {
-            Lifetime::Exclusive => DeadLettering::None,
-            Lifetime::Named if self.dead_letters.is_some() => DeadLettering::Ready,
-            Lifetime::Named => DeadLettering::Unread,
-        }
+    fn activity(&self) -> ConsumerActivity {
+        self.activity
     }
 
-    fn standing(&self) -> ConsumerActivity {
-        self.standing
+    async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
+        self.ack(position, BasicAckOptions { multiple: true }).await
     }
 
-    async fn acknowledge_through(&mut self, receipt: Receipt) -> Result<(), SourceError> {
-        if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.forget_through(receipt);
-        }
-        self.ack(receipt, BasicAckOptions { multiple: true }).await
+    async fn acknowledge(&mut self, position: Position) -> Result<(), SourceError> {
+        self.ack(position, BasicAckOptions { multiple: false }).await
     }
 
-    async fn acknowledge(&mut self, receipt: Receipt) -> Result<(), SourceError> {
-        if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.forget(receipt);
-        }
-        self.ack(receipt, BasicAckOptions { multiple: false }).await
-    }
-
-    fn dead_letter(
-        &mut self,
-        receipt: Receipt,
-        rejection: &Rejection,
-    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<K> {
-        let dead_lettering =
-            self.dead_letters.as_mut().map(|dead_letters| dead_letters.dead_letter(receipt, rejection));
-        async move {
-            match dead_lettering {
-                Some(dead_lettering) => dead_lettering.await,
-                None => Ok(()),
-            }
-        }
-    }
-
-    async fn adjust(
-        &mut self,
-        descriptor: &Descriptor,
-        reads: Reads,
-        former: Option<&Filter>,
-    ) -> Result<(), SourceError> {
+    async fn adjust(&mut self, subscription: Subscription<'_>) -> Result<(), SourceError> {
+        let Subscription { descriptor, reads, former, .. } = subscription;
         if reads == Reads::Logs && self.reads == Reads::Counts {
             return Err(SourceError::Unread);
         }
@@ -378,23 +348,43 @@ impl<K: Clock> LogSource for AmqpSource<K> {
             let severities = descriptor.filter.severities().iter();
             connection.answer(declare::declare_exchanges(&connection, &self.names, severities)).await?;
         }
-        match self.standing {
+        match self.activity {
             ConsumerActivity::Active => Ok(connection.answer(self.bind()).await?),
             // The bindings are the other host's.
             ConsumerActivity::StandingBy => Ok(()),
         }
     }
 
-    async fn close(&mut self, next: Next) {
+    async fn close(self, next: Next) {
         self.connection.give_back(&self.channel).await;
         // The lock is this connection's, which takes it again without a word.
         if self.options.queue.lifetime == Lifetime::Named && next == Next::Any {
             release_lock(&self.connection, &self.names.lock(&self.consumer)).await;
         }
-        if let Some(dead_letters) = self.dead_letters.take() {
-            dead_letters.close().await;
-        }
     }
+}
+
+/// Declares the queue of dead letters where there is to be one, and opens the way there.
+async fn declare_dead_letters(
+    connection: &Arc<Connection>,
+    channel: &mut Channel,
+    publishing: &ReconnectingConnection,
+    names: &Names,
+    subscription: Subscription<'_>,
+    options: &SourceOptions,
+) -> Result<DeadLettering<DeadLetterWriter>, TopologyError> {
+    let consumer = &subscription.descriptor.name;
+    if options.has_dead_letters(subscription.reads) {
+        let writer = DeadLetterWriter::open(publishing, names, consumer, &options.queue).await?;
+        return Ok(DeadLettering::Ready(writer));
+    }
+    if options.queue.needs_dead_letters() {
+        declare::dead_letters(connection, channel, names, consumer, &options.queue).await?;
+    }
+    Ok(match options.queue.lifetime {
+        Lifetime::Exclusive => DeadLettering::None,
+        Lifetime::Named => DeadLettering::Unread,
+    })
 }
 
 /// How a message came that was not published as a log.
@@ -420,7 +410,7 @@ impl<K: Clock> AmqpSource<K> {
             tokio::select! {
                 biased;
                 taken = self.connection.answer(turn) => self.turn = Turn::Own(taken?),
-                answer = answer(self.answering.as_mut(), look) => answer.give(),
+                answer = self.answering.next(look) => answer.give(),
             }
         }
         Ok(Arc::clone(&self.connection).answer(self.bind()).await?)
@@ -438,7 +428,7 @@ impl<K: Clock> AmqpSource<K> {
                 checked = checked(self.check.as_mut()) => self.check = Some(checked.next().boxed()),
                 next = consumer.next() => return Ok(next),
                 () = self.connection.end() => return Err(Ended.into()),
-                answer = answer(self.answering.as_mut(), look) => match consumer.next().now_or_never() {
+                answer = self.answering.next(look) => match consumer.next().now_or_never() {
                     // It had left the queue: the question stays without an answer.
                     Some(next) => return Ok(next),
                     None => answer.give(),
@@ -447,7 +437,9 @@ impl<K: Clock> AmqpSource<K> {
         }
     }
 
-    async fn ack(&mut self, Receipt(tag): Receipt, options: BasicAckOptions) -> Result<(), SourceError> {
+    async fn ack(&mut self, position: Position, options: BasicAckOptions) -> Result<(), SourceError> {
+        // A queue has no other positions.
+        let Position::Transient(tag) = position else { return Ok(()) };
         let acknowledging = self.channel.basic_ack(tag, options).map(|done| done.map_err(|e| lost(&e)));
         self.connection.answer(acknowledging).await
     }
@@ -460,17 +452,6 @@ impl<K: Clock> AmqpSource<K> {
         }
         self.ended = Some(ended);
         Ok(())
-    }
-}
-
-/// Is ready when there is an answer to whether the queue is empty; never if nobody asks.
-async fn answer(
-    answering: Option<&mut Answering>,
-    look: impl FnOnce() -> BoxFuture<'static, bool>,
-) -> Answer {
-    match answering {
-        Some(answering) => answering.next(look).await,
-        None => pending().await,
     }
 }
 

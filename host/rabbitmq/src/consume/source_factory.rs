@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
-use loghost_core::application::{Clock, ConsumerActivity, Reads, SourceError, SourceFactory};
-use loghost_core::domain::{Descriptor, Filter, Severity};
+use loghost_core::application::{
+    Clock, ConsumerActivity, Opened, Reads, SourceError, SourceFactory, Subscription,
+};
+use loghost_core::domain::{Descriptor, Severity};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::activation::{release_lock, take_lock};
 use crate::consume::depth::{Questions, QueueDepth};
 use crate::consume::source::{AmqpSource, SourceOptions};
+use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::topology::bindings::Bindings;
 use crate::topology::declare::{self, Exchanges, TopologyError, failed, open_channel};
@@ -44,7 +47,7 @@ pub struct Declaration {
     /// Its name.
     pub queue: String,
     /// Whether it is nobody else's turn to consume it.
-    pub standing: ConsumerActivity,
+    pub activity: ConsumerActivity,
 }
 
 impl<K: Clock + Clone> AmqpSourceFactory<K> {
@@ -94,7 +97,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         let lock = self.names.lock(&descriptor.name);
         let locked = take_lock(&connection, &lock).await;
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
-        let standing = if locked && consumers == 0 {
+        let activity = if locked && consumers == 0 {
             bindings.replace(filter, None).await?;
             ConsumerActivity::Active
         } else {
@@ -105,7 +108,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
             release_lock(&connection, &lock).await;
         }
         declare::close(&channel).await;
-        Ok(Declaration { queue: name, standing })
+        Ok(Declaration { queue: name, activity })
     }
 
     /// Waits, unless the last source has held for a while.
@@ -128,44 +131,41 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
 
     async fn try_open(
         &self,
-        descriptor: &Descriptor,
-        reads: Reads,
-        former: Option<&Filter>,
-    ) -> Result<AmqpSource<K>, TopologyError> {
+        subscription: Subscription<'_>,
+    ) -> Result<Opened<AmqpSource<K>, DeadLetterWriter>, TopologyError> {
         let connection = self.consuming.connection().await?;
         if self.options.exchanges == Exchanges::Own {
-            let severities = descriptor.filter.severities();
+            let severities = subscription.descriptor.filter.severities();
             let declaring = declare::declare_exchanges(&connection, &self.names, severities.iter());
             connection.answer(declaring).await?;
         }
         let opening = AmqpSource::open(
             &connection,
-            Arc::clone(&self.publishing),
+            &self.publishing,
             self.names.clone(),
-            (descriptor, reads, former),
+            subscription,
             self.options.clone(),
             self.clock.clone(),
+            self.questions.clone(),
         );
-        let source = connection.answer(opening).await?;
-        Ok(source.answering(self.questions.clone()))
+        connection.answer(opening).await
     }
 }
 
 impl<K: Clock + Clone + 'static> SourceFactory for AmqpSourceFactory<K> {
     type Source = AmqpSource<K>;
+    type DeadLetters = DeadLetterWriter;
 
     async fn open(
         &mut self,
-        descriptor: &Descriptor,
-        reads: Reads,
-        former: Option<&Filter>,
-    ) -> Result<AmqpSource<K>, SourceError> {
+        subscription: Subscription<'_>,
+    ) -> Result<Opened<AmqpSource<K>, DeadLetterWriter>, SourceError> {
         self.pause().await;
-        let error = match self.try_open(descriptor, reads, former).await {
-            Ok(source) => {
+        let error = match self.try_open(subscription).await {
+            Ok(opened) => {
                 self.failing = None;
                 self.was_open = true;
-                return Ok(source);
+                return Ok(opened);
             }
             // A permission that was taken away may be given again.
             Err(error) if self.was_open && error.is_access_refused() => SourceError::NotReady(error.into()),

@@ -1,12 +1,11 @@
 //! Making dead letters: what is not counted goes, as it came, into a queue of its own.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::message::Delivery as Message;
 use lapin::types::FieldTable;
-use loghost_core::application::{Cause, Receipt, Rejection, SourceError};
+use loghost_core::application::{Cause, DeadLetters, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
 
 use crate::connection::reconnect::ReconnectingConnection;
@@ -46,27 +45,13 @@ pub(crate) fn outcome(cause: Cause) -> &'static str {
     }
 }
 
-/// A delivery that is not finished: what it takes to bury it.
-pub(crate) struct Unfinished {
-    receipt: Receipt,
-    message: Message,
-}
-
-impl Unfinished {
-    pub(crate) fn new(receipt: Receipt, message: Message) -> Self {
-        Self { receipt, message }
-    }
-}
-
 /// The dead letters of one consumer.
-pub(crate) struct DeadLetterWriter {
+pub struct DeadLetterWriter {
     sender: ConfirmedSender,
     queue: String,
     names: Names,
     consumer: ConsumerName,
     frame_max: usize,
-    /// In the order of their receipts.
-    unfinished: VecDeque<Unfinished>,
 }
 
 impl DeadLetterWriter {
@@ -94,64 +79,39 @@ impl DeadLetterWriter {
             names: names.clone(),
             consumer: consumer.clone(),
             frame_max,
-            unfinished: VecDeque::new(),
         })
+    }
+}
+
+impl DeadLetters for DeadLetterWriter {
+    type Original = Box<Message>;
+
+    /// Publishes the delivery, once; the future is ready when the broker has it in the queue: if that is full, when there
+    /// is room. Many may be under way in one `FuturesUnordered` (see [`ConfirmedSender::send`]); a failure is one of all
+    /// that come after it.
+    fn write(
+        &mut self,
+        original: Box<Message>,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let properties = properties(&original, rejection, &self.names, &self.consumer, self.frame_max);
+        let (sending, queue) = (self.sender.send(original.data, properties), self.queue.clone());
+        async move {
+            match sending.await {
+                Ok(()) => Ok(()),
+                Err(Undelivered::Lost(reason)) => Err(SourceError::Lost(reason.into())),
+                Err(Undelivered::Refused(reason)) => {
+                    let text = format!("the broker did not take the dead letter for {queue}: {reason}");
+                    Err(SourceError::DeadLetter(text.into()))
+                }
+                Err(Undelivered::Full(patience)) => Err(SourceError::GivenUp(full(&queue, patience).into())),
+            }
+        }
     }
 
     /// Gives up the channel.
-    pub(crate) async fn close(self) {
+    async fn close(self) {
         self.sender.close().await;
-    }
-
-    /// Keeps a delivery until it is finished.
-    pub(crate) fn keep(&mut self, unfinished: Unfinished) {
-        self.unfinished.push_back(unfinished);
-    }
-
-    /// Forgets a delivery that is finished.
-    pub(crate) fn forget(&mut self, receipt: Receipt) {
-        self.remove(receipt);
-    }
-
-    fn remove(&mut self, receipt: Receipt) -> Option<Unfinished> {
-        let place = self.unfinished.binary_search_by_key(&receipt, |unfinished| unfinished.receipt);
-        self.unfinished.remove(place.ok()?)
-    }
-
-    /// Forgets the deliveries up to and including `receipt`.
-    pub(crate) fn forget_through(&mut self, receipt: Receipt) {
-        while self.unfinished.front().is_some_and(|unfinished| unfinished.receipt <= receipt) {
-            self.unfinished.pop_front();
-        }
-    }
-
-    /// Publishes the delivery, once, with what is said of it; the future is ready when the broker has it in
-    /// the queue: if it is full, when there is room. Any number may be under way, in one `FuturesUnordered` (see
-    /// [`ConfirmedSender::send`]); a failure is one of all that come after it.
-    pub(crate) fn dead_letter(
-        &mut self,
-        receipt: Receipt,
-        rejection: &Rejection,
-    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
-        let queue = self.queue.clone();
-        let sending = self.remove(receipt).map(|Unfinished { message, .. }| {
-            let properties = properties(&message, rejection, &self.names, &self.consumer, self.frame_max);
-            self.sender.send(message.data, properties)
-        });
-        async move {
-            let reason = match sending {
-                None => "the log is no longer held".to_owned(),
-                Some(sending) => match sending.await {
-                    Ok(()) => return Ok(()),
-                    Err(Undelivered::Lost(reason)) => return Err(SourceError::Lost(reason.into())),
-                    Err(Undelivered::Refused(reason)) => reason,
-                    Err(Undelivered::Full(patience)) => {
-                        return Err(SourceError::GivenUp(full(&queue, patience).into()));
-                    }
-                },
-            };
-            Err(SourceError::DeadLetter { queue, reason })
-        }
     }
 }
 

@@ -211,7 +211,7 @@ fn state_text(state: &State<'_>, copies: bool) -> String {
         State::Reopening(SourceError::Lost(cause)) => {
             format!("lost its queue ({cause}): opening it again; {again}")
         }
-        State::Reopening(error @ SourceError::Cancelled { .. }) => {
+        State::Reopening(error @ SourceError::Cancelled(_)) => {
             format!("{error}: opening its queue again; if so, what was in it is gone")
         }
         State::Reopening(SourceError::NotReady(cause)) => {
@@ -238,7 +238,7 @@ fn state_text(state: &State<'_>, copies: bool) -> String {
         }
         State::NotCounted(reason, dead_lettering) => {
             let kept = match dead_lettering {
-                DeadLettering::Ready | DeadLettering::Unread => "goes to the dead letters",
+                DeadLettering::Ready(()) | DeadLettering::Unread => "goes to the dead letters",
                 DeadLettering::None => "is acknowledged: a queue that ends with the run has no dead letters",
             };
             format!("a message is not counted, and {kept} ({reason}); how many more, is said at the end")
@@ -258,7 +258,7 @@ fn state_text(state: &State<'_>, copies: bool) -> String {
 fn left_uncounted(uncounted: &Uncounted, dead_lettering: DeadLettering) -> String {
     let Uncounted { foreign, unwanted } = uncounted;
     let kept = match dead_lettering {
-        DeadLettering::Ready | DeadLettering::Unread => "went to the dead letters",
+        DeadLettering::Ready(()) | DeadLettering::Unread => "went to the dead letters",
         DeadLettering::None => "were acknowledged: a queue that ends with the run has no dead letters",
     };
     format!(

@@ -135,7 +135,7 @@ fn load(store: &Store, queue: &str) -> Result<Saved, StateError> {
     let contents = store.contents();
     let Some(account) = contents.account(queue)? else { return Ok(Saved::default()) };
     Ok(Saved {
-        book: Book::restore(account.counts, account.expired, account.origins),
+        book: Book::restore(account.counts, account.expired, account.origins, account.streams),
         checkpoint: contents.checkpoint(queue)?,
         filter: account.filter,
     })

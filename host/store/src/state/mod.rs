@@ -5,11 +5,13 @@
 //! come from nor what a consumer is.
 
 mod committer;
+mod contents;
 mod error;
 mod folder;
 mod ledger;
 mod settings;
 mod store;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -19,10 +21,10 @@ use std::path::Path;
 use committer::Committer;
 use loghost_core::domain::ConsumerName;
 
+pub use contents::Contents;
 pub use error::StateError;
 pub use ledger::StateLedger;
 pub use settings::Settings;
-pub use store::Contents;
 use store::Store;
 
 /// The state of a host, open for it alone.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
-    Book, Claim, ConsumerName, Expired, Fate, Filter, Record, Settled, Severities, Severity, Timestamp,
+    Book, Claim, ConsumerName, Expired, Fate, Filter, FinishedLog, Record, Severities, Severity, Timestamp,
 };
 use redb::{Database, TableDefinition};
 
@@ -31,14 +31,14 @@ fn record(n: u64) -> Record {
     }
 }
 
-fn settle(book: &mut Book, numbers: impl IntoIterator<Item = u64>, fate: Fate) {
+fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, fate: Fate) {
     for n in numbers {
         let record = record(n);
-        let Claim::New(place) = book.claim(&record, Timestamp::default()) else {
+        let Claim::New(position) = book.look_up(&record, Timestamp::default()) else {
             panic!("{n} is there already")
         };
         let Record { severity, timestamp, .. } = record;
-        book.settle(&Settled { place, severity, timestamp, fate }, timestamp);
+        book.finish(&FinishedLog { position, severity, timestamp, fate }, timestamp);
     }
 }
 
@@ -51,8 +51,8 @@ async fn written(folder: &Path) -> Book {
     let state = State::open(folder).unwrap();
     let mut ledger = ledger(&state, "error");
     let mut book = ledger.load().await.unwrap().book;
-    settle(&mut book, 1..=3, Fate::Accepted);
-    settle(&mut book, [5], Fate::Dead);
+    finish(&mut book, 1..=3, Fate::Accepted);
+    finish(&mut book, [5], Fate::Dead);
     commit(&mut ledger, &mut book).await;
     book
 }
@@ -66,7 +66,7 @@ async fn what_is_committed_outlasts_the_host() {
     {
         let state = State::open(&path).unwrap();
         let mut ledger = ledger(&state, "error");
-        settle(&mut before, [4], Fate::Skipped);
+        finish(&mut before, [4], Fate::Skipped);
         let changes = before.changes();
         let checkpoint = Some(vec![0, 255]);
         // It is handed over before it is waited for.
@@ -82,8 +82,8 @@ async fn what_is_committed_outlasts_the_host() {
     for (n, replayed) in (1..8).flat_map(|n| [(n, false), (n, true)]) {
         let record = Record { replayed, ..record(n) };
         assert_eq!(
-            saved.book.claim(&record, Timestamp::default()),
-            before.claim(&record, Timestamp::default()),
+            saved.book.look_up(&record, Timestamp::default()),
+            before.look_up(&record, Timestamp::default()),
             "{n} {replayed}"
         );
     }
@@ -97,7 +97,7 @@ async fn what_expires_leaves_its_sum() {
     let mut book = written(folder.path()).await;
     {
         let state = State::open(folder.path()).unwrap();
-        book.expire(Timestamp::from_millis(100));
+        book.expire(Timestamp::from_millis(100), |_| false);
         commit(&mut ledger(&state, "error"), &mut book).await;
     }
     let account = Contents::copied(folder.path()).unwrap().account("loghost.error").unwrap().unwrap();
@@ -116,7 +116,7 @@ async fn consumers_commit_side_by_side() {
         tokio::spawn(async move {
             let mut book = ledger.load().await.unwrap().book;
             for n in 1..=20 {
-                settle(&mut book, [n], Fate::Accepted);
+                finish(&mut book, [n], Fate::Accepted);
                 commit(&mut ledger, &mut book).await;
             }
         })
@@ -192,10 +192,10 @@ fn another_format_is_told_apart() {
     let database = Database::open(folder.path().join("loghost.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
-    transaction.open_table(meta).unwrap().insert("format", 3).unwrap();
+    transaction.open_table(meta).unwrap().insert("format", 4).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(State::open(folder.path()), Err(StateError::Version { found: 3, .. })));
+    assert!(matches!(State::open(folder.path()), Err(StateError::Version { found: 4, .. })));
 }
 
 fn accounts(folder: &Path) -> Result<String, StateError> {

@@ -3,97 +3,43 @@
 //! The acknowledgement comes last, after the commit, and that after what the consumer publishes in turn has
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
-//! In reading order: `serve` is the loop over one source; `process` asks the consumer, and finds the log that it
-//! fails at; `unseen` is what the consumer is not shown; `settle` commits and acknowledges; `held` and
-//! `unacknowledged` are what is under way; `breaker` tells a bad consumer from bad logs; `book_time` is how late it is.
+//! In reading order: `serve` is the loop over one source, the life of a log; `process` asks the consumer, and finds the
+//! log that it fails at; `unseen` is what the consumer is not shown. What they work on has four owners: `session` (the
+//! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
+//! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported).
 
 mod adapters;
 mod book_time;
 mod breaker;
-mod commit;
+mod commits;
+mod options;
 mod process;
-mod retries;
+mod processing;
+mod progress;
 mod serve;
-mod unacknowledged;
+mod session;
 mod unseen;
+mod window;
 
-use std::error::Error;
 use std::pin::{Pin, pin};
-use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::adapters::{Adapters, Ports};
-use self::book_time::BookTime;
-use self::breaker::Breaker;
 pub use self::breaker::Tolerance;
-use self::commit::{Staged, UnderWay};
-use self::process::PendingDeadLetter;
-use self::retries::Retries;
-use self::unacknowledged::Unacknowledged;
+use self::commits::Commits;
+pub use self::options::{Batching, ConsumeOptions, SavedState};
+use self::processing::Processing;
+use self::progress::Progress;
+use self::session::{OpenedOf, Session};
 use super::end::{End, Finished};
 use super::ports::{
-    Aside, Cause, Clock, Consumer, ConsumerActivity, ConsumerError, DeadLettering, Ledger, Load, LogSource,
-    Next, Reads, Report, ReportError, Reporter, SourceError, SourceFactory, State, Uncounted,
+    Aside, Clock, Consumer, ConsumerActivity, ConsumerError, LedgerError, Load, Next, Reads, ReportError,
+    SourceError, SourceFactory, State, Subscription,
 };
 use super::publish::Publish;
-use crate::domain::{Book, Counts, Filter, Metric, Timestamp};
-
-/// How a consumer is run.
-#[derive(Clone, Debug)]
-pub struct ConsumeOptions {
-    /// The most logs that are taken, judged and acknowledged together; at least 1.
-    pub max_batch: usize,
-    /// When a batch is complete.
-    pub batching: Batching,
-    /// The least time between two metrics.
-    pub every: Duration,
-    /// How many logs to count before ending.
-    pub max_logs: Option<u64>,
-    /// How often a log is tried again before it goes to the dead letters.
-    pub max_retries: u32,
-    /// How many logs may wait for their next attempt, or to be safe among the dead letters; beyond that
-    /// nothing new is taken. At least 1.
-    pub max_held: usize,
-    /// The least time between the beginnings of two commits, while less than `max_held` logs wait for one: what
-    /// a commit costs is shared by all that is in it.
-    pub pace: Duration,
-    /// When the consumer is stopped because it keeps failing.
-    pub tolerance: Tolerance,
-    /// How long a stopped consumer is left alone before one log is tried; doubles up to five minutes. Without
-    /// it, being stopped ends the run.
-    pub probe: Option<Duration>,
-    /// How long an origin is remembered that sends nothing, while logs are taken.
-    pub forget_after: Duration,
-    /// How long the broker may take with the logs that the consumer publishes of one batch, before that is given up
-    /// and comes again.
-    pub publish_within: Duration,
-    /// What the consumer gets of its saved state.
-    pub state: SavedState,
-}
-
-/// What becomes of a state that a consumer has saved in an earlier run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SavedState {
-    /// The consumer takes it up.
-    Restored,
-    /// It is left aside; the counts are not.
-    Discarded,
-}
-
-/// When a batch is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batching {
-    /// When there is no more at the moment: a batch never waits for a log that is not there.
-    Arrived,
-    /// When it is full, or the marker has come: the same batches at every run.
-    Full,
-}
-
-/// The longest that a stopped consumer is left alone.
-const LONGEST_PROBE: Duration = Duration::from_mins(5);
+use crate::domain::{Filter, Metric};
 
 /// What the logs of these adapters come from.
 type SourceOf<P> = <<P as Ports>::SourceFactory as SourceFactory>::Source;
@@ -101,60 +47,21 @@ type SourceOf<P> = <<P as Ports>::SourceFactory as SourceFactory>::Source;
 /// Runs one consumer.
 pub struct Consume<P: Ports> {
     source_factory: P::SourceFactory,
-    consumer: P::Consumer,
-    ledger: P::Ledger,
     clock: P::Clock,
-    reporter: P::Reporter,
     derived: Option<Publish<P::Sink, P::Clock>>,
     reloads: mpsc::Receiver<P::Consumer>,
     options: ConsumeOptions,
 
-    /// Open since the start, until the run begins.
-    opened: Option<SourceOf<P>>,
-    /// What was said last of why there is no source.
-    obstacle: Option<String>,
-    book: Book,
-    book_time: BookTime,
-    /// What is counted and safe: nothing else is shown.
-    counts: Counts,
-    /// What is judged and not committed.
-    staged: Staged,
-    /// The commit that is under way.
-    commit: Option<UnderWay>,
-    /// When the next may begin, unless much waits for it.
-    commit_from: Instant,
-    /// What the consumer keeps: as it was committed last, and as it was saved last.
-    committed: Option<Vec<u8>>,
-    saved: Option<Vec<u8>>,
-    /// Whether the consumer has seen more than what was saved, and must start afresh from that.
-    stale: bool,
-    /// Whether this host was the one that gets the logs, when that was looked at last.
-    standing: ConsumerActivity,
-    /// What the consumer wanted when this host was that one before, while bindings may be there for it.
-    former: Option<Filter>,
-    /// What it wants, until this host is that one and it is in the ledger.
-    unsaved: Option<Filter>,
-    expire_at: Instant,
+    processing: Processing<P::Consumer>,
+    commits: Commits<P::Ledger>,
+    progress: Progress<P::Reporter>,
 
-    retries: Retries,
-    pending_dead_letters: FuturesUnordered<PendingDeadLetter>,
-    unacknowledged: Unacknowledged,
-    breaker: Breaker,
-    /// While it is stopped: how it failed, and how long it was left alone.
-    trial: Option<(ConsumerError, Duration)>,
-    /// Whether the marker has come: nothing more is taken.
-    marked: bool,
-    /// How many logs were finished in this run.
-    finished: u64,
-    /// What the next source must read at least: all of them, where one waits that goes to the dead letters.
+    /// Open since the start, until the run begins.
+    opened: Option<OpenedOf<P>>,
+    /// What the consumer wanted when this host was the one that gets the logs, while what comes may be that.
+    former: Option<Filter>,
+    /// What the next source must read at least: all of the logs, where one waits that goes to the dead letters.
     at_least: Reads,
-    /// What was not counted in this run, and where it went; of which kinds that has been said.
-    uncounted: Uncounted,
-    dead_lettering: DeadLettering,
-    said: Vec<Cause>,
-    /// When the next metric may be shown, and whether there is something new to show.
-    report_from: Instant,
-    unreported: bool,
 }
 
 /// Whether the source of a consumer is open.
@@ -189,43 +96,18 @@ impl<P: Ports> Consume<P> {
     /// Feeds the consumer from what the factory opens, and keeps its book in the ledger.
     pub fn new(adapters: Adapters<P>, options: ConsumeOptions) -> Self {
         let Adapters { source_factory, consumer, ledger, clock, reporter, derived, reloads } = adapters;
+        let name = consumer.descriptor().name.clone();
         Self {
             source_factory,
-            consumer,
-            ledger,
             clock,
-            reporter,
             derived,
             reloads,
+            processing: Processing::new(consumer, options.tolerance),
+            commits: Commits::new(ledger, options.pace()),
+            progress: Progress::new(reporter, name, options.every),
             opened: None,
-            obstacle: None,
-            book: Book::default(),
-            book_time: BookTime::of(&Book::default(), Timestamp::default()),
-            counts: Counts::default(),
-            staged: Staged::default(),
-            commit: None,
-            commit_from: Instant::now(),
-            committed: None,
-            saved: None,
-            stale: false,
-            standing: ConsumerActivity::StandingBy,
             former: None,
-            unsaved: None,
-            // Not at once: what waits in the queue is still to be recognised.
-            expire_at: Instant::now() + commit::expire_every(&options),
-            retries: Retries::new(options.max_retries),
-            pending_dead_letters: FuturesUnordered::new(),
-            unacknowledged: Unacknowledged::default(),
-            breaker: Breaker::new(options.tolerance),
-            trial: None,
-            marked: false,
-            finished: 0,
             at_least: Reads::Counts,
-            uncounted: Uncounted::default(),
-            dead_lettering: DeadLettering::None,
-            said: Vec::new(),
-            report_from: Instant::now(),
-            unreported: false,
             options,
         }
     }
@@ -233,28 +115,20 @@ impl<P: Ports> Consume<P> {
     /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run), which
     /// opens it again if that cannot be yet.
     pub async fn open(&mut self) -> Result<Opening, End> {
-        let saved = self.ledger.load().await?;
-        self.book = saved.book;
-        self.book_time = BookTime::of(&self.book, self.clock.now());
-        self.counts = self.book.counts().clone();
-        self.unsaved =
-            Some(self.consumer.descriptor().filter.clone()).filter(|now| saved.filter.as_ref() != Some(now));
-        self.former = saved.filter;
-        if self.consumer.keeps_state()
-            && self.options.state == SavedState::Restored
-            && let Some(state) = &saved.checkpoint
-        {
-            self.consumer.restore(Some(state)).await?;
-            self.saved.clone_from(&saved.checkpoint);
-            self.committed = saved.checkpoint;
+        let filter = &self.processing.descriptor().filter;
+        let loaded = self.commits.load(filter, self.clock.now()).await?;
+        self.progress.counted(loaded.counts, false);
+        self.former = loaded.filter;
+        if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
+            self.processing.take_up(state).await?;
         }
         match self.next_source().await {
-            Ok(source) => {
-                self.opened = Some(source);
+            Ok(opened) => {
+                self.opened = Some(opened);
                 Ok(Opening::Done)
             }
             Err(error) if error.is_passing() => {
-                self.say_reopening(&error);
+                self.progress.say_reopening(&error);
                 Ok(Opening::Pending)
             }
             Err(error) => Err(error.into()),
@@ -262,16 +136,20 @@ impl<P: Ports> Consume<P> {
     }
 
     /// The source that is open, or another one.
-    async fn next_source(&mut self) -> Result<SourceOf<P>, SourceError> {
-        if let Some(source) = self.opened.take() {
-            return Ok(source);
+    async fn next_source(&mut self) -> Result<OpenedOf<P>, SourceError> {
+        if let Some(opened) = self.opened.take() {
+            return Ok(opened);
         }
-        let reads = Reads::of(&self.consumer).max(self.at_least);
-        let source =
-            self.source_factory.open(self.consumer.descriptor(), reads, self.former.as_ref()).await?;
-        self.obstacle = None;
+        let subscription = Subscription {
+            descriptor: self.processing.descriptor(),
+            reads: self.processing.reads().max(self.at_least),
+            former: self.former.as_ref(),
+            offsets: &self.commits.next_offsets(),
+        };
+        let opened = self.source_factory.open(subscription).await?;
+        self.progress.opened();
         self.at_least = Reads::Counts;
-        Ok(source)
+        Ok(opened)
     }
 
     /// Runs until `shutdown` is ready, or one of the other [ends](End). The batch in hand is finished,
@@ -279,10 +157,8 @@ impl<P: Ports> Consume<P> {
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
         let end = self.lead(pin!(shutdown)).await;
         // Whatever waits, waits elsewhere from now on.
-        self.reporter.progress(&self.consumer.descriptor().name, 0, Load::default());
-        if self.uncounted != Uncounted::default() {
-            self.say(&State::LeftUncounted(self.uncounted, self.dead_lettering));
-        }
+        self.progress.tell(0, Load::default());
+        self.progress.say_left_uncounted(self.commits.uncounted());
         let end = match end {
             // It would fail again.
             End::Report(_) => end,
@@ -295,7 +171,7 @@ impl<P: Ports> Consume<P> {
                 end
             }
         };
-        Finished { counts: self.counts, end, stopped: self.trial.map(|(error, _)| error) }
+        Finished { counts: self.progress.into_counts(), end, stopped: self.processing.failure() }
     }
 
     /// Serves one source after the other.
@@ -305,7 +181,7 @@ impl<P: Ports> Consume<P> {
             let stopped = match self.serve_one(shutdown.as_mut(), said.take()).await {
                 Ok(end) | Err(Break::End(end)) => return end,
                 Err(Break::Source(error)) => {
-                    self.say_reopening(&error);
+                    self.progress.say_reopening(&error);
                     None
                 }
                 Err(Break::Stopped(error)) => Some(error),
@@ -327,31 +203,46 @@ impl<P: Ports> Consume<P> {
         mut shutdown: Pin<&mut S>,
         said: Option<ConsumerActivity>,
     ) -> Result<End, Break> {
-        if self.stale {
-            self.consumer.restore(self.saved.as_deref()).await.map_err(Break::Stopped)?;
-            self.stale = false;
-        }
-        let mut source = tokio::select! {
+        self.processing.refresh().await.map_err(Break::Stopped)?;
+        let opened = tokio::select! {
             biased;
             () = &mut shutdown => return Ok(End::Shutdown),
             opened = self.next_source() => opened?,
         };
-        let served = match self.serve(&mut source, shutdown, said).await {
-            Ok(end) => match self.finish(&mut source).await {
+        let mut session = Session::new(opened, self.options.max_retries);
+        let served = match self.serve(&mut session, shutdown, said).await {
+            Ok(end) => match self.finish(&mut session).await {
                 // What could not be finished comes again.
                 Ok(()) | Err(Break::Source(_)) => Ok(end),
                 Err(broke) => Err(broke),
             },
             // The source is as good as it was: nothing of what is in hand need come again.
             Err(broke @ (Break::Stopped(_) | Break::Source(SourceError::Unread))) => {
-                Err(self.finish(&mut source).await.err().unwrap_or(broke))
+                Err(self.finish(&mut session).await.err().unwrap_or(broke))
             }
             broke => broke,
         };
+        if !session.pending.is_empty() {
+            // It comes again, and goes there again.
+            self.at_least = Reads::Logs;
+        }
         let reopens = matches!(served, Err(Break::Source(SourceError::Unread)));
-        source.close(if reopens { Next::Same } else { Next::Any }).await;
-        self.book_time.stand_still();
+        session.close(if reopens { Next::Same } else { Next::Any }).await;
+        self.commits.source_is_closed();
         served
+    }
+
+    /// Forgets what is in hand and not in a commit: it comes again.
+    async fn discard(&mut self) -> Result<(), LedgerError> {
+        if self.commits.is_under_way() {
+            // What it holds is counted, and recognised when it comes again.
+            let committed = self.commits.safe().await?;
+            self.committed(committed);
+        }
+        self.commits.discard();
+        self.processing.rewind();
+        self.progress.tell(0, Load::default());
+        Ok(())
     }
 
     /// Leaves a stopped consumer alone for a time, or until it is replaced.
@@ -361,10 +252,8 @@ impl<P: Ports> Consume<P> {
         mut shutdown: Pin<&mut S>,
     ) -> Option<End> {
         let Some(first) = self.options.probe else { return Some(End::Consumer(error)) };
-        let before = self.trial.take().map(|(_, delay)| (delay * 2).min(LONGEST_PROBE));
-        let delay = before.unwrap_or(first);
-        self.say(&State::Stopped(&error, delay));
-        self.trial = Some((error, delay));
+        let delay = self.processing.stop(error.clone(), first);
+        self.progress.say(&State::Stopped(&error, delay));
         let until = Instant::now() + delay;
         loop {
             tokio::select! {
@@ -381,28 +270,31 @@ impl<P: Ports> Consume<P> {
         }
     }
 
-    fn say(&mut self, state: &State<'_>) {
-        self.reporter.state(&self.consumer.descriptor().name, state);
+    /// Lets `new` take the consumer's place, with what it keeps; false if it does not take that up.
+    async fn replace(&mut self, new: P::Consumer) -> bool {
+        let old = match self.processing.replace(new).await {
+            Ok(old) => old,
+            Err(error) => {
+                self.progress.say(&State::ReloadRefused(&error));
+                return false;
+            }
+        };
+        // Until this host is the active one, what comes is what was wanted in its last turn.
+        self.former.get_or_insert_with(|| old.descriptor().filter.clone());
+        self.commits.filter_is(&self.processing.descriptor().filter);
+        true
     }
 
-    /// Says why the source has to be opened again, unless it could not be since for the same reason.
-    fn say_reopening(&mut self, error: &SourceError) {
-        let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        let obstacle = Some(format!("{error}: {cause}"));
-        if self.obstacle != obstacle {
-            self.say(&State::Reopening(error));
-            self.obstacle = obstacle;
-        }
+    fn say_reloaded(&mut self) {
+        self.progress.say(&State::Reloaded(self.processing.descriptor(), self.processing.digest()));
     }
 
     async fn report(&mut self, last: bool) -> Result<(), ReportError> {
-        self.unreported = false;
-        self.report_from = Instant::now() + self.options.every;
-        let metric = Metric { now: self.clock.now(), counts: self.counts.clone() };
-        self.tell_aside(Aside::Begins);
-        let text = self.consumer.format_metric(&metric).await;
-        self.tell_aside(Aside::Ends);
-        let consumer = &self.consumer.descriptor().name;
-        self.reporter.metric(&Report { consumer, counts: &self.counts, text, last })
+        self.progress.begin_report();
+        let metric = Metric { now: self.clock.now(), counts: self.progress.counts().clone() };
+        self.progress.tell_aside(Aside::Begins);
+        let text = self.processing.consumer().format_metric(&metric).await;
+        self.progress.tell_aside(Aside::Ends);
+        self.progress.report(text, last)
     }
 }

@@ -1,34 +1,18 @@
-//! Judging logs: asks the consumer, does what it says, and finds the one log that it fails at.
+//! Processing: shows logs to the consumer, does what it says, and finds the one log that it fails at.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 
-use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::commit::safe;
-use super::{Break, Consume, Ports, SourceOf};
+use super::commits::{Done, What};
+use super::session::Session;
+use super::window::{Handle, Task};
+use super::{Break, Consume, Ports};
 use crate::application::End;
-use crate::application::ports::{
-    Cause, Clock, Consumer, ConsumerError, LogSource, Reads, Receipt, Rejection, SinkError, SourceError,
-    State,
-};
-use crate::domain::{Fate, Log, Outcome, Place, Processed, Record, Settled, Verdict};
+use crate::application::ports::{Cause, Clock, Reads, Rejection, SinkError, SourceError, State};
+use crate::domain::{Fate, FinishedLog, Log, Outcome, Processed, Record, Verdict};
 
-/// A log to be judged.
-#[derive(Debug)]
-pub(super) struct Task {
-    pub(super) handle: Handle,
-    pub(super) record: Record,
-}
-
-/// A log, but for what it says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Handle {
-    pub(super) receipt: Receipt,
-    pub(super) place: Option<Place>,
-}
-
-/// Logs that are judged together; apart, because the consumer is shown the records in one piece.
+/// Logs that are processed together; apart, because the consumer is shown the records in one piece.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     handles: Vec<Handle>,
@@ -58,44 +42,28 @@ impl Extend<Task> for Batch {
     }
 }
 
-/// A delivery on its way to the dead letters; ready when it is safe there.
-pub(super) type PendingDeadLetter = Pin<Box<dyn Future<Output = Result<Done, SourceError>> + Send>>;
-
-/// A delivery that is finished, and what is entered of it.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) receipt: Receipt,
-    pub(super) entry: Entry,
-}
-
-/// What the book is told of a delivery.
-#[derive(Debug)]
-pub(super) enum Entry {
-    Log(Settled),
-    /// It was no log.
-    Foreign,
-}
-
 /// Consumers fail at these before they have seen a log.
 const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
 impl<P: Ports> Consume<P> {
-    /// Asks the consumer about `batch`, or about nothing at a tick. A batch that it fails at is halved until
+    /// Shows `batch` to the consumer, or nothing at a tick. A batch that it fails at is halved until
     /// the one log stands alone that does it; each time the consumer starts afresh from what it saved last.
-    pub(super) async fn process(&mut self, source: &mut SourceOf<P>, batch: Batch) -> Result<(), Break> {
+    pub(super) async fn process(&mut self, session: &mut Session<P>, batch: Batch) -> Result<(), Break> {
         if let Some(latest) = batch.records.iter().map(|record| record.timestamp).max() {
             self.clock.witness(latest);
         }
-        if !self.consumer.processes() {
+        if !self.processing.processes() {
             batch.tasks().for_each(|task| self.done(&task, Fate::Accepted));
             return Ok(());
         }
         let mut pending = vec![batch];
         while let Some(mut batch) = pending.pop() {
-            match self.ask(&batch.records).await {
+            match self.processing.process(self.clock.now(), &batch.records).await {
                 Ok((processed, state)) => {
-                    self.carry_out(source, batch, processed).await?;
-                    self.staged.checkpoint = state.or(self.staged.checkpoint.take());
+                    self.carry_out(session, batch, processed).await?;
+                    if let Some(state) = state {
+                        self.commits.stage_checkpoint(state);
+                    }
                 }
                 Err(error) if BEFORE_ANY_LOG.contains(&error.call) => return Err(Break::Stopped(error)),
                 Err(_) if batch.records.len() > 1 => {
@@ -103,12 +71,12 @@ impl<P: Ports> Consume<P> {
                     pending.extend([rest, batch]);
                 }
                 Err(error) => {
-                    self.say(&State::Failed(&error, batch.records.first()));
+                    self.progress.say(&State::Failed(&error, batch.records.first()));
                     for task in batch.tasks() {
                         let backtrace = error.backtrace.clone();
-                        self.reject(source, &task, error.to_string(), backtrace, Cause::Trapped);
+                        self.reject(session, &task, error.to_string(), backtrace, Cause::Trapped);
                     }
-                    if self.breaker.failed() || self.trial.is_some() {
+                    if self.processing.failed() {
                         return Err(Break::Stopped(error));
                     }
                 }
@@ -117,33 +85,20 @@ impl<P: Ports> Consume<P> {
         Ok(())
     }
 
-    /// Shows the consumer the records, and has it save what it keeps: only then has it seen them.
-    async fn ask(&mut self, records: &[Record]) -> Result<(Processed, Option<Vec<u8>>), ConsumerError> {
-        let processed = self.consumer.process(self.clock.now(), records).await?;
-        if !self.consumer.keeps_state() {
-            return Ok((processed, None));
-        }
-        let state = self.consumer.save().await?;
-        self.saved = Some(state.clone());
-        Ok((processed, Some(state)))
-    }
-
-    /// Does what the consumer says of `batch`: counts, holds for another attempt, or buries.
+    /// Does what the consumer says of `batch`: counts, has wait for another attempt, or sends to the dead letters.
     async fn carry_out(
         &mut self,
-        source: &mut SourceOf<P>,
+        session: &mut Session<P>,
         batch: Batch,
         mut processed: Processed,
     ) -> Result<(), Break> {
         let hops =
             batch.records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
         processed.publish.iter_mut().for_each(|log| log.hops = hops);
-        self.publish(source, &processed.publish).await?;
+        self.publish(session, &processed.publish).await?;
         let logs = batch.records.len();
-        self.breaker.passed(logs);
-        if self.trial.take_if(|_| logs > 0).is_some() {
-            self.breaker.reset();
-            self.say(&State::Recovered);
+        if self.processing.passed(logs) {
+            self.progress.say(&State::Recovered);
         }
         let mut outcomes: Vec<Option<Outcome>> = vec![None; logs];
         for Verdict { index, outcome } in processed.verdicts {
@@ -153,27 +108,27 @@ impl<P: Ports> Consume<P> {
             match outcome {
                 None => self.done(&task, Fate::Accepted),
                 Some(Outcome::Skip) => self.done(&task, Fate::Skipped),
-                Some(Outcome::Reject(reason)) => self.reject(source, &task, reason, None, Cause::Rejected),
+                Some(Outcome::Reject(reason)) => self.reject(session, &task, reason, None, Cause::Rejected),
                 Some(Outcome::Retry(reason)) => {
-                    if let Some(task) = self.retries.hold(task, Instant::now()) {
-                        self.reject(source, &task, reason, None, Cause::RetriesExhausted);
+                    if let Some(task) = session.window.wait(task, Instant::now()) {
+                        self.reject(session, &task, reason, None, Cause::RetriesExhausted);
                     }
                 }
             }
         }
         // A tick is no sign of life.
         if logs > 0 {
-            self.tell_progress(0);
+            self.progress.tell(0, session.load());
         }
         Ok(())
     }
 
     /// Publishes what the consumer says. Meanwhile what is finished is committed and acknowledged: they may go to a
     /// queue that is full until then.
-    async fn publish(&mut self, source: &mut SourceOf<P>, logs: &[Log]) -> Result<(), Break> {
+    async fn publish(&mut self, session: &mut Session<P>, logs: &[Log]) -> Result<(), Break> {
         let Some(mut derived) = self.derived.take_if(|_| !logs.is_empty()) else { return Ok(()) };
         let before = derived.receipts().confirmed.total();
-        let published = match self.meanwhile(source, derived.all(logs)).await {
+        let published = match self.meanwhile(session, derived.all(logs)).await {
             // A permission that was taken away may be given again.
             Err(Break::End(End::Sink(error @ SinkError::Refused(_)))) if before > 0 => {
                 Err(SourceError::Unpublishable(error).into())
@@ -190,42 +145,38 @@ impl<P: Ports> Consume<P> {
     /// Brings to its end what is under way until `publishing` is ready, which may take a while and not for ever.
     async fn meanwhile(
         &mut self,
-        source: &mut SourceOf<P>,
+        session: &mut Session<P>,
         publishing: impl Future<Output = Result<(), SinkError>>,
     ) -> Result<(), Break> {
         let (mut publishing, patience) = (pin!(publishing), self.options.publish_within);
         let until = Instant::now() + patience;
         loop {
-            let commit_at = self.keep_pace();
+            let commit_at = self.commits.keep_pace(&mut session.window);
             tokio::select! {
                 biased;
                 published = &mut publishing => return Ok(published?),
-                done = safe(self.commit.as_mut()) => {
-                    done?;
-                    self.acknowledge(source).await?;
-                }
+                committed = self.commits.safe() => self.acknowledge(session, committed?).await?,
                 () = sleep_until(commit_at.unwrap_or(until)), if commit_at.is_some() => {}
-                Some(dead_lettered) = self.pending_dead_letters.next(), if !self.pending_dead_letters.is_empty() => self.dead_lettered(dead_lettered)?,
+                done = session.pending.next() => self.dead_lettered(done)?,
                 () = sleep_until(until) => return Err(SourceError::Unpublished(patience).into()),
             }
         }
     }
 
     fn done(&mut self, task: &Task, fate: Fate) {
-        self.retries.forget(task.handle.receipt);
-        self.stage(task.done(fate));
+        self.commits.stage(task.done(fate));
     }
 
     fn reject(
         &mut self,
-        source: &mut SourceOf<P>,
+        session: &mut Session<P>,
         task: &Task,
         reason: String,
         backtrace: Option<String>,
         cause: Cause,
     ) {
         let rejection = self.rejection(cause, reason, backtrace, task.record.attempt);
-        self.dead_letter(source, task.done(Fate::Dead), &rejection);
+        session.dead_letter(task.done(Fate::Dead), &rejection);
     }
 
     /// What is said of a delivery that is given up now.
@@ -236,34 +187,24 @@ impl<P: Ports> Consume<P> {
         backtrace: Option<String>,
         attempts: u32,
     ) -> Rejection {
-        let (version, digest) =
-            (self.consumer.descriptor().version.clone(), self.consumer.digest().to_owned());
+        let version = self.processing.descriptor().version.clone();
+        let digest = self.processing.digest().to_owned();
         Rejection { cause, reason, backtrace, attempts, at: self.clock.now(), version, digest }
     }
 
-    /// Sends a delivery to the dead letters; it is `done` when it is safe there.
-    pub(super) fn dead_letter(&mut self, source: &mut SourceOf<P>, done: Done, rejection: &Rejection) {
-        let dead_lettering = source.dead_letter(done.receipt, rejection);
-        self.pending_dead_letters.push(Box::pin(async move {
-            dead_lettering.await?;
-            Ok(done)
-        }));
-    }
-
     /// Takes in that a delivery is safe among the dead letters.
-    pub(super) fn dead_lettered(&mut self, dead_lettered: Result<Done, SourceError>) -> Result<(), Break> {
+    pub(super) fn dead_lettered(&mut self, done: Result<Done, SourceError>) -> Result<(), Break> {
         // It comes again, and goes there again.
-        let done = dead_lettered.inspect_err(|_| self.at_least = Reads::Logs)?;
-        self.retries.forget(done.receipt);
-        self.stage(done);
+        let done = done.inspect_err(|_| self.at_least = Reads::Logs)?;
+        self.commits.stage(done);
         Ok(())
     }
 }
 
 impl Task {
     pub(super) fn done(&self, fate: Fate) -> Done {
-        let Handle { receipt, place } = self.handle;
+        let Handle { number, position } = self.handle;
         let Record { severity, timestamp, .. } = self.record;
-        Done { receipt, entry: Entry::Log(Settled { place, severity, timestamp, fate }) }
+        Done { number, what: What::Log(FinishedLog { position, severity, timestamp, fate }) }
     }
 }

@@ -2,25 +2,24 @@
 
 use std::pin::Pin;
 
-use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::commit::safe;
-use super::process::{Batch, Handle, Task};
-use super::unseen::{MOST_HOPS, Unseen};
-use super::{Batching, Break, Consume, Ports, SourceOf};
+use super::commits::{Committed, Done, What};
+use super::process::Batch;
+use super::session::{OriginalOf, Session};
+use super::unseen::Unseen;
+use super::window::{Handle, Task};
+use super::{Batching, Break, Consume, Ports};
 use crate::application::end::End;
-use crate::application::ports::{
-    Aside, Consumer, ConsumerActivity, Delivery, Item, Load, LogSource, Reads, Reporter, State,
-};
-use crate::domain::{Claim, Record};
+use crate::application::ports::{Aside, ConsumerActivity, Delivery, Item, LogSource, State, Subscription};
+use crate::domain::{Claim, Position};
 
 impl<P: Ports> Consume<P> {
-    /// Serves `source` until the run is to end, or something breaks. Says whether this host is the one that
-    /// gets the logs, unless that has been `said`.
+    /// Serves the source of `session` until the run is to end, or something breaks. Says whether this host is the one
+    /// that gets the logs, unless that has been `said`.
     pub(super) async fn serve<S: Future<Output = ()> + Send>(
         &mut self,
-        source: &mut SourceOf<P>,
+        session: &mut Session<P>,
         mut shutdown: Pin<&mut S>,
         mut said: Option<ConsumerActivity>,
     ) -> Result<End, Break> {
@@ -28,78 +27,69 @@ impl<P: Ports> Consume<P> {
         let mut last_log = Instant::now();
         let mut paused = false;
         loop {
-            let standing = source.standing();
-            self.stand(standing);
-            if said.replace(standing) != Some(standing) {
-                self.say(match standing {
+            let activity = session.source.activity();
+            self.activity_is(activity);
+            if said.replace(activity) != Some(activity) {
+                self.progress.say(match activity {
                     ConsumerActivity::Active => &State::Consuming,
                     ConsumerActivity::StandingBy => &State::StandingBy,
                 });
             }
-            match standing {
-                ConsumerActivity::Active => self.book_time.go_on(),
-                ConsumerActivity::StandingBy => self.book_time.stand_still(),
-            }
-            let commit_at = self.keep_pace();
-            if self.options.max_logs.is_some_and(|max| self.finished >= max) {
+            let commit_at = self.commits.keep_pace(&mut session.window);
+            if self.options.max_logs.is_some_and(|max| self.commits.finished() >= max) {
                 return Ok(End::Enough);
             }
-            if self.marked && self.retries.len() == 0 && self.pending_dead_letters.is_empty() {
+            if session.marked && session.held() == 0 {
                 return Ok(End::Marker);
             }
-            let full = self.held() >= self.options.max_held;
+            let full = session.held() >= self.options.max_held;
             if full && !paused {
-                self.say(&State::Paused(self.held()));
+                self.progress.say(&State::Paused(session.held()));
             }
             paused = full;
-            let room = self.room(burst.len());
-            let taking = room > 0 && !self.marked;
-            let ticks = self.consumer.processes() && standing == ConsumerActivity::Active;
-            let tick = self.consumer.descriptor().tick.filter(|_| ticks);
+            let room = self.room(session, burst.len());
+            let taking = room > 0 && !session.marked;
+            let ticks = self.processing.processes() && activity == ConsumerActivity::Active;
+            let tick = self.processing.descriptor().tick.filter(|_| ticks);
             let tick_at = tick.map(|tick| last_log + tick);
-            let retry_at = self.retries.due();
+            let (report_at, retry_at) = (self.progress.due(), session.window.next_attempt());
             tokio::select! {
                 biased;
                 () = &mut shutdown => return Ok(End::Shutdown),
-                done = safe(self.commit.as_mut()) => {
-                    done?;
-                    self.acknowledge(source).await?;
-                }
+                committed = self.commits.safe() => self.acknowledge(session, committed?).await?,
                 () = sleep_until(commit_at.unwrap_or(last_log)), if commit_at.is_some() => {}
-                Some(dead_lettered) = self.pending_dead_letters.next(), if !self.pending_dead_letters.is_empty() => self.dead_lettered(dead_lettered)?,
-                () = sleep_until(self.report_from), if self.unreported => self.report(false).await?,
+                done = session.pending.next() => self.dead_lettered(done)?,
+                () = sleep_until(report_at.unwrap_or(last_log)), if report_at.is_some() => self.report(false).await?,
                 () = sleep_until(retry_at.unwrap_or(last_log)), if retry_at.is_some() => {
                     let mut due = Batch::default();
-                    due.extend(self.retries.take_due(Instant::now(), self.options.max_batch));
-                    self.process(source, due).await?;
+                    due.extend(session.window.take_due(Instant::now(), self.options.max_batch));
+                    self.process(session, due).await?;
                 }
                 Some(new) = self.reloads.recv() => {
                     if self.replace(new).await {
-                        let former = self.former.as_ref();
-                        let adjusted =
-                            source.adjust(self.consumer.descriptor(), Reads::of(&self.consumer), former).await;
-                        // If they could not be, the next source has its bindings.
+                        let adjusted = self.adjust(session).await;
+                        // If it could not be, the next source is as it should be.
                         self.say_reloaded();
                         adjusted?;
                     }
                 }
-                received = source.receive(&mut burst, room), if taking => {
+                received = session.source.receive(&mut burst, room), if taking => {
                     received?;
                     if burst.is_empty() {
                         continue;
                     }
                     last_log = Instant::now();
-                    self.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
-                    let full = burst.len() >= self.options.max_batch || self.marked;
+                    session.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
+                    let full = burst.len() >= self.options.max_batch || session.marked;
                     if full || self.options.batching == Batching::Arrived {
-                        self.take(source, burst.drain(..)).await?;
+                        self.take(session, burst.drain(..)).await?;
                     }
                 }
                 () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
                     last_log = Instant::now();
-                    self.tell_aside(Aside::Begins);
-                    self.process(source, Batch::default()).await?;
-                    self.tell_aside(Aside::Ends);
+                    self.progress.tell_aside(Aside::Begins);
+                    self.process(session, Batch::default()).await?;
+                    self.progress.tell_aside(Aside::Ends);
                 }
             }
         }
@@ -107,120 +97,130 @@ impl<P: Ports> Consume<P> {
 
     /// Takes in whether this host is the one that gets the logs: if so, nothing is there any more of what was
     /// wanted before.
-    fn stand(&mut self, standing: ConsumerActivity) {
-        self.standing = standing;
-        if standing == ConsumerActivity::Active {
+    fn activity_is(&mut self, activity: ConsumerActivity) {
+        self.commits.activity_is(activity);
+        if activity == ConsumerActivity::Active {
             self.former = None;
         }
     }
 
     /// How many more deliveries may be taken, `gathered` being in hand.
-    fn room(&self, gathered: usize) -> usize {
-        let held = self.held();
+    fn room(&self, session: &Session<P>, gathered: usize) -> usize {
+        let held = session.held();
         // One log alone tells whether a stopped consumer has recovered.
-        let batch = if self.trial.is_some() { 1 } else { self.options.max_batch };
-        let wanted = self
-            .options
-            .max_logs
-            .map_or(u64::MAX, |max| max.saturating_sub(self.finished + held as u64 + gathered as u64));
+        let batch = if self.processing.is_stopped() { 1 } else { self.options.max_batch };
+        let wanted = self.options.max_logs.map_or(u64::MAX, |max| {
+            max.saturating_sub(self.commits.finished() + held as u64 + gathered as u64)
+        });
         let batch = batch.saturating_sub(gathered).min(self.options.max_held.saturating_sub(held));
         batch.min(usize::try_from(wanted).unwrap_or(usize::MAX))
     }
 
-    /// How many logs wait for their next attempt, or to be safe among the dead letters.
-    pub(super) fn held(&self) -> usize {
-        self.retries.len() + self.pending_dead_letters.len()
-    }
-
-    pub(super) fn tell_progress(&mut self, finished: usize) {
-        let load = Load { taken: self.unacknowledged.len(), held: self.held() };
-        self.reporter.progress(&self.consumer.descriptor().name, finished, load);
-    }
-
-    pub(super) fn tell_aside(&mut self, aside: Aside) {
-        self.reporter.aside(&self.consumer.descriptor().name, aside);
-    }
-
-    /// Judges what was delivered, if it is wanted and new; what is unwanted or no log goes to the dead letters.
+    /// Takes in what was delivered: has it processed, if it is wanted and new; what is unwanted or no log goes to the
+    /// dead letters.
     async fn take(
         &mut self,
-        source: &mut SourceOf<P>,
-        burst: impl Iterator<Item = Delivery>,
+        session: &mut Session<P>,
+        burst: impl Iterator<Item = Delivery<OriginalOf<P>>>,
     ) -> Result<(), Break> {
-        let (mut batch, now) = (Batch::default(), self.book_time.now());
+        let mut batch = Batch::default();
         let mut unread = None;
-        for Delivery { receipt, item } in burst {
-            self.unacknowledged.add(receipt);
+        for Delivery { position, item, original } in burst {
+            let is_finished = self.is_finished(&position);
+            let number = session.window.add(position, original);
             let unseen = match item {
-                Item::Log(record) => match self.book.claim(&record, now) {
-                    Claim::New(place) => {
-                        let (wanted, looped) = (self.wants(&record), self.loops(&record));
-                        let task = Task { handle: Handle { receipt, place }, record };
-                        if !wanted {
-                            Unseen::Unwanted(task)
-                        } else if looped {
-                            Unseen::Looped(task)
-                        } else {
-                            batch.extend([task]);
-                            continue;
-                        }
-                    }
-                    // Should it be in hand, the one in hand comes again after a loss: this one need not.
-                    Claim::Repeated => {
-                        self.staged.repeats += 1;
-                        self.staged.finished.push(receipt);
-                        continue;
-                    }
-                },
-                Item::Marker => {
-                    self.staged.finished.push(receipt);
+                _ if is_finished => {
+                    self.commits.stage(Done { number, what: What::Repetition });
                     continue;
                 }
-                Item::Foreign(how) => Unseen::Foreign(receipt, how),
+                Item::Marker => {
+                    self.commits.stage(Done { number, what: What::Marker });
+                    continue;
+                }
+                Item::Foreign(how) => Unseen::Foreign(number, how),
+                Item::Log(record) => {
+                    let Claim::New(position) = self.commits.look_up(&record) else {
+                        self.commits.stage(Done { number, what: What::Repetition });
+                        continue;
+                    };
+                    // Should the one that is under way come again after a loss, this one need not.
+                    if position.is_some_and(|position| !session.window.begin(position)) {
+                        self.commits.stage(Done { number, what: What::Repetition });
+                        continue;
+                    }
+                    let unseen = self.unseen(&record);
+                    let task = Task { handle: Handle { number, position }, record };
+                    let Some(unseen) = unseen else {
+                        batch.extend([task]);
+                        continue;
+                    };
+                    unseen(task)
+                }
             };
-            if let Err(error) = self.pass_by(source, &unseen) {
+            if let Err(error) = self.pass_by(session, &unseen) {
                 // This and what is behind it comes again.
                 unread = Some(error);
                 break;
             }
         }
-        self.tell_progress(0);
+        self.progress.tell(0, session.load());
         if !batch.is_empty() {
-            self.process(source, batch).await?;
+            self.process(session, batch).await?;
         }
         unread.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Whether it would go on in a circle.
-    fn loops(&self, record: &Record) -> bool {
-        record.hops >= MOST_HOPS && !self.consumer.descriptor().publishes.is_empty()
+    fn is_finished(&mut self, position: &Position) -> bool {
+        position.durable().is_some_and(|position| self.commits.is_finished(position))
     }
 
-    fn wants(&self, record: &Record) -> bool {
-        self.consumer.descriptor().filter.wants(record.severity, &record.source)
+    /// Has the source go on for the consumer as it is now.
+    async fn adjust(&mut self, session: &mut Session<P>) -> Result<(), Break> {
+        let subscription = Subscription {
+            descriptor: self.processing.descriptor(),
+            reads: self.processing.reads(),
+            former: self.former.as_ref(),
+            offsets: &self.commits.next_offsets(),
+        };
+        Ok(session.source.adjust(subscription).await?)
     }
 
-    /// Lets `new` take the consumer's place, with what it keeps; false if it does not take that up.
-    pub(super) async fn replace(&mut self, mut new: P::Consumer) -> bool {
-        if new.keeps_state()
-            && self.saved.is_some()
-            && let Err(error) = new.restore(self.saved.as_deref()).await
-        {
-            self.say(&State::ReloadRefused(&error));
-            return false;
+    /// Acknowledges what is in a commit that is safe.
+    pub(super) async fn acknowledge(
+        &mut self,
+        session: &mut Session<P>,
+        committed: Committed,
+    ) -> Result<(), Break> {
+        let numbers = self.committed(committed);
+        let finished = numbers.len();
+        session.acknowledge(numbers).await?;
+        self.progress.tell(finished, session.load());
+        Ok(())
+    }
+
+    /// Takes in a commit that is safe; returns the numbers of what can be acknowledged.
+    pub(super) fn committed(&mut self, committed: Committed) -> Vec<u64> {
+        let Committed { counts, news, numbers, checkpoint } = committed;
+        self.progress.counted(counts, news);
+        if let Some(checkpoint) = checkpoint {
+            self.processing.committed(checkpoint);
         }
-        let old = std::mem::replace(&mut self.consumer, new);
-        // Until this host is the active one, the bindings are those of its last turn.
-        self.former.get_or_insert_with(|| old.descriptor().filter.clone());
-        self.unsaved = Some(self.consumer.descriptor().filter.clone());
-        // A stopped one is shown one log first: a bad file may follow a bad one.
-        self.breaker.reset();
-        self.stale = false;
-        true
+        numbers
     }
 
-    pub(super) fn say_reloaded(&mut self) {
-        let descriptor = self.consumer.descriptor();
-        self.reporter.state(&descriptor.name, &State::Reloaded(descriptor, self.consumer.digest()));
+    /// Brings to its end what is under way, except what waits for another attempt: that goes back. What can be
+    /// committed does not wait for dead letters, which a broker may hold back for long.
+    pub(super) async fn finish(&mut self, session: &mut Session<P>) -> Result<(), Break> {
+        loop {
+            self.commits.begin(&mut session.window);
+            let (is_committing, is_dead_lettering) =
+                (self.commits.is_under_way(), !session.pending.is_empty());
+            tokio::select! {
+                biased;
+                committed = self.commits.safe(), if is_committing => self.acknowledge(session, committed?).await?,
+                done = session.pending.next(), if is_dead_lettering => self.dead_lettered(done)?,
+                else => return Ok(()),
+            }
+        }
     }
 }

@@ -4,16 +4,18 @@
 //!
 //! They are no failures of the consumer's.
 
-use super::process::{Done, Entry, Task};
-use super::{Consume, Ports, SourceOf};
-use crate::application::ports::{Cause, DeadLettering, LogSource, Reads, Receipt, SourceError, State};
-use crate::domain::Fate;
+use super::commits::{Done, What};
+use super::session::Session;
+use super::window::Task;
+use super::{Consume, Ports};
+use crate::application::ports::{Cause, DeadLettering, Reads, SourceError};
+use crate::domain::{Fate, Record};
 
 /// A delivery that the consumer is not shown.
 #[derive(Debug)]
 pub(super) enum Unseen {
-    /// A message that is no log, and how it came.
-    Foreign(Receipt, String),
+    /// A message that is no log: the number of its delivery, and how it came.
+    Foreign(u64, String),
     /// A log that the filter does not want.
     Unwanted(Task),
     /// A log that has come through too many consumers that publish.
@@ -21,7 +23,7 @@ pub(super) enum Unseen {
 }
 
 /// How many consumers that publish a log may come through, before one that publishes is not shown it.
-pub(super) const MOST_HOPS: u8 = 8;
+const MOST_HOPS: u8 = 8;
 
 impl Unseen {
     fn cause(&self) -> Cause {
@@ -59,7 +61,7 @@ impl Unseen {
 
     fn done(&self) -> Done {
         match self {
-            Self::Foreign(receipt, _) => Done { receipt: *receipt, entry: Entry::Foreign },
+            Self::Foreign(number, _) => Done { number: *number, what: What::Foreign },
             Self::Unwanted(task) => task.done(Fate::Unwanted),
             Self::Looped(task) => task.done(Fate::Dead),
         }
@@ -67,22 +69,30 @@ impl Unseen {
 }
 
 impl<P: Ports> Consume<P> {
-    /// Sends to the dead letters what the consumer is not shown, or notes that there are none. If `source` has
+    /// What a log is that the consumer is not shown; none if it is.
+    pub(super) fn unseen(&self, record: &Record) -> Option<fn(Task) -> Unseen> {
+        let descriptor = self.processing.descriptor();
+        if !descriptor.filter.wants(record.severity, &record.source) {
+            Some(Unseen::Unwanted)
+        } else if record.hops >= MOST_HOPS && !descriptor.publishes.is_empty() {
+            Some(Unseen::Looped)
+        } else {
+            None
+        }
+    }
+
+    /// Sends to the dead letters what the consumer is not shown, or notes that there are none. If the source has
     /// not read it whole, the next one does.
-    pub(super) fn pass_by(&mut self, source: &mut SourceOf<P>, unseen: &Unseen) -> Result<(), SourceError> {
-        let dead_lettering = source.dead_lettering();
+    pub(super) fn pass_by(&mut self, session: &mut Session<P>, unseen: &Unseen) -> Result<(), SourceError> {
+        let dead_lettering = session.dead_lettering();
         if dead_lettering == DeadLettering::Unread {
             self.at_least = Reads::Logs;
             return Err(SourceError::Unread);
         }
         let (cause, reason) = (unseen.cause(), unseen.reason());
-        if !self.said.contains(&cause) {
-            self.said.push(cause);
-            self.say(&State::NotCounted(&reason, dead_lettering));
-        }
-        self.dead_lettering = dead_lettering;
+        self.progress.say_not_counted(cause, &reason, dead_lettering);
         let rejection = self.rejection(cause, reason, None, unseen.attempts());
-        self.dead_letter(source, unseen.done(), &rejection);
+        session.dead_letter(unseen.done(), &rejection);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! library appears here.
 
 mod consumer;
+mod dead_letters;
 mod ledger;
 mod notice;
 mod reporter;
@@ -9,13 +10,14 @@ mod sink;
 mod source;
 
 pub use consumer::{Consumer, ConsumerError};
+pub use dead_letters::{Cause, DeadLettering, DeadLetters, Rejection};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice, Tell};
 pub use reporter::{Aside, Load, Report, ReportError, Reporter, State, Uncounted};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
-    Cause, ConsumerActivity, DeadLettering, Delivery, Item, LogSource, Next, Reads, Receipt, Rejection,
-    SourceError, SourceFactory,
+    ConsumerActivity, Delivery, Item, LogSource, Next, NextOffset, Opened, Reads, SourceError, SourceFactory,
+    Subscription,
 };
 
 use crate::domain::Timestamp;

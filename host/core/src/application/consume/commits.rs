@@ -1,0 +1,297 @@
+//! Commits: enters what is finished in the book, and hands it to the ledger.
+//!
+//! While one commit is under way the next one gathers, so that a slow store makes commits larger, not fewer
+//! logs a second.
+
+use std::mem;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::book_time::BookTime;
+use super::window::Window;
+use crate::application::ports::{Commit, ConsumerActivity, Ledger, LedgerError, NextOffset, Uncounted};
+use crate::domain::{Book, Claim, Counts, Fate, Filter, FinishedLog, Record, StreamPosition, Timestamp};
+
+/// How often origins that were not seen for long are looked for, at least.
+const EXPIRE_EVERY: Duration = Duration::from_hours(1);
+
+/// When commits begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// The least time between the beginnings of two commits...
+    pub(super) interval: Duration,
+    /// ...while fewer deliveries than this wait for one.
+    pub(super) waiting: usize,
+    /// How long an origin is remembered that sends nothing.
+    pub(super) forget_after: Duration,
+}
+
+/// A delivery that is finished.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// Its number.
+    pub(super) number: u64,
+    pub(super) what: What,
+}
+
+/// What a finished delivery was.
+#[derive(Debug)]
+pub(super) enum What {
+    Log(FinishedLog),
+    /// A log that was counted before, or is under way by another delivery.
+    Repetition,
+    /// No log.
+    Foreign,
+    /// What ends a scenario.
+    Marker,
+}
+
+/// The book of a consumer, and what is on its way there.
+pub(super) struct Commits<L> {
+    ledger: L,
+    book: Book,
+    book_time: BookTime,
+    pace: Pace,
+    staged: Staged,
+    under_way: Option<UnderWay>,
+    /// When the next may begin, unless much waits for it.
+    next_from: Instant,
+    expire_at: Instant,
+    /// Whether this host is the one that gets the logs.
+    activity: ConsumerActivity,
+    /// What the consumer wants, until this host is that one and it is in the ledger.
+    unsaved_filter: Option<Filter>,
+    /// How many logs were finished in this run, also if they are not committed.
+    finished: u64,
+    /// What was committed in this run that is not counted.
+    uncounted: Uncounted,
+}
+
+/// What is finished, and not in a commit.
+#[derive(Debug, Default)]
+struct Staged {
+    /// To be entered in the book.
+    logs: Vec<FinishedLog>,
+    /// What the consumer was not shown.
+    uncounted: Uncounted,
+    /// How many deliveries were repetitions.
+    repeats: u64,
+    /// The numbers of all deliveries that are finished, to be acknowledged after the commit.
+    numbers: Vec<u64>,
+    /// What the consumer keeps, after all of these.
+    checkpoint: Option<Vec<u8>>,
+}
+
+/// A commit that is under way.
+struct UnderWay {
+    done: Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>,
+    committed: Committed,
+}
+
+/// What is safe when a commit is.
+pub(super) struct Committed {
+    pub(super) counts: Counts,
+    /// Whether there is something new to show.
+    pub(super) news: bool,
+    /// The numbers of the deliveries that can be acknowledged.
+    pub(super) numbers: Vec<u64>,
+    pub(super) checkpoint: Option<Vec<u8>>,
+}
+
+/// What a ledger has of a consumer, beside its book.
+pub(super) struct Loaded {
+    pub(super) counts: Counts,
+    pub(super) checkpoint: Option<Vec<u8>>,
+    pub(super) filter: Option<Filter>,
+}
+
+impl Staged {
+    /// How many logs are counted.
+    fn counted(&self) -> u64 {
+        self.logs.len() as u64 - self.uncounted.unwanted
+    }
+}
+
+impl<L: Ledger + 'static> Commits<L> {
+    pub(super) fn new(ledger: L, pace: Pace) -> Self {
+        Self {
+            ledger,
+            book: Book::default(),
+            book_time: BookTime::of(&Book::default(), Timestamp::default()),
+            staged: Staged::default(),
+            under_way: None,
+            next_from: Instant::now(),
+            // Not at once: what waits in the queue is still to be recognised.
+            expire_at: Instant::now() + pace.expire_every(),
+            activity: ConsumerActivity::StandingBy,
+            unsaved_filter: None,
+            finished: 0,
+            uncounted: Uncounted::default(),
+            pace,
+        }
+    }
+
+    /// Takes up what was committed of a consumer that wants `filter` now.
+    pub(super) async fn load(&mut self, filter: &Filter, now: Timestamp) -> Result<Loaded, LedgerError> {
+        let saved = self.ledger.load().await?;
+        self.book = saved.book;
+        self.book_time = BookTime::of(&self.book, now);
+        if saved.filter.as_ref() != Some(filter) {
+            self.filter_is(filter);
+        }
+        let counts = self.book.counts().clone();
+        Ok(Loaded { counts, checkpoint: saved.checkpoint, filter: saved.filter })
+    }
+
+    /// Notes what the consumer wants from now on.
+    pub(super) fn filter_is(&mut self, filter: &Filter) {
+        self.unsaved_filter = Some(filter.clone());
+    }
+
+    /// Notes whether this host is the one that gets the logs.
+    pub(super) fn activity_is(&mut self, activity: ConsumerActivity) {
+        self.activity = activity;
+        match activity {
+            ConsumerActivity::Active => self.book_time.go_on(),
+            ConsumerActivity::StandingBy => self.book_time.stand_still(),
+        }
+    }
+
+    /// Notes that no logs can come for now.
+    pub(super) fn source_is_closed(&mut self) {
+        self.book_time.stand_still();
+    }
+
+    /// Where to go on in each stream.
+    pub(super) fn next_offsets(&self) -> Vec<NextOffset> {
+        let offsets = self.book.next_offsets();
+        offsets.map(|(stream, offset)| NextOffset { stream: stream.clone(), offset }).collect()
+    }
+
+    /// Whether the delivery at this position is finished.
+    pub(super) fn is_finished(&mut self, position: &StreamPosition) -> bool {
+        self.book.is_finished(position)
+    }
+
+    /// Whether a log is new, by its id.
+    pub(super) fn look_up(&mut self, record: &Record) -> Claim {
+        self.book.look_up(record, self.book_time.now())
+    }
+
+    /// How many logs were finished in this run.
+    pub(super) fn finished(&self) -> u64 {
+        self.finished
+    }
+
+    /// What was committed in this run that is not counted.
+    pub(super) fn uncounted(&self) -> Uncounted {
+        self.uncounted
+    }
+
+    /// Notes a delivery that is finished.
+    pub(super) fn stage(&mut self, Done { number, what }: Done) {
+        match what {
+            What::Marker => {}
+            What::Repetition => self.staged.repeats += 1,
+            What::Foreign => self.staged.uncounted.foreign += 1,
+            What::Log(log) => {
+                match log.fate {
+                    Fate::Unwanted => self.staged.uncounted.unwanted += 1,
+                    Fate::Accepted | Fate::Skipped | Fate::Dead => self.finished += 1,
+                }
+                self.staged.logs.push(log);
+            }
+        }
+        self.staged.numbers.push(number);
+    }
+
+    /// Notes what the consumer keeps, after all that is staged.
+    pub(super) fn stage_checkpoint(&mut self, checkpoint: Vec<u8>) {
+        self.staged.checkpoint = Some(checkpoint);
+    }
+
+    /// Begins to commit what is staged, unless a commit is under way, or it is worth while to wait for more.
+    /// Returns until when more is waited for.
+    pub(super) fn keep_pace<O>(&mut self, window: &mut Window<O>) -> Option<Instant> {
+        let waits = self.under_way.is_none() && self.is_anything_staged();
+        if waits && self.staged.numbers.len() < self.pace.waiting && self.next_from > Instant::now() {
+            return Some(self.next_from);
+        }
+        self.begin(window);
+        None
+    }
+
+    fn is_anything_staged(&self) -> bool {
+        let Staged { numbers, checkpoint, .. } = &self.staged;
+        !numbers.is_empty() || checkpoint.is_some() || self.filter_to_save().is_some()
+    }
+
+    /// What is to be noted as wanted: who stands by changes nothing of what comes, and has wanted nothing yet.
+    fn filter_to_save(&self) -> Option<&Filter> {
+        self.unsaved_filter.as_ref().filter(|_| self.activity == ConsumerActivity::Active)
+    }
+
+    /// Begins to commit what is staged, unless a commit is under way.
+    pub(super) fn begin<O>(&mut self, window: &mut Window<O>) {
+        if self.under_way.is_some() || !self.is_anything_staged() {
+            return;
+        }
+        if !self.pace.interval.is_zero() {
+            self.next_from = Instant::now() + self.pace.interval;
+        }
+        let Staged { logs, uncounted, repeats, numbers, checkpoint } = mem::take(&mut self.staged);
+        let (now, news) = (self.book_time.now(), !logs.is_empty() || uncounted.foreign > 0 || repeats > 0);
+        for log in &logs {
+            self.book.finish(log, now);
+            if let Some(position) = log.position {
+                window.entered(position);
+            }
+        }
+        for position in numbers.iter().filter_map(|number| window.position(*number)?.durable()) {
+            self.book.finish_position(position);
+        }
+        self.book.note_foreign(uncounted.foreign);
+        self.uncounted.foreign += uncounted.foreign;
+        self.uncounted.unwanted += uncounted.unwanted;
+        self.book.repeat(repeats);
+        if self.expire_at <= Instant::now() {
+            let horizon = now.minus(self.pace.forget_after);
+            self.book.expire(horizon, |origin| window.has(origin));
+            self.expire_at = Instant::now() + self.pace.expire_every();
+        }
+        let changes = self.book.changes();
+        let counts = changes.counts.clone();
+        let filter = self.unsaved_filter.take_if(|_| self.activity == ConsumerActivity::Active);
+        let commit = Commit { changes, checkpoint: checkpoint.clone(), filter };
+        let done = Box::pin(self.ledger.commit(commit));
+        let committed = Committed { counts, news, numbers, checkpoint };
+        self.under_way = Some(UnderWay { done, committed });
+    }
+
+    /// Whether a commit is under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Is ready when the commit that is under way is safe; never without one.
+    pub(super) async fn safe(&mut self) -> Result<Committed, LedgerError> {
+        let Some(UnderWay { done, .. }) = &mut self.under_way else { return std::future::pending().await };
+        let done = done.as_mut().await;
+        let UnderWay { committed, .. } = self.under_way.take().expect("it was just waited for");
+        done.map(|()| committed)
+    }
+
+    /// Forgets what is not in a commit: it comes again.
+    pub(super) fn discard(&mut self) {
+        self.finished -= mem::take(&mut self.staged).counted();
+    }
+}
+
+impl Pace {
+    /// How long until origins are looked for that were not seen for long: a small part of how long they are remembered.
+    fn expire_every(&self) -> Duration {
+        (self.forget_after / 1024).min(EXPIRE_EVERY)
+    }
+}

@@ -1,0 +1,149 @@
+//! The consumer, and what is known of how it does: what it has saved, how often it failed, and whether it is stopped
+//! for that.
+
+use std::time::Duration;
+
+use super::breaker::{Breaker, Tolerance};
+use crate::application::ports::{Consumer, ConsumerError, Reads};
+use crate::domain::{Descriptor, Processed, Record, Timestamp};
+
+/// The longest that a stopped consumer is left alone.
+const LONGEST_PROBE: Duration = Duration::from_mins(5);
+
+/// A consumer that processes logs.
+pub(super) struct Processing<C> {
+    consumer: C,
+    /// What it keeps: as it was committed last, and as it was saved last.
+    committed: Option<Vec<u8>>,
+    saved: Option<Vec<u8>>,
+    /// Whether it has seen more than what was saved, and must start afresh from that.
+    stale: bool,
+    breaker: Breaker,
+    /// While it is stopped: how it failed, and how long it was left alone.
+    stopped: Option<(ConsumerError, Duration)>,
+}
+
+impl<C: Consumer> Processing<C> {
+    pub(super) fn new(consumer: C, tolerance: Tolerance) -> Self {
+        Self {
+            consumer,
+            committed: None,
+            saved: None,
+            stale: false,
+            breaker: Breaker::new(tolerance),
+            stopped: None,
+        }
+    }
+
+    pub(super) fn consumer(&mut self) -> &mut C {
+        &mut self.consumer
+    }
+
+    pub(super) fn descriptor(&self) -> &Descriptor {
+        self.consumer.descriptor()
+    }
+
+    pub(super) fn digest(&self) -> &str {
+        self.consumer.digest()
+    }
+
+    pub(super) fn processes(&self) -> bool {
+        self.consumer.processes()
+    }
+
+    pub(super) fn reads(&self) -> Reads {
+        Reads::of(&self.consumer)
+    }
+
+    /// Has it take up what was committed of it.
+    pub(super) async fn take_up(&mut self, state: Vec<u8>) -> Result<(), ConsumerError> {
+        if self.consumer.keeps_state() {
+            self.consumer.restore(Some(&state)).await?;
+            self.saved = Some(state.clone());
+            self.committed = Some(state);
+        }
+        Ok(())
+    }
+
+    /// Shows it the records, and has it save what it keeps: only then has it seen them. Returns that, if it keeps
+    /// anything.
+    pub(super) async fn process(
+        &mut self,
+        now: Timestamp,
+        records: &[Record],
+    ) -> Result<(Processed, Option<Vec<u8>>), ConsumerError> {
+        let processed = self.consumer.process(now, records).await?;
+        if !self.consumer.keeps_state() {
+            return Ok((processed, None));
+        }
+        let state = self.consumer.save().await?;
+        self.saved = Some(state.clone());
+        Ok((processed, Some(state)))
+    }
+
+    /// Notes that what it has saved is committed.
+    pub(super) fn committed(&mut self, state: Vec<u8>) {
+        self.committed = Some(state);
+    }
+
+    /// Notes that what is not committed comes again.
+    pub(super) fn rewind(&mut self) {
+        if self.saved != self.committed {
+            self.saved.clone_from(&self.committed);
+            self.stale = self.consumer.keeps_state();
+        }
+    }
+
+    /// Starts it afresh, if it has seen what comes again.
+    pub(super) async fn refresh(&mut self) -> Result<(), ConsumerError> {
+        if self.stale {
+            self.consumer.restore(self.saved.as_deref()).await?;
+            self.stale = false;
+        }
+        Ok(())
+    }
+
+    /// Notes that so many logs went well; returns whether it was stopped until now.
+    pub(super) fn passed(&mut self, logs: usize) -> bool {
+        self.breaker.passed(logs);
+        let recovered = self.stopped.take_if(|_| logs > 0).is_some();
+        if recovered {
+            self.breaker.reset();
+        }
+        recovered
+    }
+
+    /// Notes that it failed at one log; returns whether it is to be stopped.
+    pub(super) fn failed(&mut self) -> bool {
+        self.breaker.failed() || self.is_stopped()
+    }
+
+    /// Stops it; returns for how long it is left alone: first for `first`, and twice as long each time.
+    pub(super) fn stop(&mut self, error: ConsumerError, first: Duration) -> Duration {
+        let before = self.stopped.take().map(|(_, delay)| (delay * 2).min(LONGEST_PROBE));
+        let delay = before.unwrap_or(first);
+        self.stopped = Some((error, delay));
+        delay
+    }
+
+    /// Whether it is stopped: it is shown one log at a time, until one goes well.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// How it failed, if it is stopped.
+    pub(super) fn failure(self) -> Option<ConsumerError> {
+        self.stopped.map(|(error, _)| error)
+    }
+
+    /// Lets `new` take its place, with what it keeps; returns the former one.
+    pub(super) async fn replace(&mut self, mut new: C) -> Result<C, ConsumerError> {
+        if new.keeps_state() && self.saved.is_some() {
+            new.restore(self.saved.as_deref()).await?;
+        }
+        // A stopped one is shown one log first: a bad file may follow a bad one.
+        self.breaker.reset();
+        self.stale = false;
+        Ok(std::mem::replace(&mut self.consumer, new))
+    }
+}

@@ -1,0 +1,155 @@
+//! What a book says of logs that come again.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn record(sequence: u64, replayed: bool) -> Record {
+    Record {
+        severity: Severity::Error,
+        timestamp: Timestamp::from_millis(sequence),
+        attempt: 1,
+        message: String::new(),
+        id: Some(format!("loghost:p/{sequence}")),
+        source: "web".to_owned(),
+        attributes: Vec::new(),
+        unkeyed: false,
+        replayed,
+        hops: 0,
+    }
+}
+
+fn finish(book: &mut Book, claim: Claim, fate: Fate, now: u64) {
+    let Claim::New(position) = claim else { panic!("{claim:?}") };
+    let timestamp = Timestamp::from_millis(now);
+    book.finish(&FinishedLog { position, severity: Severity::Error, timestamp, fate }, timestamp);
+}
+
+#[test]
+fn a_log_is_new_once() {
+    let mut book = Book::default();
+    let first = book.look_up(&record(1, false), Timestamp::default());
+    assert!(
+        matches!(book.look_up(&record(1, false), Timestamp::default()), Claim::New(Some(_))),
+        "it is not finished"
+    );
+    finish(&mut book, first, Fate::Accepted, 1);
+    assert_eq!(book.look_up(&record(1, false), Timestamp::default()), Claim::Repeated);
+    assert_eq!(book.look_up(&record(1, true), Timestamp::default()), Claim::Repeated, "it is not dead");
+}
+
+#[test]
+fn a_dead_letter_is_counted_once_when_it_is_sent_back() {
+    let mut book = Book::default();
+    let claim = book.look_up(&record(7, false), Timestamp::default());
+    finish(&mut book, claim, Fate::Dead, 1);
+    assert_eq!(book.look_up(&record(7, false), Timestamp::default()), Claim::Repeated, "not sent back");
+    let again = book.look_up(&record(7, true), Timestamp::default());
+    finish(&mut book, again, Fate::Dead, 2);
+    assert_eq!(book.counts().rejected.total(), 1, "the same log");
+    let back = book.look_up(&record(7, true), Timestamp::default());
+    finish(&mut book, back, Fate::Accepted, 3);
+    assert_eq!((book.counts().accepted.total(), book.counts().rejected.total()), (1, 0));
+    assert_eq!(book.look_up(&record(7, true), Timestamp::default()), Claim::Repeated);
+}
+
+#[test]
+fn an_unwanted_log_is_counted_once_when_it_is_sent_back_and_wanted() {
+    let mut book = Book::default();
+    let claim = book.look_up(&record(7, false), Timestamp::default());
+    finish(&mut book, claim, Fate::Unwanted, 1);
+    assert_eq!(book.look_up(&record(7, false), Timestamp::default()), Claim::Repeated, "not sent back");
+    for (fate, expected) in [
+        (Fate::Unwanted, (0, 0, 1)),
+        (Fate::Dead, (0, 1, 0)),
+        (Fate::Unwanted, (0, 0, 1)),
+        (Fate::Accepted, (1, 0, 0)),
+    ] {
+        let again = book.look_up(&record(7, true), Timestamp::default());
+        finish(&mut book, again, fate, 2);
+        let Counts { accepted, rejected, unwanted, .. } = book.counts();
+        assert_eq!((accepted.total(), rejected.total(), unwanted.total()), expected, "{fate:?}");
+    }
+    assert_eq!(book.look_up(&record(7, true), Timestamp::default()), Claim::Repeated);
+}
+
+#[test]
+fn what_was_not_seen_for_long_expires() {
+    let mut book = Book::default();
+    for n in [1, 2, 5] {
+        let claim = book.look_up(&record(n, false), Timestamp::default());
+        finish(&mut book, claim, Fate::Accepted, 10);
+    }
+    book.changes();
+    book.expire(Timestamp::from_millis(10), |_| false);
+    assert!(book.changes().forgotten.is_empty());
+    book.expire(Timestamp::from_millis(11), |_| true);
+    assert!(book.changes().forgotten.is_empty(), "a log of it is under way");
+    book.expire(Timestamp::from_millis(11), |_| false);
+    let changes = book.changes();
+    assert_eq!(changes.expired, Expired { origins: 1, missing: 2, horizon: Timestamp::from_millis(11) });
+    assert_eq!(changes.forgotten, [Arc::from("p/error/web")]);
+    assert_eq!(changes.counts.accepted.total(), 3);
+    assert!(matches!(book.look_up(&record(1, false), Timestamp::default()), Claim::New(_)));
+}
+
+/// What a store holds that has applied every change.
+type Rows = BTreeMap<u64, u64>;
+
+fn apply(rows: &mut Rows, changes: &[IntervalChange]) {
+    for change in changes {
+        match change.last {
+            Some(last) => rows.insert(change.first, last),
+            None => rows.remove(&change.first),
+        };
+    }
+}
+
+proptest! {
+    /// However a book came to be what it is, its changes lead a store to the same.
+    #[test]
+    fn changes_are_all_there_is(
+        steps in prop::collection::vec((1u64..30, 0u8..4, any::<bool>(), any::<bool>()), 0..80),
+    ) {
+        let (mut book, mut finished) = (Book::default(), Rows::new());
+        let (mut dead, mut unwanted) = (Rows::new(), Rows::new());
+        for (n, fate, replayed, commit) in steps {
+            let claim = book.look_up(&record(n, replayed), Timestamp::default());
+            if claim != Claim::Repeated {
+                let fate = [Fate::Accepted, Fate::Skipped, Fate::Dead, Fate::Unwanted][usize::from(fate)];
+                finish(&mut book, claim, fate, n);
+            }
+            if commit {
+                for origin in book.changes().origins {
+                    apply(&mut finished, &origin.finished);
+                    apply(&mut dead, &origin.dead);
+                    apply(&mut unwanted, &origin.unwanted);
+                }
+            }
+        }
+        let last = book.changes();
+        for origin in &last.origins {
+            apply(&mut finished, &origin.finished);
+            apply(&mut dead, &origin.dead);
+            apply(&mut unwanted, &origin.unwanted);
+        }
+        let state = OriginState {
+            origin: "p/error/web".to_owned(),
+            seen: Timestamp::default(),
+            finished: finished.into_iter().collect(),
+            dead: dead.into_iter().collect(),
+            unwanted: unwanted.into_iter().collect(),
+        };
+        prop_assert_eq!(state.finished.len(), last.counts.total() + last.counts.unwanted.total());
+        prop_assert_eq!(state.unwanted.len(), last.counts.unwanted.total());
+        prop_assert_eq!(state.dead.len(), last.counts.rejected.total());
+        let mut restored = Book::restore(last.counts, last.expired, [state], []);
+        for n in 1..30 {
+            for replayed in [false, true] {
+                prop_assert_eq!(restored.look_up(&record(n, replayed), Timestamp::default()), book.look_up(&record(n, replayed), Timestamp::default()));
+            }
+        }
+    }
+}
