@@ -1,79 +1,60 @@
-//! Counts what failed, without the sources that are known to fail. An empty message is a fault of
-//! whoever wrote it, and goes to the dead letters.
-//!
-//! Settings: `ignore=SOURCE`, a source whose logs are skipped.
+//! Counts errors. A test is skipped, a log without text is a dead letter, and one whose clock is ahead comes
+//! again later.
 
 use loghost_plugin::{
-    Consumer, Descriptor, Fields, LogRecord, Metric, Outcome, Processed, Processor, Settings,
-    Severity,
+    Consumer, Descriptor, LogRecord, Metric, Outcome, Processed, Processor, Settings, Severity,
 };
 
-/// What the consumer wants, and what its metric lists.
-const WANTED: [Severity; 2] = [Severity::Error, Severity::Critical];
+struct Errors;
 
-struct Failures {
-    ignored: Option<String>,
-}
-
-impl Consumer for Failures {
-    fn configure(settings: &Settings) -> Result<(Self, Descriptor), String> {
-        let descriptor = Descriptor::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-            .description("counts what failed, except where that is expected")
-            .severities(WANTED)
-            .fields(Fields::SOURCE);
-        Ok((
-            Self {
-                ignored: settings.get("ignore").map(str::to_owned),
-            },
-            descriptor,
-        ))
+impl Consumer for Errors {
+    fn configure(_: &Settings) -> Result<(Self, Descriptor), String> {
+        let descriptor = Descriptor::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        Ok((Self, descriptor.severities([Severity::Error])))
     }
 
     fn format_metric(&self, metric: &Metric) -> String {
-        metric
-            .table(WANTED)
-            .row("ignored", metric.skipped.total())
-            .to_string()
+        let table = metric.table([Severity::Error]);
+        table.row("skipped", metric.skipped.total()).to_string()
     }
 }
 
-impl Failures {
-    /// What becomes of a log; none: it counts.
-    fn judge(&self, log: &LogRecord) -> Option<Outcome> {
-        if log.message.is_empty() {
-            Some(Outcome::Reject("it says nothing".to_owned()))
-        } else if log.source.is_some() && log.source == self.ignored {
-            Some(Outcome::Skip)
-        } else {
-            None
-        }
+impl Processor for Errors {
+    fn process(&mut self, now: u64, batch: Vec<LogRecord>) -> Processed {
+        Processed::each(&batch, |log| match log.message.as_str() {
+            "" => Some(Outcome::Reject("no text".into())),
+            text if text.starts_with("test") => Some(Outcome::Skip),
+            _ if log.timestamp > now => Some(Outcome::Retry("its clock is ahead".into())),
+            _ => None,
+        })
     }
 }
 
-impl Processor for Failures {
-    fn process(&mut self, _now: u64, batch: Vec<LogRecord>) -> Processed {
-        Processed::each(&batch, |log| self.judge(log))
-    }
-}
-
-loghost_plugin::export!(Failures);
+loghost_plugin::export!(Errors);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What becomes of a log while the source `lab` is ignored.
-    fn judge(source: &str, message: &str) -> Option<Outcome> {
-        let settings = Settings::from([("ignore", "lab")]);
-        let (failures, _) = loghost_plugin::configure::<Failures>(&settings).unwrap();
-        let mut log = LogRecord::new(Severity::Error, message);
-        log.source = Some(source.to_owned());
-        failures.judge(&log)
-    }
-
     #[test]
-    fn only_what_is_ignored_is_skipped() {
-        assert_eq!(judge("db-1", "no space left"), None);
-        assert_eq!(judge("lab", "no space left"), Some(Outcome::Skip));
+    fn each_log_has_its_outcome() {
+        let log = |message| LogRecord::new(Severity::Error, message);
+        let ahead = LogRecord {
+            timestamp: 2,
+            ..log("disk full")
+        };
+        let batch = vec![log("disk full"), log("test of the alarm"), log(""), ahead];
+        let processed = Errors.process(1, batch);
+        let outcomes: Vec<_> = processed
+            .verdicts
+            .into_iter()
+            .map(|verdict| (verdict.index, verdict.outcome))
+            .collect();
+        let expected = [
+            (1, Outcome::Skip),
+            (2, Outcome::Reject("no text".into())),
+            (3, Outcome::Retry("its clock is ahead".into())),
+        ];
+        assert_eq!(outcomes, expected);
     }
 }
