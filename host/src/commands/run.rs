@@ -9,13 +9,13 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, try_join};
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{
-    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerActivity, End, Opening, Ports, Publish,
-    Reads, SavedState, Tolerance,
+    Adapters, Batching, Consume, ConsumeOptions, Consumer, End, Opening, Ports, Publish, Reads, SavedState,
+    Tolerance,
 };
-use loghost_core::domain::{ConsumerName, Descriptor, Sequencer};
+use loghost_core::domain::{ConsumerName, Sequencer};
 use loghost_rabbitmq::{
-    AmqpSink, AmqpSourceFactory, CheckOptions, Declaration, Exchanges, Inspector, Lifetime, ManagementUrl,
-    QueueDepth, QueueOptions, QueueType, ReconnectingConnection, SourceOptions,
+    AmqpSink, AmqpSourceFactory, CheckOptions, Exchanges, Inspector, Lifetime, ManagementUrl, QueueDepth,
+    QueueOptions, QueueType, ReconnectingConnection, SourceOptions,
 };
 use loghost_store::state::State;
 use loghost_wasm::{Limits, WasmConsumer};
@@ -38,6 +38,7 @@ use crate::compose::target::{Target, new_producer, refused, unpublished, unreach
 use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
+use crate::ui::run::{say_consuming, say_declared, warn_without_state};
 use crate::ui::terminal::{self, Format, TerminalReporter};
 
 /// What `run` is asked for.
@@ -267,25 +268,12 @@ async fn prepare(
     prepared.failed = failures.first().map(Failure::status);
     if !queues.is_empty() {
         let connection = connections.consuming.connection().await.map_err(|error| unreachable(&error))?;
-        terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
+        say_consuming(connection.address(), &queues);
     }
     if state.is_none() && options.lifetime == Lifetime::Named {
-        terminal::warning(&without_state(&keeping));
+        warn_without_state(&keeping);
     }
     Ok(prepared)
-}
-
-/// What it means that nothing outlasts the run but what it takes out of the queues.
-fn without_state(keeping: &[String]) -> String {
-    let also = if keeping.is_empty() {
-        String::new()
-    } else {
-        format!(", and what consumers keep of their own ({}),", keeping.join(", "))
-    };
-    format!(
-        "without --state, counts{also} last as long as this run, and what is acknowledged is gone from the queues: \
-         keep them with --state DIR, or only look, at a queue that goes with the run, with --ephemeral"
-    )
 }
 
 fn described(options: &Options, name: &ConsumerName) -> String {
@@ -384,18 +372,6 @@ async fn declare(
     }
     say_limits(options, connections, Patience::None).await;
     failed
-}
-
-fn say_declared(declaration: &Declaration, descriptor: &Descriptor) {
-    let remark = match declaration.standing {
-        ConsumerActivity::Active => "",
-        ConsumerActivity::StandingBy => {
-            "; another host consumes it: bindings were added, and none removed; what that host does not want \
-             goes to the dead letters until this plugin takes over"
-        }
-    };
-    let (queue, name, severities) = (&declaration.queue, &descriptor.name, descriptor.filter.severities());
-    terminal::notice(&format!("declared {queue} for {name}: {severities}{remark}"));
 }
 
 async fn consuming(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loghost_core::application::{Publish, Receipts};
 use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
-use loghost_core::domain::{Producer, Sequencer, Tally};
+use loghost_core::domain::{Producer, Sequencer};
 use loghost_rabbitmq::{self, AmqpSink, Exchanges, Names};
 use loghost_wasm::{Limits, Plugin, Runtime, WasmConsumer};
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ use crate::compose::scenario_consumers::ScenarioConsumers;
 use crate::compose::target::{Target, refused, unpublished, unreachable};
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
-use crate::ui::terminal;
+use crate::ui::verify::PlayedMetric;
 
 /// Where scenarios are played, one after the other.
 pub(crate) struct ScenarioRunner {
@@ -36,21 +36,6 @@ pub(crate) struct Played {
     pub(crate) receipts: Receipts,
     /// For each expectation, in their order.
     pub(crate) metrics: Vec<PlayedMetric>,
-}
-
-/// What came of an expectation.
-pub(crate) struct PlayedMetric {
-    /// What should have been written, and by whom.
-    pub(crate) expectation: Expectation,
-    /// What was written; or why there is nothing.
-    pub(crate) actual: Result<String, String>,
-}
-
-impl PlayedMetric {
-    /// Whether it is as expected.
-    pub(crate) fn passed(&self) -> bool {
-        self.actual.as_ref() == Ok(&self.expectation.text)
-    }
 }
 
 impl ScenarioRunner {
@@ -161,9 +146,4 @@ impl ScenarioRunner {
         let waited = humantime::format_duration(self.patience);
         Err(Failure::new(Status::Unavailable, format!("waited {waited} in vain for {what} (--timeout)")))
     }
-}
-
-/// The tally of what was confirmed, in a line.
-pub(crate) fn confirmed_text(confirmed: &Tally) -> String {
-    format!("{}  total {}", terminal::tally_text(confirmed), confirmed.total())
 }

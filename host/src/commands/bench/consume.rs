@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
-use super::figure::{Sample, work};
 use super::machine::Spent;
 use super::publish::Publisher;
+use super::sample::{Sample, work};
 use crate::compose::failure::Failure;
 use crate::files::bench_plugins::BenchPlugin;
 

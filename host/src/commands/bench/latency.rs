@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::case::Pace;
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
-use super::figure::{Quantity, Sample, float, per_mille};
 use super::publish::Publisher;
+use super::sample::{Sample, float, per_mille};
 use crate::compose::failure::{Failure, Status};
 use crate::files::bench_plugins::BenchPlugin;
+use crate::ui::bench::{Pace, Quantity};
 
 /// How long it takes until logs are counted that are sent at this pace.
 pub(super) async fn latency(

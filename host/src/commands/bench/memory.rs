@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use super::connections::connections;
 use super::environment::{Embedded, Environment};
-use super::figure::{Quantity, Sample, float};
 use super::publish::Publisher;
+use super::sample::{Sample, float};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{Another, Ear, resident_bytes};
+use crate::ui::bench::Quantity;
 use crate::ui::terminal;
 
 /// How many bytes a log has that a plugin counts before its memory is looked at.

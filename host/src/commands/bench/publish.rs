@@ -9,8 +9,8 @@ use loghost_rabbitmq::{AmqpSink, Exchanges};
 
 use super::connections::Connections;
 use super::environment::Environment;
-use super::figure::{Sample, work};
 use super::machine::Spent;
+use super::sample::{Sample, work};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::{new_producer, unpublished};
 use crate::files::bench_plugins::BenchPlugin;

@@ -129,6 +129,16 @@ pub(crate) fn tally_text(tally: &Tally) -> String {
     tally.iter().map(|(severity, n)| format!("{severity} {n}")).collect::<Vec<_>>().join("  ")
 }
 
+/// The same, with their sum.
+pub(crate) fn total_text(tally: &Tally) -> String {
+    format!("{}  total {}", tally_text(tally), tally.total())
+}
+
+/// `1 metric`, `2 metrics`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
 /// Writes out what JSON leaves as it is and a terminal might obey. All of it stands inside strings,
 /// where `\u` means the same.
 fn escape(json: &str) -> String {
