@@ -1,16 +1,11 @@
 //! `loghost demo`: the whole job in one process.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use loghost_rabbitmq::{Names, Prefix, Retry};
-use loghost_wasm::Limits;
-
-use crate::commands::verify::{address, embedded};
+use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::scenario_runner::ScenarioRunner;
+use crate::compose::scenario_runner::{PlayOptions, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
-use crate::compose::target::Target;
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::ui::demo;
@@ -30,12 +25,9 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
         Some((name, text)) => ScenarioFile::bundled(name, text),
         None => open_scenario(&options.scenario)?,
     };
-    let broker = embedded().await?;
-    let address = address(&broker)?;
+    let (broker, address) = embedded().await?;
     terminal::notice(&format!("playing {} on an embedded broker at {address}", scenario.name()));
-    let names = Names::new(Prefix::default());
-    let target = Target { addresses: vec![address], names, retry: Retry::Never };
-    let mut scenario_runner = ScenarioRunner::new(target, Limits::default(), Duration::from_secs(30))?;
+    let mut scenario_runner = ScenarioRunner::new(vec![address], PlayOptions::default())?;
     let played = scenario_runner.play(scenario).await?;
     broker.shutdown().await;
     demo::print(&played.receipts.confirmed, &played.metrics)?;

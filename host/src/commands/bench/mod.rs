@@ -22,12 +22,13 @@ use std::pin::pin;
 
 use baseline::Baseline;
 use environment::Environment;
-use loghost_rabbitmq::{Address, Prefix};
+use loghost_rabbitmq::Prefix;
 use machine::{Calibration, about};
 use plan::{logs, plan};
 use sample::{Sample, figures};
 
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::target::On;
 use crate::platform::signals::interrupted;
 pub(crate) use crate::ui::bench::Bench;
 use crate::ui::bench::{Beside, Case, Measured, Progress, Remarks, Reports, say_progress};
@@ -51,15 +52,6 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     /// What an baseline run has written.
     pub(crate) compare: Option<PathBuf>,
-}
-
-/// Which broker is measured.
-#[derive(Clone, Debug)]
-pub(crate) enum On {
-    /// An embedded one, in a process of its own.
-    Embedded,
-    /// The first of these that answers.
-    Broker(Vec<Address>),
 }
 
 /// Measures, shows each bench as soon as it is done, and leaves nothing behind on the broker.

@@ -1,6 +1,7 @@
 //! Which cases a bench has, and with how many logs.
 
-use super::{On, Options};
+use super::Options;
+use crate::compose::target::On;
 use crate::files::bench_plugins::BenchPlugin;
 use crate::ui::bench::{Bench, Case, Pace};
 
