@@ -9,7 +9,7 @@ use clap::builder::RangedU64ValueParser;
 use loghost_rabbitmq::Prefix;
 
 use super::{FormatArg, connection, parse};
-use crate::commands::bench::{Bench, On, Options};
+use crate::commands::bench::{Bench, Options};
 use crate::compose::failure::{Failure, Status};
 
 /// Measures what loghost does on this machine: how many logs a second, at what cost, how soon
@@ -96,7 +96,7 @@ impl TryFrom<Args> for Options {
                 .filter(|bench| named(bench))
                 .map(|b| (*b).into())
                 .collect(),
-            on: if addresses.is_empty() { On::Embedded } else { On::Broker(addresses) },
+            on: addresses.into(),
             prefix: args.prefix,
             runs: args.runs.get(),
             logs: args.logs.get(),

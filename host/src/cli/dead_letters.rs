@@ -8,8 +8,7 @@ use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::{FormatArg, parse};
-use crate::commands::dead_letters::{Action, Options};
-use crate::commands::selection::Selection;
+use crate::commands::dead_letters::{Action, Options, Selection};
 use crate::compose::failure::{Failure, Status};
 
 /// Looks after what a consumer did not count

@@ -11,6 +11,7 @@ use super::connection::{ConnectionArgs, ManagementArgs};
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
 use crate::commands::run::{Options, Purpose};
+use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::plugins::Derived;
 use crate::compose::reload::Trigger;
@@ -174,25 +175,32 @@ impl TryFrom<Args> for Options {
             settings: Settings::new(parse::unique(args.set)?),
             limits: args.limits.into(),
             format: args.format.into(),
-            lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
-            queue_type: args.queue_type.into(),
+            consumer: ConsumerOptions {
+                lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
+                queue_type: args.queue_type.into(),
+                check_topology_every: Some(args.check_topology_every),
+                prefetch: args.prefetch.map(NonZeroU16::get),
+                every: args.every,
+                max_logs: args.max_logs.map(NonZeroU64::get),
+                max_batch: args.max_batch.get(),
+                max_retries: args.max_retries,
+                derived: if args.grant.contains(&Grant::Publish) {
+                    Derived::Granted
+                } else {
+                    Derived::Refused
+                },
+                saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
+                forget_after: args.forget_after,
+                tolerance: args.stop_at,
+                probe_after: Some(args.probe_after),
+                grace: args.grace,
+                ..ConsumerOptions::default()
+            },
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
-            prefetch: args.prefetch.map(NonZeroU16::get),
-            every: args.every,
             until_idle: args.until_idle,
-            max_logs: args.max_logs.map(NonZeroU64::get),
-            max_batch: args.max_batch.get().into(),
-            max_retries: args.max_retries,
             state: args.state,
-            saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
-            forget_after: args.forget_after,
-            tolerance: args.stop_at,
-            probe_after: args.probe_after,
-            grace: args.grace,
             on_failure: if args.exit_on_failure { OnFailure::End } else { OnFailure::GoOn },
-            check_topology_every: args.check_topology_every,
             reload: if args.watch { Trigger::Change } else { Trigger::Hangup },
-            derived: if args.grant.contains(&Grant::Publish) { Derived::Granted } else { Derived::Refused },
         })
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
-use crate::commands::verify::{On, Options, Then};
+use crate::commands::verify::{Options, Then};
 use crate::compose::failure::Failure;
+use crate::compose::scenario_runner::PlayOptions;
 
 /// Runs scenarios, and compares what each plugin writes word for word
 ///
@@ -45,11 +46,10 @@ impl TryFrom<Args> for Options {
         let addresses = connection::addresses(&args.broker)?;
         Ok(Self {
             scenarios: args.scenarios,
-            on: if addresses.is_empty() { On::Embedded } else { On::Broker(addresses) },
+            on: addresses.into(),
             then: if args.bless { Then::Bless } else { Then::Compare },
-            timeout: args.timeout,
+            play: PlayOptions { timeout: args.timeout, limits: args.limits.into() },
             format: args.format.into(),
-            limits: args.limits.into(),
         })
     }
 }

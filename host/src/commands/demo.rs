@@ -1,20 +1,16 @@
 //! `loghost demo`: the whole job in one process.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use loghost_core::domain::{printable, printable_line};
-use loghost_rabbitmq::{Names, Prefix, Retry};
-use loghost_wasm::Limits;
-
-use crate::commands::verify::{address, counted, embedded, line};
+use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::scenario_runner::{Played, PlayedMetric, ScenarioRunner, confirmed_text};
+use crate::compose::scenario_runner::{PlayOptions, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
-use crate::compose::target::Target;
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
-use crate::ui::terminal::{self, DIM, GOOD, TITLE, Unwritable};
+use crate::ui::demo;
+use crate::ui::terminal;
+use crate::ui::verify::PlayedMetric;
 
 /// What `demo` is asked for.
 #[derive(Clone, Debug)]
@@ -29,45 +25,15 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
         Some((name, text)) => ScenarioFile::bundled(name, text),
         None => open_scenario(&options.scenario)?,
     };
-    let broker = embedded().await?;
-    let address = address(&broker)?;
+    let (broker, address) = embedded().await?;
     terminal::notice(&format!("playing {} on an embedded broker at {address}", scenario.name()));
-    let names = Names::new(Prefix::default());
-    let target = Target { addresses: vec![address], names, retry: Retry::Never };
-    let mut scenario_runner = ScenarioRunner::new(target, Limits::default(), Duration::from_secs(30))?;
+    let mut scenario_runner = ScenarioRunner::new(vec![address], PlayOptions::default())?;
     let played = scenario_runner.play(scenario).await?;
     broker.shutdown().await;
-    show(&played)?;
+    demo::print(&played.receipts.confirmed, &played.metrics)?;
     if played.metrics.iter().all(PlayedMetric::passed) {
         Ok(())
     } else {
         Err(Failure::silent(Status::Differs))
     }
-}
-
-fn show(played: &Played) -> Result<(), Unwritable> {
-    terminal::print(&format!("published  {}\n", confirmed_text(&played.receipts.confirmed)))?;
-    for metric in &played.metrics {
-        let text = match &metric.actual {
-            Ok(text) => indented(text),
-            Err(_) => String::new(),
-        };
-        terminal::print(&format!(
-            "{TITLE}{}{TITLE:#}\n{text}",
-            printable_line(&metric.expectation.consumer.to_string())
-        ))?;
-    }
-    let wrong: Vec<String> = played.metrics.iter().filter(|metric| !metric.passed()).map(line).collect();
-    if wrong.is_empty() {
-        let metrics = counted(played.metrics.len(), "metric");
-        return terminal::print(&format!("{GOOD}{metrics}, as the scenario expects{GOOD:#}"));
-    }
-    terminal::print(&format!(
-        "not as the scenario expects {DIM}(- expected, + written){DIM:#}\n{}",
-        wrong.join("\n")
-    ))
-}
-
-fn indented(text: &str) -> String {
-    printable(text).split_inclusive('\n').flat_map(|line| ["  ", line]).chain(["\n"]).collect()
 }

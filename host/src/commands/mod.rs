@@ -2,7 +2,6 @@
 
 pub(crate) mod bench;
 pub(crate) mod broker;
-mod dead_letter_batch;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 mod input;
@@ -10,5 +9,4 @@ pub(crate) mod plugin;
 pub(crate) mod publish;
 pub(crate) mod report;
 pub(crate) mod run;
-pub(crate) mod selection;
 pub(crate) mod verify;

@@ -1,18 +1,16 @@
 //! `loghost plugin`: making, building and looking at plugins.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use loghost_core::application::{Consumer, ConsumerError};
-use loghost_core::domain::{Descriptor, Severities, printable_line};
-use loghost_wasm::{Limits, Plugin};
-use serde_json::json;
+use loghost_wasm::Limits;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
 use crate::toolchain::{self, ScaffoldError, Template};
-use crate::ui::terminal::{self, Format, TITLE};
+use crate::ui::plugin::{Facts, print_built, print_new};
+use crate::ui::terminal::Format;
 
 /// What `plugin` is asked for.
 #[derive(Clone, Debug)]
@@ -47,24 +45,12 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
         };
         Failure::of(status, error)
     })?;
-    let folder = folder.to_string_lossy();
-    let folder = printable_line(&folder);
-    Ok(terminal::print(&format!(
-        "{folder} is ready:\n  \
-         loghost plugin build {folder}\n  \
-         loghost verify {folder}/scenario.txt\n  \
-         loghost run {folder}/{name}.wasm"
-    ))?)
+    Ok(print_new(&folder, name)?)
 }
 
 fn build(folder: &Path, out: Option<&Path>) -> Result<(), Failure> {
     let built = toolchain::build(folder, out).status(Status::BadInput)?;
-    Ok(terminal::print(&format!(
-        "{}  {} bytes  sha256 {}",
-        printable_line(&built.path.to_string_lossy()),
-        built.size,
-        built.sha256
-    ))?)
+    Ok(print_built(&built.path, built.size, &built.sha256)?)
 }
 
 async fn inspect(
@@ -86,11 +72,7 @@ async fn inspect(
         compiler: toolchain::compiler_of(&bytes),
         state,
     };
-    match format {
-        Format::Text => terminal::print(&facts.text(consumer.descriptor(), &plugin)),
-        Format::Json => terminal::print_json(&facts.json(consumer.descriptor(), &plugin)),
-    }?;
-    Ok(())
+    Ok(facts.print(consumer.descriptor(), &plugin, format)?)
 }
 
 /// Has a consumer that keeps state save it and go on from it, as it will have to; gives the state's size.
@@ -101,86 +83,4 @@ async fn first_state(consumer: &mut impl Consumer) -> Result<Option<usize>, Cons
     let state = consumer.save().await?;
     consumer.restore(Some(&state)).await?;
     Ok(Some(state.len()))
-}
-
-/// What there is to know of a plugin beside what it declares.
-struct Facts {
-    file: String,
-    size: usize,
-    compiler: Option<String>,
-    /// The size of what it keeps, if it keeps something.
-    state: Option<usize>,
-}
-
-impl Facts {
-    fn text(&self, descriptor: &Descriptor, plugin: &Plugin) -> String {
-        let mut text = format!("{TITLE}{}{TITLE:#}", descriptor.name);
-        let mut row = |label: &str, value: &str| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\n  {label:<12}{}", printable_line(value));
-        };
-        row("file", &self.file);
-        row("version", &descriptor.version);
-        row("description", &descriptor.description);
-        row("severities", &descriptor.filter.severities().to_string());
-        row("sources", &patterns(descriptor).join(", "));
-        row("publishes", &or_none(&list(descriptor.publishes)));
-        row(
-            "processes",
-            if plugin.processes() { "logs, in batches" } else { "nothing: the host counts for it" },
-        );
-        row("keeps state", &self.state.map_or("no".to_owned(), |size| format!("{size} bytes at first")));
-        row("fields", &or_none(&fields(descriptor)));
-        if let Some(tick) = descriptor.tick {
-            row("tick", &humantime::format_duration(tick).to_string());
-        }
-        row("imports", &or_none(plugin.imports()));
-        row("exports", &plugin.exports().join(", "));
-        row("compiler", self.compiler.as_deref().unwrap_or("unknown"));
-        row("size", &format!("{} bytes", self.size));
-        row("sha256", plugin.digest());
-        text
-    }
-
-    fn json(&self, descriptor: &Descriptor, plugin: &Plugin) -> serde_json::Value {
-        json!({
-            "file": self.file,
-            "name": descriptor.name.as_str(),
-            "version": descriptor.version,
-            "description": descriptor.description,
-            "severities": list(descriptor.filter.severities()),
-            "sources": patterns(descriptor),
-            "processes": plugin.processes(),
-            "keeps_state": self.state.is_some(),
-            "fields": fields(descriptor),
-            "publishes": list(descriptor.publishes),
-            "tick_ms": descriptor.tick.map(|tick| tick.as_millis()),
-            "imports": plugin.imports(),
-            "exports": plugin.exports(),
-            "compiler": self.compiler,
-            "size": self.size,
-            "sha256": plugin.digest(),
-        })
-    }
-}
-
-fn list(severities: Severities) -> Vec<String> {
-    severities.iter().map(|severity| severity.to_string()).collect()
-}
-
-fn patterns(descriptor: &Descriptor) -> Vec<String> {
-    descriptor.filter.sources().iter().map(ToString::to_string).collect()
-}
-
-fn fields(descriptor: &Descriptor) -> Vec<String> {
-    let asked = [
-        ("id", descriptor.fields.id),
-        ("source", descriptor.fields.source),
-        ("attributes", descriptor.fields.attributes),
-    ];
-    asked.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name.to_owned()).collect()
-}
-
-fn or_none(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

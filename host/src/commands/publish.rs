@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use loghost_core::application::{JournalError, Publish, Receipts, Resume, ResumeError, SinkError};
 use loghost_core::domain::{Sequencer, printable_line};
-use serde_json::json;
 use tokio::time::timeout;
 
 pub(crate) use crate::commands::input::Input;
@@ -18,6 +17,7 @@ use crate::files::scenario_file::Ending;
 use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::interrupted;
+use crate::ui::publish::{self, Published};
 use crate::ui::terminal::{self, Format};
 use loghost_rabbitmq::{AmqpSink, Exchanges, ReconnectingConnection};
 use loghost_store::journal::JournalFile;
@@ -178,16 +178,10 @@ impl Unwanted {
     fn look(&mut self, receipts: Receipts) {
         if *self == Self::Unseen && receipts.unroutable.total() > 0 {
             *self = Self::Said;
-            terminal::warning(&format!(
-                "no queue wants these logs ({}): {DECLARE}",
-                terminal::tally_text(&receipts.unroutable)
-            ));
+            publish::warn_unroutable(&receipts.unroutable);
         }
     }
 }
-
-/// What to do about logs that find no queue.
-const DECLARE: &str = "is the consumer's queue declared? `loghost run PLUGIN --declare-only`";
 
 /// Waits a while for what was sent to be answered, and has what is confirmed noted.
 async fn settle(publisher: &mut Publisher) {
@@ -202,51 +196,16 @@ async fn settle(publisher: &mut Publisher) {
 
 fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: Format) -> Result<(), Failure> {
     let held_back = pieces.held_back();
-    let Receipts { confirmed, unroutable, refused } = publisher.receipts();
-    let unanswered = publisher.unanswered();
-    let already = publisher.already_confirmed();
-    match format {
-        Format::Text => {
-            let before =
-                if has_journal { format!("  already confirmed {}", already.total()) } else { String::new() };
-            terminal::print(&format!(
-                "confirmed  {}  total {}{before}",
-                terminal::tally_text(&confirmed),
-                confirmed.total()
-            ))
-        }
-        Format::Json => terminal::print_json(&json!({
-            "confirmed": terminal::tally_json(&confirmed),
-            "already_confirmed": terminal::tally_json(&already),
-            "unroutable": terminal::tally_json(&unroutable),
-            "refused": terminal::tally_json(&refused),
-            "unanswered": unanswered,
-            "skipped_lines": pieces.skipped(),
-            "held_back": held_back.as_ref().map_or(0, |held_back| held_back.logs),
-        })),
-    }?;
-    if unroutable.total() > 0 {
-        terminal::warning(&format!(
-            "no queue wanted {} of these logs ({}): {DECLARE}",
-            unroutable.total(),
-            terminal::tally_text(&unroutable)
-        ));
-    }
-    if refused.total() > 0 {
-        terminal::warning(&format!(
-            "the broker refused {} logs ({}), or one before them of their severity and source: they are not sent",
-            refused.total(),
-            terminal::tally_text(&refused)
-        ));
-    }
-    if pieces.skipped() > 0 {
-        terminal::warning(&format!("{} lines were too long, and skipped", pieces.skipped()));
-    }
-    if unanswered > 0 {
-        terminal::warning(&format!(
-            "{unanswered} logs were sent and not answered: whether they arrived is unknown"
-        ));
-    }
+    let outcome = Published {
+        receipts: publisher.receipts(),
+        already: publisher.already_confirmed(),
+        has_journal,
+        unanswered: publisher.unanswered(),
+        skipped_lines: pieces.skipped(),
+        held_back: held_back.as_ref().map_or(0, |held_back| held_back.logs),
+    };
+    outcome.print(format)?;
+    outcome.warn();
     if let Some(HeldBack { text, .. }) = held_back {
         terminal::warning(&text);
     }

@@ -1,23 +1,17 @@
 //! `loghost verify`: plays scenarios, and compares what the plugins write with what is expected.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::Context;
-use loghost_broker::Broker;
-use loghost_core::domain::{printable, printable_line};
-use loghost_rabbitmq::{Address, Names, Prefix, Retry};
-use loghost_wasm::Limits;
-use serde_json::json;
-use similar::{ChangeTag, TextDiff};
+use loghost_core::domain::printable_line;
 
+use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::scenario_runner::{Played, PlayedMetric, ScenarioRunner};
+use crate::compose::scenario_runner::{PlayOptions, Played, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
-use crate::compose::target::Target;
+use crate::compose::target::On;
 use crate::files::scenario_file::{self, Blessed};
-use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable};
+use crate::ui::terminal::{self, Format};
+use crate::ui::verify::{self, PlayedMetric};
 
 /// What `verify` is asked for.
 #[derive(Clone, Debug)]
@@ -25,18 +19,8 @@ pub(crate) struct Options {
     pub(crate) scenarios: Vec<PathBuf>,
     pub(crate) on: On,
     pub(crate) then: Then,
-    pub(crate) timeout: Duration,
+    pub(crate) play: PlayOptions,
     pub(crate) format: Format,
-    pub(crate) limits: Limits,
-}
-
-/// Which broker scenarios are played on.
-#[derive(Clone, Debug)]
-pub(crate) enum On {
-    /// An embedded one, of its own.
-    Embedded,
-    /// The first of these that answers.
-    Broker(Vec<Address>),
 }
 
 /// What is done with what the plugins write.
@@ -53,14 +37,11 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     let (broker, addresses) = match options.on {
         On::Broker(addresses) => (None, addresses),
         On::Embedded => {
-            let broker = embedded().await?;
-            let address = address(&broker)?;
+            let (broker, address) = embedded().await?;
             (Some(broker), vec![address])
         }
     };
-    // What is played goes with its connections: a play whose broker is lost has failed.
-    let target = Target { addresses, names: Names::new(Prefix::default()), retry: Retry::Never };
-    let mut scenario_runner = ScenarioRunner::new(target, options.limits, options.timeout)?;
+    let mut scenario_runner = ScenarioRunner::new(addresses, options.play)?;
     let (mut passed, mut failed) = (0, 0);
     for path in &options.scenarios {
         let scenario = open_scenario(path)?;
@@ -77,7 +58,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
                 failed += 1;
             }
         }
-        show(&name, &played, options.format)?;
+        verify::print(&name, &played.metrics, options.format)?;
     }
     if let Some(broker) = broker {
         broker.shutdown().await;
@@ -86,23 +67,9 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         return Ok(());
     }
     if options.format == Format::Text {
-        summarize(options.scenarios.len(), passed, failed)?;
+        verify::print_summary(options.scenarios.len(), passed, failed)?;
     }
     if failed == 0 { Ok(()) } else { Err(Failure::silent(Status::Differs)) }
-}
-
-/// Starts a broker of this process's own.
-pub(crate) async fn embedded() -> Result<Broker, Failure> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Broker::bind(anywhere, loghost_broker::Options::default())
-        .await
-        .context("cannot start the embedded broker")
-        .status(Status::Unavailable)
-}
-
-/// Where an embedded broker is.
-pub(crate) fn address(broker: &Broker) -> Result<Address, Failure> {
-    broker.url().parse().context("the embedded broker's URL").status(Status::Internal)
 }
 
 fn bless(path: &Path, played: Played) -> Result<(), Failure> {
@@ -121,74 +88,4 @@ fn bless(path: &Path, played: Played) -> Result<(), Failure> {
         Blessed::Unchanged => "as it was",
     };
     Ok(terminal::print(&format!("{}: {done}", printable_line(&path.to_string_lossy())))?)
-}
-
-fn show(scenario: &str, played: &Played, format: Format) -> Result<(), Unwritable> {
-    if format == Format::Json {
-        for metric in &played.metrics {
-            terminal::print_json(&json!({
-                "scenario": scenario,
-                "consumer": metric.expectation.consumer.to_string(),
-                "passed": metric.passed(),
-                "expected": metric.expectation.text,
-                "actual": metric.actual.as_ref().ok(),
-                "error": metric.actual.as_ref().err(),
-            }))?;
-        }
-        return Ok(());
-    }
-    terminal::print(&format!("{TITLE}{}{TITLE:#}", printable_line(scenario)))?;
-    for metric in &played.metrics {
-        terminal::print(&line(metric))?;
-    }
-    Ok(())
-}
-
-/// A metric's line of the report, and below it what differs.
-pub(crate) fn line(metric: &PlayedMetric) -> String {
-    let consumer = metric.expectation.consumer.to_string();
-    let consumer = printable_line(&consumer);
-    match &metric.actual {
-        Err(reason) => format!("  {BAD}failed{BAD:#}   {consumer}: {}", printable_line(reason)),
-        Ok(_) if metric.passed() => format!("  {GOOD}ok{GOOD:#}       {consumer}"),
-        Ok(actual) => {
-            format!("  {BAD}differs{BAD:#}  {consumer}\n{}", difference(&metric.expectation.text, actual))
-        }
-    }
-}
-
-/// What is expected and not there, and what is there and not expected, line by line.
-fn difference(expected: &str, actual: &str) -> String {
-    let diff = TextDiff::from_lines(expected, actual);
-    let lines: Vec<String> = diff
-        .iter_all_changes()
-        .map(|change| {
-            let text = change.value().strip_suffix('\n').unwrap_or(change.value());
-            let text = printable(text);
-            match change.tag() {
-                ChangeTag::Delete => format!("    {BAD}- {text}{BAD:#}"),
-                ChangeTag::Insert => format!("    {GOOD}+ {text}{GOOD:#}"),
-                ChangeTag::Equal => format!("      {text}"),
-            }
-        })
-        .collect();
-    lines.join("\n")
-}
-
-fn summarize(scenarios: usize, passed: usize, failed: usize) -> Result<(), Unwritable> {
-    let metrics = passed + failed;
-    let (style, verdict) = match failed {
-        0 => (GOOD, "all as expected".to_owned()),
-        failed => (BAD, format!("{failed} not as expected (- expected, + written)")),
-    };
-    terminal::print(&format!(
-        "{} of {}: {style}{verdict}{style:#}",
-        counted(metrics, "metric"),
-        counted(scenarios, "scenario"),
-    ))
-}
-
-/// `1 metric`, `2 metrics`.
-pub(crate) fn counted(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

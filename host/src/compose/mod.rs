@@ -1,5 +1,9 @@
 //! Composition: what commands have in common that build consumers and connections, watch over them, and end.
 
+pub(crate) mod connections;
+pub(crate) mod consumer_builder;
+pub(crate) mod consumer_options;
+pub(crate) mod embedded;
 pub(crate) mod failure;
 pub(crate) mod guest_lines;
 pub(crate) mod idle;

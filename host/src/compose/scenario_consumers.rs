@@ -1,33 +1,32 @@
 //! The consumers of a play: each consumes from a queue of its own until it meets the marker.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerError, End, Finished, Load, Opened, Ports,
-    Reads, Report, ReportError, Reporter, SavedState, SinkError, SourceError, SourceFactory, State,
-    Subscription, Tolerance,
+    Batching, Consumer, ConsumerError, End, Finished, Load, Opened, Reads, Report, ReportError, Reporter,
+    SinkError, SourceError, SourceFactory, State, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Filter, Log};
-use loghost_rabbitmq::{
-    AmqpSink, AmqpSource, AmqpSourceFactory, DeadLetterWriter, Exchanges, Lifetime, Names, QueueOptions,
-    QueueType, ReconnectingConnection, SourceOptions,
-};
+use loghost_rabbitmq::{AmqpSink, AmqpSource, DeadLetterWriter, Exchanges, Lifetime};
 use loghost_wasm::WasmConsumer;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::compose::connections::Connections;
+use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
+use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::state::StateLedger;
+use crate::compose::plugins::Derived;
 use crate::compose::supervise::status_of;
 use crate::platform::clock::ReplayClock;
-use crate::ui::terminal::{self, Format, TerminalReporter};
+use crate::ui::terminal::{Format, TerminalReporter};
 
 /// The consumers of a play.
 pub(crate) struct ScenarioConsumers {
+    builder: ConsumerBuilder,
     roles: Vec<Role>,
     tasks: JoinSet<(usize, Result<String, String>)>,
     /// The token of the message that follows the last log.
@@ -44,33 +43,23 @@ struct Role {
     arrived: watch::Receiver<u64>,
 }
 
-impl Default for ScenarioConsumers {
-    fn default() -> Self {
-        Self { roles: Vec::new(), tasks: JoinSet::new(), marker: Uuid::new_v4().to_string() }
-    }
-}
-
 impl ScenarioConsumers {
+    /// None yet, of those that consume through these connections.
+    pub(crate) fn new(connections: Connections) -> Self {
+        let marker = Uuid::new_v4().to_string();
+        let builder = ConsumerBuilder::new(connections, options(marker.clone()), 1);
+        Self { builder, roles: Vec::new(), tasks: JoinSet::new(), marker }
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.builder.connections
+    }
+
     /// Has `consumer` consume from a queue of its own.
-    pub(crate) async fn enter(
-        &mut self,
-        consuming: &Arc<ReconnectingConnection>,
-        publishing: &Arc<ReconnectingConnection>,
-        names: &Names,
-        consumer: WasmConsumer,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn enter(&mut self, consumer: WasmConsumer) -> Result<(), Failure> {
         let descriptor = consumer.descriptor().clone();
-        let options = SourceOptions {
-            queue: QueueOptions::new(Lifetime::Exclusive, QueueType::Classic, terminal::tell),
-            prefetch: 1000,
-            exchanges: Exchanges::Lent,
-            marker: Some(self.marker.clone()),
-            check: None,
-        };
-        let (consuming, publishing) = (Arc::clone(consuming), Arc::clone(publishing));
         let clock = ReplayClock::new();
-        let mut source_factory =
-            AmqpSourceFactory::new(consuming, publishing, names.clone(), options, clock.clone());
+        let mut source_factory = self.builder.source_factory(clock.clone());
         let reads = Reads::of(&consumer);
         let subscription = Subscription { descriptor: &descriptor, reads, former: None, offsets: &[] };
         let opened = Box::pin(source_factory.open(subscription))
@@ -81,18 +70,10 @@ impl ScenarioConsumers {
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
         let prompter = Prompter { told, arriving };
-        let adapters: Adapters<ScenarioPorts> = Adapters {
-            source_factory: Once(Some(opened)),
-            consumer,
-            ledger: StateLedger::Volatile,
-            clock,
-            reporter: prompter,
-            // Behind the marker it would come too late for anybody.
-            derived: None,
-            // Nobody replaces a consumer in the middle of a play.
-            reloads: mpsc::channel(1).1,
-        };
-        let mut consume = Consume::new(adapters, consume_options());
+        let source_factory = Once(Some(opened));
+        // Nobody replaces a consumer in the middle of a play.
+        let parts = Parts { consumer, source_factory, clock, reporter: prompter, reloads: None };
+        let mut consume = self.builder.build(parts).await?;
         Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
         let place = self.roles.len();
         self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
@@ -142,21 +123,19 @@ impl ScenarioConsumers {
     }
 }
 
-fn consume_options() -> ConsumeOptions {
-    ConsumeOptions {
-        max_batch: 256,
+fn options(marker: String) -> ConsumerOptions {
+    ConsumerOptions {
+        lifetime: Lifetime::Exclusive,
+        exchanges: Exchanges::Lent,
+        marker: Some(marker),
+        check_topology_every: None,
         batching: Batching::Full,
         // The one metric that counts is the last.
         every: Duration::from_hours(24),
-        max_logs: None,
-        max_retries: 5,
-        max_held: 500,
-        pace: Duration::ZERO,
-        tolerance: Tolerance::default(),
-        probe: None,
-        forget_after: Duration::from_hours(24),
-        publish_within: Duration::from_secs(5),
-        state: SavedState::Restored,
+        // Behind the marker it would come too late for anybody.
+        derived: Derived::Refused,
+        probe_after: None,
+        ..ConsumerOptions::default()
     }
 }
 
@@ -192,18 +171,6 @@ fn missing(role: &Role, patience: Duration) -> String {
 struct Once(Option<OpenedQueue>);
 
 type OpenedQueue = Opened<AmqpSource<ReplayClock>, DeadLetterWriter>;
-
-/// The adapters of a play.
-struct ScenarioPorts;
-
-impl Ports for ScenarioPorts {
-    type SourceFactory = Once;
-    type Consumer = WasmConsumer;
-    type Ledger = StateLedger;
-    type Clock = ReplayClock;
-    type Reporter = Prompter;
-    type Sink = AmqpSink;
-}
 
 impl SourceFactory for Once {
     type Source = AmqpSource<ReplayClock>;

@@ -8,26 +8,42 @@ use std::time::Duration;
 
 use loghost_core::application::{Publish, Receipts};
 use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
-use loghost_core::domain::{Producer, Sequencer, Tally};
-use loghost_rabbitmq::{self, AmqpSink, Exchanges, Names};
+use loghost_core::domain::{Producer, Sequencer};
+use loghost_rabbitmq::{self, Address, AmqpSink, Exchanges, Names, Retry};
 use loghost_wasm::{Limits, Plugin, Runtime, WasmConsumer};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
 use crate::compose::scenario_consumers::ScenarioConsumers;
-use crate::compose::target::{Target, refused, unpublished, unreachable};
+use crate::compose::target::{Target, refused, unreachable};
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
-use crate::ui::terminal;
+use crate::ui::verify::PlayedMetric;
 
 /// Where scenarios are played, one after the other.
 pub(crate) struct ScenarioRunner {
     runtime: Runtime,
-    target: Target,
+    addresses: Vec<Address>,
     patience: Duration,
     loaded: HashMap<PluginSource, Arc<Plugin>>,
+}
+
+/// How scenarios are played.
+#[derive(Clone, Debug)]
+pub(crate) struct PlayOptions {
+    /// How long to wait for what does not come.
+    pub(crate) timeout: Duration,
+    /// What each plugin may use.
+    pub(crate) limits: Limits,
+}
+
+impl Default for PlayOptions {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30), limits: Limits::default() }
+    }
 }
 
 /// What came of a scenario.
@@ -38,25 +54,12 @@ pub(crate) struct Played {
     pub(crate) metrics: Vec<PlayedMetric>,
 }
 
-/// What came of an expectation.
-pub(crate) struct PlayedMetric {
-    /// What should have been written, and by whom.
-    pub(crate) expectation: Expectation,
-    /// What was written; or why there is nothing.
-    pub(crate) actual: Result<String, String>,
-}
-
-impl PlayedMetric {
-    /// Whether it is as expected.
-    pub(crate) fn passed(&self) -> bool {
-        self.actual.as_ref() == Ok(&self.expectation.text)
-    }
-}
-
 impl ScenarioRunner {
-    /// One on the broker at `target`; `patience` is how long to wait for what does not come.
-    pub(crate) fn new(target: Target, limits: Limits, patience: Duration) -> Result<Self, Failure> {
-        Ok(Self { runtime: plugins::runtime(limits)?, target, patience, loaded: HashMap::new() })
+    /// One on the first broker of these that answers.
+    pub(crate) fn new(addresses: Vec<Address>, options: PlayOptions) -> Result<Self, Failure> {
+        let PlayOptions { timeout, limits } = options;
+        let runtime = plugins::runtime(limits)?;
+        Ok(Self { runtime, addresses, patience: timeout, loaded: HashMap::new() })
     }
 
     /// Plays `scenario`.
@@ -71,22 +74,21 @@ impl ScenarioRunner {
         // Names that nobody else has.
         let prefix = format!("verify-{}", Uuid::new_v4().simple());
         let names = Names::new(prefix.parse().status(Status::Internal)?);
-        let consuming = self.target.connect("verifying: consuming").await?;
-        let publishing = self.target.connect("verifying: publishing").await?;
-        let connection = consuming.connection().await.map_err(|error| unreachable(&error))?;
-        loghost_rabbitmq::lend_exchanges(&connection, &names).await.map_err(refused)?;
+        // What is played goes with its connections: a play whose broker is lost has failed.
+        let target = Target { addresses: self.addresses.clone(), names, retry: Retry::Never };
+        let purposes = ["verifying: consuming", "verifying: publishing"];
+        let connections = Connections::connect(&target, purposes).await?;
+        let connection = connections.consuming.connection().await.map_err(|error| unreachable(&error))?;
+        loghost_rabbitmq::lend_exchanges(&connection, &target.names).await.map_err(refused)?;
 
-        let mut scenario_consumers = ScenarioConsumers::default();
+        let mut scenario_consumers = ScenarioConsumers::new(connections);
         for consumer in consumers {
-            scenario_consumers.enter(&consuming, &publishing, &names, consumer).await?;
+            scenario_consumers.enter(consumer).await?;
         }
-        let sink = AmqpSink::open(Arc::clone(&publishing), names, Exchanges::Lent, []);
-        let sink = sink.await.map_err(unpublished)?;
+        let sink = scenario_consumers.connections().sink(Exchanges::Lent, []).await?;
         let receipts = self.publish(scenario, sink, &mut scenario_consumers).await?;
         let actual = scenario_consumers.finish(self.patience).await?;
-        for link in [consuming, publishing] {
-            link.close().await;
-        }
+        scenario_consumers.connections().close().await;
         let metrics = expectations.into_iter().zip(actual);
         let metrics = metrics.map(|(expectation, actual)| PlayedMetric { expectation, actual }).collect();
         Ok(Played { receipts, metrics })
@@ -161,9 +163,4 @@ impl ScenarioRunner {
         let waited = humantime::format_duration(self.patience);
         Err(Failure::new(Status::Unavailable, format!("waited {waited} in vain for {what} (--timeout)")))
     }
-}
-
-/// The tally of what was confirmed, in a line.
-pub(crate) fn confirmed_text(confirmed: &Tally) -> String {
-    format!("{}  total {}", terminal::tally_text(confirmed), confirmed.total())
 }

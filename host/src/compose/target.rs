@@ -23,6 +23,23 @@ pub(crate) struct Target {
     pub(crate) retry: Retry,
 }
 
+/// Which broker something is done on that leaves nothing behind.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum On {
+    /// An embedded one, of its own.
+    #[default]
+    Embedded,
+    /// The first of these that answers.
+    Broker(Vec<Address>),
+}
+
+impl From<Vec<Address>> for On {
+    /// An embedded one, if there are none.
+    fn from(addresses: Vec<Address>) -> Self {
+        if addresses.is_empty() { Self::Embedded } else { Self::Broker(addresses) }
+    }
+}
+
 impl Target {
     /// Connects for `purpose`.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Arc<ReconnectingConnection>, Failure> {

@@ -1,4 +1,4 @@
-//! How a dead letter is shown: a line of a table, in full, or as JSON.
+//! How a dead letter is shown (a line of a table, in full, or as JSON), and what became of many.
 
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -7,7 +7,7 @@ use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
 use serde_json::{Map, Value, json};
 
-use crate::ui::terminal::{BAD, DIM, TITLE};
+use crate::ui::terminal::{self, BAD, DIM, Format, TITLE, Unwritable};
 
 /// How much of a text stands in a line.
 const REASON_CHARS: usize = 32;
@@ -138,4 +138,63 @@ pub(crate) fn object(letter: &DeadLetter) -> Value {
         "original": fate.map(|fate| texts(&fate.original)),
         "headers_left_out": fate.map(|fate| fate.left_out),
     })
+}
+
+/// What became of those that were to be taken out of their queue.
+pub(crate) struct Taken {
+    /// How many were.
+    pub(crate) done: u32,
+    /// How many messages the queue has now, if that is known.
+    pub(crate) left: Option<u32>,
+    /// How many were met that are no dead letters.
+    pub(crate) strangers: u32,
+    /// How many were met that are no logs.
+    pub(crate) not_logs: u32,
+}
+
+/// Says how far it is.
+pub(crate) fn say_progress(verb: &str, done: u32, read: u32, of: u32) {
+    terminal::notice(&format!("{verb} {done}; looked at {read} of {of}"));
+}
+
+/// Prints what became of those that were to be `verb`.
+pub(crate) fn print_settled(verb: &str, taken: &Taken, format: Format) -> Result<(), Unwritable> {
+    let Taken { done, left, strangers, not_logs } = taken;
+    match format {
+        Format::Text => {
+            let left = left.map_or("unknown".to_owned(), |left| left.to_string());
+            terminal::print(&format!("{verb} {done}  left {left}"))
+        }
+        Format::Json => terminal::print_json(&json!({
+            verb: done,
+            "left": left,
+            "not_dead_letters": strangers,
+            "not_logs": not_logs,
+        })),
+    }
+}
+
+/// Says that so many messages were written anew, if some were.
+pub(crate) fn say_renewed(queue: &str, renewed: u32) {
+    if renewed > 0 {
+        terminal::notice(&format!(
+            "{queue} counts how often a message comes back, and may drop it for that: {renewed} were written anew, in \
+             the same order"
+        ));
+    }
+}
+
+/// Warns of what somebody else has put among the dead letters.
+pub(crate) fn warn_strangers(queue: &str, strangers: u32) {
+    terminal::warning(&format!(
+        "{queue} has messages that are no dead letters of this consumer, which stay there: {strangers}"
+    ));
+}
+
+/// Why messages stay that were to be sent back.
+pub(crate) fn not_logs_text(queue: &str, messages: u32) -> String {
+    format!(
+        "{queue} has messages that cannot be replayed, because they were not published as logs (outcome foreign): \
+         {messages}; they stay there: publish what they say to a severity's exchange, then purge them"
+    )
 }

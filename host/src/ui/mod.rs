@@ -1,4 +1,12 @@
 //! What a person or a machine reads.
 
+pub(crate) mod bench;
 pub(crate) mod dead_letters;
+pub(crate) mod demo;
+pub(crate) mod plugin;
+pub(crate) mod publish;
+pub(crate) mod report;
+pub(crate) mod run;
+mod table;
 pub(crate) mod terminal;
+pub(crate) mod verify;

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
-use super::figure::{Sample, work};
 use super::machine::Spent;
 use super::publish::Publisher;
+use super::sample::{Sample, work};
 use crate::compose::failure::Failure;
 use crate::files::bench_plugins::BenchPlugin;
 
@@ -20,18 +20,18 @@ pub(super) async fn consume(
     logs: u64,
 ) -> Result<Sample, Failure> {
     let consumers = environment.cast(plugin, plugins)?;
-    let connections = environment.connections(&consumers).await?;
-    Publisher::open(&connections, size).await?.send(logs).await?;
+    let builder = environment.connect(&consumers).await?;
+    Publisher::open(&builder.connections, size).await?.send(logs).await?;
 
     let due = logs * u64::from(plugins);
     let counted = Counted::new(due);
     let (begin, spent) = (Instant::now(), Spent::begin());
-    let mut consumers = BenchConsumers::start(&connections, consumers, counted).await?;
+    let mut consumers = BenchConsumers::start(&builder, consumers, counted).await?;
     consumers.count().await?;
     let (elapsed, spent) = (begin.elapsed(), spent.end());
 
     consumers.end(logs).await?;
-    connections.close().await;
+    builder.connections.close().await;
     environment.sweep().await?;
     Ok(work(due, elapsed, spent))
 }

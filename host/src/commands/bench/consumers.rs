@@ -3,37 +3,20 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use loghost_core::application::{
-    Adapters, Batching, Consume, ConsumeOptions, ConsumerError, End, Finished, Load, Ports, Report,
-    ReportError, Reporter, SavedState, State, Tolerance,
-};
+use loghost_core::application::{ConsumerError, End, Finished, Load, Report, ReportError, Reporter, State};
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{AmqpSink, AmqpSourceFactory};
 use loghost_wasm::WasmConsumer;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::connections::Connections;
+use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::state::StateLedger;
 use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
 use crate::platform::clock::SystemClock;
 use crate::ui::terminal::{Format, TerminalReporter};
-
-/// The adapters that a host has, but for what is told of it.
-struct BenchPorts;
-
-impl Ports for BenchPorts {
-    type SourceFactory = AmqpSourceFactory<SystemClock>;
-    type Consumer = WasmConsumer;
-    type Ledger = StateLedger;
-    type Clock = SystemClock;
-    type Reporter = Watcher;
-    type Sink = AmqpSink;
-}
 
 /// Running consumers.
 pub(super) struct BenchConsumers {
@@ -45,23 +28,23 @@ pub(super) struct BenchConsumers {
 impl BenchConsumers {
     /// Has `consumers` consume, as a host does: first all are opened, then all are run.
     pub(super) async fn start(
-        connections: &Connections,
+        builder: &ConsumerBuilder,
         consumers: Vec<WasmConsumer>,
         counted: Arc<Counted>,
     ) -> Result<Self, Failure> {
         let opening = consumers.into_iter().map(|consumer| {
-            let adapters: Adapters<BenchPorts> = Adapters {
-                source_factory: connections.source_factory(),
+            let parts = Parts {
                 consumer,
-                ledger: StateLedger::Volatile,
+                source_factory: builder.source_factory(SystemClock),
                 clock: SystemClock,
                 reporter: Watcher(Arc::clone(&counted)),
-                derived: None,
                 // Nobody replaces a consumer that is measured.
-                reloads: mpsc::channel(1).1,
+                reloads: None,
             };
-            let mut consume = Consume::new(adapters, options());
-            async move { consume.open().await.map(|_| consume).map_err(|end| failed(&end)) }
+            async move {
+                let mut consume = builder.build(parts).await?;
+                consume.open().await.map(|_| consume).map_err(|end| failed(&end))
+            }
         });
         let ready: Vec<_> = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;
         let (stop, stopped) = watch::channel(false);
@@ -103,25 +86,6 @@ impl BenchConsumers {
 
 fn failed(end: &End) -> Failure {
     Failure::new(status_of(end), chain(end))
-}
-
-/// What `loghost run` does unless it is told otherwise.
-fn options() -> ConsumeOptions {
-    ConsumeOptions {
-        max_batch: 256,
-        batching: Batching::Arrived,
-        every: Duration::from_secs(1),
-        max_logs: None,
-        max_retries: 5,
-        max_held: 500,
-        pace: Duration::ZERO,
-        tolerance: Tolerance::default(),
-        // A consumer that fails is no consumer to measure.
-        probe: None,
-        forget_after: Duration::from_hours(7 * 24),
-        publish_within: Duration::from_secs(5),
-        state: SavedState::Restored,
-    }
 }
 
 /// How many logs all consumers of a run have counted.

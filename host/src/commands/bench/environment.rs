@@ -15,12 +15,12 @@ use loghost_wasm::{Limits, Plugin, Runtime, WasmConsumer};
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
-use super::connections::{Connections, connections};
-use super::{On, Options};
+use super::Options;
+use super::connections::connect;
+use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
-use crate::compose::target::Target;
-use crate::compose::target::{refused, unreachable};
+use crate::compose::target::{On, Target, refused, unreachable};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{Another, Ear};
 
@@ -109,8 +109,8 @@ impl Environment {
     }
 
     /// Declares the queues of these consumers, and connects as their host does.
-    pub(super) async fn connections(&self, consumers: &[WasmConsumer]) -> Result<Connections, Failure> {
-        connections(&self.target, consumers).await
+    pub(super) async fn connect(&self, consumers: &[WasmConsumer]) -> Result<ConsumerBuilder, Failure> {
+        connect(&self.target, consumers).await
     }
 
     /// So many consumers, as they are when they have just been configured.

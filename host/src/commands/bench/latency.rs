@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::case::Pace;
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
-use super::figure::{Quantity, Sample, float, per_mille};
 use super::publish::Publisher;
+use super::sample::{Sample, float, per_mille};
 use crate::compose::failure::{Failure, Status};
 use crate::files::bench_plugins::BenchPlugin;
+use crate::ui::bench::{Pace, Quantity};
 
 /// How long it takes until logs are counted that are sent at this pace.
 pub(super) async fn latency(
@@ -24,10 +24,10 @@ pub(super) async fn latency(
     logs: u64,
 ) -> Result<Sample, Failure> {
     let consumers = environment.cast(BenchPlugin::Counting, 1)?;
-    let connections = environment.connections(&consumers).await?;
-    let mut publisher = Publisher::open(&connections, size).await?;
+    let builder = environment.connect(&consumers).await?;
+    let mut publisher = Publisher::open(&builder.connections, size).await?;
     let counted = Counted::timed(logs);
-    let mut consumers = BenchConsumers::start(&connections, consumers, counted.clone()).await?;
+    let mut consumers = BenchConsumers::start(&builder, consumers, counted.clone()).await?;
 
     // The consumer is watched meanwhile: without it, the publisher could wait for ever.
     let publishing = async {
@@ -38,7 +38,7 @@ pub(super) async fn latency(
     let (sent, ()) = tokio::try_join!(publishing, consumers.count())?;
 
     consumers.end(logs).await?;
-    connections.close().await;
+    builder.connections.close().await;
     environment.sweep().await?;
     let arrived = counted.moments();
     // One publisher, one queue, one consumer: they arrive in the order in which they were sent.

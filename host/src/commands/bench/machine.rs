@@ -1,57 +1,24 @@
 //! The machine: what it is, how much of it was used, and how noisy it was meanwhile.
 
-use std::env::consts;
 use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
 use tokio::task::block_in_place;
 
 use super::Options;
-use super::figure::{median, per_mille};
+use super::sample::{median, per_mille};
 use crate::platform::process;
+use crate::ui::bench::About;
 
-/// What was measured, of what, with what.
-pub(super) struct About(Map<String, Value>);
-
-impl About {
-    pub(super) fn new(options: &Options, broker: String) -> Self {
-        let mut about = Map::new();
-        let mut say = |key: &str, value: Value| about.insert(key.to_owned(), value);
-        say("loghost", env!("CARGO_PKG_VERSION").into());
-        say("build", if cfg!(debug_assertions) { "debug" } else { "release" }.into());
-        say("broker", broker.into());
-        say("system", format!("{} {}", consts::OS, consts::ARCH).into());
-        say("processor", process::processor().into());
-        say("processors", thread::available_parallelism().ok().map(usize::from).into());
-        say("runs", options.runs.into());
-        say("logs", options.logs.into());
-        Self(about)
-    }
-
-    /// For machines.
-    pub(super) fn fields(&self) -> &Map<String, Value> {
-        &self.0
-    }
-
-    /// For people, in a line.
-    pub(super) fn line(&self) -> String {
-        let text = |key: &str| match &self.0[key] {
-            Value::Null => "unknown".to_owned(),
-            Value::String(text) => text.clone(),
-            value => value.to_string(),
-        };
-        format!(
-            "loghost {} ({} build), broker {}, {}, {} x {}; medians of {} runs, ± the run furthest off",
-            text("loghost"),
-            text("build"),
-            text("broker"),
-            text("system"),
-            text("processors"),
-            text("processor"),
-            text("runs"),
-        )
+/// What this machine is, and what is measured on it.
+pub(super) fn about(options: &Options, broker: String) -> About {
+    About {
+        broker,
+        processor: process::processor(),
+        processors: thread::available_parallelism().ok().map(usize::from),
+        runs: options.runs,
+        logs: options.logs,
     }
 }
 
@@ -85,7 +52,7 @@ impl Calibration {
         self.0.extend(&other.0);
     }
 
-    /// For machines; none if it was never taken.
+    /// None if it was never taken.
     pub(super) fn median(&self) -> Option<f64> {
         (!self.0.is_empty()).then(|| median(&self.0))
     }
@@ -101,9 +68,4 @@ impl Calibration {
 /// Takes some milliseconds, and nothing but the processor.
 fn compute(seed: u64) -> u64 {
     (0..2_000_000).fold(seed, |x: u64, n: u64| (x ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23))
-}
-
-/// The fields of a calibration, for machines.
-pub(super) fn calibration_fields(calibration: &Calibration) -> Value {
-    json!({ "calibration_ms": calibration.median(), "calibration_noise": calibration.noise() })
 }

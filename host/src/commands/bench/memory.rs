@@ -6,13 +6,14 @@ use std::collections::HashSet;
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
-use super::connections::connections;
+use super::connections::connect;
 use super::environment::{Embedded, Environment};
-use super::figure::{Quantity, Sample, float};
 use super::publish::Publisher;
+use super::sample::{Sample, float};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{Another, Ear, resident_bytes};
+use crate::ui::bench::Quantity;
 use crate::ui::terminal;
 
 /// How many bytes a log has that a plugin counts before its memory is looked at.
@@ -41,12 +42,12 @@ pub(super) async fn host(
 pub(super) async fn broker(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
     let broker = Embedded::start().await?;
     let target = broker.target(environment.names().clone());
-    let connections = connections(&target, &environment.cast(BenchPlugin::Counting, 1)?).await?;
-    let mut publisher = Publisher::open(&connections, size).await?;
+    let builder = connect(&target, &environment.cast(BenchPlugin::Counting, 1)?).await?;
+    let mut publisher = Publisher::open(&builder.connections, size).await?;
     let empty = resident(&broker.process);
     publisher.send(logs).await?;
     let full = resident(&broker.process);
-    connections.close().await;
+    builder.connections.close().await;
     broker.process.end().await.context("cannot end the embedded broker").status(Status::Internal)?;
     let (Some(empty), Some(full)) = (empty, full) else { return Ok(untold()) };
     Ok(vec![(Quantity::QueuedLog, (full - empty) / float(logs))])
@@ -71,8 +72,8 @@ async fn resident_host(
     let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
     let folder = environment.files(&format!("{plugin}-{plugins}"), components)?;
     let consumers = environment.cast(plugin, plugins)?;
-    let connections = environment.connections(&consumers).await?;
-    Publisher::open(&connections, LOG).await?.send(logs).await?;
+    let builder = environment.connect(&consumers).await?;
+    Publisher::open(&builder.connections, LOG).await?.send(logs).await?;
 
     let arguments = ["--format", "json", "--every", "50ms", "--until-idle", "10s"];
     let mut host = environment.host(&folder, &arguments, Ear::Output)?;
@@ -91,7 +92,7 @@ async fn resident_host(
     }
     let bytes = resident(&host);
     host.end().await.context("cannot end another host").status(Status::Internal)?;
-    connections.close().await;
+    builder.connections.close().await;
     environment.sweep().await?;
     Ok(bytes)
 }

@@ -5,36 +5,34 @@
 //! all that is shown, also beside an baseline run.
 
 mod baseline;
-mod case;
 mod connections;
 mod consume;
 mod consumers;
 mod environment;
-mod figure;
 mod latency;
 mod machine;
 mod memory;
+mod plan;
 mod publish;
-mod report;
+mod sample;
 mod start;
-mod table;
 
 use std::path::PathBuf;
 use std::pin::pin;
 
 use baseline::Baseline;
-use case::{Case, plan};
 use environment::Environment;
-use figure::{Figure, Sample};
-use loghost_rabbitmq::{Address, Prefix};
-use machine::{About, Calibration};
-use report::Reports;
+use loghost_rabbitmq::Prefix;
+use machine::{Calibration, about};
+use plan::{logs, plan};
+use sample::{Sample, figures};
 
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::target::On;
 use crate::platform::signals::interrupted;
+pub(crate) use crate::ui::bench::Bench;
+use crate::ui::bench::{Beside, Case, Measured, Progress, Remarks, Reports, say_progress};
 use crate::ui::terminal::{self, Format};
-
-pub(crate) use case::Bench;
 
 /// What `bench` is asked for.
 #[derive(Clone, Debug)]
@@ -54,24 +52,6 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     /// What an baseline run has written.
     pub(crate) compare: Option<PathBuf>,
-}
-
-/// Which broker is measured.
-#[derive(Clone, Debug)]
-pub(crate) enum On {
-    /// An embedded one, in a process of its own.
-    Embedded,
-    /// The first of these that answers.
-    Broker(Vec<Address>),
-}
-
-/// What was measured of a case.
-struct Measured {
-    case: Case,
-    /// How many logs a run had.
-    logs: u64,
-    figures: Vec<Figure>,
-    calibration: Calibration,
 }
 
 /// Measures, shows each bench as soon as it is done, and leaves nothing behind on the broker.
@@ -105,16 +85,35 @@ async fn measure_all(
     environment: &mut Environment,
     baseline: Option<&Baseline>,
 ) -> Result<(), Failure> {
-    let about = About::new(options, environment.broker());
+    let about = about(options, environment.broker());
     if cfg!(debug_assertions) {
         terminal::warning("this is a debug build: what people run is many times as fast");
     }
-    let mut reports = Reports::begin(options.format, &about, baseline)?;
-    for bench in &options.benches {
-        let measured = measure(*bench, options, environment).await?;
-        reports.add(*bench, &measured)?;
+    let beside = if baseline.is_some() { Beside::Earlier } else { Beside::Nothing };
+    let mut reports = Reports::begin(options.format, &about, beside)?;
+    if let Some(differences) = baseline.and_then(|baseline| baseline.differences(&about.fields())) {
+        terminal::warning(&format!("the baseline run was another one: {differences}"));
     }
-    reports.end();
+    let (mut names, mut all) = (Vec::new(), Calibration::default());
+    for bench in &options.benches {
+        let cases = measure(*bench, options, environment).await?;
+        for (case, _, calibration) in &cases {
+            names.push(case.name());
+            all.add(calibration);
+        }
+        let measured = cases.into_iter().map(|(case, samples, calibration)| Measured {
+            logs: logs(&case, options.logs),
+            figures: figures(&case, &samples, baseline),
+            case,
+            calibration: calibration.median(),
+            noise: calibration.noise(),
+        });
+        reports.add(&measured.collect::<Vec<_>>())?;
+    }
+    let benches: Vec<String> = options.benches.iter().map(ToString::to_string).collect();
+    let missing = baseline.map(|baseline| baseline.missing(&benches, &names));
+    let (new, gone) = missing.unwrap_or_default();
+    reports.end(Remarks { noise: all.noise(), new, gone });
     Ok(())
 }
 
@@ -123,36 +122,28 @@ async fn measure(
     bench: Bench,
     options: &Options,
     environment: &mut Environment,
-) -> Result<Vec<Measured>, Failure> {
+) -> Result<Vec<(Case, Vec<Sample>, Calibration)>, Failure> {
     let mut cases: Vec<(Case, Vec<Sample>, Calibration)> =
         plan(bench, options).into_iter().map(|case| (case, Vec::new(), Calibration::default())).collect();
     if bench == Bench::Memory {
-        terminal::notice("memory: each case once");
+        say_progress(bench, &Progress::Once);
         for (case, samples, _) in &mut cases {
-            samples.push(environment.run(case, case.logs(options.logs)).await?);
+            samples.push(environment.run(case, logs(case, options.logs)).await?);
         }
-    } else {
-        terminal::notice(&format!("{bench}: warming up"));
-        for (case, _, _) in &cases {
-            environment.run(case, case.logs(options.logs).div_ceil(10)).await?;
-        }
-        for run in 1..=options.runs {
-            terminal::notice(&format!("{bench}: run {run} of {}", options.runs));
-            for (case, samples, calibration) in &mut cases {
-                calibration.take();
-                samples.push(environment.run(case, case.logs(options.logs)).await?);
-            }
+        return Ok(cases);
+    }
+    say_progress(bench, &Progress::WarmingUp);
+    for (case, _, _) in &cases {
+        environment.run(case, logs(case, options.logs).div_ceil(10)).await?;
+    }
+    for run in 1..=options.runs {
+        say_progress(bench, &Progress::Run(run, options.runs));
+        for (case, samples, calibration) in &mut cases {
+            calibration.take();
+            samples.push(environment.run(case, logs(case, options.logs)).await?);
         }
     }
-    Ok(cases
-        .into_iter()
-        .map(|(case, samples, calibration)| Measured {
-            logs: case.logs(options.logs),
-            figures: Figure::of(&samples),
-            case,
-            calibration,
-        })
-        .collect())
+    Ok(cases)
 }
 
 impl Environment {

@@ -1,16 +1,15 @@
 //! Publishing: persistent, confirmed, into a queue that nobody empties meanwhile.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use loghost_core::application::Publish;
 use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source};
 use loghost_rabbitmq::{AmqpSink, Exchanges};
 
-use super::connections::Connections;
 use super::environment::Environment;
-use super::figure::{Sample, work};
 use super::machine::Spent;
+use super::sample::{Sample, work};
+use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::{new_producer, unpublished};
 use crate::files::bench_plugins::BenchPlugin;
@@ -19,14 +18,14 @@ use crate::platform::clock::SystemClock;
 /// How fast `logs` logs are published and confirmed, and what that takes of this process.
 pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
     let consumers = environment.cast(BenchPlugin::Counting, 1)?;
-    let connections = environment.connections(&consumers).await?;
-    let mut publisher = Publisher::open(&connections, size).await?;
+    let builder = environment.connect(&consumers).await?;
+    let mut publisher = Publisher::open(&builder.connections, size).await?;
 
     let (begin, spent) = (Instant::now(), Spent::begin());
     publisher.send(logs).await?;
     let (elapsed, spent) = (begin.elapsed(), spent.end());
 
-    connections.close().await;
+    builder.connections.close().await;
     environment.sweep().await?;
     Ok(work(logs, elapsed, spent))
 }
@@ -40,13 +39,7 @@ pub(super) struct Publisher {
 impl Publisher {
     /// A publisher of logs whose text has `size` bytes.
     pub(super) async fn open(connections: &Connections, size: u64) -> Result<Self, Failure> {
-        let sink = AmqpSink::open(
-            Arc::clone(&connections.publishing),
-            connections.names().clone(),
-            Exchanges::Own,
-            [],
-        );
-        let sink = sink.await.map_err(unpublished)?;
+        let sink = connections.sink(Exchanges::Own, []).await?;
         let log = Log {
             severity: Severity::Info,
             message: text(size),

@@ -5,10 +5,11 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 
 use super::environment::Environment;
-use super::figure::{Quantity, Sample};
+use super::sample::Sample;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bundled;
 use crate::platform::process::Ear;
+use crate::ui::bench::Quantity;
 
 /// The bundled plugins, the one that counts everything first.
 const PLUGINS: [&str; 4] = ["all", "critical", "debug-info", "error"];

@@ -6,16 +6,14 @@
 //! from then on is dropped.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anstream::adapter::strip_str;
-use anstream::stream::RawStream;
-use anstream::{AutoStream, ColorChoice};
-use loghost_core::application::Level;
 use loghost_system as system;
 use tokio::sync::Notify;
+
+use super::stream::Stream;
 
 /// The most bytes of lines that wait to be written.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -28,12 +26,6 @@ pub(super) struct Output {
     changed: Condvar,
     /// The same, for tasks.
     told: Notify,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stream {
-    Out,
-    Err,
 }
 
 struct Queue {
@@ -192,7 +184,7 @@ impl Output {
     /// Writes an entry where there is no thread to do so.
     fn write_here(&self, queue: &mut Queue, entry: &Entry) -> io::Result<Option<u64>> {
         queue.taken += 1;
-        match self.write(&entry.text, 0) {
+        match self.stream.write(&entry.text, 0) {
             Ok(()) => queue.written += 1,
             Err(error) => queue.failure = Some(Failure::from(&error)),
         }
@@ -210,7 +202,7 @@ impl Output {
             queue.bytes -= text.len();
             let left_out = std::mem::take(&mut queue.left_out);
             drop(queue);
-            let written = self.write(&text, left_out);
+            let written = self.stream.write(&text, left_out);
             queue = self.lock();
             match written {
                 Ok(()) => queue.written += 1,
@@ -227,62 +219,8 @@ impl Output {
         }
     }
 
-    fn write(&self, text: &str, left_out: u64) -> io::Result<()> {
-        match self.stream {
-            Stream::Out => self.write_to(io::stdout().lock(), text, left_out),
-            Stream::Err => self.write_to(io::stderr().lock(), text, left_out),
-        }
-    }
-
-    /// What was left out came before what is written next, or just after.
-    fn write_to(&self, writer: impl RawStream, text: &str, left_out: u64) -> io::Result<()> {
-        let note = if left_out > 0 {
-            let head = super::head(Level::Warning, None);
-            format!("{head}lines that nobody read in time were left out here: {left_out}\n")
-        } else {
-            String::new()
-        };
-        let mut text = format!("{text}\n{note}");
-        if AutoStream::choice(&writer) == ColorChoice::Never {
-            text = strip_str(&text).to_string();
-        }
-        let mut writer = Patient { writer, stream: self.stream };
-        writer.write_all(text.as_bytes())?;
-        writer.flush()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream that is waited for where it takes no more at the moment: whoever began the process may have made it so.
-struct Patient<W> {
-    writer: W,
-    stream: Stream,
-}
-
-impl<W: Write> Patient<W> {
-    fn again<T>(&mut self, mut what: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {
-        loop {
-            match what(&mut self.writer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.stream {
-                    Stream::Out => system::until_writable(&io::stdout())?,
-                    Stream::Err => system::until_writable(&io::stderr())?,
-                },
-                done => return done,
-            }
-        }
-    }
-}
-
-impl<W: Write> Write for Patient<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.again(|writer| writer.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.again(W::flush)
     }
 }
 

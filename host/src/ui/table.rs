@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 /// A place in a table.
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     style: Style,
     side: Side,
@@ -19,28 +19,28 @@ enum Side {
 
 impl Cell {
     /// A word.
-    pub(super) fn word(text: String, style: Style) -> Self {
+    pub(crate) fn word(text: String, style: Style) -> Self {
         Self { text, style, side: Side::Left, gap: 2 }
     }
 
     /// A number, which is apart from what is before it.
-    pub(super) fn number(text: String) -> Self {
+    pub(crate) fn number(text: String) -> Self {
         Self { text, style: Style::new(), side: Side::Right, gap: 3 }
     }
 
     /// What belongs to a number: its unit.
-    pub(super) fn unit(unit: &str) -> Self {
+    pub(crate) fn unit(unit: &str) -> Self {
         Self { text: unit.to_owned(), style: Style::new(), side: Side::Left, gap: 1 }
     }
 
     /// What is to be said of it.
-    pub(super) fn remark(text: String, style: Style) -> Self {
+    pub(crate) fn remark(text: String, style: Style) -> Self {
         Self { text, style, side: Side::Right, gap: 1 }
     }
 }
 
 /// The rows, with what belongs together below each other.
-pub(super) fn align(rows: &[Vec<Cell>]) -> String {
+pub(crate) fn align(rows: &[Vec<Cell>]) -> String {
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or(0)
     };

@@ -8,7 +8,8 @@ use futures_util::{FutureExt, StreamExt};
 use loghost_rabbitmq::{DeadLetter, DeadQueue, DeadQueueError};
 use tokio::time::timeout;
 
-use crate::commands::selection::Selection;
+use super::Selection;
+use crate::ui::dead_letters::say_progress;
 use crate::ui::terminal;
 
 /// How many letters, and how many bytes of them, may wait for the broker's answer.
@@ -22,13 +23,13 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the broker says to one letter.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
 
 /// The same, and how many bytes the letter has.
 type SizedAnswer = Pin<Box<dyn Future<Output = (usize, Result<(), DeadQueueError>)> + Send>>;
 
 /// Letters under way.
-pub(crate) struct Settling {
+pub(super) struct Settling {
     verb: &'static str,
     under_way: FuturesUnordered<SizedAnswer>,
     bytes: usize,
@@ -41,20 +42,20 @@ pub(crate) struct Settling {
 
 /// What became of them.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(super) struct Settled {
     /// How many are settled.
-    pub(crate) done: u32,
+    pub(super) done: u32,
     /// How many were met that are no dead letters.
-    pub(crate) strangers: u32,
+    pub(super) strangers: u32,
     /// How many were met that this cannot be done to, because they are no logs.
-    pub(crate) not_logs: u32,
+    pub(super) not_logs: u32,
     /// Why it ended.
-    pub(crate) end: SettledEnd,
+    pub(super) end: SettledEnd,
 }
 
 /// Why it ended.
 #[derive(Debug)]
-pub(crate) enum SettledEnd {
+pub(super) enum SettledEnd {
     /// There are no more.
     Done,
     /// It was asked to.
@@ -65,7 +66,7 @@ pub(crate) enum SettledEnd {
 
 /// Does `settle` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
 /// more or `interrupted` is ready; says now and then how many have been `verb`.
-pub(crate) async fn settle(
+pub(super) async fn settle(
     queue: &mut DeadQueue,
     selection: &Selection,
     verb: &'static str,
@@ -179,8 +180,7 @@ impl Settling {
         self.done += 1;
         if Instant::now() >= self.notice_at {
             self.notice_at = Instant::now() + EVERY;
-            let Self { verb, done, .. } = self;
-            terminal::notice(&format!("{verb} {done}; looked at {} of {}", queue.read(), queue.length()));
+            say_progress(self.verb, self.done, queue.read(), queue.length());
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
-//! The cases of each bench: what is measured side by side.
+//! The cases of each bench, which are measured side by side, and what they are called.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use super::figure::grouped;
-use super::{On, Options};
 use crate::files::bench_plugins::BenchPlugin;
 
 /// Something that a person may want to know.
@@ -20,7 +19,7 @@ pub(crate) enum Bench {
 
 /// One answer to it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Case {
+pub(crate) enum Case {
     Consume {
         plugin: BenchPlugin,
         plugins: u32,
@@ -50,69 +49,16 @@ pub(super) enum Case {
 
 /// How fast logs are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(crate) enum Pace {
     /// So many a second.
     Rate(u32),
     /// As fast as the broker takes them.
     Saturation,
 }
 
-/// How many bytes of text a run has, at most.
-const MOST_BYTES: u64 = 128 * 1024 * 1024;
-
-/// How long logs are sent at a rate, at most, in seconds.
-const PACED_SECONDS: u64 = 2;
-
-/// How many logs a plugin has counted when its memory is looked at.
-const MEMORY_LOGS: u64 = 1000;
-
-/// The cases of `bench`. Of consumers, numbers and sizes, not all combinations: each number with the first
-/// size, and each size with the first number.
-pub(super) fn plan(bench: Bench, options: &Options) -> Vec<Case> {
-    let Options { plugins, sizes, .. } = options;
-    let (fewest, first) = (plugins[0], sizes[0]);
-    let each_plugin = BenchPlugin::ALL.into_iter();
-    match bench {
-        Bench::Consume => each_plugin
-            .flat_map(|plugin| {
-                let numbers = plugins.iter().map(move |n| (*n, first));
-                let combinations = numbers.chain(sizes[1..].iter().map(move |size| (fewest, *size)));
-                combinations.map(move |(plugins, size)| Case::Consume { plugin, plugins, size })
-            })
-            .collect(),
-        Bench::Publish => sizes.iter().map(|size| Case::Publish { size: *size }).collect(),
-        Bench::Latency => [Pace::Rate(1000), Pace::Rate(10_000), Pace::Saturation]
-            .map(|pace| Case::Latency { pace, size: first })
-            .into(),
-        Bench::Start => [1, 4].map(|plugins| Case::Start { plugins }).into(),
-        Bench::Memory => {
-            let most = plugins.iter().copied().max().unwrap_or(fewest);
-            let host = each_plugin.map(|plugin| Case::HostMemory { plugin, plugins: most });
-            let sizes = if matches!(options.on, On::Embedded) { sizes.as_slice() } else { &[] };
-            host.chain(sizes.iter().map(|size| Case::BrokerMemory { size: *size })).collect()
-        }
-    }
-}
-
 impl Case {
-    /// How many logs are sent in a run, when nobody wants more than `most`. Each of many plugins gets a
-    /// smaller share, though not so small that all they do is begin.
-    pub(super) fn logs(&self, most: u64) -> u64 {
-        let within = |size: u64| most.min(MOST_BYTES / size);
-        let logs = match *self {
-            Self::Start { .. } => return 0,
-            Self::Consume { plugins, size, .. } => within(size).min(most / u64::from(plugins.min(16))),
-            Self::Publish { size }
-            | Self::Latency { pace: Pace::Saturation, size }
-            | Self::BrokerMemory { size } => within(size),
-            Self::Latency { pace: Pace::Rate(rate), .. } => most.min(u64::from(rate) * PACED_SECONDS),
-            Self::HostMemory { .. } => most.min(MEMORY_LOGS),
-        };
-        logs.max(1)
-    }
-
     /// What it is called, in columns.
-    pub(super) fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         match *self {
             Self::Consume { plugin, plugins, size } => {
                 vec!["consume".into(), plugin.to_string(), count(plugins), bytes(size)]
@@ -128,12 +74,12 @@ impl Case {
     }
 
     /// What it is called: the same in every run of every version.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.words().join(" ")
     }
 
     /// What it is, for machines.
-    pub(super) fn fields(&self) -> Map<String, Value> {
+    pub(crate) fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         let mut say = |key: &str, value: Value| fields.insert(key.to_owned(), value);
         say("case", self.name().into());
@@ -207,16 +153,6 @@ fn bytes(size: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn runs_are_bounded_by_logs_and_by_bytes() {
-        let consume = |plugins, size| Case::Consume { plugin: BenchPlugin::Counting, plugins, size };
-        assert_eq!(consume(1, 100).logs(50_000), 50_000);
-        assert_eq!(consume(64, 100).logs(50_000), 3125);
-        assert_eq!(consume(1, 64 * 1024).logs(50_000), 2048);
-        assert_eq!(consume(64, 100).logs(1), 1);
-        assert_eq!(Case::Latency { pace: Pace::Rate(1000), size: 100 }.logs(50_000), 2000);
-    }
 
     #[test]
     fn sizes_are_named_exactly() {

@@ -1,0 +1,80 @@
+//! Looking at dead letters, which stay where they are.
+
+use loghost_rabbitmq::DeadLetter;
+
+use super::{Selection, Tending, missing};
+use crate::compose::failure::{Failure, Status};
+use crate::ui::dead_letters;
+use crate::ui::terminal::{self, Format, Reader};
+
+impl Tending {
+    /// Lists them.
+    pub(super) async fn list(mut self, selection: &Selection) -> Result<(), Failure> {
+        let listed = self.list_all(selection).await;
+        let (name, length) = (self.queue.name().to_owned(), self.queue.length());
+        let left = self.leave().await;
+        if listed? == 0 {
+            terminal::notice(&format!("none to list: {name} has {length} messages"));
+        }
+        left
+    }
+
+    /// Lists them as long as somebody reads that; says how many.
+    async fn list_all(&mut self, selection: &Selection) -> Result<u32, Failure> {
+        let mut listed = 0;
+        while selection.max.is_none_or(|max| listed < max) {
+            let Some(letter) = self.next().await? else { break };
+            let line = selection.has(&letter).then(|| self.line(&letter, listed == 0)).transpose()?;
+            self.queue.leave(letter);
+            let Some(line) = line else { continue };
+            listed += 1;
+            if self.show_text(line).await? == Reader::Gone {
+                break;
+            }
+        }
+        Ok(listed)
+    }
+
+    fn line(&self, letter: &DeadLetter, is_first: bool) -> Result<String, Failure> {
+        match self.format {
+            Format::Text if is_first => {
+                Ok(format!("{}\n{}", dead_letters::head(), dead_letters::line(letter)))
+            }
+            Format::Text => Ok(dead_letters::line(letter)),
+            Format::Json => terminal::json_line(&dead_letters::object(letter)).map_err(Failure::from),
+        }
+    }
+
+    /// Shows a text to whoever reads, who may take any time.
+    async fn show_text(&mut self, text: String) -> Result<Reader, Failure> {
+        tokio::select! {
+            biased;
+            () = &mut self.interrupted => Err(Failure::new(Status::Unavailable, "interrupted")),
+            printed = terminal::printed(text) => printed.map_err(Failure::from),
+        }
+    }
+
+    /// Shows the one with this number.
+    pub(super) async fn show(mut self, number: u32) -> Result<(), Failure> {
+        let found = self.show_it(number).await;
+        let absent = missing(number, &self.queue);
+        let left = self.leave().await;
+        if found? { left } else { Err(absent) }
+    }
+
+    /// Whether there is one with this number.
+    async fn show_it(&mut self, number: u32) -> Result<bool, Failure> {
+        while let Some(letter) = self.next().await? {
+            let text = (letter.number == number).then(|| match self.format {
+                Format::Text => Ok(dead_letters::full(&letter, self.queue.length())),
+                Format::Json => terminal::json_line(&dead_letters::object(&letter)),
+            });
+            self.queue.leave(letter);
+            if let Some(text) = text.transpose()? {
+                self.show_text(text).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,147 @@
+//! `loghost dead-letters`: lists them, shows one, sends some back, destroys some.
+
+mod batch;
+mod look;
+mod selection;
+mod take;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use loghost_core::domain::ConsumerName;
+use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError, ManagementUrl, Purpose};
+
+pub(crate) use self::selection::Selection;
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::limits;
+use crate::compose::suggestion::consumer_is_meant;
+use crate::compose::target::{Target, refused, unreachable};
+use crate::platform::signals::interrupted;
+use crate::ui::dead_letters::say_renewed;
+use crate::ui::terminal::{self, Format};
+
+/// What `dead-letters` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) target: Target,
+    /// Where the broker's management plugin is, if it is not where it usually is.
+    pub(crate) management: Option<ManagementUrl>,
+    pub(crate) consumer: ConsumerName,
+    pub(crate) format: Format,
+    pub(crate) action: Action,
+}
+
+/// What is done with them.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    List(Selection),
+    /// The one with this number.
+    Show(u32),
+    Replay(Selection),
+    Purge(Selection),
+}
+
+/// Does what is asked for with the dead letters of a consumer.
+pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
+    let mut interrupted = Box::pin(interrupted().status(Status::Internal)?);
+    let Options { target, management, consumer, format, action } = options;
+    let purpose = match action {
+        Action::List(_) | Action::Show(_) => Purpose::Look,
+        Action::Replay(_) | Action::Purge(_) => Purpose::Take,
+    };
+    let opened = tokio::select! {
+        biased;
+        opened = open(&target, management.as_ref(), &consumer, purpose) => opened?,
+        () = &mut interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
+    };
+    let (connection, queue) = opened;
+    let Some(queue) = queue else {
+        let meant = consumer_is_meant(&connection, management.as_ref(), &target.names, &consumer).await;
+        connection.close().await;
+        let text = format!(
+            "the consumer {consumer} has no dead letters{meant}: it has not run here, or has counted all that it got, or runs under \
+             another --prefix"
+        );
+        if let Action::List(_) = action {
+            terminal::notice(&text);
+            return Ok(());
+        }
+        return Err(Failure::new(Status::BadConfiguration, text));
+    };
+    let tending = Tending { queue, format, interrupted };
+    let tending = async {
+        match action {
+            Action::List(selection) => tending.list(&selection).await,
+            Action::Show(number) => tending.show(number).await,
+            Action::Replay(selection) => tending.replay(&target, &consumer, &selection).await,
+            Action::Purge(selection) => tending.purge(&selection).await,
+        }
+    };
+    let done = tokio::select! {
+        biased;
+        done = tending => done,
+        // The client answers nothing that is asked of it just after a connection has ended.
+        () = connection.end() => Err(Failure::new(
+            Status::Unavailable,
+            format!("lost the connection to the broker at {}: what is not confirmed elsewhere is still there", connection.address()),
+        )),
+    };
+    // Whatever was not settled goes back with the connection.
+    connection.close().await;
+    done
+}
+
+/// Opens the queue of dead letters, if there is one.
+async fn open(
+    target: &Target,
+    management: Option<&ManagementUrl>,
+    consumer: &ConsumerName,
+    purpose: Purpose,
+) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
+    let link = target.connect("dead letters").await?;
+    let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+    let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
+    let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
+    let queue = target.retry.until_ready(terminal::tell, opening).await.map_err(refused)?;
+    Ok((connection, queue))
+}
+
+/// The dead letters under one command.
+struct Tending {
+    queue: DeadQueue,
+    format: Format,
+    interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Tending {
+    /// The next letter; none at the end.
+    async fn next(&mut self) -> Result<Option<DeadLetter>, Failure> {
+        if (&mut self.interrupted).now_or_never().is_some() {
+            return Err(Failure::new(Status::Unavailable, "interrupted"));
+        }
+        self.queue.next().await.map_err(failure)
+    }
+
+    /// Leaves what was read where it is; also after an interruption, or when nobody reads the rest.
+    async fn leave(self) -> Result<(), Failure> {
+        let name = self.queue.name().to_owned();
+        say_renewed(&name, self.queue.close().await.map_err(failure)?.renewed);
+        Ok(())
+    }
+}
+
+fn missing(number: u32, queue: &DeadQueue) -> Failure {
+    let text = format!("there is no number {number}: {} has {}", queue.name(), queue.length());
+    Failure::new(Status::Usage, text)
+}
+
+/// What it means that they cannot be looked after any more.
+fn failure(error: DeadQueueError) -> Failure {
+    let status = match error {
+        DeadQueueError::Lost { .. } | DeadQueueError::Full(_) => Status::Unavailable,
+        DeadQueueError::NotTaken { .. } => Status::BadConfiguration,
+    };
+    let text = anyhow::Error::from(error).context("stopped; what was not confirmed is still a dead letter");
+    Failure::of(status, text)
+}

@@ -1,0 +1,48 @@
+//! Declaring what the consumers of a run need, and looking at what they have.
+
+use futures_util::future::FutureExt;
+use loghost_core::application::{Consumer, Reads};
+use loghost_wasm::WasmConsumer;
+
+use super::Options;
+use crate::compose::consumer_builder::ConsumerBuilder;
+use crate::compose::failure::Status;
+use crate::compose::limits::{self, Patience};
+use crate::compose::loading::say;
+use crate::compose::reload::Member;
+use crate::compose::target::refused;
+use crate::platform::clock::SystemClock;
+use crate::ui::run::say_declared;
+use crate::ui::terminal;
+
+/// Says which queues drop what comes back too often.
+pub(super) async fn say_limits(options: &Options, builder: &ConsumerBuilder, patience: Patience) {
+    // Without a connection, its end is what there is to say.
+    if let Ok(connection) = builder.connections.consuming.connection().await {
+        limits::say(&connection, options.management.as_ref(), &builder.queue, patience).await;
+    }
+}
+
+/// Declares what these consumers need; says what it means that some of that cannot be declared.
+pub(super) async fn declare(
+    options: &Options,
+    builder: &ConsumerBuilder,
+    members: &[(Member, WasmConsumer)],
+) -> Option<Status> {
+    let source_factory = builder.source_factory(SystemClock);
+    let mut failed = None;
+    for (_, consumer) in members {
+        let descriptor = consumer.descriptor();
+        let declaring = || source_factory.declare(descriptor, Reads::of(consumer)).boxed();
+        match options.target.retry.until_ready(terminal::tell, declaring).await.map_err(refused) {
+            Ok(declaration) => say_declared(&declaration, descriptor),
+            Err(failure) => {
+                let failure = failure.of_consumer(descriptor.name.clone());
+                say(&failure);
+                failed.get_or_insert(failure.status());
+            }
+        }
+    }
+    say_limits(options, builder, Patience::None).await;
+    failed
+}

@@ -1,0 +1,120 @@
+//! Opening the consumers of a run, side by side.
+
+use std::collections::HashMap;
+
+use futures_util::stream::{self, StreamExt};
+use loghost_core::application::{Consumer, End, Opening};
+use loghost_core::domain::ConsumerName;
+use loghost_rabbitmq::{Lifetime, QueueDepth};
+use loghost_wasm::WasmConsumer;
+use tokio::sync::{mpsc, watch};
+
+use super::Options;
+use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
+use crate::compose::failure::{Failure, Status};
+use crate::compose::idle::{Activity, Watched};
+use crate::compose::loading::say;
+use crate::compose::reload::{Member, Reloads};
+use crate::compose::supervise::{MOST_OPENING, OnFailure, chain, status_of};
+use crate::compose::target::unreachable;
+use crate::platform::clock::SystemClock;
+use crate::ui::run::{say_consuming, warn_without_state};
+use crate::ui::terminal::TerminalReporter;
+
+/// The consumers of a run.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub(super) ready: Vec<(ConsumerName, HostConsumer<Watched>)>,
+    /// How many logs wait for each.
+    pub(super) depths: HashMap<ConsumerName, QueueDepth>,
+    /// What it means that others cannot begin; why was said.
+    pub(super) failed: Option<Status>,
+}
+
+/// Opens the source of every consumer; one whose queue cannot be had yet opens it later, and one that is refused is
+/// left out. Nothing is acknowledged before that.
+pub(super) async fn prepare(
+    options: &Options,
+    builder: &ConsumerBuilder,
+    members: Vec<(Member, WasmConsumer)>,
+    reloads: &mut Reloads,
+    active: &watch::Sender<Activity>,
+) -> Result<Prepared, Failure> {
+    let lifetime = options.consumer.lifetime;
+    let (mut opening, mut keeping) = (Vec::new(), Vec::new());
+    for (member, consumer) in members {
+        let name = consumer.descriptor().name.clone();
+        if consumer.keeps_state() {
+            keeping.push(name.to_string());
+        }
+        let terminal = TerminalReporter::new(options.format);
+        let terminal = if lifetime == Lifetime::Exclusive { terminal.of_copies() } else { terminal };
+        let reporter = Watched::new(terminal, name.clone(), active.clone());
+        let (replace, replaced) = mpsc::channel(1);
+        reloads.add(member, replace);
+        opening.push(async move {
+            let source_factory = builder.source_factory(SystemClock);
+            let depth = source_factory.depth();
+            let (clock, reloads) = (SystemClock, Some(replaced));
+            let parts = Parts { consumer, source_factory, clock, reporter, reloads };
+            let mut consume = builder.build(parts).await?;
+            let opening = consume.open().await.map_err(|end| not_opened(&name, &end))?;
+            if opening == Opening::Done {
+                active.send_modify(|activity| activity.opened(&name));
+            }
+            Ok((name, consume, depth, opening))
+        });
+    }
+    let opened: Vec<Result<_, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
+    let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
+    for opened in opened {
+        match opened {
+            Ok((name, consume, depth, opening)) => {
+                if opening == Opening::Done {
+                    queues.push(described(options, &name));
+                }
+                prepared.depths.insert(name.clone(), depth);
+                prepared.ready.push((name, consume));
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let ends = prepared.ready.is_empty() || options.on_failure == OnFailure::End;
+    if ends && !failures.is_empty() {
+        let failure = failures.remove(0);
+        failures.iter().for_each(say);
+        return Err(failure);
+    }
+    failures.iter().for_each(say);
+    prepared.failed = failures.first().map(Failure::status);
+    if !queues.is_empty() {
+        let connection =
+            builder.connections.consuming.connection().await.map_err(|error| unreachable(&error))?;
+        say_consuming(connection.address(), &queues);
+    }
+    if options.state.is_none() && lifetime == Lifetime::Named {
+        warn_without_state(&keeping);
+    }
+    Ok(prepared)
+}
+
+fn described(options: &Options, name: &ConsumerName) -> String {
+    match options.consumer.lifetime {
+        Lifetime::Named => format!("{name} ({})", options.target.names.queue(name)),
+        Lifetime::Exclusive => format!("{name} (a queue of its own)"),
+    }
+}
+
+/// Why a consumer cannot begin.
+fn not_opened(name: &ConsumerName, end: &End) -> Failure {
+    let why = chain(end);
+    let failure = match end {
+        End::Consumer(_) => {
+            let advice = "it does not take up its saved state: mend it, or begin without that state with \
+                          --discard-state (counts are kept)";
+            Failure::new(Status::BadInput, format!("{why}: {advice}"))
+        }
+        end => Failure::new(status_of(end), why),
+    };
+    failure.of_consumer(name.clone())
+}

@@ -1,0 +1,157 @@
+//! Building the consumers of a host: from a plugin to what is opened and run, the same way for every command.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loghost_core::application::{
+    Adapters, Clock, Consume, ConsumeOptions, Consumer, Ports, Publish, Reporter, SourceFactory,
+};
+use loghost_core::domain::Sequencer;
+use loghost_rabbitmq::{
+    AmqpSink, AmqpSourceFactory, CheckOptions, Inspector, Lifetime, ManagementUrl, QueueOptions,
+    SourceOptions,
+};
+use loghost_store::state::State;
+use loghost_wasm::WasmConsumer;
+use tokio::sync::mpsc;
+
+use crate::compose::connections::Connections;
+use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::failure::Failure;
+use crate::compose::plugins::Derived;
+use crate::compose::state::{self, StateLedger};
+use crate::compose::target::new_producer;
+use crate::platform::clock::SystemClock;
+use crate::ui::terminal;
+
+/// The adapters of a consumer. Where its logs come from, its clock, and who is told of it, differ between commands.
+pub(crate) struct HostPorts<F, C, R>(PhantomData<(F, C, R)>);
+
+impl<F: SourceFactory, C: Clock, R: Reporter> Ports for HostPorts<F, C, R> {
+    type SourceFactory = F;
+    type Consumer = WasmConsumer;
+    type Ledger = StateLedger;
+    type Clock = C;
+    type Reporter = R;
+    type Sink = AmqpSink;
+}
+
+/// A consumer that runs by the system's clock, for as long as its broker is there.
+pub(crate) type HostConsumer<R> = Consume<HostPorts<AmqpSourceFactory<SystemClock>, SystemClock, R>>;
+
+/// What one consumer has of its own.
+pub(crate) struct Parts<F, C, R> {
+    pub(crate) consumer: WasmConsumer,
+    pub(crate) source_factory: F,
+    pub(crate) clock: C,
+    pub(crate) reporter: R,
+    /// Where new versions of it come from, if there may be some.
+    pub(crate) reloads: Option<mpsc::Receiver<WasmConsumer>>,
+}
+
+/// What the consumers of a host have in common.
+pub(crate) struct ConsumerBuilder {
+    pub(crate) connections: Connections,
+    /// How their queues are declared, and what is known of these.
+    pub(crate) queue: QueueOptions,
+    options: ConsumerOptions,
+    prefetch: u16,
+    inspector: Arc<Inspector>,
+    state: Option<State>,
+}
+
+/// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
+const STATE_PACE: Duration = Duration::from_millis(10);
+
+/// How long the broker may take with what a plugin publishes of one batch.
+const LONGEST_PUBLISHING: Duration = Duration::from_secs(5);
+
+impl ConsumerBuilder {
+    /// Builds so many `consumers`, which keep nothing.
+    pub(crate) fn new(connections: Connections, options: ConsumerOptions, consumers: usize) -> Self {
+        Self {
+            connections,
+            queue: QueueOptions::new(options.lifetime, options.queue_type, terminal::tell),
+            prefetch: options.prefetch.unwrap_or_else(|| fair_prefetch(consumers)),
+            options,
+            inspector: Arc::new(Inspector::new(None)),
+            state: None,
+        }
+    }
+
+    /// The same, of which those with named queues keep their counts in `state`.
+    pub(crate) fn state(self, state: Option<State>) -> Self {
+        Self { state, ..self }
+    }
+
+    /// The same; where the management plugin is not where it usually is.
+    pub(crate) fn management(self, url: Option<ManagementUrl>) -> Self {
+        Self { inspector: Arc::new(Inspector::new(url)), ..self }
+    }
+
+    /// Where a consumer's logs come from.
+    pub(crate) fn source_factory<C: Clock + Clone>(&self, clock: C) -> AmqpSourceFactory<C> {
+        let check = self.options.check_topology_every.map(|every| {
+            let inspect = Arc::clone(&self.inspector);
+            CheckOptions { every, inspect, tell: terminal::tell }
+        });
+        let source = SourceOptions {
+            queue: self.queue.clone(),
+            prefetch: self.prefetch,
+            exchanges: self.options.exchanges,
+            marker: self.options.marker.clone(),
+            check,
+        };
+        self.connections.source_factory(source, clock)
+    }
+
+    /// Builds a consumer, which is not opened yet.
+    pub(crate) async fn build<F: SourceFactory, C: Clock + Clone, R: Reporter>(
+        &self,
+        parts: Parts<F, C, R>,
+    ) -> Result<Consume<HostPorts<F, C, R>>, Failure> {
+        let Parts { consumer, source_factory, clock, reporter, reloads } = parts;
+        // A queue that goes with the run keeps no book.
+        let state = self.state.as_ref().filter(|_| self.options.lifetime == Lifetime::Named);
+        let queue = self.connections.names.queue(&consumer.descriptor().name);
+        let ledger = state::ledger(state, &consumer, &queue).await?;
+        // Also for one that only counts: its next version may not.
+        let derived = if self.options.derived == Derived::Granted {
+            let severities = consumer.descriptor().publishes.iter();
+            let sink = self.connections.sink(self.options.exchanges, severities).await?;
+            Some(Publish::new(sink, Sequencer::new(new_producer()?), clock.clone()))
+        } else {
+            None
+        };
+        let reloads = reloads.unwrap_or_else(|| mpsc::channel(1).1);
+        let adapters = Adapters { source_factory, consumer, ledger, clock, reporter, derived, reloads };
+        Ok(Consume::new(adapters, self.consume_options()))
+    }
+
+    fn consume_options(&self) -> ConsumeOptions {
+        let options = &self.options;
+        ConsumeOptions {
+            max_batch: options.max_batch.into(),
+            batching: options.batching,
+            every: options.every,
+            max_logs: options.max_logs,
+            max_retries: options.max_retries,
+            max_held: usize::from(self.prefetch).div_ceil(2),
+            pace: if self.state.is_some() { STATE_PACE } else { Duration::ZERO },
+            tolerance: options.tolerance,
+            probe: options.probe_after,
+            forget_after: options.forget_after,
+            // So that an end need not wait longer than it may.
+            publish_within: (options.grace / 2).min(LONGEST_PUBLISHING),
+            state: options.saved_state,
+        }
+    }
+}
+
+/// How many logs of each of so many consumers may be under way: what a run has in memory does not grow with
+/// their number without end.
+fn fair_prefetch(consumers: usize) -> u16 {
+    let share = 16_000 / consumers.max(1);
+    u16::try_from(share).unwrap_or(u16::MAX).clamp(16, 1000)
+}

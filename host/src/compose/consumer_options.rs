@@ -1,0 +1,66 @@
+//! How consumers are run.
+
+use std::time::Duration;
+
+use loghost_core::application::{Batching, SavedState, Tolerance};
+use loghost_rabbitmq::{Exchanges, Lifetime, QueueType};
+
+use crate::compose::plugins::Derived;
+
+/// How the consumers of a host are run; by default as `loghost run` does.
+#[derive(Clone, Debug)]
+pub(crate) struct ConsumerOptions {
+    /// How long the queues live.
+    pub(crate) lifetime: Lifetime,
+    /// What named queues are declared as.
+    pub(crate) queue_type: QueueType,
+    pub(crate) exchanges: Exchanges,
+    /// The token of a message that ends a consumer.
+    pub(crate) marker: Option<String>,
+    /// The longest time until a consumer's exchanges and bindings are made sure of again, if they are.
+    pub(crate) check_topology_every: Option<Duration>,
+    /// How many logs of a consumer may be under way; without it, as many as is fair.
+    pub(crate) prefetch: Option<u16>,
+    /// The least time between two metrics.
+    pub(crate) every: Duration,
+    pub(crate) max_logs: Option<u64>,
+    pub(crate) max_batch: u16,
+    pub(crate) batching: Batching,
+    pub(crate) max_retries: u32,
+    pub(crate) derived: Derived,
+    pub(crate) saved_state: SavedState,
+    pub(crate) forget_after: Duration,
+    pub(crate) tolerance: Tolerance,
+    /// How long one that was stopped is left alone; without it, being stopped is its end.
+    pub(crate) probe_after: Option<Duration>,
+    /// How long consumers may take, at the end, to finish what they have in hand.
+    pub(crate) grace: Duration,
+}
+
+impl Default for ConsumerOptions {
+    fn default() -> Self {
+        Self {
+            lifetime: Lifetime::Named,
+            queue_type: QueueType::default(),
+            exchanges: Exchanges::Own,
+            marker: None,
+            check_topology_every: Some(CHECK_TOPOLOGY_EVERY),
+            prefetch: None,
+            every: Duration::from_secs(1),
+            max_logs: None,
+            max_batch: 256,
+            batching: Batching::Arrived,
+            max_retries: 5,
+            derived: Derived::Refused,
+            saved_state: SavedState::Restored,
+            forget_after: Duration::from_hours(7 * 24),
+            tolerance: Tolerance::default(),
+            probe_after: Some(PROBE_AFTER),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The defaults of what can also be left out altogether.
+pub(crate) const CHECK_TOPOLOGY_EVERY: Duration = Duration::from_mins(1);
+pub(crate) const PROBE_AFTER: Duration = Duration::from_secs(10);

@@ -1,0 +1,173 @@
+//! How it is shown what was measured: a table for people, one JSON object a line for machines; and how far it is.
+
+mod about;
+mod case;
+mod figure;
+
+use anstyle::Style;
+use serde_json::{Map, Value};
+
+pub(crate) use self::about::About;
+pub(crate) use self::case::{Bench, Case, Pace};
+use self::figure::Better;
+pub(crate) use self::figure::{Figure, Quantity};
+use crate::ui::table::{Cell, align};
+use crate::ui::terminal::{self, BAD, DIM, Format, GOOD, TITLE, Unwritable};
+
+/// What was measured of a case.
+pub(crate) struct Measured {
+    pub(crate) case: Case,
+    /// How many logs a run had.
+    pub(crate) logs: u64,
+    pub(crate) figures: Vec<Figure>,
+    /// How long a computation took that is always the same, in milliseconds; none if it was not done.
+    pub(crate) calibration: Option<f64>,
+    pub(crate) noise: f64,
+}
+
+/// Whether a run is shown beside an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Earlier,
+    Nothing,
+}
+
+/// What is to be thought of all that was measured.
+pub(crate) struct Remarks {
+    /// How much longer the same computation took at 1 of 10 times than at the best, as a part of that.
+    pub(crate) noise: f64,
+    /// The cases that the earlier run lacks.
+    pub(crate) new: Vec<String>,
+    /// The cases that only the earlier run has.
+    pub(crate) gone: Vec<String>,
+}
+
+/// Says what is being done.
+pub(crate) enum Progress {
+    WarmingUp,
+    Once,
+    Run(u32, u32),
+}
+
+/// More than this is noise: runs that differ by it from the median, or a computation that takes so much longer.
+const NOISE: f64 = 0.15;
+
+/// Says how far a bench is.
+pub(crate) fn say_progress(bench: Bench, progress: &Progress) {
+    terminal::notice(&match progress {
+        Progress::WarmingUp => format!("{bench}: warming up"),
+        Progress::Once => format!("{bench}: each case once"),
+        Progress::Run(run, of) => format!("{bench}: run {run} of {of}"),
+    });
+}
+
+/// Shows one bench after the other.
+pub(crate) struct Reports {
+    format: Format,
+    beside: Beside,
+    /// How many figures there are, and how many of them differ widely from run to run.
+    figures: usize,
+    wide: usize,
+}
+
+impl Reports {
+    /// Shows what is measured.
+    pub(crate) fn begin(format: Format, about: &About, beside: Beside) -> Result<Self, Unwritable> {
+        match format {
+            Format::Text => terminal::print(&format!("{DIM}{}{DIM:#}", about.line()))?,
+            Format::Json => terminal::print_json(&about.fields())?,
+        }
+        Ok(Self { format, beside, figures: 0, wide: 0 })
+    }
+
+    /// Shows the cases of a bench.
+    pub(crate) fn add(&mut self, measured: &[Measured]) -> Result<(), Unwritable> {
+        for Measured { figures, .. } in measured {
+            self.figures += figures.len();
+            self.wide += figures.iter().filter(|figure| figure.spread > Some(NOISE)).count();
+        }
+        match self.format {
+            Format::Text => terminal::print(&format!("\n{}", self.table(measured))),
+            Format::Json => measured.iter().try_for_each(|case| terminal::print_json(&self.object(case))),
+        }
+    }
+
+    /// Says what to think of it all.
+    pub(crate) fn end(&self, remarks: Remarks) {
+        let percent = |part: f64| part * 100.0;
+        let Remarks { noise, new, gone } = remarks;
+        if noise > NOISE {
+            terminal::warning(&format!(
+                "the machine was noisy: a computation that is always the same took {:.0} % longer than at its best, \
+                 or more, in one of ten tries",
+                percent(noise)
+            ));
+        }
+        if self.wide * 4 > self.figures {
+            terminal::warning(&format!(
+                "the runs differ: {} of {} figures spread by more than {:.0} %; compare runs on a machine that does \
+                 nothing else, or give it more --runs",
+                self.wide,
+                self.figures,
+                percent(NOISE)
+            ));
+        }
+        for (what, cases) in [("the baseline run lacks", new), ("only the baseline run has", gone)] {
+            if !cases.is_empty() {
+                terminal::warning(&format!("{what}: {}", cases.join("; ")));
+            }
+        }
+    }
+
+    fn table(&self, measured: &[Measured]) -> String {
+        align(&measured.iter().map(|case| self.row(case)).collect::<Vec<_>>())
+    }
+
+    fn row(&self, Measured { case, figures, .. }: &Measured) -> Vec<Cell> {
+        let words = case.words().into_iter().enumerate();
+        let words = words.map(|(n, word)| Cell::word(word, if n == 0 { TITLE } else { Style::new() }));
+        let figures = figures.iter().flat_map(|figure| {
+            let (before, number, unit) = figure.quantity.show(figure.median);
+            let spread = figure.spread.map(|spread| format!("±{:.0} %", spread * 100.0));
+            let mut cells =
+                vec![Cell::number(format!("{before} {number}").trim_start().to_owned()), Cell::unit(unit)];
+            cells.push(Cell::remark(spread.unwrap_or_default(), DIM));
+            if self.beside == Beside::Earlier {
+                cells.push(ratio_cell(figure));
+            }
+            cells
+        });
+        words.chain(figures).collect()
+    }
+
+    fn object(&self, Measured { case, logs, figures, calibration, noise }: &Measured) -> Map<String, Value> {
+        let mut object = case.fields();
+        object.insert("logs_per_run".to_owned(), (*logs).into());
+        for figure in figures {
+            let key = figure.quantity.key();
+            let mut say = |suffix: &str, value: Value| object.insert(format!("{key}{suffix}"), value);
+            say("", figure.median.into());
+            say("_spread", figure.spread.into());
+            say("_runs", figure.runs.clone().into());
+            if self.beside == Beside::Earlier {
+                say("_ratio", figure.ratio().into());
+            }
+        }
+        object.insert("calibration_ms".to_owned(), (*calibration).into());
+        object.insert("calibration_noise".to_owned(), (*noise).into());
+        object
+    }
+}
+
+/// How much it is of what it was, for people; with a colour if it differs by more than the runs do.
+fn ratio_cell(figure: &Figure) -> Cell {
+    let Some(ratio) = figure.ratio() else { return Cell::remark("new".to_owned(), DIM) };
+    let style = if (ratio - 1.0).abs() <= figure.spread.unwrap_or(NOISE) {
+        DIM
+    } else if (ratio > 1.0) == (figure.quantity.better() == Better::More) {
+        GOOD
+    } else {
+        BAD
+    };
+    Cell::remark(format!("×{ratio:.2}"), style)
+}

@@ -1,0 +1,84 @@
+//! How it is shown what became of published logs: a line, or JSON; and warnings of those that are not where they should be.
+
+use loghost_core::application::Receipts;
+use loghost_core::domain::Tally;
+use serde_json::json;
+
+use crate::ui::terminal::{self, Format, Unwritable, tally_json, tally_text, total_text};
+
+/// What to do about logs that find no queue.
+const DECLARE: &str = "is the consumer's queue declared? `loghost run PLUGIN --declare-only`";
+
+/// What became of the logs of an input.
+pub(crate) struct Published {
+    /// What the broker has answered.
+    pub(crate) receipts: Receipts,
+    /// What had been confirmed before, as the journal has it.
+    pub(crate) already: Tally,
+    pub(crate) has_journal: bool,
+    /// How many were sent, and not answered.
+    pub(crate) unanswered: u64,
+    /// How many lines were too long.
+    pub(crate) skipped_lines: u64,
+    /// How many logs were held back, as they may not be whole yet.
+    pub(crate) held_back: u64,
+}
+
+impl Published {
+    /// Prints it.
+    pub(crate) fn print(&self, format: Format) -> Result<(), Unwritable> {
+        let Receipts { confirmed, unroutable, refused } = &self.receipts;
+        match format {
+            Format::Text => {
+                let before = if self.has_journal {
+                    format!("  already confirmed {}", self.already.total())
+                } else {
+                    String::new()
+                };
+                terminal::print(&format!("confirmed  {}{before}", total_text(confirmed)))
+            }
+            Format::Json => terminal::print_json(&json!({
+                "confirmed": tally_json(confirmed),
+                "already_confirmed": tally_json(&self.already),
+                "unroutable": tally_json(unroutable),
+                "refused": tally_json(refused),
+                "unanswered": self.unanswered,
+                "skipped_lines": self.skipped_lines,
+                "held_back": self.held_back,
+            })),
+        }
+    }
+
+    /// Warns of what is not confirmed, and of what no queue has.
+    pub(crate) fn warn(&self) {
+        let Receipts { unroutable, refused, .. } = &self.receipts;
+        if unroutable.total() > 0 {
+            terminal::warning(&format!(
+                "no queue wanted {} of these logs ({}): {DECLARE}",
+                unroutable.total(),
+                tally_text(unroutable)
+            ));
+        }
+        if refused.total() > 0 {
+            terminal::warning(&format!(
+                "the broker refused {} logs ({}), or one before them of their severity and source: they are not sent",
+                refused.total(),
+                tally_text(refused)
+            ));
+        }
+        if self.skipped_lines > 0 {
+            terminal::warning(&format!("{} lines were too long, and skipped", self.skipped_lines));
+        }
+        if self.unanswered > 0 {
+            terminal::warning(&format!(
+                "{} logs were sent and not answered: whether they arrived is unknown",
+                self.unanswered
+            ));
+        }
+    }
+}
+
+/// Warns, while publishing goes on, of the first logs that no queue wants.
+pub(crate) fn warn_unroutable(unroutable: &Tally) {
+    terminal::warning(&format!("no queue wants these logs ({}): {DECLARE}", tally_text(unroutable)));
+}

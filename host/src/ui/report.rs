@@ -1,0 +1,185 @@
+//! How a report is shown: a table, what there is to say of each consumer, and the judgement; or JSON.
+
+use loghost_core::domain::{Balance, Expired, IntervalSet, Missing, Reach, Severity, printable_line};
+use serde_json::{Value, json};
+
+use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, tally_json};
+
+/// What the states come to, for one consumer.
+pub(crate) struct ConsumerBalance {
+    pub(crate) consumer: String,
+    pub(crate) queue: String,
+    pub(crate) balance: Balance,
+}
+
+/// Whether the producers' journals were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Journals {
+    Read,
+    None,
+}
+
+/// How many intervals of an origin a person is shown.
+const SHOWN: usize = 20;
+
+/// Prints the report.
+pub(crate) fn print(
+    balances: &[ConsumerBalance],
+    journals: Journals,
+    format: Format,
+) -> Result<(), Unwritable> {
+    match format {
+        Format::Text => terminal::print(&text(balances, journals)),
+        Format::Json => balances.iter().try_for_each(|consumer| terminal::print_json(&object(consumer))),
+    }
+}
+
+const COLUMNS: [&str; 7] = ["queue", "severity", "counted", "skipped", "dead", "counted twice", "missing"];
+
+/// A table, what there is to say of each consumer, and the judgement.
+fn text(balances: &[ConsumerBalance], journals: Journals) -> String {
+    let mut rows = vec![COLUMNS.map(str::to_owned)];
+    let mut remarks = Vec::new();
+    for consumer in balances {
+        let balance = &consumer.balance;
+        let mut queue = consumer.queue.as_str();
+        for severity in Severity::ALL {
+            let Balance { counts, twice, missing, .. } = balance;
+            let numbers = [&counts.accepted, &counts.skipped, &counts.rejected, twice, missing];
+            let numbers = numbers.map(|tally| tally[severity]);
+            if balance.severities.contains(severity) || numbers != [0; 5] {
+                let [counted, skipped, dead, twice, missing] = numbers.map(|n| n.to_string());
+                let severity = severity.to_string();
+                rows.push([queue.to_owned(), severity, counted, skipped, dead, twice, missing]);
+                queue = "";
+            }
+        }
+        remarks
+            .extend(remarks_on(consumer).into_iter().map(|remark| format!("{}: {remark}", consumer.queue)));
+    }
+    let judgement = if balances.iter().all(|consumer| consumer.balance.is_complete()) {
+        format!("{GOOD}{}{GOOD:#}", complete(balances, journals))
+    } else {
+        format!("{BAD}logs are missing{BAD:#}")
+    };
+    let mut lines = table(&rows);
+    lines.extend(remarks);
+    lines.push(judgement);
+    lines.join("\n")
+}
+
+/// That nothing is missing, as far as that is known.
+fn complete(balances: &[ConsumerBalance], journals: Journals) -> String {
+    let known = balances.iter().all(|consumer| consumer.balance.unknown.is_empty());
+    let what = if known { "nothing is missing" } else { "nothing is missing of what is remembered," };
+    if balances.iter().all(|consumer| consumer.balance.reach == Reach::Confirmed) {
+        return format!(
+            "{what} in these queues of what the journals have confirmed, of the severities that they are for"
+        );
+    }
+    let whose = if journals == Journals::None { "" } else { " without a journal" };
+    format!(
+        "{what} in each of these queues below the highest number that it has counted of a producer{whose}, severity and \
+         source; what came after that, or was taken from the queue by a run without this state, cannot be seen here: give --journal"
+    )
+}
+
+/// The rows in columns, words to the left and numbers to the right.
+fn table(rows: &[[String; 7]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
+    let widths: [usize; 7] = std::array::from_fn(width);
+    let line = |row: &[String; 7]| {
+        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
+            if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    if let Some(title) = lines.first_mut() {
+        *title = format!("{TITLE}{title}{TITLE:#}");
+    }
+    lines
+}
+
+fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
+    let Balance { counts, gaps, expired, unknown, .. } = &consumer.balance;
+    let mut remarks = Vec::new();
+    if counts.repeated > 0 {
+        remarks.push(format!("{} came again, and were not counted again", counts.repeated));
+    }
+    if counts.without_id > 0 {
+        let text =
+            "came without an id: one that came twice is counted twice, and none is known to be missing";
+        remarks.push(format!("{} {text}", counts.without_id));
+    }
+    let list = |outcome: &str| format!("loghost dead-letters list {} --outcome {outcome}", consumer.consumer);
+    if counts.unwanted.total() > 0 {
+        let (n, list) = (counts.unwanted.total(), list("unwanted"));
+        remarks.push(format!("{n} are not counted, because its filter does not want them: {list}"));
+    }
+    if counts.foreign > 0 {
+        let (n, list) = (counts.foreign, list("foreign"));
+        remarks
+            .push(format!("{n} messages are not counted, because they were not published as logs: {list}"));
+    }
+    for Missing { origin, sequences } in gaps {
+        remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(sequences)));
+    }
+    if expired.origins > 0 {
+        let Expired { origins, missing, .. } = expired;
+        remarks.push(format!(
+            "{origins} origins that sent nothing for long (--forget-after) have expired, with {missing} logs missing"
+        ));
+    }
+    for origin in unknown {
+        let origin = printable_line(origin);
+        remarks.push(format!("{origin}: some of its logs are not known; they may have expired"));
+    }
+    remarks
+}
+
+/// The first of them.
+fn intervals(sequences: &IntervalSet) -> String {
+    let mut shown: Vec<String> = sequences
+        .iter()
+        .take(SHOWN)
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
+        .collect();
+    if sequences.iter().nth(SHOWN).is_some() {
+        shown.push("...".to_owned());
+    }
+    shown.join(", ")
+}
+
+fn object(consumer: &ConsumerBalance) -> Value {
+    let balance = &consumer.balance;
+    let Balance { counts, twice, missing, gaps, expired, unknown, reach, .. } = balance;
+    let gaps = gaps.iter().map(|Missing { origin, sequences }| {
+        json!({ "origin": origin, "intervals": sequences.iter().collect::<Vec<_>>() })
+    });
+    json!({
+        "consumer": consumer.consumer,
+        "queue": consumer.queue,
+        "counts": tally_json(&counts.accepted),
+        "skipped": tally_json(&counts.skipped),
+        "rejected": tally_json(&counts.rejected),
+        "unwanted": tally_json(&counts.unwanted),
+        "foreign": counts.foreign,
+        "counted_twice": tally_json(twice),
+        "repeated": counts.repeated,
+        "without_id": counts.without_id,
+        "missing": tally_json(missing),
+        "gaps": gaps.collect::<Vec<_>>(),
+        "folded": {
+            "origins": expired.origins,
+            "missing": expired.missing,
+            "horizon": expired.horizon.as_millis(),
+        },
+        "unknown": unknown,
+        "complete": balance.is_complete(),
+        "reach": match reach {
+            Reach::Confirmed => "confirmed",
+            Reach::Finished => "finished",
+        },
+    })
+}

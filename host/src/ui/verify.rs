@@ -1,0 +1,90 @@
+//! How a play is shown: which metrics are as expected, and where the others differ.
+
+use loghost_core::domain::scenario::Expectation;
+use loghost_core::domain::{printable, printable_line};
+use serde_json::json;
+use similar::{ChangeTag, TextDiff};
+
+use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, counted};
+
+/// What came of an expectation.
+pub(crate) struct PlayedMetric {
+    /// What should have been written, and by whom.
+    pub(crate) expectation: Expectation,
+    /// What was written; or why there is nothing.
+    pub(crate) actual: Result<String, String>,
+}
+
+impl PlayedMetric {
+    /// Whether it is as expected.
+    pub(crate) fn passed(&self) -> bool {
+        self.actual.as_ref() == Ok(&self.expectation.text)
+    }
+}
+
+/// Prints what came of the expectations of a scenario.
+pub(crate) fn print(scenario: &str, metrics: &[PlayedMetric], format: Format) -> Result<(), Unwritable> {
+    if format == Format::Json {
+        for metric in metrics {
+            terminal::print_json(&json!({
+                "scenario": scenario,
+                "consumer": metric.expectation.consumer.to_string(),
+                "passed": metric.passed(),
+                "expected": metric.expectation.text,
+                "actual": metric.actual.as_ref().ok(),
+                "error": metric.actual.as_ref().err(),
+            }))?;
+        }
+        return Ok(());
+    }
+    terminal::print(&format!("{TITLE}{}{TITLE:#}", printable_line(scenario)))?;
+    for metric in metrics {
+        terminal::print(&line(metric))?;
+    }
+    Ok(())
+}
+
+/// A metric's line of the report, and below it what differs.
+pub(crate) fn line(metric: &PlayedMetric) -> String {
+    let consumer = metric.expectation.consumer.to_string();
+    let consumer = printable_line(&consumer);
+    match &metric.actual {
+        Err(reason) => format!("  {BAD}failed{BAD:#}   {consumer}: {}", printable_line(reason)),
+        Ok(_) if metric.passed() => format!("  {GOOD}ok{GOOD:#}       {consumer}"),
+        Ok(actual) => {
+            format!("  {BAD}differs{BAD:#}  {consumer}\n{}", difference(&metric.expectation.text, actual))
+        }
+    }
+}
+
+/// What is expected and not there, and what is there and not expected, line by line.
+fn difference(expected: &str, actual: &str) -> String {
+    let diff = TextDiff::from_lines(expected, actual);
+    let lines: Vec<String> = diff
+        .iter_all_changes()
+        .map(|change| {
+            let text = change.value().strip_suffix('\n').unwrap_or(change.value());
+            let text = printable(text);
+            match change.tag() {
+                ChangeTag::Delete => format!("    {BAD}- {text}{BAD:#}"),
+                ChangeTag::Insert => format!("    {GOOD}+ {text}{GOOD:#}"),
+                ChangeTag::Equal => format!("      {text}"),
+            }
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// Prints the judgement of them all, for people.
+pub(crate) fn print_summary(scenarios: usize, passed: usize, failed: usize) -> Result<(), Unwritable> {
+    let metrics = passed + failed;
+    let (style, verdict) = match failed {
+        0 => (GOOD, "all as expected".to_owned()),
+        failed => (BAD, format!("{failed} not as expected (- expected, + written)")),
+    };
+    terminal::print(&format!(
+        "{} of {}: {style}{verdict}{style:#}",
+        counted(metrics, "metric"),
+        counted(scenarios, "scenario"),
+    ))
+}
