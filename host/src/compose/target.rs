@@ -63,6 +63,7 @@ pub(crate) fn unpublished(error: SinkError) -> Failure {
 pub(crate) fn status_of_sink(error: &SinkError) -> Status {
     match error {
         SinkError::Refused(_) => Status::BadConfiguration,
+        SinkError::NotTaken(_) => Status::BadInput,
         SinkError::Failed(cause) if cause.downcast_ref().is_some_and(ConnectError::is_refusal) => {
             Status::BadConfiguration
         }

@@ -76,6 +76,9 @@ pub(super) enum Entry {
     Foreign,
 }
 
+/// What the consumer says of a batch, and what it keeps then, if it keeps something.
+type Judged = (Processed, Option<Vec<u8>>);
+
 /// Consumers fail at these before they have seen a log.
 const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
@@ -92,9 +95,9 @@ impl<P: Ports> Consume<P> {
         }
         let mut pending = vec![batch];
         while let Some(mut batch) = pending.pop() {
-            match self.ask(&batch.records).await {
+            match self.ask(source, &batch.records).await? {
                 Ok((processed, state)) => {
-                    self.carry_out(source, batch, processed).await?;
+                    self.carry_out(source, batch, processed);
                     self.staged.checkpoint = state.or(self.staged.checkpoint.take());
                 }
                 Err(error) if BEFORE_ANY_LOG.contains(&error.call) => return Err(Break::Stopped(error)),
@@ -117,28 +120,45 @@ impl<P: Ports> Consume<P> {
         Ok(())
     }
 
-    /// Shows the consumer the records, and has it save what it keeps: only then has it seen them.
-    async fn ask(&mut self, records: &[Record]) -> Result<(Processed, Option<Vec<u8>>), ConsumerError> {
-        let processed = self.consumer.process(self.clock.now(), records).await?;
-        if !self.consumer.keeps_state() {
-            return Ok((processed, None));
+    /// Shows the consumer the records, and publishes what it says. What no broker takes is the consumer's failure, as it
+    /// would fail again: then it goes on from what it saved before.
+    async fn ask(
+        &mut self,
+        source: &mut SourceOf<P>,
+        records: &[Record],
+    ) -> Result<Result<Judged, ConsumerError>, Break> {
+        let (mut processed, state) = match self.judge(records).await {
+            Ok(judged) => judged,
+            Err(error) => return Ok(Err(error)),
+        };
+        let before = state.clone().map(|state| self.saved.replace(state));
+        let hops = records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
+        processed.publish.iter_mut().for_each(|log| log.hops = hops);
+        match self.publish(source, &processed.publish).await {
+            Ok(()) => Ok(Ok((processed, state))),
+            Err(Break::End(End::Sink(SinkError::NotTaken(why)))) => {
+                if let Some(before) = before {
+                    self.saved = before;
+                }
+                if let Err(error) = self.consumer.restore(self.saved.as_deref()).await {
+                    return Ok(Err(error));
+                }
+                let reason = format!("the broker does not take a log that it publishes: {why}");
+                Ok(Err(ConsumerError { call: "process", reason, backtrace: None }))
+            }
+            Err(broke) => Err(broke),
         }
-        let state = self.consumer.save().await?;
-        self.saved = Some(state.clone());
-        Ok((processed, Some(state)))
+    }
+
+    /// Has the consumer judge the records, and save what it keeps: only then has it seen them.
+    async fn judge(&mut self, records: &[Record]) -> Result<Judged, ConsumerError> {
+        let processed = self.consumer.process(self.clock.now(), records).await?;
+        let state = if self.consumer.keeps_state() { Some(self.consumer.save().await?) } else { None };
+        Ok((processed, state))
     }
 
     /// Does what the consumer says of `batch`: counts, holds for another attempt, or buries.
-    async fn carry_out(
-        &mut self,
-        source: &mut SourceOf<P>,
-        batch: Batch,
-        mut processed: Processed,
-    ) -> Result<(), Break> {
-        let hops =
-            batch.records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
-        processed.publish.iter_mut().for_each(|log| log.hops = hops);
-        self.publish(source, &processed.publish).await?;
+    fn carry_out(&mut self, source: &mut SourceOf<P>, batch: Batch, processed: Processed) {
         let logs = batch.records.len();
         self.breaker.passed(logs);
         if self.trial.take_if(|_| logs > 0).is_some() {
@@ -165,7 +185,6 @@ impl<P: Ports> Consume<P> {
         if logs > 0 {
             self.tell_progress(0);
         }
-        Ok(())
     }
 
     /// Publishes what the consumer says. Meanwhile what is finished is committed and acknowledged: they may go to a
