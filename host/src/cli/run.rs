@@ -47,6 +47,9 @@ pub(super) struct Args {
     every: Duration,
 
     /// End when every plugin has had its queue, empty, and nothing to do for this long
+    ///
+    /// A plugin whose queue another host consumes stands by, and takes over if that host goes. While the queue is empty,
+    /// it has nothing to do: the run ends, and says that the other host has counted what came.
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     until_idle: Option<Duration>,
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, try_join};
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{
-    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerActivity, End, Opening, Ports, Publish,
-    Reads, SavedState, Tolerance,
+    Adapters, Batching, Consume, ConsumeOptions, Consumer, ConsumerActivity, End, Notice, Opening, Ports,
+    Publish, Reads, SavedState, Tolerance,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Sequencer};
 use loghost_rabbitmq::{
@@ -167,7 +167,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
                 Ending::Asked
             }
-            () = idle(activity, &depths, options.until_idle) => Ending::Idle,
+            standing_by = idle(activity, &depths, options.until_idle) => {
+                for name in &standing_by {
+                    let text = "ends while it stands by: another host consumes its queue, and counts what comes";
+                    terminal::tell(&Notice::info(text).of(name.as_str()));
+                }
+                Ending::Idle
+            }
             closed = terminal::closed() => match closed {
                 Ok(()) => Ending::Unread,
                 Err(error) => Ending::Failed(error.into()),
