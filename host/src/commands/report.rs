@@ -162,7 +162,7 @@ fn table(rows: &[[String; 7]]) -> Vec<String> {
 }
 
 fn remarks_on(name: &Name, balance: &Balance) -> Vec<String> {
-    let Balance { counts, gaps, expired, unknown, .. } = balance;
+    let Balance { counts, gaps, expired, unknown, untold, .. } = balance;
     let mut remarks = Vec::new();
     if counts.repeated > 0 {
         remarks.push(format!("{} came again, and were not counted again", counts.repeated));
@@ -191,6 +191,15 @@ fn remarks_on(name: &Name, balance: &Balance) -> Vec<String> {
             "{origins} origins that sent nothing for long (--forget-after) have expired, with {missing} logs missing"
         ));
     }
+    if !untold.is_empty() {
+        let more = if untold.len() > SHOWN { ", ..." } else { "" };
+        let some: Vec<_> = untold.iter().take(SHOWN).map(|producer| printable_line(producer)).collect();
+        remarks.push(format!(
+            "has logs of producers whose journals are not given, so that it is not known what they have sent beyond \
+             what is here: {}{more}",
+            some.join(", ")
+        ));
+    }
     for origin in unknown {
         let origin = printable_line(origin);
         remarks.push(format!("{origin}: some of its logs are not known; they may have expired"));
@@ -212,7 +221,7 @@ fn intervals(sequences: &IntervalSet) -> String {
 }
 
 fn object(name: &Name, balance: &Balance) -> Value {
-    let Balance { counts, twice, missing, gaps, expired, unknown, reach, .. } = balance;
+    let Balance { counts, twice, missing, gaps, expired, unknown, untold, reach, .. } = balance;
     let gaps = gaps.iter().map(|Missing { origin, sequences }| {
         json!({ "origin": origin, "intervals": sequences.iter().collect::<Vec<_>>() })
     });
@@ -235,6 +244,7 @@ fn object(name: &Name, balance: &Balance) -> Value {
             "horizon": expired.horizon.as_millis(),
         },
         "unknown": unknown,
+        "untold": untold,
         "complete": balance.is_complete(),
         "reach": match reach {
             Reach::Confirmed => "confirmed",
