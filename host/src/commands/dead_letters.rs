@@ -16,7 +16,7 @@ use crate::commands::selection::Selection;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
 use crate::compose::suggestion::consumer_is_meant;
-use crate::compose::target::{Target, refused, unreachable};
+use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
 use crate::ui::dead_letters;
 use crate::ui::terminal::{self, Format, Reader};
@@ -31,6 +31,10 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     pub(crate) action: Action,
 }
+
+/// What was done to those that are not where they were.
+const REPLAYED: &str = "replayed";
+const PURGED: &str = "purged";
 
 /// What is done with them.
 #[derive(Clone, Debug)]
@@ -63,11 +67,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
             "the consumer {consumer} has no dead letters{meant}: it has not run here, or has counted all that it got, or runs under \
              another --prefix"
         );
-        if let Action::List(_) = action {
-            terminal::notice(&text);
-            return Ok(());
-        }
-        return Err(Failure::new(Status::BadConfiguration, text));
+        return none_there(&action, format, text);
     };
     let tending = Tending { queue, format, interrupted };
     let tending = async {
@@ -92,6 +92,26 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     done
 }
 
+/// What it means that a consumer has no dead letters, which `text` says: only who asks for one of them misses it.
+fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failure> {
+    let (verb, selection) = match action {
+        Action::List(_) => {
+            terminal::notice(&text);
+            return Ok(());
+        }
+        Action::Show(_) => return Err(Failure::new(Status::Differs, text)),
+        Action::Replay(selection) => (REPLAYED, selection),
+        Action::Purge(selection) => (PURGED, selection),
+    };
+    let nothing = Settled { done: 0, strangers: 0, not_logs: 0, end: SettledEnd::Done };
+    print_settled(verb, &nothing, Some(0), format)?;
+    if selection.one().is_some() {
+        return Err(Failure::new(Status::Differs, text));
+    }
+    terminal::notice(&text);
+    Ok(())
+}
+
 /// Opens the queue of dead letters, if there is one.
 async fn open(
     target: &Target,
@@ -100,7 +120,7 @@ async fn open(
     purpose: Purpose,
 ) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
     let link = target.connect("dead letters").await?;
-    let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+    let connection = link.connection().await.map_err(|error| target.unreachable(&error))?;
     let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
     let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
     let queue = target.retry.until_ready(terminal::tell, opening).await.map_err(refused)?;
@@ -170,7 +190,7 @@ impl Tending {
 
     async fn show(mut self, number: u32) -> Result<(), Failure> {
         let found = self.show_it(number).await;
-        let absent = missing(number, &self.queue);
+        let absent = missing(&format!("number {number}"), &self.queue);
         let left = self.leave().await;
         if found? { left } else { Err(absent) }
     }
@@ -206,7 +226,7 @@ impl Tending {
     ) -> Result<(), Failure> {
         // A broker that holds publishers back must not hold up the acknowledgements.
         let link = target.connect("replaying dead letters").await?;
-        let publishing = link.connection().await.map_err(|error| unreachable(&error))?;
+        let publishing = link.connection().await.map_err(|error| target.unreachable(&error))?;
         let done = self.replay_through(&publishing, target, consumer, selection).await;
         publishing.close().await;
         done
@@ -227,7 +247,7 @@ impl Tending {
             () = &mut self.interrupted => {
                 let end = SettledEnd::Interrupted;
                 let nothing = Settled { done: 0, strangers: 0, not_logs: 0, end };
-                return self.report("replayed", selection, nothing).await;
+                return self.report(REPLAYED, selection, nothing).await;
             }
         };
         let Some(replay) = opened else {
@@ -246,22 +266,24 @@ impl Tending {
                 Err(Box::new(letter))
             }
         };
-        let settled = settle(&mut self.queue, selection, "replayed", send, &mut self.interrupted).await;
-        self.report("replayed", selection, settled).await
+        let settled = settle(&mut self.queue, selection, REPLAYED, send, &mut self.interrupted).await;
+        self.report(REPLAYED, selection, settled).await
     }
 
     async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
         let discard =
             |queue: &mut DeadQueue, letter: DeadLetter| Ok(Box::pin(queue.discard(&letter)) as Answer);
-        let settled = settle(&mut self.queue, selection, "purged", discard, &mut self.interrupted).await;
-        self.report("purged", selection, settled).await
+        let settled = settle(&mut self.queue, selection, PURGED, discard, &mut self.interrupted).await;
+        self.report(PURGED, selection, settled).await
     }
 
     /// Says what was done, also where it did not come to its end.
     async fn report(self, verb: &str, selection: &Selection, settled: Settled) -> Result<(), Failure> {
         let name = self.queue.name().to_owned();
-        let absent = selection.number.filter(|number| *number > self.queue.read());
-        let absent = absent.map(|number| missing(number, &self.queue));
+        let found = settled.done > 0 || settled.strangers > 0 || settled.not_logs > 0;
+        let beyond = selection.number.is_none_or(|number| number > self.queue.read());
+        let one = selection.one().filter(|_| beyond && !found);
+        let absent = one.map(|one| missing(&one, &self.queue));
         let left = match settled.end {
             SettledEnd::Failed(DeadQueueError::Lost { .. }) => None,
             _ => self.queue.close().await.ok(),
@@ -270,18 +292,7 @@ impl Tending {
             say_renewed(&name, left);
             left.messages
         });
-        match self.format {
-            Format::Text => {
-                let left = left.map_or("unknown".to_owned(), |left| left.to_string());
-                terminal::print(&format!("{verb} {}  left {left}", settled.done))
-            }
-            Format::Json => terminal::print_json(&json!({
-                verb: settled.done,
-                "left": left,
-                "not_dead_letters": settled.strangers,
-                "not_logs": settled.not_logs,
-            })),
-        }?;
+        print_settled(verb, &settled, left, self.format)?;
         if settled.strangers > 0 {
             let strangers = settled.strangers;
             terminal::warning(&format!(
@@ -317,9 +328,30 @@ fn say_renewed(queue: &str, left: Left) {
     }
 }
 
-fn missing(number: u32, queue: &DeadQueue) -> Failure {
-    let text = format!("there is no number {number}: {} has {}", queue.name(), queue.length());
-    Failure::new(Status::Usage, text)
+/// Says how many were settled, and how many are left, if that is known.
+fn print_settled(
+    verb: &str,
+    settled: &Settled,
+    left: Option<u32>,
+    format: Format,
+) -> Result<(), terminal::Unwritable> {
+    match format {
+        Format::Text => {
+            let left = left.map_or("unknown".to_owned(), |left| left.to_string());
+            terminal::print(&format!("{verb} {}  left {left}", settled.done))
+        }
+        Format::Json => terminal::print_json(&json!({
+            verb: settled.done,
+            "left": left,
+            "not_dead_letters": settled.strangers,
+            "not_logs": settled.not_logs,
+        })),
+    }
+}
+
+/// That the dead letter is not there that is called `one`.
+fn missing(one: &str, queue: &DeadQueue) -> Failure {
+    Failure::new(Status::Differs, format!("there is no {one}: {} has {}", queue.name(), queue.length()))
 }
 
 /// Why messages stay that were to be sent back.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
+use crate::files::bundled;
 use crate::toolchain::{self, ScaffoldError, Template};
 use crate::ui::terminal::{self, Format, TITLE};
 
@@ -47,6 +48,12 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
         };
         Failure::of(status, error)
     })?;
+    if bundled::plugin(name).is_some() {
+        terminal::warning(&format!(
+            "{name} is the name of a bundled plugin too: under one --prefix, both have the queue and the counts of one \
+             consumer; take another name, unless this is to replace it"
+        ));
+    }
     let folder = folder.to_string_lossy();
     let folder = printable_line(&folder);
     Ok(terminal::print(&format!(

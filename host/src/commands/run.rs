@@ -34,7 +34,7 @@ use crate::compose::state;
 use crate::compose::supervise::{
     Ended, Ending, MOST_OPENING, OnFailure, chain, run_alone, status_of, supervise,
 };
-use crate::compose::target::{Target, new_producer, refused, unpublished, unreachable};
+use crate::compose::target::{Target, new_producer, refused, unpublished};
 use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
@@ -272,7 +272,8 @@ async fn prepare(
     failures.iter().for_each(say);
     prepared.failed = failures.first().map(Failure::status);
     if !queues.is_empty() {
-        let connection = connections.consuming.connection().await.map_err(|error| unreachable(&error))?;
+        let connection =
+            connections.consuming.connection().await.map_err(|error| options.target.unreachable(&error))?;
         terminal::notice(&format!("consuming from {}: {}", connection.address(), queues.join(", ")));
     }
     if state.is_none() && options.lifetime == Lifetime::Named {

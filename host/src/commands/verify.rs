@@ -59,7 +59,8 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         }
     };
     // What is played goes with its connections: a play whose broker is lost has failed.
-    let target = Target { addresses, names: Names::new(Prefix::default()), retry: Retry::Never };
+    let target =
+        Target { addresses, names: Names::new(Prefix::default()), variable: None, retry: Retry::Never };
     let mut scenario_runner = ScenarioRunner::new(target, options.limits, options.timeout)?;
     let (mut passed, mut failed) = (0, 0);
     for path in &options.scenarios {

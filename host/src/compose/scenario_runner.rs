@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
 use crate::compose::scenario_consumers::ScenarioConsumers;
-use crate::compose::target::{Target, refused, unpublished, unreachable};
+use crate::compose::target::{Target, refused, unpublished};
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
 use crate::ui::terminal;
@@ -73,7 +73,7 @@ impl ScenarioRunner {
         let names = Names::new(prefix.parse().status(Status::Internal)?);
         let consuming = self.target.connect("verifying: consuming").await?;
         let publishing = self.target.connect("verifying: publishing").await?;
-        let connection = consuming.connection().await.map_err(|error| unreachable(&error))?;
+        let connection = consuming.connection().await.map_err(|error| self.target.unreachable(&error))?;
         loghost_rabbitmq::lend_exchanges(&connection, &names).await.map_err(refused)?;
 
         let mut scenario_consumers = ScenarioConsumers::default();

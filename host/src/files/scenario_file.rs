@@ -8,7 +8,9 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use loghost_core::domain::scenario::{Expectation, MAX_BYTES, Parser, Step, SyntaxError, rewrite, steps};
+use loghost_core::domain::scenario::{
+    Expectation, MAX_BYTES, Parser, Step, SyntaxError, SyntaxErrorKind, rewrite, steps,
+};
 use loghost_core::domain::{Tally, printable};
 
 /// A scenario that can be read from its start as often as needed.
@@ -80,6 +82,18 @@ pub(crate) enum ScenarioFileError {
         /// The scenario.
         name: String,
         /// What and where.
+        error: SyntaxError,
+    },
+    /// Already its first line is wrong, and not as if it were misspelled.
+    #[error(
+        "{}:{error}\nis this a scenario? Lines that are no scenario go out as they are by\n  \
+         loghost publish --stdin --severity info < {}",
+        printable(.name), printable(.name)
+    )]
+    NoScenario {
+        /// The file.
+        name: String,
+        /// What is wrong, and where.
         error: SyntaxError,
     },
     /// It is no such file.
@@ -165,13 +179,38 @@ impl ScenarioFile {
         self.rewind()?;
         let mut summary = Summary::default();
         for step in Steps::new(self.name.clone(), &mut self.input, self.ending) {
-            match step? {
+            let step = match step {
+                Err(ScenarioFileError::Syntax { name, error }) => return Err(self.judged(name, error)),
+                step => step?,
+            };
+            match step {
                 // Does not overflow: the parser counts them all.
                 Step::Logs { log, times } => summary.logs[log.severity] += times.get(),
                 Step::Expect(expectation) => summary.expectations.push(expectation),
             }
         }
         Ok(summary)
+    }
+
+    /// What an error in it means: where its first line is wrong, it may be no scenario.
+    fn judged(&mut self, name: String, error: SyntaxError) -> ScenarioFileError {
+        let is_misspelled = match error.kind() {
+            SyntaxErrorKind::UnknownSeverity { suggestion, .. } => suggestion.is_some(),
+            _ => true,
+        };
+        let is_text = Path::new(&name).extension().is_some_and(|extension| extension == "txt");
+        if (is_text && is_misspelled) || self.first_line() != Some(error.line()) {
+            return ScenarioFileError::Syntax { name, error };
+        }
+        ScenarioFileError::NoScenario { name, error }
+    }
+
+    /// The number of the first line that says something.
+    fn first_line(&mut self) -> Option<u64> {
+        self.rewind().ok()?;
+        let lines = self.input.by_ref().take(LIMIT).split(b'\n').map_while(Result::ok);
+        let says = |line: &Vec<u8>| !line.trim_ascii().is_empty() && !line.starts_with(b"#");
+        (1..).zip(lines).find(|(_, line)| says(line)).map(|(number, _)| number)
     }
 
     /// The steps from the start. They come from the file that was opened, and that [`Self::check`] has
