@@ -217,7 +217,12 @@ impl Consumer for Judge {
             };
             verdicts.push(Verdict { index, outcome });
         }
-        let publish = batch.iter().filter(|r| r.message == "echo").map(|r| echo(r.severity)).collect();
+        let says = |record: &Record| match record.message.as_str() {
+            "echo" => Some(echo(record.severity, "heard")),
+            "shout" => Some(echo(record.severity, "too large")),
+            _ => None,
+        };
+        let publish = batch.iter().filter_map(says).collect();
         Ok(Processed { verdicts, publish })
     }
 
@@ -231,6 +236,7 @@ impl Consumer for Judge {
     }
 
     async fn restore(&mut self, _: Option<&[u8]>) -> Result<(), ConsumerError> {
+        self.journal.note("restore");
         Ok(())
     }
 }
@@ -244,14 +250,20 @@ impl Clock for Still {
     }
 }
 
-/// Takes what the consumer publishes, or never answers.
+/// Takes what the consumer publishes, but for `too large`; or never answers.
 struct Sink {
     journal: Journal,
     is_stuck: bool,
+    receipts: Receipts,
 }
 
 impl LogSink for Sink {
     async fn publish(&mut self, id: &MessageId, _: Timestamp, log: &Log) -> Result<(), SinkError> {
+        if log.message == "too large" {
+            self.receipts.refused[log.severity] += 1;
+        } else {
+            self.receipts.confirm(log.severity);
+        }
         self.journal.note(format!("publish {id} {}", log.message));
         Ok(())
     }
@@ -268,8 +280,12 @@ impl LogSink for Sink {
         self.journal.note("give up");
     }
 
+    fn refusal(&self) -> Option<String> {
+        Some("over the limit".to_owned())
+    }
+
     fn receipts(&self) -> Receipts {
-        Receipts::default()
+        self.receipts
     }
 
     fn take_confirmed(&mut self) -> Confirmed {
@@ -277,8 +293,8 @@ impl LogSink for Sink {
     }
 }
 
-fn echo(severity: Severity) -> Log {
-    Log { severity, message: "heard".to_owned(), source: None, attributes: Attributes::default(), hops: 0 }
+fn echo(severity: Severity, message: &str) -> Log {
+    Log { severity, message: message.to_owned(), source: None, attributes: Attributes::default(), hops: 0 }
 }
 
 struct Notes(Journal);
@@ -393,7 +409,7 @@ impl Case {
             Judge { descriptor, processes: self.processes, journal: journal.clone() }
         };
         let producer = Producer::new("judge").unwrap();
-        let sink = Sink { journal: journal.clone(), is_stuck: self.is_stuck };
+        let sink = Sink { journal: journal.clone(), is_stuck: self.is_stuck, receipts: Receipts::default() };
         let derived = Publish::new(sink, Sequencer::new(producer), Still);
         let (replace, replaced) = mpsc::channel(1);
         let (first, second) = (judge("1"), judge("2"));
@@ -469,6 +485,43 @@ async fn what_a_consumer_publishes_is_confirmed_before_the_acknowledgement() {
     let (_, lines) = Case::new(vec![(0, vec![log(1, "echo"), log(2, "a"), log(3, "echo")])]).run().await;
     let published = ["publish loghost:judge/1 heard", "publish loghost:judge/2 heard", "confirmed", "ack 3"];
     assert_eq!(lines[1..5], published);
+}
+
+/// What it publishes beside that, for the other logs, is published again.
+#[tokio::test(start_paused = true)]
+async fn a_log_because_of_which_the_broker_is_sent_what_it_never_takes_is_buried() {
+    let burst = vec![log(1, "echo"), log(2, "a"), log(3, "shout"), log(4, "b")];
+    let (finished, lines) = Case::new(vec![(0, burst)]).run().await;
+    let acts: Vec<&String> = lines.iter().filter(|line| !line.starts_with("metric")).collect();
+    let expected = [
+        "process [echo/1 a/1 shout/1 b/1]",
+        "publish loghost:judge/1 heard",
+        "publish loghost:judge/2 too large",
+        "confirmed",
+        "give up",
+        "restore",
+        "process [echo/1 a/1]",
+        "publish loghost:judge/3 heard",
+        "confirmed",
+        "process [shout/1 b/1]",
+        "publish loghost:judge/4 too large",
+        "confirmed",
+        "give up",
+        "restore",
+        "process [shout/1]",
+        "publish loghost:judge/5 too large",
+        "confirmed",
+        "give up",
+        "restore",
+        "bury 3: trap: process: the broker does not take a log that it publishes: over the limit after 1",
+        "process [b/1]",
+        "ack 2",
+        "ack only 4",
+        "ack 3",
+    ];
+    assert_eq!(acts, expected);
+    assert_eq!((finished.counts.accepted.total(), finished.counts.rejected.total()), (3, 1));
+    assert!(matches!(finished.end, End::Shutdown), "{:?}", finished.end);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
-use clap::builder::RangedU64ValueParser;
 use loghost_rabbitmq::Prefix;
 
 use super::{FormatArg, connection, parse};
@@ -32,17 +31,17 @@ pub(super) struct Args {
     prefix: Prefix,
 
     /// How often each case is measured; medians are shown
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = parse::from_one::<NonZeroU32>)]
     runs: NonZeroU32,
 
     /// How many logs are sent in a run, at most; fewer where logs are large, plugins many, or a rate is given
-    #[arg(long, value_name = "N", default_value = "50000")]
+    #[arg(long, value_name = "N", default_value = "50000", value_parser = parse::from_one::<NonZeroU64>)]
     logs: NonZeroU64,
 
     /// How many plugins consume side by side, each from a queue of its own
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1,4,64",
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=1000))]
-    plugins: Vec<u32>,
+        value_parser = parse::from_one::<NonZeroU32>)]
+    plugins: Vec<NonZeroU32>,
 
     /// How large logs are; latency is measured of the first
     #[arg(long, value_name = "SIZE,SIZE", value_delimiter = ',', default_value = "100B,1KiB,64KiB",
@@ -76,6 +75,9 @@ enum BenchArg {
 /// The largest logs that there are figures for.
 const LARGEST: ByteSize = ByteSize::mib(1);
 
+/// The most plugins that there are figures for.
+const MOST_PLUGINS: u32 = 1000;
+
 impl TryFrom<Args> for Options {
     type Error = Failure;
 
@@ -84,8 +86,15 @@ impl TryFrom<Args> for Options {
         if let Some(size) = args.sizes.iter().find(|size| **size > LARGEST) {
             return Err(Failure::new(Status::Usage, format!("--sizes {size}: expected at most {LARGEST}")));
         }
+        let mut plugins: Vec<u32> = args.plugins.iter().map(|plugins| plugins.get()).collect();
+        if let Some(plugins) = plugins.iter().find(|plugins| **plugins > MOST_PLUGINS) {
+            return Err(Failure::new(
+                Status::Usage,
+                format!("--plugins {plugins}: expected at most {MOST_PLUGINS}"),
+            ));
+        }
         let named = |bench: &BenchArg| args.benches.is_empty() || args.benches.contains(bench);
-        let (mut plugins, mut sizes) = (args.plugins, args.sizes);
+        let mut sizes = args.sizes;
         plugins.sort_unstable();
         plugins.dedup();
         sizes.sort_unstable();

@@ -81,9 +81,10 @@ const MANAGEMENT_VARIABLE: &str = "LOGHOST_MANAGEMENT_URL";
 impl ConnectionArgs {
     /// The broker that is meant.
     pub(super) fn target(self) -> Result<Target, Failure> {
-        let addresses = if self.broker.is_empty() { from_environment()? } else { addresses(&self.broker)? };
+        let (addresses, variable) =
+            if self.broker.is_empty() { from_environment()? } else { (addresses(&self.broker)?, None) };
         let retry = self.retry_for.map_or(Retry::WhenLost, Retry::For);
-        Ok(Target { addresses, names: Names::new(self.prefix), retry })
+        Ok(Target { addresses, variable, names: Names::new(self.prefix), retry })
     }
 }
 
@@ -94,14 +95,18 @@ pub(super) fn addresses(values: &[String]) -> Result<Vec<Address>, Failure> {
     addresses.map_err(|error| Failure::new(Status::Usage, format!("--broker: {error}")))
 }
 
-fn from_environment() -> Result<Vec<Address>, Failure> {
+/// The addresses that a variable has, with its name, or the default.
+fn from_environment() -> Result<(Vec<Address>, Option<&'static str>), Failure> {
     // An empty variable is none; one that cannot be used is not passed over for the next.
     let given = |name| Some((name, env::var_os(name).filter(|value| !value.is_empty())?));
-    let (name, value) = VARIABLES.into_iter().find_map(given).unwrap_or(("the default", DEFAULT_URL.into()));
+    let found = VARIABLES.into_iter().find_map(given);
+    let variable = found.as_ref().map(|(name, _)| *name);
+    let value = found.map_or_else(|| DEFAULT_URL.into(), |(_, value)| value);
+    let name = variable.unwrap_or("the default");
     let wrong = |reason: &dyn Display| Failure::new(Status::BadConfiguration, format!("{name}: {reason}"));
     let value = value.to_str().ok_or_else(|| wrong(&NOT_UTF_8))?;
     let addresses: Result<Vec<Address>, _> = urls(value).into_iter().map(str::parse).collect();
-    addresses.map_err(|error| wrong(&error))
+    Ok((addresses.map_err(|error| wrong(&error))?, variable))
 }
 
 /// The URLs of a list that commas separate; a comma inside a password separates nothing.

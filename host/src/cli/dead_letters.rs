@@ -1,7 +1,6 @@
 //! `loghost dead-letters`
 
 use std::num::NonZeroU32;
-use std::str::FromStr;
 
 use loghost_core::application::Cause;
 use loghost_core::domain::{ConsumerName, Pattern, Severity};
@@ -12,6 +11,8 @@ use crate::commands::dead_letters::{Action, Options, Selection};
 use crate::compose::failure::{Failure, Status};
 
 /// Looks after what a consumer did not count
+///
+/// The exit status is 1 if the dead letter is not there that is asked for by its number or id.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Args {
     /// Lists them, and leaves them where they are
@@ -23,7 +24,7 @@ pub(super) enum Args {
         filter: FilterArgs,
 
         /// How many to list at most
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU32>)]
         limit: Option<NonZeroU32>,
     },
     /// Shows one in full
@@ -32,7 +33,7 @@ pub(super) enum Args {
         consumer: ConsumerArgs,
 
         /// Its number, as `list` has it
-        #[arg(value_name = "NUMBER", help_heading = "Arguments")]
+        #[arg(value_name = "NUMBER", help_heading = "Arguments", value_parser = parse::from_one::<NonZeroU32>)]
         number: NonZeroU32,
     },
     /// Sends them back to the consumer that they came from, and to no other
@@ -59,7 +60,7 @@ pub(super) enum Args {
 #[derive(Debug, clap::Args)]
 pub(super) struct ConsumerArgs {
     /// Name of the consumer
-    #[arg(value_name = "CONSUMER", value_parser = ConsumerName::from_str)]
+    #[arg(value_name = "CONSUMER", value_parser = parse::consumer)]
     consumer: ConsumerName,
 
     /// How results are written
@@ -105,14 +106,14 @@ pub(super) struct WhichArgs {
     all: bool,
 
     /// The one with this number, as `list` has it now
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU32>)]
     number: Option<NonZeroU32>,
 
     #[command(flatten)]
     filter: FilterArgs,
 
     /// At most this many, from the front
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU32>)]
     max: Option<NonZeroU32>,
 }
 

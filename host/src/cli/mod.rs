@@ -11,31 +11,29 @@ mod plugin;
 mod publish;
 mod report;
 mod run;
+mod suggesting;
 mod verify;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::env;
 use std::num::NonZeroUsize;
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, STACK};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::commands;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::suggestion::like;
 use crate::ui::terminal::{self, Format};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
 /// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
-/// differs or logs are missing, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
+/// differs, logs are missing or a dead letter is not there, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
 /// threads, open files or memory, 74 something cannot be written, 75 a consumer was stopped because it failed, 78 bad
 /// configuration.
 #[derive(Debug, Parser)]
@@ -81,7 +79,7 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    let cli = Cli::try_parse().unwrap_or_else(|error| suggesting(error).exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| suggesting::suggesting(error).exit());
     let code = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
@@ -98,43 +96,6 @@ fn run(command: Command) -> Result<(), Failure> {
     // the process ends, and so does what it needs.
     std::mem::forget(runtime);
     done.unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))))
-}
-
-/// Adds what is probably meant: the command, where one is misspelled, or quotes around a message.
-fn suggesting(mut error: clap::Error) -> clap::Error {
-    let tip = |text: String| ContextValue::StyledStrs(vec![text.into()]);
-    let first = env::args().nth(1).unwrap_or_default();
-    if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand)
-        && error.get(ContextKind::SuggestedSubcommand).is_none()
-    {
-        let all = Cli::command();
-        let commands = all.find_subcommand(&first).unwrap_or(&all);
-        let names: Vec<String> =
-            commands.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        if let Some(meant) = like(wrong, names.clone()) {
-            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant]));
-        } else {
-            error.insert(ContextKind::Suggested, tip(format!("the commands are {}", names.join(", "))));
-        }
-    } else if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg)
-        && error.kind() == ErrorKind::UnknownArgument
-    {
-        if first == "publish" && !wrong.starts_with('-') {
-            let text = "a message of several words needs quotes: loghost publish error \"disk full\"";
-            error.insert(ContextKind::Suggested, tip(text.to_owned()));
-        } else if first == "publish" && !wrong.starts_with("--") {
-            let text =
-                "a message that begins with `-` goes behind `--`: loghost publish error -- \"-5 degrees\"";
-            error.insert(ContextKind::Suggested, tip(text.to_owned()));
-        } else if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
-            // No value here begins with `--`.
-            tips.retain(|tip| !tip.to_string().contains("as a value, use"));
-            if !tips.is_empty() {
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
-            }
-        }
-    }
-    error
 }
 
 /// How long it is waited, at the end, for somebody to read what was said.

@@ -1,12 +1,14 @@
 //! Values of arguments.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
+use std::num::{IntErrorKind, ParseIntError};
+use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
-use loghost_core::domain::{Severity, UnknownSeverity};
+use loghost_core::domain::{ConsumerName, Severity, UnknownSeverity};
 use loghost_system::STACK;
 
 use crate::compose::failure::{Failure, Status};
@@ -18,6 +20,9 @@ const MOST_STACK: ByteSize = ByteSize(STACK as u64 / 2);
 /// A page of WebAssembly's memory.
 const PAGE: ByteSize = ByteSize(64 << 10);
 
+/// All that a plugin's addresses reach.
+const MOST_MEMORY: ByteSize = ByteSize(1 << 32);
+
 /// `key=value`; the key is not empty.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -26,18 +31,55 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A number from 1 to 65535.
-pub(super) fn count(text: &str) -> Result<NonZeroU16, String> {
-    text.parse().map_err(|_| "expected a number from 1 to 65535".to_owned())
+/// A number that is not zero.
+pub(super) fn from_one<N: FromStr<Err = ParseIntError>>(text: &str) -> Result<N, String> {
+    number(text, 1)
+}
+
+/// A number, which may be zero.
+pub(super) fn from_zero<N: FromStr<Err = ParseIntError>>(text: &str) -> Result<N, String> {
+    number(text, 0)
+}
+
+fn number<N: FromStr<Err = ParseIntError>>(text: &str, least: u8) -> Result<N, String> {
+    text.parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => {
+            let most = u64::MAX >> (u64::BITS as usize - 8 * size_of::<N>());
+            format!("expected a number from {least} to {most}")
+        }
+        _ => format!("expected a number from {least}"),
+    })
+}
+
+/// A consumer; what cannot be one's name may have it in it.
+pub(super) fn consumer(text: &str) -> Result<ConsumerName, String> {
+    text.parse().map_err(|error| match named_in(text) {
+        Some(meant) => format!("{error} (is `{meant}` meant?)"),
+        None => format!("{error}"),
+    })
+}
+
+/// The consumer of the plugin in a file, of a queue or of dead letters that are called so.
+fn named_in(text: &str) -> Option<ConsumerName> {
+    let path = Path::new(text);
+    let name = if path.extension().is_some_and(|extension| extension == "wasm") {
+        path.file_stem()?.to_str()?
+    } else {
+        text.strip_suffix(".dead").unwrap_or(text).rsplit(['.', '/']).next()?
+    };
+    name.parse().ok()
 }
 
 /// A severity; what is none may be another's word, or misspelled.
 pub(super) fn severity(text: &str) -> Result<Severity, String> {
     let meant = |error: UnknownSeverity| match text {
         "warn" | "warning" => format!("{error}; where others warn, take info or error"),
+        "-" => format!("{error}; lines of standard input are published with --stdin --severity SEVERITY"),
         _ => {
             let names = Severity::ALL.map(|severity| severity.to_string());
-            let meant = like(text, names).map(|meant| format!(" (is `{meant}` meant?)"));
+            let lower = text.to_lowercase();
+            let meant = names.iter().find(|name| **name == lower).cloned().or_else(|| like(&lower, names));
+            let meant = meant.map(|meant| format!(" (is `{meant}` meant?)"));
             format!("{error}{}", meant.unwrap_or_default())
         }
     };
@@ -76,6 +118,9 @@ pub(super) fn bytes(text: &str) -> Result<ByteSize, String> {
 pub(super) fn memory(text: &str) -> Result<ByteSize, String> {
     match bytes(text)? {
         size if size < PAGE => Err(format!("a plugin has at least {PAGE}; expected a size such as 64MiB")),
+        size if size > MOST_MEMORY => {
+            Err(format!("a plugin's addresses have 32 bits: expected at most {MOST_MEMORY}"))
+        }
         size => Ok(size),
     }
 }

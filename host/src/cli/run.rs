@@ -48,11 +48,14 @@ pub(super) struct Args {
     every: Duration,
 
     /// End when every plugin has had its queue, empty, and nothing to do for this long
+    ///
+    /// A plugin whose queue another host consumes stands by, and takes over if that host goes. While the queue is empty,
+    /// it has nothing to do: the run ends, and says that the other host has counted what came.
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     until_idle: Option<Duration>,
 
     /// End each plugin when it has counted this many logs
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU64>)]
     max_logs: Option<NonZeroU64>,
 
     /// Use a queue that goes when this ends, for a look at what comes from now on
@@ -71,16 +74,16 @@ pub(super) struct Args {
 
     /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
     /// together]
-    #[arg(long, value_name = "N", value_parser = parse::count)]
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU16>)]
     prefetch: Option<NonZeroU16>,
 
     /// How many logs a plugin gets at once, at most
-    #[arg(long, value_name = "N", default_value = "256", value_parser = parse::count)]
+    #[arg(long, value_name = "N", default_value = "256", value_parser = parse::from_one::<NonZeroU16>)]
     max_batch: NonZeroU16,
 
     /// How often a log that a plugin wants to retry is tried again before it goes to the dead letters, within
     /// five minutes in all
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = parse::from_zero::<u32>)]
     max_retries: u32,
 
     /// Keep counts here, and which logs are in them, so that they are exact over restarts and crashes

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytesize::ByteSize;
-use loghost_broker::Broker;
+use loghost_broker::{BindError, Broker};
 use tokio::io;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
@@ -35,7 +35,7 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
         memory_high_watermark: usize::try_from(options.max_memory.0).unwrap_or(usize::MAX),
         ..loghost_broker::Options::default()
     };
-    let broker = Broker::bind(options.listen, limits).await.status(Status::Unavailable)?;
+    let broker = Broker::bind(options.listen, limits).await.map_err(unbound)?;
     terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
     terminal::print(&broker.url())?;
     tokio::select! {
@@ -44,6 +44,20 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
     }
     broker.shutdown().await;
     Ok(())
+}
+
+/// What it means that the address cannot be listened on, and what to do.
+fn unbound(error: BindError) -> Failure {
+    let advice = match error.source.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": if that is a broker, use it, or end it first; or take another port, any free one with --listen 127.0.0.1:0"
+        }
+        io::ErrorKind::AddrNotAvailable => ": this machine has no such address; its own is 127.0.0.1",
+        _ => "",
+    };
+    let failure = Failure::of(Status::Unavailable, error);
+    let (status, text) = (failure.status(), failure.text().unwrap_or_default());
+    Failure::new(status, format!("{text}{advice}"))
 }
 
 /// Is ready when standard input has ended, or cannot be read any more.

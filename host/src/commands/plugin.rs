@@ -8,8 +8,9 @@ use loghost_wasm::Limits;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
+use crate::files::bundled;
 use crate::toolchain::{self, ScaffoldError, Template};
-use crate::ui::plugin::{Facts, print_built, print_new};
+use crate::ui::plugin::{Facts, print_built, print_new, warn_bundled_name};
 use crate::ui::terminal::Format;
 
 /// What `plugin` is asked for.
@@ -45,6 +46,9 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
         };
         Failure::of(status, error)
     })?;
+    if bundled::plugin(name).is_some() {
+        warn_bundled_name(name);
+    }
     Ok(print_new(&folder, name)?)
 }
 

@@ -11,7 +11,7 @@ use crate::ui::terminal::Unwritable;
 /// The exit status: 0 to 2 as everywhere, the others from sysexits.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// A scenario differs, or a log was not routed that had to be.
+    /// A scenario differs, a log was not routed that had to be, or a dead letter is not there.
     Differs = 1,
     /// Wrong arguments.
     Usage = 2,

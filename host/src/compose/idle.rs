@@ -31,6 +31,8 @@ enum Place {
     Away,
     /// It has its queue.
     AtWork,
+    /// Another host consumes from its queue.
+    StandingBy,
     /// It was stopped because it keeps failing: its queue is left as it is.
     Stopped,
 }
@@ -56,24 +58,34 @@ impl Activity {
     fn quiet_since(&self) -> Option<Instant> {
         let busy = self.consumers.values().any(|doing| match doing.place {
             Place::Away => true,
-            Place::AtWork => doing.load != Load::default() || doing.aside == Aside::Begins,
+            Place::AtWork | Place::StandingBy => {
+                doing.load != Load::default() || doing.aside == Aside::Begins
+            }
             Place::Stopped => false,
         });
         (!busy).then_some(self.last)
     }
 
-    fn is_at_work(&self, consumer: &ConsumerName) -> bool {
-        self.consumers.get(consumer).is_some_and(|doing| doing.place == Place::AtWork)
+    /// Whether its queue is looked at: also while another host consumes from it, whose logs may come back.
+    fn has_queue(&self, consumer: &ConsumerName) -> bool {
+        let doing = self.consumers.get(consumer);
+        doing.is_some_and(|doing| matches!(doing.place, Place::AtWork | Place::StandingBy))
+    }
+
+    /// Those that stand by.
+    fn standing_by(&self) -> Vec<ConsumerName> {
+        let standing_by = self.consumers.iter().filter(|(_, doing)| doing.place == Place::StandingBy);
+        standing_by.map(|(consumer, _)| consumer.clone()).collect()
     }
 }
 
 /// Is ready when every consumer has had its queue, and nothing to do, for as long as `limit`, and the queues are
-/// empty; never without a limit. Of a consumer that is stopped nothing is expected.
+/// empty; never without a limit. Of a consumer that is stopped nothing is expected. Gives those that stand by.
 pub(crate) async fn idle(
     mut activity: watch::Receiver<Activity>,
     depths: &HashMap<ConsumerName, QueueDepth>,
     limit: Option<Duration>,
-) {
+) -> Vec<ConsumerName> {
     let Some(limit) = limit else { return std::future::pending().await };
     let mut looked = None;
     loop {
@@ -81,7 +93,7 @@ pub(crate) async fn idle(
         let Some(since) = quiet_since else {
             // Without consumers there is nothing to wait for.
             if activity.changed().await.is_err() {
-                return;
+                return Vec::new();
             }
             continue;
         };
@@ -92,7 +104,7 @@ pub(crate) async fn idle(
             continue;
         }
         if are_empty(depths, activity.clone()).await && activity.borrow().quiet_since() == Some(since) {
-            return;
+            return activity.borrow().standing_by();
         }
         looked = Some(Instant::now());
     }
@@ -107,7 +119,7 @@ async fn are_empty(
         let is_empty = tokio::select! {
             biased;
             // Its queue is not looked at any more.
-            _ = activity.wait_for(|activity| !activity.is_at_work(consumer)) => true,
+            _ = activity.wait_for(|activity| !activity.has_queue(consumer)) => true,
             is_empty = depth.is_empty() => is_empty,
         };
         if !is_empty {
@@ -156,7 +168,8 @@ impl Reporter for Watched {
             match state {
                 // One log is tried of one that was stopped.
                 State::Consuming | State::StandingBy if stopped => {}
-                State::Consuming | State::StandingBy | State::Recovered => {
+                State::StandingBy => activity.put(consumer, Place::StandingBy),
+                State::Consuming | State::Recovered => {
                     activity.put(consumer, Place::AtWork);
                 }
                 State::Reloaded(..) if stopped => activity.put(consumer, Place::AtWork),

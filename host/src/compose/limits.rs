@@ -46,7 +46,7 @@ pub(crate) async fn say(
 ) {
     let suspects: Vec<KnownQueue> =
         queues.known.all().into_iter().filter(|queue| queue.limit != DeliveryLimit::None).collect();
-    if suspects.is_empty() {
+    if suspects.is_empty() && management.is_none() {
         return;
     }
     let api = api(connection, management).await;

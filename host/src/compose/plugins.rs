@@ -15,7 +15,7 @@ use tokio::task::block_in_place;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::guest_lines::guest_lines;
 use crate::compose::settings::{Refusal, Settings};
-use crate::compose::suggestion::{instead_of_a_plugin, is_like, plugin_is_meant};
+use crate::compose::suggestion::{in_folder, instead_of_a_plugin, is_like, plugin_is_meant};
 use crate::files::bundled;
 use crate::ui::terminal;
 
@@ -95,6 +95,11 @@ impl PluginSource {
     /// The component's bytes.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {
+            Self::File(path) if path.is_dir() => {
+                let files = in_folder(path, "wasm");
+                let text = format!("{self} is a folder: expected a plugin's file{}", printable_line(&files));
+                Err(Failure::new(Status::BadInput, text))
+            }
             Self::File(path) => read_file(path)
                 .with_context(|| {
                     format!("cannot read the plugin {}{}", path.display(), plugin_is_meant(path))
@@ -112,8 +117,7 @@ impl PluginSource {
 
 /// Reads a file. Of a pipe or a device it is not waited for what somebody may write.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let found = fs::metadata(path)?;
-    if found.is_file() || found.is_dir() {
+    if fs::metadata(path)?.is_file() {
         fs::read(path)
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file"))

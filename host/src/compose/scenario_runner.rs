@@ -18,7 +18,7 @@ use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
 use crate::compose::scenario_consumers::ScenarioConsumers;
-use crate::compose::target::{Target, refused, unreachable};
+use crate::compose::target::{Target, refused};
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
 use crate::ui::verify::PlayedMetric;
@@ -75,10 +75,11 @@ impl ScenarioRunner {
         let prefix = format!("verify-{}", Uuid::new_v4().simple());
         let names = Names::new(prefix.parse().status(Status::Internal)?);
         // What is played goes with its connections: a play whose broker is lost has failed.
-        let target = Target { addresses: self.addresses.clone(), names, retry: Retry::Never };
+        let target = Target { addresses: self.addresses.clone(), names, variable: None, retry: Retry::Never };
         let purposes = ["verifying: consuming", "verifying: publishing"];
         let connections = Connections::connect(&target, purposes).await?;
-        let connection = connections.consuming.connection().await.map_err(|error| unreachable(&error))?;
+        let connection =
+            connections.consuming.connection().await.map_err(|error| target.unreachable(&error))?;
         loghost_rabbitmq::lend_exchanges(&connection, &target.names).await.map_err(refused)?;
 
         let mut scenario_consumers = ScenarioConsumers::new(connections);

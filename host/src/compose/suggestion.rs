@@ -46,9 +46,25 @@ pub(crate) fn plugin_is_meant(path: &Path) -> String {
     if named.is_file() { format!(" (is {} meant?)", named.display()) } else { is_meant(path) }
 }
 
-/// Opens a scenario; if it is not there, says which is the most like it.
+/// How many files of a folder are named.
+const MOST_NAMED: usize = 5;
+
+/// Which files with this extension are in the folder at `path`; nothing if there are none, or it is none.
+pub(crate) fn in_folder(path: &Path, extension: &str) -> String {
+    let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let has_it = |file: &PathBuf| file.extension().is_some_and(|other| other == extension);
+    let names: BTreeSet<String> = files.filter(has_it).map(|file| file.display().to_string()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let more = if names.len() > MOST_NAMED { ", ..." } else { "" };
+    let some: Vec<String> = names.into_iter().take(MOST_NAMED).collect();
+    format!(" (there are {}{more})", some.join(", "))
+}
+
+/// Opens a scenario; if it is not there, says which is the most like it, and of a folder, which are in it.
 pub(crate) fn open_scenario(path: &Path) -> Result<ScenarioFile, Failure> {
-    let meant = if path.exists() { String::new() } else { is_meant(path) };
+    let meant = if path.exists() { in_folder(path, "txt") } else { is_meant(path) };
     ScenarioFile::open(path).map_err(|error| {
         let error = anyhow::Error::new(error);
         Failure::new(Status::BadInput, format!("{error:#}{}", printable_line(&meant)))

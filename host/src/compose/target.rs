@@ -1,5 +1,6 @@
 //! Which broker, and under which names.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use loghost_core::application::SinkError;
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) addresses: Vec<Address>,
     /// What exchanges and queues are called.
     pub(crate) names: Names,
+    /// The environment variable that the addresses come from, if they do.
+    pub(crate) variable: Option<&'static str>,
     /// How long a broker that is not there is tried.
     pub(crate) retry: Retry,
 }
@@ -40,32 +43,67 @@ impl From<Vec<Address>> for On {
     }
 }
 
+/// The port that images of `RabbitMQ` and the embedded broker listen on.
+const USUAL_PORT: u16 = 5672;
+
 impl Target {
     /// Connects for `purpose`.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Arc<ReconnectingConnection>, Failure> {
         let link = ReconnectingConnection::new(self.addresses.clone(), purpose, self.retry, terminal::tell);
-        link.connection().await.map_err(|error| unreachable(&error))?;
+        link.connection().await.map_err(|error| self.unreachable(&error))?;
         Ok(Arc::new(link))
+    }
+
+    /// What it means that there is no connection, and what to do about it.
+    pub(crate) fn unreachable(&self, error: &ConnectError) -> Failure {
+        let (status, advice) = match error.obstacle() {
+            Obstacle::Absence => (Status::Unavailable, self.advice()),
+            // These say themselves what to do.
+            Obstacle::System => (Status::System, String::new()),
+            Obstacle::Unready | Obstacle::Distrust => (Status::Unavailable, String::new()),
+            Obstacle::Refusal | Obstacle::Setting => (Status::BadConfiguration, String::new()),
+        };
+        Failure::new(status, format!("{error}\n{advice}").trim_end().to_owned())
+    }
+
+    /// What to do where there is no broker.
+    fn advice(&self) -> String {
+        let start = match self.addresses.iter().find_map(startable) {
+            Some(place) => {
+                let (port, listen) = (place.port(), listen(place));
+                let docker = format!("docker run --rm -p {port}:{USUAL_PORT} rabbitmq:4");
+                let broker = format!("loghost broker{listen}");
+                format!(
+                    "start one, and try again:\n  {docker:<44}(RabbitMQ)\n  {broker:<44}(in memory, for development)\nor"
+                )
+            }
+            None => "start it, or".to_owned(),
+        };
+        let correct =
+            self.variable.map(|variable| format!("correct {variable}, which this URL comes from, or give "));
+        let correct = correct.unwrap_or_default();
+        format!("{start} say where it is: {correct}--broker amqp://user:password@host:port/vhost")
     }
 }
 
-/// What it means that there is no connection, and what to do about it.
-pub(crate) fn unreachable(error: &ConnectError) -> Failure {
-    let (status, advice) = match error.obstacle() {
-        Obstacle::Absence => (Status::Unavailable, NO_BROKER),
-        // These say themselves what to do.
-        Obstacle::System => (Status::System, ""),
-        Obstacle::Unready | Obstacle::Distrust => (Status::Unavailable, ""),
-        Obstacle::Refusal | Obstacle::Setting => (Status::BadConfiguration, ""),
-    };
-    Failure::new(status, format!("{error}\n{advice}").trim_end().to_owned())
+/// Where a new broker would have to listen to be the one at this address, if it can be: on this machine, without
+/// TLS, with the user and the virtual host that every new one has.
+fn startable(address: &Address) -> Option<SocketAddr> {
+    let access = address.access();
+    let is_new = (access.user, access.password, access.vhost) == ("guest", "guest", "/");
+    let host = if access.host == "localhost" { "127.0.0.1" } else { access.host.trim_matches(['[', ']']) };
+    let host: IpAddr = host.parse().ok()?;
+    (is_new && host.is_loopback() && !access.is_encrypted).then_some((host, access.port).into())
 }
 
-const NO_BROKER: &str = "\
-start one, and try again:
-  docker run --rm -p 5672:5672 rabbitmq:4   (RabbitMQ)
-  loghost broker                              (in memory, for development)
-or say where it is: --broker amqp://user:password@host:port/vhost";
+/// How the embedded broker is told to listen there.
+fn listen(place: SocketAddr) -> String {
+    if place == SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT)) {
+        String::new()
+    } else {
+        format!(" --listen {place}")
+    }
+}
 
 /// A producer that nobody else is.
 pub(crate) fn new_producer() -> Result<Producer, Failure> {
@@ -80,6 +118,7 @@ pub(crate) fn unpublished(error: SinkError) -> Failure {
 pub(crate) fn status_of_sink(error: &SinkError) -> Status {
     match error {
         SinkError::Refused(_) => Status::BadConfiguration,
+        SinkError::NotTaken(_) => Status::BadInput,
         SinkError::Failed(cause) if cause.downcast_ref().is_some_and(ConnectError::is_refusal) => {
             Status::BadConfiguration
         }

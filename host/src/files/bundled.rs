@@ -1,5 +1,7 @@
 //! What is in the binary, so that it works from any folder: the bundled plugins and the scenarios.
 
+use std::path::Path;
+
 /// The component of the bundled plugin `name`.
 pub(crate) fn plugin(name: &str) -> Option<&'static [u8]> {
     PLUGINS.iter().find(|(other, _)| *other == name).map(|(_, bytes)| *bytes)
@@ -8,6 +10,11 @@ pub(crate) fn plugin(name: &str) -> Option<&'static [u8]> {
 /// The text of the bundled scenario `name`, such as `scenarios/1.txt` or `1`.
 pub(crate) fn scenario(name: &str) -> Option<(&'static str, &'static str)> {
     SCENARIOS.iter().find(|(path, _)| *path == name || path.ends_with(&format!("/{name}.txt"))).copied()
+}
+
+/// The numbers of the bundled scenarios.
+pub(crate) fn scenarios() -> impl Iterator<Item = &'static str> {
+    SCENARIOS.iter().filter_map(|(path, _)| Path::new(path).file_stem()?.to_str())
 }
 
 /// The names of the bundled plugins.

@@ -19,7 +19,7 @@ pub(crate) enum Journals {
     None,
 }
 
-/// How many intervals of an origin a person is shown.
+/// How many intervals of an origin, or producers, a person is shown.
 const SHOWN: usize = 20;
 
 /// Prints the report.
@@ -102,7 +102,7 @@ fn table(rows: &[[String; 7]]) -> Vec<String> {
 }
 
 fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
-    let Balance { counts, gaps, expired, unknown, .. } = &consumer.balance;
+    let Balance { counts, gaps, expired, unknown, untold, .. } = &consumer.balance;
     let mut remarks = Vec::new();
     if counts.repeated > 0 {
         remarks.push(format!("{} came again, and were not counted again", counts.repeated));
@@ -131,6 +131,15 @@ fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
             "{origins} origins that sent nothing for long (--forget-after) have expired, with {missing} logs missing"
         ));
     }
+    if !untold.is_empty() {
+        let more = if untold.len() > SHOWN { ", ..." } else { "" };
+        let some: Vec<_> = untold.iter().take(SHOWN).map(|producer| printable_line(producer)).collect();
+        remarks.push(format!(
+            "has logs of producers whose journals are not given, so that it is not known what they have sent beyond \
+             what is here: {}{more}",
+            some.join(", ")
+        ));
+    }
     for origin in unknown {
         let origin = printable_line(origin);
         remarks.push(format!("{origin}: some of its logs are not known; they may have expired"));
@@ -153,7 +162,7 @@ fn intervals(sequences: &IntervalSet) -> String {
 
 fn object(consumer: &ConsumerBalance) -> Value {
     let balance = &consumer.balance;
-    let Balance { counts, twice, missing, gaps, expired, unknown, reach, .. } = balance;
+    let Balance { counts, twice, missing, gaps, expired, unknown, untold, reach, .. } = balance;
     let gaps = gaps.iter().map(|Missing { origin, sequences }| {
         json!({ "origin": origin, "intervals": sequences.iter().collect::<Vec<_>>() })
     });
@@ -176,6 +185,7 @@ fn object(consumer: &ConsumerBalance) -> Value {
             "horizon": expired.horizon.as_millis(),
         },
         "unknown": unknown,
+        "untold": untold,
         "complete": balance.is_complete(),
         "reach": match reach {
             Reach::Confirmed => "confirmed",

@@ -1,7 +1,7 @@
 //! What a host says of itself while it runs: what it consumes, what was declared, what does not last.
 
-use loghost_core::application::ConsumerActivity;
-use loghost_core::domain::Descriptor;
+use loghost_core::application::{ConsumerActivity, Notice};
+use loghost_core::domain::{ConsumerName, Descriptor};
 use loghost_rabbitmq::{Address, Declaration};
 
 use crate::ui::terminal;
@@ -9,6 +9,12 @@ use crate::ui::terminal;
 /// Says where consumers consume from, each with its queue.
 pub(crate) fn say_consuming(address: &Address, queues: &[String]) {
     terminal::notice(&format!("consuming from {address}: {}", queues.join(", ")));
+}
+
+/// Says that a run ends while this consumer stands by.
+pub(crate) fn say_standing_by(consumer: &ConsumerName) {
+    let text = "ends while it stands by: another host consumes its queue, and counts what comes";
+    terminal::tell(&Notice::info(text).of(consumer.as_str()));
 }
 
 /// Warns that nothing outlasts the run but what it takes out of the queues, nor what the consumers that are `keeping`

@@ -1,7 +1,7 @@
 //! Databases of redb whose damage is refused, wherever in the file it is.
 
-use std::fs::{self, OpenOptions, TryLockError};
-use std::io::{self, Cursor, ErrorKind};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use loghost_system::private;
@@ -66,6 +66,16 @@ fn open(backend: impl StorageBackend, cache: usize) -> Result<Database, Database
     let mut builder = Builder::new();
     builder.set_check_integrity_on_open(true).set_cache_size(cache);
     builder.create_with_backend(backend)
+}
+
+/// What every file of redb begins with.
+const MAGIC: &[u8] = b"redb\x1a\n\xa9\r\n";
+
+/// Whether a file was never a database, as far as its first bytes tell: damage to them is not likely to change all.
+pub(crate) fn is_something_else(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start.iter().zip(MAGIC).filter(|(byte, magic)| byte == magic).count() < MAGIC.len() / 2
 }
 
 /// Of an empty file a database would be made.

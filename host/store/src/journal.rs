@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
-use crate::database::{commit, create_database, open_copy, open_database};
+use crate::database::{commit, create_database, is_something_else, open_copy, open_database};
 use crate::place::{Displaced, Place};
 
 /// What the file is: format, producer, begun, digest.
@@ -63,6 +63,11 @@ enum Reason {
          copied to, or begin another one, with which everything is sent again under other ids"
     )]
     Damaged(BoxError),
+    #[error(
+        "this is no journal, and is left as it is: --journal names a file that `loghost publish` makes and keeps for \
+         itself, beside what it publishes"
+    )]
+    SomethingElse,
 }
 
 impl JournalFile {
@@ -80,7 +85,7 @@ impl JournalFile {
     }
 
     fn load(path: &Path) -> Result<Self, Reason> {
-        let (database, place) = open_database(path, CACHE)?;
+        let (database, place) = open_database(path, CACHE).map_err(|error| Reason::of(error, path))?;
         let Contents { producer, begun, digest, confirmed } = Contents::of(&database)?;
         Ok(Self { database, place, producer, begun, digest, read: 0, hasher: Sha256::new(), confirmed })
     }
@@ -177,7 +182,8 @@ impl From<redb::Error> for WriteError {
 
 /// Reads the journal at `path`, also while a publisher writes in it: its producer, and what is confirmed.
 pub fn read(path: &Path) -> Result<(Producer, Confirmed), OpenError> {
-    let copied = open_copy(path, CACHE).map_err(Reason::from).and_then(|database| Contents::of(&database));
+    let copied = open_copy(path, CACHE).map_err(|error| Reason::of(error, path));
+    let copied = copied.and_then(|database| Contents::of(&database));
     let contents = copied.map_err(|reason| OpenError { path: path.to_owned(), reason })?;
     Ok((contents.producer, contents.confirmed))
 }
@@ -226,8 +232,9 @@ impl From<io::Error> for Reason {
     }
 }
 
-impl From<DatabaseError> for Reason {
-    fn from(error: DatabaseError) -> Self {
+impl Reason {
+    /// Why the file at `path` is not opened.
+    fn of(error: DatabaseError, path: &Path) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen => Self::InUse,
             DatabaseError::Storage(StorageError::Io(error))
@@ -235,6 +242,7 @@ impl From<DatabaseError> for Reason {
             {
                 Self::File(error)
             }
+            _ if is_something_else(path) => Self::SomethingElse,
             error => damaged(error),
         }
     }

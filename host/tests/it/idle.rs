@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         on_nodes("idle::an_outage_is_not_quiet", Setup::default(), an_outage_is_not_quiet),
         on_each("idle::who_stands_by_waits_for_its_queue", who_stands_by_waits_for_its_queue),
+        on_each("idle::who_stands_by_ends_and_says_so", who_stands_by_ends_and_says_so),
         on_each("idle::what_the_client_has_is_not_left", what_the_client_has_is_not_left),
         on_each("idle::a_stopped_consumer_is_not_waited_for", a_stopped_consumer_is_not_waited_for),
     ]
@@ -59,6 +60,20 @@ fn who_stands_by_waits_for_its_queue(broker: &Broker) {
     let output = next.end().exits(0);
     assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(100), "{output}");
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+}
+
+/// Beside one that consumes, a job ends, and says that it has counted nothing.
+fn who_stands_by_ends_and_says_so(broker: &Broker) {
+    const NOTICE: &str = "[error] ends while it stands by";
+    let run = |arguments: &[&str]| broker.loghost(["run"]).args(arguments).arg(tracked("plugins/error.wasm"));
+    let active = run(&["--every", "50ms"]).start();
+    active.says("consuming from");
+    broker.loghost(PUBLISH).stdin("a\n".repeat(10)).end().exits(0);
+    active.prints("total     10");
+    let output = run(&["--until-idle", "300ms"]).end().exits(0).says(NOTICE);
+    assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(0), "{output}");
+    active.end_by(Signal::Terminate).exits(0);
+    run(&["--until-idle", "300ms"]).end().exits(0).does_not_say(NOTICE);
 }
 
 /// A plugin that takes longer over a log than the others may wait.

@@ -9,12 +9,19 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::dead_letters;
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, on_each, on_nodes};
 use crate::support::cli::{Output, Signal};
 use crate::support::guest::{Does, Guest, Seen, Then, declare, guest, lines, seen};
+use crate::support::rabbitmq::{Node, Setup};
 
 pub(crate) fn trials() -> Vec<Trial> {
+    let narrow = Setup { config: "max_message_size = 65536", ..Setup::default() };
     [
+        on_nodes(
+            "processor::what_is_too_large_to_publish_costs_a_log",
+            narrow,
+            what_is_too_large_to_publish_costs_a_log,
+        ),
         on_each("processor::logs_come_in_order", logs_come_in_order),
         on_each("processor::fields_come_if_asked_for", fields_come_if_asked_for),
         on_each("processor::what_is_skipped_is_not_accepted", what_is_skipped_is_not_accepted),
@@ -73,6 +80,26 @@ fn publishes_what_it_may(broker: &Broker) {
     );
     let ids = derived.iter().filter_map(|log| log.id.as_deref()?.rsplit('/').next());
     assert_eq!(ids.collect::<Vec<_>>(), ["1", "2", "3"], "{output}");
+}
+
+/// It fails at the log, as by a trap, and does not keep what it has made of it.
+fn what_is_too_large_to_publish_costs_a_log(_node: &mut Node, broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let loud = guest("loud").severities(&["error"]).keeps_count();
+    let loud = loud.publishes_text("info", &"x".repeat(100_000)).write(folder.path());
+    let run = |arguments: &[&str]| {
+        broker.loghost(["run", "--grant", "publish"]).args(arguments).arg(&loud).end().exits(0)
+    };
+    run(&["--declare-only"]);
+    publish(broker, &[b"one", b"two", b"three"]);
+    let output = run(&["--until-idle", "500ms", "--format", "json"]);
+    let last = output.says("which is given up: PRECONDITION_FAILED").json().pop().expect("a metric");
+    assert_eq!((&last["text"], &last["counts"]["error"]), (&json!("0"), &json!(0)), "{last}");
+    let letters = dead_letters::list(broker, "loud", &[]);
+    let reason = "process: the broker does not take a log that it publishes: PRECONDITION_FAILED";
+    let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
+    assert_eq!(reasons.len(), 3, "{letters:?}");
+    assert!(reasons.iter().all(|given| given.starts_with(reason)), "{reasons:?}");
 }
 
 /// A consumer that publishes what it consumes is told of, and fills no broker.

@@ -195,7 +195,7 @@ fn lose_no_dead_letter_to_those_who_look(place: &Place) {
         drop(Stuck::start(list()));
     }
     for _ in 0..3 {
-        place.dead_letters("show", ["999"]).end().exits(2).says("there is no number 999");
+        place.dead_letters("show", ["999"]).end().exits(1).says("there is no number 999");
         place.dead_letters("list", ["--reason", "another"]).end().exits(0).says("none to list");
         place.dead_letters("show", ["7"]).unread().end().exits(0);
         place.dead_letters("list", ["--limit", "5"]).end().exits(0);
@@ -298,7 +298,7 @@ fn of_an_older_host_are_used(place: &Place) {
     place.make_dead_letters(&outside, LOGS);
     for _ in 0..OFTEN {
         place.dead_letters("list", []).unread().end().exits(0);
-        place.dead_letters("show", ["999"]).end().exits(2);
+        place.dead_letters("show", ["999"]).end().exits(1);
     }
     is_whole(&outside, &place.dead_queue(), "bad", LOGS);
 }

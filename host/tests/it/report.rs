@@ -188,6 +188,8 @@ fn claims_what_it_can_know(broker: &Broker) {
     count(broker, &state);
     let text = reported().end().exits(1).prints("none is known to be missing");
     assert!(!text.stdout.contains("none can be"), "{text}");
+    let text = text.prints("has logs of producers whose journals are not given");
+    assert!(text.stdout.contains("beyond what is here: p\n"), "{text}");
     assert_eq!(reach(reported(), 1), (json!("finished"), json!(false)));
 }
 

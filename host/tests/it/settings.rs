@@ -14,6 +14,7 @@ use crate::support::{Skip, needing, test};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("settings::are_given_to_those_who_take_them", are_given_to_those_who_take_them),
+        needing("settings::for_one_are_not_shown_to_another", for_one_are_not_shown_to_another),
         needing("settings::a_new_version_takes_them_as_well", a_new_version_takes_them_as_well),
         needing("settings::other_than_those_of_a_state_are_said", other_than_those_of_a_state_are_said),
         test("settings::that_nobody_takes_are_refused", that_nobody_takes_are_refused),
@@ -64,6 +65,23 @@ fn are_given_to_those_who_take_them() -> Result<(), Skip> {
     assert_eq!(given(&output, "other"), ["a.b=1"]);
     let output = run(&["renamed.a.b=2"]).stderr;
     assert_eq!(given(&output, "other"), ["a.b=2"]);
+    Ok(())
+}
+
+/// Not even to one that would take a key of that name: the value may be a secret.
+fn for_one_are_not_shown_to_another() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let curious = guest("curious").takes(&["other.limit"]).write(folder.path());
+    let other = guest("other").takes(&["limit"]).write(folder.path());
+    let run = broker.loghost(["run", "--ephemeral", "--until-idle", "50ms", "--set", "other.limit=8"]);
+    let beside = run.args([&curious, &other]).end().exits(0).stderr;
+    let nothing: [&str; 0] = [];
+    assert_eq!(given(&beside, "curious"), nothing);
+    assert_eq!(given(&beside, "other"), ["limit=8"]);
+    let run = broker.loghost(["run", "--ephemeral", "--until-idle", "50ms", "--set", "other.limit=8"]);
+    let alone = run.arg(&curious).end().exits(0).stderr;
+    assert_eq!(given(&alone, "curious"), ["other.limit=8"]);
     Ok(())
 }
 

@@ -49,7 +49,8 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
         self.each(logs).await?;
         self.flush().await?;
         if self.receipts().refused.total() > refused {
-            return Err(SinkError::Failed("the broker refused a log".into()));
+            let refusal = self.sink.refusal().unwrap_or_else(|| "the broker refused it".to_owned());
+            return Err(SinkError::NotTaken(refusal.into()));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! What several hosts have kept of one consumer, because they took turns, is looked at as one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ConsumerName, Counts, Expired, Filter, IntervalSet, OriginState, Producer, Severities, Severity,
@@ -55,6 +55,8 @@ pub struct Balance {
     pub expired: Expired,
     /// Origins of which some logs are not known, maybe because they were expired.
     pub unknown: Vec<String>,
+    /// The producers of logs that it wants, of which others have told what they sent and these have not.
+    pub untold: BTreeSet<String>,
     /// Up to where it is known what should be there.
     pub reach: Reach,
 }
@@ -128,13 +130,15 @@ impl Balance {
             }
         }
         let told = |origin: &str| confirmed.iter().any(|sent| is_of(origin, &sent.producer));
-        let all_told = !confirmed.is_empty()
-            && unions
-                .keys()
-                .filter_map(|origin| Some((origin, severity_and_source(origin)?)))
-                .all(|(origin, (severity, source))| told(origin) || !wants(severity, source));
-        if all_told {
-            balance.reach = Reach::Confirmed;
+        if !confirmed.is_empty() {
+            let untold = unions.keys().filter(|origin| {
+                severity_and_source(origin).is_some_and(|(severity, source)| wants(severity, source))
+                    && !told(origin)
+            });
+            balance.untold = untold.filter_map(|origin| Some(origin.split_once('/')?.0.to_owned())).collect();
+            if balance.untold.is_empty() {
+                balance.reach = Reach::Confirmed;
+            }
         }
         for (origin, union) in unions {
             // A book has no other names.

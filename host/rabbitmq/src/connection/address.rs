@@ -31,6 +31,7 @@ pub struct Address {
 pub struct Access<'a> {
     /// As a URL has it.
     pub host: String,
+    pub port: u16,
     pub user: &'a str,
     pub password: &'a str,
     pub vhost: &'a str,
@@ -71,6 +72,7 @@ impl Address {
         let AMQPUri { authority, vhost, .. } = &self.uri;
         Access {
             host: self.host.to_string(),
+            port: authority.port,
             user: &authority.userinfo.username,
             password: &authority.userinfo.password,
             vhost,

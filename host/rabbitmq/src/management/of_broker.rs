@@ -18,6 +18,9 @@ const GUEST: &str = "guest";
 /// Why it is not asked.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAsked {
+    /// It was named for a broker that has none.
+    #[error("--management-url: the broker is no RabbitMQ, and has no management API: that is not asked")]
+    OtherProduct,
     /// It is another broker's.
     #[error(
         "--management-url: that is the cluster {found}, and the broker is of {expected}: it is not asked"
@@ -34,7 +37,9 @@ impl BrokerApi {
         connection: &Connection,
         given: Option<&ManagementUrl>,
     ) -> Option<Result<Self, NotAsked>> {
-        let cluster = connection.product().cluster()?;
+        let Some(cluster) = connection.product().cluster() else {
+            return given.map(|_| Err(NotAsked::OtherProduct));
+        };
         let access = connection.address().access();
         let is_known_to_all = (access.user, access.password) == (GUEST, GUEST);
         let usual = || {

@@ -45,6 +45,8 @@ pub struct AmqpSink {
     /// With its connection; none when it was lost.
     channel: Option<(Channel, Arc<Connection>)>,
     unconfirmed: Unconfirmed,
+    /// What was said to the last log that the broker does not take.
+    refusal: Option<String>,
     /// When it was said last that the broker refuses logs, and whether it is still to be said that it no
     /// longer does.
     said: Option<Instant>,
@@ -91,6 +93,7 @@ impl AmqpSink {
             in_use: severities.into_iter().collect(),
             channel: None,
             unconfirmed: Unconfirmed::default(),
+            refusal: None,
             said: None,
             refusing: Refusing::No,
             answers: FuturesUnordered::new(),
@@ -287,6 +290,7 @@ impl AmqpSink {
                         Level::Error,
                         &format!("the broker does not take the log {log}, which is given up: {reason}"),
                     );
+                    self.refusal = Some(reason);
                 }
             }
             Fault::Ours | Fault::Missing => self.unconfirmed.suspect(),
@@ -361,6 +365,10 @@ impl LogSink for AmqpSink {
             Some(_) => drop(self.unconfirmed.give_up()),
             None => self.unconfirmed.give_up_all(),
         }
+    }
+
+    fn refusal(&self) -> Option<String> {
+        self.refusal.clone()
     }
 
     fn receipts(&self) -> Receipts {

@@ -20,7 +20,7 @@ use super::connections::connect;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
-use crate::compose::target::{On, Target, refused, unreachable};
+use crate::compose::target::{On, Target, refused};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{Another, Ear};
 
@@ -56,7 +56,7 @@ impl Embedded {
 
     /// The broker, for names under this prefix.
     pub(super) fn target(&self, names: Names) -> Target {
-        Target { addresses: vec![self.address.clone()], names, retry: Retry::Never }
+        Target { addresses: vec![self.address.clone()], names, variable: None, retry: Retry::Never }
     }
 }
 
@@ -74,7 +74,7 @@ impl Environment {
             }
             // What is measured on a connection that was lost in between is nothing.
             On::Broker(addresses) => {
-                (None, Target { addresses: addresses.clone(), names, retry: Retry::Never })
+                (None, Target { addresses: addresses.clone(), names, variable: None, retry: Retry::Never })
             }
         };
         let environment = Self {
@@ -168,7 +168,7 @@ impl Environment {
     /// Deletes the queues, with all that is in them.
     pub(super) async fn sweep(&mut self) -> Result<(), Failure> {
         let link = self.target.connect("sweeping").await?;
-        let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+        let connection = link.connection().await.map_err(|error| self.target.unreachable(&error))?;
         loghost_rabbitmq::delete_queues(&connection, &self.target.names, &self.used)
             .await
             .map_err(refused)?;
@@ -191,7 +191,7 @@ impl Environment {
         }
         self.sweep().await?;
         let link = self.target.connect("sweeping").await?;
-        let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+        let connection = link.connection().await.map_err(|error| self.target.unreachable(&error))?;
         loghost_rabbitmq::delete_exchanges(&connection, &self.target.names).await.map_err(refused)?;
         link.close().await;
         Ok(())

@@ -57,7 +57,7 @@ impl Tending {
     /// Shows the one with this number.
     pub(super) async fn show(mut self, number: u32) -> Result<(), Failure> {
         let found = self.show_it(number).await;
-        let absent = missing(number, &self.queue);
+        let absent = missing(&format!("number {number}"), &self.queue);
         let left = self.leave().await;
         if found? { left } else { Err(absent) }
     }

@@ -16,9 +16,9 @@ pub(crate) use self::selection::Selection;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
 use crate::compose::suggestion::consumer_is_meant;
-use crate::compose::target::{Target, refused, unreachable};
+use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
-use crate::ui::dead_letters::say_renewed;
+use crate::ui::dead_letters::{Taken, print_settled, say_renewed};
 use crate::ui::terminal::{self, Format};
 
 /// What `dead-letters` is asked for.
@@ -31,6 +31,10 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     pub(crate) action: Action,
 }
+
+/// What was done to those that are not where they were.
+const REPLAYED: &str = "replayed";
+const PURGED: &str = "purged";
 
 /// What is done with them.
 #[derive(Clone, Debug)]
@@ -63,11 +67,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
             "the consumer {consumer} has no dead letters{meant}: it has not run here, or has counted all that it got, or runs under \
              another --prefix"
         );
-        if let Action::List(_) = action {
-            terminal::notice(&text);
-            return Ok(());
-        }
-        return Err(Failure::new(Status::BadConfiguration, text));
+        return none_there(&action, format, text);
     };
     let tending = Tending { queue, format, interrupted };
     let tending = async {
@@ -92,6 +92,25 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     done
 }
 
+/// What it means that a consumer has no dead letters, which `text` says: only who asks for one of them misses it.
+fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failure> {
+    let (verb, selection) = match action {
+        Action::List(_) => {
+            terminal::notice(&text);
+            return Ok(());
+        }
+        Action::Show(_) => return Err(Failure::new(Status::Differs, text)),
+        Action::Replay(selection) => (REPLAYED, selection),
+        Action::Purge(selection) => (PURGED, selection),
+    };
+    print_settled(verb, &Taken { done: 0, left: Some(0), strangers: 0, not_logs: 0 }, format)?;
+    if selection.one().is_some() {
+        return Err(Failure::new(Status::Differs, text));
+    }
+    terminal::notice(&text);
+    Ok(())
+}
+
 /// Opens the queue of dead letters, if there is one.
 async fn open(
     target: &Target,
@@ -100,7 +119,7 @@ async fn open(
     purpose: Purpose,
 ) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
     let link = target.connect("dead letters").await?;
-    let connection = link.connection().await.map_err(|error| unreachable(&error))?;
+    let connection = link.connection().await.map_err(|error| target.unreachable(&error))?;
     let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
     let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
     let queue = target.retry.until_ready(terminal::tell, opening).await.map_err(refused)?;
@@ -131,9 +150,9 @@ impl Tending {
     }
 }
 
-fn missing(number: u32, queue: &DeadQueue) -> Failure {
-    let text = format!("there is no number {number}: {} has {}", queue.name(), queue.length());
-    Failure::new(Status::Usage, text)
+/// That the dead letter is not there that is called `one`.
+fn missing(one: &str, queue: &DeadQueue) -> Failure {
+    Failure::new(Status::Differs, format!("there is no {one}: {} has {}", queue.name(), queue.length()))
 }
 
 /// What it means that they cannot be looked after any more.

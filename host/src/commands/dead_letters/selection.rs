@@ -1,7 +1,7 @@
 //! Which dead letters are meant.
 
 use loghost_core::application::Cause;
-use loghost_core::domain::{Pattern, Severity};
+use loghost_core::domain::{Pattern, Severity, printable_line};
 use loghost_rabbitmq::DeadLetter;
 
 /// Some of the dead letters: those that all of this is true of, where it is said.
@@ -21,6 +21,12 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// What the one is called that is asked for, if it is one.
+    pub(crate) fn one(&self) -> Option<String> {
+        let number = || self.number.map(|number| format!("number {number}"));
+        self.id.as_ref().map(|id| format!("id {}", printable_line(id))).or_else(number)
+    }
+
     /// Whether a letter is one of them, so far as that does not depend on the others. What is no dead letter
     /// is one only where nothing is asked that it has no answer to.
     pub(crate) fn has(&self, letter: &DeadLetter) -> bool {

@@ -7,9 +7,9 @@ use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Connection, DeadLetter, DeadLetterHeaders, DeadQueue, DeadQueueError, Replay};
 
 use super::batch::{Answer, Settled, SettledEnd, settle};
-use super::{Selection, Tending, failure, missing};
+use super::{PURGED, REPLAYED, Selection, Tending, failure, missing};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::target::{Target, refused, unreachable};
+use crate::compose::target::{Target, refused};
 use crate::ui::dead_letters::{Taken, not_logs_text, print_settled, say_renewed, warn_strangers};
 use crate::ui::terminal;
 
@@ -23,7 +23,7 @@ impl Tending {
     ) -> Result<(), Failure> {
         // A broker that holds publishers back must not hold up the acknowledgements.
         let link = target.connect("replaying dead letters").await?;
-        let publishing = link.connection().await.map_err(|error| unreachable(&error))?;
+        let publishing = link.connection().await.map_err(|error| target.unreachable(&error))?;
         let done = self.replay_through(&publishing, target, consumer, selection).await;
         publishing.close().await;
         done
@@ -44,7 +44,7 @@ impl Tending {
             () = &mut self.interrupted => {
                 let end = SettledEnd::Interrupted;
                 let nothing = Settled { done: 0, strangers: 0, not_logs: 0, end };
-                return self.report("replayed", selection, nothing).await;
+                return self.report(REPLAYED, selection, nothing).await;
             }
         };
         let Some(replay) = opened else {
@@ -63,23 +63,25 @@ impl Tending {
                 Err(Box::new(letter))
             }
         };
-        let settled = settle(&mut self.queue, selection, "replayed", send, &mut self.interrupted).await;
-        self.report("replayed", selection, settled).await
+        let settled = settle(&mut self.queue, selection, REPLAYED, send, &mut self.interrupted).await;
+        self.report(REPLAYED, selection, settled).await
     }
 
     /// Destroys them.
     pub(super) async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
         let discard =
             |queue: &mut DeadQueue, letter: DeadLetter| Ok(Box::pin(queue.discard(&letter)) as Answer);
-        let settled = settle(&mut self.queue, selection, "purged", discard, &mut self.interrupted).await;
-        self.report("purged", selection, settled).await
+        let settled = settle(&mut self.queue, selection, PURGED, discard, &mut self.interrupted).await;
+        self.report(PURGED, selection, settled).await
     }
 
     /// Says what was done, also where it did not come to its end.
     async fn report(self, verb: &str, selection: &Selection, settled: Settled) -> Result<(), Failure> {
         let name = self.queue.name().to_owned();
-        let absent = selection.number.filter(|number| *number > self.queue.read());
-        let absent = absent.map(|number| missing(number, &self.queue));
+        let found = settled.done > 0 || settled.strangers > 0 || settled.not_logs > 0;
+        let beyond = selection.number.is_none_or(|number| number > self.queue.read());
+        let one = selection.one().filter(|_| beyond && !found);
+        let absent = one.map(|one| missing(&one, &self.queue));
         let left = match settled.end {
             SettledEnd::Failed(DeadQueueError::Lost { .. }) => None,
             _ => self.queue.close().await.ok(),

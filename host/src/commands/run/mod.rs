@@ -32,6 +32,7 @@ use crate::compose::supervise::{Ended, Ending, OnFailure, run_alone, supervise};
 use crate::compose::target::Target;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
+use crate::ui::run::say_standing_by;
 use crate::ui::terminal::{self, Format};
 
 /// What `run` is asked for.
@@ -133,7 +134,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
                 Ending::Asked
             }
-            () = idle(activity, &depths, options.until_idle) => Ending::Idle,
+            standing_by = idle(activity, &depths, options.until_idle) => {
+                standing_by.iter().for_each(say_standing_by);
+                Ending::Idle
+            }
             closed = terminal::closed() => match closed {
                 Ok(()) => Ending::Unread,
                 Err(error) => Ending::Failed(error.into()),

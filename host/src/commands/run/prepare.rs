@@ -16,7 +16,6 @@ use crate::compose::idle::{Activity, Watched};
 use crate::compose::loading::say;
 use crate::compose::reload::{Member, Reloads};
 use crate::compose::supervise::{MOST_OPENING, OnFailure, chain, status_of};
-use crate::compose::target::unreachable;
 use crate::platform::clock::SystemClock;
 use crate::ui::run::{say_consuming, warn_without_state};
 use crate::ui::terminal::TerminalReporter;
@@ -88,8 +87,12 @@ pub(super) async fn prepare(
     failures.iter().for_each(say);
     prepared.failed = failures.first().map(Failure::status);
     if !queues.is_empty() {
-        let connection =
-            builder.connections.consuming.connection().await.map_err(|error| unreachable(&error))?;
+        let connection = builder
+            .connections
+            .consuming
+            .connection()
+            .await
+            .map_err(|error| options.target.unreachable(&error))?;
         say_consuming(connection.address(), &queues);
     }
     if options.state.is_none() && lifetime == Lifetime::Named {

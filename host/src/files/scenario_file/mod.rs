@@ -7,13 +7,14 @@ mod bless;
 mod steps;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Cursor, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use loghost_core::domain::scenario::{Expectation, Step, SyntaxError};
+use loghost_core::domain::scenario::{Expectation, Step, SyntaxError, SyntaxErrorKind};
 use loghost_core::domain::{Tally, printable};
 
 pub(crate) use self::bless::{Blessed, bless};
+use self::steps::LIMIT;
 pub(crate) use self::steps::{Ending, Incomplete, Lacks, Steps};
 
 /// A scenario that can be read from its start as often as needed.
@@ -47,6 +48,18 @@ pub(crate) enum ScenarioFileError {
         /// The scenario.
         name: String,
         /// What and where.
+        error: SyntaxError,
+    },
+    /// Already its first line is wrong, and not as if it were misspelled.
+    #[error(
+        "{}:{error}\nis this a scenario? Lines that are no scenario go out as they are by\n  \
+         loghost publish --stdin --severity info < {}",
+        printable(.name), printable(.name)
+    )]
+    NoScenario {
+        /// The file.
+        name: String,
+        /// What is wrong, and where.
         error: SyntaxError,
     },
     /// It is no such file.
@@ -132,13 +145,38 @@ impl ScenarioFile {
         self.rewind()?;
         let mut summary = Summary::default();
         for step in Steps::new(self.name.clone(), &mut self.input, self.ending) {
-            match step? {
+            let step = match step {
+                Err(ScenarioFileError::Syntax { name, error }) => return Err(self.wrong(name, error)),
+                step => step?,
+            };
+            match step {
                 // Does not overflow: the parser counts them all.
                 Step::Logs { log, times } => summary.logs[log.severity] += times.get(),
                 Step::Expect(expectation) => summary.expectations.push(expectation),
             }
         }
         Ok(summary)
+    }
+
+    /// What an error in it means: where its first line is wrong, it may be no scenario.
+    fn wrong(&mut self, name: String, error: SyntaxError) -> ScenarioFileError {
+        let is_misspelled = match error.kind() {
+            SyntaxErrorKind::UnknownSeverity { suggestion, .. } => suggestion.is_some(),
+            _ => true,
+        };
+        let is_text = Path::new(&name).extension().is_some_and(|extension| extension == "txt");
+        if (is_text && is_misspelled) || self.first_line() != Some(error.line()) {
+            return ScenarioFileError::Syntax { name, error };
+        }
+        ScenarioFileError::NoScenario { name, error }
+    }
+
+    /// The number of the first line that says something.
+    fn first_line(&mut self) -> Option<u64> {
+        self.rewind().ok()?;
+        let lines = self.input.by_ref().take(LIMIT).split(b'\n').map_while(Result::ok);
+        let says = |line: &Vec<u8>| !line.trim_ascii().is_empty() && !line.starts_with(b"#");
+        (1..).zip(lines).find(|(_, line)| says(line)).map(|(number, _)| number)
     }
 
     /// The steps from the start. They come from the file that was opened, and that [`Self::check`] has

@@ -105,7 +105,7 @@ impl<R: BufRead> Steps<R> {
 }
 
 /// Enough to see that a line is too long, whether or not a mark or a line end is dropped from it.
-const LIMIT: u64 = MAX_BYTES as u64 + 8;
+pub(super) const LIMIT: u64 = MAX_BYTES as u64 + 8;
 
 /// Whether a line that begins like this may be a log when it is whole.
 fn may_become_a_log(rest: &[u8]) -> bool {

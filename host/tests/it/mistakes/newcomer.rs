@@ -22,9 +22,14 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost rnu plugins",
             "loghost publsh error hello",
             "loghost consume",
+            "loghost new mine",
+            "loghost list error",
+            "loghost plugin run",
+            "loghost version",
             "loghost --verison",
             "loghost help rn",
             "loghost demo scenarios/9.txt",
+            "loghost demo 7",
             "loghost demo --fast",
         ],
     ),
@@ -43,6 +48,7 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost run half.wasm",
             "loghost run module.wasm",
             "loghost plugin inspect scenarios/1.txt",
+            "loghost plugin inspect plugins",
             "loghost plugin inspect",
         ],
     ),
@@ -50,9 +56,13 @@ const MISTAKES: [(&str, &[&str]); 9] = [
         "Options of run",
         &[
             "loghost run plugins --prefetch 0",
+            "loghost run plugins --prefetch 70000",
+            "loghost run plugins --max-logs 0",
+            "loghost run plugins --max-retries few",
             "loghost run plugins --until-idle 5",
             "loghost run plugins --until-idel 5s",
             "loghost run plugins --max-memory 64",
+            "loghost run plugins --max-memory 5TiB",
             "loghost run plugins --time-limit 0s",
             "loghost run plugins --set wrod",
             "loghost run plugins --set wrod=x",
@@ -82,6 +92,9 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost run plugins --broker $URL?hartbeat=10",
             "loghost run plugins --broker $(echo $URL | sed s/amqp/amqps/)",
             "LOGHOST_AMQP_URL=rabbit loghost run plugins",
+            "LOGHOST_AMQP_URL=amqp://127.0.0.1:1 loghost run plugins",
+            "loghost publish error hello --broker amqp://me:secret@127.0.0.1:1",
+            "loghost dead-letters list error --management-url http://127.0.0.1:15672 --broker $URL",
         ],
     ),
     (
@@ -90,6 +103,8 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost publish",
             "loghost publish error",
             "loghost publish warning 'disk full' --broker $URL",
+            "loghost publish ERROR 'disk full' --broker $URL",
+            "loghost publish - --broker $URL",
             "loghost publish 'disk full' --broker $URL",
             "loghost publish error disk full --broker $URL",
             "loghost publish error 'disk full' --attribute disk --broker $URL",
@@ -102,6 +117,8 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost publish --stdin --broker $URL < notes.md",
             "loghost publish --stdin --severity eror --broker $URL < notes.md",
             "loghost publish --file typo.txt --broker $URL",
+            "loghost publish --file app.log --broker $URL",
+            "loghost publish error 'disk full' --journal scenarios/1.txt --broker $URL",
         ],
     ),
     (
@@ -110,6 +127,7 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost verify",
             "loghost verify plugins/error.wasm",
             "loghost verify notes.md",
+            "loghost verify scenarios",
             "loghost verify typo.txt",
             "loghost verify nobody.txt",
             "loghost verify setting.txt",
@@ -122,13 +140,19 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost report",
             "loghost report --state nowhere",
             "loghost report --state scenarios",
+            "loghost report --state counted --journal scenarios/1.txt",
             "loghost dead-letters list --broker $URL",
             "loghost dead-letters list plugins/error.wasm --broker $URL",
+            "loghost dead-letters list loghost.error --broker $URL",
             "loghost dead-letters list error --broker $URL",
             "loghost dead-letters show error 5 --broker $URL",
+            "loghost dead-letters show error 0 --broker $URL",
+            "loghost dead-letters show error x --broker $URL",
             "loghost dead-letters show error --broker $URL",
             "loghost dead-letters replay error --broker $URL",
             "loghost dead-letters purge error --broker $URL",
+            "loghost dead-letters replay error --all --broker $URL",
+            "loghost dead-letters purge error --id 7 --broker $URL",
         ],
     ),
     (
@@ -138,6 +162,7 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost plugin new",
             "loghost plugin new My_Plugin",
             "loghost plugin new dead",
+            "loghost plugin new error",
             "loghost plugin new scenarios",
             "loghost plugin build scenarios",
             "loghost plugin build nowhere",
@@ -187,6 +212,7 @@ impl Desk {
         write("half.wasm", &error[..error.len() / 2]);
         write("module.wasm", b"\0asm\x01\0\0\0");
         write("notes.md", b"# Notes\n\nThe disk was full.\n");
+        write("app.log", b"2024-03-01 12:00:00 disk full\n");
         write("typo.txt", b"error: disk full\neror x2: disk full\n");
         write("nobody.txt", b"error: disk full\n\nexpect eror\n| error     1\n");
         write("setting.txt", b"error: disk full\n\nexpect error treshold=3\n| error     1\n");

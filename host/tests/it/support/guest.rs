@@ -22,7 +22,7 @@ pub(crate) struct Guest {
     severities: Vec<&'static str>,
     fields: Vec<&'static str>,
     sources: Vec<String>,
-    publishes: Option<&'static str>,
+    publishes: Option<(&'static str, String)>,
     tick: Option<u32>,
     refusal: Option<String>,
     metric: String,
@@ -142,7 +142,12 @@ impl Guest {
 
     /// It publishes a log of this severity, `derived`, for each that it gets.
     pub(crate) fn publishes(self, severity: &'static str) -> Self {
-        Self { publishes: Some(severity), ..self.processes() }
+        self.publishes_text(severity, "derived")
+    }
+
+    /// The same, with this message.
+    pub(crate) fn publishes_text(self, severity: &'static str, text: &str) -> Self {
+        Self { publishes: Some((severity, text.to_owned())), ..self.processes() }
     }
 
     pub(crate) fn tick(self, millis: u32) -> Self {
@@ -291,10 +296,10 @@ impl Guest {
             let tick = constants.text("tick");
             let tick =
                 if self.transcribes { format!("(call $write (i32.const 1) {tick})") } else { String::new() };
-            let publish = self.publishes.map(|severity| {
-                let place = SEVERITIES.iter().position(|it| *it == severity).expect("one of them");
+            let publish = self.publishes.as_ref().map(|(severity, text)| {
+                let place = SEVERITIES.iter().position(|it| it == severity).expect("one of them");
                 let nothing = [Part::Word(0); 5];
-                let log = [Part::Word(u32::try_from(place).expect("one of four")), Part::Text("derived")];
+                let log = [Part::Word(u32::try_from(place).expect("one of four")), Part::Text(text)];
                 let log = constants.record(&[&log[..], &nothing].concat());
                 format!("(call $publish (local.get $answer) (i32.const {log}))")
             });
@@ -347,6 +352,7 @@ impl Guest {
         }
         let sources: Vec<Part> = self.sources.iter().map(|source| Part::Text(source)).collect();
         let sources_at = constants.record(&sources);
+        let publishes: Vec<&str> = self.publishes.iter().map(|(severity, _)| *severity).collect();
         constants.record(&[
             Part::Word(0),
             Part::Text(&self.name),
@@ -356,7 +362,7 @@ impl Guest {
             Part::Word(sources_at),
             Part::Word(u32::try_from(self.sources.len()).expect("a few sources")),
             // `fields` and `publishes`, a byte each.
-            Part::Word(flags(&FIELDS, &self.fields) | flags(&SEVERITIES, self.publishes.as_slice()) << 8),
+            Part::Word(flags(&FIELDS, &self.fields) | flags(&SEVERITIES, &publishes) << 8),
             Part::Word(u32::from(self.tick.is_some())),
             Part::Word(self.tick.unwrap_or_default()),
         ])

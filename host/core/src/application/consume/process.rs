@@ -9,7 +9,9 @@ use super::session::Session;
 use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};
 use crate::application::End;
-use crate::application::ports::{Cause, Clock, Reads, Rejection, SinkError, SourceError, State};
+use crate::application::ports::{
+    Cause, Clock, ConsumerError, Reads, Rejection, SinkError, SourceError, State,
+};
 use crate::domain::{Fate, FinishedLog, Log, Outcome, Processed, Record, Verdict};
 
 /// Logs that are processed together; apart, because the consumer is shown the records in one piece.
@@ -42,6 +44,9 @@ impl Extend<Task> for Batch {
     }
 }
 
+/// What the consumer says of a batch, and what it keeps then, if it keeps something.
+type Answer = (Processed, Option<Vec<u8>>);
+
 /// Consumers fail at these before they have seen a log.
 const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
@@ -58,9 +63,9 @@ impl<P: Ports> Consume<P> {
         }
         let mut pending = vec![batch];
         while let Some(mut batch) = pending.pop() {
-            match self.processing.process(self.clock.now(), &batch.records).await {
+            match self.ask(session, &batch.records).await? {
                 Ok((processed, state)) => {
-                    self.carry_out(session, batch, processed).await?;
+                    self.carry_out(session, batch, processed);
                     if let Some(state) = state {
                         self.commits.stage_checkpoint(state);
                     }
@@ -85,17 +90,34 @@ impl<P: Ports> Consume<P> {
         Ok(())
     }
 
-    /// Does what the consumer says of `batch`: counts, has wait for another attempt, or sends to the dead letters.
-    async fn carry_out(
+    /// Shows the consumer the records, and publishes what it says. What no broker takes is the consumer's failure, as it
+    /// would fail again: then it goes on from what it saved before.
+    async fn ask(
         &mut self,
         session: &mut Session<P>,
-        batch: Batch,
-        mut processed: Processed,
-    ) -> Result<(), Break> {
-        let hops =
-            batch.records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
+        records: &[Record],
+    ) -> Result<Result<Answer, ConsumerError>, Break> {
+        let (mut processed, state) = match self.processing.process(self.clock.now(), records).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        let hops = records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
         processed.publish.iter_mut().for_each(|log| log.hops = hops);
-        self.publish(session, &processed.publish).await?;
+        match self.publish(session, &processed.publish).await {
+            Ok(()) => Ok(Ok((processed, state))),
+            Err(Break::End(End::Sink(SinkError::NotTaken(why)))) => {
+                if let Err(error) = self.processing.undo().await {
+                    return Ok(Err(error));
+                }
+                let reason = format!("the broker does not take a log that it publishes: {why}");
+                Ok(Err(ConsumerError { call: "process", reason, backtrace: None }))
+            }
+            Err(broke) => Err(broke),
+        }
+    }
+
+    /// Does what the consumer says of `batch`: counts, has wait for another attempt, or sends to the dead letters.
+    fn carry_out(&mut self, session: &mut Session<P>, batch: Batch, processed: Processed) {
         let logs = batch.records.len();
         if self.processing.passed(logs) {
             self.progress.say(&State::Recovered);
@@ -120,7 +142,6 @@ impl<P: Ports> Consume<P> {
         if logs > 0 {
             self.progress.tell(0, session.load());
         }
-        Ok(())
     }
 
     /// Publishes what the consumer says. Meanwhile what is finished is committed and acknowledged: they may go to a

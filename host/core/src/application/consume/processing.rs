@@ -16,6 +16,8 @@ pub(super) struct Processing<C> {
     /// What it keeps: as it was committed last, and as it was saved last.
     committed: Option<Vec<u8>>,
     saved: Option<Vec<u8>>,
+    /// As it was saved before it was called last.
+    saved_before: Option<Vec<u8>>,
     /// Whether it has seen more than what was saved, and must start afresh from that.
     stale: bool,
     breaker: Breaker,
@@ -29,6 +31,7 @@ impl<C: Consumer> Processing<C> {
             consumer,
             committed: None,
             saved: None,
+            saved_before: None,
             stale: false,
             breaker: Breaker::new(tolerance),
             stopped: None,
@@ -77,8 +80,17 @@ impl<C: Consumer> Processing<C> {
             return Ok((processed, None));
         }
         let state = self.consumer.save().await?;
-        self.saved = Some(state.clone());
+        self.saved_before = self.saved.replace(state.clone());
         Ok((processed, Some(state)))
+    }
+
+    /// Has it go on from what it had saved before it was called last: as if it had not seen that.
+    pub(super) async fn undo(&mut self) -> Result<(), ConsumerError> {
+        if self.consumer.keeps_state() {
+            self.saved = self.saved_before.take();
+            self.consumer.restore(self.saved.as_deref()).await?;
+        }
+        Ok(())
     }
 
     /// Notes that what it has saved is committed.

@@ -26,6 +26,11 @@ pub trait LogSink: Send {
     /// answer: it is not sent again.
     fn give_up(&mut self) {}
 
+    /// What the broker has said to the log that it was given last of those that it never takes.
+    fn refusal(&self) -> Option<String> {
+        None
+    }
+
     /// The answers so far; right also after an error.
     fn receipts(&self) -> Receipts;
 
@@ -50,6 +55,8 @@ pub struct Receipts {
 pub enum SinkError {
     /// The broker says no to this user, or to how it is asked; there is a connection.
     Refused(#[source] BoxError),
+    /// The broker never takes a log like this, from anybody: it is too large, for one.
+    NotTaken(#[source] BoxError),
     /// There is no broker, or it has not taken them.
     Failed(#[source] BoxError),
 }
