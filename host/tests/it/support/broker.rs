@@ -102,7 +102,7 @@ impl Broker {
     pub(crate) fn new(kind: Kind) -> Result<Self, Skip> {
         let url = match kind.version() {
             None => embedded(),
-            Some(version) => kind.vhost_of(rabbitmq::url(version)?),
+            Some(version) => kind.vhost_of(rabbitmq::shared(version)?.url()),
         };
         Ok(Self { kind, url, prefix: unique("it") })
     }
@@ -188,8 +188,8 @@ impl Broker {
     #[track_caller]
     pub(crate) fn set_policy(&self, name: &str, pattern: &str, definition: &str) {
         let vhost = if self.is_quorum_vhost() { QUORUM_VHOST } else { "/" };
-        let version = self.version().expect("a RabbitMQ");
-        rabbitmq::rabbitmqctl(version, &rabbitmq::policy(vhost, name, pattern, definition));
+        let node = rabbitmq::shared(self.version().expect("a RabbitMQ"));
+        node.expect("what was started before").set_policy_in(vhost, name, pattern, definition);
     }
 }
 

@@ -1,0 +1,24 @@
+"""Where things are, and what they are called: in the repository, on the broker, and in the results."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+PEERS = Path(__file__).resolve().parents[1]
+ROOT = PEERS.parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+# What is built and installed for the clients.
+CLIENTS = TARGET / "clients"
+
+PREFIX = "peers"
+EXCHANGES = [f"{PREFIX}.{severity}" for severity in ("debug", "info", "error", "critical")]
+_, INFO, ERROR, CRITICAL = EXCHANGES
+QUEUE = f"loghost.{PREFIX}.peer"
+
+Place = Literal["alone", "RabbitMQ"]
+ALONE: Place = "alone"
+BROKER: Place = "RabbitMQ"
+
+Work = Literal["consume", "publish"]
+CONSUME: Work = "consume"
+PUBLISH: Work = "publish"

@@ -1,0 +1,41 @@
+"""What a peer is: a client, doing one kind of work."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .names import ALONE, INFO, QUEUE, Place, Work
+
+# Alone, so much more is done: nothing has to be filled.
+ALONE_FACTOR = 6
+
+Command = Sequence[str | Path]
+# A command, given the URL of the broker, the number of logs and an empty folder.
+CommandOf = Callable[[str, int, Path], Command]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A client, doing one kind of work."""
+
+    key: str
+    title: str
+    work: Work
+    command: CommandOf
+    # Whether it measures itself; otherwise the process is measured, and a short run subtracted.
+    measures_itself: bool = True
+    # The queues that it consumes, and what each is bound to.
+    queues: Mapping[str, Sequence[str]] = field(default_factory=lambda: {QUEUE: [INFO]})
+    # Where to publish what it consumes; each gets as many logs as each queue has to give.
+    sources: Sequence[str] = (INFO,)
+    # How many logs it deals with for each that it is told to.
+    logs_each: int = 1
+    # How many logs it gets, of those that others get: it need not take minutes.
+    share: Mapping[Place, float] = field(default_factory=dict)
+    # What it reads, if anything.
+    stdin: Callable[[int], str] | None = None
+
+    def logs(self, place: Place, logs: int) -> int:
+        """How many it is told to deal with."""
+        logs = logs * ALONE_FACTOR if place == ALONE else logs
+        return max(1000, round(logs * self.share.get(place, 1)))

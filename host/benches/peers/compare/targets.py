@@ -1,0 +1,67 @@
+"""What the ratios of two peers have to be."""
+
+from dataclasses import dataclass
+
+from .measurement import Figure
+from .names import ALONE, BROKER, Place
+from .ratios import Ratio
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a ratio of two peers has to be."""
+
+    what: str
+    place: Place
+    peer: str
+    to: str
+    of: Figure
+    # At most one of them.
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def bound(self) -> str:
+        """In words."""
+        if self.at_most is not None:
+            return f"<= {self.at_most:g}"
+        return f">= {self.at_least:g}" if self.at_least is not None else "(no bound)"
+
+    def reached_by(self, ratio: float) -> bool:
+        """Whether a ratio is within the bound."""
+        if self.at_most is not None:
+            return ratio <= self.at_most
+        return self.at_least is None or ratio >= self.at_least
+
+    def verdict(self, ratio: Ratio) -> str:
+        """In words; nothing where there is no bound."""
+        if self.at_most is None and self.at_least is None:
+            return ""
+        low, middle, high = map(self.reached_by, ratio)
+        verdict = "reached" if middle else "missed"
+        return verdict if low == high else f"{verdict}, within the noise"
+
+
+TARGETS = [
+    Target("counting, CPU to lapin in bursts", BROKER, "loghost-counting", "lapin-bursts", "cpu", at_most=1.15),
+    Target("processor, CPU to lapin in bursts", BROKER, "loghost-processor", "lapin-bursts", "cpu", at_most=1.15),
+    Target("counting, CPU to pika", BROKER, "loghost-counting", "pika-consume", "cpu", at_most=0.4),
+    Target("processor, CPU to pika", BROKER, "loghost-processor", "pika-consume", "cpu", at_most=0.4),
+    Target("four consumers, CPU to four lapin loops", BROKER, "loghost-four", "lapin-four", "cpu", at_most=1.0),
+    Target("counting, wall time to C", BROKER, "loghost-counting", "c-consume", "wall"),
+    Target("processor, wall time to C", BROKER, "loghost-processor", "c-consume", "wall"),
+    Target("--state, logs/s to without", BROKER, "loghost-state", "loghost-counting", "rate", at_least=0.8),
+    Target("publish, logs/s to lapin", BROKER, "loghost-publish", "lapin-window", "rate", at_least=1.0),
+    Target("publish, CPU to lapin", BROKER, "loghost-publish", "lapin-window", "cpu", at_most=1.15),
+    Target(
+        "counting, logs/s to lapin by delivery", ALONE, "loghost-counting", "lapin-deliveries", "rate", at_least=1.4
+    ),
+    Target(
+        "processor, logs/s to lapin by delivery", ALONE, "loghost-processor", "lapin-deliveries", "rate", at_least=1.25
+    ),
+    Target("counting, CPU to lapin in bursts", ALONE, "loghost-counting", "lapin-bursts", "cpu"),
+    Target("processor, CPU to lapin in bursts", ALONE, "loghost-processor", "lapin-bursts", "cpu"),
+    Target("four consumers, CPU to four lapin loops", ALONE, "loghost-four", "lapin-four", "cpu"),
+    Target("--state, logs/s to without", ALONE, "loghost-state", "loghost-counting", "rate", at_least=0.8),
+    Target("publish, logs/s to lapin", ALONE, "loghost-publish", "lapin-window", "rate", at_least=1.0),
+    Target("publish, CPU to lapin", ALONE, "loghost-publish", "lapin-window", "cpu", at_most=1.15),
+]

@@ -1,0 +1,36 @@
+//! What a running node is asked and told with `rabbitmqctl`.
+
+use crate::{Error, Node, Version};
+
+impl Node {
+    /// What `rabbitmqctl` prints about it.
+    pub fn rabbitmqctl(&self, arguments: &[&str]) -> Result<String, Error> {
+        let mut command = self.place.command("rabbitmqctl");
+        let output = command.arg("--quiet").args(arguments).output();
+        let output = output.map_err(Error::system("cannot start rabbitmqctl"))?;
+        if !output.status.success() {
+            return Err(Error::Refused {
+                arguments: arguments.iter().map(ToString::to_string).collect(),
+                errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+            });
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Gives the queues of a virtual host whose names match a pattern a policy.
+    pub fn set_policy(&self, vhost: &str, name: &str, pattern: &str, definition: &str) -> Result<(), Error> {
+        let arguments = ["set_policy", "--vhost", vhost, "--apply-to", "queues", name, pattern, definition];
+        self.rabbitmqctl(&arguments).map(drop)
+    }
+
+    /// Has it write what was declared and bound so far, which is gone otherwise when it is killed. Version 3 does that
+    /// some seconds later. Version 4 is late with the names under which it keeps what is in quorum queues: a new one is
+    /// there when it is back, and empty. A host binds its queues again when it is back, which may be after the next log.
+    pub fn store_topology(&self) -> Result<(), Error> {
+        let write = match self.place.version {
+            Version::V3 => "ok = mnesia:sync_log().",
+            Version::V4 => "[ok = dets:sync(T) || T <- dets:all()].",
+        };
+        self.rabbitmqctl(&["eval", write]).map(drop)
+    }
+}

@@ -1,0 +1,64 @@
+//! A node that nobody else has.
+
+use std::fs;
+use std::io;
+
+use crate::place::Place;
+use crate::readiness::wait_until_up;
+use crate::watch::Watch;
+use crate::{Error, Setup, Version};
+
+/// A node, running or killed, and what is stored on it; it is gone when it is dropped.
+pub struct Node {
+    // Before the place: the shell has to end before the folder is deleted.
+    watch: Watch,
+    pub(crate) place: Place,
+}
+
+impl Node {
+    /// Starts a node and waits until it answers, which takes seconds.
+    pub fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
+        version.look()?;
+        let mut node = Self::new(Place::new(version, setup)?)?;
+        node.restart()?;
+        Ok(node)
+    }
+
+    /// One that has not been started.
+    pub(crate) fn new(place: Place) -> Result<Self, Error> {
+        Ok(Self { watch: Watch::new(&place)?, place })
+    }
+
+    /// Where it listens, with its default user and virtual host.
+    pub fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.place.port)
+    }
+
+    /// The id of its process.
+    pub fn pid(&self) -> Result<u32, Error> {
+        let text = fs::read_to_string(self.place.folder.path().join("pid"));
+        text.and_then(|text| text.trim().parse().map_err(io::Error::other))
+            .map_err(Error::system("cannot read RabbitMQ's process id"))
+    }
+
+    /// Kills it as a power cut would; what it has stored stays.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        self.watch.crash()
+    }
+
+    /// Starts it after [`Self::kill`], on the same port and with what it has stored, and waits until it
+    /// answers.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        self.begin()?;
+        self.wait_until_up()
+    }
+
+    /// Starts it, and waits for nothing.
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+        self.watch.start()
+    }
+
+    pub(crate) fn wait_until_up(&self) -> Result<(), Error> {
+        wait_until_up(&self.place)
+    }
+}
