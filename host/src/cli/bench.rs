@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use clap::ValueEnum;
 use loghost_rabbitmq::Prefix;
 
+use super::defaults::{Shown, size};
 use super::{FormatArg, connection, parse};
 use crate::commands::bench::{Bench, Options};
 use crate::compose::failure::{Failure, Status};
@@ -27,30 +28,29 @@ pub(super) struct Args {
     broker: Vec<String>,
 
     /// What the names of the exchanges and queues begin with; something that is unique is added
-    #[arg(long, value_name = "NAME", default_value = "bench")]
-    prefix: Prefix,
+    #[arg(long, value_name = "NAME")]
+    prefix: Option<Prefix>,
 
     /// How often each case is measured; medians are shown
-    #[arg(long, value_name = "N", default_value = "5", value_parser = parse::from_one::<NonZeroU32>)]
-    runs: NonZeroU32,
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU32>)]
+    runs: Option<NonZeroU32>,
 
     /// How many logs are sent in a run, at most; fewer where logs are large, plugins many, or a rate is given
-    #[arg(long, value_name = "N", default_value = "50000", value_parser = parse::from_one::<NonZeroU64>)]
-    logs: NonZeroU64,
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU64>)]
+    logs: Option<NonZeroU64>,
 
     /// How many plugins consume side by side, each from a queue of its own
-    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1,4,64",
-        value_parser = parse::from_one::<NonZeroU32>)]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = parse::from_one::<NonZeroU32>)]
     plugins: Vec<NonZeroU32>,
 
     /// How large logs are; latency is measured of the first
-    #[arg(long, value_name = "SIZE,SIZE", value_delimiter = ',', default_value = "100B,1KiB,64KiB",
+    #[arg(long, value_name = "SIZE,SIZE", value_delimiter = ',',
         value_parser = parse::bytes)]
     sizes: Vec<ByteSize>,
 
     /// How the results are written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: FormatArg,
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
 
     /// Show ratios to an earlier run, which was written to this file with --format json
     #[arg(long, value_name = "FILE")]
@@ -78,43 +78,58 @@ const LARGEST: ByteSize = ByteSize::mib(1);
 /// The most plugins that there are figures for.
 const MOST_PLUGINS: u32 = 1000;
 
+pub(super) fn defaults() -> Vec<Shown> {
+    let Options { prefix, runs, logs, plugins, sizes, .. } = Options::default();
+    let plugins: Vec<String> = plugins.iter().map(u32::to_string).collect();
+    let sizes: Vec<String> = sizes.iter().map(|bytes| size(ByteSize(*bytes))).collect();
+    vec![
+        ("prefix", prefix),
+        ("runs", runs.to_string()),
+        ("logs", logs.to_string()),
+        ("plugins", plugins.join(",")),
+        ("sizes", sizes.join(",")),
+    ]
+}
+
 impl TryFrom<Args> for Options {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
+        let default = Self::default();
         let addresses = connection::addresses(&args.broker)?;
-        if let Some(size) = args.sizes.iter().find(|size| **size > LARGEST) {
+        let sizes = args.sizes;
+        if let Some(size) = sizes.iter().find(|size| **size > LARGEST) {
             return Err(Failure::new(Status::Usage, format!("--sizes {size}: expected at most {LARGEST}")));
         }
-        let mut plugins: Vec<u32> = args.plugins.iter().map(|plugins| plugins.get()).collect();
+        let plugins: Vec<u32> = args.plugins.iter().map(|plugins| plugins.get()).collect();
         if let Some(plugins) = plugins.iter().find(|plugins| **plugins > MOST_PLUGINS) {
             return Err(Failure::new(
                 Status::Usage,
                 format!("--plugins {plugins}: expected at most {MOST_PLUGINS}"),
             ));
         }
-        let named = |bench: &BenchArg| args.benches.is_empty() || args.benches.contains(bench);
-        let mut sizes = args.sizes;
-        plugins.sort_unstable();
-        plugins.dedup();
-        sizes.sort_unstable();
-        sizes.dedup();
+        let benches = BenchArg::value_variants().iter().filter(|bench| args.benches.contains(bench));
+        let benches: Vec<Bench> = benches.map(|bench| (*bench).into()).collect();
+        let sizes = sizes.iter().map(ByteSize::as_u64).collect();
         Ok(Self {
-            benches: BenchArg::value_variants()
-                .iter()
-                .filter(|bench| named(bench))
-                .map(|b| (*b).into())
-                .collect(),
+            benches: if benches.is_empty() { default.benches } else { benches },
             on: addresses.into(),
-            prefix: args.prefix,
-            runs: args.runs.get(),
-            logs: args.logs.get(),
-            plugins,
-            sizes: sizes.iter().map(ByteSize::as_u64).collect(),
-            format: args.format.into(),
+            prefix: args.prefix.map_or(default.prefix, |prefix| prefix.to_string()),
+            runs: args.runs.map_or(default.runs, NonZeroU32::get),
+            logs: args.logs.map_or(default.logs, NonZeroU64::get),
+            plugins: ascending(plugins).unwrap_or(default.plugins),
+            sizes: ascending(sizes).unwrap_or(default.sizes),
+            format: FormatArg::or_default(args.format),
             compare: args.compare,
         })
     }
+}
+
+/// Each value once, in their order; none if there are none.
+fn ascending<T: Ord>(mut values: Vec<T>) -> Option<Vec<T>> {
+    values.sort_unstable();
+    values.dedup();
+    (!values.is_empty()).then_some(values)
 }
 
 impl From<BenchArg> for Bench {

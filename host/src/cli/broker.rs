@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytesize::ByteSize;
 
+use super::defaults::{Shown, size};
 use super::parse;
 use crate::commands::broker::{Ending, Options};
 
@@ -11,23 +12,29 @@ use crate::commands::broker::{Ending, Options};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where it listens; port 0: any free one. The URL to use is printed
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5672", value_parser = parse::listen)]
-    listen: SocketAddr,
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::listen)]
+    listen: Option<SocketAddr>,
 
     /// What queued messages may take before publishers are held back
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse::bytes)]
-    max_memory: ByteSize,
+    #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
+    max_memory: Option<ByteSize>,
 
     /// End when standard input does, and so with the process that holds its other end
     #[arg(long)]
     until_eof: bool,
 }
 
+pub(super) fn defaults() -> Vec<Shown> {
+    let Options { listen, max_memory, .. } = Options::default();
+    vec![("listen", listen.to_string()), ("max_memory", size(max_memory))]
+}
+
 impl From<Args> for Options {
     fn from(args: Args) -> Self {
+        let default = Self::default();
         Self {
-            listen: args.listen,
-            max_memory: args.max_memory,
+            listen: args.listen.unwrap_or(default.listen),
+            max_memory: args.max_memory.unwrap_or(default.max_memory),
             end: if args.until_eof { Ending::Input } else { Ending::Signal },
         }
     }

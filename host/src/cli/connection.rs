@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use loghost_rabbitmq::{Address, ManagementUrl, Names, Prefix, Retry};
 
+use super::defaults::Shown;
 use super::parse;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::Target;
@@ -35,8 +36,8 @@ pub(super) struct ConnectionArgs {
     broker: Vec<String>,
 
     /// What the names of the exchanges begin with; another one is part of the queues' names too
-    #[arg(long, value_name = "NAME", default_value = "logs", value_parser = Prefix::from_str)]
-    prefix: Prefix,
+    #[arg(long, value_name = "NAME", value_parser = Prefix::from_str)]
+    prefix: Option<Prefix>,
 
     /// How long to try a broker that is not there, has gone, or takes nothing; then the exit status is 69
     ///
@@ -45,6 +46,10 @@ pub(super) struct ConnectionArgs {
     /// URL.
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     retry_for: Option<Duration>,
+}
+
+pub(super) fn defaults() -> Vec<Shown> {
+    vec![("prefix", Prefix::default().to_string())]
 }
 
 #[derive(Clone, Debug, Args)]
@@ -84,7 +89,7 @@ impl ConnectionArgs {
         let (addresses, variable) =
             if self.broker.is_empty() { from_environment()? } else { (addresses(&self.broker)?, None) };
         let retry = self.retry_for.map_or(Retry::WhenLost, Retry::For);
-        Ok(Target { addresses, variable, names: Names::new(self.prefix), retry })
+        Ok(Target { addresses, variable, names: Names::new(self.prefix.unwrap_or_default()), retry })
     }
 }
 

@@ -64,8 +64,8 @@ pub(super) struct ConsumerArgs {
     consumer: ConsumerName,
 
     /// How results are written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: FormatArg,
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
 
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -198,7 +198,7 @@ impl TryFrom<Args> for Options {
             target: consumer.connection.target()?,
             management: consumer.management.url()?,
             consumer: consumer.consumer,
-            format: consumer.format.into(),
+            format: FormatArg::or_default(consumer.format),
             action,
         })
     }

@@ -4,6 +4,7 @@ mod bench;
 mod broker;
 mod connection;
 mod dead_letters;
+mod defaults;
 mod demo;
 mod limits;
 mod parse;
@@ -15,13 +16,15 @@ mod suggesting;
 mod verify;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::env;
 use std::num::NonZeroUsize;
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, STACK};
 use tokio::runtime::{Builder, Runtime};
@@ -79,7 +82,7 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    let cli = Cli::try_parse().unwrap_or_else(|error| suggesting::suggesting(error).exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| suggesting::suggesting(with_defaults(error)).exit());
     let code = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
@@ -96,6 +99,16 @@ fn run(command: Command) -> Result<(), Failure> {
     // the process ends, and so does what it needs.
     std::mem::forget(runtime);
     done.unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))))
+}
+
+/// The help with the defaults, if that is what was asked for.
+fn with_defaults(error: clap::Error) -> clap::Error {
+    match error.kind() {
+        ErrorKind::DisplayHelp => {
+            defaults::shown(Cli::command()).try_get_matches_from(env::args_os()).err().unwrap_or(error)
+        }
+        _ => error,
+    }
 }
 
 /// How long it is waited, at the end, for somebody to read what was said.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::defaults::Shown;
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
 use crate::commands::plugin::Options;
@@ -27,8 +28,7 @@ pub(super) enum Args {
     /// Builds a crate to a component
     Build {
         /// Folder of the crate
-        #[arg(default_value = ".")]
-        folder: PathBuf,
+        folder: Option<PathBuf>,
 
         /// Where the component goes; without it: into the folder, under the crate's name
         #[arg(long, value_name = "FILE")]
@@ -44,12 +44,19 @@ pub(super) enum Args {
         set: Vec<(String, String)>,
 
         /// How it is written
-        #[arg(long, value_name = "FORMAT", default_value = "text")]
-        format: FormatArg,
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<FormatArg>,
 
         #[command(flatten)]
         limits: LimitArgs,
     },
+}
+
+/// The folder of the crate that is built.
+const HERE: &str = ".";
+
+pub(super) fn defaults() -> Vec<Shown> {
+    vec![("folder", HERE.to_owned())]
 }
 
 impl TryFrom<Args> for Options {
@@ -65,11 +72,11 @@ impl TryFrom<Args> for Options {
                     (false, false) => Template::Counting,
                 },
             },
-            Args::Build { folder, out } => Self::Build { folder, out },
+            Args::Build { folder, out } => Self::Build { folder: folder.unwrap_or_else(|| HERE.into()), out },
             Args::Inspect { file, set, format, limits } => Self::Inspect {
                 file,
                 settings: parse::unique(set)?,
-                format: format.into(),
+                format: FormatArg::or_default(format),
                 limits: limits.into(),
             },
         })

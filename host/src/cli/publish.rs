@@ -58,8 +58,8 @@ pub(super) struct Args {
     require_route: bool,
 
     /// How the report is written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: FormatArg,
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
 
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -82,7 +82,7 @@ impl TryFrom<Args> for Options {
             input,
             journal: args.journal,
             unrouted: if args.require_route { Unrouted::Fails } else { Unrouted::IsSaid },
-            format: args.format.into(),
+            format: FormatArg::or_default(args.format),
         })
     }
 }

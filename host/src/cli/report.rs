@@ -21,12 +21,12 @@ pub(super) struct Args {
     journal: Vec<PathBuf>,
 
     /// How it is written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: FormatArg,
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
 }
 
 impl From<Args> for Options {
     fn from(args: Args) -> Self {
-        Self { states: args.state, journals: args.journal, format: args.format.into() }
+        Self { states: args.state, journals: args.journal, format: FormatArg::or_default(args.format) }
     }
 }

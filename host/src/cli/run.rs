@@ -8,6 +8,7 @@ use loghost_core::application::{SavedState, Tolerance};
 use loghost_rabbitmq::{Lifetime, QueueType};
 
 use super::connection::{ConnectionArgs, ManagementArgs};
+use super::defaults::{Shown, time};
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
 use crate::commands::run::{Options, Purpose};
@@ -40,12 +41,12 @@ pub(super) struct Args {
     set: Vec<(String, String)>,
 
     /// How metrics are written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: FormatArg,
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
 
     /// Least time between two metrics of a plugin
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse::duration)]
-    every: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    every: Option<Duration>,
 
     /// End when every plugin has had its queue, empty, and nothing to do for this long
     ///
@@ -65,8 +66,8 @@ pub(super) struct Args {
     /// What queues are declared as, those of dead letters too
     ///
     /// A queue that is there already and of the other type is used as it is.
-    #[arg(long, value_name = "TYPE", default_value = "classic", conflicts_with = "ephemeral")]
-    queue_type: QueueTypeArg,
+    #[arg(long, value_name = "TYPE", conflicts_with = "ephemeral")]
+    queue_type: Option<QueueTypeArg>,
 
     /// Declare exchanges, queues and bindings, and end
     #[arg(long)]
@@ -78,13 +79,13 @@ pub(super) struct Args {
     prefetch: Option<NonZeroU16>,
 
     /// How many logs a plugin gets at once, at most
-    #[arg(long, value_name = "N", default_value = "256", value_parser = parse::from_one::<NonZeroU16>)]
-    max_batch: NonZeroU16,
+    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU16>)]
+    max_batch: Option<NonZeroU16>,
 
     /// How often a log that a plugin wants to retry is tried again before it goes to the dead letters, within
     /// five minutes in all
-    #[arg(long, value_name = "N", default_value = "5", value_parser = parse::from_zero::<u32>)]
-    max_retries: u32,
+    #[arg(long, value_name = "N", value_parser = parse::from_zero::<u32>)]
+    max_retries: Option<u32>,
 
     /// Keep counts here, and which logs are in them, so that they are exact over restarts and crashes
     #[arg(long, value_name = "FOLDER", conflicts_with = "ephemeral")]
@@ -92,24 +93,24 @@ pub(super) struct Args {
 
     /// How long a producer that sends nothing is remembered: a log of its that comes again later is counted
     /// again. What counts is the time in which logs are taken, not what the system's clock shows
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse::duration)]
-    forget_after: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    forget_after: Option<Duration>,
 
     /// Let plugins begin without the state that they have saved; counts are kept
     #[arg(long, requires = "state")]
     discard_state: bool,
 
     /// Stop a plugin that fails at this many of its last logs, and leave its queue as it is
-    #[arg(long, value_name = "FAILURES/LOGS", default_value = "25/30", value_parser = parse::tolerance)]
-    stop_at: Tolerance,
+    #[arg(long, value_name = "FAILURES/LOGS", value_parser = parse::tolerance)]
+    stop_at: Option<Tolerance>,
 
     /// How long a stopped plugin is left alone before one log is tried; doubles up to 5m
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
-    probe_after: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    probe_after: Option<Duration>,
 
     /// How long plugins may take, when this ends, to finish what they have in hand
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
-    grace: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    grace: Option<Duration>,
 
     /// End all plugins when one has ended for good, or cannot begin; the exit status is that one's
     ///
@@ -127,8 +128,8 @@ pub(super) struct Args {
     /// What is missing is made again, and said. Of bindings, and of a queue's policy that has changed, only the
     /// management API tells (see --management-url): without it, bindings are made again without a word, and policies
     /// are not known.
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse::duration)]
-    check_topology_every: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    check_topology_every: Option<Duration>,
 
     /// Allow plugins more than to consume; `publish`: to publish logs of their own
     #[arg(long, value_name = "RIGHT")]
@@ -167,37 +168,59 @@ impl From<QueueTypeArg> for QueueType {
     }
 }
 
+pub(super) fn defaults() -> Vec<Shown> {
+    let default = ConsumerOptions::default();
+    let queue_type = match default.queue_type {
+        QueueType::Classic => "classic",
+        QueueType::Quorum => "quorum",
+    };
+    let Tolerance { failures, window } = default.tolerance;
+    let mut shown = vec![
+        ("every", time(default.every)),
+        ("queue_type", queue_type.to_owned()),
+        ("max_batch", default.max_batch.to_string()),
+        ("max_retries", default.max_retries.to_string()),
+        ("forget_after", time(default.forget_after)),
+        ("stop_at", format!("{failures}/{window}")),
+        ("grace", time(default.grace)),
+    ];
+    shown.extend(default.probe_after.map(|after| ("probe_after", time(after))));
+    shown.extend(default.check_topology_every.map(|every| ("check_topology_every", time(every))));
+    shown
+}
+
 impl TryFrom<Args> for Options {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
+        let default = ConsumerOptions::default();
         Ok(Self {
             target: args.connection.target()?,
             management: args.management.url()?,
             plugins: args.plugins,
             settings: Settings::new(parse::unique(args.set)?),
             limits: args.limits.into(),
-            format: args.format.into(),
+            format: FormatArg::or_default(args.format),
             consumer: ConsumerOptions {
                 lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
-                queue_type: args.queue_type.into(),
-                check_topology_every: Some(args.check_topology_every),
+                queue_type: args.queue_type.map_or(default.queue_type, QueueType::from),
+                check_topology_every: args.check_topology_every.or(default.check_topology_every),
                 prefetch: args.prefetch.map(NonZeroU16::get),
-                every: args.every,
+                every: args.every.unwrap_or(default.every),
                 max_logs: args.max_logs.map(NonZeroU64::get),
-                max_batch: args.max_batch.get(),
-                max_retries: args.max_retries,
+                max_batch: args.max_batch.map_or(default.max_batch, NonZeroU16::get),
+                max_retries: args.max_retries.unwrap_or(default.max_retries),
                 derived: if args.grant.contains(&Grant::Publish) {
                     Derived::Granted
                 } else {
                     Derived::Refused
                 },
                 saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
-                forget_after: args.forget_after,
-                tolerance: args.stop_at,
-                probe_after: Some(args.probe_after),
-                grace: args.grace,
-                ..ConsumerOptions::default()
+                forget_after: args.forget_after.unwrap_or(default.forget_after),
+                tolerance: args.stop_at.unwrap_or(default.tolerance),
+                probe_after: args.probe_after.or(default.probe_after),
+                grace: args.grace.unwrap_or(default.grace),
+                ..default
             },
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
             until_idle: args.until_idle,

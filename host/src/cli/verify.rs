@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::defaults::{Shown, time};
 use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
 use crate::commands::verify::{Options, Then};
@@ -24,12 +25,12 @@ pub(super) struct Args {
     bless: bool,
 
     /// How long to wait for logs that do not come
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse::duration)]
-    timeout: Duration,
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    timeout: Option<Duration>,
 
     /// How the report is written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: FormatArg,
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<FormatArg>,
 
     /// Run on this broker: amqp://user:password@host:port/vhost; several are tried in turn
     #[arg(long, value_name = "URL")]
@@ -37,6 +38,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+pub(super) fn defaults() -> Vec<Shown> {
+    vec![("timeout", time(PlayOptions::default().timeout))]
 }
 
 impl TryFrom<Args> for Options {
@@ -48,8 +53,11 @@ impl TryFrom<Args> for Options {
             scenarios: args.scenarios,
             on: addresses.into(),
             then: if args.bless { Then::Bless } else { Then::Compare },
-            play: PlayOptions { timeout: args.timeout, limits: args.limits.into() },
-            format: args.format.into(),
+            play: PlayOptions {
+                timeout: args.timeout.unwrap_or(PlayOptions::default().timeout),
+                limits: args.limits.into(),
+            },
+            format: FormatArg::or_default(args.format),
         })
     }
 }

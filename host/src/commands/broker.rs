@@ -1,6 +1,6 @@
 //! `loghost broker`: the embedded broker on a port of its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytesize::ByteSize;
 use loghost_broker::{BindError, Broker};
@@ -17,6 +17,16 @@ pub(crate) struct Options {
     /// How much memory queued messages may take before publishers are held back.
     pub(crate) max_memory: ByteSize,
     pub(crate) end: Ending,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5672)),
+            max_memory: ByteSize(loghost_broker::Options::default().memory_high_watermark as u64),
+            end: Ending::Signal,
+        }
+    }
 }
 
 /// What ends it.

@@ -19,6 +19,12 @@ pub(crate) struct Options {
     pub(crate) scenario: PathBuf,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { scenario: "1".into() }
+    }
+}
+
 /// Plays the scenario on an embedded broker, and shows every metric.
 pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let scenario = match options.scenario.to_str().and_then(bundled::scenario) {

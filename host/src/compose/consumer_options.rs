@@ -44,7 +44,7 @@ impl Default for ConsumerOptions {
             queue_type: QueueType::default(),
             exchanges: Exchanges::Own,
             marker: None,
-            check_topology_every: Some(CHECK_TOPOLOGY_EVERY),
+            check_topology_every: Some(Duration::from_mins(1)),
             prefetch: None,
             every: Duration::from_secs(1),
             max_logs: None,
@@ -55,12 +55,8 @@ impl Default for ConsumerOptions {
             saved_state: SavedState::Restored,
             forget_after: Duration::from_hours(7 * 24),
             tolerance: Tolerance::default(),
-            probe_after: Some(PROBE_AFTER),
+            probe_after: Some(Duration::from_secs(10)),
             grace: Duration::from_secs(10),
         }
     }
 }
-
-/// The defaults of what can also be left out altogether.
-pub(crate) const CHECK_TOPOLOGY_EVERY: Duration = Duration::from_mins(1);
-pub(crate) const PROBE_AFTER: Duration = Duration::from_secs(10);

@@ -22,7 +22,6 @@ use std::pin::pin;
 
 use baseline::Baseline;
 use environment::Environment;
-use loghost_rabbitmq::Prefix;
 use machine::{Calibration, about};
 use plan::{logs, plan};
 use sample::{Sample, figures};
@@ -40,7 +39,7 @@ pub(crate) struct Options {
     pub(crate) benches: Vec<Bench>,
     pub(crate) on: On,
     /// What the names of its exchanges and queues begin with.
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: String,
     /// How often each case is measured; at least once.
     pub(crate) runs: u32,
     /// How many logs a run has, at most.
@@ -52,6 +51,22 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     /// What an baseline run has written.
     pub(crate) compare: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            benches: Bench::ALL.into(),
+            on: On::default(),
+            prefix: "bench".to_owned(),
+            runs: 5,
+            logs: 50_000,
+            plugins: vec![1, 4, 64],
+            sizes: vec![100, 1024, 64 * 1024],
+            format: Format::default(),
+            compare: None,
+        }
+    }
 }
 
 /// Measures, shows each bench as soon as it is done, and leaves nothing behind on the broker.

@@ -56,20 +56,25 @@ pub(crate) enum Pace {
     Saturation,
 }
 
+impl Bench {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Consume, Self::Publish, Self::Latency, Self::Start, Self::Memory];
+}
+
 impl Case {
     /// What it is called, in columns.
     pub(crate) fn words(&self) -> Vec<String> {
         match *self {
             Self::Consume { plugin, plugins, size } => {
-                vec!["consume".into(), plugin.to_string(), count(plugins), bytes(size)]
+                vec!["consume".into(), plugin.to_string(), count(plugins), size_text(size)]
             }
-            Self::Publish { size } => vec!["publish".into(), bytes(size)],
+            Self::Publish { size } => vec!["publish".into(), size_text(size)],
             Self::Latency { pace, .. } => vec!["latency".into(), pace.to_string()],
             Self::Start { plugins } => vec!["start".into(), count(plugins)],
             Self::HostMemory { plugin, plugins } => {
                 vec!["memory".into(), plugin.to_string(), count(plugins)]
             }
-            Self::BrokerMemory { size } => vec!["memory".into(), "broker".into(), bytes(size)],
+            Self::BrokerMemory { size } => vec!["memory".into(), "broker".into(), size_text(size)],
         }
     }
 
@@ -144,7 +149,7 @@ fn count(plugins: u32) -> String {
 }
 
 /// A number of bytes, exactly.
-fn bytes(size: u64) -> String {
+pub(crate) fn size_text(size: u64) -> String {
     const UNITS: [(u64, &str); 2] = [(1024 * 1024, "MiB"), (1024, "KiB")];
     let unit = UNITS.iter().find(|(unit, _)| size.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{size} B"), |(unit, name)| format!("{} {name}", size / unit))
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn sizes_are_named_exactly() {
         assert_eq!(
-            [100, 1024, 65536, 1 << 20, 1500].map(bytes),
+            [100, 1024, 65536, 1 << 20, 1500].map(size_text),
             ["100 B", "1 KiB", "64 KiB", "1 MiB", "1500 B"]
         );
     }

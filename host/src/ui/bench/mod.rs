@@ -8,7 +8,7 @@ use anstyle::Style;
 use serde_json::{Map, Value};
 
 pub(crate) use self::about::About;
-pub(crate) use self::case::{Bench, Case, Pace};
+pub(crate) use self::case::{Bench, Case, Pace, size_text};
 use self::figure::Better;
 pub(crate) use self::figure::{Figure, Quantity};
 use crate::ui::table::{Cell, align};

@@ -22,9 +22,10 @@ use self::output::{ERR, OUT};
 pub(crate) use self::reporter::TerminalReporter;
 
 /// How results are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
+    #[default]
     Text,
     /// One JSON object a line.
     Json,

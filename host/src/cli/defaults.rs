@@ -1,0 +1,126 @@
+//! The defaults in the help.
+//!
+//! They are those of the plain option types. The parser does not know them: what is not given stays open, for something
+//! else than an argument to say.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Command;
+
+use super::{FormatArg, bench, broker, connection, demo, limits, plugin, run, verify};
+use crate::ui::bench::size_text;
+use crate::ui::terminal::Format;
+
+/// An argument, and its default as it would be given.
+pub(super) type Shown = (&'static str, String);
+
+/// The same command; its help shows the defaults.
+pub(super) fn shown(command: Command) -> Command {
+    let (limits, connection) = (limits::defaults(), connection::defaults());
+    command
+        .mut_subcommand("demo", |it| with(it, demo::defaults()))
+        .mut_subcommand("run", |it| {
+            with(it, [format(), run::defaults(), limits.clone(), connection.clone()].concat())
+        })
+        .mut_subcommand("publish", |it| with(it, [format(), connection.clone()].concat()))
+        .mut_subcommand("verify", |it| with(it, [format(), verify::defaults(), limits.clone()].concat()))
+        .mut_subcommand("report", |it| with(it, format()))
+        .mut_subcommand("broker", |it| with(it, broker::defaults()))
+        .mut_subcommand("bench", |it| with(it, [format(), bench::defaults()].concat()))
+        .mut_subcommand("plugin", |it| {
+            it.mut_subcommand("build", |it| with(it, plugin::defaults()))
+                .mut_subcommand("inspect", |it| with(it, [format(), limits].concat()))
+        })
+        .mut_subcommand("dead-letters", |it| {
+            it.mut_subcommands(|it| with(it, [format(), connection.clone()].concat()))
+        })
+}
+
+fn with(command: Command, shown: Vec<Shown>) -> Command {
+    shown.into_iter().fold(command, |command, (id, text)| command.mut_arg(id, |arg| arg.default_value(text)))
+}
+
+fn format() -> Vec<Shown> {
+    let text = match Format::default() {
+        Format::Text => "text",
+        Format::Json => "json",
+    };
+    vec![("format", text.to_owned())]
+}
+
+/// A time, as it would be given.
+pub(super) fn time(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
+/// A size, as it would be given.
+pub(super) fn size(size: ByteSize) -> String {
+    size_text(size.as_u64()).replace(' ', "")
+}
+
+impl FormatArg {
+    /// What was asked for, or the default.
+    pub(super) fn or_default(format: Option<Self>) -> Format {
+        format.map(Format::from).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, FromArgMatches};
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    /// The options that a command line comes to, with a parser that has the defaults or with the one that is used.
+    fn options(parser: clap::Command, line: &str) -> String {
+        let matches = parser.try_get_matches_from(line.split(' ')).unwrap();
+        match Cli::from_arg_matches(&matches).unwrap().command {
+            Command::Demo(args) => format!("{:?}", crate::commands::demo::Options::from(args)),
+            Command::Run(args) => format!("{:?}", crate::commands::run::Options::try_from(args).unwrap()),
+            Command::Publish(args) => {
+                format!("{:?}", crate::commands::publish::Options::try_from(args).unwrap())
+            }
+            Command::Verify(args) => {
+                format!("{:?}", crate::commands::verify::Options::try_from(args).unwrap())
+            }
+            Command::Report(args) => format!("{:?}", crate::commands::report::Options::from(args)),
+            Command::Broker(args) => format!("{:?}", crate::commands::broker::Options::from(args)),
+            Command::Bench(args) => format!("{:?}", crate::commands::bench::Options::try_from(args).unwrap()),
+            Command::Plugin(args) => {
+                format!("{:?}", crate::commands::plugin::Options::try_from(args).unwrap())
+            }
+            Command::DeadLetters(args) => {
+                format!("{:?}", crate::commands::dead_letters::Options::try_from(args).unwrap())
+            }
+        }
+    }
+
+    #[test]
+    fn the_help_shows_what_holds_when_nothing_is_given() {
+        let lines = [
+            "loghost demo",
+            "loghost run a.wasm",
+            "loghost publish info a",
+            "loghost verify a.txt",
+            "loghost report --state a",
+            "loghost broker",
+            "loghost bench",
+            "loghost plugin build",
+            "loghost plugin inspect a.wasm",
+            "loghost dead-letters list a",
+            "loghost dead-letters show a 1",
+            "loghost dead-letters replay a --all",
+            "loghost dead-letters purge a --all",
+        ];
+        for line in lines {
+            assert_eq!(options(shown(Cli::command()), line), options(Cli::command(), line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_good_values() {
+        shown(Cli::command()).debug_assert();
+    }
+}
