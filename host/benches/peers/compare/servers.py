@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .commands import Failed, say
-from .names import ALONE, Place
+from .names import ALONE, INFO, Place
 from .tools import Tools
 
 
@@ -32,7 +32,7 @@ class Server:
 def serving(place: Place, broker: str | None, tools: Tools) -> Iterator[Server]:
     """The server of a place, which is the broker that was named, or started."""
     if place == ALONE:
-        with started(tools.firehose, "--until-eof") as server:
+        with started(tools.firehose, "--until-eof", "--exchange", INFO) as server:
             yield server
     elif tools.rabbitmq_node:
         say("starting RabbitMQ")

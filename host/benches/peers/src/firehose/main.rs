@@ -4,7 +4,7 @@
 //!
 //! It says yes to every declaration. A consumer gets logs of an exchange that its queue was bound to on the same
 //! connection, that of severity info if that is one of them; within its prefetch, which acknowledgements open
-//! again.
+//! again. Before it is bound, they come through the exchange that is named at the start.
 
 mod frames;
 mod hose;
@@ -18,6 +18,7 @@ use std::{process, thread};
 use anyhow::Context;
 use clap::Parser;
 
+use loghost_peers::log::EXCHANGE;
 use session::Session;
 
 /// An AMQP 0-9-1 server that never makes a client wait, for measuring clients; prints its URL
@@ -30,6 +31,10 @@ struct Arguments {
     /// How many logs each consumer gets; without it, there is no end of them
     #[arg(long, value_name = "N")]
     logs: Option<u64>,
+
+    /// The exchange that logs seem to come through before their queue is bound
+    #[arg(long, default_value = EXCHANGE, value_name = "NAME")]
+    exchange: String,
 
     /// End when standard input does
     #[arg(long)]
@@ -49,8 +54,9 @@ fn main() -> anyhow::Result<()> {
     }
     loop {
         let (stream, client) = listener.accept().context("cannot accept a connection")?;
+        let exchange = arguments.exchange.clone();
         thread::spawn(move || {
-            let served = Session::new(stream, arguments.logs).and_then(Session::serve);
+            let served = Session::new(stream, arguments.logs, exchange).and_then(Session::serve);
             match served {
                 Err(error) if !hung_up(error.kind()) => eprintln!("{client}: {error}"),
                 _ => {}

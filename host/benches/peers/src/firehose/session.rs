@@ -10,7 +10,6 @@ use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame, parse_frame};
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD};
 use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, connection, exchange, queue};
 use amq_protocol::types::{AMQPValue, FieldTable, ShortString};
-use loghost_peers::log::EXCHANGE;
 
 use super::frames::{Frame, Frames};
 use super::hose::{Hose, Outlet};
@@ -45,6 +44,8 @@ pub(crate) struct Session {
 struct State {
     logs: u64,
     channels: BTreeMap<u16, Channel>,
+    /// The exchange that the logs of a queue come from that is not bound yet.
+    exchange: String,
     /// For each queue that is bound, the exchange that its logs come from.
     bound: HashMap<String, String>,
     /// What is to be sent next.
@@ -65,11 +66,12 @@ struct Channel {
 }
 
 impl Session {
-    pub(crate) fn new(stream: TcpStream, logs: Option<u64>) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream, logs: Option<u64>, exchange: String) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let state = State {
             logs: logs.unwrap_or(u64::MAX),
             channels: BTreeMap::new(),
+            exchange,
             bound: HashMap::new(),
             answers: Vec::new(),
             closed: false,
@@ -298,7 +300,7 @@ impl State {
         } else {
             asked.consumer_tag
         };
-        let exchange = self.bound.get(asked.queue.as_str()).map_or(EXCHANGE, String::as_str).to_owned();
+        let exchange = self.bound.get(asked.queue.as_str()).unwrap_or(&self.exchange).clone();
         let logs = self.logs;
         let channel = self.channel(id)?;
         if asked.no_ack || channel.hose.is_some() {
