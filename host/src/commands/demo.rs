@@ -9,7 +9,6 @@ use crate::compose::suggestion::open_scenario;
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::ui::demo;
-use crate::ui::terminal;
 use crate::ui::verify::PlayedMetric;
 
 /// What `demo` is asked for.
@@ -32,7 +31,7 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
         None => open_scenario(&options.scenario).map_err(|failure| of_number(&options.scenario, failure))?,
     };
     let (broker, address) = embedded().await?;
-    terminal::notice(&format!("playing {} on an embedded broker at {address}", scenario.name()));
+    demo::say_playing(scenario.name(), &address);
     let mut scenario_runner = ScenarioRunner::new(vec![address], PlayOptions::default())?;
     let played = scenario_runner.play(scenario).await?;
     broker.shutdown().await;

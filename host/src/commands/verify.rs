@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use loghost_core::domain::printable_line;
-
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::scenario_runner::{PlayOptions, Played, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
 use crate::compose::target::On;
-use crate::files::scenario_file::{self, Blessed};
-use crate::ui::terminal::{self, Format};
+use crate::files::scenario_file;
+use crate::ui::terminal::Format;
 use crate::ui::verify::{self, PlayedMetric};
 
 /// What `verify` is asked for.
@@ -83,9 +81,6 @@ fn bless(path: &Path, played: Played) -> Result<(), Failure> {
             }
         }
     }
-    let done = match scenario_file::bless(path, &texts).status(Status::BadInput)? {
-        Blessed::Rewritten => "rewritten",
-        Blessed::Unchanged => "as it was",
-    };
-    Ok(terminal::print(&format!("{}: {done}", printable_line(&path.to_string_lossy())))?)
+    let blessed = scenario_file::bless(path, &texts).status(Status::BadInput)?;
+    Ok(verify::print_blessed(path, blessed)?)
 }

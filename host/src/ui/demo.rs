@@ -1,9 +1,15 @@
 //! How a demo is shown: what is played, what was published, every metric, and whether that is what was expected.
 
 use loghost_core::domain::{Tally, printable, printable_line};
+use loghost_rabbitmq::Address;
 
 use crate::ui::terminal::{self, DIM, GOOD, TITLE, Unwritable, counted};
 use crate::ui::verify::{PlayedMetric, line};
+
+/// Says what is played, and where.
+pub(crate) fn say_playing(scenario: &str, address: &Address) {
+    terminal::notice(&format!("playing {scenario} on an embedded broker at {address}"));
+}
 
 /// Prints what the broker has `confirmed`, and what came of it.
 pub(crate) fn print(confirmed: &Tally, metrics: &[PlayedMetric]) -> Result<(), Unwritable> {

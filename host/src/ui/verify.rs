@@ -1,10 +1,13 @@
 //! How a play is shown: which metrics are as expected, and where the others differ.
 
+use std::path::Path;
+
 use loghost_core::domain::scenario::Expectation;
 use loghost_core::domain::{printable, printable_line};
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 
+use crate::files::scenario_file::Blessed;
 use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, counted};
 
 /// What came of an expectation.
@@ -42,6 +45,15 @@ pub(crate) fn print(scenario: &str, metrics: &[PlayedMetric], format: Format) ->
         terminal::print(&line(metric))?;
     }
     Ok(())
+}
+
+/// Prints what blessing has done to a scenario.
+pub(crate) fn print_blessed(scenario: &Path, blessed: Blessed) -> Result<(), Unwritable> {
+    let done = match blessed {
+        Blessed::Rewritten => "rewritten",
+        Blessed::Unchanged => "as it was",
+    };
+    terminal::print(&format!("{}: {done}", printable_line(&scenario.to_string_lossy())))
 }
 
 /// A metric's line of the report, and below it what differs.

@@ -95,8 +95,8 @@ fn measures_everything_and_compares() {
     fs::write(&earlier, output.stdout.replace(PUBLISH[1], other)).expect("a file in a folder of ours");
     let compare = |format: &str| {
         let output = bench(&["publish", "--format", format, "--compare"]).arg(&earlier).end().exits(0);
-        let output = output.says(&format!("the baseline run lacks: {}", PUBLISH[1]));
-        output.says(&format!("only the baseline run has: {other}")).does_not_say("consume counting")
+        let output = output.says(&format!("the earlier run lacks: {}", PUBLISH[1]));
+        output.says(&format!("only the earlier run has: {other}")).does_not_say("consume counting")
     };
     let text = compare("text");
     let row = |size: &str| {

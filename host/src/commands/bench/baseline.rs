@@ -1,4 +1,4 @@
-//! An baseline run, as it was written with `--format json`.
+//! An earlier run, as it was written with `--format json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 
-/// What an baseline run measured.
+/// What an earlier run measured.
 #[derive(Debug)]
 pub(super) struct Baseline {
     about: Map<String, Value>,
@@ -91,7 +91,7 @@ mod tests {
 
     #[track_caller]
     fn refuses(text: &str, line: usize, words: &str) {
-        let (at, error) = Baseline::parse(text).expect_err("it is no baseline run");
+        let (at, error) = Baseline::parse(text).expect_err("it is no earlier run");
         assert_eq!(at, line, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn figures_are_found_by_case_and_key() {
         let text = format!("{ABOUT}\n{{\"case\":\"publish 100 B\",\"logs_per_second\":7.5}}");
-        let baseline = Baseline::parse(&text).expect("an baseline run");
+        let baseline = Baseline::parse(&text).expect("an earlier run");
         assert_eq!(baseline.figure("publish 100 B", "logs_per_second"), Some(7.5));
         assert_eq!(baseline.figure("publish 100 B", "start_ms"), None);
         let (new, gone) = baseline.missing(&["publish".to_owned()], &["publish 1 KiB".to_owned()]);

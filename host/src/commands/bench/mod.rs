@@ -2,7 +2,7 @@
 //!
 //! In reading order: which cases there are, what is measured of each, where (a broker, and names of its own
 //! on it), by whom (consumers in this process), how each bench goes about it, how noisy the machine is, and how
-//! all that is shown, also beside an baseline run.
+//! all that is shown, also beside an earlier run.
 
 mod baseline;
 mod connections;
@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// How many bytes a log has; not empty.
     pub(crate) sizes: Vec<u64>,
     pub(crate) format: Format,
-    /// What an baseline run has written.
+    /// What an earlier run has written.
     pub(crate) compare: Option<PathBuf>,
 }
 
@@ -107,7 +107,7 @@ async fn measure_all(
     let beside = if baseline.is_some() { Beside::Earlier } else { Beside::Nothing };
     let mut reports = Reports::begin(options.format, &about, beside)?;
     if let Some(differences) = baseline.and_then(|baseline| baseline.differences(&about.fields())) {
-        terminal::warning(&format!("the baseline run was another one: {differences}"));
+        terminal::warning(&format!("the earlier run was another one: {differences}"));
     }
     let (mut names, mut all) = (Vec::new(), Calibration::default());
     for bench in &options.benches {

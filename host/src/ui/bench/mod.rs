@@ -112,7 +112,7 @@ impl Reports {
                 percent(NOISE)
             ));
         }
-        for (what, cases) in [("the baseline run lacks", new), ("only the baseline run has", gone)] {
+        for (what, cases) in [("the earlier run lacks", new), ("only the earlier run has", gone)] {
             if !cases.is_empty() {
                 terminal::warning(&format!("{what}: {}", cases.join("; ")));
             }
