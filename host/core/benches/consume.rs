@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::future::{pending, ready};
+use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use loghost_core::application::{
     Adapters, Batching, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
-    ConsumerError, DeadLettering, DeadLetters, Delivery, Item, Ledger, LedgerError, Load, LogSink, LogSource,
-    Next, Opened, Ports, Receipts, Rejection, Report, ReportError, Reporter, Saved, SavedState, SinkError,
-    SourceError, SourceFactory, State, Subscription, Tolerance,
+    ConsumerError, DeadLettering, DeadLetters, Delivery, Event, Item, Ledger, LedgerError, LogSink,
+    LogSource, Next, Observer, Opened, Ports, Receipts, Rejection, Report, ReportError, Reporter, Saved,
+    SavedState, SinkError, SourceError, SourceFactory, Subscription, Tolerance,
 };
 use loghost_core::domain::{
     ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Position, Processed, Record,
@@ -143,10 +144,10 @@ impl Reporter for Nothing {
     fn metric(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
         Ok(())
     }
+}
 
-    fn state(&mut self, _: &ConsumerName, _: &State<'_>) {}
-
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
+impl Observer for Nothing {
+    fn observe(&self, _: &Event<'_>) {}
 }
 
 impl LogSink for Nothing {
@@ -234,6 +235,7 @@ fn consume(bencher: Bencher<'_, '_>, burst: usize, processes: bool) {
                 ledger: Nothing,
                 clock: Stopped,
                 reporter: Nothing,
+                observer: Arc::new(Nothing),
                 derived: None,
                 reloads: mpsc::channel(1).1,
             };

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Adapters, Batching, Cause, Clock, Commit, Confirmed, Consume, ConsumeOptions, Consumer, ConsumerActivity,
-    ConsumerError, DeadLettering, DeadLetters, Delivery, End, Finished, Item, Ledger, LedgerError, Load,
-    LogSink, LogSource, Next, Opened, Ports, Publish, Receipts, Rejection, Report, ReportError, Reporter,
-    Saved, SavedState, SinkError, SourceError, SourceFactory, State, Subscription, Tolerance, Uncounted,
+    ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, Delivery, End, Event, Finished, Item, Ledger,
+    LedgerError, LogSink, LogSource, Next, Observer, Opened, Ports, Publish, Receipts, Rejection, Report,
+    ReportError, Reporter, Saved, SavedState, SinkError, SourceError, SourceFactory, Subscription, Tolerance,
+    Uncounted,
 };
 use loghost_core::domain::{
     Attributes, ConsumerName, Descriptor, Fields, Filter, Log, MessageId, Metric, Outcome, Position,
@@ -297,7 +298,7 @@ fn echo(severity: Severity, message: &str) -> Log {
     Log { severity, message: message.to_owned(), source: None, attributes: Attributes::default(), hops: 0 }
 }
 
-struct Notes(Journal);
+struct Notes(Journal, Figures);
 
 impl Reporter for Notes {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
@@ -305,21 +306,52 @@ impl Reporter for Notes {
         self.0.note(format!("metric {}{last}", report.text.as_ref().unwrap()));
         Ok(())
     }
+}
 
-    fn state(&mut self, _: &ConsumerName, state: &State<'_>) {
-        match state {
-            State::Stopped(error, delay) => self.0.note(format!("stopped for {delay:?}: {error}")),
-            State::Recovered => self.0.note("recovered"),
-            State::Reopening(error) => self.0.note(format!("reopening: {error}")),
-            State::NotCounted(reason, _) => self.0.note(format!("not counted: {reason}")),
-            State::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
+impl Observer for Notes {
+    fn observe(&self, event: &Event<'_>) {
+        let Event::Consumer(_, event) = event else { return };
+        match event {
+            ConsumerEvent::Stopped(error, delay) => self.0.note(format!("stopped for {delay:?}: {error}")),
+            ConsumerEvent::Recovered => self.0.note("recovered"),
+            ConsumerEvent::Reopening(error) => self.0.note(format!("reopening: {error}")),
+            ConsumerEvent::NotCounted(reason, _) => self.0.note(format!("not counted: {reason}")),
+            ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
                 self.0.note(format!("left uncounted: {foreign} foreign, {unwanted} unwanted"));
+            }
+            ConsumerEvent::Received(n) => self.1.add(|figures| figures.received += n),
+            ConsumerEvent::Processed { logs, .. } => self.1.add(|figures| figures.processed += logs),
+            ConsumerEvent::Retrying(n) => self.1.add(|figures| figures.retrying += n),
+            ConsumerEvent::DeadLettered(_) => self.1.add(|figures| figures.dead_lettered += 1),
+            ConsumerEvent::Committed { deliveries, .. } => {
+                self.1.add(|figures| figures.committed += deliveries);
+            }
+            ConsumerEvent::Acknowledged { deliveries, .. } => {
+                self.1.add(|figures| figures.acknowledged += deliveries);
             }
             _ => {}
         }
     }
+}
 
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
+/// What the events of a run come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sums {
+    received: usize,
+    processed: usize,
+    retrying: usize,
+    dead_lettered: usize,
+    committed: usize,
+    acknowledged: usize,
+}
+
+#[derive(Clone, Default)]
+struct Figures(Arc<Mutex<Sums>>);
+
+impl Figures {
+    fn add(&self, add: impl FnOnce(&mut Sums)) {
+        add(&mut self.0.lock().unwrap());
+    }
 }
 
 fn log(n: u64, message: &str) -> Delivery<u64> {
@@ -368,6 +400,7 @@ struct Case {
     new: Option<u64>,
     /// Seconds after which the run is asked to end.
     until: u64,
+    figures: Figures,
 }
 
 impl Case {
@@ -382,6 +415,7 @@ impl Case {
             is_stuck: false,
             new: None,
             until: 60,
+            figures: Figures::default(),
         }
     }
 
@@ -424,7 +458,8 @@ impl Case {
             consumer: first,
             ledger: Store { journal: journal.clone(), slowness: self.slowness },
             clock: Still,
-            reporter: Notes(journal.clone()),
+            reporter: Notes(journal.clone(), self.figures.clone()),
+            observer: Arc::new(Notes(journal.clone(), self.figures.clone())),
             derived: Some(derived),
             reloads: replaced,
         };
@@ -478,6 +513,25 @@ async fn a_batch_is_judged_counted_and_then_acknowledged() {
         (finished.counts.first, finished.counts.last),
         (Some(Timestamp::from_millis(1)), Some(Timestamp::from_millis(4)))
     );
+}
+
+/// Whoever counts by the events comes to the same figures.
+#[tokio::test(start_paused = true)]
+async fn events_add_up() {
+    let burst = vec![log(1, "a"), log(2, "skip"), log(3, "reject"), log(4, "once"), log(5, "retry")];
+    let case = Case::new(vec![(0, burst)]);
+    let figures = case.figures.clone();
+    case.run().await;
+    let expected = Sums {
+        received: 5,
+        // Three attempts at one of them, two at another.
+        processed: 5 + 2 + 1,
+        retrying: 2 + 1,
+        dead_lettered: 2,
+        committed: 5,
+        acknowledged: 5,
+    };
+    assert_eq!(*figures.0.lock().unwrap(), expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,10 @@ use crate::ui::terminal::{self, Format};
 #[derive(Debug, Parser)]
 #[command(name = "loghost", version, max_term_width = 100)]
 struct Cli {
+    /// How the log on standard error is written: one line for each event
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<FormatArg>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -83,6 +87,7 @@ impl From<FormatArg> for Format {
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
     let cli = Cli::try_parse().unwrap_or_else(|error| suggesting::suggesting(with_defaults(error)).exit());
+    terminal::write_log_as(FormatArg::or_default(cli.log_format));
     let code = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),

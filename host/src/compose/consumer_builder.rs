@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Adapters, Clock, Consume, ConsumeOptions, Consumer, Ports, Publish, Reporter, SourceFactory,
+    Adapters, Clock, Consume, ConsumeOptions, Consumer, Observer, Ports, Publish, Reporter, SourceFactory,
 };
 use loghost_core::domain::Sequencer;
 use loghost_rabbitmq::{
@@ -46,6 +46,7 @@ pub(crate) struct Parts<F, C, R> {
     pub(crate) source_factory: F,
     pub(crate) clock: C,
     pub(crate) reporter: R,
+    pub(crate) observer: Arc<dyn Observer>,
     /// Where new versions of it come from, if there may be some.
     pub(crate) reloads: Option<mpsc::Receiver<WasmConsumer>>,
 }
@@ -111,7 +112,7 @@ impl ConsumerBuilder {
         &self,
         parts: Parts<F, C, R>,
     ) -> Result<Consume<HostPorts<F, C, R>>, Failure> {
-        let Parts { consumer, source_factory, clock, reporter, reloads } = parts;
+        let Parts { consumer, source_factory, clock, reporter, observer, reloads } = parts;
         // A queue that goes with the run keeps no book.
         let state = self.state.as_ref().filter(|_| self.options.lifetime == Lifetime::Named);
         let queue = self.connections.names.queue(&consumer.descriptor().name);
@@ -125,7 +126,8 @@ impl ConsumerBuilder {
             None
         };
         let reloads = reloads.unwrap_or_else(|| mpsc::channel(1).1);
-        let adapters = Adapters { source_factory, consumer, ledger, clock, reporter, derived, reloads };
+        let adapters =
+            Adapters { source_factory, consumer, ledger, clock, reporter, observer, derived, reloads };
         Ok(Consume::new(adapters, self.consume_options()))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use loghost_core::application::{Aside, Load, Report, ReportError, Reporter, State};
+use loghost_core::application::{ConsumerEvent, Event, Load, Observer, Report, ReportError, Reporter};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::QueueDepth;
 use tokio::sync::watch;
@@ -21,7 +21,8 @@ pub(crate) struct Activity {
 struct Doing {
     place: Place,
     load: Load,
-    aside: Aside,
+    /// Whether it is called for something else than logs.
+    is_called: bool,
 }
 
 /// Where a consumer is.
@@ -50,7 +51,7 @@ impl Activity {
 
     fn put(&mut self, consumer: &ConsumerName, place: Place) {
         self.last = Instant::now();
-        let idle = Doing { place, load: Load::default(), aside: Aside::Ends };
+        let idle = Doing { place, load: Load::default(), is_called: false };
         self.consumers.entry(consumer.clone()).or_insert(idle).place = place;
     }
 
@@ -58,9 +59,7 @@ impl Activity {
     fn quiet_since(&self) -> Option<Instant> {
         let busy = self.consumers.values().any(|doing| match doing.place {
             Place::Away => true,
-            Place::AtWork | Place::StandingBy => {
-                doing.load != Load::default() || doing.aside == Aside::Begins
-            }
+            Place::AtWork | Place::StandingBy => doing.load != Load::default() || doing.is_called,
             Place::Stopped => false,
         });
         (!busy).then_some(self.last)
@@ -129,15 +128,51 @@ async fn are_empty(
     true
 }
 
-/// A reporter that notes what its consumer does.
-pub(crate) struct Watched {
+/// Notes what consumers do.
+pub(crate) struct ActivityObserver(pub(crate) watch::Sender<Activity>);
+
+impl Observer for ActivityObserver {
+    fn observe(&self, event: &Event<'_>) {
+        let Event::Consumer(consumer, event) = event else { return };
+        self.0.send_modify(|activity| activity.note(consumer, event));
+    }
+}
+
+impl Activity {
+    fn note(&mut self, consumer: &ConsumerName, event: &ConsumerEvent<'_>) {
+        let Some(doing) = self.consumers.get_mut(consumer) else { return };
+        let stopped = doing.place == Place::Stopped;
+        match event {
+            // One log is tried of one that was stopped.
+            ConsumerEvent::Consuming | ConsumerEvent::StandingBy if stopped => {}
+            ConsumerEvent::StandingBy => self.put(consumer, Place::StandingBy),
+            ConsumerEvent::Consuming | ConsumerEvent::Recovered => self.put(consumer, Place::AtWork),
+            ConsumerEvent::Reloaded(..) if stopped => self.put(consumer, Place::AtWork),
+            ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, Place::Away),
+            ConsumerEvent::Stopped(..) => self.put(consumer, Place::Stopped),
+            ConsumerEvent::Acknowledged { load, .. } => {
+                doing.load = *load;
+                if !stopped {
+                    self.last = Instant::now();
+                }
+            }
+            // It is no sign of life.
+            ConsumerEvent::CallBegins => doing.is_called = true,
+            ConsumerEvent::CallEnds => doing.is_called = false,
+            _ => {}
+        }
+    }
+}
+
+/// A reporter of a consumer that something is expected of as long as it is there.
+pub(crate) struct Expected {
     inner: TerminalReporter,
     consumer: ConsumerName,
     activity: watch::Sender<Activity>,
 }
 
-impl Watched {
-    /// Reports to `inner`, and notes in `activity` what `consumer` does, which has no queue yet.
+impl Expected {
+    /// Reports to `inner`; in `activity`, `consumer` has no queue yet.
     pub(crate) fn new(
         inner: TerminalReporter,
         consumer: ConsumerName,
@@ -148,7 +183,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for Expected {
     fn drop(&mut self) {
         // Of one that has ended nothing is expected.
         self.activity.send_modify(|activity| {
@@ -157,47 +192,8 @@ impl Drop for Watched {
     }
 }
 
-impl Reporter for Watched {
+impl Reporter for Expected {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         self.inner.metric(report)
-    }
-
-    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
-        self.activity.send_modify(|activity| {
-            let stopped = activity.consumers.get(consumer).is_some_and(|doing| doing.place == Place::Stopped);
-            match state {
-                // One log is tried of one that was stopped.
-                State::Consuming | State::StandingBy if stopped => {}
-                State::StandingBy => activity.put(consumer, Place::StandingBy),
-                State::Consuming | State::Recovered => {
-                    activity.put(consumer, Place::AtWork);
-                }
-                State::Reloaded(..) if stopped => activity.put(consumer, Place::AtWork),
-                State::Reopening(_) if !stopped => activity.put(consumer, Place::Away),
-                State::Stopped(..) => activity.put(consumer, Place::Stopped),
-                _ => {}
-            }
-        });
-        self.inner.state(consumer, state);
-    }
-
-    fn progress(&mut self, consumer: &ConsumerName, finished: usize, load: Load) {
-        self.activity.send_modify(|activity| {
-            let Some(doing) = activity.consumers.get_mut(consumer) else { return };
-            doing.load = load;
-            if doing.place != Place::Stopped {
-                activity.last = Instant::now();
-            }
-        });
-        self.inner.progress(consumer, finished, load);
-    }
-
-    fn aside(&mut self, consumer: &ConsumerName, aside: Aside) {
-        // It is no sign of life.
-        self.activity.send_modify(|activity| {
-            if let Some(doing) = activity.consumers.get_mut(consumer) {
-                doing.aside = aside;
-            }
-        });
     }
 }

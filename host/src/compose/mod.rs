@@ -9,6 +9,7 @@ pub(crate) mod guest_lines;
 pub(crate) mod idle;
 pub(crate) mod limits;
 pub(crate) mod loading;
+pub(crate) mod observers;
 pub(crate) mod plugins;
 pub(crate) mod reload;
 pub(crate) mod scenario_consumers;

@@ -1,11 +1,12 @@
 //! The consumers of a play: each consumes from a queue of its own until it meets the marker.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Batching, Consumer, ConsumerError, End, Finished, Load, Opened, Reads, Report, ReportError, Reporter,
-    SinkError, SourceError, SourceFactory, State, Subscription,
+    Batching, Consumer, ConsumerError, ConsumerEvent, End, Event, Finished, Observer, Opened, Reads, Report,
+    ReportError, Reporter, SinkError, SourceError, SourceFactory, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Filter, Log};
 use loghost_rabbitmq::{AmqpSink, AmqpSource, DeadLetterWriter, Exchanges, Lifetime};
@@ -22,7 +23,8 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::Derived;
 use crate::compose::supervise::status_of;
 use crate::platform::clock::ReplayClock;
-use crate::ui::terminal::{Format, TerminalReporter};
+use crate::ui::events::Queues;
+use crate::ui::terminal::LogObserver;
 
 /// The consumers of a play.
 pub(crate) struct ScenarioConsumers {
@@ -69,10 +71,10 @@ impl ScenarioConsumers {
         let queue = opened.source.queue().to_owned();
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
-        let prompter = Prompter { told, arriving };
         let source_factory = Once(Some(opened));
         // Nobody replaces a consumer in the middle of a play.
-        let parts = Parts { consumer, source_factory, clock, reporter: prompter, reloads: None };
+        let (reporter, observer) = (LastMetric(told), Arc::new(Arrivals(arriving)));
+        let parts = Parts { consumer, source_factory, clock, reporter, observer, reloads: None };
         let mut consume = self.builder.build(parts).await?;
         Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
         let place = self.roles.len();
@@ -181,23 +183,24 @@ impl SourceFactory for Once {
     }
 }
 
-/// Takes the last metric of a consumer, and counts what it gets.
-struct Prompter {
-    told: watch::Sender<Option<Result<String, ConsumerError>>>,
-    arriving: watch::Sender<u64>,
-}
+/// Takes the last metric of a consumer.
+struct LastMetric(watch::Sender<Option<Result<String, ConsumerError>>>);
 
-impl Reporter for Prompter {
+impl Reporter for LastMetric {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        self.told.send_replace(Some(report.text.clone()));
+        self.0.send_replace(Some(report.text.clone()));
         Ok(())
     }
+}
 
-    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
-        TerminalReporter::new(Format::Text).state(consumer, state);
-    }
+/// Counts what a consumer gets, and shows the rest.
+struct Arrivals(watch::Sender<u64>);
 
-    fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {
-        self.arriving.send_modify(|arrived| *arrived += finished as u64);
+impl Observer for Arrivals {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Consumer(_, ConsumerEvent::Acknowledged { deliveries, .. }) = event {
+            self.0.send_modify(|arrived| *arrived += *deliveries as u64);
+        }
+        LogObserver { queues: Queues::Named }.observe(event);
     }
 }

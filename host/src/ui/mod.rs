@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
+pub(crate) mod events;
 pub(crate) mod plugin;
 pub(crate) mod publish;
 pub(crate) mod report;

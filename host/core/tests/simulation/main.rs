@@ -15,6 +15,7 @@ mod world;
 
 use std::marker::PhantomData;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -166,6 +167,7 @@ async fn host<F: Factory>(world: &World, behaviour: Behaviour) -> Result<Finishe
         ledger: Store(world.clone()),
         clock: Leaping(world.clone()),
         reporter: Honest(world.clone()),
+        observer: Arc::new(Honest(world.clone())),
         derived: None,
         reloads,
     };

@@ -5,8 +5,8 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use loghost_core::application::{Clock, Load, Report, ReportError, Reporter, State};
-use loghost_core::domain::{ConsumerName, Counts, Expired, Filter, Severity, Timestamp};
+use loghost_core::application::{Clock, Event, Observer, Report, ReportError, Reporter};
+use loghost_core::domain::{Counts, Expired, Filter, Severity, Timestamp};
 use tokio::sync::Notify;
 
 /// What was published, as it is kept.
@@ -246,8 +246,8 @@ impl Reporter for Honest {
         );
         Ok(())
     }
+}
 
-    fn state(&mut self, _: &ConsumerName, _: &State<'_>) {}
-
-    fn progress(&mut self, _: &ConsumerName, _: usize, _: Load) {}
+impl Observer for Honest {
+    fn observe(&self, _: &Event<'_>) {}
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use loghost_core::application::{ConsumerError, End, Finished, Load, Report, ReportError, Reporter, State};
-use loghost_core::domain::ConsumerName;
+use loghost_core::application::{
+    ConsumerError, ConsumerEvent, End, Event, Finished, Observer, Report, ReportError, Reporter,
+};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -16,7 +17,8 @@ use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
 use crate::platform::clock::SystemClock;
-use crate::ui::terminal::{Format, TerminalReporter};
+use crate::ui::events::Queues;
+use crate::ui::terminal::LogObserver;
 
 /// Running consumers.
 pub(super) struct BenchConsumers {
@@ -38,6 +40,7 @@ impl BenchConsumers {
                 source_factory: builder.source_factory(SystemClock),
                 clock: SystemClock,
                 reporter: Watcher(Arc::clone(&counted)),
+                observer: Arc::new(Watcher(Arc::clone(&counted))),
                 // Nobody replaces a consumer that is measured.
                 reloads: None,
             };
@@ -142,16 +145,18 @@ impl Reporter for Watcher {
         let text: &Result<String, ConsumerError> = &report.text;
         text.as_ref().map_or_else(|error| Err(ReportError(error.to_string().into())), |_| Ok(()))
     }
+}
 
-    fn state(&mut self, consumer: &ConsumerName, state: &State<'_>) {
-        if !matches!(state, State::Consuming) {
-            TerminalReporter::new(Format::Text).state(consumer, state);
-        }
-    }
-
-    fn progress(&mut self, _: &ConsumerName, finished: usize, _: Load) {
-        if finished > 0 {
-            self.0.add(finished as u64);
+impl Observer for Watcher {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Consumer(_, ConsumerEvent::Consuming) => {}
+            Event::Consumer(_, ConsumerEvent::Acknowledged { deliveries, .. }) => {
+                if *deliveries > 0 {
+                    self.0.add(*deliveries as u64);
+                }
+            }
+            event => LogObserver { queues: Queues::Named }.observe(event),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Opening the consumers of a run, side by side.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use loghost_core::application::{Consumer, End, Opening};
+use loghost_core::application::{Consumer, End, Observer, Opening};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Lifetime, QueueDepth};
 use loghost_wasm::WasmConsumer;
@@ -12,18 +13,20 @@ use tokio::sync::{mpsc, watch};
 use super::Options;
 use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::idle::{Activity, Watched};
+use crate::compose::idle::{Activity, ActivityObserver, Expected};
 use crate::compose::loading::say;
+use crate::compose::observers::Observers;
 use crate::compose::reload::{Member, Reloads};
 use crate::compose::supervise::{MOST_OPENING, OnFailure, chain, status_of};
 use crate::platform::clock::SystemClock;
+use crate::ui::events::Queues;
 use crate::ui::run::{say_consuming, warn_without_state};
-use crate::ui::terminal::TerminalReporter;
+use crate::ui::terminal::{LogObserver, TerminalReporter};
 
 /// The consumers of a run.
 #[derive(Default)]
 pub(super) struct Prepared {
-    pub(super) ready: Vec<(ConsumerName, HostConsumer<Watched>)>,
+    pub(super) ready: Vec<(ConsumerName, HostConsumer<Expected>)>,
     /// How many logs wait for each.
     pub(super) depths: HashMap<ConsumerName, QueueDepth>,
     /// What it means that others cannot begin; why was said.
@@ -40,22 +43,25 @@ pub(super) async fn prepare(
     active: &watch::Sender<Activity>,
 ) -> Result<Prepared, Failure> {
     let lifetime = options.consumer.lifetime;
+    let queues = if lifetime == Lifetime::Exclusive { Queues::Copies } else { Queues::Named };
+    let observers: Vec<Arc<dyn Observer>> =
+        vec![Arc::new(ActivityObserver(active.clone())), Arc::new(LogObserver { queues })];
+    let observer = Arc::new(Observers(observers));
     let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
         if consumer.keeps_state() {
             keeping.push(name.to_string());
         }
-        let terminal = TerminalReporter::new(options.format);
-        let terminal = if lifetime == Lifetime::Exclusive { terminal.of_copies() } else { terminal };
-        let reporter = Watched::new(terminal, name.clone(), active.clone());
+        let reporter = Expected::new(TerminalReporter(options.format), name.clone(), active.clone());
+        let observer = Arc::clone(&observer);
         let (replace, replaced) = mpsc::channel(1);
         reloads.add(member, replace);
         opening.push(async move {
             let source_factory = builder.source_factory(SystemClock);
             let depth = source_factory.depth();
             let (clock, reloads) = (SystemClock, Some(replaced));
-            let parts = Parts { consumer, source_factory, clock, reporter, reloads };
+            let parts = Parts { consumer, source_factory, clock, reporter, observer, reloads };
             let mut consume = builder.build(parts).await?;
             let opening = consume.open().await.map_err(|end| not_opened(&name, &end))?;
             if opening == Opening::Done {

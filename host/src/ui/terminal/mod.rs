@@ -2,21 +2,22 @@
 //!
 //! Nothing that a plugin or a log says reaches a terminal raw.
 
+mod log;
 mod output;
 mod reporter;
 mod stream;
 
 use std::fmt::Write as _;
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use loghost_core::application::{Level, Notice};
-use loghost_core::domain::{Tally, printable, printable_line};
+use loghost_core::domain::{Tally, printable};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::{block_in_place, spawn_blocking};
 
+pub(crate) use self::log::{LogObserver, error, notice, tell, warning, write_log_as};
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 pub(crate) use self::reporter::TerminalReporter;
@@ -41,40 +42,6 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 /// What matters less.
 pub(crate) const DIM: Style = Style::new().dimmed();
-
-/// Shows a notice in a line on standard error.
-pub(crate) fn tell(notice: &Notice<'_>) {
-    ERR.say(format!("{}{}", head(notice.level, notice.consumer), printable_line(notice.text)));
-}
-
-/// Says something to the operator, in a line on standard error.
-pub(crate) fn notice(text: &str) {
-    tell(&Notice::info(text));
-}
-
-/// Warns the operator, in a line on standard error.
-pub(crate) fn warning(text: &str) {
-    tell(&Notice::warning(text));
-}
-
-/// Says why the process fails, or the `consumer` that it ran for, on standard error: what has further lines has them
-/// indented.
-pub(crate) fn error(text: &str, consumer: Option<&str>) {
-    ERR.say(format!("{}{}", head(Level::Error, consumer), printable(text).replace('\n', "\n  ")));
-}
-
-/// What a line on standard error begins with: the time (RFC 3339, in UTC), the level, the consumer in brackets.
-fn head(level: Level, consumer: Option<&str>) -> String {
-    let time = humantime::format_rfc3339_millis(SystemTime::now());
-    let (style, level) = match level {
-        Level::Debug => (DIM, "debug"),
-        Level::Info => (Style::new(), "info"),
-        Level::Warning => (WARNING, "warn"),
-        Level::Error => (BAD, "error"),
-    };
-    let consumer = consumer.map(|name| format!("[{}] ", printable_line(name))).unwrap_or_default();
-    format!("{DIM}{time}{DIM:#} {style}{level:<5}{style:#} {consumer}")
-}
 
 /// Standard output cannot be written.
 #[derive(Debug, thiserror::Error)]

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
-use loghost_core::application::Level;
 use loghost_system as system;
+
+use super::log;
 
 /// One of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,12 +26,7 @@ impl Stream {
     }
 
     fn write_to(self, writer: impl RawStream, text: &str, left_out: u64) -> io::Result<()> {
-        let note = if left_out > 0 {
-            let head = super::head(Level::Warning, None);
-            format!("{head}lines that nobody read in time were left out here: {left_out}\n")
-        } else {
-            String::new()
-        };
+        let note = if left_out > 0 { format!("{}\n", log::left_out(left_out)) } else { String::new() };
         let mut text = format!("{text}\n{note}");
         if AutoStream::choice(&writer) == ColorChoice::Never {
             text = strip_str(&text).to_string();

@@ -1,21 +1,23 @@
 //! Who takes part: the adapters that fill the ports of consuming.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
-use crate::application::ports::{Clock, Consumer, Ledger, LogSink, Reporter, SourceFactory};
+use crate::application::ports::{Clock, Consumer, Ledger, LogSink, Observer, Reporter, SourceFactory};
 use crate::application::publish::Publish;
 
 /// The types of the adapters that a consumer is run with.
 pub trait Ports {
     /// Opens what logs come from.
     type SourceFactory: SourceFactory;
-    /// Judges logs.
+    /// Processes logs.
     type Consumer: Consumer;
     /// Keeps the book.
     type Ledger: Ledger + 'static;
     /// Tells the time.
     type Clock: Clock;
-    /// Is told what happens.
+    /// Shows metrics.
     type Reporter: Reporter;
     /// Takes what the consumer publishes.
     type Sink: LogSink;
@@ -25,14 +27,16 @@ pub trait Ports {
 pub struct Adapters<P: Ports> {
     /// Opens what logs come from.
     pub source_factory: P::SourceFactory,
-    /// Judges logs.
+    /// Processes logs.
     pub consumer: P::Consumer,
     /// Keeps the book.
     pub ledger: P::Ledger,
     /// Tells the time.
     pub clock: P::Clock,
-    /// Is told what happens.
+    /// Shows metrics.
     pub reporter: P::Reporter,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
     /// Publishes what the consumer wants published; none if that goes nowhere.
     pub derived: Option<Publish<P::Sink, P::Clock>>,
     /// New versions of the consumer come through it: their names must be the same.

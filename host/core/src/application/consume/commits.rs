@@ -3,6 +3,7 @@
 //! While one commit is under way the next one gathers, so that a slow store makes commits larger, not fewer
 //! logs a second.
 
+use std::future::pending;
 use std::mem;
 use std::pin::Pin;
 use std::time::Duration;
@@ -87,6 +88,7 @@ struct Staged {
 /// A commit that is under way.
 struct UnderWay {
     done: Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>,
+    since: Instant,
     committed: Committed,
 }
 
@@ -98,6 +100,8 @@ pub(super) struct Committed {
     /// The numbers of the deliveries that can be acknowledged.
     pub(super) numbers: Vec<u64>,
     pub(super) checkpoint: Option<Vec<u8>>,
+    /// How long it took.
+    pub(super) took: Duration,
 }
 
 /// What a ledger has of a consumer, beside its book.
@@ -266,8 +270,8 @@ impl<L: Ledger + 'static> Commits<L> {
         let filter = self.unsaved_filter.take_if(|_| self.activity == ConsumerActivity::Active);
         let commit = Commit { changes, checkpoint: checkpoint.clone(), filter };
         let done = Box::pin(self.ledger.commit(commit));
-        let committed = Committed { counts, news, numbers, checkpoint };
-        self.under_way = Some(UnderWay { done, committed });
+        let committed = Committed { counts, news, numbers, checkpoint, took: Duration::ZERO };
+        self.under_way = Some(UnderWay { done, since: Instant::now(), committed });
     }
 
     /// Whether a commit is under way.
@@ -277,10 +281,16 @@ impl<L: Ledger + 'static> Commits<L> {
 
     /// Is ready when the commit that is under way is safe; never without one.
     pub(super) async fn safe(&mut self) -> Result<Committed, LedgerError> {
-        let Some(UnderWay { done, .. }) = &mut self.under_way else { return std::future::pending().await };
-        let done = done.as_mut().await;
-        let UnderWay { committed, .. } = self.under_way.take().expect("it was just waited for");
-        done.map(|()| committed)
+        let done = match &mut self.under_way {
+            Some(under_way) => under_way.done.as_mut().await,
+            None => pending().await,
+        };
+        match self.under_way.take() {
+            Some(UnderWay { since, committed, .. }) => {
+                done.map(|()| Committed { took: since.elapsed(), ..committed })
+            }
+            None => pending().await,
+        }
     }
 
     /// Forgets what is not in a commit: it comes again.

@@ -35,8 +35,8 @@ use self::progress::Progress;
 use self::session::{OpenedOf, Session};
 use super::end::{End, Finished};
 use super::ports::{
-    Aside, Clock, Consumer, ConsumerActivity, ConsumerError, LedgerError, Load, Next, Reads, ReportError,
-    SourceError, SourceFactory, State, Subscription,
+    Clock, Consumer, ConsumerActivity, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads,
+    ReportError, SourceError, SourceFactory, Subscription,
 };
 use super::publish::Publish;
 use crate::domain::{Filter, Metric};
@@ -95,7 +95,8 @@ impl<E: Into<End>> From<E> for Break {
 impl<P: Ports> Consume<P> {
     /// Feeds the consumer from what the factory opens, and keeps its book in the ledger.
     pub fn new(adapters: Adapters<P>, options: ConsumeOptions) -> Self {
-        let Adapters { source_factory, consumer, ledger, clock, reporter, derived, reloads } = adapters;
+        let Adapters { source_factory, consumer, ledger, clock, reporter, observer, derived, reloads } =
+            adapters;
         let name = consumer.descriptor().name.clone();
         Self {
             source_factory,
@@ -104,7 +105,7 @@ impl<P: Ports> Consume<P> {
             reloads,
             processing: Processing::new(consumer, options.tolerance),
             commits: Commits::new(ledger, options.pace()),
-            progress: Progress::new(reporter, name, options.every),
+            progress: Progress::new(reporter, observer, name, options.every),
             opened: None,
             former: None,
             at_least: Reads::Counts,
@@ -128,7 +129,7 @@ impl<P: Ports> Consume<P> {
                 Ok(Opening::Done)
             }
             Err(error) if error.is_passing() => {
-                self.progress.say_reopening(&error);
+                self.progress.reopening(&error);
                 Ok(Opening::Pending)
             }
             Err(error) => Err(error.into()),
@@ -157,8 +158,8 @@ impl<P: Ports> Consume<P> {
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
         let end = self.lead(pin!(shutdown)).await;
         // Whatever waits, waits elsewhere from now on.
-        self.progress.tell(0, Load::default());
-        self.progress.say_left_uncounted(self.commits.uncounted());
+        self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
+        self.progress.left_uncounted(self.commits.uncounted());
         let end = match end {
             // It would fail again.
             End::Report(_) => end,
@@ -181,7 +182,7 @@ impl<P: Ports> Consume<P> {
             let stopped = match self.serve_one(shutdown.as_mut(), said.take()).await {
                 Ok(end) | Err(Break::End(end)) => return end,
                 Err(Break::Source(error)) => {
-                    self.progress.say_reopening(&error);
+                    self.progress.reopening(&error);
                     None
                 }
                 Err(Break::Stopped(error)) => Some(error),
@@ -241,7 +242,7 @@ impl<P: Ports> Consume<P> {
         }
         self.commits.discard();
         self.processing.rewind();
-        self.progress.tell(0, Load::default());
+        self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
         Ok(())
     }
 
@@ -253,7 +254,7 @@ impl<P: Ports> Consume<P> {
     ) -> Option<End> {
         let Some(first) = self.options.probe else { return Some(End::Consumer(error)) };
         let delay = self.processing.stop(error.clone(), first);
-        self.progress.say(&State::Stopped(&error, delay));
+        self.progress.tell(ConsumerEvent::Stopped(&error, delay));
         let until = Instant::now() + delay;
         loop {
             tokio::select! {
@@ -275,7 +276,7 @@ impl<P: Ports> Consume<P> {
         let old = match self.processing.replace(new).await {
             Ok(old) => old,
             Err(error) => {
-                self.progress.say(&State::ReloadRefused(&error));
+                self.progress.tell(ConsumerEvent::ReloadRefused(&error));
                 return false;
             }
         };
@@ -286,15 +287,15 @@ impl<P: Ports> Consume<P> {
     }
 
     fn say_reloaded(&mut self) {
-        self.progress.say(&State::Reloaded(self.processing.descriptor(), self.processing.digest()));
+        self.progress.tell(ConsumerEvent::Reloaded(self.processing.descriptor(), self.processing.digest()));
     }
 
     async fn report(&mut self, last: bool) -> Result<(), ReportError> {
         self.progress.begin_report();
         let metric = Metric { now: self.clock.now(), counts: self.progress.counts().clone() };
-        self.progress.tell_aside(Aside::Begins);
+        self.progress.tell(ConsumerEvent::CallBegins);
         let text = self.processing.consumer().format_metric(&metric).await;
-        self.progress.tell_aside(Aside::Ends);
+        self.progress.tell(ConsumerEvent::CallEnds);
         self.progress.report(text, last)
     }
 }

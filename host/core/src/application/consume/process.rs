@@ -10,7 +10,7 @@ use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};
 use crate::application::End;
 use crate::application::ports::{
-    Cause, Clock, ConsumerError, Reads, Rejection, SinkError, SourceError, State,
+    Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError,
 };
 use crate::domain::{Fate, FinishedLog, Log, Outcome, Processed, Record, Verdict};
 
@@ -76,7 +76,7 @@ impl<P: Ports> Consume<P> {
                     pending.extend([rest, batch]);
                 }
                 Err(error) => {
-                    self.progress.say(&State::Failed(&error, batch.records.first()));
+                    self.progress.tell(ConsumerEvent::Failed(&error, batch.records.first()));
                     for task in batch.tasks() {
                         let backtrace = error.backtrace.clone();
                         self.reject(session, &task, error.to_string(), backtrace, Cause::Trapped);
@@ -97,10 +97,12 @@ impl<P: Ports> Consume<P> {
         session: &mut Session<P>,
         records: &[Record],
     ) -> Result<Result<Answer, ConsumerError>, Break> {
+        let since = Instant::now();
         let (mut processed, state) = match self.processing.process(self.clock.now(), records).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };
+        self.progress.tell(ConsumerEvent::Processed { logs: records.len(), took: since.elapsed() });
         let hops = records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
         processed.publish.iter_mut().for_each(|log| log.hops = hops);
         match self.publish(session, &processed.publish).await {
@@ -120,27 +122,30 @@ impl<P: Ports> Consume<P> {
     fn carry_out(&mut self, session: &mut Session<P>, batch: Batch, processed: Processed) {
         let logs = batch.records.len();
         if self.processing.passed(logs) {
-            self.progress.say(&State::Recovered);
+            self.progress.tell(ConsumerEvent::Recovered);
         }
         let mut outcomes: Vec<Option<Outcome>> = vec![None; logs];
         for Verdict { index, outcome } in processed.verdicts {
             outcomes[index] = Some(outcome);
         }
+        let mut retrying = 0;
         for (task, outcome) in batch.tasks().zip(outcomes) {
             match outcome {
                 None => self.done(&task, Fate::Accepted),
                 Some(Outcome::Skip) => self.done(&task, Fate::Skipped),
                 Some(Outcome::Reject(reason)) => self.reject(session, &task, reason, None, Cause::Rejected),
-                Some(Outcome::Retry(reason)) => {
-                    if let Some(task) = session.window.wait(task, Instant::now()) {
-                        self.reject(session, &task, reason, None, Cause::RetriesExhausted);
-                    }
-                }
+                Some(Outcome::Retry(reason)) => match session.window.wait(task, Instant::now()) {
+                    Some(task) => self.reject(session, &task, reason, None, Cause::RetriesExhausted),
+                    None => retrying += 1,
+                },
             }
+        }
+        if retrying > 0 {
+            self.progress.tell(ConsumerEvent::Retrying(retrying));
         }
         // A tick is no sign of life.
         if logs > 0 {
-            self.progress.tell(0, session.load());
+            self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });
         }
     }
 
@@ -214,9 +219,10 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Takes in that a delivery is safe among the dead letters.
-    pub(super) fn dead_lettered(&mut self, done: Result<Done, SourceError>) -> Result<(), Break> {
+    pub(super) fn dead_lettered(&mut self, done: Result<(Done, Cause), SourceError>) -> Result<(), Break> {
         // It comes again, and goes there again.
-        let done = done.inspect_err(|_| self.at_least = Reads::Logs)?;
+        let (done, cause) = done.inspect_err(|_| self.at_least = Reads::Logs)?;
+        self.progress.tell(ConsumerEvent::DeadLettered(cause));
         self.commits.stage(done);
         Ok(())
     }

@@ -1,19 +1,21 @@
 //! What is reported of a consumer: what it does, what is counted and safe, and what was not counted.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::application::ports::{
-    Aside, Cause, ConsumerError, DeadLettering, Load, Report, ReportError, Reporter, SourceError, State,
-    Uncounted,
+    Cause, ConsumerError, ConsumerEvent, DeadLettering, Event, Observer, Report, ReportError, Reporter,
+    SourceError, Uncounted,
 };
 use crate::domain::{ConsumerName, Counts};
 
-/// What a consumer's reporter is told.
+/// What others get to know of a consumer.
 pub(super) struct Progress<R> {
     reporter: R,
+    observer: Arc<dyn Observer>,
     consumer: ConsumerName,
     /// The least time between two metrics.
     every: Duration,
@@ -30,9 +32,15 @@ pub(super) struct Progress<R> {
 }
 
 impl<R: Reporter> Progress<R> {
-    pub(super) fn new(reporter: R, consumer: ConsumerName, every: Duration) -> Self {
+    pub(super) fn new(
+        reporter: R,
+        observer: Arc<dyn Observer>,
+        consumer: ConsumerName,
+        every: Duration,
+    ) -> Self {
         Self {
             reporter,
+            observer,
             consumer,
             every,
             counts: Counts::default(),
@@ -44,16 +52,17 @@ impl<R: Reporter> Progress<R> {
         }
     }
 
-    pub(super) fn say(&mut self, state: &State<'_>) {
-        self.reporter.state(&self.consumer, state);
+    /// Tells that something has happened to the consumer.
+    pub(super) fn tell(&self, event: ConsumerEvent<'_>) {
+        self.observer.observe(&Event::Consumer(&self.consumer, event));
     }
 
-    /// Says why the source has to be opened again, unless it could not be since for the same reason.
-    pub(super) fn say_reopening(&mut self, error: &SourceError) {
+    /// Tells why the source has to be opened again, unless it could not be since for the same reason.
+    pub(super) fn reopening(&mut self, error: &SourceError) {
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         let obstacle = Some(format!("{error}: {cause}"));
         if self.obstacle != obstacle {
-            self.say(&State::Reopening(error));
+            self.tell(ConsumerEvent::Reopening(error));
             self.obstacle = obstacle;
         }
     }
@@ -63,30 +72,20 @@ impl<R: Reporter> Progress<R> {
         self.obstacle = None;
     }
 
-    /// Says that a delivery is not counted, unless that was said of its kind.
-    pub(super) fn say_not_counted(&mut self, cause: Cause, reason: &str, dead_lettering: DeadLettering) {
+    /// Tells that a delivery is not counted, unless that was told of its kind.
+    pub(super) fn not_counted(&mut self, cause: Cause, reason: &str, dead_lettering: DeadLettering) {
         if !self.not_counted.contains(&cause) {
             self.not_counted.push(cause);
-            self.say(&State::NotCounted(reason, dead_lettering));
+            self.tell(ConsumerEvent::NotCounted(reason, dead_lettering));
         }
         self.dead_lettering = dead_lettering;
     }
 
-    /// Says what was not counted in the whole run.
-    pub(super) fn say_left_uncounted(&mut self, uncounted: Uncounted) {
+    /// Tells what was not counted in the whole run.
+    pub(super) fn left_uncounted(&self, uncounted: Uncounted) {
         if uncounted != Uncounted::default() {
-            self.say(&State::LeftUncounted(uncounted, self.dead_lettering));
+            self.tell(ConsumerEvent::LeftUncounted(uncounted, self.dead_lettering));
         }
-    }
-
-    /// Tells that so many logs are done with, and what the consumer has in hand.
-    pub(super) fn tell(&mut self, finished: usize, load: Load) {
-        self.reporter.progress(&self.consumer, finished, load);
-    }
-
-    /// Tells that the consumer is called for something else than logs, or is back.
-    pub(super) fn tell_aside(&mut self, aside: Aside) {
-        self.reporter.aside(&self.consumer, aside);
     }
 
     /// Takes in what is counted, and whether that is to be shown.

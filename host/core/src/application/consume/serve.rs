@@ -11,7 +11,7 @@ use super::unseen::Unseen;
 use super::window::{Handle, Task};
 use super::{Batching, Break, Consume, Ports};
 use crate::application::end::End;
-use crate::application::ports::{Aside, ConsumerActivity, Delivery, Item, LogSource, State, Subscription};
+use crate::application::ports::{ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription};
 use crate::domain::{Claim, Position};
 
 impl<P: Ports> Consume<P> {
@@ -30,9 +30,9 @@ impl<P: Ports> Consume<P> {
             let activity = session.source.activity();
             self.activity_is(activity);
             if said.replace(activity) != Some(activity) {
-                self.progress.say(match activity {
-                    ConsumerActivity::Active => &State::Consuming,
-                    ConsumerActivity::StandingBy => &State::StandingBy,
+                self.progress.tell(match activity {
+                    ConsumerActivity::Active => ConsumerEvent::Consuming,
+                    ConsumerActivity::StandingBy => ConsumerEvent::StandingBy,
                 });
             }
             let commit_at = self.commits.keep_pace(&mut session.window);
@@ -44,7 +44,7 @@ impl<P: Ports> Consume<P> {
             }
             let full = session.held() >= self.options.max_held;
             if full && !paused {
-                self.progress.say(&State::Paused(session.held()));
+                self.progress.tell(ConsumerEvent::Paused(session.held()));
             }
             paused = full;
             let room = self.room(session, burst.len());
@@ -87,9 +87,9 @@ impl<P: Ports> Consume<P> {
                 }
                 () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
                     last_log = Instant::now();
-                    self.progress.tell_aside(Aside::Begins);
+                    self.progress.tell(ConsumerEvent::CallBegins);
                     self.process(session, Batch::default()).await?;
-                    self.progress.tell_aside(Aside::Ends);
+                    self.progress.tell(ConsumerEvent::CallEnds);
                 }
             }
         }
@@ -121,10 +121,11 @@ impl<P: Ports> Consume<P> {
     async fn take(
         &mut self,
         session: &mut Session<P>,
-        burst: impl Iterator<Item = Delivery<OriginalOf<P>>>,
+        burst: impl ExactSizeIterator<Item = Delivery<OriginalOf<P>>>,
     ) -> Result<(), Break> {
         let mut batch = Batch::default();
         let mut unread = None;
+        self.progress.tell(ConsumerEvent::Received(burst.len()));
         for Delivery { position, item, original } in burst {
             let is_finished = self.is_finished(&position);
             let number = session.window.add(position, original);
@@ -163,7 +164,7 @@ impl<P: Ports> Consume<P> {
                 break;
             }
         }
-        self.progress.tell(0, session.load());
+        self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });
         if !batch.is_empty() {
             self.process(session, batch).await?;
         }
@@ -192,15 +193,16 @@ impl<P: Ports> Consume<P> {
         committed: Committed,
     ) -> Result<(), Break> {
         let numbers = self.committed(committed);
-        let finished = numbers.len();
+        let deliveries = numbers.len();
         session.acknowledge(numbers).await?;
-        self.progress.tell(finished, session.load());
+        self.progress.tell(ConsumerEvent::Acknowledged { deliveries, load: session.load() });
         Ok(())
     }
 
     /// Takes in a commit that is safe; returns the numbers of what can be acknowledged.
     pub(super) fn committed(&mut self, committed: Committed) -> Vec<u64> {
-        let Committed { counts, news, numbers, checkpoint } = committed;
+        let Committed { counts, news, numbers, checkpoint, took } = committed;
+        self.progress.tell(ConsumerEvent::Committed { counts: &counts, deliveries: numbers.len(), took });
         self.progress.counted(counts, news);
         if let Some(checkpoint) = checkpoint {
             self.processing.committed(checkpoint);

@@ -9,7 +9,7 @@ use super::commits::Done;
 use super::window::Window;
 use super::{Ports, SourceOf};
 use crate::application::ports::{
-    DeadLettering, DeadLetters, Load, LogSource, Next, Opened, Rejection, SourceError, SourceFactory,
+    Cause, DeadLettering, DeadLetters, Load, LogSource, Next, Opened, Rejection, SourceError, SourceFactory,
 };
 
 /// Where goes what is not counted with these adapters.
@@ -25,7 +25,7 @@ pub(super) type OriginalOf<P> = <SourceOf<P> as LogSource>::Original;
 #[derive(Default)]
 pub(super) struct PendingDeadLetters(FuturesUnordered<PendingDeadLetter>);
 
-type PendingDeadLetter = Pin<Box<dyn Future<Output = Result<Done, SourceError>> + Send>>;
+type PendingDeadLetter = Pin<Box<dyn Future<Output = Result<(Done, Cause), SourceError>> + Send>>;
 
 /// An opened source.
 pub(super) struct Session<P: Ports> {
@@ -66,6 +66,7 @@ impl<P: Ports> Session<P> {
     /// Sends a delivery to the dead letters, where there are any; it is `done` when it is safe there.
     pub(super) fn dead_letter(&mut self, done: Done, rejection: &Rejection) {
         let original = self.window.take_original(done.number);
+        let cause = rejection.cause;
         let writing = match (&mut self.dead_letters, original) {
             (DeadLettering::None, _) => Ok(None),
             (DeadLettering::Ready(dead_letters), Some(original)) => {
@@ -77,7 +78,7 @@ impl<P: Ports> Session<P> {
             if let Some(writing) = writing? {
                 writing.await?;
             }
-            Ok(done)
+            Ok((done, cause))
         }));
     }
 
@@ -110,7 +111,7 @@ impl PendingDeadLetters {
     }
 
     /// Is ready when a delivery is safe among the dead letters; never if none is on its way.
-    pub(super) async fn next(&mut self) -> Result<Done, SourceError> {
+    pub(super) async fn next(&mut self) -> Result<(Done, Cause), SourceError> {
         match self.0.next().await {
             Some(done) => done,
             None => std::future::pending().await,

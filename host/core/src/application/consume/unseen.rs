@@ -90,7 +90,7 @@ impl<P: Ports> Consume<P> {
             return Err(SourceError::Unread);
         }
         let (cause, reason) = (unseen.cause(), unseen.reason());
-        self.progress.say_not_counted(cause, &reason, dead_lettering);
+        self.progress.not_counted(cause, &reason, dead_lettering);
         let rejection = self.rejection(cause, reason, None, unseen.attempts());
         session.dead_letter(unseen.done(), &rejection);
         Ok(())

@@ -3,6 +3,7 @@
 
 mod consumer;
 mod dead_letters;
+mod event;
 mod ledger;
 mod notice;
 mod reporter;
@@ -11,9 +12,10 @@ mod source;
 
 pub use consumer::{Consumer, ConsumerError};
 pub use dead_letters::{Cause, DeadLettering, DeadLetters, Rejection};
+pub use event::{ConsumerEvent, Event, Load, Observer, Uncounted};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice, Tell};
-pub use reporter::{Aside, Load, Report, ReportError, Reporter, State, Uncounted};
+pub use reporter::{Report, ReportError, Reporter};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
     ConsumerActivity, Delivery, Item, LogSource, Next, NextOffset, Opened, Reads, SourceError, SourceFactory,

@@ -1,0 +1,171 @@
+//! What happens to consumers, in words and in figures.
+
+use std::error::Error;
+
+use loghost_core::application::{ConsumerEvent, DeadLettering, Level, SourceError, Uncounted};
+use serde_json::{Map, Value, json};
+
+/// What queues the consumers of a run have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queues {
+    /// Their own, which stay.
+    Named,
+    /// Copies, which go with their connection.
+    Copies,
+}
+
+/// How much it matters that this has happened to a consumer.
+pub(crate) fn level(event: &ConsumerEvent<'_>) -> Level {
+    match event {
+        ConsumerEvent::Consuming
+        | ConsumerEvent::StandingBy
+        | ConsumerEvent::Recovered
+        | ConsumerEvent::Reloaded(..) => Level::Info,
+        ConsumerEvent::Reopening(_)
+        | ConsumerEvent::Failed(..)
+        | ConsumerEvent::Paused(_)
+        | ConsumerEvent::NotCounted(..)
+        | ConsumerEvent::LeftUncounted(..) => Level::Warning,
+        ConsumerEvent::Stopped(..) | ConsumerEvent::ReloadRefused(_) => Level::Error,
+        ConsumerEvent::Received(_)
+        | ConsumerEvent::Processed { .. }
+        | ConsumerEvent::Retrying(_)
+        | ConsumerEvent::DeadLettered(_)
+        | ConsumerEvent::Committed { .. }
+        | ConsumerEvent::Acknowledged { .. }
+        | ConsumerEvent::CallBegins
+        | ConsumerEvent::CallEnds => Level::Debug,
+    }
+}
+
+/// What an event is called, for machines.
+pub(crate) fn name(event: &ConsumerEvent<'_>) -> &'static str {
+    match event {
+        ConsumerEvent::Consuming => "consuming",
+        ConsumerEvent::StandingBy => "standing_by",
+        ConsumerEvent::Reopening(_) => "reopening",
+        ConsumerEvent::Received(_) => "received",
+        ConsumerEvent::Processed { .. } => "processed",
+        ConsumerEvent::Failed(..) => "failed",
+        ConsumerEvent::Retrying(_) => "retrying",
+        ConsumerEvent::DeadLettered(_) => "dead_lettered",
+        ConsumerEvent::Committed { .. } => "committed",
+        ConsumerEvent::Acknowledged { .. } => "acknowledged",
+        ConsumerEvent::CallBegins => "call_begins",
+        ConsumerEvent::CallEnds => "call_ends",
+        ConsumerEvent::Stopped(..) => "stopped",
+        ConsumerEvent::Recovered => "recovered",
+        ConsumerEvent::Paused(_) => "paused",
+        ConsumerEvent::NotCounted(..) => "not_counted",
+        ConsumerEvent::LeftUncounted(..) => "left_uncounted",
+        ConsumerEvent::Reloaded(..) => "reloaded",
+        ConsumerEvent::ReloadRefused(_) => "reload_refused",
+    }
+}
+
+/// The figures and names in an event that has a [`text`].
+pub(crate) fn fields(event: &ConsumerEvent<'_>) -> Map<String, Value> {
+    let fields = match event {
+        ConsumerEvent::Failed(error, record) => json!({
+            "error": error.reason,
+            "id": record.and_then(|record| record.id.clone()),
+            "severity": record.map(|record| record.severity.as_str()),
+        }),
+        ConsumerEvent::Stopped(error, delay) => {
+            json!({ "error": error.reason, "retry_after_seconds": delay.as_secs_f64() })
+        }
+        ConsumerEvent::Paused(held) => json!({ "held": held }),
+        ConsumerEvent::NotCounted(reason, _) => json!({ "reason": reason }),
+        ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
+            json!({ "foreign": foreign, "unwanted": unwanted })
+        }
+        ConsumerEvent::Reloaded(descriptor, digest) => {
+            json!({ "version": descriptor.version, "sha256": digest })
+        }
+        ConsumerEvent::ReloadRefused(error) => json!({ "error": error.reason }),
+        _ => Value::Null,
+    };
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// What has happened, in a line; none of what happens all the time.
+pub(crate) fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
+    let again = match queues {
+        Queues::Copies => "what was in it, and what is published meanwhile, is not seen",
+        Queues::Named => "what was not acknowledged comes again",
+    };
+    Some(match event {
+        ConsumerEvent::Consuming => "consuming".to_owned(),
+        ConsumerEvent::StandingBy => {
+            "standing by: another host consumes its queue; takes over when that has gone".to_owned()
+        }
+        // Of a connection there is one line for all.
+        ConsumerEvent::Reopening(SourceError::Lost(cause)) => {
+            format!("lost its queue ({cause}): opening it again; {again}")
+        }
+        ConsumerEvent::Reopening(error @ SourceError::Cancelled(_)) => {
+            format!("{error}: opening its queue again; if so, what was in it is gone")
+        }
+        ConsumerEvent::Reopening(SourceError::NotReady(cause)) => {
+            format!("its queue cannot be opened yet ({cause}): trying again until it can")
+        }
+        ConsumerEvent::Reopening(error) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}: opening its queue again; {again}")
+        }
+        ConsumerEvent::Failed(error, Some(record)) => {
+            let id = record.id.as_deref().unwrap_or("without an id");
+            format!("failed at one log ({}, {id}), which goes to the dead letters: {error}", record.severity)
+        }
+        ConsumerEvent::Failed(error, None) => format!("failed at a tick: {error}"),
+        ConsumerEvent::Stopped(error, delay) => format!(
+            "stopped, because it keeps failing: its queue is left as it is, and one log is tried in {} \
+             (or mend it: a new file with --watch, or SIGHUP): {error}",
+            humantime::format_duration(*delay)
+        ),
+        ConsumerEvent::Paused(held) => {
+            format!(
+                "pauses: {held} logs wait for another attempt, or for the broker to take them as dead letters"
+            )
+        }
+        ConsumerEvent::NotCounted(reason, dead_lettering) => {
+            let kept = match dead_lettering {
+                DeadLettering::Ready(()) | DeadLettering::Unread => "goes to the dead letters",
+                DeadLettering::None => "is acknowledged: a queue that ends with the run has no dead letters",
+            };
+            format!("a message is not counted, and {kept} ({reason}); how many more, is said at the end")
+        }
+        ConsumerEvent::LeftUncounted(uncounted, dead_lettering) => left_uncounted(uncounted, *dead_lettering),
+        ConsumerEvent::Recovered => "no longer fails: goes on".to_owned(),
+        ConsumerEvent::Reloaded(descriptor, digest) => {
+            let digest = digest.get(..12).unwrap_or(digest);
+            format!("reloaded: version {} ({digest}) has taken over", descriptor.version)
+        }
+        ConsumerEvent::ReloadRefused(error) => {
+            format!("not reloaded, the old one goes on: the new one does not take up its state: {error}")
+        }
+        ConsumerEvent::Received(_)
+        | ConsumerEvent::Processed { .. }
+        | ConsumerEvent::Retrying(_)
+        | ConsumerEvent::DeadLettered(_)
+        | ConsumerEvent::Committed { .. }
+        | ConsumerEvent::Acknowledged { .. }
+        | ConsumerEvent::CallBegins
+        | ConsumerEvent::CallEnds => return None,
+    })
+}
+
+fn left_uncounted(uncounted: &Uncounted, dead_lettering: DeadLettering) -> String {
+    let Uncounted { foreign, unwanted } = uncounted;
+    let kept = match dead_lettering {
+        DeadLettering::Ready(()) | DeadLettering::Unread => "went to the dead letters",
+        DeadLettering::None => "were acknowledged: a queue that ends with the run has no dead letters",
+    };
+    format!(
+        "not counted in this run: {foreign} messages that were not published as logs (foreign), {unwanted} logs \
+         that its filter does not want (unwanted); they {kept}"
+    )
+}

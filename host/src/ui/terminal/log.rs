@@ -1,0 +1,140 @@
+//! The log of a process: lines on standard error, as text or as JSON.
+
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use anstyle::Style;
+use loghost_core::application::{Event, Level, Notice, Observer};
+use loghost_core::domain::{printable, printable_line};
+use serde_json::{Map, Value};
+
+use super::output::ERR;
+use super::{BAD, DIM, Format, WARNING, escape};
+use crate::ui::events::{self, Queues};
+
+/// How the lines are written, once that is known.
+static FORMAT: OnceLock<Format> = OnceLock::new();
+
+/// What stands in a line.
+struct Line<'a> {
+    level: Level,
+    /// The consumer that it is about, if it is about one.
+    consumer: Option<&'a str>,
+    /// What an event of its kind is called.
+    event: &'static str,
+    text: &'a str,
+    /// Whatever else a machine may want to know.
+    fields: Map<String, Value>,
+}
+
+/// Has the log written in `format` from now on.
+pub(crate) fn write_log_as(format: Format) {
+    // Only the first counts: a process has one log.
+    let _ = FORMAT.set(format);
+}
+
+/// Shows a notice in a line on standard error.
+pub(crate) fn tell(notice: &Notice<'_>) {
+    let Notice { level, consumer, text } = *notice;
+    write(&Line { level, consumer, event: "notice", text, fields: Map::new() });
+}
+
+/// Says something to the operator, in a line on standard error.
+pub(crate) fn notice(text: &str) {
+    tell(&Notice::info(text));
+}
+
+/// Warns the operator, in a line on standard error.
+pub(crate) fn warning(text: &str) {
+    tell(&Notice::warning(text));
+}
+
+/// Says why the process fails, or the `consumer` that it ran for, on standard error: what has further lines has them
+/// indented.
+pub(crate) fn error(text: &str, consumer: Option<&str>) {
+    let line = Line { level: Level::Error, consumer, event: "error", text, fields: Map::new() };
+    match format() {
+        Format::Text => ERR.say(format!("{}{}", head(&line), printable(text).replace('\n', "\n  "))),
+        Format::Json => ERR.say(json(&line)),
+    }
+}
+
+/// The line that stands for so many that nobody read in time.
+pub(super) fn left_out(lines: u64) -> String {
+    let text = format!("lines that nobody read in time were left out here: {lines}");
+    let fields = Map::from_iter([("lines".to_owned(), lines.into())]);
+    shown(&Line { level: Level::Warning, consumer: None, event: "left_out", text: &text, fields })
+}
+
+fn format() -> Format {
+    FORMAT.get().copied().unwrap_or_default()
+}
+
+fn write(line: &Line<'_>) {
+    ERR.say(shown(line));
+}
+
+fn shown(line: &Line<'_>) -> String {
+    match format() {
+        Format::Text => format!("{}{}", head(line), printable_line(line.text)),
+        Format::Json => json(line),
+    }
+}
+
+/// What a line begins with: the time (RFC 3339, in UTC), the level, the consumer in brackets.
+fn head(line: &Line<'_>) -> String {
+    let time = humantime::format_rfc3339_millis(SystemTime::now());
+    let style = match line.level {
+        Level::Debug => DIM,
+        Level::Info => Style::new(),
+        Level::Warning => WARNING,
+        Level::Error => BAD,
+    };
+    let consumer = line.consumer.map(|name| format!("[{}] ", printable_line(name))).unwrap_or_default();
+    format!("{DIM}{time}{DIM:#} {style}{:<5}{style:#} {consumer}", word(line.level))
+}
+
+/// The same as one JSON object, with all that is known.
+fn json(line: &Line<'_>) -> String {
+    let mut object = Map::new();
+    let mut say = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    say("time", humantime::format_rfc3339_millis(SystemTime::now()).to_string().into());
+    say("level", word(line.level).into());
+    if let Some(consumer) = line.consumer {
+        say("consumer", consumer.into());
+    }
+    say("event", line.event.into());
+    say("message", line.text.into());
+    object.extend(line.fields.clone());
+    escape(&Value::Object(object).to_string())
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warning => "warn",
+        Level::Error => "error",
+    }
+}
+
+/// Writes to the log what happens to consumers.
+#[derive(Debug)]
+pub(crate) struct LogObserver {
+    /// What queues they have.
+    pub(crate) queues: Queues,
+}
+
+impl Observer for LogObserver {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Consumer(consumer, event) => {
+                let Some(text) = events::text(event, self.queues) else { return };
+                let (level, name, fields) =
+                    (events::level(event), events::name(event), events::fields(event));
+                write(&Line { level, consumer: Some(consumer.as_str()), event: name, text: &text, fields });
+            }
+            Event::Notice(notice) => tell(notice),
+        }
+    }
+}
