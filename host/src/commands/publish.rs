@@ -137,7 +137,8 @@ async fn send(
     publisher: &mut Publisher,
     link: &ReconnectingConnection,
 ) -> Result<(), Stop> {
-    let mut unwanted = Unwanted::Unseen;
+    // Of what ends by itself, the end tells.
+    let mut unwanted = if pieces.is_endless() { Unwanted::Unseen } else { Unwanted::Said };
     loop {
         // Also while nothing comes, answers do, and what was lost is sent again.
         let meanwhile = async {

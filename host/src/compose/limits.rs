@@ -46,7 +46,11 @@ pub(crate) async fn say(
 ) {
     let suspects: Vec<KnownQueue> =
         queues.known.all().into_iter().filter(|queue| queue.limit != DeliveryLimit::None).collect();
-    if suspects.is_empty() && management.is_none() {
+    if suspects.is_empty() {
+        // It has nothing to tell; but that there is none at all is worth a word to whoever has named one.
+        if connection.product().cluster().is_none() {
+            api(connection, management).await;
+        }
         return;
     }
     let api = api(connection, management).await;

@@ -10,7 +10,8 @@ const ADVICE: [(&[&str], &str); 13] = [
     ),
     (
         &["Login was refused"],
-        "check the user and the password in the URL; RabbitMQ lets the user guest in from its own machine only",
+        "check the user and the password in the URL: a new broker, and the embedded one, know guest:guest alone, and \
+         RabbitMQ lets guest in from its own machine only",
     ),
     (&["queue limit in vhost"], "raise max-queues with `rabbitmqctl set_vhost_limits`"),
     (&["user connection limit"], "raise max-connections with `rabbitmqctl set_user_limits`"),
@@ -29,7 +30,8 @@ const ADVICE: [(&[&str], &str); 13] = [
     ),
     (
         &["NOT_ALLOWED", "vhost", " not found"],
-        "make the virtual host with `rabbitmqctl add_vhost`, or name another in the URL",
+        "make the virtual host with `rabbitmqctl add_vhost`, or name another in the URL: a new broker has only %2f, and so \
+         has the embedded one",
     ),
     (
         &["access to vhost", "refused for user"],
