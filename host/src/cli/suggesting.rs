@@ -19,6 +19,12 @@ pub(super) fn suggesting(mut error: clap::Error) -> clap::Error {
     {
         let wrong = wrong.clone();
         suggest_argument(&mut error, &first, &wrong);
+    } else if first == "publish"
+        && error.kind() == ErrorKind::ValueValidation
+        && let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && argument == "[SEVERITY]"
+    {
+        suggest_severity(&mut error);
     }
     error
 }
@@ -61,9 +67,49 @@ fn names(command: &Command) -> impl Iterator<Item = String> {
     command.get_subcommands().map(|command| command.get_name().to_owned()).filter(|name| name != "help")
 }
 
+/// What options of other tools are called here: of which command (any, if it is empty), under which names, and what to
+/// do instead.
+const CALLED_OTHERWISE: [(&str, &[&str], &str); 8] = [
+    (
+        "run",
+        &["--source", "--severity", "--severities", "--level"],
+        "which logs a plugin wants is in the plugin: `loghost plugin inspect FILE` shows it",
+    ),
+    ("broker", &["--port", "--host", "--bind", "--address"], "there is `--listen 127.0.0.1:5672`"),
+    (
+        "",
+        &[
+            "--user",
+            "--username",
+            "--password",
+            "--host",
+            "--port",
+            "--vhost",
+            "--url",
+            "--uri",
+            "--amqp-url",
+        ],
+        "the broker is named by one URL: --broker amqp://user:password@host:port/vhost",
+    ),
+    ("", &["--json"], "there is `--format json`"),
+    ("publish", &["-f"], "there is `--file`"),
+    ("publish", &["-s"], "there are `--severity` and `--source`"),
+    ("run", &["-s"], "there are `--set` and `--state`"),
+    ("publish", &["-a"], "there is `--attribute`"),
+];
+
 fn suggest_argument(error: &mut clap::Error, first: &str, wrong: &str) {
-    if first == "publish" && !wrong.starts_with('-') {
-        tip(error, "a message of several words needs quotes: loghost publish error \"disk full\"".to_owned());
+    let name = wrong.split('=').next().unwrap_or_default();
+    let known = CALLED_OTHERWISE
+        .iter()
+        .find(|(command, names, _)| (command.is_empty() || *command == first) && names.contains(&name));
+    if let Some((.., instead)) = known {
+        error.remove(ContextKind::SuggestedArg);
+        tip(error, (*instead).to_owned());
+    } else if !wrong.starts_with('-') {
+        if let Some(instead) = instead_of_word(first, wrong) {
+            tip(error, instead);
+        }
     } else if first == "publish" && !wrong.starts_with("--") {
         let text = "a message that begins with `-` goes behind `--`: loghost publish error -- \"-5 degrees\"";
         tip(error, text.to_owned());
@@ -75,6 +121,37 @@ fn suggest_argument(error: &mut clap::Error, first: &str, wrong: &str) {
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
     }
+}
+
+/// What is probably meant by a word that has no place behind a command.
+fn instead_of_word(first: &str, word: &str) -> Option<String> {
+    let option = match first {
+        _ if word.starts_with("amqp") => "--broker",
+        "publish" if word.contains('=') => "--attribute",
+        "publish" => {
+            return Some(
+                "a message of several words needs quotes: loghost publish error \"disk full\"".to_owned(),
+            );
+        }
+        "broker" => "--listen",
+        "report" => "--state",
+        "dead-letters" if word.bytes().all(|byte| byte.is_ascii_digit()) => "--number",
+        _ => return None,
+    };
+    Some(format!("there is `{option} {word}`"))
+}
+
+/// What is probably meant by a message, or a file, that stands where `publish` has a severity.
+fn suggest_severity(error: &mut clap::Error) {
+    let has = |option: &str| env::args().any(|argument| argument == option);
+    let text = if has("--file") {
+        "`--file` takes one file"
+    } else if has("--stdin") {
+        "`--stdin` reads standard input: loghost publish --stdin --severity info < app.log"
+    } else {
+        "a severity and a message: loghost publish error \"disk full\""
+    };
+    tip(error, text.to_owned());
 }
 
 fn tip(error: &mut clap::Error, text: String) {

@@ -62,7 +62,9 @@ fn unbound(error: BindError) -> Failure {
         io::ErrorKind::AddrInUse => {
             ": if that is a broker, use it, or end it first; or take another port, any free one with --listen 127.0.0.1:0"
         }
-        io::ErrorKind::AddrNotAvailable => ": this machine has no such address; its own is 127.0.0.1",
+        io::ErrorKind::AddrNotAvailable => {
+            ": this machine has no such address: name one of its own, such as 127.0.0.1"
+        }
         _ => "",
     };
     let failure = Failure::of(Status::Unavailable, error);

@@ -73,10 +73,17 @@ pub(crate) enum BuildError {
     },
 }
 
-/// Builds the plugin whose crate is in a folder. It is written to `out` (a file, or a folder to put it
+/// Builds the plugin whose crate is in a folder, or has this `Cargo.toml`. It is written to `out` (a file, or a folder to put it
 /// in), or to the crate's own folder, as `<package>.wasm`; a file that is there is replaced when the new
 /// one is complete. Cargo's messages go to standard error.
 pub(crate) fn build(folder: &Path, out: Option<&Path>) -> Result<Built, BuildError> {
+    let folder = match (folder.file_name(), folder.parent()) {
+        (Some(name), Some(parent)) if name == "Cargo.toml" && folder.is_file() => match parent.to_str() {
+            Some("") => Path::new("."),
+            _ => parent,
+        },
+        _ => folder,
+    };
     let rust = Rust::seen_from(folder);
     let package = Package::in_folder(folder, &rust)?;
     if !rust.has_target()? {
