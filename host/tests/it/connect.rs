@@ -55,8 +55,12 @@ fn says_where_no_broker_is_and_what_to_do() {
         let output = command.start().end_within(Duration::from_secs(15)).exits(69);
         is_discreet(&output);
         assert_eq!(output.stdout, "", "{output}");
-        output.says("127.0.0.1:1").says("rabbitmq:4").says("loghost broker").does_not_say("panicked");
+        // A broker that is begun now does not know this user.
+        let output = output.says("127.0.0.1:1").says("start it, or say where it is");
+        output.does_not_say("rabbitmq:4").does_not_say("panicked");
     }
+    let new = loghost(["publish", "error", "text", "--broker", "amqp://127.0.0.1:1"]).end().exits(69);
+    new.says("-p 1:5672 rabbitmq:4").says("loghost broker --listen 127.0.0.1:1");
 }
 
 /// A port that takes connections and never says a word.

@@ -161,7 +161,7 @@ fn refuses_what_is_no_journal() -> Result<(), Skip> {
     for content in [&b""[..], b"not a journal", &random] {
         fs::write(&file, content).expect("a file in a folder of ours");
         let output = publish(&broker, &file).args(["info", "a"]).end().exits(65);
-        output.says("this.journal").says("damaged").does_not_say("panicked");
+        output.says("this.journal").says("this is no journal").does_not_say("panicked");
         assert!(fs::read(&file).expect("it is there") == content, "it was changed");
     }
     let nowhere = folder.path().join("nowhere/this.journal");
