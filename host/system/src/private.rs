@@ -13,7 +13,7 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
         create_folders(above)?;
     }
     match create_folder(path) {
-        // Somebody else was faster.
+        // Another process has made it meanwhile.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         created => created,
     }
@@ -50,8 +50,8 @@ fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes from everybody else what an earlier version left them of a file of ours. What cannot be changed is
-/// somebody else's to judge: the file is used all the same.
+/// Removes the permissions of others from a file that an earlier version has made. If that is not possible, the file is used
+/// all the same.
 #[cfg(unix)]
 pub fn narrow(file: &File) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

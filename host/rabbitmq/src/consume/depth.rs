@@ -1,5 +1,5 @@
-//! Whether anything waits in a consumer's queue: asked of the source that consumes it, because what the broker has sent
-//! is no longer in the queue, and only there is it known whether it has arrived.
+//! Whether a consumer's queue is empty. The source that consumes it answers that, because it alone knows whether what the
+//! broker has sent, and no longer counts, has arrived.
 
 use std::sync::Arc;
 
@@ -8,7 +8,9 @@ use lapin::Channel;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::connection::open::Connection;
-use crate::topology::declare::{self, Look, TopologyError, open_channel};
+use crate::topology::channel::{close, open_channel};
+use crate::topology::error::TopologyError;
+use crate::topology::look::{QueueState, look};
 
 /// Who asks whether a consumer's queue is empty.
 #[derive(Clone)]
@@ -24,7 +26,7 @@ pub(crate) struct Answering {
     under_way: Option<(Asker, BoxFuture<'static, bool>)>,
 }
 
-/// The answer to a question; whoever asked takes one that is not given for a no.
+/// The answer to a question; one that is not given means no.
 pub(crate) struct Answer {
     asker: Asker,
     is_empty: bool,
@@ -76,17 +78,17 @@ impl Answering {
     }
 }
 
-/// Whether a queue is empty. On the `channel` that consumes it, whatever left it before has arrived with the answer.
+/// Whether a queue is empty. On the `channel` that consumes it, all that was sent before has arrived with the answer.
 pub(crate) async fn is_empty(connection: Arc<Connection>, channel: Option<Channel>, queue: String) -> bool {
     let looking = async {
         if let Some(channel) = channel {
-            return declare::look(&channel, &queue).await;
+            return look(&channel, &queue).await;
         }
         let channel = open_channel(&connection).await?;
-        let look = declare::look(&channel, &queue).await?;
-        declare::close(&channel).await;
-        Ok::<_, TopologyError>(look)
+        let state = look(&channel, &queue).await?;
+        close(&channel).await;
+        Ok::<_, TopologyError>(state)
     };
-    // A quorum queue that is busy says that there is nothing in it, and nobody who consumes it.
-    matches!(connection.answer(looking).await, Ok(Some(Look { messages: 0, consumers: 1.. })))
+    // A busy quorum queue may report neither messages nor consumers: without a consumer, the answer is not trusted.
+    matches!(connection.answer(looking).await, Ok(Some(QueueState { messages: 0, consumers: 1.. })))
 }

@@ -15,16 +15,17 @@ use tokio::sync::Mutex;
 use crate::connection::open::Connection;
 use crate::connection::refusals::Right;
 use crate::message::names::Names;
-use crate::topology::declare::{self, TopologyError, failed, open_channel};
+use crate::topology::channel::{close, open_channel};
+use crate::topology::error::{TopologyError, failed};
 use crate::topology::inspection::Binding;
 
-/// The bindings of a queue, which are changed on a channel of their own: what is refused ends no other.
+/// The bindings of a queue, which are changed on a channel of their own: a refusal closes no other.
 #[derive(Clone)]
 pub(crate) struct Bindings {
     connection: Arc<Connection>,
     names: Names,
     queue: String,
-    /// Left here by a change that was given up half-way, so that the next one comes after it.
+    /// The channel of a change that was dropped before its end: the next change uses it as well, and so comes after it.
     channel: Arc<Mutex<Option<Channel>>>,
 }
 
@@ -40,7 +41,7 @@ impl Bindings {
     }
 
     /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
-    /// added before others are removed, so that no log falls between them.
+    /// added before others are removed, so that no log is lost meanwhile.
     pub(crate) async fn replace(
         &self,
         filter: &Filter,
@@ -65,7 +66,7 @@ impl Bindings {
         let binding =
             wanted.iter().map(|Binding { exchange, key }| bind(channel, &self.queue, exchange, key));
         let bound = try_join_all(binding).await.map(drop);
-        declare::close(channel).await;
+        close(channel).await;
         *open = None;
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
             self.connection.refusals.add(Right::Bind, &self.queue);
@@ -106,7 +107,7 @@ async fn remove_others(
     let channel = open_channel(connection).await?;
     let removing = others.into_iter().map(|pattern| unbind(&channel, queue, exchange, pattern.as_str()));
     match try_join_all(removing).await {
-        Ok(_) => declare::close(&channel).await,
+        Ok(_) => close(&channel).await,
         Err(error) if error.is_access_refused() => {
             connection.refusals.add(Right::Bind, exchange);
         }

@@ -1,6 +1,6 @@
-//! What a broker tells of a queue by another way than AMQP: what it is bound to, and which policies it has.
+//! What AMQP does not tell of a queue: what it is bound to, and which policies it has.
 //!
-//! Knows what is told; not who is asked.
+//! Does not know where that comes from.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub(crate) fn list(bindings: &[Binding]) -> String {
 pub struct Rules {
     /// Which policy.
     pub policy: Policy,
-    /// How often what is in it may come back, all in all.
+    /// How often a message may be returned to it, by all of them.
     pub limit: DeliveryLimit,
 }
 

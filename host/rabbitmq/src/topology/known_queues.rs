@@ -14,9 +14,9 @@ pub struct Queues(Arc<Mutex<Vec<KnownQueue>>>);
 pub struct KnownQueue {
     /// Its name.
     pub name: String,
-    /// How often what is in it may come back, as far as its declaration tells.
+    /// How often a message may be returned to it, as far as its declaration tells.
     pub limit: DeliveryLimit,
-    /// What becomes of what has come back more often.
+    /// What becomes of a message that is returned more often.
     pub overrun: Overrun,
     /// The limit that somebody has been told of, or need not be told of, as there is none.
     told: Option<DeliveryLimit>,
@@ -65,7 +65,7 @@ impl Queues {
         (before.as_ref() != Some(limit)).then(|| known.clone())
     }
 
-    /// Notes that messages of a queue come back; what is known of the queue, if nobody was told of its limit.
+    /// Notes that messages are returned to a queue; what is known of the queue, if nobody was told of its limit.
     pub(crate) fn note_returns(&self, queue: &str) -> Option<KnownQueue> {
         let mut queues = self.lock();
         let known = queues.iter_mut().find(|known| known.name == queue && known.told.is_none())?;

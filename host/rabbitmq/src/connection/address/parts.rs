@@ -58,11 +58,11 @@ impl<'a> Parts<'a> {
             return Err("several brokers are given as whole URLs with commas between them, such as \
                         amqp://one:5672/vhost,amqp://two:5672/vhost");
         }
-        let (login, place) = match authority.rsplit_once('@') {
-            Some((login, place)) => (Some(Login::parse(login)?), place),
+        let (login, host_and_port) = match authority.rsplit_once('@') {
+            Some((login, rest)) => (Some(Login::parse(login)?), rest),
             None => (None, authority),
         };
-        let (host, port) = place_of(place)?;
+        let (host, port) = split_port(host_and_port)?;
         Ok(Self {
             scheme,
             login,
@@ -85,7 +85,7 @@ impl Login {
 }
 
 /// The host, and the port or nothing.
-fn place_of(text: &str) -> Result<(&str, &str), Malformed> {
+fn split_port(text: &str) -> Result<(&str, &str), Malformed> {
     match (text.rfind(']'), text.split_once(':')) {
         (Some(end), _) => {
             let (host, rest) = text.split_at(end + 1);
@@ -98,7 +98,7 @@ fn place_of(text: &str) -> Result<(&str, &str), Malformed> {
         (None, Some((_, port))) if port.contains(':') => {
             Err("an IPv6 address is written in brackets, such as [::1]:5672")
         }
-        (None, place) => Ok(place.unwrap_or((text, ""))),
+        (None, split) => Ok(split.unwrap_or((text, ""))),
     }
 }
 
