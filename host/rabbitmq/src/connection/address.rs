@@ -31,14 +31,14 @@ pub struct Address {
 
 /// Host and user: what the other interfaces of the same broker have in common with this one.
 pub struct Access<'a> {
-    /// As a URL has it.
+    /// In the form that it has in a URL.
     pub host: String,
     pub port: u16,
     pub user: &'a str,
     pub password: &'a str,
     pub vhost: &'a str,
     pub is_encrypted: bool,
-    /// The authorities to trust, where it says which.
+    /// The file of the certificate authorities to trust, if it names one.
     pub authorities: Option<&'a Path>,
 }
 
@@ -50,7 +50,7 @@ pub enum AddressError {
         "{0}: expected amqp://user:password@host:port/vhost, such as amqp://guest:guest@127.0.0.1:5672/%2f"
     )]
     Url(&'static str),
-    /// A parameter cannot be as it is.
+    /// A parameter is wrong.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
 }
@@ -147,9 +147,9 @@ impl fmt::Debug for Address {
     }
 }
 
-/// As a part of a URL has it.
+/// Percent-encoded, for a part of a URL.
 fn encode(text: &str) -> PercentEncode<'_> {
-    /// All but what RFC 3986 calls unreserved.
+    /// All characters but those that RFC 3986 calls unreserved.
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, ENCODED)
 }

@@ -27,22 +27,22 @@ pub struct ConnectError {
 /// Why there is none to one address.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum NoConnection {
-    /// There was one.
+    /// There was one, which is lost.
     #[error("lost the connection to the broker at {0}: {1}{hint}", hint = hint(.1))]
     Lost(Address, String),
-    /// A broker answered, and said no.
+    /// A broker refused the connection.
     #[error("the broker at {0} refused: {1}{hint}", hint = hint(.1))]
     Refused(Address, String),
-    /// A broker answered, and cannot serve anybody at the moment: it starts, ends, or is full.
+    /// A broker answered, and accepts no connection at the moment: it starts, shuts down, or has reached a limit.
     #[error("the broker at {0} is not ready: {1}{hint}", hint = hint(.1))]
     NotReady(Address, String),
-    /// There was no answer, or none that a broker gives.
+    /// There was no answer, or not that of a broker.
     #[error("no broker at {0}: {1}")]
     NoBroker(Address, String),
-    /// This side's own system gives no connection.
+    /// The operating system of this host refuses a connection.
     #[error("cannot connect to the broker at {0}: {1}: {2}")]
     System(Address, String, Refusal),
-    /// One of the sides is not sure of the other.
+    /// One side does not accept the other's certificate.
     #[error("no secure connection to {0}: {1}")]
     Distrust(Address, String),
     /// The files for TLS cannot be used.
@@ -56,20 +56,20 @@ pub(crate) enum NoConnection {
 pub enum Obstacle {
     /// There is no broker.
     Absence,
-    /// There is one, which takes no connection at the moment.
+    /// There is one, which accepts no connection at the moment.
     Unready,
-    /// The system that this runs on gives no more files.
+    /// The operating system of this host opens no more files.
     System,
-    /// There is a broker, and it does not want this user or has no such virtual host.
+    /// There is a broker, and it refuses this user or has no such virtual host.
     Refusal,
-    /// The broker's certificate is not to be trusted, or the broker does not trust ours.
+    /// The broker's certificate is not trusted, or the broker does not trust this side's.
     Distrust,
-    /// What is said about TLS cannot be used.
+    /// The settings of TLS cannot be used.
     Setting,
 }
 
 impl Obstacle {
-    /// Whether somebody has to remove it.
+    /// Whether it lasts until somebody does something.
     pub(crate) fn is_lasting(self) -> bool {
         self > Self::System
     }
@@ -128,12 +128,12 @@ impl ConnectError {
         self.failures.iter().map(NoConnection::obstacle).min().unwrap_or(Obstacle::Absence)
     }
 
-    /// Whether a broker does not want this user, or has no such virtual host, and would say so again.
+    /// Whether a broker refuses this user, or has no such virtual host: trying again would not help.
     pub fn is_refusal(&self) -> bool {
         self.obstacle() == Obstacle::Refusal
     }
 
-    /// What there is to say while it is tried again: what somebody has to remove is said once.
+    /// What there is to say while it is tried again: a failure that lasts is said once.
     pub(crate) fn news(&self, said: &mut HashSet<String>) -> String {
         let news = self.failures.iter().filter(|failure| failure.is_news(said));
         news.map(ToString::to_string).collect::<Vec<_>>().join("; ")

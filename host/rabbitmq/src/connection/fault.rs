@@ -1,4 +1,4 @@
-//! What a broker's answer says of whose fault an error is, and whether the same may succeed later.
+//! Whose fault an error is, by the broker's answer, and whether the same may succeed later.
 
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
@@ -20,7 +20,7 @@ impl From<ConnectionEnded> for SourceError {
 pub enum Fault {
     /// The broker's or the network's: the same may succeed the next time.
     Elsewhere,
-    /// There is nothing of the name that was used.
+    /// There is no exchange or queue of the name that was used.
     Missing,
     /// This side's: in something that was sent.
     Ours,

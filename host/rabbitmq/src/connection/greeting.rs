@@ -22,7 +22,7 @@ pub struct Product {
 }
 
 impl Product {
-    /// What its cluster is called, if it is one that has a name: a `RabbitMQ`.
+    /// What its cluster is called, if it says so, as `RabbitMQ` does.
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()
     }

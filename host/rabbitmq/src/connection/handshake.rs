@@ -48,7 +48,7 @@ pub(crate) async fn connect(
     .await
 }
 
-/// Why the two sides do not trust each other, and what to do about it; none if that is not what is wrong.
+/// Why one side does not accept the other's certificate, and what to do about it; none for another error.
 pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
     match tls_error(error)? {
         Error::InvalidCertificate(problem) => Some(certificate(problem, tls)),
@@ -63,7 +63,7 @@ pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
     }
 }
 
-/// What may be behind a connection that ends before anything was said.
+/// What may be the cause if a connection ends before any answer.
 pub(crate) fn suspicion(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
     match (error.kind(), tls) {
         // In TLS 1.3 this side has sent data already when the broker rejects its certificate, and the broker's alert can get
@@ -128,7 +128,7 @@ fn bare(name: &str) -> String {
     name.parse().map_or_else(|_| name.to_owned(), |address: IpAddr| address.to_string())
 }
 
-/// Whether this is the broker's complaint about our certificate, or about there being none.
+/// Whether this alert is about the client certificate, or about the lack of one.
 fn is_about_us(alert: AlertDescription, tls: &Tls) -> bool {
     match alert {
         AlertDescription::CertificateRequired
@@ -155,7 +155,7 @@ fn is_closed_by_peer(error: io::ErrorKind) -> bool {
     )
 }
 
-/// What a broker has against our certificate, or that there is none.
+/// What the broker requires: another client certificate, or one at all.
 fn our_certificate(tls: &Tls) -> String {
     match &tls.identity {
         Some(identity) => {

@@ -29,7 +29,7 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The size of a frame that brokers and clients agree on by default.
 const USUAL_FRAME: usize = 128 * 1024;
 
-/// A connection, and where it leads.
+/// A connection to a broker.
 pub struct Connection {
     inner: lapin::Connection,
     address: Address,
@@ -47,7 +47,7 @@ pub struct Connection {
     ended: watch::Receiver<Option<String>>,
 }
 
-/// A channel that is open, and the tags of those who consume on it; none where nobody ever did.
+/// A channel that is open, and the tags of its consumers; none if it never had one.
 struct Open {
     channel: Channel,
     consumers: Option<Vec<ShortString>>,
@@ -122,22 +122,22 @@ impl Connection {
         Self { inner, address, product, channels, consumers, skip_bodies, tell, refusals, watch, ended }
     }
 
-    /// Where it leads.
+    /// The address of the broker.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Says what happens on it.
+    /// Tells of something that happens on it.
     pub(crate) fn warn(&self, text: &str) {
         (self.tell)(&Notice::warning(text));
     }
 
-    /// What the broker says it is.
+    /// The broker's product, as it says.
     pub fn product(&self) -> &Product {
         &self.product
     }
 
-    /// Whether it is there, as far as this side knows.
+    /// Whether it is open, as far as the client knows.
     pub(crate) fn is_alive(&self) -> bool {
         self.inner.status().connected()
     }
@@ -267,7 +267,7 @@ impl Connection {
     }
 }
 
-/// Connects to the broker at `address`, with TLS where that is meant.
+/// Connects to the broker at `address`, with TLS if the URL says so.
 async fn connect(
     address: &Address,
     received: (SkipBodies, Greeting),

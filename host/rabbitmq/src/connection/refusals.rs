@@ -1,5 +1,5 @@
-//! What the user of a connection may not do, as the broker has said. It is not asked again on this connection: the broker
-//! writes each refusal to its log.
+//! What the user of a connection may not do, as the broker has said. It is not tried again on this connection, as the broker
+//! logs each refusal.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -12,15 +12,15 @@ use crate::topology::channel::{close, open_channel};
 use crate::topology::error::TopologyError;
 use crate::topology::look::{QueueState, look};
 
-/// Who asks whether a consumer's queue is empty.
+/// Asks whether a consumer's queue is empty.
 #[derive(Clone)]
 pub struct QueueDepth(mpsc::Sender<Asker>);
 
-/// The questions of whoever asks, for the sources of one consumer, of which there is one at a time.
+/// The questions, received by the sources of one consumer, of which there is one at a time.
 #[derive(Clone)]
 pub(crate) struct Questions(Arc<Mutex<mpsc::Receiver<Asker>>>);
 
-/// One source's answer to them.
+/// Answers them, for one source.
 pub(crate) struct Answering {
     questions: Questions,
     under_way: Option<(Asker, BoxFuture<'static, bool>)>,
@@ -35,13 +35,13 @@ pub(crate) struct Answer {
 type Asker = oneshot::Sender<bool>;
 
 impl QueueDepth {
-    /// A queue that can be asked, and the questions for its sources.
+    /// What asks, and what the sources receive the questions by.
     pub(crate) fn new() -> (Self, Questions) {
         let (ask, questions) = mpsc::channel(1);
         (Self(ask), Questions(Arc::new(Mutex::new(questions))))
     }
 
-    /// Whether nothing is in the queue, or has left it and not been received. Waits while there is no source.
+    /// Whether nothing is in the queue, or has been sent by the broker and not been received. Waits while there is no source.
     pub async fn is_empty(&self) -> bool {
         let (asker, answer) = oneshot::channel();
         // Without a source nothing is known.
@@ -51,7 +51,7 @@ impl QueueDepth {
 
 impl Answer {
     pub(crate) fn give(self) {
-        // Whoever asked may have gone.
+        // The asker may have stopped waiting.
         let _ = self.asker.send(self.is_empty);
     }
 }
@@ -61,7 +61,7 @@ impl Answering {
         Self { questions, under_way: None }
     }
 
-    /// Is ready when the broker has answered a question, which `look` asks it: its answer.
+    /// Waits for a question, and for the broker's answer, which `look` requests.
     /// Nothing is lost if the future is dropped.
     pub(crate) async fn next(&mut self, look: impl FnOnce() -> BoxFuture<'static, bool>) -> Answer {
         if self.under_way.is_none() {

@@ -37,7 +37,7 @@ pub struct AmqpSourceFactory<K> {
     delays: ExponentialBackoff,
     /// When it was opened last.
     last: Option<Instant>,
-    /// Whether it was open once: the user could do what that takes.
+    /// Whether it was open once: the user had the permissions for that.
     was_open: bool,
     /// When it first could not be opened.
     failing: Option<Instant>,
@@ -54,7 +54,7 @@ pub struct Declaration {
 }
 
 impl<K: Clock + Clone> AmqpSourceFactory<K> {
-    /// Consumes through one link; dead letters go out through the other.
+    /// Consumes through one connection; dead letters are published through the other.
     pub fn new(
         consuming: Arc<ReconnectingConnection>,
         publishing: Arc<ReconnectingConnection>,
@@ -78,13 +78,13 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         }
     }
 
-    /// Whether anything waits in its queue.
+    /// Asks whether its queue is empty.
     pub fn depth(&self) -> QueueDepth {
         self.depth.clone()
     }
 
-    /// Declares what a source needs and opens none. Where another host consumes the queue, bindings are only
-    /// added: what that one wants still comes.
+    /// Declares what a source needs, without opening it. Where another host consumes the queue, bindings are only
+    /// added: those of that host must stay.
     pub async fn declare(&self, descriptor: &Descriptor, reads: Reads) -> Result<Declaration, TopologyError> {
         let connection = self.consuming.connection().await?;
         declare::declare_exchanges(&connection, &self.names, Severity::ALL).await?;
@@ -114,7 +114,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         Ok(Declaration { queue: name, activity })
     }
 
-    /// Waits, unless the last source was not lost soon.
+    /// Waits, if the last source was lost soon after it was opened.
     async fn pause(&mut self) {
         if self.last.is_some_and(|last| last.elapsed() < STEADY) {
             // There is always a next one.

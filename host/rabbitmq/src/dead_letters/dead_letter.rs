@@ -32,9 +32,9 @@ pub struct DeadLetterHeaders {
     pub exchange: String,
     /// The routing key with which it was.
     pub routing_key: String,
-    /// How it came to be given up.
+    /// Why it was given up, by kind.
     pub cause: Cause,
-    /// Why, in the words of whoever gave it up.
+    /// Why it was given up, as text.
     pub reason: String,
     /// Where in the plugin it failed, one frame a line.
     pub backtrace: Option<String>,
@@ -44,7 +44,7 @@ pub struct DeadLetterHeaders {
     pub at: Option<Timestamp>,
     /// Which plugin gave it up.
     pub plugin: Plugin,
-    /// The properties that would act again, by their names.
+    /// The properties that the broker would act on again, by their names.
     pub original: Vec<(String, String)>,
     /// How many of the log's headers had no room.
     pub left_out: u64,
@@ -171,7 +171,7 @@ impl DeadLetterHeaders {
         })
     }
 
-    /// Whether it is a log, which the consumer can be given once more.
+    /// Whether it is a log, which can be replayed.
     pub fn is_log(&self) -> bool {
         self.severity.is_some()
     }
@@ -231,7 +231,7 @@ impl<'a> Death<'a> {
         })
     }
 
-    /// Where it was published to. A replay has not come through an exchange of a severity the second time.
+    /// Where it was published to. A replay was not published to the exchange of a severity the second time.
     fn route(&self, headers: &'a FieldTable) -> Route<'a> {
         let Self { exchange, routing_key, .. } = *self;
         let replayed = Route::from_headers(headers).filter(|_| record::is_replay(exchange, headers));

@@ -1,7 +1,7 @@
 //! Reading a queue of dead letters, from which only those are taken that are replayed or purged.
 //!
-//! What one command holds is not delivered to another, and the numbers of dead letters would differ: so a lock is held for
-//! one command at a time.
+//! One command at a time holds a lock: what is delivered to one is not delivered to another, which would number the dead
+//! letters differently.
 
 mod renewal;
 mod round;

@@ -26,7 +26,7 @@ pub(crate) const PLUGIN: &str = "loghost-plugin";
 pub(crate) const VERSION: &str = "loghost-plugin-version";
 pub(crate) const DIGEST: &str = "loghost-plugin-sha256";
 
-/// The most bytes of a text that a plugin says, or that stands for a property of any size.
+/// The most bytes of a text of a plugin, or of a property of any size.
 const TEXT_BYTES: usize = 4 * 1024;
 
 /// The most bytes of a plugin's version.
@@ -88,7 +88,7 @@ impl DeadLetters for DeadLetterWriter {
 
     /// Publishes the delivery, once; the future is ready when the broker has it in the queue: if that is full, when there
     /// is room. Many may be under way in one `FuturesUnordered` (see [`ConfirmedSender::send`]); a failure is one of all
-    /// that come after it.
+    /// that were written after it.
     fn write(
         &mut self,
         original: Box<Message>,
@@ -169,7 +169,7 @@ fn properties(
     properties.with_headers(headers.finish())
 }
 
-/// Writes down the properties that a broker acts on.
+/// Adds the properties that a broker acts on.
 fn acting_properties(original: &BasicProperties, headers: &mut Headers) {
     let texts = [("user-id", original.user_id()), ("expiration", original.expiration())];
     for (name, value) in texts {

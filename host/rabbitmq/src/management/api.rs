@@ -34,15 +34,15 @@ pub(crate) struct Management {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ManagementError {
-    /// Nobody is there, or it is no management API.
+    /// There is no answer, or not that of a management API.
     #[error("no management API at {0}: {1}")]
     Absent(ManagementUrl, String),
-    /// It does not want this user, or has a fault.
+    /// It refuses this user, or has a fault.
     #[error("the management API at {0} answers {1}")]
     Refused(ManagementUrl, u16),
 }
 
-/// What it knows of the broker.
+/// What it says of the broker.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Overview {
     /// What its cluster is called.
@@ -58,8 +58,8 @@ struct ManagedBinding {
 }
 
 impl Management {
-    /// The one at `url`, asked as the user that it names, or else as `credentials` say. With TLS, those are trusted
-    /// that are in `authorities`, or else those that the system trusts.
+    /// The one at `url`, with the user that it names, or else that of `credentials`. With TLS, the authorities in the file
+    /// `authorities` are trusted, or else those that the system trusts.
     pub(crate) fn new(
         url: ManagementUrl,
         credentials: Credentials,

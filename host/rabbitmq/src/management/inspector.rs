@@ -24,7 +24,7 @@ pub struct Inspector {
     attempt: Mutex<Option<Attempt>>,
 }
 
-/// What came of looking for the API of a broker.
+/// The result of looking for the API of a broker.
 struct Attempt {
     address: Address,
     at: Instant,

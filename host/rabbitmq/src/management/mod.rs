@@ -1,5 +1,5 @@
-//! `RabbitMQ`'s management API, which tells what AMQP does not: `url` says where it is, `api` sends the requests, `queue` is what
-//! it says of a queue, `of_broker` finds the API of a connection's broker, `inspector` asks it while a consumer runs.
+//! `RabbitMQ`'s management API, which tells what AMQP does not: `url` says where it is, `api` sends the requests, `queue` is
+//! what it says of a queue, `of_broker` finds the API of a connection's broker, `inspector` asks it while a consumer runs.
 
 pub(crate) mod api;
 pub(crate) mod inspector;

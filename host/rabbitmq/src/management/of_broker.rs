@@ -1,5 +1,5 @@
-//! The management API of the broker of a connection: the one that was named, or the default one, if it is of the same cluster.
-//! A password is sent to the default one only if that shows the broker's certificate.
+//! The management API of a connection's broker: the one that was named, or the default one, if it is of the same cluster. A
+//! password is sent to the default one only if that shows the broker's certificate.
 
 use crate::connection::open::Connection;
 use crate::management::api::{Management, ManagementError};

@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use crate::topology::delivery_limit::{DeliveryLimit, LimitOrigin};
 use crate::topology::inspection::Policy;
 
-/// The keys of policies by which a queue takes out messages, as they grow old, as there are too many, or with the
-/// queue itself.
+/// The keys of policies by which a queue drops messages, because of their age or their number, or with the queue.
 const TAKING_OUT: [&str; 4] = ["expires", "max-length", "max-length-bytes", "message-ttl"];
 
-/// What it knows of a queue.
+/// What the API says of a queue.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ManagedQueue {
     #[serde(rename = "type", default)]
@@ -66,7 +65,7 @@ impl ManagedQueue {
         let effective = self.effective_policy_definition.as_ref()?.as_object();
         let definition: BTreeMap<_, _> = effective.into_iter().flatten().collect();
         let has = |key: &str| effective.is_some_and(|effective| effective.contains_key(key));
-        // Then too many are refused.
+        // Then messages beyond the length are refused, and none is dropped.
         let refuses = effective
             .and_then(|effective| effective.get("overflow")?.as_str())
             .is_some_and(|overflow| overflow.starts_with("reject-publish"));
@@ -100,7 +99,7 @@ mod tests {
             limit(json!({"type": "quorum", "arguments": {}, "effective_policy_definition": []})),
             Some(DeliveryLimit::None)
         );
-        // RabbitMQ 4 says what it comes to.
+        // RabbitMQ 4 says which limit results.
         let queue = |limit: Value, argument: Value, effective: Value| {
             json!({
                 "type": "quorum", "delivery_limit": limit, "arguments": {"x-delivery-limit": argument},
@@ -111,7 +110,7 @@ mod tests {
         assert_eq!(limit(queue(json!(20), Value::Null, json!({}))), at(20, LimitOrigin::Default));
         assert_eq!(limit(queue(json!(5), json!(5), json!({}))), at(5, LimitOrigin::Argument));
         assert_eq!(limit(queue(json!(3), json!(-1), json!({"delivery-limit": 3}))), at(3, policy("limits")));
-        // 3 leaves it to whoever asks.
+        // RabbitMQ 3 does not.
         assert_eq!(limit(queue(Value::Null, Value::Null, json!({}))), Some(DeliveryLimit::None));
         assert_eq!(
             limit(queue(Value::Null, Value::Null, json!({"delivery-limit": 7}))),

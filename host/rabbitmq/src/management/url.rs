@@ -6,16 +6,16 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// The URL of a management API. What it shows of itself never includes the password.
+/// The URL of a management API. What is shown of it never includes the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ManagementUrl(Url);
 
-/// A text that is no such URL. The text itself may hold a password, and is not shown.
+/// A text that is no such URL. The text may contain a password, and is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}: expected http://host:15672 or https://host:15671, with user:password@ where they are others")]
 pub struct ManagementUrlError(String);
 
-/// Who asks.
+/// The user that sends the requests.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub user: String,
@@ -23,12 +23,12 @@ pub(crate) struct Credentials {
 }
 
 impl ManagementUrl {
-    /// The default one of a broker on `host`, as a URL has it.
+    /// The default one of a broker on `host`, in the form that it has in a URL.
     pub fn usual(host: &str, is_encrypted: bool) -> Result<Self, ManagementUrlError> {
         if is_encrypted { format!("https://{host}:15671") } else { format!("http://{host}:15672") }.parse()
     }
 
-    /// Whether it means TLS.
+    /// Whether requests go through TLS.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.0.scheme() == "https"
     }

@@ -95,7 +95,7 @@ impl AmqpSink {
                 .map_err(|e| lost(reason(&e)))?;
             match confirmation {
                 Confirmation::Ack(None) => return Ok(()),
-                // There is no room for it yet.
+                // The queue is full.
                 Confirmation::Nack(None) => sleep(delays.next().unwrap_or(LONGEST)).await,
                 _ => return Err(lost(format!("the queue of consumer {consumer} is gone"))),
             }

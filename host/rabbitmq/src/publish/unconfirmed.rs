@@ -37,9 +37,9 @@ pub(crate) struct Unconfirmed {
     /// What is to be sent on this channel.
     unsent: BTreeSet<u64>,
     held: HeldBack,
-    /// What was under way when the broker closed a channel because of something that it was sent.
+    /// What was under way when the broker closed a channel because of one of them.
     suspects: BTreeSet<u64>,
-    /// A suspect that is under way, and nothing else is.
+    /// The suspect that is under way, while nothing else is.
     alone: Option<u64>,
     receipts: Receipts,
     confirmed: Confirmed,
@@ -88,7 +88,7 @@ impl Unconfirmed {
         self.logs.len() >= WINDOW || self.bytes > WINDOW_BYTES
     }
 
-    /// Gives out what is to be sent next, if anything is now; so many are `under_way`.
+    /// What is to be sent next, if anything is now; so many are `under_way`.
     pub(crate) fn take_to_send(&mut self, under_way: usize) -> Option<(u64, Arc<Message>)> {
         if self.alone.is_some() {
             return None;
@@ -109,7 +109,7 @@ impl Unconfirmed {
         Some((number, message))
     }
 
-    /// The first to be sent whose severity and source is not held back; the others are, from now on.
+    /// The first to be sent whose severity and source is not held back; those before it are held back from now on.
     fn first_unsent(&mut self) -> Option<u64> {
         while let Some(number) = self.unsent.first().copied() {
             let Some(unanswered) = self.logs.get(&number).filter(|_| !self.held.is_empty()) else {

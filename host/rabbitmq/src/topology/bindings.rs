@@ -86,7 +86,7 @@ pub(crate) fn wanted(names: &Names, filter: &Filter) -> Vec<Binding> {
 }
 
 /// Removes the bindings to the exchange of a severity that can be named and are not wanted. Where there is no such
-/// exchange, or the user may not read it, there is nothing to remove, or nothing to be done about it.
+/// exchange there is nothing to remove, and where the user may not read it nothing is removed.
 async fn remove_others(
     connection: &Connection,
     names: &Names,
@@ -131,7 +131,7 @@ pub(crate) async fn bind(
         .map_err(|e| failed(format!("bind the queue `{queue}` to the exchange `{exchange}`"), &e))
 }
 
-/// Removes a binding; there need be none.
+/// Removes a binding, if it exists.
 async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
     channel
         .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())

@@ -22,7 +22,7 @@ use crate::topology::declare;
 use crate::topology::error::TopologyError;
 use crate::topology::inspection::{Binding, Inspect, Rules, list};
 use crate::topology::known_queues::Noted;
-use crate::topology::look::{exchange_is_there, length};
+use crate::topology::look::{exchange_exists, length};
 use crate::topology::queues::QueueOptions;
 
 /// How often, who is asked, and who is told what had to be repaired.
@@ -30,9 +30,9 @@ use crate::topology::queues::QueueOptions;
 pub struct CheckOptions {
     /// The longest time between two checks.
     pub every: Duration,
-    /// Knows what AMQP does not tell.
+    /// Answers what AMQP does not tell.
     pub inspect: Arc<dyn Inspect>,
-    /// Is told.
+    /// Is told of repairs.
     pub tell: Tell,
 }
 
@@ -157,8 +157,8 @@ impl TopologyCheck {
         self.queues.tell_limit(queue, limit);
     }
 
-    /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
-    /// nothing where they are there: over AMQP they cannot be looked at.
+    /// Declares and binds what is missing; returns what that was. All bindings are made again, which has no effect on those
+    /// that exist: AMQP cannot list them.
     async fn repair(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
         let exchanges = self.missing_exchanges().await?;
         let declared =
@@ -193,9 +193,9 @@ impl TopologyCheck {
         if self.dead_letter_queue == DeadLetterQueue::Declared {
             exchanges.push(self.names.dead_exchange());
         }
-        // All at once: as a rule they are there.
+        // All at once: as a rule they exist.
         let look = open_channel(&self.connection).await?;
-        let looks = try_join_all(exchanges.iter().map(|name| exchange_is_there(&look, name)));
+        let looks = try_join_all(exchanges.iter().map(|name| exchange_exists(&look, name)));
         if looks.await.is_ok_and(|there| there.iter().all(|there| *there)) {
             close(&look).await;
             return Ok(Vec::new());
@@ -203,7 +203,7 @@ impl TopologyCheck {
         let mut missing = Vec::new();
         for name in exchanges {
             let look = open_channel(&self.connection).await?;
-            if exchange_is_there(&look, &name).await? {
+            if exchange_exists(&look, &name).await? {
                 close(&look).await;
             } else {
                 missing.push(name);
@@ -214,7 +214,7 @@ impl TopologyCheck {
 }
 
 impl QueueBindings {
-    /// Says that these were missing, but for those whose exchange was.
+    /// Says that these were missing, except for those whose exchange was.
     fn but_for(mut self, exchanges: &[String]) -> Option<String> {
         self.bindings.retain(|binding| !exchanges.contains(&binding.exchange));
         let bindings = list(&self.bindings);

@@ -15,20 +15,20 @@ use crate::topology::bindings::bind;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::declare_queue::{self, Declared};
 use crate::topology::error::{TopologyError, failed};
-use crate::topology::look::exchange_is_there;
+use crate::topology::look::exchange_exists;
 use crate::topology::queue_plan::Plan;
 use crate::topology::queues::{Lifetime, QueueOptions};
 
 /// Whose the exchanges are that logs are published to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exchanges {
-    /// This host's: they are declared, for good, on every connection.
+    /// This host's: they are declared as durable on every connection.
     Own,
     /// Somebody else's, who declares and deletes them.
     Lent,
 }
 
-/// Makes sure of the exchanges of some severities.
+/// Declares the exchanges of some severities.
 pub(crate) async fn declare_exchanges(
     connection: &Connection,
     names: &Names,
@@ -49,15 +49,15 @@ pub(crate) async fn declare_exchanges(
     }
     // One of them was refused, which has closed the channel for all.
     for name in exchanges {
-        lasting_exchange(connection, &mut channel, name, ExchangeKind::Topic).await?;
+        durable_exchange(connection, &mut channel, name, ExchangeKind::Topic).await?;
     }
     close(&channel).await;
     Ok(())
 }
 
-/// Declares an exchange for good, or finds it there if the user may not declare it. `channel` may be another one
+/// Declares a durable exchange, or checks that it exists if the user may not declare it. `channel` may be another one
 /// afterwards.
-async fn lasting_exchange(
+async fn durable_exchange(
     connection: &Connection,
     channel: &mut Channel,
     name: &str,
@@ -71,11 +71,11 @@ async fn lasting_exchange(
         connection.refusals.add(Right::Configure, name);
         *channel = open_channel(connection).await?;
     }
-    match exchange_is_there(channel, name).await {
+    match exchange_exists(channel, name).await {
         Ok(true) => Ok(()),
         Ok(false) => {
             *channel = open_channel(connection).await?;
-            Err(not_there(connection, "exchange", name))
+            Err(missing(connection, "exchange", name))
         }
         // RabbitMQ 4 refuses this to a user without any permission for it: an operation that needs one fails and says so.
         Err(error) if error.is_access_refused() => {
@@ -94,8 +94,8 @@ const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
     nowait: false,
 };
 
-/// Declares the exchanges of all severities for as long as the connection lasts, however it ends: they
-/// go with their last binding, and each has one here, to a queue of the connection's own.
+/// Declares the exchanges of all severities for as long as the connection lasts, however it ends: they are deleted
+/// automatically with their last binding, which is that to an exclusive queue of the connection.
 pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
     let queue = declare_queue::declare_exclusive(&channel).await?.name;
@@ -151,14 +151,14 @@ pub(crate) async fn dead_letters(
     options: &QueueOptions,
 ) -> Result<(), TopologyError> {
     let dead = names.dead_exchange();
-    lasting_exchange(connection, channel, &dead, ExchangeKind::Direct).await?;
+    durable_exchange(connection, channel, &dead, ExchangeKind::Direct).await?;
     let plan = Plan::of_dead_letters(names, consumer, options.queue_type);
     let queue = declare_queue::declare(connection, channel, &plan, options).await?.name;
     if connection.refusals.has(Right::Bind, &queue) {
         return Ok(());
     }
     match bind(channel, &queue, &dead, consumer.as_str()).await {
-        // It may be bound already: if not, a dead letter comes back, and says so.
+        // It may be bound already: if not, the broker returns each dead letter, and that is reported.
         Err(error) if error.is_access_refused() => {
             connection.refusals.add(Right::Bind, &queue);
             *channel = open_channel(connection).await?;
@@ -168,9 +168,9 @@ pub(crate) async fn dead_letters(
     }
 }
 
-/// The error where something is missing that the user may not declare, as the broker said before; the next time it is
-/// asked again.
-pub(crate) fn not_there(connection: &Connection, what: &str, name: &str) -> TopologyError {
+/// The error where something is missing that the user may not declare, as the broker said before; the next time, that is
+/// tried again.
+pub(crate) fn missing(connection: &Connection, what: &str, name: &str) -> TopologyError {
     connection.refusals.forget(Right::Configure, name);
     let action = format!("declare the {what} `{name}`");
     let reason = "ACCESS_REFUSED: it is not there, and the user may not declare it".to_owned();

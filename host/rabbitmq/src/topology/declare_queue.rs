@@ -11,7 +11,7 @@ use loghost_core::application::Notice;
 use crate::connection::open::Connection;
 use crate::connection::refusals::Right;
 use crate::topology::channel::open_channel;
-use crate::topology::declare::not_there;
+use crate::topology::declare::missing;
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::look;
@@ -97,7 +97,7 @@ async fn find(
         Ok(Some(state)) => state,
         Ok(None) => {
             *channel = open_channel(connection).await?;
-            return Err(not_there(connection, "queue", &plan.name));
+            return Err(missing(connection, "queue", &plan.name));
         }
         // RabbitMQ 4 refuses this to a user without any permission for it: an operation that needs one fails and says so.
         Err(error) if error.is_access_refused() => {

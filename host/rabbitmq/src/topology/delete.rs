@@ -8,8 +8,7 @@ use crate::message::names::Names;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 
-/// Deletes the queues of these consumers, those of their dead letters too, with all that is in them. What
-/// is not there need not be deleted.
+/// Deletes the queues of these consumers and those of their dead letters, with all that is in them, as far as they exist.
 pub async fn delete_queues(
     connection: &Connection,
     names: &Names,

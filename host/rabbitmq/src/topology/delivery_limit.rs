@@ -26,7 +26,7 @@ pub enum DeliveryLimit {
 pub enum LimitOrigin {
     /// An argument that the queue was declared with.
     Argument,
-    /// It is the broker's own, for queues of which nothing is said.
+    /// The broker's default.
     Default,
     /// A policy of this name, of users or of the operator.
     Policy(String),
@@ -35,7 +35,7 @@ pub enum LimitOrigin {
 /// What becomes of a message that is returned more often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overrun {
-    /// It is gone.
+    /// The broker drops it.
     Dropped,
     /// It goes to the consumer's dead letters, at least once.
     DeadLettered,

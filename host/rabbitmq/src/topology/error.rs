@@ -28,7 +28,7 @@ pub enum TopologyError {
 }
 
 impl TopologyError {
-    /// Whether the broker answered, and would say no again.
+    /// Whether the broker refused it, and would do so again.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
@@ -42,12 +42,12 @@ impl TopologyError {
         matches!(self, Self::Failed { fault: Fault::Permission, .. })
     }
 
-    /// Whether there is nothing of the name that was used.
+    /// Whether there is no exchange or queue of the name that was used.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Failed { fault: Fault::Missing, .. })
     }
 
-    /// Whether the broker answered, and may say something else soon.
+    /// Whether the broker refused it, and may not do so again soon.
     pub fn is_momentary(&self) -> bool {
         matches!(self, Self::Failed { fault: Fault::Elsewhere | Fault::Missing, .. })
     }
@@ -70,7 +70,7 @@ fn hint(action: &str, reason: &str, fault: Fault) -> String {
         return advice::hint(reason);
     }
     let by_another = ", or somebody who has that runs `loghost run PLUGIN --declare-only`";
-    // The first word of what was to be done says which permission that takes.
+    // The first word of the action says which permission is needed.
     let (needed, otherwise) = match action.split(' ').next() {
         Some("declare" | "delete") => ("the permission to configure it", by_another),
         Some("bind" | "unbind") => {

@@ -35,7 +35,7 @@ pub struct Binding {
     pub key: String,
 }
 
-/// Bindings, as they are told of.
+/// Bindings, as text.
 pub(crate) fn list(bindings: &[Binding]) -> String {
     bindings.iter().map(Binding::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -56,9 +56,9 @@ pub struct Policy {
     pub name: Option<String>,
     /// The name of the operator's policy, if there is one.
     pub operator: Option<String>,
-    /// What both come to, as JSON.
+    /// What results from both, as JSON.
     pub definition: String,
-    /// The keys by which the queue takes out messages that nobody has read.
+    /// The keys by which the queue drops messages that nobody has read.
     pub takes_out: Vec<&'static str>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn look(channel: &Channel, queue: &str) -> Result<Option<QueueS
 }
 
 /// Whether there is an exchange of this name; if not, the channel is closed.
-pub(crate) async fn exchange_is_there(channel: &Channel, name: &str) -> Result<bool, TopologyError> {
+pub(crate) async fn exchange_exists(channel: &Channel, name: &str) -> Result<bool, TopologyError> {
     let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
     let none = FieldTable::default();
     match channel.exchange_declare(name.into(), ExchangeKind::Topic, passive, none).await {

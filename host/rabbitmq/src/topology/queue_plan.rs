@@ -28,8 +28,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The queue of a consumer. Messages beyond a delivery limit, which a policy may set, go to the consumer's dead letters, at
-    /// least once: no log is lost.
+    /// The queue of a consumer. Messages beyond a delivery limit, which a policy may set, go to the consumer's dead letters,
+    /// at least once: no log is lost.
     pub(crate) fn of_logs(names: &Names, consumer: &ConsumerName, queue_type: QueueType) -> Self {
         let overrun = Some((names.dead_exchange(), consumer.to_string()));
         Self { name: names.queue(consumer), queue_type, overrun, single_active: true }

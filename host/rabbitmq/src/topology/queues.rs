@@ -35,7 +35,7 @@ pub struct QueueOptions {
     pub queue_type: QueueType,
     /// Stores what is found out about them.
     pub known: Queues,
-    /// Who is told of queues that are there already, made otherwise.
+    /// Is told of existing queues with other arguments.
     pub tell: Tell,
 }
 
@@ -59,7 +59,7 @@ impl QueueOptions {
         Self { lifetime, queue_type, known: Queues::default(), tell }
     }
 
-    /// Whether the broker itself may make dead letters of what is in a consumer's queue.
+    /// Whether the broker itself may dead-letter messages of a consumer's queue.
     pub(crate) fn needs_dead_letters(&self) -> bool {
         self.lifetime == Lifetime::Named && self.queue_type == QueueType::Quorum
     }

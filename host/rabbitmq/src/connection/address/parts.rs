@@ -11,7 +11,7 @@ use super::host::Host;
 /// What is wrong with a URL. It quotes nothing, because any part may hold a password.
 pub(super) type Malformed = &'static str;
 
-/// A URL taken apart.
+/// A URL, split.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) scheme: AMQPScheme,
@@ -41,7 +41,7 @@ impl<'a> Parts<'a> {
             scheme if scheme.eq_ignore_ascii_case("amqps") => AMQPScheme::AMQPS,
             _ => return Err("the scheme is neither amqp nor amqps"),
         };
-        // A `/` in a password ends it early, and what follows would be shown as the host's or the path.
+        // A `/` in a password would end it, and the rest would be shown as part of the host or the path.
         if rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(['/', '?', '#'])) {
             return Err(
                 "a `/`, `?` or `#` in a user or password is written %2F, %3F or %23, and an `@` in a \
@@ -139,7 +139,7 @@ pub(super) fn decode(text: &str) -> Result<String, Malformed> {
     }
     let decoded =
         percent_decode_str(text).decode_utf8().map_err(|_| "what is percent-encoded is not UTF-8")?;
-    // It separates the user from the password on the wire, and ends names in the system's functions.
+    // It separates the user from the password in the protocol, and ends names in system calls.
     if decoded.contains('\0') {
         return Err("%00 is part of no name or password");
     }

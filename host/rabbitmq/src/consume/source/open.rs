@@ -24,7 +24,7 @@ use crate::topology::error::{TopologyError, failed};
 use crate::topology::queues::Lifetime;
 
 impl<K: Clock> AmqpSource<K> {
-    /// Declares the consumer's queue on `connection` and begins to consume; dead letters go out
+    /// Declares the consumer's queue on `connection` and begins to consume; dead letters are published
     /// through `publishing`. The source answers `questions`.
     pub(crate) async fn open(
         connection: &Arc<Connection>,
