@@ -52,8 +52,8 @@ pub(crate) async fn connect(
 pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
     match tls_error(error)? {
         Error::InvalidCertificate(problem) => Some(certificate(problem, tls)),
-        Error::AlertReceived(alert) if is_about_us(*alert, tls) => {
-            Some(format!("the broker {} ({alert:?})", our_certificate(tls)))
+        Error::AlertReceived(alert) if is_about_client_certificate(*alert, tls) => {
+            Some(format!("the broker {} ({alert:?})", client_certificate(tls)))
         }
         Error::InvalidMessage(_) => Some(
             "this port does not speak TLS; RabbitMQ's for TLS is 5671, and a URL without begins with amqp://"
@@ -69,7 +69,7 @@ pub(crate) fn suspicion(error: &lapin::Error, tls: Option<&Tls>) -> Option<Strin
         // In TLS 1.3 this side has sent data already when the broker rejects its certificate, and the broker's alert can get
         // lost when it closes the connection.
         (ErrorKind::IOError(error), Some(tls)) if is_closed_by_peer(error.kind()) => {
-            Some(format!("this is how it ends with a broker that {}", our_certificate(tls)))
+            Some(format!("this is how it ends with a broker that {}", client_certificate(tls)))
         }
         (ErrorKind::ParsingError(_), None) => {
             Some("is this a port for TLS? then the URL begins with amqps://".to_owned())
@@ -129,7 +129,7 @@ fn bare(name: &str) -> String {
 }
 
 /// Whether this alert is about the client certificate, or about the lack of one.
-fn is_about_us(alert: AlertDescription, tls: &Tls) -> bool {
+fn is_about_client_certificate(alert: AlertDescription, tls: &Tls) -> bool {
     match alert {
         AlertDescription::CertificateRequired
         | AlertDescription::BadCertificate
@@ -156,7 +156,7 @@ fn is_closed_by_peer(error: io::ErrorKind) -> bool {
 }
 
 /// What the broker requires: another client certificate, or one at all.
-fn our_certificate(tls: &Tls) -> String {
+fn client_certificate(tls: &Tls) -> String {
     match &tls.identity {
         Some(identity) => {
             format!(

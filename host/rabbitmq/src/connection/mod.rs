@@ -3,11 +3,12 @@
 //! In reading order: `address` says where the broker is, `tls` whom to trust; `open` connects and holds the channels, with
 //! `handshake`, `greeting` and `reactor` before and `socket`, `gather`, `frame_filter`, `skip_bodies` and `sanitize` beneath
 //! the client; `error` is why there is no connection, `fault` what the broker's errors mean, `advice` what to do about them;
-//! `refusals` is what the user may not do; `reconnect` is the connection that is made again, `until_ready` how a request is
+//! `denied_rights` is what the user may not do; `reconnect` is the connection that is made again, `until_ready` how a request is
 //! repeated.
 
 pub(crate) mod address;
 pub(crate) mod advice;
+pub(crate) mod denied_rights;
 pub(crate) mod error;
 pub(crate) mod fault;
 pub(crate) mod frame_filter;
@@ -17,7 +18,6 @@ pub(crate) mod handshake;
 pub(crate) mod open;
 pub(crate) mod reactor;
 pub(crate) mod reconnect;
-pub(crate) mod refusals;
 pub(crate) mod sanitize;
 pub(crate) mod skip_bodies;
 pub(crate) mod socket;

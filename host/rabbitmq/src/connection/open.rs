@@ -16,11 +16,11 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::connection::address::Address;
+use crate::connection::denied_rights::DeniedRights;
 use crate::connection::error::{ConnectError, NoConnection};
 use crate::connection::fault::{ConnectionEnded, reason};
 use crate::connection::greeting::{Greeting, Product};
 use crate::connection::handshake;
-use crate::connection::refusals::Refusals;
 use crate::connection::skip_bodies::SkipBodies;
 
 /// How long a broker may take to answer that a channel or the connection is closed.
@@ -40,7 +40,7 @@ pub struct Connection {
     skip_bodies: SkipBodies,
     tell: Tell,
     /// What the user may not do.
-    pub(crate) refusals: Refusals,
+    pub(crate) denied: DeniedRights,
     /// Tells when the broker blocks publishers; ends with the connection.
     watch: AbortHandle,
     /// Why it has ended, once the client has said so.
@@ -118,8 +118,8 @@ impl Connection {
         });
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
         let consumers = AtomicU64::new(0);
-        let refusals = Refusals::default();
-        Self { inner, address, product, channels, consumers, skip_bodies, tell, refusals, watch, ended }
+        let denied = DeniedRights::default();
+        Self { inner, address, product, channels, consumers, skip_bodies, tell, denied, watch, ended }
     }
 
     /// The address of the broker.
@@ -231,10 +231,10 @@ impl Connection {
     /// Returns what was delivered on `channel` and is not acknowledged to its position in the queue, and closes the channel.
     /// Only `basic.nack` with `requeue` does not count as a failed delivery: a queue with a delivery limit counts the end of
     /// a channel, of a connection, and each message that is rejected.
-    pub(crate) async fn give_back(&self, channel: &Channel) {
+    pub(crate) async fn requeue(&self, channel: &Channel) {
         // First, or what is returned is delivered again at once.
         let tags = self.on(channel, |open| open.consumers.take()).flatten().unwrap_or_default();
-        let giving_back = async {
+        let requeuing = async {
             for tag in tags {
                 let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
             }
@@ -243,7 +243,7 @@ impl Connection {
             let _ = channel.close(200, ShortString::from("done")).await;
         };
         // A broker that does not get this returns them when the connection ends.
-        let _ = timeout(CLOSE_TIMEOUT, giving_back).await;
+        let _ = timeout(CLOSE_TIMEOUT, requeuing).await;
     }
 
     /// Leaves out the bodies of what comes on `channel`, from now on and until it is closed.
@@ -262,7 +262,7 @@ impl Connection {
                 .filter(|channel| channel.status().connected())
                 .collect()
         };
-        join_all(consuming.iter().map(|channel| self.give_back(channel))).await;
+        join_all(consuming.iter().map(|channel| self.requeue(channel))).await;
         let _ = timeout(CLOSE_TIMEOUT, self.inner.close(200, ShortString::from("done"))).await;
     }
 }

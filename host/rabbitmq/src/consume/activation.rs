@@ -16,9 +16,9 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
 use tokio::time::{sleep, timeout};
 
+use crate::connection::denied_rights::Right;
 use crate::connection::fault::{Fault, fault};
 use crate::connection::open::{CLOSE_TIMEOUT, Connection};
-use crate::connection::refusals::Right;
 use crate::topology::channel::close;
 
 /// The delays between two looks of a host that stands by.
@@ -92,7 +92,7 @@ impl Activation {
 /// Takes the lock of this name, unless another connection has it. The lock ends with the connection. A user who may not
 /// declare it consumes without: the broker still has one active consumer at a time.
 pub(crate) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Result<bool> {
-    if connection.refusals.has(Right::Configure, lock) {
+    if connection.denied.has(Right::Configure, lock) {
         return Ok(true);
     }
     let channel = connection.channel().await?;
@@ -104,7 +104,7 @@ pub(crate) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Res
         }
         Err(error) if is_locked(&error) => Ok(false),
         Err(error) if fault(&error) == Fault::Permission => {
-            connection.refusals.add(Right::Configure, lock);
+            connection.denied.add(Right::Configure, lock);
             Ok(true)
         }
         Err(error) => Err(error),
@@ -113,7 +113,7 @@ pub(crate) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Res
 
 /// Releases the lock, if this connection has it.
 pub(crate) async fn release_lock(connection: &Connection, lock: &str) {
-    if connection.refusals.has(Right::Configure, lock) {
+    if connection.denied.has(Right::Configure, lock) {
         return;
     }
     let releasing = async {

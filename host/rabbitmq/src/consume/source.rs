@@ -134,7 +134,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
     }
 
     async fn close(self, next: Next) {
-        self.connection.give_back(&self.channel).await;
+        self.connection.requeue(&self.channel).await;
         // The lock belongs to this connection, which can take it again.
         if self.options.queue.lifetime == Lifetime::Named && next == Next::Any {
             release_lock(&self.connection, &self.names.lock(&self.consumer)).await;

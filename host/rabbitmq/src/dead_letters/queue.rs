@@ -186,7 +186,7 @@ impl DeadQueue {
         // What is finished and cannot be acknowledged any more is returned.
         let _ = timeout(CLOSE_TIMEOUT, flushing).await;
         for round in rounds {
-            self.connection.give_back(&round.channel).await;
+            self.connection.requeue(&round.channel).await;
         }
         left?;
         Ok(Left { messages: self.count_returned().await?, renewed: self.renewed })

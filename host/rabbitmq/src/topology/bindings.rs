@@ -12,8 +12,8 @@ use lapin::types::FieldTable;
 use loghost_core::domain::{Filter, Pattern, Severity};
 use tokio::sync::Mutex;
 
+use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
-use crate::connection::refusals::Right;
 use crate::message::names::Names;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
@@ -37,7 +37,7 @@ impl Bindings {
 
     /// Whether the user may not change them, as the broker has said.
     pub(crate) fn are_refused(&self) -> bool {
-        self.connection.refusals.has(Right::Bind, &self.queue)
+        self.connection.denied.has(Right::Bind, &self.queue)
     }
 
     /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
@@ -69,7 +69,7 @@ impl Bindings {
         close(channel).await;
         *open = None;
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
-            self.connection.refusals.add(Right::Bind, &self.queue);
+            self.connection.denied.add(Right::Bind, &self.queue);
         }
         bound
     }
@@ -101,7 +101,7 @@ async fn remove_others(
     let others: Vec<&Pattern> =
         patterns.filter(|pattern| !wanted || !filter.sources().contains(pattern)).collect();
     let exchange = names.exchange(severity);
-    if others.is_empty() || connection.refusals.has(Right::Bind, exchange) {
+    if others.is_empty() || connection.denied.has(Right::Bind, exchange) {
         return Ok(());
     }
     let channel = open_channel(connection).await?;
@@ -109,7 +109,7 @@ async fn remove_others(
     match try_join_all(removing).await {
         Ok(_) => close(&channel).await,
         Err(error) if error.is_access_refused() => {
-            connection.refusals.add(Right::Bind, exchange);
+            connection.denied.add(Right::Bind, exchange);
         }
         Err(error) if !wanted && error.is_missing() => {}
         Err(error) => return Err(error),

@@ -13,8 +13,8 @@ use loghost_core::application::{Notice, Tell};
 use loghost_core::domain::{ConsumerName, Filter};
 use tokio::time::sleep;
 
+use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
-use crate::connection::refusals::Right;
 use crate::message::names::Names;
 use crate::topology::bindings::{self, Bindings};
 use crate::topology::channel::{close, open_channel};
@@ -83,7 +83,7 @@ impl TopologyCheck {
         let (refused, missing): (Vec<_>, Vec<_>) = missing
             .into_iter()
             .filter(|missing| !missing.bindings.is_empty())
-            .partition(|missing| connection.refusals.has(Right::Bind, &missing.queue));
+            .partition(|missing| connection.denied.has(Right::Bind, &missing.queue));
         match connection.answer(self.repair(missing)).await {
             Ok(repaired) => {
                 for what in repaired {

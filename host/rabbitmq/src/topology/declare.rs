@@ -7,9 +7,9 @@ use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 use loghost_core::domain::{ConsumerName, Severity};
 
+use crate::connection::denied_rights::Right;
 use crate::connection::fault::Fault;
 use crate::connection::open::Connection;
-use crate::connection::refusals::Right;
 use crate::message::names::Names;
 use crate::topology::bindings::bind;
 use crate::topology::channel::{close, open_channel};
@@ -36,7 +36,7 @@ pub(crate) async fn declare_exchanges(
 ) -> Result<(), TopologyError> {
     let mut channel = open_channel(connection).await?;
     let exchanges: Vec<&str> = severities.into_iter().map(|severity| names.exchange(severity)).collect();
-    if exchanges.iter().all(|name| !connection.refusals.has(Right::Configure, name)) {
+    if exchanges.iter().all(|name| !connection.denied.has(Right::Configure, name)) {
         let declaring = exchanges.iter().map(|name| exchange(&channel, name, ExchangeKind::Topic, DURABLE));
         match try_join_all(declaring).await {
             Err(error) if error.is_access_refused() => channel = open_channel(connection).await?,
@@ -63,12 +63,12 @@ async fn durable_exchange(
     name: &str,
     kind: ExchangeKind,
 ) -> Result<(), TopologyError> {
-    if !connection.refusals.has(Right::Configure, name) {
+    if !connection.denied.has(Right::Configure, name) {
         match exchange(channel, name, kind, DURABLE).await {
             Err(error) if error.is_access_refused() => {}
             declared => return declared,
         }
-        connection.refusals.add(Right::Configure, name);
+        connection.denied.add(Right::Configure, name);
         *channel = open_channel(connection).await?;
     }
     match exchange_exists(channel, name).await {
@@ -154,13 +154,13 @@ pub(crate) async fn dead_letters(
     durable_exchange(connection, channel, &dead, ExchangeKind::Direct).await?;
     let plan = Plan::of_dead_letters(names, consumer, options.queue_type);
     let queue = declare_queue::declare(connection, channel, &plan, options).await?.name;
-    if connection.refusals.has(Right::Bind, &queue) {
+    if connection.denied.has(Right::Bind, &queue) {
         return Ok(());
     }
     match bind(channel, &queue, &dead, consumer.as_str()).await {
         // It may be bound already: if not, the broker returns each dead letter, and that is reported.
         Err(error) if error.is_access_refused() => {
-            connection.refusals.add(Right::Bind, &queue);
+            connection.denied.add(Right::Bind, &queue);
             *channel = open_channel(connection).await?;
             Ok(())
         }
@@ -171,7 +171,7 @@ pub(crate) async fn dead_letters(
 /// The error where something is missing that the user may not declare, as the broker said before; the next time, that is
 /// tried again.
 pub(crate) fn missing(connection: &Connection, what: &str, name: &str) -> TopologyError {
-    connection.refusals.forget(Right::Configure, name);
+    connection.denied.forget(Right::Configure, name);
     let action = format!("declare the {what} `{name}`");
     let reason = "ACCESS_REFUSED: it is not there, and the user may not declare it".to_owned();
     TopologyError::Failed { action, reason, fault: Fault::Permission }

@@ -8,8 +8,8 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use loghost_core::application::Notice;
 
+use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
-use crate::connection::refusals::Right;
 use crate::topology::channel::open_channel;
 use crate::topology::declare::missing;
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
@@ -49,7 +49,7 @@ pub(crate) async fn declare(
     options: &QueueOptions,
 ) -> Result<Declared, TopologyError> {
     let generation = connection.product().generation;
-    if connection.refusals.has(Right::Configure, &plan.name) {
+    if connection.denied.has(Right::Configure, &plan.name) {
         return find(connection, channel, plan, options).await;
     }
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
@@ -73,7 +73,7 @@ pub(crate) async fn declare(
         };
         let refused = failed(format!("declare the queue `{}`", plan.name), &error);
         if refused.is_access_refused() {
-            connection.refusals.add(Right::Configure, &plan.name);
+            connection.denied.add(Right::Configure, &plan.name);
             *channel = open_channel(connection).await?;
             return find(connection, channel, plan, options).await;
         }

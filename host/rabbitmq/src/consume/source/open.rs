@@ -50,7 +50,7 @@ impl<K: Clock> AmqpSource<K> {
         };
         let opened = opened.await;
         if opened.is_err() {
-            connection.give_back(&channel).await;
+            connection.requeue(&channel).await;
             if let Some(lock) = &lock {
                 release_lock(connection, lock).await;
             }

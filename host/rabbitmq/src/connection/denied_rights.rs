@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// What was refused: each right with the name of the exchange or queue.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<BTreeSet<(Right, String)>>);
+pub(crate) struct DeniedRights(Mutex<BTreeSet<(Right, String)>>);
 
 /// What needs a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,7 @@ pub(crate) enum Right {
     Bind,
 }
 
-impl Refusals {
+impl DeniedRights {
     /// Notes that this was refused; whether it was not known before.
     pub(crate) fn add(&self, right: Right, name: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((right, name.to_owned()))
