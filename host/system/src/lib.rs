@@ -1,6 +1,4 @@
-//! What the operating system refuses, behind whatever has failed because of it, and what to do about it.
-//!
-//! Knows limits of processes and states of disks; nothing of what threads, files and memory are wanted for.
+//! What the operating system has refused, found in the error that resulted from it, and what to do about it.
 
 pub mod private;
 
@@ -18,27 +16,27 @@ pub enum Refusal {
     Threads,
     /// Another open file or socket.
     Files,
-    /// More memory, or more room for addresses.
+    /// More memory, or more address space.
     Memory,
     /// To execute what was compiled.
     Execution,
-    /// Room on a disk.
+    /// Space on a disk.
     Room,
-    /// To write where nothing can be written.
+    /// To write to a read-only file system.
     ReadOnly,
-    /// A file that is so large.
+    /// A file of that size.
     FileSize,
-    /// A disk that does what it should.
+    /// Reading from or writing to a disk that has a fault.
     Disk,
 }
 
-/// There is no thread.
+/// A thread could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no thread")]
 pub struct NoThread(#[source] io::Error);
 
 impl Refusal {
-    /// What the system has refused, if that is behind an error.
+    /// What the system has refused, if that is the cause of an error.
     pub fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut is_of_code = false;
         successors(Some(error), |error| (*error).source()).find_map(|error| {
@@ -55,7 +53,7 @@ impl Refusal {
         })
     }
 
-    /// What the system has refused with this error, if it is one of these.
+    /// What the system has refused with this error, if that is known.
     pub fn of(error: &io::Error) -> Option<Self> {
         match error.kind() {
             io::ErrorKind::OutOfMemory => Some(Self::Memory),
@@ -82,7 +80,7 @@ impl Refusal {
     }
 }
 
-/// The error of the system that this one is, if it is one.
+/// This error as one of the system, if it is one.
 fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return match error.raw_os_error() {
@@ -122,7 +120,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The stack of the host's threads, in bytes: that of a plugin, and as much again.
+/// The stack of the host's threads, in bytes: twice that of a plugin.
 pub const STACK: usize = 4 * 1024 * 1024;
 
 /// Starts a thread.
@@ -133,12 +131,11 @@ pub fn spawn<T: Send + 'static>(
     thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(run).map_err(NoThread)
 }
 
-/// Makes sure that there are so many threads at a time: the runtime panics where it gets no first one, and waits for
-/// ever where it gets no other.
+/// Checks that so many threads can run at a time: without them, the runtime panics, or waits without end.
 pub fn check_threads(threads: usize) -> Result<(), NoThread> {
     let start = |_| {
         let (end, ended) = mpsc::channel::<()>();
-        // It ends with the other end of its channel.
+        // It ends when the sender is dropped.
         spawn("check", move || ended.recv().is_err()).map(|thread| (end, thread))
     };
     let started: Vec<_> = (0..threads).map(start).collect::<Result<_, _>>()?;
@@ -150,12 +147,13 @@ pub fn check_threads(threads: usize) -> Result<(), NoThread> {
     Ok(())
 }
 
-/// Makes sure that so many files can be opened: whoever waits for signals panics where there are none.
+/// Checks that so many files can be opened: without them, waiting for signals panics.
 pub fn check_files(files: usize) -> io::Result<()> {
     let open = |_| File::open("/");
     if cfg!(unix) { (0..files).map(open).collect::<io::Result<Vec<_>>>().map(drop) } else { Ok(()) }
 }
-/// Waits until a stream takes something again that does not wait itself.
+
+/// Waits until a non-blocking stream can be written to again.
 #[cfg(unix)]
 pub fn until_writable(stream: &impl std::os::fd::AsFd) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};

@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Makes a folder, and those above it that are not there. Those that are there stay as they are.
+/// Creates a folder and its parents, as far as they are missing. Those that exist are not changed.
 pub fn create_folders(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
@@ -13,24 +13,24 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
         create_folders(above)?;
     }
     match create_folder(path) {
-        // Somebody else was faster.
+        // Another process has created it meanwhile.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         created => created,
     }
 }
 
-/// Makes a file that is not there, to be read and written.
+/// Creates a file that must not exist, to be read and written.
 pub fn create_new(path: &Path) -> io::Result<File> {
     create(OpenOptions::new().read(true).write(true).create_new(true), path)
 }
 
-/// Opens a file to be read and written, and makes it if it is not there.
+/// Opens a file to be read and written, and creates it if it does not exist.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     match OpenOptions::new().read(true).write(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         opened => return opened.inspect(narrow),
     }
-    // Not by `create_new`: two may make it at the same time, and both then have it.
+    // Not by `create_new`: two processes may create it at the same time, and both must be able to open it.
     create(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
 }
 
@@ -38,7 +38,7 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 fn create_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     DirBuilder::new().mode(0o700).create(path)?;
-    // A umask takes away what the owner needs, if it says so.
+    // The umask may remove permissions of the owner.
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o700))
 }
 
@@ -50,8 +50,8 @@ fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes from everybody else what an earlier version left them of a file of ours. What cannot be changed is
-/// somebody else's to judge: the file is used all the same.
+/// Removes the permissions of others from a file that an earlier version has made. If that is not possible, the file is used
+/// all the same.
 #[cfg(unix)]
 pub fn narrow(file: &File) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -61,7 +61,7 @@ pub fn narrow(file: &File) {
     }
 }
 
-/// Whose process this is.
+/// The user of this process.
 #[cfg(unix)]
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()

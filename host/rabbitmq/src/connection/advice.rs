@@ -1,7 +1,7 @@
-//! What to do when a broker refuses. It goes by the sentence: one code stands for many reasons, some of which ask for the
-//! opposite of what others ask for.
+//! What to do when a broker refuses something. This goes by the text of the answer: one AMQP code stands for many reasons,
+//! which need different measures.
 
-/// What `RabbitMQ`, or the client, says, and what to do about it: the first of which all words are said counts.
+/// What `RabbitMQ`, or the client, says, and what to do about it: the first entry counts all of whose words are in the text.
 const ADVICE: [(&[&str], &str); 13] = [
     (
         &["access to topic '"],
@@ -41,13 +41,13 @@ const ADVICE: [(&[&str], &str); 13] = [
 
 /// What to do about what was said, if it is known.
 pub(crate) fn advice(sentence: &str) -> Option<&'static str> {
-    // A virtual host, and limits, are waited for while the broker cannot tell of them.
+    // These errors pass by themselves.
     let passes = sentence.contains("is down") || sentence.contains("cannot be queried");
     let said = |words: &&[&str]| words.iter().all(|word| sentence.contains(word));
     ADVICE.iter().find(|(words, _)| !passes && said(words)).map(|(_, advice)| *advice)
 }
 
-/// The same, as it follows the sentence.
+/// The same, in the form in which it is appended to the text.
 pub(crate) fn hint(sentence: &str) -> String {
     advice(sentence).map_or_else(String::new, |advice| format!("; {advice}"))
 }

@@ -1,24 +1,18 @@
-//! What comes from a broker, before the client reads it: made readable, because a message that the client
-//! cannot read would end the connection, and come again, for ever; and without the bodies that nobody looks at.
+//! Filters what comes from a broker before the client reads it. Frames that the client cannot parse are sanitized: such a
+//! message would end the connection, and be delivered again on the next one, for ever. Bodies that nobody looks at are
+//! dropped.
 //!
-//! Knows where frames begin and end; what is changed in them is the business of `tame`.
+//! Knows where frames begin and end; `sanitize` changes what is in them.
 
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
-use async_rs::Tokio;
-use async_rs::traits::Reactor;
-use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::connection::greeting::Greeting;
 use crate::connection::sanitize;
+use crate::connection::skip_bodies::SkipBodies;
 use crate::connection::socket::Socket;
 
 /// Type, channel and size come before what a frame holds; a byte that ends it comes after.
@@ -33,51 +27,26 @@ const HEARTBEAT: u8 = 8;
 /// What is read at once, if there is as much.
 const CHUNK: usize = 64 * 1024;
 
-/// The channels whose messages come without their bodies.
-#[derive(Clone, Debug)]
-pub struct SkipBodies(Arc<[AtomicU64]>);
-
-impl Default for SkipBodies {
-    fn default() -> Self {
-        Self((0..=u16::MAX / 64).map(|_| AtomicU64::new(0)).collect())
-    }
-}
-
-impl SkipBodies {
-    /// Leaves the bodies out of what comes on `channel`, on which nothing comes yet.
-    pub(crate) fn add(&self, channel: u16) {
-        self.0[usize::from(channel / 64)].fetch_or(1 << (channel % 64), Ordering::Relaxed);
-    }
-
-    /// Leaves them where they are, on a channel that has just been opened.
-    pub(crate) fn remove(&self, channel: u16) {
-        self.0[usize::from(channel / 64)].fetch_and(!(1 << (channel % 64)), Ordering::Relaxed);
-    }
-
-    pub(crate) fn contains(&self, channel: u16) -> bool {
-        self.0[usize::from(channel / 64)].load(Ordering::Relaxed) & (1 << (channel % 64)) != 0
-    }
-}
-
-/// A connection through which only readable frames come, and only those that somebody looks at.
+/// A connection from which only frames come that the client can parse, and that somebody looks at.
 pub struct FrameFilter<S = Socket> {
     socket: S,
     skip_bodies: SkipBodies,
     greeting: Greeting,
-    /// What has been read: from `start` to `ready` it may go, from `next` to `end` it is still to be sifted.
+    /// What has been read: from `start` to `ready` it can be handed on, from `next` to `end` it is not filtered yet.
     buffer: Vec<u8>,
     start: usize,
     ready: usize,
     next: usize,
     end: usize,
-    /// How much of what is next goes as it is, or not at all.
-    left: Left,
+    /// What becomes of the bytes at `next`.
+    rest: Rest,
 }
 
+/// How many bytes of the frame are left, and what becomes of them.
 #[derive(Clone, Copy)]
-enum Left {
-    Passes(usize),
-    Falls(usize),
+enum Rest {
+    Forward(usize),
+    Drop(usize),
 }
 
 impl<S> FrameFilter<S> {
@@ -86,7 +55,7 @@ impl<S> FrameFilter<S> {
         Self::greeted(socket, skip_bodies, Greeting::default())
     }
 
-    /// One that keeps the broker's first words in `greeting`.
+    /// Also notes the broker's first method in `greeting`.
     pub(crate) fn greeted(socket: S, skip_bodies: SkipBodies, greeting: Greeting) -> Self {
         let (start, ready, next, end) = (0, 0, 0, 0);
         Self {
@@ -98,7 +67,7 @@ impl<S> FrameFilter<S> {
             ready,
             next,
             end,
-            left: Left::Passes(0),
+            rest: Rest::Forward(0),
         }
     }
 
@@ -112,24 +81,24 @@ impl<S> FrameFilter<S> {
         }
     }
 
-    /// Lets go what may go, as far as it is there.
-    fn sift(&mut self) {
+    /// Filters what has been read, except for the head, or the method or header, that is not complete yet.
+    fn filter(&mut self) {
         loop {
-            let there = self.end - self.next;
-            match &mut self.left {
-                Left::Passes(left) => {
-                    let passed = there.min(*left);
-                    *left -= passed;
+            let unfiltered = self.end - self.next;
+            match &mut self.rest {
+                Rest::Forward(left) => {
+                    let forwarded = unfiltered.min(*left);
+                    *left -= forwarded;
                     if self.ready < self.next {
-                        self.buffer.copy_within(self.next..self.next + passed, self.ready);
+                        self.buffer.copy_within(self.next..self.next + forwarded, self.ready);
                     }
-                    self.ready += passed;
-                    self.next += passed;
+                    self.ready += forwarded;
+                    self.next += forwarded;
                 }
-                Left::Falls(left) => {
-                    let fallen = there.min(*left);
-                    *left -= fallen;
-                    self.next += fallen;
+                Rest::Drop(left) => {
+                    let dropped = unfiltered.min(*left);
+                    *left -= dropped;
+                    self.next += dropped;
                 }
             }
             let Some((head, rest)) = self.buffer[self.next..self.end].split_first_chunk_mut::<HEAD>() else {
@@ -139,9 +108,9 @@ impl<S> FrameFilter<S> {
             let [_, _, _, size @ ..] = *head;
             let size = u32::from_be_bytes(size) as usize;
             let is_skipped = self.skip_bodies.contains(u16::from_be_bytes(channel));
-            self.left = match kind {
-                BODY if is_skipped => Left::Falls(ENVELOPE + size),
-                BODY | HEARTBEAT => Left::Passes(ENVELOPE + size),
+            self.rest = match kind {
+                BODY if is_skipped => Rest::Drop(ENVELOPE + size),
+                BODY | HEARTBEAT => Rest::Forward(ENVELOPE + size),
                 METHOD | HEADER => {
                     let Some(payload) = rest.get_mut(..size) else { return };
                     if kind == METHOD {
@@ -153,10 +122,10 @@ impl<S> FrameFilter<S> {
                             sanitize::empty(payload);
                         }
                     }
-                    Left::Passes(ENVELOPE + size)
+                    Rest::Forward(ENVELOPE + size)
                 }
-                // This is no broker; the client will say so.
-                _ => Left::Passes(usize::MAX),
+                // This is no AMQP; the client reports that.
+                _ => Rest::Forward(usize::MAX),
             }
         }
     }
@@ -174,7 +143,7 @@ impl<S: AsyncRead + Unpin> futures_io::AsyncRead for FrameFilter<S> {
                 return Poll::Ready(Ok(0));
             }
             this.end += read;
-            this.sift();
+            this.filter();
         }
         let length = into.len().min(this.ready - this.start);
         into[..length].copy_from_slice(&this.buffer[this.start..this.start + length]);
@@ -202,42 +171,6 @@ impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for FrameFilter<S> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
-    }
-}
-
-/// Tokio's reactor, but that its connections are filtered: the client takes a connection from nobody else.
-#[derive(Clone, Debug)]
-pub(crate) struct Sieving(pub(crate) Tokio);
-
-impl Reactor for Sieving {
-    type TcpStream = FrameFilter;
-    type Sleep = <Tokio as Reactor>::Sleep;
-
-    fn register<H: Read + Write + Send + 'static>(
-        &self,
-        _socket: H,
-    ) -> io::Result<impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static> {
-        // The client brings no socket of its own.
-        Err::<FrameFilter, _>(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sleep(&self, duration: Duration) -> Self::Sleep {
-        self.0.sleep(duration)
-    }
-
-    fn interval(&self, duration: Duration) -> impl Stream<Item = Instant> + Send + 'static {
-        self.0.interval(duration)
-    }
-
-    #[expect(clippy::manual_async_fn, reason = "it must not borrow")]
-    fn tcp_connect_addr(
-        &self,
-        address: SocketAddr,
-    ) -> impl Future<Output = io::Result<FrameFilter>> + Send + 'static {
-        async move {
-            let stream = TcpStream::connect(address).await?;
-            Ok(FrameFilter::new(Socket::plain(stream), SkipBodies::default()))
-        }
     }
 }
 
@@ -293,7 +226,7 @@ mod tests {
     }
 
     proptest! {
-        /// Frames come as they are, but for what is tamed and what nobody looks at, in whatever pieces.
+        /// Frames come unchanged, but for what is sanitized and what nobody looks at, in whatever pieces.
         #[test]
         fn frames_come_through(
             frames in vec((1..4_u8, 1..3_u16, vec(any::<u8>(), 0..30)), 0..8),
@@ -322,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_broker_s_comes_as_it_is() {
+    fn what_is_no_amqp_is_not_changed() {
         let alert = b"\x15\x03\x03\0\x02\x02\x46 and more";
         assert_eq!(filtered(alert, 3), alert);
         assert_eq!(filtered(b"AMQP\0\0\x09\x01", 1), b"AMQP\0\0\x09\x01");

@@ -1,6 +1,6 @@
-//! What a broker says of itself before anything is asked of it.
+//! What a broker says of itself in its first method, `connection.start`.
 //!
-//! The client keeps that to itself, so it is read where it comes in.
+//! The client does not hand that on, so it is read from the frame.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +9,7 @@ use lapin::protocol::{AMQPClass, parse_class};
 
 use crate::message::record;
 
-/// Where the first words of a broker are kept.
+/// Where that is stored.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Greeting(Arc<OnceLock<Product>>);
 
@@ -22,13 +22,13 @@ pub struct Product {
 }
 
 impl Product {
-    /// What its cluster is called, if it is one that has a name: a `RabbitMQ`.
+    /// What its cluster is called, if it says so, as `RabbitMQ` does.
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()
     }
 }
 
-/// Brokers that a queue is declared to in the same words.
+/// Brokers to which a queue is declared with the same arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Generation {
     /// `RabbitMQ` before 4: a quorum queue has a delivery limit only where somebody sets one.
@@ -50,7 +50,7 @@ impl Greeting {
             let said = |key| record::header_text(&start.server_properties, key);
             let generation = Generation::of(said("product"), said("version"));
             let cluster = said("cluster_name").map(str::to_owned);
-            // There is one greeting on a connection.
+            // There is one such method on a connection.
             let _ = self.0.set(Product { generation, cluster });
         }
     }

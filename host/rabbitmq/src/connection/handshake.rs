@@ -13,8 +13,10 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::connection::frame_filter::{FrameFilter, Sieving, SkipBodies};
+use crate::connection::frame_filter::FrameFilter;
 use crate::connection::greeting::Greeting;
+use crate::connection::reactor::FilteringReactor;
+use crate::connection::skip_bodies::SkipBodies;
 use crate::connection::socket::Socket;
 use crate::connection::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 
@@ -27,13 +29,13 @@ pub(crate) async fn connect(
     properties: ConnectionProperties,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
-    let sieving = Runtime::new(RuntimeParts::new(tokio.clone(), Sieving(tokio)));
+    let filtering = Runtime::new(RuntimeParts::new(tokio.clone(), FilteringReactor(tokio)));
     Connection::connector(
         uri,
-        sieving,
+        filtering,
         async move |uri, _| {
             let stream = TcpStream::connect((uri.authority.host, uri.authority.port)).await?;
-            // What is written is complete: waiting for more would only make it late.
+            // The client writes whole frames: Nagle's algorithm would only delay them.
             stream.set_nodelay(true)?;
             let socket = match &tls {
                 Some((connector, name)) => Socket::tls(connector.connect(name.clone(), stream).await?),
@@ -46,12 +48,12 @@ pub(crate) async fn connect(
     .await
 }
 
-/// Why the two sides do not trust each other, and what to do about it; none if that is not what is wrong.
+/// Why one side does not accept the other's certificate, and what to do about it; none for another error.
 pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
     match tls_error(error)? {
         Error::InvalidCertificate(problem) => Some(certificate(problem, tls)),
-        Error::AlertReceived(alert) if is_about_us(*alert, tls) => {
-            Some(format!("the broker {} ({alert:?})", our_certificate(tls)))
+        Error::AlertReceived(alert) if is_about_client_certificate(*alert, tls) => {
+            Some(format!("the broker {} ({alert:?})", client_certificate(tls)))
         }
         Error::InvalidMessage(_) => Some(
             "this port does not speak TLS; RabbitMQ's for TLS is 5671, and a URL without begins with amqp://"
@@ -61,13 +63,13 @@ pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
     }
 }
 
-/// What may be behind a connection that ends before anything was said.
+/// What may be the cause if a connection ends before any answer.
 pub(crate) fn suspicion(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
     match (error.kind(), tls) {
-        // In TLS 1.3 we are talking already when the broker finds something against us, and what it says
-        // of that can get lost when it hangs up.
-        (ErrorKind::IOError(error), Some(tls)) if hung_up(error.kind()) => {
-            Some(format!("this is how it ends with a broker that {}", our_certificate(tls)))
+        // In TLS 1.3 this side has sent data already when the broker rejects its certificate, and the broker's alert can get
+        // lost when it closes the connection.
+        (ErrorKind::IOError(error), Some(tls)) if is_closed_by_peer(error.kind()) => {
+            Some(format!("this is how it ends with a broker that {}", client_certificate(tls)))
         }
         (ErrorKind::ParsingError(_), None) => {
             Some("is this a port for TLS? then the URL begins with amqps://".to_owned())
@@ -126,8 +128,8 @@ fn bare(name: &str) -> String {
     name.parse().map_or_else(|_| name.to_owned(), |address: IpAddr| address.to_string())
 }
 
-/// Whether this is the broker's complaint about our certificate, or about there being none.
-fn is_about_us(alert: AlertDescription, tls: &Tls) -> bool {
+/// Whether this alert is about the client certificate, or about the lack of one.
+fn is_about_client_certificate(alert: AlertDescription, tls: &Tls) -> bool {
     match alert {
         AlertDescription::CertificateRequired
         | AlertDescription::BadCertificate
@@ -137,13 +139,13 @@ fn is_about_us(alert: AlertDescription, tls: &Tls) -> bool {
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied => true,
-        // There is no other word for one that is missing before TLS 1.3.
+        // Before TLS 1.3, this is the alert for a certificate that is missing.
         AlertDescription::HandshakeFailure => tls.identity.is_none(),
         _ => false,
     }
 }
 
-fn hung_up(error: io::ErrorKind) -> bool {
+fn is_closed_by_peer(error: io::ErrorKind) -> bool {
     matches!(
         error,
         io::ErrorKind::ConnectionReset
@@ -153,8 +155,8 @@ fn hung_up(error: io::ErrorKind) -> bool {
     )
 }
 
-/// What a broker has against our certificate, or that there is none.
-fn our_certificate(tls: &Tls) -> String {
+/// What the broker requires: another client certificate, or one at all.
+fn client_certificate(tls: &Tls) -> String {
     match &tls.identity {
         Some(identity) => {
             format!(

@@ -1,7 +1,7 @@
 //! A connection that is made again when it is lost.
 //!
-//! Knows how long to wait and what to say meanwhile; what was declared or sent on the connection that is
-//! gone is the business of those who used it.
+//! Knows how long to wait and what to say meanwhile; whoever used the connection declares and sends again what was lost with
+//! it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use crate::connection::address::Address;
-use crate::connection::open::{ConnectError, Connection};
+use crate::connection::error::ConnectError;
+use crate::connection::open::Connection;
 
-/// How long a broker that cannot be reached is tried again. One that refuses, or that there can be no
-/// trust in, is not, ever, unless there is another one that may come back.
+/// How long a broker that cannot be reached is tried again. One that refuses the user, or that TLS does not accept, is not
+/// tried again, unless there are other addresses that may answer later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Not at all.
@@ -28,17 +29,17 @@ pub enum Retry {
 }
 
 impl Retry {
-    /// How long is borne what passes while there is a broker, if not for ever.
+    /// The timeout for errors of a reachable broker that may pass; none if they are waited for without end.
     pub fn patience(self) -> Option<Duration> {
         match self {
-            Self::For(patience) => Some(patience),
+            Self::For(timeout) => Some(timeout),
             Self::Never | Self::WhenLost => None,
         }
     }
 }
 
 /// The delays between attempts. Jitter lengthens each by up to its own length, so that those who lost the
-/// same broker do not all come back at once.
+/// same broker do not all reconnect at once.
 pub(crate) const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
     .with_max_delay(Duration::from_secs(5))
@@ -63,9 +64,9 @@ struct State {
     current: Option<(Arc<Connection>, Instant)>,
     /// The one there is, or the last one.
     outage: Outage,
-    /// What lasts, and was said.
+    /// The failures that will not pass, and that were said.
     said: HashSet<String>,
-    /// Why there will be no more.
+    /// Why no further connection is made.
     over: Option<ConnectError>,
 }
 
@@ -87,16 +88,16 @@ enum Kind {
 }
 
 impl ReconnectingConnection {
-    /// A link to the first of `addresses` that answers, which connects when it is first needed. `purpose`
-    /// names its connections; `tell` is told what it waits for.
+    /// A connection to the first of `addresses` that answers, which is made when it is first needed. `purpose`
+    /// names it; `tell` is told what it waits for.
     pub fn new(addresses: Vec<Address>, purpose: impl Into<String>, retry: Retry, tell: Tell) -> Self {
         let state =
             State { current: None, outage: Outage::new(Kind::Start), said: HashSet::new(), over: None };
         Self { addresses, purpose: purpose.into(), retry, tell, state: Mutex::new(state) }
     }
 
-    /// The live connection, or a new one: waits for it as long as patience allows, and says what it waits
-    /// for. Once it has failed, it fails. Nothing is lost if the future is dropped.
+    /// The live connection, or a new one: waits for it as long as `retry` says, and says what it waits for. Once this has
+    /// failed, it always fails. Nothing is lost if the future is dropped.
     pub async fn connection(&self) -> Result<Arc<Connection>, ConnectError> {
         let mut state = self.state.lock().await;
         if let Some(error) = &state.over {
@@ -106,7 +107,7 @@ impl ReconnectingConnection {
             if connection.is_alive() {
                 return Ok(connection);
             }
-            let lost = ConnectError::lost(&connection).await;
+            let lost = connection.loss().await;
             state.current = None;
             if self.retry == Retry::Never {
                 state.over = Some(lost.clone());
@@ -139,7 +140,7 @@ impl ReconnectingConnection {
                 }
                 Err(error) if error.obstacle().is_lasting() || state.outage.is_over(self.retry) => {
                     let error = match self.retry {
-                        Retry::For(patience) if !error.obstacle().is_lasting() => error.after(patience),
+                        Retry::For(timeout) if !error.obstacle().is_lasting() => error.after(timeout),
                         _ => error,
                     };
                     state.over = Some(error.clone());
@@ -154,8 +155,8 @@ impl ReconnectingConnection {
         }
     }
 
-    /// Makes the connection again each time it is lost, also while nobody uses it; returns when there will
-    /// be no more. Nothing is lost if the future is dropped.
+    /// Makes the connection again each time it is lost, also while nobody uses it; returns when no further one is
+    /// made. Nothing is lost if the future is dropped.
     pub async fn keep(&self) -> ConnectError {
         loop {
             match self.connection().await {
@@ -165,9 +166,9 @@ impl ReconnectingConnection {
         }
     }
 
-    /// Says goodbye, so that the broker has requeued what is not acknowledged when this returns.
+    /// Closes the connection: when this returns, the broker has requeued what is not acknowledged.
     pub async fn close(&self) {
-        // While somebody is connecting there is nobody to say it to.
+        // While somebody is connecting there is none.
         if let Ok(mut state) = self.state.try_lock()
             && let Some((connection, _)) = state.current.take()
         {
@@ -175,8 +176,8 @@ impl ReconnectingConnection {
         }
     }
 
-    /// How long is borne what passes, if not for ever.
-    pub(crate) fn patience(&self) -> Option<Duration> {
+    /// The timeout for errors that may pass; none if they are waited for without end.
+    pub(crate) fn retry_timeout(&self) -> Option<Duration> {
         self.retry.patience()
     }
 
@@ -193,14 +194,14 @@ impl Outage {
         Self { kind, began: now, next: now, delays: DELAYS.build() }
     }
 
-    /// Sets the time of the next attempt, the last of which is made when patience ends; returns how long
+    /// Sets the time of the next attempt, the last of which is made when the timeout ends; returns how long
     /// it is until then.
     fn postpone(&mut self, retry: Retry) -> Duration {
         let now = Instant::now();
         // There is always a next one.
         let delay = self.delays.next().unwrap_or(STEADY);
         self.next = match retry {
-            Retry::For(patience) => (now + delay).min(self.began + patience).max(now),
+            Retry::For(timeout) => (now + delay).min(self.began + timeout).max(now),
             Retry::Never | Retry::WhenLost => now + delay,
         };
         self.next - now
@@ -211,7 +212,7 @@ impl Outage {
         match retry {
             Retry::Never => true,
             Retry::WhenLost => self.kind == Kind::Start,
-            Retry::For(patience) => self.began.elapsed() >= patience,
+            Retry::For(timeout) => self.began.elapsed() >= timeout,
         }
     }
 }

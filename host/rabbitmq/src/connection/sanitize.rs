@@ -1,9 +1,9 @@
-//! Makes frames readable that a broker lets through and the client cannot read: texts that are not UTF-8, and
-//! headers that nest without end, which the client reads by recursion until its stack is gone.
+//! Changes frames that a broker accepts and the client cannot parse: texts that are not UTF-8, and headers that nest so deep
+//! that the client, which parses them recursively, overflows its stack.
 //!
-//! Changes bytes where they lie, and no length. What it cannot follow it leaves to the client.
+//! Changes bytes in place, and no length. What it cannot parse it leaves to the client.
 
-/// How deep headers may nest; what lies deeper is handed on as bytes.
+/// How deep headers may nest; what is deeper is handed on as bytes.
 const MAX_DEPTH: usize = 128;
 
 /// Changes what a method says about a message: its exchange and routing key.
@@ -102,7 +102,7 @@ impl<'a> Fields<'a> {
     fn value(&mut self, depth: usize) -> Option<()> {
         let kind = &mut self.take(1)?[0];
         if depth == 0 && matches!(kind, b'A' | b'F') {
-            // An array of bytes has its length at the same place.
+            // An array of bytes has its length at the same position.
             *kind = b'x';
         }
         match *kind {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_too_deep_is_bytes() {
+    fn what_is_nested_too_deep_is_bytes() {
         let mut value = b"V".to_vec();
         for _ in 0..200 {
             let length = u32::try_from(value.len()).unwrap().to_be_bytes();

@@ -1,43 +1,25 @@
-//! A connection to a broker, with or without TLS, that lets gather what comes.
-//!
-//! A broker sends a few messages at a time, and each time a chain of threads wakes up: the runtime's, the
-//! client's, the consumer's, and the client's again for the acknowledgement. That costs more than the messages.
-//! So while much comes, and not more than that chain keeps up with anyway, what is there is read a thousand
-//! times a second, and not more often.
+//! A connection to a broker, with or without TLS, which pauses between two reads while that is worth while.
 
 use std::io;
-use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// The least time between two reads, while it is worth while to wait.
-const GATHER: Duration = Duration::from_millis(1);
-
-/// How much is worth while, in bytes a second: from some 3,000 logs to some 100,000. Of more than that there is
-/// always something to do.
-const WORTH: Range<u128> = 1_000_000..40_000_000;
-
-/// How long it is looked how much comes.
-const LOOK: Duration = Duration::from_millis(2);
+use crate::connection::gather::{ByteRate, Gather};
 
 /// A connection to a broker.
 pub struct Socket {
     stream: Stream,
-    /// When there was something to read last.
+    /// When something was read last.
     read_at: Instant,
-    /// How many bytes have come since when.
-    bytes: usize,
-    since: Instant,
-    /// Whether it is worth while to let more gather.
-    gathers: bool,
+    rate: ByteRate,
+    gather: Gather,
     /// Whether there was nothing to read the last time.
-    waits: bool,
+    is_drained: bool,
 }
 
 enum Stream {
@@ -56,43 +38,32 @@ impl Socket {
 
     fn new(stream: Stream) -> Self {
         let now = Instant::now();
-        Self { stream, read_at: now, bytes: 0, since: now, gathers: false, waits: true }
+        Self { stream, read_at: now, rate: ByteRate::new(now), gather: Gather::bytes(), is_drained: true }
     }
 
     /// Notes that so many bytes were read.
     fn note(&mut self, read: usize) {
         self.read_at = Instant::now();
-        self.bytes += read;
-        let elapsed = self.read_at - self.since;
-        if elapsed >= LOOK {
-            self.gathers = is_worth_while(self.bytes, elapsed);
-            (self.bytes, self.since) = (0, self.read_at);
+        if let Some(is_worth_while) = self.rate.note(read, self.read_at) {
+            self.gather.note(is_worth_while);
         }
     }
-}
-
-/// Whether it is worth while to let more gather where so many bytes come in so long.
-fn is_worth_while(bytes: usize, elapsed: Duration) -> bool {
-    WORTH.contains(&(bytes as u128 * 1_000_000_000 / elapsed.as_nanos().max(1)))
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.gathers
-            && this.waits
-            && let Some(rest) = GATHER.checked_sub(this.read_at.elapsed())
-        {
-            // This is the client's own thread, one for each connection, which has nothing else to do.
-            thread::sleep(rest);
+        if this.is_drained {
+            // The client reads in a thread of its own, one for each connection, which does nothing else.
+            this.gather.block(this.read_at);
         }
         let before = into.filled().len();
         let polled = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, into),
         };
-        this.waits = polled.is_pending();
-        if !this.waits {
+        this.is_drained = polled.is_pending();
+        if !this.is_drained {
             this.note(into.filled().len() - before);
         }
         polled
@@ -129,19 +100,6 @@ impl AsyncWrite for Socket {
         match &mut self.get_mut().stream {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neither_few_logs_nor_a_flood_are_kept_waiting() {
-        for (logs, expected) in [(1, false), (1_000, false), (10_000, true), (50_000, true), (300_000, false)]
-        {
-            assert_eq!(is_worth_while(logs * 350, Duration::from_secs(1)), expected, "{logs} logs a second");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! TLS as the parameters of a URL describe it: whom to trust, and who to be.
+//! TLS by the parameters of a URL: the authorities to trust, and the client certificate.
 //!
 //! The names are those of RabbitMQ's Erlang client. The files are read whenever a connection is made, so
-//! that a renewed certificate counts from the next one on. Knows nothing of what goes over the connection.
+//! that a renewed certificate is used from the next one on.
 
 use std::env;
 use std::fs;
@@ -20,10 +20,10 @@ pub(crate) const CERTIFICATE: &str = "certfile";
 pub(crate) const KEY: &str = "keyfile";
 pub(crate) const SERVER_NAME: &str = "server_name_indication";
 
-/// OpenSSL's variables that name authorities instead of the system's.
+/// OpenSSL's variables that name authorities to trust instead of the system's.
 const INSTEAD: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// How to be sure of a broker, and how the broker can be sure of us.
+/// How the broker is authenticated, and this side to the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tls {
     /// The authorities to trust, and no others; without it, those that the system trusts.
@@ -46,10 +46,10 @@ pub(crate) enum TlsFileError {
     /// A file that a parameter names.
     #[error("{parameter} {}: {reason}", path.display())]
     File { parameter: &'static str, path: PathBuf, reason: String },
-    /// What variables name instead of the system's authorities.
+    /// The authorities that the variables name instead of the system's.
     #[error("{} cannot be used: {reason}", INSTEAD.join(" or "))]
     Instead { reason: String },
-    /// What the system trusts, which is nothing.
+    /// The system trusts no authority.
     #[error(
         "there is no authority to trust on this machine ({0}): name the broker's with {AUTHORITIES}=FILE"
     )]
@@ -77,7 +77,7 @@ impl Tls {
         Ok(Self { authorities: path(AUTHORITIES), identity, server_name })
     }
 
-    /// Fails if the URL, which is for a connection without TLS, has parameters that would go for nothing.
+    /// Fails if the URL, which is for a connection without TLS, has parameters of TLS: they would have no effect.
     pub(crate) fn must_be_absent(parameters: &Parameters) -> Result<(), ParameterError> {
         let names = [AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME];
         match names.into_iter().find(|name| parameters.get(name).is_some()) {
@@ -99,7 +99,7 @@ impl Tls {
         } else {
             let found = rustls_native_certs::load_native_certs();
             let error = found.errors.first().map(ToString::to_string);
-            // What is named stands in for what the system trusts: without a part of it somebody is missed.
+            // The variables replace the system's authorities: if a part cannot be read, authorities would be missing.
             if let Some(error) = &error
                 && INSTEAD.iter().any(|name| env::var_os(name).is_some())
             {

@@ -1,23 +1,25 @@
 //! Becoming the one host that consumes a queue.
 //!
-//! A broker does not tell a consumer whether it is the single active one, and a quorum queue that is busy says that
-//! nobody consumes it. So the active host has a lock as long as it consumes: an exclusive queue, which goes with its
-//! connection. A host that stands by does not consume, and looks now and then whether anybody does: only if not, it
-//! tries to take the lock, because a broker writes each refusal to its log.
+//! A broker does not tell a consumer whether it is the single active one, and a busy quorum queue may report no consumers
+//! while it has one. So the active host holds a lock as long as it consumes: an exclusive queue, which is deleted with its
+//! connection. A host that stands by does not consume, and looks at intervals whether anybody does: only if not, it tries
+//! to take the lock, because the broker logs each refusal.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::future::BoxFuture;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::open::{Connection, Fault, GOODBYE, fault};
-use crate::connection::refusals::Right;
-use crate::topology::declare;
+use crate::connection::denied_rights::Right;
+use crate::connection::fault::{Fault, fault};
+use crate::connection::open::{CLOSE_TIMEOUT, Connection};
+use crate::topology::channel::close;
 
 /// The delays between two looks of a host that stands by.
 const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
@@ -28,6 +30,14 @@ const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
 
 /// Jitter lengthens it by up to its own length.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// Whether this host consumes the queue.
+pub(crate) enum ConsumerState {
+    /// Another host does; ready when this one does instead.
+    StandingBy(BoxFuture<'static, lapin::Result<Consumer>>),
+    /// This one does.
+    Active(Consumer),
+}
 
 /// A queue that is to be consumed by one host.
 pub(crate) struct Activation {
@@ -46,7 +56,7 @@ impl Activation {
             return Ok(None);
         }
         let attempt = async {
-            // Somebody may consume who knows no lock.
+            // A consumer that is no loghost takes no lock.
             Ok(match self.consumers().await? {
                 0 => Some(self.connection.consume(&self.channel, &self.queue).await?),
                 _ => None,
@@ -79,31 +89,31 @@ impl Activation {
     }
 }
 
-/// Takes the lock of this name, unless another connection has it. It goes with the connection. Who may not declare it goes
-/// without: of a consumer's queue the broker then still has one reader at a time.
+/// Takes the lock of this name, unless another connection has it. The lock ends with the connection. A user who may not
+/// declare it consumes without: the broker still has one active consumer at a time.
 pub(crate) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Result<bool> {
-    if connection.refusals.has(Right::Configure, lock) {
+    if connection.denied.has(Right::Configure, lock) {
         return Ok(true);
     }
     let channel = connection.channel().await?;
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
     match channel.queue_declare(lock.into(), exclusive, FieldTable::default()).await {
         Ok(_) => {
-            declare::close(&channel).await;
+            close(&channel).await;
             Ok(true)
         }
         Err(error) if is_locked(&error) => Ok(false),
         Err(error) if fault(&error) == Fault::Permission => {
-            connection.refusals.add(Right::Configure, lock);
+            connection.denied.add(Right::Configure, lock);
             Ok(true)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Gives the lock back, if this connection has it.
+/// Releases the lock, if this connection has it.
 pub(crate) async fn release_lock(connection: &Connection, lock: &str) {
-    if connection.refusals.has(Right::Configure, lock) {
+    if connection.denied.has(Right::Configure, lock) {
         return;
     }
     let releasing = async {
@@ -111,8 +121,8 @@ pub(crate) async fn release_lock(connection: &Connection, lock: &str) {
         channel.queue_delete(lock.into(), QueueDeleteOptions::default()).await?;
         channel.close(200, "done".into()).await
     };
-    // A broker that does not answer, or is gone, releases it with the connection.
-    let _ = timeout(GOODBYE, releasing).await;
+    // Without an answer, the lock is released when the connection ends.
+    let _ = timeout(CLOSE_TIMEOUT, releasing).await;
 }
 
 fn is_locked(error: &lapin::Error) -> bool {

@@ -1,5 +1,5 @@
-//! Whether anything waits in a consumer's queue: asked of the source that consumes it, because what the broker has sent
-//! is no longer in the queue, and only there is it known whether it has arrived.
+//! Whether a consumer's queue is empty. The source that consumes it answers that, because it alone knows whether what the
+//! broker has sent, and no longer counts, has arrived.
 
 use std::sync::Arc;
 
@@ -8,23 +8,25 @@ use lapin::Channel;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::connection::open::Connection;
-use crate::topology::declare::{self, Look, TopologyError, open_channel};
+use crate::topology::channel::{close, open_channel};
+use crate::topology::error::TopologyError;
+use crate::topology::look::{QueueState, look};
 
-/// Who asks whether a consumer's queue is empty.
+/// Asks whether a consumer's queue is empty.
 #[derive(Clone)]
 pub struct QueueDepth(mpsc::Sender<Asker>);
 
-/// The questions of whoever asks, for the sources of one consumer, of which there is one at a time.
+/// The questions, received by the sources of one consumer, of which there is one at a time.
 #[derive(Clone)]
 pub(crate) struct Questions(Arc<Mutex<mpsc::Receiver<Asker>>>);
 
-/// One source's answer to them.
+/// Answers them, for one source.
 pub(crate) struct Answering {
     questions: Questions,
     under_way: Option<(Asker, BoxFuture<'static, bool>)>,
 }
 
-/// The answer to a question; whoever asked takes one that is not given for a no.
+/// The answer to a question; one that is not given means no.
 pub(crate) struct Answer {
     asker: Asker,
     is_empty: bool,
@@ -33,13 +35,13 @@ pub(crate) struct Answer {
 type Asker = oneshot::Sender<bool>;
 
 impl QueueDepth {
-    /// A queue that can be asked, and the questions for its sources.
+    /// What asks, and what the sources receive the questions by.
     pub(crate) fn new() -> (Self, Questions) {
         let (ask, questions) = mpsc::channel(1);
         (Self(ask), Questions(Arc::new(Mutex::new(questions))))
     }
 
-    /// Whether nothing is in the queue, or has left it and not been received. Waits while there is no source.
+    /// Whether nothing is in the queue, or has been sent by the broker and not been received. Waits while there is no source.
     pub async fn is_empty(&self) -> bool {
         let (asker, answer) = oneshot::channel();
         // Without a source nothing is known.
@@ -49,7 +51,7 @@ impl QueueDepth {
 
 impl Answer {
     pub(crate) fn give(self) {
-        // Whoever asked may have gone.
+        // The asker may have stopped waiting.
         let _ = self.asker.send(self.is_empty);
     }
 }
@@ -59,7 +61,7 @@ impl Answering {
         Self { questions, under_way: None }
     }
 
-    /// Is ready when the broker has answered a question, which `look` asks it: its answer.
+    /// Waits for a question, and for the broker's answer, which `look` requests.
     /// Nothing is lost if the future is dropped.
     pub(crate) async fn next(&mut self, look: impl FnOnce() -> BoxFuture<'static, bool>) -> Answer {
         if self.under_way.is_none() {
@@ -76,17 +78,17 @@ impl Answering {
     }
 }
 
-/// Whether a queue is empty. On the `channel` that consumes it, whatever left it before has arrived with the answer.
+/// Whether a queue is empty. On the `channel` that consumes it, all that was sent before has arrived with the answer.
 pub(crate) async fn is_empty(connection: Arc<Connection>, channel: Option<Channel>, queue: String) -> bool {
     let looking = async {
         if let Some(channel) = channel {
-            return declare::look(&channel, &queue).await;
+            return look(&channel, &queue).await;
         }
         let channel = open_channel(&connection).await?;
-        let look = declare::look(&channel, &queue).await?;
-        declare::close(&channel).await;
-        Ok::<_, TopologyError>(look)
+        let state = look(&channel, &queue).await?;
+        close(&channel).await;
+        Ok::<_, TopologyError>(state)
     };
-    // A quorum queue that is busy says that there is nothing in it, and nobody who consumes it.
-    matches!(connection.answer(looking).await, Ok(Some(Look { messages: 0, consumers: 1.. })))
+    // A busy quorum queue may report neither messages nor consumers: without a consumer, the answer is not trusted.
+    matches!(connection.answer(looking).await, Ok(Some(QueueState { messages: 0, consumers: 1.. })))
 }

@@ -4,3 +4,4 @@ pub(crate) mod activation;
 pub(crate) mod depth;
 pub(crate) mod source;
 pub(crate) mod source_factory;
+pub(crate) mod source_options;

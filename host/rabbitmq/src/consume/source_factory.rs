@@ -1,5 +1,5 @@
 //! Opening a consumer's source, at the start and again after each loss: everything that it needs is declared
-//! again, because the broker may have come back empty.
+//! again, because the broker may have lost it in a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,15 @@ use tokio::time::{Instant, sleep};
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::activation::{release_lock, take_lock};
 use crate::consume::depth::{Questions, QueueDepth};
-use crate::consume::source::{AmqpSource, SourceOptions};
+use crate::consume::source::AmqpSource;
+use crate::consume::source_options::SourceOptions;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::topology::bindings::Bindings;
-use crate::topology::declare::{self, Exchanges, TopologyError, failed, open_channel};
-use crate::topology::queues::Declared;
+use crate::topology::channel::{close, open_channel};
+use crate::topology::declare::{self, Exchanges};
+use crate::topology::declare_queue::Declared;
+use crate::topology::error::{TopologyError, failed};
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);
@@ -34,9 +37,9 @@ pub struct AmqpSourceFactory<K> {
     delays: ExponentialBackoff,
     /// When it was opened last.
     last: Option<Instant>,
-    /// Whether it was open once: the user could do what that takes.
+    /// Whether it was open once: the user had the permissions for that.
     was_open: bool,
-    /// Since when it cannot be opened.
+    /// When it first could not be opened.
     failing: Option<Instant>,
     depth: QueueDepth,
     questions: Questions,
@@ -46,12 +49,12 @@ pub struct AmqpSourceFactory<K> {
 pub struct Declaration {
     /// Its name.
     pub queue: String,
-    /// Whether it is nobody else's turn to consume it.
+    /// Whether no other host consumes it.
     pub activity: ConsumerActivity,
 }
 
 impl<K: Clock + Clone> AmqpSourceFactory<K> {
-    /// Consumes through one link; dead letters go out through the other.
+    /// Consumes through one connection; dead letters are published through the other.
     pub fn new(
         consuming: Arc<ReconnectingConnection>,
         publishing: Arc<ReconnectingConnection>,
@@ -75,13 +78,13 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         }
     }
 
-    /// Whether anything waits in its queue.
+    /// Asks whether its queue is empty.
     pub fn depth(&self) -> QueueDepth {
         self.depth.clone()
     }
 
-    /// Declares what a source needs and opens none. Where another host consumes the queue, bindings are only
-    /// added: what that one wants still comes.
+    /// Declares what a source needs, without opening it. Where another host consumes the queue, bindings are only
+    /// added: those of that host must stay.
     pub async fn declare(&self, descriptor: &Descriptor, reads: Reads) -> Result<Declaration, TopologyError> {
         let connection = self.consuming.connection().await?;
         declare::declare_exchanges(&connection, &self.names, Severity::ALL).await?;
@@ -107,26 +110,26 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         if locked {
             release_lock(&connection, &lock).await;
         }
-        declare::close(&channel).await;
+        close(&channel).await;
         Ok(Declaration { queue: name, activity })
     }
 
-    /// Waits, unless the last source has held for a while.
+    /// Waits, if the last source was lost soon after it was opened.
     async fn pause(&mut self) {
         if self.last.is_some_and(|last| last.elapsed() < STEADY) {
             // There is always a next one.
             let delay = self.delays.next().unwrap_or(STEADY);
-            sleep(self.patience().map_or(delay, |left| left.min(delay))).await;
+            sleep(self.time_left().map_or(delay, |left| left.min(delay))).await;
         } else {
             self.delays = DELAYS.build();
         }
         self.last = Some(Instant::now());
     }
 
-    /// How much longer it may fail, if not for ever.
-    fn patience(&self) -> Option<Duration> {
+    /// How much longer it may fail; none if there is no timeout.
+    fn time_left(&self) -> Option<Duration> {
         let failing = self.failing.map_or(Duration::ZERO, |since| since.elapsed());
-        Some(self.consuming.patience()?.saturating_sub(failing))
+        Some(self.consuming.retry_timeout()?.saturating_sub(failing))
     }
 
     async fn try_open(
@@ -173,8 +176,8 @@ impl<K: Clock + Clone + 'static> SourceFactory for AmqpSourceFactory<K> {
         };
         self.failing.get_or_insert_with(Instant::now);
         match error {
-            SourceError::NotReady(cause) if self.patience() == Some(Duration::ZERO) => {
-                let tried = humantime::format_duration(self.consuming.patience().unwrap_or_default());
+            SourceError::NotReady(cause) if self.time_left() == Some(Duration::ZERO) => {
+                let tried = humantime::format_duration(self.consuming.retry_timeout().unwrap_or_default());
                 Err(SourceError::GivenUp(format!("{cause} (tried for {tried})").into()))
             }
             error => Err(error),

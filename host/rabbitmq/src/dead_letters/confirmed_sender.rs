@@ -15,20 +15,21 @@ use tokio::sync::Mutex;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 
-use crate::connection::open::{Connection, Ended, reason};
+use crate::connection::fault::{ConnectionEnded, reason};
+use crate::connection::open::Connection;
 use crate::connection::reconnect::DELAYS;
-use crate::topology::declare;
+use crate::topology::channel::close;
 
-/// The least time between two notices that the broker refuses letters.
-const SAY_EVERY: Duration = Duration::from_secs(10);
+/// The least time between two notices that the broker refuses dead letters.
+const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 
-impl From<Ended> for Undelivered {
-    fn from(ended: Ended) -> Self {
+impl From<ConnectionEnded> for Undelivered {
+    fn from(ended: ConnectionEnded) -> Self {
         Self::Lost(ended.to_string())
     }
 }
 
-/// Sends letters into one queue, on a channel of its own.
+/// Sends dead letters into one queue, on a channel of its own.
 #[derive(Clone)]
 pub(crate) struct ConfirmedSender {
     connection: Arc<Connection>,
@@ -36,23 +37,23 @@ pub(crate) struct ConfirmedSender {
     exchange: ShortString,
     key: ShortString,
     queue: Arc<str>,
-    /// How long a letter may be refused, if not for ever.
-    patience: Option<Duration>,
-    /// Why nothing arrives any more, once a letter has come back.
+    /// How long a dead letter may be refused; none if there is no timeout.
+    timeout: Option<Duration>,
+    /// The broker's reason, once it has returned a dead letter.
     returned: Arc<OnceLock<String>>,
-    /// Held while a letter is sent again: the others wait for their turn.
-    turn: Arc<Mutex<Turn>>,
+    /// Locked while a dead letter is sent again: the others wait.
+    resending: Arc<Mutex<Resending>>,
 }
 
 #[derive(Default)]
-struct Turn {
-    /// Since when letters are refused, and how long to wait before the next is sent again.
+struct Resending {
+    /// Since when dead letters are refused, and how long to wait before the next is sent again.
     refused: Option<(Instant, ExponentialBackoff)>,
     /// When that was said last.
     said: Option<Instant>,
 }
 
-/// Why a letter is not sure to be in the queue.
+/// Why a dead letter may not be in the queue.
 #[derive(Debug)]
 pub(crate) enum Undelivered {
     /// The connection or the channel is gone.
@@ -63,7 +64,7 @@ pub(crate) enum Undelivered {
     Full(Duration),
 }
 
-/// What the broker says to a letter.
+/// The broker's answer to a dead letter.
 enum Answer {
     Taken,
     /// Not now.
@@ -77,7 +78,7 @@ impl ConfirmedSender {
         channel: Channel,
         (exchange, key): (&str, &str),
         queue: &str,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Self {
         Self {
             connection,
@@ -85,29 +86,29 @@ impl ConfirmedSender {
             exchange: exchange.into(),
             key: key.into(),
             queue: queue.into(),
-            patience,
+            timeout,
             returned: Arc::default(),
-            turn: Arc::default(),
+            resending: Arc::default(),
         }
     }
 
-    /// Gives up the channel.
+    /// Closes the channel.
     pub(crate) async fn close(self) {
-        declare::close(&self.channel).await;
+        close(&self.channel).await;
     }
 
-    /// Sends a letter; the future is ready when the broker has it in the queue.
+    /// Sends a dead letter; the future is ready when the broker has it in the queue.
     ///
-    /// A letter that comes back does not say which confirmation is its own, and lapin hands it to the first
-    /// that comes after it. So from then on everything counts as undelivered. This holds if one task polls
-    /// the futures in the order in which they become ready, as `FuturesUnordered` does.
+    /// A returned message does not say which confirmation is its own, and lapin attaches it to the next one. So from then on
+    /// everything counts as undelivered. This holds if one task polls the futures in the order in which they become ready,
+    /// as `FuturesUnordered` does.
     pub(crate) fn send(
         &self,
         body: Vec<u8>,
         properties: BasicProperties,
     ) -> impl Future<Output = Result<(), Undelivered>> + Send + use<> {
         let sender = self.clone();
-        // What is begun first is sent first: a task that has used up its budget is woken in another order.
+        // They are sent in the order of their first polls: tokio would wake a task that has used up its budget later.
         unconstrained(async move {
             let sending = async {
                 match sender.send_once(&body, &properties).await? {
@@ -120,24 +121,24 @@ impl ConfirmedSender {
     }
 
     async fn send_again(&self, body: &[u8], properties: &BasicProperties) -> Result<(), Undelivered> {
-        let mut turn = self.turn.lock().await;
+        let mut resending = self.resending.lock().await;
         loop {
-            if let Some((since, delays)) = &mut turn.refused {
+            if let Some((since, delays)) = &mut resending.refused {
                 let delay = delays.next().unwrap_or_default();
-                let left = self.patience.map(|patience| patience.saturating_sub(since.elapsed()));
-                if let Some(patience) = self.patience.filter(|_| left == Some(Duration::ZERO)) {
-                    return Err(Undelivered::Full(patience));
+                let left = self.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+                if let Some(timeout) = self.timeout.filter(|_| left == Some(Duration::ZERO)) {
+                    return Err(Undelivered::Full(timeout));
                 }
                 sleep(left.map_or(delay, |left| left.min(delay))).await;
             }
             // At once, if the one before has been taken.
             if let Answer::Taken = self.send_once(body, properties).await? {
-                turn.refused = None;
+                resending.refused = None;
                 return Ok(());
             }
-            turn.refused.get_or_insert_with(|| (Instant::now(), DELAYS.build()));
-            if turn.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
-                turn.said = Some(Instant::now());
+            resending.refused.get_or_insert_with(|| (Instant::now(), DELAYS.build()));
+            if resending.said.is_none_or(|said| said.elapsed() >= NOTICE_INTERVAL) {
+                resending.said = Some(Instant::now());
                 self.connection.warn(&format!(
                     "the broker refuses dead letters for the queue `{}`: most likely it is full (reject-publish); \
                      they are sent again until they are taken",
@@ -152,12 +153,12 @@ impl ConfirmedSender {
         let (exchange, key) = (self.exchange.clone(), self.key.clone());
         let publishing = self.channel.basic_publish(exchange, key, options, body, properties.clone());
         let confirmation = publishing.await.map_err(|e| lost(&e))?;
-        let (answer, came_back) = match confirmation.await.map_err(|e| lost(&e))? {
-            Confirmation::Ack(came_back) => (Answer::Taken, came_back),
-            Confirmation::Nack(came_back) => (Answer::Refused, came_back),
+        let (answer, returned_message) = match confirmation.await.map_err(|e| lost(&e))? {
+            Confirmation::Ack(returned_message) => (Answer::Taken, returned_message),
+            Confirmation::Nack(returned_message) => (Answer::Refused, returned_message),
             Confirmation::NotRequested => (Answer::Refused, None),
         };
-        if let Some(BasicReturnMessage { reply_text, .. }) = came_back {
+        if let Some(BasicReturnMessage { reply_text, .. }) = returned_message {
             self.returned.get_or_init(|| reply_text.to_string());
         }
         match self.returned.get() {
@@ -169,4 +170,10 @@ impl ConfirmedSender {
 
 fn lost(error: &lapin::Error) -> Undelivered {
     Undelivered::Lost(reason(error))
+}
+
+/// Says that a queue has taken no dead letter for so long.
+pub(crate) fn full(queue: &str, tried_for: Duration) -> String {
+    let tried = humantime::format_duration(tried_for);
+    format!("the queue `{queue}` takes no dead letter (tried for {tried}): make room in it")
 }

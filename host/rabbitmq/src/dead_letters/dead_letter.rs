@@ -1,4 +1,4 @@
-//! What lies in a queue of dead letters: a dead letter, or something that somebody else put there.
+//! A message in a queue of dead letters: a dead letter, or something that somebody else has published there.
 
 use lapin::BasicProperties;
 use lapin::message::Delivery as Message;
@@ -14,7 +14,7 @@ use crate::message::values;
 
 /// A message in a queue of dead letters.
 pub struct DeadLetter {
-    /// Its place in the queue, from 1.
+    /// Its position in the queue, from 1.
     pub number: u32,
     /// How it came here; none if it is no dead letter.
     pub fate: Option<DeadLetterHeaders>,
@@ -32,9 +32,9 @@ pub struct DeadLetterHeaders {
     pub exchange: String,
     /// The routing key with which it was.
     pub routing_key: String,
-    /// How it came to be given up.
+    /// Why it was given up, by kind.
     pub cause: Cause,
-    /// Why, in the words of whoever gave it up.
+    /// Why it was given up, as text.
     pub reason: String,
     /// Where in the plugin it failed, one frame a line.
     pub backtrace: Option<String>,
@@ -44,7 +44,7 @@ pub struct DeadLetterHeaders {
     pub at: Option<Timestamp>,
     /// Which plugin gave it up.
     pub plugin: Plugin,
-    /// The properties that would act again, by their names.
+    /// The properties that the broker would act on again, by their names.
     pub original: Vec<(String, String)>,
     /// How many of the log's headers had no room.
     pub left_out: u64,
@@ -64,7 +64,7 @@ impl DeadLetter {
         let fate = message.properties.headers().as_ref().and_then(|headers| {
             let death = Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue));
             match death {
-                // What the headers say beside it is the producer's.
+                // All other headers are the producer's.
                 Some(death) => Some(DeadLetterHeaders::of(&death, &message.properties, headers, names)),
                 None => DeadLetterHeaders::read(&message.properties, headers, names),
             }
@@ -97,14 +97,14 @@ impl DeadLetter {
         String::from_utf8_lossy(&self.message.data).into_owned()
     }
 
-    /// The exchange that it came into this queue through; empty if it was put there directly.
+    /// The exchange through which it came into this queue; empty if it was published directly to it.
     pub fn came_through(&self) -> &str {
         self.message.exchange.as_str()
     }
 
     /// The properties with which it is sent back.
     pub(crate) fn replay_properties(&self, frame_max: usize) -> BasicProperties {
-        let properties = headers::kept(&self.message.properties);
+        let properties = headers::retained(&self.message.properties);
         let mut headers = Headers::beside(&properties, frame_max);
         for (key, value) in self.message.properties.headers().iter().flat_map(FieldTable::inner) {
             let key = key.as_str();
@@ -116,19 +116,19 @@ impl DeadLetter {
         }
         let mut headers = headers.finish();
         if let Some(fate) = &self.fate {
-            // What the broker itself took out of the queue does not have them.
+            // What the broker itself has dead-lettered does not have them.
             let text = |text: &str| AMQPValue::LongString(text.into());
             headers.insert(record::EXCHANGE.into(), text(&fate.exchange));
             headers.insert(record::ROUTING_KEY.into(), text(&fate.routing_key));
             headers.insert(record::ATTEMPTS.into(), AMQPValue::LongLongInt(fate.attempts.into()));
         }
-        // There is room: a dead letter leaves it.
+        // There is room: `Headers` reserves it.
         headers.insert(record::REPLAY.into(), AMQPValue::Boolean(true));
         properties.with_headers(headers)
     }
 }
 
-/// How a delivery can have come to be a dead letter.
+/// Why a delivery may have become a dead letter, if the host has written that.
 const CAUSES: [Cause; 6] = [
     Cause::Rejected,
     Cause::RetriesExhausted,
@@ -171,7 +171,7 @@ impl DeadLetterHeaders {
         })
     }
 
-    /// Whether it is a log, which the consumer can be given once more.
+    /// Whether it is a log, which can be replayed.
     pub fn is_log(&self) -> bool {
         self.severity.is_some()
     }
@@ -202,7 +202,7 @@ impl DeadLetterHeaders {
     }
 }
 
-/// What a broker notes of a message that it takes out of a queue.
+/// The entry of `x-death` of a message that the broker has dead-lettered.
 struct Death<'a> {
     queue: &'a str,
     reason: &'a str,
@@ -231,7 +231,7 @@ impl<'a> Death<'a> {
         })
     }
 
-    /// Where it was published to. A replay has not come through an exchange of a severity the second time.
+    /// Where it was published to. A replay was not published to the exchange of a severity the second time.
     fn route(&self, headers: &'a FieldTable) -> Route<'a> {
         let Self { exchange, routing_key, .. } = *self;
         let replayed = Route::from_headers(headers).filter(|_| record::is_replay(exchange, headers));

@@ -6,15 +6,16 @@ use std::time::Duration;
 use loghost_core::domain::ConsumerName;
 
 use crate::connection::open::Connection;
-use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered};
+use crate::dead_letters::confirmed_sender::ConfirmedSender;
 use crate::dead_letters::dead_letter::DeadLetter;
-use crate::dead_letters::queue::{DeadQueue, DeadQueueError};
-use crate::dead_letters::writer::full;
+use crate::dead_letters::error::DeadQueueError;
+use crate::dead_letters::queue::DeadQueue;
 use crate::message::names::Names;
-use crate::topology::declare::{self, TopologyError, open_channel, open_confirming_channel};
+use crate::topology::channel::{open_channel, open_confirming_channel};
+use crate::topology::error::TopologyError;
+use crate::topology::look::length;
 
-/// The way back from the dead letters: straight into the consumer's queue, so that nobody else sees them
-/// again.
+/// Sends dead letters directly to the consumer's queue, so that no other consumer gets them again.
 pub struct Replay {
     sender: ConfirmedSender,
     queue: String,
@@ -22,41 +23,37 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Opens the way, on a connection for publishing; none if the consumer has no queue. While that is full, it is
-    /// waited for as long as `patience`, or for ever.
+    /// Opens it, on a connection for publishing; none if the consumer has no queue. While that is full, it is waited for as
+    /// long as `timeout`, or without end.
     pub async fn open(
         publishing: &Arc<Connection>,
         names: &Names,
         consumer: &ConsumerName,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<Option<Self>, TopologyError> {
         let queue = names.queue(consumer);
         let probe = open_channel(publishing).await?;
-        if declare::length(&probe, &queue).await?.is_none() {
+        if length(&probe, &queue).await?.is_none() {
             return Ok(None);
         }
         let channel = open_confirming_channel(publishing).await?;
-        let sender = ConfirmedSender::new(Arc::clone(publishing), channel, ("", &queue), &queue, patience);
+        let sender = ConfirmedSender::new(Arc::clone(publishing), channel, ("", &queue), &queue, timeout);
         Ok(Some(Self { sender, queue, frame_max: publishing.frame_max() }))
     }
 
-    /// Sends a letter of `dead` back; when the broker has it in the consumer's queue (if that is full, when there
-    /// is room), it is taken out of the other. Any number may be under way, in one `FuturesUnordered` (see [`ConfirmedSender::send`]).
+    /// Sends a dead letter back; when the broker has it in the consumer's queue (if that is full, when there is room), it is
+    /// taken out of `dead`. Any number may be under way, in one `FuturesUnordered` (see [`ConfirmedSender::send`]).
     pub fn send(
         &self,
         dead: &mut DeadQueue,
-        letter: DeadLetter,
+        dead_letter: DeadLetter,
     ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
-        let (queue, discard) = (self.queue.clone(), dead.discard(&letter));
-        let properties = letter.replay_properties(self.frame_max);
-        let sending = self.sender.send(letter.message.data, properties);
+        let (queue, discard) = (self.queue.clone(), dead.discard(&dead_letter));
+        let properties = dead_letter.replay_properties(self.frame_max);
+        let sending = self.sender.send(dead_letter.message.data, properties);
         async move {
-            match sending.await {
-                Ok(()) => discard.await,
-                Err(Undelivered::Lost(reason)) => Err(DeadQueueError::Lost { queue, reason }),
-                Err(Undelivered::Refused(reason)) => Err(DeadQueueError::NotTaken { queue, reason }),
-                Err(Undelivered::Full(patience)) => Err(DeadQueueError::Full(full(&queue, patience))),
-            }
+            sending.await.map_err(|undelivered| DeadQueueError::undelivered(&queue, undelivered))?;
+            discard.await
         }
     }
 }

@@ -1,6 +1,4 @@
-//! Making dead letters: what is not counted goes, as it came, into a queue of its own.
-
-use std::time::Duration;
+//! Writing dead letters: what is not counted is published, with its body unchanged, to a queue of its own.
 
 use lapin::BasicProperties;
 use lapin::message::Delivery as Message;
@@ -9,12 +7,14 @@ use loghost_core::application::{Cause, DeadLetters, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
 
 use crate::connection::reconnect::ReconnectingConnection;
-use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered};
+use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered, full};
 use crate::message::headers::{self, Headers};
 use crate::message::names::Names;
 use crate::message::record::{self, Origin};
 use crate::message::values;
-use crate::topology::declare::{self, TopologyError, open_channel};
+use crate::topology::channel::{confirm, open_channel};
+use crate::topology::declare;
+use crate::topology::error::TopologyError;
 use crate::topology::queues::QueueOptions;
 
 /// The headers of a dead letter, beside those that its replay has as well.
@@ -26,7 +26,7 @@ pub(crate) const PLUGIN: &str = "loghost-plugin";
 pub(crate) const VERSION: &str = "loghost-plugin-version";
 pub(crate) const DIGEST: &str = "loghost-plugin-sha256";
 
-/// The most bytes of a text that a plugin says, or that stands for a property of any size.
+/// The most bytes of a text of a plugin, or of a property of any size.
 const TEXT_BYTES: usize = 4 * 1024;
 
 /// The most bytes of a plugin's version.
@@ -62,19 +62,19 @@ impl DeadLetterWriter {
         consumer: &ConsumerName,
         options: &QueueOptions,
     ) -> Result<Self, TopologyError> {
-        let patience = publishing.patience();
+        let timeout = publishing.retry_timeout();
         let publishing = publishing.connection().await?;
         let opening = async {
             let mut channel = open_channel(&publishing).await?;
             declare::dead_letters(&publishing, &mut channel, names, consumer, options).await?;
-            declare::confirm(&channel).await?;
+            confirm(&channel).await?;
             Ok::<_, TopologyError>(channel)
         };
         let channel = publishing.answer(opening).await?;
         let (frame_max, queue) = (publishing.frame_max(), names.dead_queue(consumer));
-        let way = (&*names.dead_exchange(), consumer.as_str());
+        let target = (&*names.dead_exchange(), consumer.as_str());
         Ok(Self {
-            sender: ConfirmedSender::new(publishing, channel, way, &queue, patience),
+            sender: ConfirmedSender::new(publishing, channel, target, &queue, timeout),
             queue,
             names: names.clone(),
             consumer: consumer.clone(),
@@ -88,7 +88,7 @@ impl DeadLetters for DeadLetterWriter {
 
     /// Publishes the delivery, once; the future is ready when the broker has it in the queue: if that is full, when there
     /// is room. Many may be under way in one `FuturesUnordered` (see [`ConfirmedSender::send`]); a failure is one of all
-    /// that come after it.
+    /// that were written after it.
     fn write(
         &mut self,
         original: Box<Message>,
@@ -104,26 +104,22 @@ impl DeadLetters for DeadLetterWriter {
                     let text = format!("the broker did not take the dead letter for {queue}: {reason}");
                     Err(SourceError::DeadLetter(text.into()))
                 }
-                Err(Undelivered::Full(patience)) => Err(SourceError::GivenUp(full(&queue, patience).into())),
+                Err(Undelivered::Full(tried_for)) => {
+                    Err(SourceError::GivenUp(full(&queue, tried_for).into()))
+                }
             }
         }
     }
 
-    /// Gives up the channel.
+    /// Closes the channel.
     async fn close(self) {
         self.sender.close().await;
     }
 }
 
-/// A queue that has taken no letter for as long as `patience`.
-pub(crate) fn full(queue: &str, patience: Duration) -> String {
-    let tried = humantime::format_duration(patience);
-    format!("the queue `{queue}` takes no dead letter (tried for {tried}): make room in it")
-}
-
-/// The properties of a dead letter: those of the message, but what would act again (an expiration, a
-/// user id, further recipients) stands in headers. What matters most comes first, as long as there is
-/// room. Of a replay, those stay that it had when it was first rejected.
+/// The properties of a dead letter: those of the message, except that those which the broker would act on again (an
+/// expiration, a user id, further recipients) become headers. The most important come first, as long as there is room. A
+/// replay keeps those that it had when it was first rejected.
 fn properties(
     message: &Message,
     rejection: &Rejection,
@@ -132,7 +128,7 @@ fn properties(
     frame_max: usize,
 ) -> BasicProperties {
     let original = &message.properties;
-    let properties = headers::kept(original);
+    let properties = headers::retained(original);
     let mut headers = Headers::beside(&properties, frame_max);
     let origin = Origin::of(message, names);
     let (exchange, key) = origin.map_or_else(
@@ -173,7 +169,7 @@ fn properties(
     properties.with_headers(headers.finish())
 }
 
-/// Writes down the properties that a broker acts on.
+/// Adds the properties that a broker acts on.
 fn acting_properties(original: &BasicProperties, headers: &mut Headers) {
     let texts = [("user-id", original.user_id()), ("expiration", original.expiration())];
     for (name, value) in texts {

@@ -1,5 +1,5 @@
-//! Asking a broker's management API what AMQP does not tell of a queue, while a consumer runs: one question at a
-//! time, whoever asks, and without a word where nobody answers.
+//! Asking a broker's management API what AMQP does not tell of a queue, while a consumer runs: one request at a time, and
+//! without a message where there is no answer.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,18 +11,20 @@ use tokio::time::{Instant, timeout};
 
 use crate::connection::address::Address;
 use crate::connection::open::Connection;
-use crate::management::api::{ManagedQueue, ManagementError, ManagementUrl};
+use crate::management::api::ManagementError;
 use crate::management::of_broker::BrokerApi;
+use crate::management::queue::ManagedQueue;
+use crate::management::url::ManagementUrl;
 use crate::topology::inspection::{Inspect, Inspection, Rules};
 
 /// The management API of the broker that a run consumes from.
 pub struct Inspector {
     given: Option<ManagementUrl>,
-    /// Held while somebody asks.
+    /// Locked during a request.
     attempt: Mutex<Option<Attempt>>,
 }
 
-/// What came of looking for the API of a broker.
+/// The result of looking for the API of a broker.
 struct Attempt {
     address: Address,
     at: Instant,
@@ -30,14 +32,14 @@ struct Attempt {
     api: Option<BrokerApi>,
 }
 
-/// How long an API that does not answer is left alone.
-const RESPITE: Duration = Duration::from_mins(5);
+/// How long an API that did not answer is not asked again.
+const RETRY_AFTER: Duration = Duration::from_mins(5);
 
-/// How long an answer may take: whoever asks has bindings to make sure of.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer may take: the check of the bindings waits for it.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long somebody waits for the others that ask.
-const TURN: Duration = Duration::from_secs(10);
+/// How long the requests of others are waited for.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Inspector {
     /// The API at `given`, or where a broker usually has it.
@@ -46,14 +48,14 @@ impl Inspector {
     }
 
     async fn ask(&self, connection: &Connection, queue: &str) -> Option<Inspection> {
-        let mut attempt = timeout(TURN, self.attempt.lock()).await.ok()?;
+        let mut attempt = timeout(LOCK_TIMEOUT, self.attempt.lock()).await.ok()?;
         let address = connection.address();
         if !attempt.as_ref().is_some_and(|attempt| attempt.is_good_for(address)) {
             let api = BrokerApi::find(connection, self.given.as_ref()).await.and_then(Result::ok);
             *attempt = Some(Attempt { address: address.clone(), at: Instant::now(), api });
         }
         let attempt = attempt.as_mut()?;
-        let Ok(Ok(inspection)) = timeout(PATIENCE, inspect(attempt.api.as_ref()?, queue)).await else {
+        let Ok(Ok(inspection)) = timeout(TIMEOUT, inspect(attempt.api.as_ref()?, queue)).await else {
             (attempt.at, attempt.api) = (Instant::now(), None);
             return None;
         };
@@ -73,14 +75,14 @@ impl Inspect for Inspector {
 
 impl fmt::Debug for Inspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not what it asks with, which is a password.
+        // Without the password.
         f.debug_struct("Inspector").field("given", &self.given).finish_non_exhaustive()
     }
 }
 
 impl Attempt {
     fn is_good_for(&self, address: &Address) -> bool {
-        self.address == *address && (self.api.is_some() || self.at.elapsed() < RESPITE)
+        self.address == *address && (self.api.is_some() || self.at.elapsed() < RETRY_AFTER)
     }
 }
 

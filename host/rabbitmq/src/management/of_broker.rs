@@ -1,8 +1,10 @@
-//! The management API of the broker that there is a connection to: the one that was named, or the one that a broker
-//! usually has, if it is of the same cluster. Unasked, a password goes only to who has shown the broker's certificate.
+//! The management API of a connection's broker: the one that was named, or the default one, if it is of the same cluster. A
+//! password is sent to the default one only if that shows the broker's certificate.
 
 use crate::connection::open::Connection;
-use crate::management::api::{Credentials, ManagedQueue, Management, ManagementError, ManagementUrl};
+use crate::management::api::{Management, ManagementError};
+use crate::management::queue::ManagedQueue;
+use crate::management::url::{Credentials, ManagementUrl};
 use crate::topology::inspection::Binding;
 
 /// The management API of a broker.
@@ -12,7 +14,7 @@ pub struct BrokerApi {
     vhost: String,
 }
 
-/// The user, and the password, of a broker that nobody has changed.
+/// The default user of a broker, and its password.
 const GUEST: &str = "guest";
 
 /// Why it is not asked.

@@ -1,5 +1,5 @@
-//! What of a message goes on with it when it is sent on, and headers that fit a frame: a content header
-//! cannot be split.
+//! The properties that a message retains when it is published again, and headers that fit a frame: a content header cannot be
+//! split.
 //!
 //! Knows how AMQP encodes properties; does not know what the headers say.
 
@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use crate::message::{record, values};
 use crate::topology::delivery_limit::COUNT;
 
-/// What the header of a property that would act again begins with.
+/// The prefix of the header of a property that the broker would act on again.
 pub(crate) const ORIGINAL: &str = "loghost-original-";
 
 /// The header that says how many others had no room.
@@ -21,9 +21,9 @@ pub(crate) fn acts(key: &str) -> bool {
         || key.starts_with("loghost-")
 }
 
-/// The properties that are kept of a message that is sent on: not its headers, and nothing that would act
-/// again (an expiration, a user id). It is persistent, whatever it was.
-pub(crate) fn kept(original: &BasicProperties) -> BasicProperties {
+/// The properties that a message retains when it is published again: not its headers, and nothing that the broker would act
+/// on again (an expiration, a user id). It becomes persistent.
+pub(crate) fn retained(original: &BasicProperties) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(record::PERSISTENT);
     if let Some(value) = original.content_type() {
         properties = properties.with_content_type(value.clone());
@@ -55,10 +55,10 @@ pub(crate) fn kept(original: &BasicProperties) -> BasicProperties {
     properties
 }
 
-/// The properties of a message that is written anew into its queue: as they were before it came back. What would act
-/// again stands in headers, as it does in a dead letter.
+/// The properties of a message that is published again to its queue: as they were before it was returned. Those that the
+/// broker would act on again become headers, as in a dead letter.
 pub(crate) fn renewed(original: &BasicProperties, frame_max: usize) -> BasicProperties {
-    let mut properties = kept(original);
+    let mut properties = retained(original);
     if let Some(expiration) = original.expiration() {
         properties = properties.with_expiration(expiration.clone());
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use loghost_core::domain::{ConsumerName, Severity};
 
-/// What the names of the exchanges begin with; `logs`, if nobody says otherwise.
+/// What the names of the exchanges begin with; `logs` by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
@@ -71,13 +71,13 @@ impl Names {
         }
     }
 
-    /// The queue that the active host has as long as it consumes: `loghost.error._lock`. No consumer's name has
+    /// The queue that the active host holds as its lock while it consumes: `loghost.error._lock`. No consumer's name has
     /// an underscore.
     pub(crate) fn lock(&self, consumer: &ConsumerName) -> String {
         format!("{}._lock", self.queue(consumer))
     }
 
-    /// The queue that whoever looks after the dead letters has meanwhile: `loghost.error.dead._lock`.
+    /// The queue that a command on the dead letters holds as its lock: `loghost.error.dead._lock`.
     pub(crate) fn dead_lock(&self, consumer: &ConsumerName) -> String {
         format!("{}._lock", self.dead_queue(consumer))
     }

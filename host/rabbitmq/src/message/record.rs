@@ -1,8 +1,8 @@
 //! What a log looks like in a message: the body is the text; severity is the exchange, source the
 //! routing key and `app-id`, attributes the headers.
 //!
-//! A replay, which is a dead letter that was sent back, comes straight into the consumer's queue: where
-//! it was published to before stands in its headers.
+//! A replay, which is a dead letter that was sent back, is published directly to the consumer's queue: its headers say where
+//! it was published to before.
 
 use lapin::BasicProperties;
 use lapin::message::Delivery;
@@ -91,7 +91,7 @@ impl<'a> Origin<'a> {
         if is_replay(exchange, headers) { Self::from_headers(headers, names) } else { None }
     }
 
-    /// That which the headers of a replay tell of.
+    /// That which the headers of a replay say.
     fn from_headers(headers: &'a FieldTable, names: &Names) -> Option<Self> {
         let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
         let severity = names.severity(exchange)?;
@@ -105,7 +105,7 @@ pub(crate) fn is_replay(exchange: &str, headers: &FieldTable) -> bool {
 }
 
 /// Where a message was published to, and what has been tried since, as the headers of a dead letter or of a
-/// replay tell of it.
+/// replay say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route<'a> {
     pub(crate) exchange: &'a str,
@@ -181,7 +181,7 @@ pub(crate) fn header_number(headers: &FieldTable, key: &str) -> Option<u64> {
     headers.inner().get(key).and_then(values::whole_number)
 }
 
-/// Beyond this the property `timestamp` has milliseconds, which some clients write: seconds until the year 5138,
+/// From this on, the property `timestamp` is taken for milliseconds, which some clients write: seconds until the year 5138,
 /// milliseconds since 1973.
 const LATEST_IN_SECONDS: u64 = 100_000_000_000;
 

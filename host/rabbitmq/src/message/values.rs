@@ -20,7 +20,7 @@ pub(crate) fn whole_number(value: &AMQPValue) -> Option<u64> {
     }
 }
 
-/// Beyond this, not every whole number is one of the type.
+/// Beyond this, the type does not have every whole number.
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn whole(number: &Number) -> Option<u64> {
@@ -40,7 +40,7 @@ fn json(value: &AMQPValue) -> Value {
         AMQPValue::LongUInt(value) => (*value).into(),
         AMQPValue::LongLongInt(value) => (*value).into(),
         AMQPValue::Timestamp(value) => (*value).into(),
-        // As JSON would have it of the wider type, 0.1 were 0.10000000149011612.
+        // Converted to the wider type directly, 0.1 would become 0.10000000149011612.
         AMQPValue::Float(value) => value.to_string().parse::<f64>().unwrap_or(f64::NAN).into(),
         AMQPValue::Double(value) => (*value).into(),
         AMQPValue::DecimalValue(value) => decimal(*value).into(),

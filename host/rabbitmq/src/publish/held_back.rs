@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use crate::connection::reconnect::DELAYS;
 
-/// How many must be taken one after another before several are sent at once: what is sent at once into a queue that
-/// is still full comes out of order.
+/// How many must be taken one after another before several are sent at once: if the queue is still full, these would get
+/// out of order.
 const ENOUGH: usize = 64;
 
-/// What the order of logs is kept by.
+/// Logs with the same key are published in order.
 pub(crate) type OrderKey = (Severity, Option<Source>);
 
 /// The logs that are held back.
@@ -75,8 +75,8 @@ impl HeldBack {
         }
     }
 
-    /// Holds back a log that comes after one that is.
-    pub(crate) fn park(&mut self, key: &OrderKey, number: u64) {
+    /// Holds back a log that comes after one that is held back.
+    pub(crate) fn add(&mut self, key: &OrderKey, number: u64) {
         if let Some(held) = self.held.get_mut(key) {
             held.waiting.insert(number);
         }
@@ -135,9 +135,9 @@ impl HeldBack {
         self.held.get(key).is_some_and(|held| held.waiting.contains(&number))
     }
 
-    /// Whether a severity and source has been refused for as long as `patience`.
-    pub(crate) fn is_overdue(&self, patience: Duration, now: Instant) -> bool {
-        self.held.values().any(|held| now.duration_since(held.since) >= patience)
+    /// Whether a severity and source has been refused for as long as `timeout`.
+    pub(crate) fn is_overdue(&self, timeout: Duration, now: Instant) -> bool {
+        self.held.values().any(|held| now.duration_since(held.since) >= timeout)
     }
 
     /// Takes out all that waits.
@@ -160,7 +160,7 @@ mod tests {
         for number in [5, 3, 4] {
             held.refuse(KEY, number, now);
         }
-        held.park(&KEY, 6);
+        held.add(&KEY, 6);
         assert_eq!(held.due(now), None, "not at once");
         let now = held.due_at().unwrap();
         for number in [3, 4, 5] {
@@ -181,7 +181,7 @@ mod tests {
         let enough = u64::try_from(ENOUGH).unwrap();
         held.refuse(KEY, 1, now);
         for number in 2..=enough + 2 {
-            held.park(&KEY, number);
+            held.add(&KEY, number);
         }
         let now = held.due_at().unwrap();
         for number in 1..enough {
@@ -203,13 +203,13 @@ mod tests {
             held.begin(&KEY, 1);
             held.refuse(KEY, 1, now);
         }
-        let patience = Duration::from_secs(3);
-        assert!(held.is_overdue(patience, now) && !held.is_overdue(patience, began));
+        let timeout = Duration::from_secs(3);
+        assert!(held.is_overdue(timeout, now) && !held.is_overdue(timeout, began));
         let now = held.due_at().unwrap();
         held.begin(&KEY, 1);
         held.lose_answers(now);
         assert_eq!(held.due(now), Some(1), "its answer was lost");
-        assert!(!held.is_overdue(patience, now), "nobody refused it");
+        assert!(!held.is_overdue(timeout, now), "nobody refused it");
         held.begin(&KEY, 1);
         held.taken(&KEY, 1, now);
         assert!(held.is_empty() && held.due_at().is_none());

@@ -1,5 +1,6 @@
 //! Publishing logs, each confirmed by the broker, or held back until it takes them.
 
 pub(crate) mod held_back;
+pub(crate) mod refusal;
 pub(crate) mod sink;
 pub(crate) mod unconfirmed;

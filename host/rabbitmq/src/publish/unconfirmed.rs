@@ -1,4 +1,4 @@
-//! The logs that were handed over and have no answer: kept, so that they can be sent again.
+//! The logs that were handed over and have no answer: stored, so that they can be sent again.
 //!
 //! Knows which is to be sent next, and what the broker's answers mean; nothing of channels.
 
@@ -37,9 +37,9 @@ pub(crate) struct Unconfirmed {
     /// What is to be sent on this channel.
     unsent: BTreeSet<u64>,
     held: HeldBack,
-    /// What was under way when the broker closed a channel because of something that it was sent.
+    /// What was under way when the broker closed a channel because of one of them.
     suspects: BTreeSet<u64>,
-    /// A suspect that is under way, and nothing else is.
+    /// The suspect that is under way, while nothing else is.
     alone: Option<u64>,
     receipts: Receipts,
     confirmed: Confirmed,
@@ -47,19 +47,19 @@ pub(crate) struct Unconfirmed {
 
 struct Unanswered {
     message: Arc<Message>,
-    /// Whether the broker has returned it: no queue wants it.
+    /// Whether the broker has returned it: no queue is bound for it.
     returned: bool,
     /// Whether it may have arrived.
     sent: bool,
 }
 
-/// What the broker says to a log.
+/// What became of a log by the broker's answer.
 #[derive(Debug)]
-pub(crate) enum Settled {
-    /// It is answered.
-    Answered,
-    /// It is refused, and held back.
-    Refused(Arc<Message>),
+pub(crate) enum Processed {
+    /// It is finished.
+    Finished,
+    /// It was refused, and is held back.
+    HeldBack(Arc<Message>),
 }
 
 impl Message {
@@ -69,8 +69,8 @@ impl Message {
 }
 
 impl Unconfirmed {
-    /// Keeps a log, to be sent.
-    pub(crate) fn keep(&mut self, message: Message) {
+    /// Adds a log, to be sent.
+    pub(crate) fn add(&mut self, message: Message) {
         self.bytes += message.log.message.len();
         let message = Arc::new(message);
         self.logs.insert(self.next, Unanswered { message, returned: false, sent: false });
@@ -88,7 +88,7 @@ impl Unconfirmed {
         self.logs.len() >= WINDOW || self.bytes > WINDOW_BYTES
     }
 
-    /// Gives out what is to be sent next, if anything is now; so many are `under_way`.
+    /// What is to be sent next, if anything is now; so many are `under_way`.
     pub(crate) fn take_to_send(&mut self, under_way: usize) -> Option<(u64, Arc<Message>)> {
         if self.alone.is_some() {
             return None;
@@ -109,7 +109,7 @@ impl Unconfirmed {
         Some((number, message))
     }
 
-    /// The first to be sent whose severity and source is not held back; the others are, from now on.
+    /// The first to be sent whose severity and source is not held back; those before it are held back from now on.
     fn first_unsent(&mut self) -> Option<u64> {
         while let Some(number) = self.unsent.first().copied() {
             let Some(unanswered) = self.logs.get(&number).filter(|_| !self.held.is_empty()) else {
@@ -119,7 +119,7 @@ impl Unconfirmed {
             if !self.held.holds(&key) {
                 return Some(number);
             }
-            self.held.park(&key, number);
+            self.held.add(&key, number);
             self.unsent.remove(&number);
         }
         None
@@ -130,13 +130,13 @@ impl Unconfirmed {
         self.held.due_at()
     }
 
-    /// Takes in the broker's answer to a log.
-    pub(crate) fn settle(
+    /// Processes the broker's answer to a log.
+    pub(crate) fn process(
         &mut self,
         number: u64,
         confirmation: Confirmation,
         severity_of: impl Fn(&str) -> Option<Severity>,
-    ) -> Settled {
+    ) -> Processed {
         let taken = !confirmation.is_nack();
         // lapin hands a returned message to the next confirmation, which need not be its own.
         if let Some(returned) = confirmation.take_message()
@@ -152,21 +152,21 @@ impl Unconfirmed {
             return self.hold_back(number);
         }
         let Some(Unanswered { message, returned, .. }) = self.remove(number) else {
-            return Settled::Answered;
+            return Processed::Finished;
         };
         let Log { severity, source, .. } = &message.log;
         self.receipts.confirm(*severity);
         self.receipts.unroutable[*severity] += u64::from(returned);
         self.confirmed.insert(*severity, source.as_ref(), message.id.sequence);
-        Settled::Answered
+        Processed::Finished
     }
 
-    fn hold_back(&mut self, number: u64) -> Settled {
+    fn hold_back(&mut self, number: u64) -> Processed {
         self.clear(number);
-        let Some(unanswered) = self.logs.get_mut(&number) else { return Settled::Answered };
+        let Some(unanswered) = self.logs.get_mut(&number) else { return Processed::Finished };
         unanswered.sent = false;
         self.held.refuse(unanswered.message.key(), number, Instant::now());
-        Settled::Refused(Arc::clone(&unanswered.message))
+        Processed::HeldBack(Arc::clone(&unanswered.message))
     }
 
     /// Whether logs are held back.
@@ -174,9 +174,9 @@ impl Unconfirmed {
         !self.held.is_empty()
     }
 
-    /// Whether logs are held back, and none of their severity and source was taken for as long as `patience`.
-    pub(crate) fn is_overdue(&self, patience: Duration) -> bool {
-        self.held.is_overdue(patience, Instant::now())
+    /// Whether logs are held back, and none of their severity and source was taken for as long as `timeout`.
+    pub(crate) fn is_overdue(&self, timeout: Duration) -> bool {
+        self.held.is_overdue(timeout, Instant::now())
     }
 
     /// Gives up what is held back and has not arrived; returns how many these are.
@@ -212,13 +212,13 @@ impl Unconfirmed {
         for (number, unanswered) in &self.logs {
             let key = unanswered.message.key();
             if self.held.holds(&key) {
-                self.held.park(&key, *number);
+                self.held.add(&key, *number);
                 self.unsent.remove(number);
             }
         }
     }
 
-    /// One of those that are under way is at fault: each is sent alone, until it is known which.
+    /// The broker does not take one of those that are under way: each is sent alone, until it is known which.
     pub(crate) fn suspect(&mut self) {
         let (unsent, held) = (&self.unsent, &self.held);
         let under_way = self.logs.iter().filter(|(number, unanswered)| {
@@ -250,7 +250,7 @@ impl Unconfirmed {
         Some(unanswered)
     }
 
-    /// What has an answer is not at fault.
+    /// What has an answer is no suspect.
     fn clear(&mut self, number: u64) {
         self.suspects.remove(&number);
         self.alone.take_if(|alone| *alone == number);

@@ -12,19 +12,20 @@ use lapin::types::FieldTable;
 use loghost_core::domain::{Filter, Pattern, Severity};
 use tokio::sync::Mutex;
 
+use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
-use crate::connection::refusals::Right;
 use crate::message::names::Names;
-use crate::topology::declare::{self, TopologyError, failed, open_channel};
+use crate::topology::channel::{close, open_channel};
+use crate::topology::error::{TopologyError, failed};
 use crate::topology::inspection::Binding;
 
-/// The bindings of a queue, which are changed on a channel of their own: what is refused ends no other.
+/// The bindings of a queue, which are changed on a channel of their own: a refusal closes no other.
 #[derive(Clone)]
 pub(crate) struct Bindings {
     connection: Arc<Connection>,
     names: Names,
     queue: String,
-    /// Left here by a change that was given up half-way, so that the next one comes after it.
+    /// The channel of a change that was dropped before its end: the next change uses it as well, and so comes after it.
     channel: Arc<Mutex<Option<Channel>>>,
 }
 
@@ -36,11 +37,11 @@ impl Bindings {
 
     /// Whether the user may not change them, as the broker has said.
     pub(crate) fn are_refused(&self) -> bool {
-        self.connection.refusals.has(Right::Bind, &self.queue)
+        self.connection.denied.has(Right::Bind, &self.queue)
     }
 
     /// Binds the queue to what `filter` wants, and not any more to what only `former` wanted. Wanted bindings are
-    /// added before others are removed, so that no log falls between them.
+    /// added before others are removed, so that no log is lost meanwhile.
     pub(crate) async fn replace(
         &self,
         filter: &Filter,
@@ -65,10 +66,10 @@ impl Bindings {
         let binding =
             wanted.iter().map(|Binding { exchange, key }| bind(channel, &self.queue, exchange, key));
         let bound = try_join_all(binding).await.map(drop);
-        declare::close(channel).await;
+        close(channel).await;
         *open = None;
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
-            self.connection.refusals.add(Right::Bind, &self.queue);
+            self.connection.denied.add(Right::Bind, &self.queue);
         }
         bound
     }
@@ -85,7 +86,7 @@ pub(crate) fn wanted(names: &Names, filter: &Filter) -> Vec<Binding> {
 }
 
 /// Removes the bindings to the exchange of a severity that can be named and are not wanted. Where there is no such
-/// exchange, or the user may not read it, there is nothing to remove, or nothing to be done about it.
+/// exchange there is nothing to remove, and where the user may not read it nothing is removed.
 async fn remove_others(
     connection: &Connection,
     names: &Names,
@@ -100,15 +101,15 @@ async fn remove_others(
     let others: Vec<&Pattern> =
         patterns.filter(|pattern| !wanted || !filter.sources().contains(pattern)).collect();
     let exchange = names.exchange(severity);
-    if others.is_empty() || connection.refusals.has(Right::Bind, exchange) {
+    if others.is_empty() || connection.denied.has(Right::Bind, exchange) {
         return Ok(());
     }
     let channel = open_channel(connection).await?;
     let removing = others.into_iter().map(|pattern| unbind(&channel, queue, exchange, pattern.as_str()));
     match try_join_all(removing).await {
-        Ok(_) => declare::close(&channel).await,
+        Ok(_) => close(&channel).await,
         Err(error) if error.is_access_refused() => {
-            connection.refusals.add(Right::Bind, exchange);
+            connection.denied.add(Right::Bind, exchange);
         }
         Err(error) if !wanted && error.is_missing() => {}
         Err(error) => return Err(error),
@@ -130,7 +131,7 @@ pub(crate) async fn bind(
         .map_err(|e| failed(format!("bind the queue `{queue}` to the exchange `{exchange}`"), &e))
 }
 
-/// Removes a binding; there need be none.
+/// Removes a binding, if it exists.
 async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
     channel
         .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())

@@ -1,8 +1,8 @@
-//! Making sure, now and then, that a consumer's logs still reach its queue: an exchange may have been deleted and
-//! made again, a binding removed, or a policy changed, and nobody tells.
+//! Checking at intervals that a consumer's logs still reach its queue: AMQP does not report that an exchange was deleted, a
+//! binding removed or a policy changed.
 //!
-//! Looks passively first: what is there is not touched, and what had to be mended can be said. What AMQP does not
-//! tell is asked elsewhere; without an answer, bindings are made again without a word, and policies are not known.
+//! Passive declarations come first, so that what was missing can be said. What AMQP does not tell the management API is
+//! asked for; without an answer, bindings are made again without a message, and policies are not known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,26 @@ use loghost_core::application::{Notice, Tell};
 use loghost_core::domain::{ConsumerName, Filter};
 use tokio::time::sleep;
 
+use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
-use crate::connection::refusals::Right;
 use crate::message::names::Names;
 use crate::topology::bindings::{self, Bindings};
-use crate::topology::declare::{self, TopologyError, open_channel};
+use crate::topology::channel::{close, open_channel};
+use crate::topology::declare;
+use crate::topology::error::TopologyError;
 use crate::topology::inspection::{Binding, Inspect, Rules, list};
 use crate::topology::known_queues::Noted;
+use crate::topology::look::{exchange_exists, length};
 use crate::topology::queues::QueueOptions;
 
-/// How often, who is asked, and who is told what had to be mended.
+/// How often, who is asked, and who is told what had to be repaired.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The longest time between two checks.
     pub every: Duration,
-    /// Knows what AMQP does not tell.
+    /// Answers what AMQP does not tell.
     pub inspect: Arc<dyn Inspect>,
-    /// Is told.
+    /// Is told of repairs.
     pub tell: Tell,
 }
 
@@ -44,16 +47,16 @@ pub(crate) struct TopologyCheck {
     pub(crate) filter: Filter,
     /// How queues are declared.
     pub(crate) queues: QueueOptions,
-    pub(crate) letters: Letters,
+    pub(crate) dead_letter_queue: DeadLetterQueue,
     pub(crate) options: CheckOptions,
-    /// What could not be mended, and has been said.
+    /// What could not be repaired, and was said.
     pub(crate) said: Option<String>,
 }
 
-/// Whether a consumer has dead letters.
+/// Whether a consumer has a queue of dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Letters {
-    Some,
+pub(crate) enum DeadLetterQueue {
+    Declared,
     None,
 }
 
@@ -64,13 +67,13 @@ struct QueueBindings {
 }
 
 impl TopologyCheck {
-    /// Takes note of what applies to the queues, and goes on to the first check.
+    /// Notes the policies of the queues, and goes on to the first check.
     pub(crate) async fn begin(self) -> Self {
         self.inspect().await;
         self.next().await
     }
 
-    /// Waits, mends what is amiss, says what that was, and is ready for the next time.
+    /// Waits, repairs what is missing, and says what that was; returns itself for the next time.
     pub(crate) async fn next(mut self) -> Self {
         // Jitter adds up to as much again.
         let mut delays = ConstantBuilder::new().with_delay(self.options.every / 2).with_jitter().build();
@@ -80,10 +83,10 @@ impl TopologyCheck {
         let (refused, missing): (Vec<_>, Vec<_>) = missing
             .into_iter()
             .filter(|missing| !missing.bindings.is_empty())
-            .partition(|missing| connection.refusals.has(Right::Bind, &missing.queue));
-        match connection.answer(self.mend(missing)).await {
-            Ok(mended) => {
-                for what in mended {
+            .partition(|missing| connection.denied.has(Right::Bind, &missing.queue));
+        match connection.answer(self.repair(missing)).await {
+            Ok(repaired) => {
+                for what in repaired {
                     self.say(&what);
                 }
                 let refused: Vec<String> = refused.iter().map(QueueBindings::refused).collect();
@@ -93,8 +96,8 @@ impl TopologyCheck {
                 }
             }
             Err(error) if error.is_refusal() => self.say_once(&format!("logs may not arrive: {error}")),
-            // Whoever consumes notices as well.
-            Err(TopologyError::Ended(_)) => {}
+            // The source notices this itself.
+            Err(TopologyError::ConnectionEnded(_)) => {}
             Err(error) => self.say_once(&format!("cannot make sure that logs arrive: {error}")),
         }
         self
@@ -131,7 +134,7 @@ impl TopologyCheck {
     fn wanted(&self) -> Vec<QueueBindings> {
         let bindings = bindings::wanted(&self.names, &self.filter);
         let mut wanted = vec![QueueBindings { queue: self.queue.clone(), bindings }];
-        if self.letters == Letters::Some {
+        if self.dead_letter_queue == DeadLetterQueue::Declared {
             let binding = Binding { exchange: self.names.dead_exchange(), key: self.consumer.to_string() };
             let bindings = vec![binding];
             wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
@@ -154,32 +157,32 @@ impl TopologyCheck {
         self.queues.tell_limit(queue, limit);
     }
 
-    /// Declares and binds what is not there; returns what that was. All bindings are made again, which changes
-    /// nothing where they are there: over AMQP they cannot be looked at.
-    async fn mend(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
+    /// Declares and binds what is missing; returns what that was. All bindings are made again, which has no effect on those
+    /// that exist: AMQP cannot list them.
+    async fn repair(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
         let exchanges = self.missing_exchanges().await?;
         let declared =
             |what: &str, name: &str| format!("the {what} `{name}` was missing: declared and bound again");
-        let mut mended: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
-        mended.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
+        let mut repaired: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
+        repaired.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
         let mut channel = open_channel(&self.connection).await?;
         let (names, severities) = (&self.names, self.filter.severities());
         declare::declare_exchanges(&self.connection, names, severities.iter()).await?;
         if !self.bindings.are_refused() {
             self.bindings.add(&self.filter).await?;
         }
-        if self.letters == Letters::Some {
+        if self.dead_letter_queue == DeadLetterQueue::Declared {
             let queue = names.dead_queue(&self.consumer);
             let look = open_channel(&self.connection).await?;
-            match declare::length(&look, &queue).await? {
-                Some(_) => declare::close(&look).await,
-                None => mended.push(declared("queue", &queue)),
+            match length(&look, &queue).await? {
+                Some(_) => close(&look).await,
+                None => repaired.push(declared("queue", &queue)),
             }
             declare::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues)
                 .await?;
         }
-        declare::close(&channel).await;
-        Ok(mended)
+        close(&channel).await;
+        Ok(repaired)
     }
 
     /// The exchanges that are in use and not there.
@@ -187,21 +190,21 @@ impl TopologyCheck {
         let severities = self.filter.severities();
         let mut exchanges: Vec<String> =
             severities.iter().map(|severity| self.names.exchange(severity).to_owned()).collect();
-        if self.letters == Letters::Some {
+        if self.dead_letter_queue == DeadLetterQueue::Declared {
             exchanges.push(self.names.dead_exchange());
         }
-        // All at once: as a rule they are there.
+        // All at once: as a rule they exist.
         let look = open_channel(&self.connection).await?;
-        let looks = try_join_all(exchanges.iter().map(|name| declare::exchange_is_there(&look, name)));
+        let looks = try_join_all(exchanges.iter().map(|name| exchange_exists(&look, name)));
         if looks.await.is_ok_and(|there| there.iter().all(|there| *there)) {
-            declare::close(&look).await;
+            close(&look).await;
             return Ok(Vec::new());
         }
         let mut missing = Vec::new();
         for name in exchanges {
             let look = open_channel(&self.connection).await?;
-            if declare::exchange_is_there(&look, &name).await? {
-                declare::close(&look).await;
+            if exchange_exists(&look, &name).await? {
+                close(&look).await;
             } else {
                 missing.push(name);
             }
@@ -211,7 +214,7 @@ impl TopologyCheck {
 }
 
 impl QueueBindings {
-    /// Says that these were missing, but for those whose exchange was.
+    /// Says that these were missing, except for those whose exchange was.
     fn but_for(mut self, exchanges: &[String]) -> Option<String> {
         self.bindings.retain(|binding| !exchanges.contains(&binding.exchange));
         let bindings = list(&self.bindings);

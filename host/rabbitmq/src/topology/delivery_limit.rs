@@ -1,7 +1,7 @@
-//! How often a message may come back to a quorum queue before the broker takes it out.
+//! How often a message may be returned to a quorum queue before the broker drops or dead-letters it.
 //!
-//! It counts deliveries whose connection or channel ended, and, depending on its version, messages that were
-//! given back. Knows what the numbers mean; not how they are come by.
+//! The broker counts deliveries whose connection or channel ended, and, depending on its version, messages that were
+//! requeued.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use lapin::types::AMQPValue;
 
 use crate::connection::greeting::Generation;
 
-/// How often a message may come back.
+/// How often a message may be returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryLimit {
-    /// As often as it likes.
+    /// Without a limit.
     None,
-    /// Nothing says that there is a limit; a policy may.
+    /// No limit is known; a policy may set one.
     Unsaid,
-    /// So often and not more.
+    /// So often.
     At(u32, LimitOrigin),
 }
 
@@ -26,16 +26,16 @@ pub enum DeliveryLimit {
 pub enum LimitOrigin {
     /// An argument that the queue was declared with.
     Argument,
-    /// It is the broker's own, for queues of which nothing is said.
+    /// The broker's default.
     Default,
     /// A policy of this name, of users or of the operator.
     Policy(String),
 }
 
-/// What becomes of a message that has come back too often.
+/// What becomes of a message that is returned more often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overrun {
-    /// It is gone.
+    /// The broker drops it.
     Dropped,
     /// It goes to the consumer's dead letters, at least once.
     DeadLettered,
@@ -51,7 +51,7 @@ impl DeliveryLimit {
             (Some(limit @ 0..), _) => {
                 Self::At(u32::try_from(limit).unwrap_or(u32::MAX), LimitOrigin::Argument)
             }
-            // It is taken, and then everything is dropped that comes back.
+            // RabbitMQ 3 accepts it, and drops every message that is returned.
             (Some(_), Generation::RabbitMq3) => Self::At(0, LimitOrigin::Argument),
             (None, Generation::RabbitMq4) => Self::At(DEFAULT, LimitOrigin::Default),
             _ => Self::Unsaid,
@@ -96,7 +96,7 @@ pub fn warning(queue: &str, limit: u32, origin: &LimitOrigin, overrun: Overrun) 
     )
 }
 
-/// How often a message has come back, as the queue counts.
+/// How often a message was returned, as the queue counts.
 pub(crate) fn returns(properties: &BasicProperties) -> u64 {
     let count = properties.headers().as_ref().and_then(|headers| headers.inner().get(COUNT));
     match count {
@@ -106,5 +106,5 @@ pub(crate) fn returns(properties: &BasicProperties) -> u64 {
     }
 }
 
-/// The header that a quorum queue adds to what has come back.
+/// The header that a quorum queue adds to a message that was returned.
 pub(crate) const COUNT: &str = "x-delivery-count";

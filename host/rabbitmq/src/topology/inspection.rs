@@ -1,6 +1,6 @@
-//! What a broker tells of a queue by another way than AMQP: what it is bound to, and which policies it has.
+//! What AMQP does not tell of a queue: what it is bound to, and which policies it has.
 //!
-//! Knows what is told; not who is asked.
+//! Does not know where that comes from.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct Binding {
     pub key: String,
 }
 
-/// Bindings, as they are told of.
+/// Bindings, as text.
 pub(crate) fn list(bindings: &[Binding]) -> String {
     bindings.iter().map(Binding::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -45,7 +45,7 @@ pub(crate) fn list(bindings: &[Binding]) -> String {
 pub struct Rules {
     /// Which policy.
     pub policy: Policy,
-    /// How often what is in it may come back, all in all.
+    /// How often a message may be returned to it, by all of them.
     pub limit: DeliveryLimit,
 }
 
@@ -56,9 +56,9 @@ pub struct Policy {
     pub name: Option<String>,
     /// The name of the operator's policy, if there is one.
     pub operator: Option<String>,
-    /// What both come to, as JSON.
+    /// What results from both, as JSON.
     pub definition: String,
-    /// The keys by which the queue takes out messages that nobody has read.
+    /// The keys by which the queue drops messages that nobody has read.
     pub takes_out: Vec<&'static str>,
 }
 

@@ -14,15 +14,15 @@ pub struct Queues(Arc<Mutex<Vec<KnownQueue>>>);
 pub struct KnownQueue {
     /// Its name.
     pub name: String,
-    /// How often what is in it may come back, as far as its declaration tells.
+    /// How often a message may be returned to it, as far as its declaration tells.
     pub limit: DeliveryLimit,
-    /// What becomes of what has come back more often.
+    /// What becomes of a message that is returned more often.
     pub overrun: Overrun,
-    /// The limit that somebody has been told of, or need not be told of, as there is none.
+    /// The limit that was told, or that need not be told, as there is none.
     told: Option<DeliveryLimit>,
     /// The policy that it had when the broker was asked last.
     policy: Option<Policy>,
-    /// The bindings that the user may not add, when somebody was told of that last.
+    /// The bindings that the user may not add, as they were told last.
     unbound: Option<Vec<Binding>>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Noted {
 }
 
 impl Queues {
-    /// Notes what the declaration of a queue tells; whether this is news.
+    /// Notes what the declaration of a queue tells; whether it was not known before.
     pub(crate) fn add(&self, name: &str, limit: DeliveryLimit, overrun: Overrun) -> bool {
         let mut queues = self.lock();
         match queues.iter_mut().find(|known| known.name == name) {
@@ -65,7 +65,7 @@ impl Queues {
         (before.as_ref() != Some(limit)).then(|| known.clone())
     }
 
-    /// Notes that messages of a queue come back; what is known of the queue, if nobody was told of its limit.
+    /// Notes that messages are returned to a queue; what is known of the queue, if nobody was told of its limit.
     pub(crate) fn note_returns(&self, queue: &str) -> Option<KnownQueue> {
         let mut queues = self.lock();
         let known = queues.iter_mut().find(|known| known.name == queue && known.told.is_none())?;
@@ -73,7 +73,7 @@ impl Queues {
         Some(known.clone())
     }
 
-    /// Notes that the user may not bind a queue, and to what it had to be bound; whether this is news.
+    /// Notes that the user may not bind a queue, and to what it had to be bound; whether it was not known before.
     pub(crate) fn note_unbound(&self, queue: &str, bindings: &[Binding]) -> bool {
         let mut queues = self.lock();
         let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return false };

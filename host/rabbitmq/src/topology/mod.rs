@@ -1,12 +1,20 @@
-//! Exchanges, queues and bindings: declared, found as they are, and made sure of while they are in use.
+//! Exchanges, queues and bindings: declared, looked at, and checked while they are in use.
 //!
-//! In reading order: `declare`, `queues` with `delivery_limit` and `known_queues`, `bindings`, `inspection` for what AMQP does
-//! not tell, `check`.
+//! In reading order: `declare`; `queues`, `queue_plan`, `queue_difference` and `declare_queue`, with `delivery_limit` and
+//! `known_queues`; `bindings`; `look` for what exists, `inspection` for what AMQP does not tell, `check`; `delete`. All use
+//! `channel` and `error`.
 
 pub(crate) mod bindings;
+pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod declare;
+pub(crate) mod declare_queue;
+pub(crate) mod delete;
 pub(crate) mod delivery_limit;
+pub(crate) mod error;
 pub(crate) mod inspection;
 pub(crate) mod known_queues;
+pub(crate) mod look;
+pub(crate) mod queue_difference;
+pub(crate) mod queue_plan;
 pub(crate) mod queues;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::parts::{Malformed, decode};
 
-/// Where a broker is: a name that the system resolves, or an address.
+/// A name that the system resolves, or an IP address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Host {
     Name(String),
@@ -15,8 +15,8 @@ pub(super) enum Host {
 }
 
 impl Host {
-    /// Reads what a URL has between the user and the port. An international name becomes its ASCII form, and
-    /// an absent one this machine, as RabbitMQ's specification leaves it to clients.
+    /// Parses what a URL has between the user and the port. An international name is converted to ASCII. Without a host it is
+    /// this machine, as RabbitMQ's specification leaves that to clients.
     pub(super) fn parse(text: &str) -> Result<Self, Malformed> {
         if text.is_empty() {
             return Ok(Self::Name("localhost".to_owned()));
@@ -46,7 +46,7 @@ impl Host {
         Ok(Self::V6(address, zone))
     }
 
-    /// As the system's resolver takes it.
+    /// In the form for the system's resolver.
     pub(super) fn to_resolve(&self) -> String {
         match self {
             Self::V6(address, Some(zone)) => format!("{address}%{zone}"),
@@ -54,7 +54,7 @@ impl Host {
         }
     }
 
-    /// As a certificate has it, without a zone.
+    /// In the form that it has in certificates, without a zone.
     pub(super) fn to_certify(&self) -> String {
         match self {
             Self::Name(name) => name.clone(),
@@ -65,7 +65,7 @@ impl Host {
 }
 
 impl fmt::Display for Host {
-    /// As a URL has it.
+    /// In the form that it has in a URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),

@@ -1,4 +1,4 @@
-//! What a URL says behind the `?`.
+//! The parameters of a URL, behind the `?`.
 
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ const CHANNEL_MAX: &str = "channel_max";
 const FRAME_MAX: &str = "frame_max";
 const AUTH_MECHANISM: &str = "auth_mechanism";
 
-/// All there are; anything else would be ignored.
+/// All parameters; others are refused instead of being ignored.
 const NAMES: [&str; 9] = [
     HEARTBEAT,
     CONNECTION_TIMEOUT,
@@ -32,7 +32,7 @@ const NAMES: [&str; 9] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parameters(Vec<(&'static str, String)>);
 
-/// A parameter that cannot be as it is.
+/// A parameter that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
     /// There is none of this name.
@@ -44,7 +44,7 @@ pub enum ParameterError {
     /// It cannot have this value.
     #[error("{parameter}={}: expected {expected}", printable_line(.value))]
     Value { parameter: &'static str, value: String, expected: &'static str },
-    /// It cannot be there, or not alone, or not like this.
+    /// It cannot be used here, or not without another, or not in this form.
     #[error("{parameter}: {reason}")]
     Unusable { parameter: &'static str, reason: &'static str },
 }
@@ -75,7 +75,7 @@ impl Parameters {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 
-    /// Those that are for the client. A zero leaves it to the broker.
+    /// Those of the client. Zero leaves the choice to the broker.
     pub(super) fn for_client(&self) -> Result<AMQPQueryString, ParameterError> {
         let frame_max = |bytes: &u32| *bytes == 0 || *bytes >= FRAME_MIN_SIZE;
         Ok(AMQPQueryString {

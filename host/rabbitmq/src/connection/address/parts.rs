@@ -11,7 +11,7 @@ use super::host::Host;
 /// What is wrong with a URL. It quotes nothing, because any part may hold a password.
 pub(super) type Malformed = &'static str;
 
-/// A URL taken apart.
+/// A URL, split.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) scheme: AMQPScheme,
@@ -41,7 +41,7 @@ impl<'a> Parts<'a> {
             scheme if scheme.eq_ignore_ascii_case("amqps") => AMQPScheme::AMQPS,
             _ => return Err("the scheme is neither amqp nor amqps"),
         };
-        // A `/` in a password ends it early, and what follows would be shown as the host's or the path.
+        // A `/` in a password would end it, and the rest would be shown as part of the host or the path.
         if rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(['/', '?', '#'])) {
             return Err(
                 "a `/`, `?` or `#` in a user or password is written %2F, %3F or %23, and an `@` in a \
@@ -58,11 +58,11 @@ impl<'a> Parts<'a> {
             return Err("several brokers are given as whole URLs with commas between them, such as \
                         amqp://one:5672/vhost,amqp://two:5672/vhost");
         }
-        let (login, place) = match authority.rsplit_once('@') {
-            Some((login, place)) => (Some(Login::parse(login)?), place),
+        let (login, host_and_port) = match authority.rsplit_once('@') {
+            Some((login, rest)) => (Some(Login::parse(login)?), rest),
             None => (None, authority),
         };
-        let (host, port) = place_of(place)?;
+        let (host, port) = split_port(host_and_port)?;
         Ok(Self {
             scheme,
             login,
@@ -85,7 +85,7 @@ impl Login {
 }
 
 /// The host, and the port or nothing.
-fn place_of(text: &str) -> Result<(&str, &str), Malformed> {
+fn split_port(text: &str) -> Result<(&str, &str), Malformed> {
     match (text.rfind(']'), text.split_once(':')) {
         (Some(end), _) => {
             let (host, rest) = text.split_at(end + 1);
@@ -98,7 +98,7 @@ fn place_of(text: &str) -> Result<(&str, &str), Malformed> {
         (None, Some((_, port))) if port.contains(':') => {
             Err("an IPv6 address is written in brackets, such as [::1]:5672")
         }
-        (None, place) => Ok(place.unwrap_or((text, ""))),
+        (None, split) => Ok(split.unwrap_or((text, ""))),
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) fn decode(text: &str) -> Result<String, Malformed> {
     }
     let decoded =
         percent_decode_str(text).decode_utf8().map_err(|_| "what is percent-encoded is not UTF-8")?;
-    // It separates the user from the password on the wire, and ends names in the system's functions.
+    // It separates the user from the password in the protocol, and ends names in system calls.
     if decoded.contains('\0') {
         return Err("%00 is part of no name or password");
     }

@@ -1,4 +1,4 @@
-//! Asking a broker again for what it cannot give at the moment.
+//! Repeating a request that the broker cannot answer at the moment.
 
 use backon::BackoffBuilder;
 use futures_util::future::BoxFuture;
@@ -6,11 +6,11 @@ use loghost_core::application::{Notice, Tell};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::reconnect::{DELAYS, Retry};
-use crate::topology::declare::TopologyError;
+use crate::topology::error::TopologyError;
 
 impl Retry {
-    /// What comes of `ask`, which is asked again while the broker cannot answer yet: for as long as was said, and
-    /// if nothing was said, once. `tell` is told what is waited for.
+    /// The answer to `ask`, which is repeated while the broker cannot answer yet, until the timeout; once where there is
+    /// none. `tell` is told what is waited for.
     pub async fn until_ready<'a, T>(
         self,
         tell: Tell,

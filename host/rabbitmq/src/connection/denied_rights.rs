@@ -1,14 +1,14 @@
-//! What the user of a connection may not do, as the broker has said. It is not asked again on this connection: the broker
-//! writes each refusal to its log.
+//! What the user of a connection may not do, as the broker has said. It is not tried again on this connection, as the broker
+//! logs each refusal.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// What was refused, each by what it was to be done to.
+/// What was refused: each right with the name of the exchange or queue.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<BTreeSet<(Right, String)>>);
+pub(crate) struct DeniedRights(Mutex<BTreeSet<(Right, String)>>);
 
-/// What it takes permission for.
+/// What needs a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Right {
     /// To declare or delete an exchange or a queue.
@@ -17,13 +17,13 @@ pub(crate) enum Right {
     Bind,
 }
 
-impl Refusals {
-    /// Notes that this was refused; whether that is news.
+impl DeniedRights {
+    /// Notes that this was refused; whether it was not known before.
     pub(crate) fn add(&self, right: Right, name: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((right, name.to_owned()))
     }
 
-    /// Has it asked again: the answer matters now, and may be another one.
+    /// Has it tried again: the permission may have been given since.
     pub(crate) fn forget(&self, right: Right, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(right, name.to_owned()));
     }

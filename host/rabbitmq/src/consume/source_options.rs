@@ -1,0 +1,38 @@
+//! How the source of a consumer is configured.
+
+use loghost_core::application::Reads;
+
+use crate::topology::check::{CheckOptions, DeadLetterQueue};
+use crate::topology::declare::Exchanges;
+use crate::topology::queues::{Lifetime, QueueOptions};
+
+/// How the source of a consumer is configured.
+#[derive(Clone, Debug)]
+pub struct SourceOptions {
+    /// How its queue is declared.
+    pub queue: QueueOptions,
+    /// How many deliveries may wait for their acknowledgement.
+    pub prefetch: u16,
+    /// Whose exchanges they come from.
+    pub exchanges: Exchanges,
+    /// The token of the marker that ends a scenario.
+    pub marker: Option<String>,
+    /// How it is made sure that logs still arrive.
+    pub check: Option<CheckOptions>,
+}
+
+impl SourceOptions {
+    /// Whether it writes dead letters. An exclusive queue is a copy: what is rejected from it is discarded.
+    pub(crate) fn has_dead_letters(&self, reads: Reads) -> bool {
+        reads == Reads::Logs && self.queue.lifetime == Lifetime::Named
+    }
+
+    /// Whether the consumer has a queue of dead letters.
+    pub(crate) fn dead_letter_queue(&self, reads: Reads) -> DeadLetterQueue {
+        if self.has_dead_letters(reads) || self.queue.needs_dead_letters() {
+            DeadLetterQueue::Declared
+        } else {
+            DeadLetterQueue::None
+        }
+    }
+}

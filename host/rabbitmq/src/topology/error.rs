@@ -1,0 +1,89 @@
+//! Why something cannot be declared, and what to do about it.
+
+use loghost_core::application::SourceError;
+
+use crate::connection::advice;
+use crate::connection::error::ConnectError;
+use crate::connection::fault::{ConnectionEnded, Fault, fault, reason};
+
+/// Something that cannot be declared.
+#[derive(Debug, thiserror::Error)]
+pub enum TopologyError {
+    /// The broker does not do what it is asked to.
+    #[error("cannot {action}: {reason}{}", hint(.action, .reason, *.fault))]
+    Failed {
+        /// What it was asked to do.
+        action: String,
+        /// What it said.
+        reason: String,
+        /// Whose fault it is.
+        fault: Fault,
+    },
+    /// The connection has ended before the broker said anything.
+    #[error(transparent)]
+    ConnectionEnded(#[from] ConnectionEnded),
+    /// There is no connection.
+    #[error(transparent)]
+    NoConnection(#[from] ConnectError),
+}
+
+impl TopologyError {
+    /// Whether the broker refused it, and would do so again.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
+            Self::NoConnection(error) => error.is_refusal(),
+            Self::ConnectionEnded(_) => false,
+        }
+    }
+
+    /// Whether the user may not do it.
+    pub(crate) fn is_access_refused(&self) -> bool {
+        matches!(self, Self::Failed { fault: Fault::Permission, .. })
+    }
+
+    /// Whether there is no exchange or queue of the name that was used.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Failed { fault: Fault::Missing, .. })
+    }
+
+    /// Whether the broker refused it, and may not do so again soon.
+    pub fn is_momentary(&self) -> bool {
+        matches!(self, Self::Failed { fault: Fault::Elsewhere | Fault::Missing, .. })
+    }
+}
+
+impl From<TopologyError> for SourceError {
+    fn from(error: TopologyError) -> Self {
+        match error {
+            error if error.is_refusal() => Self::Refused(error.into()),
+            TopologyError::Failed { .. } => Self::NotReady(error.into()),
+            TopologyError::ConnectionEnded(_) => Self::Lost(error.into()),
+            TopologyError::NoConnection(error) => Self::Unavailable(error.into()),
+        }
+    }
+}
+
+/// What to do about it, where the broker's answer tells.
+fn hint(action: &str, reason: &str, fault: Fault) -> String {
+    if fault != Fault::Permission || advice::advice(reason).is_some() {
+        return advice::hint(reason);
+    }
+    let by_another = ", or somebody who has that runs `loghost run PLUGIN --declare-only`";
+    // The first word of the action says which permission is needed.
+    let (needed, otherwise) = match action.split(' ').next() {
+        Some("declare" | "delete") => ("the permission to configure it", by_another),
+        Some("bind" | "unbind") => {
+            ("the permissions to write to the queue and to read the exchange", by_another)
+        }
+        Some("consume") => ("the permission to read it", ""),
+        Some("write") => ("the permission to write to it", ""),
+        _ => ("more permissions", ""),
+    };
+    format!("; the user needs {needed} (`rabbitmqctl set_permissions`){otherwise}")
+}
+
+/// The error where the broker does not do `action`.
+pub(crate) fn failed(action: String, error: &lapin::Error) -> TopologyError {
+    TopologyError::Failed { action, reason: reason(error), fault: fault(error) }
+}
