@@ -34,6 +34,9 @@ impl Kind {
     /// RabbitMQ in each way of keeping queues, for tests that need nodes of their own, which take seconds to start.
     pub(crate) const RABBITMQ: [Self; 3] = [Self::RabbitMq, Self::RabbitMq4, Self::Quorum];
 
+    /// Those that the long tests run on.
+    pub(crate) const LONG: [Self; 2] = [Self::RabbitMq, Self::Quorum];
+
     /// What the names of its tests begin with.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -162,6 +165,11 @@ impl Broker {
     /// The name of a consumer's queue.
     pub(crate) fn queue(&self, consumer: &str) -> String {
         format!("loghost.{}.{consumer}", self.prefix)
+    }
+
+    /// The name of the queue of a consumer's dead letters.
+    pub(crate) fn dead_queue(&self, consumer: &str) -> String {
+        format!("{}.dead", self.queue(consumer))
     }
 
     /// The name of a severity's exchange.

@@ -3,10 +3,12 @@
 pub(crate) mod broker;
 mod capture;
 pub(crate) mod cli;
+pub(crate) mod dead_letters;
 pub(crate) mod guest;
 pub(crate) mod metrics;
 mod output;
 pub(crate) mod outside;
+pub(crate) mod publish;
 pub(crate) mod rabbitmq;
 pub(crate) mod raw;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use loghost_rabbitmq_node as launcher;
 pub(crate) use loghost_rabbitmq_node::{Setup, Version, free_port, management};
 
+use super::broker::Kind;
 use super::{Need, Skip};
 
 /// A virtual host of version 4 whose queues are quorum queues unless they are declared otherwise.
@@ -43,6 +44,14 @@ pub(crate) fn rabbitmqctl(version: Version, arguments: &[&str]) -> String {
 /// possible.
 pub(crate) fn private(version: Version, setup: Setup<'_>) -> Result<Node, Skip> {
     started(version, launcher::Node::start(version, &setup)).map(Node)
+}
+
+/// A node that nobody else has, and the URL of its management plugin.
+pub(crate) fn managed(kind: Kind) -> Result<(Node, String), Skip> {
+    let port = free_port();
+    let setup = Setup { config: &management(port), plugins: "rabbitmq_management" };
+    let node = private(kind.version().expect("a RabbitMQ"), setup)?;
+    Ok((node, format!("http://127.0.0.1:{port}")))
 }
 
 /// Nodes that nobody else has, in one cluster.

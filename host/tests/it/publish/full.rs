@@ -1,0 +1,393 @@
+//! A queue that is full, and refuses what comes (`reject-publish`): what is refused is sent again until it is taken.
+
+mod limited;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use lapin::types::ShortString;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use self::limited::{Limited, five, limit, limited};
+use crate::support::broker::{Broker, on_each, on_nodes};
+use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
+use crate::support::guest::{Then, declare, guest};
+use crate::support::outside::Outside;
+use crate::support::rabbitmq::{Node, Setup};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let narrow = Setup { config: "max_message_size = 65536", ..Setup::default() };
+    [
+        on_each("full::logs_are_sent_again_in_their_order", logs_are_sent_again_in_their_order),
+        on_each("full::other_severities_go_on", other_severities_go_on),
+        on_each("full::logs_are_given_up_after_a_time", logs_are_given_up_after_a_time),
+        on_each("full::an_interruption_tells_how_many", an_interruption_tells_how_many),
+        on_each("full::dead_letters_are_sent_again", dead_letters_are_sent_again),
+        on_each("full::dead_letters_are_waited_for_so_long", dead_letters_are_waited_for_so_long),
+        on_each("full::derived_logs_are_waited_for_so_long", derived_logs_are_waited_for_so_long),
+        on_each("full::a_replay_waits_for_room", a_replay_waits_for_room),
+        on_each("full::a_replay_counts_what_is_there", a_replay_counts_what_is_there),
+        on_nodes(
+            "full::refused_logs_survive_a_lost_connection",
+            Setup::default(),
+            refused_logs_survive_a_lost_connection,
+        ),
+        on_each("full::a_consumer_that_gives_up_ends_all", a_consumer_that_gives_up_ends_all),
+        on_each("full::an_end_waits_so_long_for_dead_letters", an_end_waits_so_long_for_dead_letters),
+        on_nodes("full::a_log_too_large_is_given_up", narrow, a_log_too_large_is_given_up),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn publish(broker: &Broker) -> Loghost {
+    broker.loghost(["publish", "--stdin", "--severity", "error", "--source", "web-1", "--format", "json"])
+}
+
+/// Takes so many messages out of a queue: the last numbers of their ids, and their texts.
+#[track_caller]
+fn drain(outside: &Outside, queue: &str, messages: u32) -> Vec<(String, String)> {
+    let message = |_| {
+        let message = outside.take(queue);
+        let id = message.properties.message_id().as_ref().map_or("", ShortString::as_str).to_owned();
+        let number = id.rsplit_once('/').map_or("", |(_, number)| number).to_owned();
+        (number, String::from_utf8(message.data.clone()).expect("a text"))
+    };
+    (0..messages).map(message).collect()
+}
+
+fn numbers(first: u32, last: u32) -> Vec<(String, String)> {
+    (first..=last).map(|n| (n.to_string(), n.to_string())).collect()
+}
+
+fn lines(first: u32, last: u32) -> String {
+    (first..=last).map(|n| format!("{n}\n")).collect::<Vec<_>>().concat()
+}
+
+fn logs_are_sent_again_in_their_order(broker: &Broker) {
+    let (outside, queue, is_quorum) = limited(broker, "error");
+    let mut publish = publish(broker).start();
+    let refused = write_until_refused(&mut publish, &outside, &queue);
+    assert!(if is_quorum { refused > 5 } else { refused == 6 }, "{refused} was refused: {publish}");
+    let line = publish.says("the broker refused the log");
+    let named = format!("/{refused} (error of web-1");
+    assert!(line.contains(&named) && line.contains("reject-publish"), "{line}");
+    (refused + 1..=40).for_each(|n| publish.write_line(&n.to_string()));
+    publish.close_stdin();
+    assert_eq!(drain(&outside, &queue, 40), numbers(1, 40), "{publish}");
+    let output = publish.end().exits(0).says("has taken the logs that it had refused");
+    assert_eq!(output.stderr.matches("refused the log").count(), 1, "{output}");
+    check(&output, 40, 0);
+    assert_eq!(outside.depth(&queue), Some(0));
+}
+
+/// Has logs published one after the other, each when the one before is in the queue, until one is refused.
+#[track_caller]
+fn write_until_refused(publish: &mut Running, outside: &Outside, queue: &str) -> u32 {
+    let refused = (1..40).find(|n| {
+        publish.write_line(&n.to_string());
+        let is_refused = || publish.stderr_so_far().contains("the broker refused the log");
+        outside.wait_until(|| is_refused() || outside.depth(queue) == Some(*n));
+        is_refused()
+    });
+    refused.unwrap_or_else(|| panic!("none is refused: {publish}"))
+}
+
+#[track_caller]
+fn check(output: &Output, confirmed: u32, refused: u32) {
+    let report: &Value = &output.json()[0];
+    let found = (&report["confirmed"]["error"], &report["refused"]["error"], &report["unanswered"]);
+    assert_eq!(found, (&json!(confirmed), &json!(refused), &json!(0)), "{output}");
+}
+
+/// The publisher of an `error` that is refused goes on with what is not.
+fn other_severities_go_on(broker: &Broker) {
+    let errors = five(broker, "error");
+    let free = format!("{}-free", broker.prefix());
+    errors.outside.listen(&free, &broker.exchange("info"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mixed.txt");
+    fs::write(&file, "error x9 @web-1: a\ninfo x500 @web-1: b\n").expect("a file in a folder of ours");
+    let publish = broker.loghost(["publish", "--file"]).arg(&file).start();
+    publish.says("the broker refused the log");
+    errors.outside.wait_for_depth(&free, 500);
+    assert_eq!(errors.outside.depth(&errors.queue), Some(errors.full()), "{publish}");
+    errors.make_room();
+    assert_eq!(drain(&errors.outside, &errors.queue, 9).len(), 9);
+    publish.end().exits(0).prints("error 9").prints("total 509");
+}
+
+/// Also what was not confirmed then is sent by the next one, from the first that was refused.
+fn logs_are_given_up_after_a_time(broker: &Broker) {
+    let errors = five(broker, "error");
+    let (outside, queue, room) = (&errors.outside, &errors.queue, errors.room);
+    let folder = tempfile::tempdir().expect("a folder");
+    let journal = folder.path().join("journal");
+    let go_on = || publish(broker).args(["--retry-for", "1s", "--journal"]).arg(&journal).stdin(lines(1, 13));
+    let output = go_on().end().exits(69).says("the broker refused the log").says("(tried for 1s)");
+    let refused = 13 - room;
+    check(&output.says(&format!("the broker refused {refused} logs")), room, refused);
+    errors.make_room();
+    assert_eq!(drain(outside, queue, room), numbers(1, room));
+    let again = go_on().start();
+    let rest = drain(outside, queue, refused);
+    check(&again.end().exits(0), refused, 0);
+    let rest: BTreeMap<_, _> = rest.into_iter().collect();
+    assert!(rest.into_iter().eq(numbers(room + 1, 13).into_iter().collect::<BTreeMap<_, _>>()));
+    assert_eq!(outside.depth(queue), Some(0));
+}
+
+fn an_interruption_tells_how_many(broker: &Broker) {
+    for signal in [Signal::Terminate, Signal::Hangup] {
+        let errors = five(broker, "error");
+        let mut publish = publish(broker).start();
+        (1..=13).for_each(|n| publish.write_line(&n.to_string()));
+        publish.says("the broker refused the log");
+        errors.outside.wait_for_depth(&errors.queue, errors.full());
+        let refused = 13 - errors.room;
+        let output = publish.end_by(signal).exits(69).says("interrupted");
+        check(&output.says(&format!("the broker refused {refused} logs")), errors.room, refused);
+        errors.outside.delete(&errors.queue);
+    }
+}
+
+/// The queue of a consumer that has rejected eight logs, with room for five.
+fn eight_dead(broker: &Broker) -> Limited {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").on("bad", Then::Reject("no".to_owned())).write(folder.path());
+    declare(broker, std::slice::from_ref(&picky));
+    broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin("bad\n".repeat(8)).end().exits(0);
+    broker.loghost(["run", "--until-idle", "1s"]).arg(&picky).end().exits(0);
+    let logs = limit(broker, &broker.queue("picky"), 5);
+    assert_eq!(logs.outside.depth(&broker.dead_queue("picky")), Some(8));
+    logs
+}
+
+fn replay(broker: &Broker) -> Loghost {
+    let connection = ["--broker", broker.url(), "--prefix", broker.prefix()];
+    loghost(["dead-letters", "replay", "picky", "--all", "--format", "json"]).args(connection)
+}
+
+#[track_caller]
+fn replayed(output: &Output, replayed: u32, left: u32) {
+    let report = json!({"replayed": replayed, "left": left, "not_dead_letters": 0, "not_logs": 0});
+    assert_eq!(output.json(), [report], "{output}");
+}
+
+fn a_replay_waits_for_room(broker: &Broker) {
+    let logs = eight_dead(broker);
+    let Limited { outside, queue, .. } = &logs;
+    let replay = replay(broker).start();
+    replay.says("the broker refuses dead letters for the queue");
+    outside.wait_for_depth(queue, logs.full());
+    logs.make_room();
+    drain(outside, queue, 8);
+    replayed(&replay.end().exits(0), 8, 0);
+    assert_eq!(outside.depth(queue), Some(0));
+    assert_eq!(outside.depth(&broker.dead_queue("picky")), Some(0));
+}
+
+fn a_replay_counts_what_is_there(broker: &Broker) {
+    let logs = eight_dead(broker);
+    let (Limited { outside, queue, room, .. }, dead) = (&logs, broker.dead_queue("picky"));
+    let output = replay(broker).args(["--retry-for", "1s"]).end().exits(69).says("(tried for 1s)");
+    replayed(&output, *room, 8 - room);
+    assert_eq!((outside.depth(queue), outside.depth(&dead)), (Some(logs.full()), Some(8 - room)));
+    let mut left = 8 - room;
+    // A quorum queue has no room for exactly two.
+    if *room > 0 {
+        drain(outside, queue, 2);
+    }
+    for (signal, replayed_then) in [(Signal::Terminate, (*room).min(2)), (Signal::Hangup, 0)] {
+        let replay = replay(broker).start();
+        replay.says("the broker refuses dead letters for the queue");
+        outside.wait_for_depth(queue, logs.full());
+        left -= replayed_then;
+        replayed(&replay.end_by(signal).exits(69).says("interrupted"), replayed_then, left);
+    }
+    assert_eq!((outside.depth(queue), outside.depth(&dead)), (Some(logs.full()), Some(left)));
+    logs.make_room();
+    drain(outside, queue, *room);
+    replayed(&replay(broker).end().exits(0), left, 0);
+    assert_eq!((outside.depth(queue), outside.depth(&dead)), (Some(left), Some(0)));
+}
+
+/// A consumer `picky`, whose queue of dead letters takes three when it is [`limit`]ed, and its folder.
+fn picky(broker: &Broker) -> (std::path::PathBuf, tempfile::TempDir) {
+    picky_with(broker, "")
+}
+
+/// The same, with this metric.
+fn picky_with(broker: &Broker, metric: &str) -> (std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").metric(metric).on("bad", Then::Reject("no".to_owned())).write(folder.path());
+    declare(broker, std::slice::from_ref(&picky));
+    (picky, folder)
+}
+
+/// Each is there once, and what is good is counted meanwhile, until too many wait.
+fn dead_letters_are_sent_again(broker: &Broker) {
+    let (picky, _folder) = picky(broker);
+    let run = broker.loghost(["run", "--every", "50ms", "--prefetch", "16", "--format", "json"]);
+    let run = run.arg(&picky).start();
+    run.says("consuming from");
+    let dead = limit(broker, &broker.dead_queue("picky"), 3);
+    let send = |text: String| publish(broker).stdin(text).end().exits(0);
+    let bad = |n: u32| format!("bad {n}\n");
+    send((1..=6).map(bad).collect::<Vec<_>>().concat());
+    run.says("the broker refuses dead letters for the queue");
+    send("good\n".repeat(20));
+    counts(&run, "counts", 20);
+    send((7..=14).map(bad).collect::<Vec<_>>().concat());
+    run.says("pauses");
+    dead.make_room();
+    let letters = drain(&dead.outside, &dead.queue, 14);
+    let texts: BTreeMap<String, u32> = letters.into_iter().fold(BTreeMap::new(), |mut texts, (_, text)| {
+        *texts.entry(text).or_default() += 1;
+        texts
+    });
+    assert!(texts.len() == 14 && texts.values().all(|times| *times == 1), "{texts:?}");
+    counts(&run, "rejected", 14);
+    run.end_by(Signal::Terminate).exits(0).does_not_say("comes again");
+    let depths = [&dead.queue, &broker.queue("picky")].map(|queue| dead.outside.depth(queue));
+    assert_eq!(depths, [Some(0), Some(0)]);
+}
+
+#[track_caller]
+fn counts(run: &Running, of: &str, errors: u32) {
+    run.has_printed(|so_far| {
+        let last = so_far.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
+        last.is_some_and(|metric| metric[of]["error"] == errors)
+    });
+}
+
+/// What is counted already is acknowledged meanwhile, and an end is not held up; each batch is published in the end.
+fn derived_logs_are_waited_for_so_long(broker: &Broker) {
+    let derived = five(broker, "info");
+    let (outside, queue, room) = (&derived.outside, broker.queue("echo"), derived.room);
+    let folder = tempfile::tempdir().expect("a folder");
+    let echo = guest("echo").severities(&["error"]).publishes("info").write(folder.path());
+    declare_echo(broker, &echo);
+    let echoing = |arguments: &[&str]| {
+        let run = broker.loghost(["run", "--grant", "publish", "--every", "50ms", "--format", "json"]);
+        run.args(["--grace", "2s"]).args(arguments).arg(&echo)
+    };
+    let send = |logs: u32| publish(broker).stdin(lines(1, logs)).end().exits(0);
+    let run = echoing(&[]).start();
+    if room > 0 {
+        send(room);
+        counts(&run, "counts", room);
+        outside.wait_for_depth(&queue, 0);
+    }
+    send(3);
+    run.says("the broker has not taken the logs that it publishes within 1s: the batch comes again");
+    run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(outside.depth(&queue), Some(3));
+
+    let run = echoing(&["--max-logs", "3"]).start();
+    derived.make_room();
+    let logs = drain(outside, &derived.queue, room + 3);
+    assert!(logs.iter().all(|(_, text)| text == "derived"), "{logs:?}");
+    run.end().exits(0);
+    assert_eq!(outside.depth(&queue), Some(0));
+}
+
+fn declare_echo(broker: &Broker, echo: &std::path::Path) {
+    broker.loghost(["run", "--declare-only", "--grant", "publish"]).arg(echo).end().exits(0);
+}
+
+/// That ends the consumer, and no other.
+fn dead_letters_are_waited_for_so_long(broker: &Broker) {
+    let (picky, folder) = picky(broker);
+    let plain = guest("plain").write(folder.path());
+    declare(broker, std::slice::from_ref(&plain));
+    let run = broker.loghost(["run", "--retry-for", "1s", "--every", "50ms", "--format", "json"]);
+    let run = run.args([&picky, &plain]).start();
+    run.says("consuming from");
+    let dead = limit(broker, &broker.dead_queue("picky"), 3);
+    publish(broker).stdin("bad\n".repeat(8)).end().exits(0);
+    run.says("takes no dead letter (tried for 1s)");
+    publish(broker).stdin("later\n").end().exits(0);
+    dead.outside.wait_for_depth(&broker.queue("plain"), 0);
+    dead.outside.wait_for_depth(&broker.queue("picky"), 9 - dead.room);
+    run.end_by(Signal::Terminate).exits(69);
+    assert_eq!(dead.outside.depth(&dead.queue), Some(dead.full()));
+}
+
+/// Where that is asked for; what the others have in hand is finished.
+fn a_consumer_that_gives_up_ends_all(broker: &Broker) {
+    let (picky, folder) = picky(broker);
+    let plain = guest("plain").write(folder.path());
+    declare(broker, std::slice::from_ref(&plain));
+    let run =
+        broker.loghost(["run", "--retry-for", "1s", "--exit-on-failure"]).args([&picky, &plain]).start();
+    run.says("consuming from");
+    let dead = limit(broker, &broker.dead_queue("picky"), 3);
+    publish(broker).stdin("bad\n".repeat(8)).end().exits(0);
+    let output = run.end().exits(69).says("ending all, as picky has ended (--exit-on-failure)");
+    output.does_not_say("[plain]").prints("[plain]");
+    assert_eq!(dead.outside.depth(&broker.queue("plain")), Some(0));
+}
+
+/// What it does not wait for goes on until the process has ended, and meets nothing that has gone before.
+fn an_end_waits_so_long_for_dead_letters(broker: &Broker) {
+    // Nobody reads it, so that the end of the process takes its time.
+    let (picky, folder) = picky_with(broker, &"x".repeat(500_000));
+    let run = broker.loghost(["run", "--grace", "300ms"]).arg(&picky).folder(folder.path());
+    let run = run.after("mkfifo unread; exec 3<>unread >unread").start();
+    run.says("consuming from");
+    let dead = limit(broker, &broker.dead_queue("picky"), 3);
+    publish(broker).stdin("good\n".to_owned() + &"bad\n".repeat(8)).end().exits(0);
+    run.says("the broker refuses dead letters for the queue");
+    let output = run.end_by(Signal::Terminate).exits(69).says("could not finish within 300ms (--grace)");
+    output.does_not_say("panicked");
+    assert_eq!(dead.outside.depth(&dead.queue), Some(dead.full()));
+    dead.outside.wait_for_at_least(&broker.queue("picky"), 8 - dead.room);
+}
+
+/// What was refused on the connection that is gone is sent again on the next one, in its order.
+fn refused_logs_survive_a_lost_connection(node: &mut Node, broker: &Broker) {
+    let (outside, queue, _) = limited(broker, "error");
+    node.store_topology();
+    let mut publish = publish(broker).start();
+    let refused = write_until_refused(&mut publish, &outside, &queue);
+    (refused + 1..=20).for_each(|n| publish.write_line(&n.to_string()));
+    drop(outside);
+    node.kill();
+    publish.says("lost the connection");
+    node.restart();
+    publish
+        .has_said(|said| said.lines().any(|line| line.ends_with("again") && line.contains("connected to")));
+    let outside = broker.outside();
+    let mut drained = Vec::new();
+    while drained.len() < 20 {
+        // A confirmation that was lost is no fault: what it was for comes twice.
+        let log = drain(&outside, &queue, 1).remove(0);
+        if !drained.contains(&log) {
+            drained.push(log);
+        }
+    }
+    assert_eq!(drained, numbers(1, 20), "{publish}");
+    check(&publish.end().exits(0), 20, 0);
+}
+
+/// One log that the broker never takes is no reason to keep back the others.
+fn a_log_too_large_is_given_up(_node: &mut Node, broker: &Broker) {
+    let (outside, queue) = (broker.outside(), format!("{}-kept", broker.prefix()));
+    outside.listen(&queue, &broker.exchange("error"));
+    let mut publish = publish(broker).start();
+    for n in 1..=30 {
+        publish.write_line(&if n % 10 == 0 { "x".repeat(100_000) } else { n.to_string() });
+    }
+    publish.has_said(|said| said.matches("which is given up: PRECONDITION_FAILED").count() == 3);
+    publish.write_line("31");
+    let output =
+        publish.end().exits(65).says("/10 (error of web-1, 100000 bytes)").says("/20 (").says("/30 (");
+    check(&output, 28, 3);
+    // What was under way when the channel was closed comes twice.
+    let kept: BTreeMap<_, _> = numbers(1, 31).into_iter().filter(|(n, _)| !n.ends_with('0')).collect();
+    let drained = drain(&outside, &queue, outside.depth(&queue).expect("the queue is there"));
+    assert_eq!(drained.into_iter().collect::<BTreeMap<_, _>>(), kept);
+}
