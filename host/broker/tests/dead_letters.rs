@@ -1,4 +1,4 @@
-//! Where messages go that a queue lets go of, and what they say about it.
+//! Where dead letters go, and their headers.
 
 use lapin::{
     BasicProperties, Channel, Consumer, ExchangeKind,

@@ -1,5 +1,4 @@
-//! Who waits for whom: a client is heard whatever it has yet to be given, and nobody waits for one that
-//! is gone.
+//! Flow control: a client is read even if it does not read its deliveries, and no client waits for one that is gone.
 
 use amq_protocol::{
     frame::AMQPFrame,
@@ -116,11 +115,11 @@ async fn a_client_that_falls_silent_is_dropped_whatever_waits_to_be_written() {
         silent
     });
 
-    let mut heir = Wire::open(&broker).await;
-    heir.consume("q").await;
+    let mut successor = Wire::open(&broker).await;
+    successor.consume("q").await;
     let mut inherited = 0;
     while inherited < MESSAGES {
-        inherited += usize::from(matches!(heir.frame().await, Some(AMQPFrame::Body(..))));
+        inherited += usize::from(matches!(successor.frame().await, Some(AMQPFrame::Body(..))));
     }
     drop(soon(silent).await);
 }

@@ -1,5 +1,5 @@
-//! The broker under sessions that are nearly right: the seeds of the corpus, changed at random places. It
-//! never panics, it lets go of whoever sends them, and others go on. `PROPTEST_CASES` says how many.
+//! Mutated sessions: the seeds of the corpus, changed at random. The broker never panics, closes such a connection, and goes on
+//! serving others. `PROPTEST_CASES` sets the number of cases.
 
 use std::cell::RefCell;
 use std::fs;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use crate::support::wire::{Wire, message, raw};
-use crate::support::{PATIENCE, broker_with, soon};
+use crate::support::{TIMEOUT, broker_with, soon};
 
 mod support;
 
@@ -174,7 +174,7 @@ impl Bystander {
             };
             let talk = async { tokio::join!(write, reading.read_to_end(&mut answer)) };
             // The end may be a reset.
-            let _ = timeout(PATIENCE, talk).await.ok()?;
+            let _ = timeout(TIMEOUT, talk).await.ok()?;
             Some(answer)
         })
     }

@@ -186,10 +186,10 @@ async fn what_a_dead_connection_held_is_delivered_again() {
     publish(&channel, "", "q", "2").await;
     next(&mut unlucky).await;
     next(&mut unlucky).await;
-    let mut heir = consumer(&channel, "q", "b").await;
+    let mut successor = consumer(&channel, "q", "b").await;
     soon(dying.close(200, "bye".into())).await.unwrap();
-    assert_eq!(next_body(&mut heir).await, ("1".into(), true));
-    assert_eq!(next_body(&mut heir).await, ("2".into(), true));
+    assert_eq!(next_body(&mut successor).await, ("1".into(), true));
+    assert_eq!(next_body(&mut successor).await, ("2".into(), true));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What bounds a queue: its length, its life, and the life of its messages.
+//! The limits of a queue: its length, and the time to live of itself and its messages.
 
 use lapin::{
     BasicProperties, Channel, Confirmation,

@@ -1,4 +1,4 @@
-//! What counts towards the memory mark, and that the alarm always can end.
+//! What counts towards the memory limit, and that the alarm can always end.
 
 use amq_protocol::{
     frame::AMQPFrame,

@@ -1,4 +1,4 @@
-//! The broker as a client sees it that keeps to nothing: raw bytes, malformed, late, or not at all.
+//! Clients that break the protocol: raw bytes that are malformed, late or missing.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ async fn what_was_not_offered_cannot_be_agreed_upon() {
         Claims { frame_max: 4095, ..CLAIMS },
     ] {
         let mut wire = Wire::connect(&broker).await;
-        wire.shake_hands(&claims).await;
+        wire.perform_handshake(&claims).await;
         assert_eq!(wire.closed().await, 530);
     }
 }

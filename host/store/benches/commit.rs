@@ -5,14 +5,14 @@ use divan::{Bencher, black_box};
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{Book, Claim, ConsumerName, Fate, FinishedLog, Severity, Timestamp};
 use loghost_core::testing::logs;
-use loghost_store::state::{Settings, State};
+use loghost_store::state::{Settings, StateFolder};
 
 #[divan::bench(args = logs::BATCHES)]
 fn commit(bencher: Bencher<'_, '_>, batch: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let name = ConsumerName::new("bench").expect("a name");
-    let state = State::open(folder.path()).expect("a folder");
+    let state = StateFolder::open(folder.path()).expect("a folder");
     let mut ledger = state.ledger(&name, name.as_str(), Settings::default());
     let mut book = runtime.block_on(ledger.load()).expect("a book").book;
     let mut next = 1;

@@ -53,7 +53,7 @@ impl Wire {
 
     pub(crate) async fn open_with(broker: &Broker, claims: &Claims) -> Self {
         let mut wire = Self::connect(broker).await;
-        wire.shake_hands(claims).await;
+        wire.perform_handshake(claims).await;
         assert!(matches!(wire.connection().await, connection::AMQPMethod::OpenOk(_)));
         wire.send_method(1, open_channel()).await;
         assert!(matches!(wire.method(1).await, AMQPClass::Channel(channel::AMQPMethod::OpenOk(_))));
@@ -61,7 +61,7 @@ impl Wire {
     }
 
     /// Up to `connection.open`.
-    pub(crate) async fn shake_hands(&mut self, claims: &Claims) {
+    pub(crate) async fn perform_handshake(&mut self, claims: &Claims) {
         self.start_ok(claims).await;
         let connection::AMQPMethod::Tune(tune) = self.connection().await else {
             panic!("not tuned");

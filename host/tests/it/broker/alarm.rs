@@ -10,7 +10,7 @@ use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
 use crate::support::rabbitmq::{Node, Setup};
-use crate::support::{PATIENCE, tracked};
+use crate::support::{TIMEOUT, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     on_nodes(
@@ -70,7 +70,7 @@ fn counts(run: &Running, n: u64) {
 /// Waits until a queue holds this many messages, those included that a consumer has in hand.
 #[track_caller]
 fn holds(node: &Node, queue: &str, n: u32) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let queues = node.rabbitmqctl(&["list_queues", "name", "messages"]);
         let found =

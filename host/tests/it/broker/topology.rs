@@ -15,7 +15,7 @@ use crate::support::guest::{Then, guest};
 use crate::support::metrics::counts;
 use crate::support::outside::Outside;
 use crate::support::rabbitmq::managed;
-use crate::support::{PATIENCE, Skip, needing};
+use crate::support::{Skip, TIMEOUT, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = [
@@ -52,7 +52,7 @@ fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempf
     (running, folder)
 }
 
-/// Waits until it is said that an exchange had to be mended: by the check, or because it was deleted just between the
+/// Waits until it is said that an exchange had to be fixed: by the check, or because it was deleted just between the
 /// look and the binding of a check, by the consumer that opened its queue again.
 #[track_caller]
 fn says_missing(run: &Running, exchange: &str) {
@@ -64,7 +64,7 @@ fn says_missing(run: &Running, exchange: &str) {
 /// Waits until a log reaches a queue.
 #[track_caller]
 fn arrives_again(broker: &Broker, run: &Running, severity: &str) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let publish = broker.loghost(["publish", severity, "text", "--require-route"]).end();
         match publish.code() {
@@ -105,7 +105,7 @@ fn an_exchange_is_made_again(broker: &Broker) {
     ends(run);
 }
 
-/// It cannot be mended without deleting what is somebody else's; it is said, once.
+/// It cannot be fixed without deleting what is somebody else's; it is said, once.
 fn an_exchange_is_made_otherwise(broker: &Broker) {
     let (run, _folder) = run(broker, []);
     let (outside, exchange) = (broker.outside(), broker.exchange("error"));
@@ -167,11 +167,11 @@ fn where_dead_letters_go(broker: &Broker) {
     assert_eq!(rejected.iter().filter(|letter| letter["reason"] == "no").count(), 2, "{rejected:?}");
 }
 
-/// Does something until that is said: what is done just between the look and the binding of a check is mended without a
+/// Does something until that is said: what is done just between the look and the binding of a check is fixed without a
 /// word, and what a broker does not know yet is no change.
 #[track_caller]
 fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         act();
         let again = Instant::now() + Duration::from_secs(10);

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::rabbitmq::{Version, free_port, rabbitmqctl};
-use crate::support::{PATIENCE, Skip, needing, test};
+use crate::support::{Skip, TIMEOUT, needing, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -167,7 +167,7 @@ fn takes_its_broker_along() {
         let output = running.end_by(signal);
         assert_eq!(output.code(), if let Signal::Kill = signal { None } else { Some(69) }, "{output}");
         let broker = format!("/proc/{}", children[0]);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while Path::new(&broker).exists() {
             assert!(Instant::now() < deadline, "the broker is still there after {signal:?}");
             thread::sleep(Duration::from_millis(5));

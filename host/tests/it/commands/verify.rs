@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use crate::support::broker::{Broker, Kind, on, on_each, unique};
 use crate::support::cli::{Signal, loghost};
 use crate::support::rabbitmq::rabbitmqctl;
-use crate::support::{PATIENCE, test, tracked};
+use crate::support::{TIMEOUT, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -114,7 +114,7 @@ fn leaves_nothing_behind(broker: &Broker) {
     let file = folder.path().join("long.txt");
     fs::write(&file, "error x5000000: again\nexpect error\n").expect("a file in a folder of ours");
     let running = loghost(["verify", "--broker", &url]).arg(&file).start();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !all().contains("verify-") {
         assert!(Instant::now() < deadline, "nothing was declared by {running}");
     }

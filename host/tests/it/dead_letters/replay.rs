@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::PATIENCE;
+use crate::support::TIMEOUT;
 use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::dead_letters::{
@@ -109,7 +109,7 @@ fn go_back_by_the_thousand(broker: &Broker) {
 #[track_caller]
 fn in_the_middle(outside: &Outside, picky: &Deployed<'_>) -> Running {
     let replay = dead_letters(picky.broker, "replay", [&picky.name, "--all", "--format", "json"]).start();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while outside.depth(&picky.queue()) == Some(0) {
         assert!(Instant::now() < deadline, "none comes back: {replay}");
         thread::sleep(Duration::from_millis(1));
@@ -122,7 +122,7 @@ fn survive_a_kill(broker: &Broker) {
     let picky = with_dead_letters(broker, "picky", MANY);
     let outside = broker.outside();
     in_the_middle(&outside, &picky).signal(Signal::Kill);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let sum =
         || [picky.queue(), picky.dead_queue()].iter().filter_map(|queue| outside.depth(queue)).sum::<u32>();
     // The broker finds out that it is gone.

@@ -27,7 +27,7 @@ use crate::support::{self, Skip, needing, tracked};
 
 /// What is killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Victim {
+enum Killed {
     /// The host that consumes, if there are several.
     Host,
     Broker,
@@ -48,34 +48,34 @@ enum Plugins {
 struct Case {
     plugins: Plugins,
     hosts: usize,
-    victim: Victim,
+    killed: Killed,
     kills: usize,
     /// How many logs there are, at least.
     logs: usize,
 }
 
 const HOST: Case =
-    Case { plugins: Plugins::Bundled, hosts: 1, victim: Victim::Host, kills: 20, logs: 200_000 };
+    Case { plugins: Plugins::Bundled, hosts: 1, killed: Killed::Host, kills: 20, logs: 200_000 };
 
 /// In full; what is killed, and by what it is known.
 const CASES: [(&str, Case); 5] = [
     ("host", HOST),
-    ("broker", Case { victim: Victim::Broker, kills: 5, ..HOST }),
-    ("producers", Case { victim: Victim::Producers, kills: 10, ..HOST }),
+    ("broker", Case { killed: Killed::Broker, kills: 5, ..HOST }),
+    ("producers", Case { killed: Killed::Producers, kills: 10, ..HOST }),
     ("active_host", Case { hosts: 2, kills: 5, ..HOST }),
     ("host_of_a_plugin_with_a_state", Case { plugins: Plugins::Keeping, ..HOST }),
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for (victim, full) in CASES {
+    for (killed, full) in CASES {
         let small = Case { kills: full.kills.min(3), logs: 4000, ..full };
         for kind in Kind::ALL {
             // The embedded broker has nothing when it comes back.
-            if kind == Kind::Embedded && full.victim == Victim::Broker {
+            if kind == Kind::Embedded && full.killed == Killed::Broker {
                 continue;
             }
-            let name = format!("{}::crash::of_the_{victim}", kind.name());
+            let name = format!("{}::crash::of_the_{killed}", kind.name());
             if Kind::LONG.contains(&kind) {
                 trials.push(support::long(&name, move || crash(kind, full)));
             }
@@ -86,12 +86,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Far more than a part of the logs takes on a busy machine, or the broker to come back.
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 /// Within this, the other host has taken over.
 const TAKEOVER: Duration = Duration::from_secs(15);
 
 fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
-    let (mut node, broker) = match kind.version().filter(|_| case.victim == Victim::Broker) {
+    let (mut node, broker) = match kind.version().filter(|_| case.killed == Killed::Broker) {
         Some(version) => {
             let node = rabbitmq::private(version, Setup::default())?;
             let broker = Broker::on(kind, &node);
@@ -115,20 +115,20 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
         hosts[0].counts(before + random.u64(1..=producers.sent(1)));
         // A metric is written between two batches; this is anywhere.
         thread::sleep(Duration::from_micros(random.u64(..50_000)));
-        match case.victim {
-            Victim::Host => kill_the_first(&broker, &plugins, &mut hosts),
-            Victim::Broker => node.iter_mut().for_each(crash_and_restart),
-            Victim::Producers => {
+        match case.killed {
+            Killed::Host => kill_the_first(&broker, &plugins, &mut hosts),
+            Killed::Broker => node.iter_mut().for_each(crash_and_restart),
+            Killed::Producers => {
                 publishing.into_iter().for_each(drop);
                 publishing = producers.start(part);
             }
         }
         for producer in publishing {
-            producer.end_within(PATIENCE).exits(0);
+            producer.end_within(TIMEOUT).exits(0);
         }
     }
     for producer in producers.start(producers.parts) {
-        let output = producer.end_within(PATIENCE).exits(0);
+        let output = producer.end_within(TIMEOUT).exits(0);
         assert_eq!(confirmed(&output), producers.sent(producers.parts) / 2, "{output}");
     }
 
@@ -137,7 +137,7 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
         host.running.end_by(Signal::Terminate).exits(0);
     }
     let rest = run(&broker, &plugins, &states[0]).args(["--until-idle", "3s"]).start();
-    let output = rest.end_within(PATIENCE).exits(0);
+    let output = rest.end_within(TIMEOUT).exits(0);
     // This first: if something is missing, it says what.
     check_report(&states, &producers, case);
     if case.hosts == 1 {

@@ -11,7 +11,7 @@ use redb::{ReadableDatabase, ReadableTable};
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Signal, loghost};
 use crate::support::publish::publish_numbers;
-use crate::support::{self, PATIENCE, Skip, needing, tracked};
+use crate::support::{self, Skip, TIMEOUT, needing, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![needing("damage::is_seen_by_publish", is_seen_by_publish)];
@@ -92,7 +92,7 @@ fn killed_journal(files: &Files) {
         outside.wait_for_depth(&queue, n);
     }
     // The queue has a log before the journal knows that it is confirmed.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while last_confirmed(files) != Some(LOGS.into()) {
         assert!(Instant::now() < deadline, "it is never committed");
     }

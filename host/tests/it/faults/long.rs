@@ -11,7 +11,7 @@ use crate::support::metrics::{CONSUMERS, Metrics, last_of_text, total};
 use crate::support::{self, Skip, tracked};
 
 /// How long a million logs may take on a machine of two cores.
-const PATIENCE: Duration = Duration::from_mins(20);
+const TIMEOUT: Duration = Duration::from_mins(20);
 /// How much more memory a million logs may take than a hundred thousand, in KiB.
 const GROWTH: u64 = 16 * 1024;
 
@@ -41,7 +41,7 @@ fn a_million_logs(kind: Kind) -> Result<(), Skip> {
     run.says("consuming from");
     let publish = |file| {
         let publish = broker.loghost(["publish", "--require-route", "--file"]).arg(file).start();
-        publish.end_within(PATIENCE).exits(0)
+        publish.end_within(TIMEOUT).exits(0)
     };
     publish(&hundred_thousand);
     wait_for(&run, 1);
@@ -69,7 +69,7 @@ fn a_million_logs(kind: Kind) -> Result<(), Skip> {
 fn wait_for(run: &Running, times: u64) {
     let complete =
         |last: &Metrics| CONSUMERS.map(|name| total(last, name)) == COUNTS.map(|n| Some(n * times));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !complete(&last_of_text(&run.stdout_so_far())) {
         assert!(Instant::now() < deadline, "not every log was counted: {run}");
         std::thread::sleep(Duration::from_millis(250));

@@ -15,7 +15,7 @@ use crate::support::cli::{Signal, loghost};
 use crate::support::dead_letters::{dead_letters, with_dead_letters};
 use crate::support::guest::{declare, guest};
 use crate::support::metrics::last_of;
-use crate::support::{self, PATIENCE, test};
+use crate::support::{self, TIMEOUT, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -90,7 +90,7 @@ fn end(child: Child) -> i32 {
 /// How it ends by itself.
 #[track_caller]
 fn ended(mut child: Child) -> i32 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(status) = child.try_wait().expect("a process of ours") {
             return status.code().expect("it ends by itself");

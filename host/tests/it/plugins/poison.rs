@@ -111,9 +111,9 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
         }
     }
 
-    let mended = guest(name).version("1.3").keeps_count().write(folder.path());
+    let fixed = guest(name).version("1.3").keeps_count().write(folder.path());
     replay_all(broker, name).prints("replayed 3  left 0");
-    let second = run(broker, &mended, &state).args(["--max-logs", "3", "--max-batch", limit]).end().exits(0);
+    let second = run(broker, &fixed, &state).args(["--max-logs", "3", "--max-batch", limit]).end().exits(0);
     let metric = last_of(&second.stdout, name);
     assert_eq!((errors(&metric), &metric["text"]), ([500, 0], &json!("500")), "{second}");
     assert_eq!((&metric["repeated"], &metric["without_id"]), (&json!(0), &json!(0)), "{second}");

@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::guest;
-use crate::support::{PATIENCE, Skip, needing};
+use crate::support::{Skip, TIMEOUT, needing};
 
 /// What happens in a folder.
 type Case = fn(&Path);
@@ -105,7 +105,7 @@ fn a_plugin_is_written_again_and_again(folder: &Path) {
     fs::rename(place.join("linked.wasm"), &plugin).expect("a folder of ours");
     let run = watching(&plugin);
     let mut version = 1;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !run.stderr_so_far().contains("[linked] reloaded: version ") {
         assert!(Instant::now() < deadline, "{run}");
         version += 1;

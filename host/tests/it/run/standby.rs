@@ -15,7 +15,7 @@ use crate::support::dead_letters::{dead_letters, list};
 use crate::support::guest::{Guest, guest};
 use crate::support::metrics::{last_of, tally};
 use crate::support::publish::{arrives, is_unwanted};
-use crate::support::{self, PATIENCE};
+use crate::support::{self, TIMEOUT};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -157,7 +157,7 @@ fn hosts_that_start_at_once(broker: &Broker) {
             drop(host.says("consuming from"));
         }
         // Each is consumed by one of them, and the other one says that it stands by.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         for n in 0..CONSUMERS {
             while hosts.iter().all(|host| !standing(host, n)) {
                 assert!(Instant::now() < deadline, "nobody stands by: {} {}", hosts[0], hosts[1]);
@@ -196,7 +196,7 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     is_unwanted(broker, "debug", "web");
     first.end_by(Signal::Kill);
     let took_over = |host: &Running| host.stderr_so_far().contains("[third] consuming");
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !others.iter().any(took_over) {
         assert!(Instant::now() < deadline, "nobody takes over: {} {}", others[0], others[1]);
         thread::sleep(Duration::from_millis(10));
@@ -306,14 +306,14 @@ fn upgrade(broker: &Broker, turns: usize, lines: usize) {
         .into_iter()
         .map(|(severity, mut publish)| {
             publish.close_stdin();
-            let output = publish.end_within(PATIENCE * 5).exits(0);
+            let output = publish.end_within(TIMEOUT * 5).exits(0);
             (severity, output.json()[0].clone())
         })
         .collect();
     ends(active);
     let count_the_rest = || {
         let rest = broker.loghost(["run", "--until-idle", "2s", "--state"]).arg(&states[1]).arg(&plugins[1]);
-        rest.start().end_within(PATIENCE * 5).exits(0);
+        rest.start().end_within(TIMEOUT * 5).exits(0);
         assert_eq!(broker.outside().depth(&broker.queue("rolling")), Some(0));
     };
     count_the_rest();

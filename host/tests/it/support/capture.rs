@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// What a pipe has brought so far, as lossy text.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl Captured {
 
     /// Waits for the first line that `is_it`; none when there is none to the end, or none soon.
     pub(super) fn wait(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut lines = self.lock();
         let mut seen = 0;
         loop {
@@ -69,8 +69,8 @@ impl Captured {
     }
 
     /// Waits until `is_it` holds of everything up to the end of a line; false if that does not come in time.
-    pub(super) fn wait_for_all(&self, patience: Duration, is_it: impl Fn(&str) -> bool) -> bool {
-        let deadline = Instant::now() + patience;
+    pub(super) fn wait_for_all(&self, timeout: Duration, is_it: impl Fn(&str) -> bool) -> bool {
+        let deadline = Instant::now() + timeout;
         let mut lines = self.lock();
         loop {
             if is_it(&lines.text) {

@@ -24,7 +24,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 use sha2::{Digest, Sha256};
 
 /// Far more than anything here takes; what takes longer will never come.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What a test may need that a machine may lack; `LOGHOST_REQUIRE` knows it by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Skip {
     }
 
     /// A failure where `LOGHOST_REQUIRE` names the need, and otherwise a visible skip.
-    fn judge(self) -> Result<Completion, Failed> {
+    fn into_result(self) -> Result<Completion, Failed> {
         let required = env::var("LOGHOST_REQUIRE").unwrap_or_default();
         let name = self.need.to_string();
         if required.split(',').any(|word| word.trim() == "all" || word.trim() == name) {
@@ -100,7 +100,7 @@ pub(crate) fn needing(
 ) -> Trial {
     Trial::ignorable_test(name, move || match body() {
         Ok(()) => Ok(Completion::Completed),
-        Err(skip) => skip.judge(),
+        Err(skip) => skip.into_result(),
     })
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn long(name: &str, body: impl FnOnce() -> Result<(), Skip> + Send + 
         }
         match body() {
             Ok(()) => Ok(Completion::Completed),
-            Err(skip) => skip.judge(),
+            Err(skip) => skip.into_result(),
         }
     })
 }

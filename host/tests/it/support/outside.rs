@@ -12,7 +12,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::time::{sleep, timeout};
 
 pub(crate) use self::topology::{DURABLE, text};
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// A connection to a broker.
 pub(crate) struct Outside {
@@ -30,7 +30,7 @@ impl Outside {
             .build()
             .expect("threads are to be had");
         let connecting = Connection::connect(url, ConnectionProperties::default());
-        let connection = runtime.block_on(async { timeout(PATIENCE, connecting).await });
+        let connection = runtime.block_on(async { timeout(TIMEOUT, connecting).await });
         let connection = connection.expect("the broker answers").expect("the broker lets us in");
         Self { runtime, connection, quorum_queues: false }
     }
@@ -53,7 +53,7 @@ impl Outside {
     /// left.
     #[track_caller]
     pub(crate) fn wait_until_routed(&self, exchange: &str, key: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let properties = BasicProperties::default();
@@ -72,7 +72,7 @@ impl Outside {
     /// Waits until something is so.
     #[track_caller]
     pub(crate) fn wait_until(&self, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !is_so() {
             assert!(Instant::now() < deadline, "what is waited for does not come");
             self.pause();
@@ -82,7 +82,7 @@ impl Outside {
     /// Waits until a queue has this many messages.
     #[track_caller]
     pub(crate) fn wait_for_depth(&self, queue: &str, depth: u32) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let now = self.depth(queue);
             if now == Some(depth) {
@@ -96,7 +96,7 @@ impl Outside {
     /// Waits until a queue has at least this many messages.
     #[track_caller]
     pub(crate) fn wait_for_at_least(&self, queue: &str, depth: u32) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let now = self.depth(queue);
             if now >= Some(depth) {
@@ -110,7 +110,7 @@ impl Outside {
     /// Waits until nobody consumes these queues.
     #[track_caller]
     pub(crate) fn wait_until_unconsumed(&self, queues: &[String]) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         for queue in queues {
             let consumers = || {
                 self.on_channel(async |channel| {
@@ -128,7 +128,7 @@ impl Outside {
     /// Waits until there is no such queue.
     #[track_caller]
     pub(crate) fn wait_until_gone(&self, queue: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while let Some(depth) = self.depth(queue) {
             assert!(Instant::now() < deadline, "{queue} is still there, with {depth} messages");
             self.pause();
@@ -143,7 +143,7 @@ impl Outside {
     fn on_channel<T>(&self, work: impl AsyncFnOnce(Channel) -> T) -> T {
         self.runtime.block_on(async {
             let channel = self.connection.create_channel().await.expect("a channel");
-            let done = timeout(PATIENCE, work(channel.clone())).await.expect("the broker answers");
+            let done = timeout(TIMEOUT, work(channel.clone())).await.expect("the broker answers");
             // After an error it is closed already.
             let _ = channel.close(200, "done".into()).await;
             done

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// An open channel in confirm mode.
 pub(crate) struct Raw {
@@ -26,7 +26,7 @@ impl Raw {
         let rest = url.rsplit_once('@').expect("a user in the URL").1;
         let (authority, vhost) = rest.split_once('/').expect("a virtual host");
         let socket = TcpStream::connect(authority).expect("the broker listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        socket.set_read_timeout(Some(TIMEOUT)).expect("a socket");
         let mut raw = Self { socket };
         raw.write(b"AMQP\0\0\x09\x01");
         raw.expect(10, 10);

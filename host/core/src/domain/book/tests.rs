@@ -1,10 +1,11 @@
-//! What a book says of logs that come again.
+//! Logs that are delivered again, and the changes that a ledger is given.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::Severity;
 
 fn record(sequence: u64, replayed: bool) -> Record {
     Record {
@@ -95,7 +96,7 @@ fn what_was_not_seen_for_long_expires() {
     assert!(matches!(book.look_up(&record(1, false), Timestamp::default()), Claim::New(_)));
 }
 
-/// What a store holds that has applied every change.
+/// What a ledger holds after it has applied every change.
 type Rows = BTreeMap<u64, u64>;
 
 fn apply(rows: &mut Rows, changes: &[IntervalChange]) {
@@ -108,7 +109,7 @@ fn apply(rows: &mut Rows, changes: &[IntervalChange]) {
 }
 
 proptest! {
-    /// However a book came to be what it is, its changes lead a store to the same.
+    /// A ledger that applies all changes always has the same contents as the book.
     #[test]
     fn changes_are_all_there_is(
         steps in prop::collection::vec((1u64..30, 0u8..4, any::<bool>(), any::<bool>()), 0..80),

@@ -181,9 +181,9 @@ const MISTAKES: [(&str, &[&str]); 9] = [
 ];
 
 pub(super) fn are_answered() {
-    let desk = Desk::new();
+    let fixture = Fixture::new();
     let sections = MISTAKES.iter().map(|(title, commands)| {
-        let answers: Vec<String> = commands.iter().map(|command| desk.answer(command)).collect();
+        let answers: Vec<String> = commands.iter().map(|command| fixture.answer(command)).collect();
         format!("# {title}\n\n{}", answers.concat())
     });
     let transcript = sections.collect::<Vec<_>>().concat();
@@ -191,13 +191,13 @@ pub(super) fn are_answered() {
 }
 
 /// What a newcomer has: a folder with some files, and a broker.
-struct Desk {
+struct Fixture {
     folder: TempDir,
     _broker: Running,
     url: String,
 }
 
-impl Desk {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let here = |name: &str| folder.path().join(name);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use super::producers::tally;
 use crate::support::broker::Broker;
 use crate::support::cli::{Loghost, Running};
@@ -35,7 +35,7 @@ impl Host {
     /// Waits until its first consumer has counted this many.
     #[track_caller]
     pub(super) fn counts(&mut self, least: u64) {
-        self.running.has_printed_within(PATIENCE, |so_far| counted(so_far) >= least);
+        self.running.has_printed_within(TIMEOUT, |so_far| counted(so_far) >= least);
         self.seen = counted(&self.running.stdout_so_far());
     }
 }

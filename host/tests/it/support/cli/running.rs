@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::PATIENCE;
+use crate::support::TIMEOUT;
 use crate::support::capture::Captured;
 use crate::support::output::{Output, write_all};
 
@@ -73,19 +73,19 @@ impl Running {
     /// Waits until what it has said on standard error so far is what is waited for.
     #[track_caller]
     pub(crate) fn has_said(&self, is_it: impl Fn(&str) -> bool) {
-        assert!(self.stderr.wait_for_all(PATIENCE, is_it), "what is waited for was not said: {self}");
+        assert!(self.stderr.wait_for_all(TIMEOUT, is_it), "what is waited for was not said: {self}");
     }
 
     /// Waits until what it has printed so far is what is waited for.
     #[track_caller]
     pub(crate) fn has_printed(&self, is_it: impl Fn(&str) -> bool) {
-        self.has_printed_within(PATIENCE, is_it);
+        self.has_printed_within(TIMEOUT, is_it);
     }
 
     /// The same, for at most this long.
     #[track_caller]
-    pub(crate) fn has_printed_within(&self, patience: Duration, is_it: impl Fn(&str) -> bool) {
-        assert!(self.stdout.wait_for_all(patience, is_it), "what is waited for did not appear: {self}");
+    pub(crate) fn has_printed_within(&self, timeout: Duration, is_it: impl Fn(&str) -> bool) {
+        assert!(self.stdout.wait_for_all(timeout, is_it), "what is waited for did not appear: {self}");
     }
 
     /// Writes a line to its standard input.
@@ -119,19 +119,19 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn end(self) -> Output {
-        self.end_within(PATIENCE)
+        self.end_within(TIMEOUT)
     }
 
     /// Waits for its end, at most this long.
     #[track_caller]
-    pub(crate) fn end_within(mut self, patience: Duration) -> Output {
+    pub(crate) fn end_within(mut self, timeout: Duration) -> Output {
         self.stdin = None;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a process of ours") {
                 break status;
             }
-            assert!(Instant::now() < deadline, "still running after {patience:?}: {self}");
+            assert!(Instant::now() < deadline, "still running after {timeout:?}: {self}");
             thread::sleep(Duration::from_millis(5));
         };
         self.stdout.wait(|_| false);

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-/// Delivery tags that are settled: all up to one, and some beyond.
+/// Delivery tags that are acknowledged: all up to one, and some beyond.
 #[derive(Debug, Default)]
-pub(crate) struct Settled {
+pub(crate) struct Acknowledged {
     through: u64,
     beyond: BTreeSet<u64>,
 }
 
-impl Settled {
+impl Acknowledged {
     /// How many there are.
     pub(crate) fn count(&self) -> u64 {
         self.through + self.beyond.len() as u64
     }
 
-    /// Settles `tag`.
+    /// Acknowledges `tag`.
     pub(crate) fn one(&mut self, tag: u64) {
         if tag > self.through {
             self.beyond.insert(tag);
@@ -23,7 +23,7 @@ impl Settled {
         }
     }
 
-    /// Settles everything up to `tag`.
+    /// Acknowledges everything up to `tag`.
     pub(crate) fn through(&mut self, tag: u64) {
         if tag > self.through {
             self.through = tag;
@@ -46,10 +46,10 @@ mod tests {
 
     #[test]
     fn each_is_counted_once() {
-        let mut settled = Settled::default();
-        let mut check = |settle: &dyn Fn(&mut Settled), count| {
-            settle(&mut settled);
-            assert_eq!(settled.count(), count);
+        let mut acknowledged = Acknowledged::default();
+        let mut check = |acknowledge: &dyn Fn(&mut Acknowledged), count| {
+            acknowledge(&mut acknowledged);
+            assert_eq!(acknowledged.count(), count);
         };
         check(&|s| s.one(2), 1);
         check(&|s| s.one(2), 1);

@@ -1,19 +1,19 @@
-//! What a plugin writes just before it traps: of a panic, its text and its place.
+//! The message of a panic, which a plugin writes as a log line just before it traps.
 
 use std::fmt;
 
-/// The most bytes of them, so that they fit whatever carries them.
+/// The most bytes of a message, so that it fits a header of a dead letter.
 const LONGEST: usize = 4096;
 
-/// How a panic of Rust begins; what follows is its place, and in another line its text.
+/// How the message of a Rust panic begins; its location follows, and in another line its text.
 const PANIC: &str = "panicked at ";
 
-/// The last line of level error of a call that trapped, as an error's context.
+/// The last line of level error of a call that trapped, attached to the error as its context.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LastWords(String);
+pub(super) struct PanicMessage(String);
 
-impl LastWords {
-    /// The line, as far as it is shown.
+impl PanicMessage {
+    /// From a line, which is truncated if it is too long.
     pub(super) fn new(line: &str) -> Self {
         let end = line.floor_char_boundary(LONGEST);
         let more = if end < line.len() { "..." } else { "" };
@@ -21,18 +21,18 @@ impl LastWords {
     }
 }
 
-impl fmt::Display for LastWords {
+impl fmt::Display for PanicMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(line) = self;
         match line.strip_prefix(PANIC).and_then(|rest| rest.split_once(":\n")) {
-            Some((place, text)) => write!(f, "{PANIC}{place}: {text}{}", hint(text)),
+            Some((location, text)) => write!(f, "{PANIC}{location}: {text}{}", hint(text)),
             None if line.starts_with(PANIC) => f.write_str(line),
             None => write!(f, "panicked (trap: unreachable): {line}"),
         }
     }
 }
 
-/// What to do instead, where Rust's library has met something that a plugin does not have.
+/// Advice, where the standard library has asked for something that plugins do not have.
 pub(super) fn hint(text: &str) -> &'static str {
     if text.contains("time not implemented on this platform") {
         "; a plugin has no clock: `process` is given the time as `now`, and each log and metric have theirs"
@@ -49,7 +49,7 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, expected: &str) {
-        assert_eq!(LastWords::new(line).to_string(), expected);
+        assert_eq!(PanicMessage::new(line).to_string(), expected);
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_a_plugin_does_not_have_is_said() {
-        let said = |text: &str| LastWords::new(&format!("panicked at a.rs:1:1:\n{text}")).to_string();
+        let said = |text: &str| PanicMessage::new(&format!("panicked at a.rs:1:1:\n{text}")).to_string();
         assert!(
             said("time not implemented on this platform")
                 .ends_with(hint("time not implemented on this platform"))
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn they_have_an_end() {
-        let LastWords(line) = LastWords::new(&"é".repeat(LONGEST));
+        let PanicMessage(line) = PanicMessage::new(&"é".repeat(LONGEST));
         assert_eq!(line.len(), LONGEST + "...".len());
     }
 }

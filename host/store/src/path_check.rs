@@ -1,24 +1,24 @@
-//! Whether a file is still the one that its path names. A file that is removed while it is open can be written
-//! to as before, and all of it is gone when it is closed.
+//! Whether a path still names the file that is open. A file that is removed while it is open can be written to as before,
+//! and is lost when it is closed.
 
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that is open, and where it was found.
+/// The path and the identity of an open file.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct PathCheck {
     path: PathBuf,
     file: Identity,
 }
 
-/// It is not there any more.
+/// The path no longer names the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{} was removed, renamed or replaced while it was in use", .0.display())]
 pub struct Displaced(pub PathBuf);
 
-impl Place {
-    /// Takes note of a file that was opened at `path`.
+impl PathCheck {
+    /// For the file that was opened at `path`.
     pub(crate) fn of(path: &Path, file: &File) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), file: Identity::of(&file.metadata()?) })
     }
@@ -30,7 +30,7 @@ impl Place {
     }
 }
 
-/// What tells a file from every other that is there at the same time.
+/// Identifies a file among all that exist at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     #[cfg(unix)]
