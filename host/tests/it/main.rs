@@ -1,8 +1,8 @@
 //! The tests of loghost from outside: the real binary, on the embedded broker and on private `RabbitMQ` nodes, 3.10 and 4.
 //!
-//! What a test needs and is not there is shown as the reason of its skip. `LOGHOST_REQUIRE` lists what must
-//! not be skipped (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `root` or `all`), `LOGHOST_LONG=1` runs the long tests, and
-//! `LOGHOST_BIN` names another binary to drive.
+//! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists needs whose
+//! tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `root` or `all`), `LOGHOST_LONG=1` runs
+//! the long tests, and `LOGHOST_BIN` names another binary to test.
 
 mod broker;
 mod commands;
@@ -18,7 +18,7 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most of what a test does is wait for other processes.
+    // Tests mostly wait for other processes.
     arguments.test_threads.get_or_insert(4);
     let trials: Vec<Trial> = [
         run::command::trials(),

@@ -1,4 +1,4 @@
-//! The house is as it is drawn: who may know whom, and what must not be left lying about.
+//! Checks of the repository itself: which crates and layers may use which, that pages name what exists, and formatting.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,21 +22,21 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A source file: where it is, from the top of the repository, and its lines of code.
+/// A source file: its path from the top of the repository, and its text.
 struct Source {
     path: String,
     text: String,
 }
 
 impl Source {
-    /// The lines of code, numbered; comments may speak of anything.
+    /// The numbered lines that are not comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate().map(|(n, line)| (n + 1, line.trim()));
         lines.filter(|(_, line)| !line.starts_with("//"))
     }
 }
 
-/// The Rust files of a folder, and of those in it.
+/// The Rust files of a folder and its subfolders.
 #[track_caller]
 fn sources(folder: &str) -> Vec<Source> {
     let mut files = Vec::new();
@@ -53,7 +53,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable folder").path();
         if path.is_dir() {
-            // What is made, and what becomes part of somebody else's crate.
+            // Build results, and templates of crates for others.
             if !path.ends_with("target") && !path.ends_with("template") {
                 collect(&path, files);
             }
@@ -77,7 +77,7 @@ fn has_none(sources: &[Source], words: &[&str]) {
     assert!(found.is_empty(), "{words:?} must not be here:\n{}", found.join("\n"));
 }
 
-/// Whether `word` stands in `line`, not as a part of another.
+/// Whether `word` is in `line`, not as a part of another word.
 fn has_word(line: &str, word: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(word).any(|(at, _)| {
@@ -118,7 +118,7 @@ fn no_layer_knows_those_above() {
     }
 }
 
-/// What a crate may know, the compiler sees to; which crates it names is its manifest's business.
+/// A crate can use only what its manifest names.
 fn crates_know_only_those_beneath() {
     let beneath: [(&str, &[&str]); 7] = [
         ("core", &[]),
@@ -167,7 +167,7 @@ fn every_module_says_what_it_does() {
     assert!(silent.is_empty(), "without `//!` at the top:\n{}", silent.join("\n"));
 }
 
-/// Each rule in `DELIVERY.md` names the tests that hold it.
+/// Each rule in `DELIVERY.md` names tests, and these exist.
 fn delivery_names_tests_that_exist() {
     let page = fs::read_to_string(repository().join("host/DELIVERY.md")).expect("a readable file");
     let sources = sources("host");
@@ -185,14 +185,14 @@ fn delivery_names_tests_that_exist() {
     }
 }
 
-/// Whether there is a test of this name, or some whose names begin so.
+/// Whether there is a test of this name, or one whose name begins with it.
 fn is_test(sources: &[Source], name: &str) -> bool {
     let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
     let traces = [format!("{name}\""), format!("{name}{{"), function];
     sources.iter().any(|source| traces.iter().any(|trace| source.text.contains(trace)))
 }
 
-/// The files, and the tests that hold the invariants.
+/// The files and the tests that `ARCHITECTURE.md` names exist.
 fn architecture_names_what_exists() {
     let host = repository().join("host");
     let page = fs::read_to_string(host.join("ARCHITECTURE.md")).expect("a readable file");

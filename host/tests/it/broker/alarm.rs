@@ -1,4 +1,4 @@
-//! A broker that runs out of memory, and has it again: publishers wait, consumers do not.
+//! The memory alarm of a broker: publishers wait until it ends, consumers do not.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Of several (URLs, lines, files of a folder, consumers) the worst does not decide.
+//! Of several URLs, lines, files or consumers, one that fails does not end the others.
 
 use std::fs;
 

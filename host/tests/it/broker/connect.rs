@@ -1,4 +1,4 @@
-//! Finding a broker, and not finding one.
+//! Connecting to a broker: URLs, credentials, and what is said if there is none.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -59,7 +59,7 @@ fn says_where_no_broker_is_and_what_to_do() {
     }
 }
 
-/// A port that takes connections and never says a word.
+/// A port that accepts connections and never answers.
 fn gives_up_on_one_that_is_silent() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = silent.local_addr().expect("it is bound").to_string();
@@ -79,7 +79,7 @@ fn hides_the_password_of_a_wrong_url() {
     }
 }
 
-/// What is ignored may be what keeps others out, and what is repaired leads to somebody else.
+/// An ignored part might be what protects the connection, and a corrected one might lead to another broker.
 fn refuses_what_it_cannot_do() {
     let long = format!("amqp://user:s3cret@127.0.0.1:1/{}", "a".repeat(256));
     for (url, words) in [
@@ -141,7 +141,7 @@ impl Decoy {
         format!("amqp://user:s3cret@127.0.0.1:{}/?connection_timeout=1000", self.port())
     }
 
-    /// Fails if there was a connection, before anything is asked of what came over it.
+    /// Fails if there was a connection, whatever was sent over it.
     #[track_caller]
     fn saw_nobody(self) {
         let nobody = self.0.accept().map(|(_, from)| from).expect_err("nobody connected");

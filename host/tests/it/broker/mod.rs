@@ -1,4 +1,4 @@
-//! The broker from the host's side: connecting, permissions, queues, topology, and nodes that go away.
+//! What commands do with a broker: connecting, permissions, refusals, queues and topology, and brokers that fail.
 
 pub(crate) mod alarm;
 pub(crate) mod best_of;

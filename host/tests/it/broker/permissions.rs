@@ -1,4 +1,4 @@
-//! Users who may do what their work needs, and nothing else.
+//! Users with only the permissions that their work needs.
 
 use lapin::ExchangeKind;
 use libtest_mimic::Trial;
@@ -33,28 +33,28 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A user of a broker, who goes with the test.
+/// A user of a broker, deleted at the end of the test.
 pub(crate) struct User<'a> {
     broker: &'a Broker,
     name: String,
 }
 
 impl<'a> User<'a> {
-    /// One who may configure, write and read what these patterns say; `PREFIX` in them is that of the broker.
+    /// A user with these patterns for configure, write and read; `PREFIX` in them is that of the broker.
     pub(crate) fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
         let user = Self::without_permissions(broker, role);
         user.may(permissions);
         user
     }
 
-    /// One who may do nothing.
+    /// A user without permissions.
     pub(crate) fn without_permissions(broker: &'a Broker, role: &str) -> Self {
         let user = Self { broker, name: format!("{}-{role}", broker.prefix()) };
         user.ctl(&["add_user", &user.name, "s3cret"]);
         user
     }
 
-    /// From now on, and nothing else.
+    /// Replaces the permissions.
     fn may(&self, permissions: [&str; 3]) {
         let permissions = permissions.map(|pattern| pattern.replace("PREFIX", self.broker.prefix()));
         let [configure, write, read] = &permissions;
@@ -164,7 +164,7 @@ fn a_consumer_reads(broker: &Broker) {
     }
 }
 
-/// It takes what comes, and costs no log that comes back: only the end of a channel counts as a return.
+/// More runs than the delivery limit return a log: returning it must not count as a failed delivery.
 fn a_consumer_starts_again_and_again(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let waiting = guest("picky").severities(&["error"]).on("", Then::Retry("later".to_owned()));

@@ -1,5 +1,5 @@
-//! What becomes of messages that come back: nothing is lost, whatever the queue is, however often a reader goes, and
-//! however it goes; and what is said of queues that were made by somebody else.
+//! Messages that are redelivered many times: none is lost, in any type of queue, however hosts end. Also what is said of
+//! existing queues that were declared otherwise.
 
 mod limits;
 
@@ -15,7 +15,7 @@ use crate::support::guest::{Then, guest};
 use crate::support::needing;
 use crate::support::outside::{DURABLE, Outside, text};
 
-/// More than a quorum queue of RabbitMQ 4 bears by default.
+/// More than the default delivery limit of quorum queues in RabbitMQ 4.
 const OFTEN: usize = 30;
 
 /// The type that hosts are told to declare; none where they are told nothing.
@@ -103,7 +103,7 @@ impl Place {
         format!("{}.dead", self.queue())
     }
 
-    /// Publishes logs, each of which says its place.
+    /// Publishes numbered logs.
     fn publish(&self, outside: &Outside, begin: &str, logs: usize) {
         for n in 0..logs {
             let body = format!("{begin} {n}");
@@ -119,7 +119,7 @@ impl Place {
         outside.wait_for_depth(&self.dead_queue(), u32::try_from(letters).expect("a few"));
     }
 
-    /// Waits until a host has all logs of the queue in hand.
+    /// Waits until all logs of the queue have been delivered to a host.
     fn takes_all(&self, outside: &Outside) -> Running {
         let host = self.run([]).start();
         host.says("consuming from");
@@ -139,7 +139,7 @@ fn is_whole(outside: &Outside, queue: &str, begin: &str, messages: usize) {
     assert_eq!(bodies, expected);
 }
 
-/// Logs that a host has in hand, again and again, when it is killed.
+/// Logs that are delivered to hosts which are killed, again and again.
 fn lose_nothing_to_hosts_that_are_killed(place: &Place) {
     const LOGS: usize = 50;
     let outside = place.broker.outside();
@@ -152,7 +152,7 @@ fn lose_nothing_to_hosts_that_are_killed(place: &Place) {
     is_whole(&outside, &place.queue(), "log", LOGS);
 }
 
-/// Logs that wait for another attempt, again and again, when a host is asked to end.
+/// Logs that wait for a retry each time a host is asked to end.
 fn lose_nothing_to_hosts_that_end(place: &Place) {
     const LOGS: usize = 3;
     let outside = place.broker.outside();
@@ -165,7 +165,7 @@ fn lose_nothing_to_hosts_that_end(place: &Place) {
     is_whole(&outside, &place.queue(), "log", LOGS);
 }
 
-/// Logs that wait for another attempt, again and again, when nobody reads the metrics any more.
+/// Logs that wait for a retry each time a host ends because its output is closed.
 fn lose_nothing_to_hosts_that_nobody_reads(place: &Place) {
     const LOGS: usize = 3;
     let outside = place.broker.outside();
@@ -182,7 +182,7 @@ fn lose_nothing_to_hosts_that_nobody_reads(place: &Place) {
     is_whole(&outside, &place.queue(), "log", LOGS);
 }
 
-/// To look costs nothing, however a look ends.
+/// Looking at dead letters loses none, however the command ends.
 fn lose_no_dead_letter_to_those_who_look(place: &Place) {
     const LETTERS: usize = 300;
     let outside = place.broker.outside();
@@ -227,7 +227,7 @@ fn are_used_if_they_are_of_the_other_type(place: &Place) {
     }
 }
 
-/// What loses logs of itself is not used.
+/// A queue whose options would lose logs is refused.
 fn are_refused_if_they_lose_logs(place: &Place) {
     let outside = place.broker.outside();
     let single = ("x-single-active-consumer", AMQPValue::Boolean(true));

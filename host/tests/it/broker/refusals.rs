@@ -1,4 +1,4 @@
-//! What RabbitMQ says when it refuses, and what a user is told to do: that goes by its sentence, not by its code.
+//! Refusals of RabbitMQ, and the advice for each, which depends on the text of the refusal and not on its code.
 
 use libtest_mimic::Trial;
 
@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A virtual host with a limit, which goes with the test.
+/// A virtual host with a limit, deleted at the end of the test.
 struct Vhost<'a> {
     broker: &'a Broker,
     name: String,
@@ -101,7 +101,7 @@ fn an_exchange_that_is_missing(broker: &Broker) {
     refused.says("the permission to write to it").does_not_say("it is not there");
 }
 
-/// Nothing is to be deleted because of a limit.
+/// For a limit, the advice is not to delete anything.
 fn a_limit_of_queues(broker: &Broker) {
     let vhost = Vhost::new(broker, r#"{"max-queues": 0}"#);
     let url = vhost.url();

@@ -1,5 +1,4 @@
-//! A broker that falls silent, and one that is not as it was when the host is back: what a running host says
-//! and does then.
+//! A running host whose broker stops answering, or is changed when the host connects again.
 
 use libtest_mimic::Trial;
 
@@ -23,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// All addresses are tried at a loss, and what the next broker lacks is declared there.
+/// When the connection is lost all URLs are tried, and what the next broker lacks is declared there.
 fn a_broker_whose_place_another_takes() {
     let [(first, first_url), (second, second_url)] = [start_embedded(), start_embedded()];
     let urls = format!("{first_url},{second_url}");

@@ -1,4 +1,4 @@
-//! TLS: who is who is checked on both sides, and where it does not hold there is no connection, but a reason.
+//! TLS: certificates are verified on both sides; if one is not valid there is no connection, and the message says why.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -264,10 +264,10 @@ fn compares_an_ipv6_address() -> Result<(), Skip> {
     Ok(())
 }
 
-/// Speaks TLS on `[::1]`, and hands on to a broker what is said.
+/// A proxy that terminates TLS on `[::1]` and forwards to a broker.
 struct TlsFront {
     port: u16,
-    /// Ends all of it when it is dropped.
+    /// Dropping it ends the proxy.
     _runtime: Runtime,
 }
 

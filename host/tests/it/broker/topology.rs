@@ -1,5 +1,4 @@
-//! What was true at the start is watched: exchanges and bindings that are gone, and policies that change, while a host
-//! consumes.
+//! The check of the topology: exchanges and bindings that are removed, and policies that change, while a host consumes.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
@@ -41,7 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A host that makes sure every second.
+/// A host that checks its topology every second.
 fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let reject = Then::Reject("no".to_owned());
@@ -52,8 +51,8 @@ fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempf
     (running, folder)
 }
 
-/// Waits until it is said that an exchange had to be fixed: by the check, or because it was deleted just between the
-/// look and the binding of a check, by the consumer that opened its queue again.
+/// Waits until it is said that an exchange was missing: by the check, or, if it was deleted between two steps of a check, by
+/// the consumer that opened its queue again.
 #[track_caller]
 fn says_missing(run: &Running, exchange: &str) {
     let by_the_check = format!("[watchful] the exchange `{exchange}` was missing: declared and bound again");
@@ -105,7 +104,7 @@ fn an_exchange_is_made_again(broker: &Broker) {
     ends(run);
 }
 
-/// It cannot be fixed without deleting what is somebody else's; it is said, once.
+/// It cannot be repaired without deleting somebody else's exchange; it is reported once.
 fn an_exchange_is_made_otherwise(broker: &Broker) {
     let (run, _folder) = run(broker, []);
     let (outside, exchange) = (broker.outside(), broker.exchange("error"));
@@ -139,7 +138,7 @@ fn a_look_is_mended_as_well(broker: &Broker) {
     ends(run);
 }
 
-/// Mended before a dead letter needs it: the consumer does not lose its queue over it.
+/// Repaired before a dead letter needs it, so that the consumer need not open its queue again.
 fn where_dead_letters_go(broker: &Broker) {
     let (run, _folder) = run(broker, []);
     let (outside, queue) = (broker.outside(), broker.dead_queue("watchful"));
@@ -167,8 +166,8 @@ fn where_dead_letters_go(broker: &Broker) {
     assert_eq!(rejected.iter().filter(|letter| letter["reason"] == "no").count(), 2, "{rejected:?}");
 }
 
-/// Does something until that is said: what is done just between the look and the binding of a check is fixed without a
-/// word, and what a broker does not know yet is no change.
+/// Repeats an action until it is reported: what happens between two steps of a check is repaired without a report, and a
+/// change may not be visible at once.
 #[track_caller]
 fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
     let deadline = Instant::now() + TIMEOUT;

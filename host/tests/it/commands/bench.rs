@@ -1,5 +1,4 @@
-//! `loghost bench`: that it measures all that it says, compares, and leaves nothing behind. What comes out is not
-//! judged here.
+//! `loghost bench`: that it measures what it lists, compares, and leaves nothing behind. The figures themselves are not tested.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,7 +36,7 @@ fn bench(arguments: &[&str]) -> Loghost {
     loghost(little).args(arguments)
 }
 
-/// `loghost bench`, with more to do than anybody waits for.
+/// `loghost bench`, with far more to do than a test waits for.
 pub(crate) fn long_bench(arguments: &[&str]) -> Loghost {
     loghost(["bench", "--runs", "1000", "--logs", "10000000"]).args(arguments)
 }
@@ -62,7 +61,7 @@ fn figures(case: &str) -> &'static [&'static str] {
         Some("consume" | "publish") => &["logs_per_second", "cpu_us_per_log"],
         Some("latency") => &["p50_ms", "p99_ms", "p99_9_ms", "logs_per_second"],
         Some("start") => &["start_ms"],
-        // What a plugin or a log takes beside others may drown when there are so few.
+        // With so few logs, the memory of a plugin or a log may be lost in noise.
         _ => &[],
     }
 }

@@ -1,4 +1,4 @@
-//! What a terminal gets: nothing that it obeys, but for colours where they are wanted.
+//! Output to a terminal: no control sequences from others' texts, and colours only where they are wanted.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Clears the screen, in both ways of writing that, and turns what follows around.
+/// Clears the screen, with 7-bit and 8-bit control sequences, and reverses the direction of what follows.
 const HOSTILE: &str = "a\u{1b}[2Jb\u{9b}2Jc\u{202e}d";
 
 /// Fails if anything of [`HOSTILE`] came through.

@@ -91,8 +91,7 @@ fn says_where_a_scenario_is_wrong() {
     loghost(["verify"]).arg(folder.path().join("missing.txt")).end().exits(65).says("missing.txt");
 }
 
-/// On a virtual host where nobody else is, nothing stays of a verification that ends well, nor of one that
-/// is killed.
+/// On an otherwise empty virtual host, nothing is left after a verification that succeeds, or that is killed.
 fn leaves_nothing_behind(broker: &Broker) {
     let (host, version) = (unique("verify"), broker.version().expect("a RabbitMQ"));
     rabbitmqctl(version, &["add_vhost", &host]);

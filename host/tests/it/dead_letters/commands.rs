@@ -108,7 +108,7 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
     assert_eq!(shown.json(), letters[1..], "{shown}");
     dead_letters(broker, "show", ["picky", "3"]).end().exits(1).says("there is no number 3");
 
-    // To look at them takes none out, and leaves them in their order.
+    // Listing removes none, and leaves them in their order.
     assert_eq!(list(broker, "picky", &[]), letters);
     let replay = dead_letters(broker, "replay", ["picky", "--all", "--format", "json"]).end().exits(0);
     assert_eq!(replay.json(), [json!({"replayed": 2, "left": 0, "not_dead_letters": 0, "not_logs": 0})]);
@@ -127,7 +127,7 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
     dead_letters(broker, "list", ["picky"]).end().exits(0).says("none to list");
 }
 
-/// What one holds another does not see: a number would mean another letter.
+/// While one command holds them, another would not see all, and a number would name another dead letter.
 fn are_looked_after_by_one_at_a_time(broker: &Broker) {
     let picky = with_dead_letters(broker, "picky", 600);
     let list = Unread::start(dead_letters(broker, "list", ["picky", "--format", "json"]));
@@ -225,7 +225,7 @@ fn leave_what_is_not_theirs(broker: &Broker) {
     let kept = outside.take(&picky.dead_queue());
     assert_eq!(kept.data, b"somebody's");
     assert_eq!(kept.properties.message_id().as_ref().map(ShortString::as_str), Some("stray"));
-    // What only says that it is a replay, through another exchange or of none of a severity, is not one.
+    // A message with the header of a replay that did not come from a severity's exchange is not a replay.
     let mut headers = FieldTable::default();
     headers.insert("loghost-replay".into(), AMQPValue::Boolean(true));
     headers.insert("loghost-exchange".into(), AMQPValue::LongString("elsewhere".into()));

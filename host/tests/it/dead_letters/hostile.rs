@@ -1,4 +1,4 @@
-//! Messages that no honest producer sends: whatever they hold, each costs exactly itself.
+//! Malformed and malicious messages: each affects only itself.
 
 use std::fs;
 use std::slice;
@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A message, with its properties as they are on the wire.
+/// A message, with its encoded properties.
 struct Hostile {
     key: Vec<u8>,
     properties: Vec<u8>,
@@ -66,7 +66,7 @@ fn anything_is_counted_or_a_dead_letter(broker: &Broker) {
     for (n, message) in all().into_iter().enumerate() {
         let severity = ["debug", "info", "error", "critical"][n % 4];
         let exchange = broker.exchange(severity);
-        // What a broker refuses it does so by hanging up.
+        // A broker refuses a message by closing the connection.
         match raw.publish(&exchange, &message.key, &message.properties, &message.body) {
             Ok(()) => taken += 1,
             Err(_) => raw = Raw::connect(broker.url()),
@@ -167,7 +167,7 @@ fn every_property(expiration: &[u8]) -> Vec<u8> {
     all
 }
 
-/// Headers of all types, at their ends where they have any.
+/// Headers of all types, with their least and greatest values.
 fn every_type() -> Vec<u8> {
     let values: &[&[u8]] = &[
         b"t\x02",
@@ -264,8 +264,8 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
     assert_eq!(outside.depth(&spy), Some(0), "a copy went elsewhere");
 }
 
-/// A broker may allow frames of any size: such headers are read, and those that other frames have no room for
-/// are left out of the dead letter.
+/// With a broker that allows frames of any size: large headers are read, and those that do not fit the usual frame are left
+/// out of the dead letter.
 fn headers_larger_than_a_usual_frame(_node: &mut Node, broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let picky = picky().write(folder.path());
@@ -284,7 +284,7 @@ fn headers_larger_than_a_usual_frame(_node: &mut Node, broker: &Broker) {
     assert!(list.json().iter().all(|letter| letter["headers_left_out"] == 1), "{list}");
 }
 
-/// What is under way is bounded by the prefetch, and so is the memory that it takes: each body in some copies.
+/// The prefetch bounds the deliveries in process, and so the memory that their bodies take.
 fn memory_is_bounded() {
     const MEBI: usize = 1024 * 1024;
     const PREFETCH: usize = 4;

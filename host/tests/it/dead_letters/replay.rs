@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
     .into_iter()
     .flatten()
-    // RabbitMQ confirms what reaches a queue that is being deleted, so there the sum may be less.
+    // RabbitMQ confirms messages that reach a queue while it is deleted, so there some may be lost.
     .chain([needing("embedded::dead_letters::survive_the_end_of_the_queue", || {
         survive_the_end_of_the_queue(&Broker::new(Kind::Embedded)?);
         Ok(())
@@ -86,8 +86,8 @@ fn keep_where_they_came_from(broker: &Broker) {
     assert_eq!(after[0]["attempts"], 3, "it was not tried again");
 }
 
-/// More than there are under way at once: each goes back once, in order, and what is rejected again while
-/// they do is not sent back for ever.
+/// More than are in flight at once: each is sent back once, in order, and those that are rejected again meanwhile are not
+/// sent back again.
 fn go_back_by_the_thousand(broker: &Broker) {
     const MANY: usize = 1500;
     let picky = with_dead_letters(broker, "picky", MANY);
@@ -105,7 +105,7 @@ fn go_back_by_the_thousand(broker: &Broker) {
     assert_eq!(numbers, expected);
 }
 
-/// Starts to send this many back, and gives what does so when some have arrived.
+/// Starts a replay of all, and returns it when some have arrived.
 #[track_caller]
 fn in_the_middle(outside: &Outside, picky: &Deployed<'_>) -> Running {
     let replay = dead_letters(picky.broker, "replay", [&picky.name, "--all", "--format", "json"]).start();
@@ -125,7 +125,7 @@ fn survive_a_kill(broker: &Broker) {
     let deadline = Instant::now() + TIMEOUT;
     let sum =
         || [picky.queue(), picky.dead_queue()].iter().filter_map(|queue| outside.depth(queue)).sum::<u32>();
-    // The broker finds out that it is gone.
+    // The broker requeues them when it notices that the connection is gone.
     while (sum() as usize) < MANY {
         assert!(Instant::now() < deadline, "{} of {MANY} are left", sum());
         thread::sleep(Duration::from_millis(20));
@@ -147,8 +147,8 @@ fn survive_an_interruption(broker: &Broker) {
     let result = output.json().pop().unwrap_or_else(|| panic!("no result: {output}"));
     let number = |key: &str| result[key].as_u64().unwrap_or_else(|| panic!("no `{key}`: {output}"));
     let (replayed, left) = (number("replayed"), number("left"));
-    // A quorum queue may not have taken each acknowledgement when the channel ends: such a letter is left, and sent
-    // twice, and the log counted once.
+    // A quorum queue may not have processed every acknowledgement when the channel ends: such a dead letter is left, and is
+    // sent twice, but its log is counted once.
     let is_exact = !broker.is_quorum();
     assert!(if is_exact { replayed + left == MANY } else { replayed + left >= MANY }, "{output}");
     assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed), "{output}");
@@ -159,7 +159,7 @@ fn survive_an_interruption(broker: &Broker) {
     assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed + rest));
 }
 
-/// One that comes back says not which it is: none that is answered after it is taken out.
+/// A returned message does not say which one it is: none of those in flight may be removed.
 fn survive_the_end_of_the_queue(broker: &Broker) {
     const MANY: u32 = 2000;
     let picky = with_dead_letters(broker, "picky", 2000);
@@ -174,7 +174,7 @@ fn survive_the_end_of_the_queue(broker: &Broker) {
     }
 }
 
-/// What acted once on its way to the consumer must not act again on its way to the dead letters, or back.
+/// Properties that the broker acts on (CC, expiration) must not act again when a message is dead-lettered or replayed.
 fn keep_what_would_act_again_still(broker: &Broker) {
     let picky = deploy(broker, &guest("picky").on("bad", reject("no")));
     let outside = broker.outside();
@@ -196,7 +196,7 @@ fn keep_what_would_act_again_still(broker: &Broker) {
             .with_headers(headers)
             .with_expiration("600000".into())
     };
-    // The largest that a frame has room for, and one to which something can be added.
+    // Headers that fill a frame, and smaller ones to which something can be added.
     for large in [130_850, 120_000] {
         outside.publish(&broker.exchange("error"), "db.1", b"bad", message(large));
     }

@@ -1,6 +1,6 @@
-//! Messages that a consumer does not count: what came through a foreign exchange or straight into its queue, and
-//! logs that its filter does not want. They become dead letters, whole, whatever is killed; nothing else is
-//! counted twice or lost because of them.
+//! Messages that a consumer does not count: those that came through a foreign exchange or directly into its queue, and logs
+//! that its filter does not want. They become dead letters with all their contents, also when hosts are killed, and no
+//! other log is lost or counted twice because of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -111,7 +111,7 @@ fn odd() -> (Vec<u8>, BasicProperties) {
     (body, properties)
 }
 
-/// What came through a foreign exchange that leads to one of a severity, and straight into the queue.
+/// Through a foreign exchange that is bound to a severity's, and directly into the queue.
 fn foreign_messages_become_dead_letters(broker: &Broker, plugin: &Guest) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = plugin.write(folder.path());
@@ -193,7 +193,7 @@ fn foreign_messages_cannot_be_replayed(broker: &Broker) {
     assert!(list(broker, "error", &[]).is_empty());
 }
 
-/// An older version's binding brings what the filter does not want; `kind` makes of a plugin what is tried.
+/// The binding of an older version brings logs that the filter does not want; `kind` makes the plugin to test.
 fn unwanted_logs_become_dead_letters(broker: &Broker, kind: fn(&Guest) -> Guest) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
@@ -305,8 +305,8 @@ fn by_the_thousand(broker: &Broker) {
     assert_eq!((letters.len(), bodies(&letters)), (2000, foreign));
 }
 
-/// Killed anywhere, and started again: logs with ids are counted once, unwanted ones are among the dead letters
-/// and known as such, and what is no log is there at least once.
+/// The host is killed at random moments and started again: logs with ids are counted once, unwanted ones become dead letters
+/// and are recorded as such, and every foreign message becomes a dead letter at least once.
 fn survive_kills(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
@@ -353,7 +353,7 @@ fn survive_kills(broker: &Broker) {
     assert_eq!(bodies(&outside.take_all(&format!("{queue}.dead"))), expected.collect());
 }
 
-/// A queue that goes with the run is a copy: there they are counted and said, and acknowledged.
+/// The queue of `--ephemeral` is a copy: there they are reported and acknowledged.
 fn are_said_without_dead_letters(broker: &Broker) {
     let outside = broker.outside();
     let app = format!("{}-app", broker.prefix());

@@ -1,4 +1,4 @@
-//! The system's clock leaps, and nothing is forgotten for that.
+//! The system's clock jumps, and no origin expires because of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A clock of its own for a process: the system's, and so much more.
+/// A clock for one process: the system's, with an offset.
 struct Clock {
     library: PathBuf,
     folder: tempfile::TempDir,

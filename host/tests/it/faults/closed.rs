@@ -1,4 +1,4 @@
-//! A pipe that closes, as `head` closes it: no failure of the work, whose exit status stays what it is.
+//! A closed pipe, as `head` leaves it, is no failure: the exit status stays that of the work.
 
 use libtest_mimic::Trial;
 
@@ -49,7 +49,7 @@ fn a_difference_is_one_all_the_same() {
     ends(loghost(["verify", "--format", "json", &file]), 0);
 }
 
-/// It has more to do than anybody waits for.
+/// A bench that would take far longer than the test waits.
 fn a_bench_ends() {
     ends(long_bench(&[]), 0);
 }

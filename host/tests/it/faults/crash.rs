@@ -1,7 +1,7 @@
-//! Crashes while logs flow: of hosts, the broker, producers, at random moments. In the end every count is exact,
-//! and nothing is missing of what was confirmed.
+//! Hosts, the broker or producers are killed at random moments under load. In the end every count is exact, and nothing that
+//! was confirmed is missing.
 //!
-//! `LOGHOST_SEED=N` takes the random numbers of a run that failed; the moments are about the same then.
+//! `LOGHOST_SEED=N` repeats the random numbers of a run that failed; the moments are then about the same.
 
 mod host;
 mod producers;
@@ -57,7 +57,7 @@ struct Case {
 const HOST: Case =
     Case { plugins: Plugins::Bundled, hosts: 1, killed: Killed::Host, kills: 20, logs: 200_000 };
 
-/// In full; what is killed, and by what it is known.
+/// The long tests: the end of the name, and the case.
 const CASES: [(&str, Case); 5] = [
     ("host", HOST),
     ("broker", Case { killed: Killed::Broker, kills: 5, ..HOST }),
@@ -113,7 +113,7 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
         // Logs of this part, if one host counts all; what another one has counted is not known exactly.
         let before = if case.hosts == 1 { producers.sent(part - 1) } else { hosts[0].seen };
         hosts[0].counts(before + random.u64(1..=producers.sent(1)));
-        // A metric is written between two batches; this is anywhere.
+        // A metric is written between two batches; the pause makes the moment of the kill random.
         thread::sleep(Duration::from_micros(random.u64(..50_000)));
         match case.killed {
             Killed::Host => kill_the_first(&broker, &plugins, &mut hosts),

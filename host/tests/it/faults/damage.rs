@@ -1,5 +1,5 @@
-//! One bit of a journal or a state that is not as it was written: refused, or of no use. Never is something else
-//! read than was committed, also not after the host was killed.
+//! One bit of a journal or a state is flipped: the file is refused, or the bit was unused. Nothing else is ever read than was
+//! committed, even after the host was killed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -134,7 +134,7 @@ fn ended_state(files: &Files) {
     files.run().args(["--until-idle", "100ms"]).end().exits(0);
 }
 
-/// Places in a file, each a byte and a bit of it.
+/// Bits of a file: the offset of a byte, and a bit of it.
 type Places = Vec<(usize, u8)>;
 
 /// Every sixteenth byte of the header, all flags, and some others.
@@ -157,11 +157,11 @@ fn every_sixteenth(bytes: &[u8]) -> Places {
     (0..8).map(|bit| (9, bit)).chain(places.filter(|(at, _)| *at < bytes.len()).collect::<Vec<_>>()).collect()
 }
 
-/// Has one bit after the other be another one, of one of the files that `write` leaves.
+/// Flips one bit after the other in one of the files that `write` leaves.
 fn is_seen(write: fn(&Files), file: fn(&Files) -> PathBuf, places: fn(&[u8]) -> Places) -> Result<(), Skip> {
     let files = Files::new()?;
     write(&files);
-    // A look at what a killed process left mends it.
+    // Opening the file of a killed process repairs it.
     let before: Vec<(PathBuf, Vec<u8>)> = [files.journal(), files.database()]
         .map(|path| (path.clone(), fs::read(path).expect("it was written")))
         .into();
@@ -178,7 +178,7 @@ fn is_seen(write: fn(&Files), file: fn(&Files) -> PathBuf, places: fn(&[u8]) -> 
     let as_written = report(None);
     assert!(matches!(as_written.code(), Some(0 | 1)), "{as_written}");
     let (mut refused, mut wrong) = (0, Vec::new());
-    // Of the file as it is written each time: a look may make it longer.
+    // Always from the file as it was written: opening it may make it longer.
     let of_it = before.iter().filter(|(path, _)| *path == file(&files));
     for damage in of_it.flat_map(|(_, bytes)| places(bytes)) {
         let output = report(Some(damage));
@@ -193,7 +193,7 @@ fn is_seen(write: fn(&Files), file: fn(&Files) -> PathBuf, places: fn(&[u8]) -> 
     Ok(())
 }
 
-/// What was confirmed is not sent again, and what was begun is not begun again.
+/// Confirmed logs are not sent again, and the journal is not begun again.
 fn is_seen_by_publish() -> Result<(), Skip> {
     let files = Files::new()?;
     killed_journal(&files);

@@ -1,4 +1,4 @@
-//! Faults that are injected: kills, damaged files, a full system, leaping clocks, closed pipes, a million logs.
+//! Faults that are injected: kills, damaged files, a full system, clocks that jump, closed pipes, a million logs.
 
 pub(crate) mod clock;
 pub(crate) mod closed;

@@ -1,4 +1,4 @@
-//! What the operating system refuses: each said as what it is, with an exit status of its own, and without a panic.
+//! What the operating system refuses: each message names the cause, there is an exit status for it, and no panic.
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
@@ -30,13 +30,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Ends so, and not by a panic.
+/// Fails unless it exits with this code and says `advice`, without a panic.
 #[track_caller]
 fn ends(command: Loghost, code: i32, advice: &str) -> Output {
     command.end().exits(code).says(advice).does_not_say("panicked").does_not_say("a fault of loghost")
 }
 
-/// Has the kernel refuse to make executable what was written, as `MemoryDenyWriteExecute=yes` does.
+/// Makes the kernel refuse to make written memory executable, as `MemoryDenyWriteExecute=yes` does.
 const DENY: &str = "import ctypes, os, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0: sys.exit('no PR_SET_MDWE')
 if len(sys.argv) > 1: os.execv(sys.argv[1], sys.argv[1:])";
@@ -115,7 +115,7 @@ fn too_few_threads() -> Result<(), Skip> {
     Ok(())
 }
 
-/// What some have in hand comes again, and the host ends instead of waiting for the others.
+/// Deliveries of the consumers that ran are requeued, and the host ends instead of waiting for the others.
 fn too_few_threads_for_all_consumers() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let (_folder, plugins) = many(60);
@@ -148,7 +148,7 @@ fn where_is(mount: &str, command: Loghost) -> Result<Loghost, Skip> {
     Ok(command.after(&format!("exec unshare -m sh -c '{mount} && exec \"$0\" \"$@\"' \"$0\" \"$@\"")))
 }
 
-/// No file may have a byte.
+/// Files are limited to zero bytes.
 fn files_that_cannot_be_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| -> OsString { folder.path().join(name).into() };
@@ -176,7 +176,7 @@ fn a_state_that_cannot_be_written() -> Result<(), Skip> {
     Ok(())
 }
 
-/// It is only read.
+/// On a read-only file system.
 fn a_report_where_nothing_can_be_written() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,6 +1,5 @@
-//! What goes wrong around a run, and what it must not cost: a start that fails half-way, a queue that is
-//! deleted, a log that waits for its retry, a report that cannot be written, a broker that stands still or is
-//! full.
+//! Faults around a run that must not affect other logs or consumers: a start that fails half-way, a queue that is deleted, a
+//! log that waits for its retry, a report that cannot be written, a broker that hangs or is full.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -79,7 +78,7 @@ fn a_connection_has_few_channels(broker: &Broker) {
     run.end_by(Signal::Terminate).exits(0);
 }
 
-/// Two logs are two, where only one of them names its source in the routing key.
+/// Two logs with the same id are two if only one of them has its source as the routing key.
 fn ids_count_by_the_routing_key(broker: &Broker) {
     let run =
         broker.loghost(["run", "--every", "50ms", "--format", "json"]).arg(tracked("plugins/error.wasm"));
@@ -146,7 +145,7 @@ fn a_broker_that_stands_still() {
     assert_eq!(total(&last_of_text(&output.stdout), "error"), Some(1), "{output}");
 }
 
-/// A publisher says that it is held back, and goes on when there is room.
+/// A publisher says that it is blocked, and goes on when there is room.
 fn a_broker_that_is_full() {
     let broker = loghost(["broker", "--listen", "127.0.0.1:0", "--max-memory", "64KiB"]).start();
     let url = broker.prints("amqp://");

@@ -1,4 +1,4 @@
-//! Output that nobody reads holds up nobody: not the counting, not an end.
+//! Output that is not read delays neither the counting nor the end of a run.
 
 use std::fs;
 use std::io::Read;
@@ -58,7 +58,7 @@ fn publish(broker: &Broker) {
     broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin(lines).end().exits(0);
 }
 
-/// As some parents leave it: what does not fit is refused, and has to be tried again.
+/// A non-blocking pipe, as some parent processes pass it: a write that does not fit fails, and has to be tried again.
 fn a_pipe_that_does_not_wait(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let plugin = guest("noisy").severities(&["error"]).metric("m".repeat(16 * 1024)).write(folder.path());
@@ -121,7 +121,7 @@ fn unread(broker: &Broker, streams: [bool; 2]) {
     assert_eq!(counted(folder.path()), LOGS);
 }
 
-/// A host and publishers, under load: all is counted, and a signal ends the host within its grace.
+/// A host and publishers under load: everything is counted, and a signal ends the host within its grace period.
 fn for_a_minute(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let logs = folder.path().join("logs.txt");
@@ -141,7 +141,7 @@ fn for_a_minute(broker: &Broker) {
     assert_eq!(counted(folder.path()), sent);
 }
 
-/// Whoever restarts what has failed is not kept waiting.
+/// A run that fails ends at once, so that a supervisor can restart it.
 fn a_failure_ends_the_process() {
     let (embedded, url) = start_embedded();
     let broker = Broker::at(url);

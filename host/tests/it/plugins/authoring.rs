@@ -55,7 +55,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Where cargo's own results are: inside the clone, and ignored by git.
+/// The target folder of cargo: inside the clone, and ignored by git.
 fn target() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in the target folder")
 }
@@ -99,7 +99,7 @@ fn publish(broker: &Broker, severity: &str, message: &str, source: &str) {
     if source.is_empty() { publish } else { publish.args(["--source", source]) }.end().exits(0);
 }
 
-/// The words of the last metric.
+/// The text of the last metric.
 #[track_caller]
 fn last_text(output: &Output) -> String {
     let metric = output.json().pop().unwrap_or_else(|| panic!("no metric: {output}"));
@@ -114,7 +114,7 @@ fn a_new_plugin_counts_logs(folder: &TempDir, name: &str) -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     declare(&broker, &[folder.path().join(&component)]);
     for severity in ["error", "info", "critical", "error", "debug"] {
-        // The filter of the template lets two of them by.
+        // The filter of the template does not want two of them.
         publish(&broker, severity, "disk full", "db-1");
     }
     let run = broker.loghost(["run", "--format", "json", "--max-logs", "3"]).arg(&component);

@@ -1,4 +1,4 @@
-//! The cache of compiled plugins: used, never trusted where others can write, and never in the way.
+//! The cache of compiled plugins: used, not trusted where others can write, and never the cause of a failure.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -69,7 +69,7 @@ fn keeps_what_was_compiled() {
     load(folder.path());
     assert_ne!(fs::read(&kept).unwrap(), b"no code", "it was made again");
 
-    // With another key, nothing is known any more.
+    // With another key, no entry is valid.
     let key = folder.path().join("loghost/key");
     for damage in [&b""[..], b"short", &[0; 100]] {
         fs::write(&key, damage).unwrap();
@@ -97,7 +97,7 @@ fn is_for_its_owner_alone() {
         assert_eq!(modes(&caches), [("loghost".to_owned(), 0o700)], "umask {umask}");
         let files = modes(&caches.join("loghost"));
         assert!(files.len() == 2 && files.iter().all(|(_, mode)| *mode == 0o600), "umask {umask}: {files:?}");
-        // Others could see what is there.
+        // Others can read the folder.
         open_up(&caches.join("loghost"), 0o755);
         load();
         assert_eq!(modes(&caches), [("loghost".to_owned(), 0o700)], "umask {umask}");
@@ -120,7 +120,7 @@ fn leaves_alone_what_others_can_write() {
             let before = fs::metadata(open).unwrap().permissions();
             open_up(open, mode);
             load(caches);
-            // Root's own folders may be sticky; what is kept in one is beyond others' reach.
+            // Others cannot replace entries of root's sticky folders.
             let safe = mode == 0o1777 && open != &ours && is_root();
             assert_eq!(compiled(caches).is_empty(), !safe, "{} {mode:o}", open.display());
             fs::set_permissions(open, before).unwrap();
@@ -186,7 +186,7 @@ fn is_done_without_where_there_is_none() {
     }
 }
 
-/// Every so many bytes one that is another: the process lives, says the same, and writes the entry again.
+/// A byte at regular intervals is changed: the process does not crash, its output is the same, and the entry is written again.
 fn runs_nothing_that_is_damaged(places: usize) {
     let folder = tempfile::tempdir().unwrap();
     let as_always = load(folder.path()).stdout;
@@ -209,7 +209,7 @@ fn runs_nothing_that_is_damaged(places: usize) {
     }
 }
 
-/// Entries are whole, and stand in each other's place.
+/// Intact entries, each under the name of another.
 fn runs_nothing_under_anothers_name() {
     let folder = tempfile::tempdir().unwrap();
     load(folder.path());

@@ -1,5 +1,4 @@
-//! The contract, from a plugin's side: what is refused and in what words, and that nothing that a plugin says
-//! reaches a terminal raw.
+//! The contract, from a plugin's side: what is refused, and that no text of a plugin reaches a terminal unescaped.
 
 mod refused;
 
@@ -39,7 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// Moves the cursor, sets a title, colours (with C1), rings, turns the direction round, goes back to the
+/// Clears the screen, sets a title, rings the bell, colours (with C1), reverses the direction of text, returns to the
 /// beginning of the line.
 const HOSTILE: &str = "a\u{1b}[2Jb\u{1b}]0;mine\u{7}c\u{9b}31md\u{202e}e\u{2066}f\rg\u{7f}h";
 
@@ -56,8 +55,8 @@ fn is_harmless(output: &Output) {
     }
 }
 
-/// As if its output were a terminal: else what is not a colour would be taken out on the way, and not be seen
-/// by these tests.
+/// As if its output were a terminal: otherwise control sequences would be stripped on the way, and these tests would not
+/// see them.
 fn on_a_terminal(command: Loghost) -> Loghost {
     command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1")
 }
@@ -166,7 +165,7 @@ fn inspect_shows_a_hostile_descriptor() {
     assert_eq!((&shown["version"], &shown["description"]), (&json!(HOSTILE), &json!(forged)));
     assert_eq!(shown["sources"], json!([HOSTILE]));
 
-    // One that is as it should be, to compare.
+    // A good plugin, for comparison.
     let error = tracked("plugins/error.wasm");
     loghost(["plugin", "inspect"]).arg(error).end().exits(0).prints("error").prints("none");
 }

@@ -1,4 +1,4 @@
-//! Plugins that take more than they may: each is told of with what to raise, and disturbs no other.
+//! Plugins that exceed a limit: each is reported with the option that raises it, and no other plugin is affected.
 
 use std::path::PathBuf;
 use std::thread;
@@ -39,7 +39,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// What a plugin does, and what is said of it under [`LIMITS`].
+/// What a plugin does, and the message under [`LIMITS`].
 const FAULTS: [(Does, &str); 4] = [
     (Does::Loop, "took longer than 500ms (--time-limit)"),
     (Does::Recurse, "used more than 512.0 KiB of stack (--max-stack)"),
@@ -106,7 +106,7 @@ fn each_can_be_set() {
     check(guest("greedy").state_size(200_000), "--max-output", ["190kB", "1MB"]);
 }
 
-/// A stack that may be asked for is there to be used, on whatever thread the call is made.
+/// The largest stack that can be set is available on every thread that makes calls.
 fn a_large_stack_is_there(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = guest("deep").when_configured(Does::Recurse).write(folder.path());
@@ -129,7 +129,7 @@ fn a_large_stack_is_there(broker: &Broker) {
     }
 }
 
-/// Fails unless a plugin was told of for these `words`, and `poison` is its one dead letter, for them.
+/// Fails unless these `words` were reported of a plugin, and `poison` is its only dead letter, with them as the reason.
 #[track_caller]
 fn failed_at_poison(broker: &Broker, output: &Output, name: &str, words: &str) {
     let told = "failed at one log (error, without an id), which goes to the dead letters";
@@ -177,7 +177,7 @@ fn format_metric_is_bound(broker: &Broker) {
     greedy.push((guest("greedy-long").metric(long_text()), TOO_LONG));
     let guests: Vec<Guest> = greedy.iter().map(|(guest, _)| guest.clone()).collect();
     let logs = ["one", "two", "three"];
-    // A consumer goes on counting: that is the host's work, and the host's words stand in for the plugin's.
+    // The consumer goes on counting, which the host does; the host writes the metric instead of the plugin.
     let output = beside_error(broker, &guests, &logs, &[LIMITS, JSON].concat()).exits(0);
     for (guest, words) in greedy {
         let metric = last(&output, guest.name());
@@ -212,7 +212,7 @@ fn process_is_bound(broker: &Broker) {
     for (guest, words) in greedy {
         let name = guest.name();
         failed_at_poison(broker, &output, name, words);
-        // It costs exactly itself.
+        // Only this log is lost.
         let metric = last(&output, name);
         assert_eq!((&metric["counts"], &metric["rejected"]), (&errors(5), &errors(1)), "{output}");
         assert_eq!(outside.depth(&broker.queue(name)), Some(0));

@@ -1,4 +1,4 @@
-//! Plugins: writing, loading and replacing them, their limits, and what becomes of what they answer.
+//! Plugins: writing, loading and replacing them, their limits, and what the host does with their results.
 
 pub(crate) mod authoring;
 pub(crate) mod cache;

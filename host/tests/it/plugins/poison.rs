@@ -1,4 +1,5 @@
-//! Bad logs and bad plugins: each costs exactly itself. Also what a plugin keeps of its own.
+//! Logs that a plugin traps on, and plugins that trap on everything: no other log and no other plugin is affected. Also the
+//! state of plugins.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ fn leaves(broker: &Broker, consumer: &str, left: u32) -> u32 {
     outside.depth(&broker.dead_queue(consumer)).expect("a queue of dead letters")
 }
 
-/// Wherever they stand, and however logs are batched.
+/// At random positions, with batches of various sizes.
 fn three_in_five_hundred(broker: &Broker) {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
@@ -63,7 +64,7 @@ fn three_in_five_hundred(broker: &Broker) {
     }
 }
 
-/// Told of if it fails.
+/// A case of a test, which is printed if it fails.
 struct Case(String);
 
 impl Drop for Case {
@@ -96,7 +97,7 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
     publish(broker, &all);
     let first = run(broker, &file, &state).args(["--max-logs", "500", "--max-batch", limit]).end().exits(0);
     let metric = last_of(&first.stdout, name);
-    // What it keeps of its own has gone back with it each time.
+    // Its state was rolled back each time.
     assert_eq!((errors(&metric), &metric["text"]), ([497, 3], &json!("497")), "{places:?}, {limit}: {first}");
     let letters = list(broker, name, &[]);
     assert_eq!(letters.len(), 3, "{letters:?}");
@@ -121,7 +122,7 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
     assert_eq!(leaves(broker, name, 0), 0);
 }
 
-/// A bad deploy leaves the queue as it is, and the other plugins at work.
+/// A broken release leaves its queue as it is, and does not affect other plugins.
 fn a_plugin_that_traps_on_everything(broker: &Broker) {
     const ALL: u64 = 10_000;
     let folder = tempfile::tempdir().expect("a folder");
@@ -133,7 +134,7 @@ fn a_plugin_that_traps_on_everything(broker: &Broker) {
         broker.loghost(["run", "--format", "json", "--probe-after", "50ms"]).args([&frail, &calm]).start();
     run.says("[frail] stopped, because it keeps failing: its queue is left as it is");
     counts(&run, "calm", [ALL, 0]);
-    // Each time one is tried, it is left alone for longer.
+    // The time between attempts grows.
     run.says("one log is tried in 400ms");
     let output = run.end_by(Signal::Terminate).exits(75);
     let output = output.says("[frail] was stopped, because it kept failing: process: panicked");
@@ -156,7 +157,7 @@ fn a_plugin_that_traps_on_everything(broker: &Broker) {
     assert!(u64::from(leaves(broker, "frail", 0)) <= dead + 40);
 }
 
-/// One that failed at many logs is well again when one that is tried goes well.
+/// A plugin that failed at many logs is resumed as soon as it succeeds at one that is tried.
 fn a_stopped_plugin_is_tried(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = guest("frail").on("bad", Then::Do(Does::Panic)).write(folder.path());
@@ -174,8 +175,8 @@ fn a_stopped_plugin_is_tried(broker: &Broker) {
     assert_eq!(leaves(broker, "frail", 0), 28);
 }
 
-/// A file that does not load costs nothing, one that is as bad as the one before costs one log more, and a good
-/// one counts the rest at once.
+/// A file that does not load costs no log, a version as bad as the last one costs one log more, and a good one counts the
+/// rest at once.
 fn a_stopped_plugin_is_mended(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
@@ -201,7 +202,7 @@ fn a_stopped_plugin_is_mended(broker: &Broker) {
     assert_eq!(leaves(broker, "frail", 0), 4);
 }
 
-/// What comes after it is not held up, and neither is it lost when it has used up its attempts.
+/// Logs behind it do not wait, and it is not lost when its attempts are used up.
 fn a_replayed_log_has_new_retries(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
@@ -247,7 +248,7 @@ fn keeps(broker: &Broker, file: &Path, state: &Path, n: usize, arguments: &[&str
     last_of(&output.stdout, "keeping")
 }
 
-/// What a plugin keeps outlasts a run, unless it is discarded, which has to be said.
+/// The state of a plugin survives a run, unless an option says to discard it.
 fn a_state_that_is_refused(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
@@ -295,7 +296,7 @@ fn reasons(broker: &Broker, panics: &[(&str, &str)]) -> (Vec<String>, Output) {
     (letters.iter().map(|letter| letter["reason"].as_str().expect("a reason").to_owned()).collect(), run)
 }
 
-/// Once, in one line, and with what a plugin can use instead of what it does not have.
+/// In one line, and with advice if the plugin has used something that plugins do not have.
 fn what_a_panic_says_is_the_reason(broker: &Broker) {
     let (reasons, run) = reasons(
         broker,

@@ -1,4 +1,4 @@
-//! Processors: what they are given, and what becomes of what they say.
+//! Processors: the batches that they are given, and what the host does with their results.
 
 mod failures;
 mod outcomes;
@@ -48,7 +48,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-/// Runs a plugin until it has counted all of these logs of severity error, which are in its queue before.
+/// Publishes these logs of severity error, and runs a plugin until it has counted all of them.
 #[track_caller]
 fn run(broker: &Broker, guest: &Guest, logs: &[&[u8]], arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
@@ -151,7 +151,7 @@ fn fields_come_if_asked_for(broker: &Broker) {
         assert_eq!(seen[0].id, given("id").then(|| "m-1".to_owned()), "{name}");
         assert_eq!(seen[0].source, given("source").then(|| "db.1".to_owned()), "{name}");
         assert_eq!(seen[0].attributes, given("attributes").then(|| attributes.to_vec()), "{name}");
-        // What the producer does not say is absent, whoever asks; it cannot but say attributes.
+        // Fields that the producer has not set are absent, even if they are asked for; attributes may be empty.
         assert!(seen[1].timestamp > 1_700_000_000_000);
         assert_eq!((&seen[1].id, &seen[1].source), (&None, &None), "{name}");
         assert_eq!(seen[1].attributes, given("attributes").then(Vec::new), "{name}");
@@ -190,7 +190,7 @@ fn a_tick_is_an_empty_batch(broker: &Broker) {
     assert!(lines(&output.stderr, "ticking").len() >= 3, "{output}");
 }
 
-/// What one call used is free for the next, and what a plugin is handed is not what it hands over.
+/// The memory of a call is free for the next one, and what a plugin is given does not count as its output.
 fn an_instance_lives_through_many_batches(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = guest("steady").on("skip", Then::Skip).write(folder.path());

@@ -1,5 +1,5 @@
-//! New versions of running plugins: they take over between two batches, with counts and what is kept; one that
-//! does not do leaves the old one at work.
+//! New versions of running plugins: they take over between two batches, with counts and state; if one is refused, the old one
+//! goes on.
 
 use std::fs;
 use std::path::Path;
@@ -85,7 +85,7 @@ fn under_load(broker: &Broker, reloads: u64, arguments: &[&str], look: impl Fn(&
     counts(&run, "steady", [reloads * EACH, 0]);
     let output = run.end_by(Signal::Terminate).exits(0);
     let metric = last_of(&output.stdout, "steady");
-    // What it keeps of its own has gone from version to version.
+    // Its state was passed from version to version.
     assert_eq!(metric["text"], (reloads * EACH).to_string(), "{output}");
     assert_eq!(metric["repeated"], 0, "{output}");
     assert_eq!(
@@ -95,7 +95,7 @@ fn under_load(broker: &Broker, reloads: u64, arguments: &[&str], look: impl Fn(&
     assert_eq!(broker.outside().depth(&broker.queue("steady")), Some(0));
 }
 
-/// As a build does it, or as an editor does it.
+/// In place, as a build does it, or by renaming, as an editor does it.
 fn replace(file: &Path, bytes: &[u8]) {
     if fastrand::bool() {
         fs::write(file, bytes).expect("a folder of ours");
@@ -148,7 +148,7 @@ fn bindings_follow(broker: &Broker) {
     second.end_by(Signal::Terminate).exits(0);
 }
 
-/// What the one needs that the other does not is there: its dead letters.
+/// The processor has a queue of dead letters, which the counter did not need.
 fn a_counter_becomes_a_processor(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");

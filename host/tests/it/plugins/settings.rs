@@ -1,4 +1,4 @@
-//! Settings: whose each is, and what is said of one that is nobody's.
+//! Settings: which plugin gets each, and what is said of one that no plugin gets.
 
 use std::fs;
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ fn are_given_to_those_who_take_them() -> Result<(), Skip> {
     Ok(())
 }
 
-/// Not even to one that would take a key of that name: the value may be a secret.
+/// Not even to a plugin that would take such a key: the value may be a secret.
 fn for_one_are_not_shown_to_another() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");

@@ -13,7 +13,7 @@ use crate::support::cli::{Running, Signal};
 use crate::support::guest::guest;
 use crate::support::{Skip, TIMEOUT, needing};
 
-/// What happens in a folder.
+/// How a file is replaced in a folder.
 type Case = fn(&Path);
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -43,7 +43,7 @@ fn release(folder: &Path, version: u32) {
     guest("linked").version(&version.to_string()).write(folder);
 }
 
-/// Makes a link, in the place of another one if there is one, as careful people do.
+/// Makes a link, which replaces an existing one atomically.
 fn link(target: impl AsRef<Path>, link: &Path) {
     let new = link.with_file_name("new-link");
     symlink(target, &new).expect("a folder of ours");
@@ -67,7 +67,7 @@ fn ends(run: Running) {
     run.end_by(Signal::Terminate).exits(0).does_not_say("not reloaded");
 }
 
-/// As the kubelet replaces what is in one.
+/// As the kubelet replaces the contents of a volume.
 fn a_config_map(folder: &Path) {
     let data = folder.join("..data");
     release(&folder.join("..2026_1"), 1);

@@ -1,4 +1,4 @@
-//! A queue that is full, and refuses what comes (`reject-publish`): what is refused is sent again until it is taken.
+//! A full queue that rejects messages (`reject-publish`): they are sent again until they are accepted.
 
 mod limited;
 
@@ -83,7 +83,7 @@ fn logs_are_sent_again_in_their_order(broker: &Broker) {
     assert_eq!(outside.depth(&queue), Some(0));
 }
 
-/// Has logs published one after the other, each when the one before is in the queue, until one is refused.
+/// Publishes logs one by one, each when the last one is in the queue, until one is refused.
 #[track_caller]
 fn write_until_refused(publish: &mut Running, outside: &Outside, queue: &str) -> u32 {
     let refused = (1..40).find(|n| {
@@ -227,7 +227,7 @@ fn picky_with(broker: &Broker, metric: &str) -> (std::path::PathBuf, tempfile::T
     (picky, folder)
 }
 
-/// Each is there once, and what is good is counted meanwhile, until too many wait.
+/// Each is there once; meanwhile other logs are counted, until too many wait.
 fn dead_letters_are_sent_again(broker: &Broker) {
     let (picky, _folder) = picky(broker);
     let run = broker.loghost(["run", "--every", "50ms", "--prefetch", "16", "--format", "json"]);
@@ -331,7 +331,7 @@ fn a_consumer_that_gives_up_ends_all(broker: &Broker) {
     assert_eq!(dead.outside.depth(&broker.queue("plain")), Some(0));
 }
 
-/// What it does not wait for goes on until the process has ended, and meets nothing that has gone before.
+/// After the grace period the tasks that send dead letters go on until the process ends, and must not panic meanwhile.
 fn an_end_waits_so_long_for_dead_letters(broker: &Broker) {
     // Nobody reads it, so that the end of the process takes its time.
     let (picky, folder) = picky_with(broker, &"x".repeat(500_000));
@@ -373,7 +373,7 @@ fn refused_logs_survive_a_lost_connection(node: &mut Node, broker: &Broker) {
     check(&publish.end().exits(0), 20, 0);
 }
 
-/// One log that the broker never takes is no reason to keep back the others.
+/// A log that the broker never accepts does not hold back the others.
 fn a_log_too_large_is_given_up(_node: &mut Node, broker: &Broker) {
     let (outside, queue) = (broker.outside(), format!("{}-kept", broker.prefix()));
     outside.listen(&queue, &broker.exchange("error"));

@@ -1,5 +1,4 @@
-//! `loghost publish --journal`: a publisher that is killed and started again sends everything, and nothing
-//! under two ids.
+//! `loghost publish --journal`: a publisher that is killed and started again sends every log, each with one id.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -170,7 +169,7 @@ fn refuses_what_is_no_journal() -> Result<(), Skip> {
     Ok(())
 }
 
-/// A byte that nobody reads may be another one; whatever else is, is noticed.
+/// Damage is detected, unless the byte is unused.
 fn refuses_or_reads_what_is_damaged() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");

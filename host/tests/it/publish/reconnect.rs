@@ -1,4 +1,4 @@
-//! A broker that goes away under a publisher, comes back, or never comes; and what it never takes.
+//! A publisher whose broker goes away, comes back or never comes, and logs that the broker never accepts.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -101,7 +101,7 @@ fn node_crashes(node: &mut Node, broker: &Broker) {
     assert_eq!(arrived.last(), Some(&LOGS));
 }
 
-/// It is found among its neighbours, which are sent; it is not sent for ever.
+/// It is told apart from other logs in flight, which are sent; it is not sent for ever.
 fn says_which_log_is_too_large(_node: &mut Node, broker: &Broker) {
     let queue = format!("{}-kept", broker.prefix());
     broker.outside().listen(&queue, &broker.exchange("error"));

@@ -1,4 +1,4 @@
-//! A run that is to end and cannot finish: it ends all the same, and loses nothing.
+//! A run that is to end while a plugin does not return: it ends, and loses nothing.
 
 use std::slice::from_ref;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-/// A run whose plugin has been given `poison`, the 11th of 20 logs, and does not come back from it.
+/// A run whose plugin has been given `poison`, the 11th of 20 logs, and does not return.
 #[track_caller]
 fn in_a_loop(broker: &Broker, arguments: &[&str]) -> Running {
     let folder = tempfile::tempdir().expect("a folder");
@@ -55,7 +55,7 @@ fn a_second_signal_ends_at_once(broker: &Broker) {
     has_lost_nothing(broker);
 }
 
-/// What was in hand, and what came after it, is in the queue again; what was finished may be.
+/// Its unfinished logs and those behind them are in the queue again; finished ones may be.
 #[track_caller]
 fn has_lost_nothing(broker: &Broker) {
     let outside = broker.outside();

@@ -1,4 +1,4 @@
-//! SIGHUP, as a terminal sends it that is closed: what lives long ends with its report, as at SIGTERM.
+//! SIGHUP, as a closing terminal sends it: long-running commands end with their report, as at SIGTERM.
 
 use libtest_mimic::Trial;
 

@@ -41,7 +41,7 @@ fn an_outage_is_not_quiet(node: &mut Node, broker: &Broker) {
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
 }
 
-/// Nor does it end while the other host has what it does not acknowledge: that comes back.
+/// Nor while the other host has unacknowledged logs, which may be requeued.
 fn who_stands_by_waits_for_its_queue(broker: &Broker) {
     let error = tracked("plugins/error.wasm");
     let active = broker.loghost(["run", "--prefetch", "10"]).arg(&error).start();

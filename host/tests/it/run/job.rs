@@ -53,7 +53,7 @@ fn queued(broker: &Broker, scenario: &str) {
     assert_queues_are_empty(broker);
 }
 
-/// Publishes a scenario of which every log finds a queue.
+/// Publishes a scenario; every log must reach a queue.
 #[track_caller]
 fn publish(broker: &Broker, scenario: &str) {
     let total = expected(scenario)["all"].lines().last().map(|line| line.replace("     ", " ")).unwrap();
@@ -61,7 +61,7 @@ fn publish(broker: &Broker, scenario: &str) {
     published.end().exits(0).prints(&total);
 }
 
-/// Nothing is left, acknowledged or not: the connections of `run` are closed, so all would be ready again.
+/// Nothing is left: `run` has ended, so what it had not acknowledged would be ready again.
 #[track_caller]
 fn assert_queues_are_empty(broker: &Broker) {
     let outside = broker.outside();

@@ -48,7 +48,7 @@ fn count(broker: &Broker, state: &Path) {
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
 }
 
-/// Each is what was committed at one moment, and holds up nobody.
+/// Each report is of one moment, and does not delay the host.
 fn is_made_while_a_host_counts() -> Result<(), Skip> {
     const LOGS: u64 = 20_000;
     let broker = Broker::new(Kind::Embedded)?;
@@ -79,7 +79,7 @@ fn tally(error: u64) -> Value {
     json!({ "debug": 0, "info": 0, "error": error, "critical": 0 })
 }
 
-/// A source that sends nothing for long is forgotten: its counts stay, and what it sends then is new.
+/// A source that sends nothing for a long time expires: its counts stay, and what it sends then is new.
 fn holds_nothing_missing_that_is_forgotten(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     declare(broker);
@@ -150,8 +150,8 @@ fn shows_what_is_missing(broker: &Broker) {
     assert_eq!(text.stdout.lines().last(), Some(BELOW), "{text}");
 }
 
-/// A run without the state takes logs out of the queue: where the journal does not tell, that is not known, and not
-/// claimed; with the next log that is counted it shows.
+/// A run without the state takes logs out of the queue. Without the journal the report cannot know, and does not claim
+/// completeness; after the next log that is counted, they are missing.
 fn claims_what_it_can_know(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let (state, journal) = (folder.path().join("state"), folder.path().join("journal"));

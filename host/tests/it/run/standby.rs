@@ -42,7 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A host that is quick to report, and to make sure of what it needs.
+/// A host that reports and checks its topology often.
 fn run(broker: &Broker, plugin: &Path, state: &Path) -> Running {
     let run = ["run", "--format", "json", "--every", "20ms", "--check-topology-every", "200ms", "--state"];
     let running = broker.loghost(run).arg(state).arg(plugin).start();
@@ -61,7 +61,7 @@ fn ends(run: Running) -> Output {
     run.end_by(Signal::Terminate).exits(0)
 }
 
-/// What `report` says of the one consumer that these hosts took turns at.
+/// What `report` says of the consumer that these hosts ran in turn.
 #[track_caller]
 fn report(states: &[PathBuf]) -> Value {
     let report = loghost(["report", "--format", "json"]);
@@ -182,7 +182,7 @@ fn hosts_that_start_at_once(broker: &Broker) {
     }
 }
 
-/// Nobody is left alone, no log comes, and still it is known who is next.
+/// When the active host is killed, exactly one of the others takes over, also without a log that would show it.
 fn the_last_of_three_takes_over(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let narrow = guest("third").severities(&["critical"]);
@@ -208,7 +208,7 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     }
 }
 
-/// A host that has only counted reads what it does not want whole, and opens its queue again for that.
+/// A host that only counts skips bodies; to dead-letter a log that it does not want, it opens its queue again with bodies.
 fn opening_its_queue_again_gives_nobody_a_turn(broker: &Broker) {
     const CONSUMERS: usize = 6;
     let folder = tempfile::tempdir().expect("a folder");

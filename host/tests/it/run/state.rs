@@ -1,4 +1,4 @@
-//! `loghost run --state`: what outlasts a host, and what it refuses.
+//! `loghost run --state`: what survives a restart, and what is refused.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -175,7 +175,7 @@ fn run_again(broker: &Broker, state: &Path) -> Value {
     output.json().pop().expect("a metric")
 }
 
-/// What is not kept is said at the start, and who keeps something.
+/// At the start it is said which counts are not stored, and which are.
 fn is_not_missed_without_a_word(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = folder.path().join("plugins");
@@ -198,7 +198,7 @@ fn is_not_missed_without_a_word(broker: &Broker) {
     declare.does_not_say("without --state");
 }
 
-/// Before a broker is asked for anything, and without a change to what is there.
+/// Before the broker is contacted, and without changing the files.
 fn refuses_what_is_no_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("loghost.redb");
@@ -221,7 +221,7 @@ fn refuses_what_is_no_state() {
     }
 }
 
-/// Removed, renamed, replaced with another folder, or without its lock: what comes then stays in the queue.
+/// Removed, renamed, replaced with another folder, or without its lock: logs that come then stay in the queue.
 fn that_is_gone_ends_the_host(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let (state, aside) = (folder.path().join("state"), folder.path().join("aside"));
@@ -285,7 +285,7 @@ fn is_for_its_owner_alone() -> Result<(), Skip> {
     Ok(())
 }
 
-/// A metric is a promise: it is there after a restart.
+/// What a metric has shown is there after a restart.
 fn is_all_that_is_shown_when_the_disk_is_full() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");

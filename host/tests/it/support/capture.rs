@@ -1,4 +1,4 @@
-//! What a process prints, as it comes.
+//! The output of a process, captured while it runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::TIMEOUT;
 
-/// What a pipe has brought so far, as lossy text.
+/// What was read from a pipe so far, as lossy text.
 #[derive(Clone)]
 pub(super) struct Captured(Arc<(Mutex<Lines>, Condvar)>);
 
@@ -41,14 +41,14 @@ impl Captured {
         captured
     }
 
-    /// What a pipe brings that nobody reads.
+    /// For a pipe that is not read.
     pub(super) fn nothing() -> Self {
         let captured = Self(Arc::default());
         captured.lock().ended = true;
         captured
     }
 
-    /// Waits for the first line that `is_it`; none when there is none to the end, or none soon.
+    /// Waits for the first line for which `is_it` holds; none at the end of the output, or after [`TIMEOUT`].
     pub(super) fn wait(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {
         let deadline = Instant::now() + TIMEOUT;
         let mut lines = self.lock();
@@ -68,7 +68,7 @@ impl Captured {
         }
     }
 
-    /// Waits until `is_it` holds of everything up to the end of a line; false if that does not come in time.
+    /// Waits until `is_it` holds for all complete lines; false after `timeout`.
     pub(super) fn wait_for_all(&self, timeout: Duration, is_it: impl Fn(&str) -> bool) -> bool {
         let deadline = Instant::now() + timeout;
         let mut lines = self.lock();

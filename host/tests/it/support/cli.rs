@@ -1,4 +1,4 @@
-//! Drives the binary as a person would: arguments, variables, standard input, signals.
+//! Runs the binary: arguments, environment variables, standard input.
 
 mod running;
 mod unread;
@@ -20,8 +20,8 @@ pub(crate) fn binary() -> PathBuf {
     env::var_os("LOGHOST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_loghost").into(), PathBuf::from)
 }
 
-/// A command line that has not been started. Of the variables that loghost reads, none is set but `NO_COLOR`; its cache
-/// is that of the tests.
+/// A command line that has not been started. Of the variables that loghost reads, only `NO_COLOR` is set, and the cache is
+/// that of the tests.
 pub(crate) struct Loghost {
     command: Command,
     line: String,
@@ -38,7 +38,7 @@ pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Logh
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
-    // Compiling unoptimised is slow, and the same plugins are needed again and again.
+    // An unoptimised build compiles plugins slowly, and tests use the same ones again and again.
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     let line = "loghost".to_owned();
     Loghost { command, line, stdin: None, unread: false, unless_ephemeral: &[] }.args(arguments)
@@ -65,7 +65,7 @@ impl Loghost {
         self
     }
 
-    /// Started by a shell that has done this before: `umask 0`, `ulimit -f 100`.
+    /// Started by a shell that runs this first: `umask 0`, `ulimit -f 100`.
     pub(crate) fn after(mut self, shell: &str) -> Self {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\"")).arg(self.command.get_program());
@@ -84,25 +84,25 @@ impl Loghost {
         self
     }
 
-    /// The folder it starts in.
+    /// Its working directory.
     pub(crate) fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
         self
     }
 
-    /// What it finds on standard input, which ends there.
+    /// Its standard input.
     pub(crate) fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(text.into());
         self
     }
 
-    /// Nobody reads its standard output, and it can notice.
+    /// Closes the reading end of its standard output.
     pub(crate) fn unread(mut self) -> Self {
         self.unread = true;
         self
     }
 
-    /// Arguments that it has unless its queues go with it.
+    /// Arguments that it has unless it is run with `--ephemeral`.
     pub(crate) fn unless_ephemeral(mut self, arguments: &'static [&'static str]) -> Self {
         self.unless_ephemeral = arguments;
         self
@@ -121,7 +121,7 @@ impl Loghost {
         let mut stdin = child.stdin.take();
         if let Some(text) = self.stdin {
             let mut pipe = stdin.take().expect("a pipe");
-            // A process that has ended by itself does not read to the end.
+            // Writing fails if the process has ended before it read everything.
             thread::spawn(move || pipe.write_all(&text));
         }
         let stdout = child.stdout.take().expect("a pipe");
@@ -130,7 +130,7 @@ impl Loghost {
         Running::new(child, self.line, stdin, stdout, stderr)
     }
 
-    /// Starts it without an input, and leaves to the test what becomes of its output.
+    /// Starts it without an input, and with these as its outputs.
     #[track_caller]
     pub(crate) fn start_with(mut self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
         self.spawn(Stdio::null(), stdout.into(), stderr.into())

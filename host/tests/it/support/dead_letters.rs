@@ -1,4 +1,4 @@
-//! Plugins whose queues have dead letters, and the command that looks after these.
+//! The command `loghost dead-letters`, and plugins that have dead letters.
 
 use std::path::PathBuf;
 use std::slice;
@@ -12,13 +12,13 @@ use super::cli::{Loghost, Output, loghost};
 use super::guest::{Guest, Then, declare, guest};
 use super::outside::Outside;
 
-/// `loghost dead-letters` with an action and what follows it.
+/// `loghost dead-letters` with an action and its arguments.
 pub(crate) fn dead_letters<const N: usize>(broker: &Broker, action: &str, arguments: [&str; N]) -> Loghost {
     let connection = ["--broker", broker.url(), "--prefix", broker.prefix()];
     loghost(["dead-letters", action]).args(connection).args(arguments)
 }
 
-/// What `list --format json` tells of them.
+/// What `list --format json` prints.
 #[track_caller]
 pub(crate) fn list(broker: &Broker, consumer: &str, arguments: &[&str]) -> Vec<Value> {
     let list = dead_letters(broker, "list", [consumer, "--format", "json"]).args(arguments);
@@ -64,7 +64,7 @@ impl Deployed<'_> {
     }
 }
 
-/// The number of errors that the last metric has as accepted and as rejected.
+/// The numbers of errors in the last metric: accepted, and rejected.
 #[track_caller]
 pub(crate) fn last(output: &Output) -> [u64; 2] {
     let metric = output.json().pop().unwrap_or_else(|| panic!("no metric: {output}"));

@@ -1,5 +1,5 @@
-//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format, with the
-//! canonical ABI written out, and the contract around it. Nothing in them is hidden by a binding.
+//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format that implements the canonical
+//! ABI by hand, and the contract's WIT.
 
 mod constants;
 mod module;
@@ -15,7 +15,7 @@ use wit_parser::Resolve;
 pub(crate) use self::transcript::{Seen, lines, seen};
 use super::broker::Broker;
 
-/// A plugin that wants every severity, has no processor and imports nothing, unless it is told otherwise.
+/// A plugin. By default it wants every severity, has no processor and imports nothing.
 #[derive(Clone)]
 pub(crate) struct Guest {
     name: String,
@@ -39,7 +39,7 @@ pub(crate) struct Guest {
     takes: Option<Vec<String>>,
 }
 
-/// What a plugin that counts for itself does with its count.
+/// The checkpoint of a plugin that keeps a count.
 #[derive(Clone)]
 struct Checkpoint {
     size: u32,
@@ -48,18 +48,18 @@ struct Checkpoint {
     refusal: Option<String>,
 }
 
-/// What a function does instead of its work, or before it.
+/// What a function does before its work, or instead of it.
 #[derive(Clone, Copy)]
 pub(crate) enum Does {
-    /// Goes round for ever.
+    /// Loops for ever.
     Loop,
-    /// Goes round that many million times, and then does its work.
+    /// Loops this many million times first.
     Spin(u32),
-    /// Calls itself for ever.
+    /// Recurses for ever.
     Recurse,
-    /// Calls itself that deep, and then does its work.
+    /// Recurses to this depth first.
     Dive(u32),
-    /// Takes memory for ever.
+    /// Allocates memory for ever.
     Hoard,
     /// Traps, as a panic does.
     Panic,
@@ -71,14 +71,14 @@ pub(crate) enum Then {
     Skip,
     Reject(String),
     Retry(String),
-    /// Skips the log that lies this far behind it in the batch.
+    /// Skips the log this far behind it in the batch.
     SkipBehind(u32),
     Do(Does),
-    /// Panics, as the SDK has it: writes this as a line of level error, and traps.
+    /// Panics as with the SDK: writes this as a line of level error, and traps.
     Panic(String),
 }
 
-/// What a processor does with logs whose message begins like this, at attempts below `below`.
+/// What a processor does with logs whose message begins with `prefix`, at attempts below `below`.
 #[derive(Clone)]
 struct Rule {
     prefix: String,
@@ -86,7 +86,7 @@ struct Rule {
     then: Then,
 }
 
-/// What the contract's flags are called, in its order.
+/// The names of the contract's flags, in its order.
 const SEVERITIES: [&str; 4] = ["debug", "info", "error", "critical"];
 const FIELDS: [&str; 3] = ["id", "source", "attributes"];
 
@@ -185,8 +185,8 @@ impl Guest {
         self
     }
 
-    /// It takes settings of these names, writes each through the import `log` (`set KEY=VALUE`), and refuses others as
-    /// the SDK does. Others take any, and do nothing with it.
+    /// It takes settings with these keys, writes each through the import `log` (`set KEY=VALUE`), and refuses others as the
+    /// SDK does. By default a plugin takes any setting and ignores it.
     pub(crate) fn takes(self, keys: &[&str]) -> Self {
         Self { takes: Some(keys.iter().map(|key| (*key).to_owned()).collect()), ..self }
     }
@@ -216,14 +216,13 @@ impl Guest {
         self.processes()
     }
 
-    /// It counts the logs of every `process` that returned, in a state of its own: `save` answers with the count
-    /// as 8 bytes, little-endian, `restore` goes on from such bytes, and `format-metric` writes the count as
-    /// decimal text.
+    /// It counts the logs of every `process` that returned, in a state of its own: `save` returns the count as 8 bytes,
+    /// little-endian, `restore` takes such bytes, and `format-metric` writes the count in decimal digits.
     pub(crate) fn keeps_count(self) -> Self {
         self.checkpoint(|_| ())
     }
 
-    /// It keeps count, in a state of this many bytes (at least 8): what comes after the count says nothing.
+    /// It keeps count, in a state of this many bytes (at least 8); the bytes after the count are padding.
     pub(crate) fn state_size(self, bytes: u32) -> Self {
         self.checkpoint(|checkpoint| checkpoint.size = bytes)
     }
@@ -252,13 +251,13 @@ impl Guest {
         component(&contract(), self.world(), &self.module())
     }
 
-    /// The component, as if this were the contract's version.
+    /// The component, for another version of the contract.
     pub(crate) fn built_against(&self, version: &str) -> Vec<u8> {
         let of_version = |text: &str| text.replace("@0.1.0", &format!("@{version}"));
         component(&of_version(&contract()), self.world(), &of_version(&self.module()))
     }
 
-    /// Whether it writes more lines than a transcript.
+    /// Whether it writes lines other than a transcript.
     fn writes(&self) -> bool {
         let panics = |rule: &Rule| matches!(rule.then, Then::Panic(_));
         !self.lines.is_empty() || self.takes.is_some() || self.rules.iter().any(panics)
@@ -280,7 +279,7 @@ impl Guest {
     }
 }
 
-/// Declares the queues of these plugins, so that what is published now is there when they run.
+/// Declares the queues of these plugins, so that logs can be published before they run.
 #[track_caller]
 pub(crate) fn declare(broker: &Broker, files: &[PathBuf]) {
     broker.loghost(["run", "--declare-only"]).args(files).end().exits(0);

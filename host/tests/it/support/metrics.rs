@@ -15,7 +15,7 @@ pub(crate) const CONSUMERS: [&str; 4] = ["all", "critical", "debug-info", "error
 /// Metrics by consumer.
 pub(crate) type Metrics = BTreeMap<String, String>;
 
-/// What each consumer must print of a scenario, word for word.
+/// The metric that each consumer must print for a scenario, word for word.
 #[track_caller]
 pub(crate) fn expected(scenario: &str) -> Metrics {
     let text = fs::read_to_string(tracked(scenario)).expect("a readable file");
@@ -48,8 +48,7 @@ pub(crate) fn last_of_text(stdout: &str) -> Metrics {
     last
 }
 
-/// The text of the last metric of each consumer in what `run` printed as JSON, whose counts must be those
-/// that the text tells of.
+/// The text of the last metric of each consumer in what `run` printed as JSON; its counts must agree with the text.
 #[track_caller]
 pub(crate) fn last_of_json(output: &Output) -> Metrics {
     let mut last = Metrics::new();
@@ -71,7 +70,7 @@ pub(crate) fn last_of_json(output: &Output) -> Metrics {
     last
 }
 
-/// The total that a consumer's metric tells of, if it is there.
+/// The total in a consumer's metric, if there is one.
 pub(crate) fn total(metrics: &Metrics, consumer: &str) -> Option<u64> {
     metrics.get(consumer)?.lines().last()?.strip_prefix("total")?.trim().parse().ok()
 }

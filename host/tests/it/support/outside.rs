@@ -1,4 +1,4 @@
-//! A look at a broker by another client than loghost: how deep its queues are, and what it waits for.
+//! Another client than loghost: the depths of queues, and waiting for them.
 
 mod messages;
 mod topology;
@@ -35,12 +35,12 @@ impl Outside {
         Self { runtime, connection, quorum_queues: false }
     }
 
-    /// The queues that it declares to listen are quorum queues, not what the broker makes of those without a type.
+    /// Declares quorum queues, instead of queues of the broker's default type.
     pub(super) fn with_quorum_queues(self) -> Self {
         Self { quorum_queues: true, ..self }
     }
 
-    /// How many messages are ready in a queue; none if there is no such queue.
+    /// The number of messages that are ready in a queue; none if there is no such queue.
     pub(crate) fn depth(&self, queue: &str) -> Option<u32> {
         self.on_channel(async |channel| {
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -49,8 +49,7 @@ impl Outside {
         })
     }
 
-    /// Waits until what is published to an exchange with this key reaches a queue, where one message of nobody's is
-    /// left.
+    /// Waits until what is published to an exchange with this key reaches a queue. An empty message is left there.
     #[track_caller]
     pub(crate) fn wait_until_routed(&self, exchange: &str, key: &str) {
         let deadline = Instant::now() + TIMEOUT;
@@ -69,7 +68,7 @@ impl Outside {
         }
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     #[track_caller]
     pub(crate) fn wait_until(&self, is_so: impl Fn() -> bool) {
         let deadline = Instant::now() + TIMEOUT;
@@ -139,7 +138,7 @@ impl Outside {
         self.runtime.block_on(async { sleep(Duration::from_millis(20)).await });
     }
 
-    /// Does something on a channel of its own: an error closes one.
+    /// Runs `work` on a new channel, because an error closes a channel.
     fn on_channel<T>(&self, work: impl AsyncFnOnce(Channel) -> T) -> T {
         self.runtime.block_on(async {
             let channel = self.connection.create_channel().await.expect("a channel");

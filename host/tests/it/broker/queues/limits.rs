@@ -1,4 +1,4 @@
-//! Limits that somebody else sets: a policy, or what declared a queue.
+//! Delivery limits that others set: by a policy, or when they declared the queue.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -27,7 +27,7 @@ pub(super) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A node whose policy limits how often a log may come back, with the management plugin or without.
+/// A node with a policy that sets a delivery limit, with the management plugin or without.
 fn limited(kind: Kind, management: Option<u16>) -> Result<Node, Skip> {
     let config = management.map(rabbitmq::management);
     let plugins = if management.is_some() { "rabbitmq_management" } else { "" };
@@ -75,8 +75,8 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
     Ok(())
 }
 
-/// Without the plugin nobody tells of the policy, and nothing is lost all the same: to look costs no letter, and a log
-/// that has come back too often goes to the dead letters, from which it can be sent back.
+/// Without the plugin the policy is not known, and still nothing is lost: looking at dead letters loses none, and a log that
+/// reaches the limit becomes a dead letter, which can be replayed.
 fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     let node = limited(kind, None)?;
     let place = Place::new(Broker::on(kind, &node), QUORUM);
@@ -122,7 +122,7 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     Ok(())
 }
 
-/// A list that is interrupted while it writes letters anew, which it does before it shows any, leaves each there once.
+/// `list` writes dead letters again before it shows any; if it is interrupted meanwhile, each is there once.
 fn double_nothing_for_an_interruption(kind: Kind) -> Result<(), Skip> {
     const LETTERS: usize = 400;
     let node = limited(kind, None)?;

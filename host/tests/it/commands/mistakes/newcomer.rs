@@ -1,5 +1,5 @@
-//! What a newcomer types wrong, and what is said then: `newcomer.txt`, which is there to be read from the beginning to the
-//! end. `UPDATE_EXPECT=1` writes it anew.
+//! Mistakes of a newcomer, and the messages: `newcomer.txt`, a transcript that reads from top to bottom. `UPDATE_EXPECT=1`
+//! writes it again.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use crate::support::broker::start_embedded;
 use crate::support::cli::{Running, binary};
 use crate::support::repository;
 
-/// In the order in which one comes to them. `$URL` leads to a broker, on which nobody has run anything.
+/// Commands, in the order in which a newcomer would try them. `$URL` is that of a broker without any consumer.
 const MISTAKES: [(&str, &[&str]); 9] = [
     (
         "Commands",

@@ -1,4 +1,4 @@
-//! Two producers whose input grows part by part, so that what they send can be told at any time.
+//! Two producers whose input grows part by part, so that it is known at any time what they send.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,7 +57,7 @@ impl<'a> Producers<'a> {
         (self.blocks * parts) as u64 * 2 * LINES
     }
 
-    /// What all logs come to.
+    /// The counts of all logs.
     pub(super) fn expected(&self) -> Tally {
         let times = (self.blocks * self.parts) as u64;
         IN_BLOCK.iter().map(|(severity, n)| ((*severity).to_owned(), n * times)).collect()
@@ -67,7 +67,7 @@ impl<'a> Producers<'a> {
     pub(super) fn start(&self, parts: usize) -> [Running; 2] {
         fs::write(&self.file, BLOCK.repeat(self.blocks * parts)).expect("a file in a folder of ours");
         let publish = |journal: &Path| {
-            // It may not have begun when the broker goes.
+            // The broker may be killed before the producer has begun.
             let publish =
                 ["publish", "--require-route", "--retry-for", "5m", "--format", "json", "--journal"];
             self.broker.loghost(publish).arg(journal)
@@ -79,7 +79,7 @@ impl<'a> Producers<'a> {
     }
 }
 
-/// How many logs the broker has confirmed to a producer, in all its lives.
+/// How many logs the broker has confirmed to a producer, in all its runs.
 #[track_caller]
 pub(super) fn confirmed(output: &Output) -> u64 {
     let report = &output.json()[0];

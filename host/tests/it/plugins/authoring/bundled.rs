@@ -92,7 +92,7 @@ pub(super) fn inspect_shows_what_a_plugin_is() {
         assert!(rows.contains(&row.to_vec()), "no {row:?}: {output}");
     }
 
-    // One that asks for more.
+    // A plugin with all features.
     let folder = outside();
     let busy = guest("busy")
         .version("1.2.3")

@@ -66,13 +66,14 @@ pub(super) fn what_is_not_installed_is_named() {
     let words = format!("cannot start `{}`", nowhere.display());
     build("CARGO", &nowhere).exits(65).says(&words).says("https://rustup.rs");
 
-    // A compiler as it is where the target has not been added.
+    // A compiler without the Wasm target.
     let bare = folder.path().join("rustc");
     let text = format!(
         "#!/bin/sh\ncase \"$*\" in *target-libdir*) echo '{}' ;; *) exec rustc \"$@\" ;; esac\n",
         folder.path().join("no-such-target").display()
     );
-    // A file that this process had written could be open in another one that it is just starting.
+    // Written by another process: a child that is being started could have inherited this one's handle, and an open file
+    // cannot be executed.
     let mut write = Command::new("sh");
     write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""]).arg(&bare).arg(text);
     let written = write.status();

@@ -1,4 +1,4 @@
-//! What the pages for authors show: their code compiles, and their scenarios come out.
+//! The examples on the pages for plugin authors: their code compiles, and their scenarios pass.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::{build, inside, new};
 use crate::support::cli::loghost;
 use crate::support::{Skip, repository};
 
-/// A page's blocks between fences: what stands behind the first fence, and the lines.
+/// The fenced blocks of a page: the language, and the lines.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(repository().join(page)).expect("a page");
     let parts: Vec<&str> = text.split("\n```").collect();
@@ -31,7 +31,7 @@ fn scenario(page: &str, log: &str) -> String {
     found.unwrap_or_else(|| panic!("no scenario with `{log}` in {page}")).1
 }
 
-/// They are what `loghost plugin new` writes; that it builds and comes out, another test holds.
+/// They are what `loghost plugin new` writes; another test checks that this builds and passes.
 pub(super) fn of_the_readme_are_right() {
     let folder = inside();
     new(&folder, &["gate", "--processor"]).exits(0);

@@ -9,7 +9,7 @@ use crate::support::guest::{Guest, component, contract, guest};
 fn is_refused(bytes: &[u8], words: &[&str]) {
     let (_folder, file) = file(bytes);
     let path = file.display().to_string();
-    // Nobody listens there, and nobody need.
+    // There is no broker, and none is needed.
     let run = loghost(["run", &path, "--broker", "amqp://127.0.0.1:1"]);
     for command in [run, loghost(["plugin", "inspect", &path])] {
         let mut output = command.end().exits(65).says(&path);
@@ -40,7 +40,7 @@ const PROCESS: (&str, &str) = ("loghost:plugin/processor@0.1.0#process", "(param
 const SAVE: (&str, &str) = ("loghost:plugin/checkpoint@0.1.0#save", "(result i32)");
 const RESTORE: (&str, &str) = ("loghost:plugin/checkpoint@0.1.0#restore", "(param i32 i32) (result i32)");
 
-/// The contract, with one thing that is otherwise.
+/// The contract, with one change.
 #[track_caller]
 fn otherwise(from: &str, to: &str) -> String {
     let contract = contract();
@@ -209,7 +209,7 @@ pub(super) fn bad_descriptors_are_refused() {
     check(guest("long").sources(&[&"a".repeat(256)]), &["`sources`", "at most 255 bytes, this one has 256"]);
     check(guest("empty").sources(&["a.*", ""]), &["`sources`", "must not be empty"]);
 
-    // What is just within the bounds.
+    // The longest values that are allowed.
     let name = "a".repeat(64);
     let longest = guest(&name).severities(&["critical"]).tick(1).sources(&[&"a".repeat(255)]);
     let (_folder, file) = file(&longest.build());

@@ -8,7 +8,7 @@ use crate::support::cli::Signal;
 use crate::support::dead_letters;
 use crate::support::guest::{Does, Then, guest, seen};
 
-/// The others do not notice, and it goes on itself.
+/// The plugin goes on, and the others are not affected.
 pub(super) fn a_trap_costs_one_log(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let frail = guest("frail").on("poison", Then::Do(Does::Panic)).write(folder.path());
@@ -44,14 +44,14 @@ fn is_dead(broker: &Broker, name: &str, message: &str, reason: &str) {
     assert!(letter["reason"].as_str().is_some_and(|words| words.starts_with(reason)), "{letter}");
 }
 
-/// What came with it in a batch is judged in order, and counted once.
+/// The other logs of its batch are processed in order, and counted once.
 pub(super) fn a_batch_that_traps_is_split(broker: &Broker) {
     let frail = guest("frail").transcribes().on("poison", Then::Do(Does::Panic));
     let logs: [&[u8]; 6] = [b"one", b"two", b"three", b"poison", b"four", b"five"];
     let output = run(broker, &frail, &logs, &[]).exits(0);
     assert_eq!(last(&output), [5, 0, 1], "{output}");
     let seen = seen(&output.stderr, "frail");
-    // The last batch with it is the one in which it stood alone.
+    // The last batch with it has no other log.
     let alone = seen.iter().rposition(|seen| seen.message == "poison").expect("it has seen it");
     assert_eq!((seen[alone].batch, seen[alone].attempt), (1, 1), "{output}");
     for log in ["one", "two", "three", "four", "five"] {

@@ -53,7 +53,7 @@ pub(super) fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
     assert_eq!(kept.content_type().as_ref().map(ShortString::as_str), Some("text/plain"));
     assert_eq!(*kept.timestamp(), Some(1_700_000_000));
     assert_eq!(*kept.delivery_mode(), Some(2));
-    // It would go again.
+    // It would expire again.
     assert_eq!(*kept.expiration(), None);
     let headers = kept.headers().clone().unwrap_or_default();
     let header = |key: &str| match headers.inner().get(key) {

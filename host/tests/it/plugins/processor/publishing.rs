@@ -10,7 +10,7 @@ use crate::support::guest::{guest, seen};
 use crate::support::metrics::last_of;
 use crate::support::rabbitmq::Node;
 
-/// Its logs are those of a producer: with ids, in the queue of whoever wants them. Without the grant it does not start.
+/// Logs of a plugin have ids, and reach every consumer that wants them. Without the grant it does not start.
 pub(super) fn publishes_what_it_may(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let echo = guest("echo").severities(&["error"]).publishes("info").write(folder.path());
@@ -36,7 +36,7 @@ pub(super) fn publishes_what_it_may(broker: &Broker) {
     assert_eq!(ids.collect::<Vec<_>>(), ["1", "2", "3"], "{output}");
 }
 
-/// It fails at the log, as by a trap, and does not keep what it has made of it.
+/// The plugin has failed at the log, as by a trap, and its state does not contain it.
 pub(super) fn what_is_too_large_to_publish_costs_a_log(_node: &mut Node, broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let loud = guest("loud").severities(&["error"]).keeps_count();
@@ -56,7 +56,7 @@ pub(super) fn what_is_too_large_to_publish_costs_a_log(_node: &mut Node, broker:
     assert!(reasons.iter().all(|given| given.starts_with(reason)), "{reasons:?}");
 }
 
-/// A consumer that publishes what it consumes is told of, and fills no broker.
+/// A consumer that consumes what it publishes is reported, and the chain of logs ends.
 pub(super) fn a_circle_has_an_end(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let echo = guest("circle").severities(&["error", "info"]).publishes("error").write(folder.path());

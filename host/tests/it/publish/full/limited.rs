@@ -1,4 +1,4 @@
-//! Queues that refuse what they have no room for.
+//! Queues with a limit that reject further messages.
 
 use lapin::types::AMQPValue;
 use serde_json::json;
@@ -7,19 +7,19 @@ use super::drain;
 use crate::support::broker::Broker;
 use crate::support::outside::{DURABLE, Outside, text};
 
-/// A queue that refuses what it has no room for.
+/// A queue that rejects messages when it is full.
 pub(super) struct Limited {
     pub(super) outside: Outside,
     pub(super) queue: String,
-    /// What was put into it to fill it.
+    /// The messages that filled it.
     fillers: u32,
     /// How many more it takes, exactly.
     pub(super) room: u32,
 }
 
 impl Limited {
-    /// A queue whose limit is `most`. A quorum queue learns that it is full after it has taken some more, and how many is not
-    /// known: such a one is filled first, until it refuses.
+    /// A queue whose limit is `most`. A quorum queue accepts an unknown number of messages more than that, so it is filled
+    /// first, until it rejects one.
     #[track_caller]
     fn new(outside: Outside, queue: String, most: u32, is_quorum: bool) -> Self {
         let fill = || u32::try_from((0..100).take_while(|_| outside.offer(&queue, b"filler")).count());

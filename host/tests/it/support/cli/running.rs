@@ -1,4 +1,4 @@
-//! A process under way: what it has printed so far, its standard input, signals, and its end.
+//! A running process: what it has printed so far, its standard input, signals, and its end.
 
 use std::fmt;
 use std::io::Write;
@@ -10,19 +10,19 @@ use crate::support::TIMEOUT;
 use crate::support::capture::Captured;
 use crate::support::output::{Output, write_all};
 
-/// A signal that asks a process for something, most often to end.
+/// A signal that tests send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
     Hangup,
     Interrupt,
     Terminate,
     Kill,
-    /// Stands still until it is told to continue, or killed.
+    /// Suspends the process until `Continue`.
     Stop,
     Continue,
 }
 
-/// A process under way. It is killed when this is dropped.
+/// A running process. It is killed when this is dropped.
 pub(crate) struct Running {
     child: Child,
     line: String,
@@ -46,37 +46,37 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits for a line with `needle` on standard error, and gives it.
+    /// Waits for a line with `needle` on standard error, and returns it.
     #[track_caller]
     pub(crate) fn says(&self, needle: &str) -> String {
         let line = self.stderr.wait(|line| line.contains(needle));
         line.unwrap_or_else(|| panic!("`{needle}` did not appear on standard error of {self}"))
     }
 
-    /// Waits for a line with `needle` on standard output, and gives it.
+    /// Waits for a line with `needle` on standard output, and returns it.
     #[track_caller]
     pub(crate) fn prints(&self, needle: &str) -> String {
         let line = self.stdout.wait(|line| line.contains(needle));
         line.unwrap_or_else(|| panic!("`{needle}` did not appear on standard output of {self}"))
     }
 
-    /// What it has printed up to the end of a line.
+    /// The complete lines that it has written to standard output so far.
     pub(crate) fn stdout_so_far(&self) -> String {
         self.stdout.text()
     }
 
-    /// What it has said on standard error up to the end of a line.
+    /// The complete lines that it has written to standard error so far.
     pub(crate) fn stderr_so_far(&self) -> String {
         self.stderr.text()
     }
 
-    /// Waits until what it has said on standard error so far is what is waited for.
+    /// Waits until `is_it` holds for what it has written to standard error.
     #[track_caller]
     pub(crate) fn has_said(&self, is_it: impl Fn(&str) -> bool) {
         assert!(self.stderr.wait_for_all(TIMEOUT, is_it), "what is waited for was not said: {self}");
     }
 
-    /// Waits until what it has printed so far is what is waited for.
+    /// Waits until `is_it` holds for what it has written to standard output.
     #[track_caller]
     pub(crate) fn has_printed(&self, is_it: impl Fn(&str) -> bool) {
         self.has_printed_within(TIMEOUT, is_it);

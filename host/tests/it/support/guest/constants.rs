@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-/// What lies in a module's memory from the beginning, from [`FIRST`] on.
+/// The constants in a module's memory, from [`FIRST`] on.
 #[derive(Default)]
 pub(super) struct Constants(Vec<u8>);
 
-/// Low addresses stay empty.
+/// Lower addresses are unused.
 const FIRST: u32 = 1024;
 
-/// A part of a record: four bytes, or a text (its place and its length).
+/// A part of a record: four bytes, or a text (its address and its length).
 #[derive(Clone, Copy)]
 pub(super) enum Part<'a> {
     Word(u32),
@@ -21,14 +21,14 @@ impl Constants {
         FIRST + u32::try_from(self.0.len()).expect("a small memory")
     }
 
-    /// Puts a text; gives its place and its length, as two arguments of a call.
+    /// Adds a text; returns its address and its length, as two arguments of a call.
     pub(super) fn text(&mut self, text: &str) -> String {
         let at = self.end();
         self.0.extend(text.as_bytes());
         format!("(i32.const {at}) (i32.const {})", text.len())
     }
 
-    /// Puts a record whose parts are aligned to four bytes; gives its place.
+    /// Adds a record whose parts are aligned to four bytes; returns its address.
     pub(super) fn record(&mut self, parts: &[Part<'_>]) -> u32 {
         let mut words = Vec::new();
         for part in parts {
@@ -46,7 +46,7 @@ impl Constants {
         at
     }
 
-    /// As the text format writes it.
+    /// As a string of the text format.
     pub(super) fn escaped(&self) -> String {
         let mut text = String::with_capacity(self.0.len());
         for byte in &self.0 {

@@ -73,7 +73,7 @@ impl Guest {
             .replace("{constants}", &constants.escaped())
     }
 
-    /// The answer of `configure`, `result<descriptor, string>`, as it lies in memory; gives its place.
+    /// Adds the result of `configure`, `result<descriptor, string>`, to the constants; returns its address.
     fn configured(&self, constants: &mut Constants) -> u32 {
         if let Some(error) = &self.refusal {
             return constants.record(&[Part::Word(1), Part::Text(error)]);
@@ -112,7 +112,7 @@ impl Checkpoint {
     }
 }
 
-/// What `configure` of a plugin that takes settings begins with.
+/// The beginning of `configure` of a plugin that takes settings.
 const TAKE: &str = "(call $take (local.get $settings) (local.get $length))
     (if (global.get $refusal) (then (return (global.get $refusal))))";
 

@@ -1,8 +1,7 @@
-//! The core modules of the plugins, in the text format. What stands in braces is filled in; nothing here knows
-//! with what.
+//! Templates of the plugins' core modules, in the text format. Names in braces are placeholders.
 
-/// The exports of every plugin. What is allocated in a call lies behind the constants, and is forgotten when
-/// the host has read the answer.
+/// The exports of every plugin. Memory that is allocated in a call is behind the constants, and is freed when the host has
+/// read the result.
 pub(super) const MODULE: &str = r#"(module
   {import}
   (memory (export "memory") {pages})
@@ -129,8 +128,7 @@ pub(super) const PROCESSOR: &str = r#"
       (br $next)))
     (i32.const 0))"#;
 
-/// Writes a log as a line: its parts, with a bar between them. What may be absent begins with `+` if it is
-/// there.
+/// Writes a log as a line: its fields, separated by `|`. An optional field begins with `+` if it is present.
 pub(super) const TRANSCRIPT: &str = r"
   (func $transcribe
     (local $pair i32) (local $pairs i32)
@@ -173,8 +171,8 @@ pub(super) const TRANSCRIPT: &str = r"
       (call $put-char (i32.const 0x2b))
       (call $put-text (i32.add (local.get $option) (i32.const 4))))))";
 
-/// Keeps the number of logs that `process` has seen in calls that returned, and writes it as its metric. A
-/// state has the number in its first 8 bytes.
+/// Keeps the number of logs of the `process` calls that returned, and writes it as its metric. It is in the first 8 bytes of
+/// a state.
 pub(super) const CHECKPOINT: &str = r#"
   (global $count (mut i64) (i64.const 0))
 
@@ -207,7 +205,7 @@ pub(super) const CHECKPOINT: &str = r#"
     (i32.const {restored}))
   (export "cabi_post_loghost:plugin/checkpoint@0.1.0#restore" (func $forget))"#;
 
-/// Writes text where it is told.
+/// Writes text to memory.
 pub(super) const WRITER: &str = r"
   (global $line (mut i32) (i32.const 0))
   (global $end (mut i32) (i32.const 0))

@@ -1,11 +1,11 @@
-//! What a plugin that [transcribes](super::Guest::transcribes) has written of the logs that it was given.
+//! The transcript of a plugin that [transcribes](super::Guest::transcribes): the logs that it was given.
 
 use super::SEVERITIES;
 
-/// A log, as a plugin that [transcribes](super::Guest::transcribes) was given it.
+/// A log in a transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Its place in the batch, and how many logs the batch had.
+    /// Its index in the batch, and how many logs the batch had.
     pub(crate) place: usize,
     pub(crate) batch: usize,
     pub(crate) severity: String,
@@ -23,7 +23,7 @@ pub(crate) fn lines<'a>(stderr: &'a str, name: &str) -> Vec<&'a str> {
     stderr.lines().filter_map(|line| Some(line.split_once(&mark)?.1)).collect()
 }
 
-/// What the plugin `name` transcribed, but for its ticks.
+/// The transcript of the plugin `name`, without ticks.
 pub(crate) fn seen(stderr: &str, name: &str) -> Vec<Seen> {
     lines(stderr, name).into_iter().filter(|line| *line != "tick").map(read).collect()
 }

@@ -1,4 +1,4 @@
-//! Messages of another client: published, and taken out of a queue.
+//! Publishing messages, and taking them out of queues.
 
 use futures_util::StreamExt;
 use lapin::BasicProperties;
@@ -43,7 +43,7 @@ impl Outside {
         assert!(confirmed.is_ack() && !format!("{confirmed:?}").contains("Some("), "no queue: {confirmed:?}");
     }
 
-    /// Publishes a message straight to a queue; whether it was taken.
+    /// Publishes a message directly to a queue; returns whether it was confirmed.
     #[track_caller]
     pub(crate) fn offer(&self, queue: &str, body: &[u8]) -> bool {
         let confirmed = self.on_channel(async |channel| {
@@ -68,7 +68,7 @@ impl Outside {
         self.take_some(queue, depth)
     }
 
-    /// Takes so many out, as a consumer: a quorum queue with a single active one has no other way.
+    /// Takes this many messages, as a consumer: a quorum queue with a single active consumer does not allow `basic.get`.
     #[track_caller]
     fn take_some(&self, queue: &str, messages: u32) -> Vec<Delivery> {
         if messages == 0 {
@@ -83,7 +83,7 @@ impl Outside {
             for n in 1..=messages {
                 let Some(message) = consumer.next().await else { break };
                 let message = message?;
-                // The last: whatever else was delivered goes back.
+                // After the last one, other deliveries are requeued.
                 if n == messages {
                     channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
                 }

@@ -1,4 +1,4 @@
-//! Exchanges, queues and bindings of another client.
+//! Declaring, binding and deleting exchanges and queues.
 
 use lapin::ExchangeKind;
 use lapin::options::{
@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::Outside;
 
-/// A queue that outlasts its broker.
+/// The options of a durable queue.
 pub(crate) const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     passive: false,
     durable: true,
@@ -24,13 +24,13 @@ pub(crate) fn text(text: &str) -> AMQPValue {
 }
 
 impl Outside {
-    /// Declares a queue that gets all of a severity's logs, as somebody may who is not loghost.
+    /// Declares a queue that is not loghost's and gets all logs of a severity.
     #[track_caller]
     pub(crate) fn listen(&self, queue: &str, exchange: &str) {
         self.listen_with(queue, exchange, FieldTable::default());
     }
 
-    /// The same, of a queue that refuses what is more than `most` messages.
+    /// The same, with a queue that holds at most `most` messages and rejects others.
     #[track_caller]
     pub(crate) fn listen_to(&self, most: u32, queue: &str, exchange: &str) {
         let mut arguments = FieldTable::default();
@@ -56,7 +56,7 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
-    /// Declares a queue, as somebody may who is not loghost.
+    /// Declares a queue with any options and arguments.
     #[track_caller]
     pub(crate) fn declare(&self, queue: &str, options: QueueDeclareOptions, arguments: &[(&str, AMQPValue)]) {
         let mut table = FieldTable::default();
@@ -68,7 +68,7 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
-    /// Declares a queue that gets what comes through an exchange that is there under the queue's own name.
+    /// Declares a queue, and binds it to an existing exchange with its own name as the key.
     #[track_caller]
     pub(crate) fn spy(&self, queue: &str, exchange: &str) {
         let declared: lapin::Result<()> = self.on_channel(async |channel| {
@@ -81,7 +81,7 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
-    /// Declares a queue that nobody else may use while this connection is there.
+    /// Declares an exclusive queue.
     #[track_caller]
     pub(crate) fn own(&self, queue: &str) {
         let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
@@ -91,7 +91,7 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
-    /// Deletes a queue, and what is in it; gives how many messages those were.
+    /// Deletes a queue; returns how many messages were in it.
     #[track_caller]
     pub(crate) fn delete(&self, queue: &str) -> u32 {
         let options = QueueDeleteOptions::default();
@@ -128,7 +128,7 @@ impl Outside {
         unbound.expect("the broker lets us unbind");
     }
 
-    /// Binds a queue that is there to an exchange of one's own.
+    /// Declares a fanout exchange, and binds an existing queue to it.
     #[track_caller]
     pub(crate) fn bind(&self, queue: &str, exchange: &str) {
         let bound: lapin::Result<()> = self.on_channel(async |channel| {
@@ -140,7 +140,7 @@ impl Outside {
         bound.expect("the broker lets us bind");
     }
 
-    /// Binds a queue to an exchange with a key, both of which are there.
+    /// Binds an existing queue to an existing exchange with a key.
     #[track_caller]
     pub(crate) fn bind_with(&self, queue: &str, exchange: &str, key: &str) {
         let options = QueueBindOptions::default();
@@ -152,14 +152,14 @@ impl Outside {
         bound.expect("the broker lets us bind");
     }
 
-    /// Binds a queue to the exchange of a severity, which its consumer may not have declared.
+    /// Binds a queue to the exchange of a severity, which is declared if it does not exist.
     #[track_caller]
     pub(crate) fn bind_a_severity(&self, queue: &str, exchange: &str, key: &str) {
         self.declare_exchange(exchange, ExchangeKind::Topic);
         self.bind_with(queue, exchange, key);
     }
 
-    /// Declares an exchange of one's own, all of whose messages go on to one that is there.
+    /// Declares an exchange, and binds an existing one to it.
     #[track_caller]
     pub(crate) fn lead_on(&self, exchange: &str, destination: &str) {
         let bound: lapin::Result<()> = self.on_channel(async |channel| {
