@@ -98,7 +98,7 @@ impl Outbox {
             return;
         }
         let account = if let Output::Deliver { .. } = output { &self.deliveries } else { &self.replies };
-        account.fetch_add(output.weight(), Relaxed);
+        account.fetch_add(output.size(), Relaxed);
         inner.outputs.push(output);
         drop(inner);
         self.filled.notify_one();
@@ -162,7 +162,7 @@ impl Outbox {
 }
 
 impl Output {
-    fn weight(&self) -> usize {
+    fn size(&self) -> usize {
         OVERHEAD
             + match self {
                 Self::Deliver { message, .. } | Self::GetOk { message, .. } => message.len(),

@@ -172,7 +172,7 @@ fn files_of_a_folder() -> Result<(), Skip> {
 /// Its queue is there already, and somebody else's.
 fn a_consumer_that_is_refused(broker: &Broker) {
     let taken = broker.outside();
-    taken.own(&broker.queue("error"));
+    taken.declare_exclusive(&broker.queue("error"));
     let plugins = [tracked("plugins/error.wasm"), tracked("plugins/critical.wasm")];
     let run = broker.loghost(["run", "--every", "50ms"]).args(&plugins).start();
     run.says("[error] left out: ");

@@ -242,9 +242,9 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
     let picky = picky().write(folder.path());
     declare(broker, slice::from_ref(&picky));
     let outside = broker.outside();
-    let spy = format!("{}.spy", broker.prefix());
-    outside.spy(&spy, &broker.exchange("dead"));
-    let recipient = [&b"S"[..], &long_string(spy.as_bytes())].concat();
+    let copies = format!("{}.copies", broker.prefix());
+    outside.bind_by_name(&copies, &broker.exchange("dead"));
+    let recipient = [&b"S"[..], &long_string(copies.as_bytes())].concat();
     let entries =
         [&b"\x02CCA"[..], &long_string(&recipient), b"\x05largeS", &long_string(&vec![b'x'; 120_000])]
             .concat();
@@ -261,7 +261,7 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
     let queue = broker.queue("picky");
     assert_eq!(outside.depth(&queue), Some(0));
     assert_eq!(outside.depth(&format!("{queue}.dead")).map(u64::from), Some(LOGS / 3));
-    assert_eq!(outside.depth(&spy), Some(0), "a copy went elsewhere");
+    assert_eq!(outside.depth(&copies), Some(0), "a copy went elsewhere");
 }
 
 /// With a broker that allows frames of any size: large headers are read, and those that do not fit the usual frame are left

@@ -178,12 +178,12 @@ fn survive_the_end_of_the_queue(broker: &Broker) {
 fn keep_what_would_act_again_still(broker: &Broker) {
     let picky = deploy(broker, &guest("picky").on("bad", reject("no")));
     let outside = broker.outside();
-    let spy = format!("{}.spy", broker.prefix());
-    outside.spy(&spy, &broker.exchange("dead"));
+    let copies = format!("{}.copies", broker.prefix());
+    outside.bind_by_name(&copies, &broker.exchange("dead"));
     let message = |large: usize| {
         let mut headers = FieldTable::default();
         let recipients =
-            || AMQPValue::FieldArray(FieldArray::from(vec![AMQPValue::LongString(spy.as_str().into())]));
+            || AMQPValue::FieldArray(FieldArray::from(vec![AMQPValue::LongString(copies.as_str().into())]));
         headers.insert("CC".into(), recipients());
         headers.insert("BCC".into(), recipients());
         headers.insert("loghost-replay".into(), AMQPValue::Boolean(true));
@@ -203,14 +203,14 @@ fn keep_what_would_act_again_still(broker: &Broker) {
     for attempts in [1, 2] {
         assert_eq!(last(&picky.run(2, &[])), [0, 2]);
         assert_eq!(outside.depth(&picky.queue()), Some(0));
-        assert_eq!(outside.depth(&spy), Some(0), "a copy went elsewhere");
+        assert_eq!(outside.depth(&copies), Some(0), "a copy went elsewhere");
         let letters = list(broker, "picky", &[]);
         assert_eq!(letters.len(), 2);
         for letter in &letters {
             let original = &letter["original"];
             assert_eq!(letter["attempts"], attempts);
             assert_eq!((&original["user-id"], &original["delivery-mode"]), (&json!("guest"), &json!("1")));
-            assert_eq!(original["CC"], json!([spy]).to_string());
+            assert_eq!(original["CC"], json!([copies]).to_string());
             assert_eq!(original["loghost-replay"], "true");
             assert_eq!(original["expiration"], "600000");
             assert_eq!(
@@ -224,7 +224,7 @@ fn keep_what_would_act_again_still(broker: &Broker) {
             assert_eq!(letters[0]["headers_left_out"], 1);
             let replay = dead_letters(broker, "replay", ["picky", "--all"]).end();
             replay.exits(0).prints("replayed 2  left 0");
-            assert_eq!(outside.depth(&spy), Some(0), "a copy went elsewhere");
+            assert_eq!(outside.depth(&copies), Some(0), "a copy went elsewhere");
         }
     }
     let letter = outside.take(&picky.dead_queue());

@@ -119,7 +119,7 @@ fn foreign_messages_become_dead_letters(broker: &Broker, plugin: &Guest) {
     let outside = broker.outside();
     let (queue, error) = (broker.queue("one"), broker.exchange("error"));
     let app = format!("{}-app", broker.prefix());
-    outside.lead_on(&app, &error);
+    outside.forward(&app, &error);
     let (body, properties) = odd();
     outside.publish(&error, "web", b"a log", BasicProperties::default());
     outside.publish(&app, "orders.7", &body, properties.clone());
@@ -358,7 +358,7 @@ fn are_said_without_dead_letters(broker: &Broker) {
     let outside = broker.outside();
     let app = format!("{}-app", broker.prefix());
     let run = running(run(broker, &tracked("plugins/error.wasm")).arg("--ephemeral"));
-    outside.lead_on(&app, &broker.exchange("error"));
+    outside.forward(&app, &broker.exchange("error"));
     outside.publish(&app, "", b"no log", BasicProperties::default());
     outside.publish(&app, "", b"no log either", BasicProperties::default());
     outside.publish(&broker.exchange("error"), "", b"a log", BasicProperties::default());

@@ -43,7 +43,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 const FAULTS: [(Does, &str); 4] = [
     (Does::Loop, "took longer than 500ms (--time-limit)"),
     (Does::Recurse, "used more than 512.0 KiB of stack (--max-stack)"),
-    (Does::Hoard, "used more than 64.0 MiB of memory (--max-memory)"),
+    (Does::AllocateForever, "used more than 64.0 MiB of memory (--max-memory)"),
     (Does::Panic, "panicked"),
 ];
 
@@ -99,9 +99,9 @@ fn each_can_be_set() {
         inspect(low).exits(65).says(option);
         inspect(high).exits(0).prints("greedy");
     };
-    check(guest("greedy").when_configured(Does::Spin(500)), "--time-limit", ["50ms", "50s"]);
+    check(guest("greedy").when_configured(Does::LoopMillions(500)), "--time-limit", ["50ms", "50s"]);
     check(guest("greedy").memory(20), "--max-memory", ["19MiB", "21MiB"]);
-    check(guest("greedy").when_configured(Does::Dive(20_000)), "--max-stack", ["128KiB", "2MiB"]);
+    check(guest("greedy").when_configured(Does::RecurseTo(20_000)), "--max-stack", ["128KiB", "2MiB"]);
     check(guest("greedy").description(&"x".repeat(200_000)), "--max-output", ["190kB", "1MB"]);
     check(guest("greedy").state_size(200_000), "--max-output", ["190kB", "1MB"]);
 }

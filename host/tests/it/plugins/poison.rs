@@ -80,7 +80,7 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
     const POISONS: [(&str, Does, &str); 3] = [
         ("panic", Does::Panic, "process: panicked"),
         ("recurse", Does::Recurse, "process: used more than 512.0 KiB of stack (--max-stack)"),
-        ("hoard", Does::Hoard, "process: used more than 64.0 MiB of memory (--max-memory)"),
+        ("hoard", Does::AllocateForever, "process: used more than 64.0 MiB of memory (--max-memory)"),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");

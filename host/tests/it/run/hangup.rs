@@ -40,7 +40,8 @@ fn a_run_reloads_from_the_first_moment() -> Result<(), Skip> {
 
     // While it loads its plugins.
     let folder = tempfile::tempdir().expect("a folder");
-    let slow = guest("slow").logs(1, "is configured").when_configured(Does::Spin(300)).write(folder.path());
+    let slow =
+        guest("slow").logs(1, "is configured").when_configured(Does::LoopMillions(300)).write(folder.path());
     let run = broker.loghost(["run", "--time-limit", "1m"]).arg(slow).start();
     run.says("slow.wasm] plugin: is configured");
     run.signal(Signal::Hangup);

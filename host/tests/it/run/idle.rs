@@ -79,7 +79,8 @@ fn who_stands_by_ends_and_says_so(broker: &Broker) {
 /// A plugin that takes longer over a log than the others may wait.
 fn what_the_client_has_is_not_left(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
-    let slow = guest("slow").severities(&["error"]).on("", Then::Do(Does::Spin(300))).write(folder.path());
+    let slow =
+        guest("slow").severities(&["error"]).on("", Then::Do(Does::LoopMillions(300))).write(folder.path());
     declare(broker, std::slice::from_ref(&slow));
     broker.loghost(PUBLISH).stdin("a\n".repeat(4)).end().exits(0);
     let run = broker.loghost(["run", "--until-idle", "10ms", "--max-batch", "1", "--format", "json"]);

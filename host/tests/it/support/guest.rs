@@ -54,13 +54,13 @@ pub(crate) enum Does {
     /// Loops for ever.
     Loop,
     /// Loops this many million times first.
-    Spin(u32),
+    LoopMillions(u32),
     /// Recurses for ever.
     Recurse,
     /// Recurses to this depth first.
-    Dive(u32),
+    RecurseTo(u32),
     /// Allocates memory for ever.
-    Hoard,
+    AllocateForever,
     /// Traps, as a panic does.
     Panic,
 }

@@ -64,16 +64,16 @@ pub(super) fn a_batch_that_traps_is_split(broker: &Broker) {
 
 /// A plugin that breaks the contract has failed as if it had trapped.
 pub(super) fn verdicts_are_checked(broker: &Broker) {
-    let beyond = guest("beyond").on("judge", Then::SkipBehind(7));
-    let twice = guest("twice").on("judge", Then::Skip).on("judge", Then::Reject("no".to_owned()));
+    let beyond = guest("beyond").on("checked", Then::SkipBehind(7));
+    let twice = guest("twice").on("checked", Then::Skip).on("checked", Then::Reject("no".to_owned()));
     for (guest, words) in [
         (beyond, "process: returned a verdict for log 7 of a batch of 1"),
         (twice, "process: returned two verdicts for log 0"),
     ] {
-        let output = run(broker, &guest, &[b"one", b"judge", b"two"], &["--max-batch", "1"]).exits(0);
+        let output = run(broker, &guest, &[b"one", b"checked", b"two"], &["--max-batch", "1"]).exits(0);
         let output = output.says(words);
         assert_eq!(last(&output), [2, 0, 1], "{output}");
         assert_eq!(broker.outside().depth(&broker.queue(guest.name())), Some(0));
-        is_dead(broker, guest.name(), "judge", words);
+        is_dead(broker, guest.name(), "checked", words);
     }
 }

@@ -22,7 +22,7 @@ impl Limited {
     /// first, until it rejects one.
     #[track_caller]
     fn new(outside: Outside, queue: String, most: u32, is_quorum: bool) -> Self {
-        let fill = || u32::try_from((0..100).take_while(|_| outside.offer(&queue, b"filler")).count());
+        let fill = || u32::try_from((0..100).take_while(|_| outside.try_publish(&queue, b"filler")).count());
         let fillers = if is_quorum { fill().expect("a few") } else { 0 };
         assert!(!is_quorum || (most..100).contains(&fillers), "{queue} has taken {fillers}, not {most}");
         Self { outside, queue, fillers, room: if is_quorum { 0 } else { most } }

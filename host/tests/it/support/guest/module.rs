@@ -142,10 +142,10 @@ impl Does {
     fn text(self) -> String {
         match self {
             Self::Loop => "(call $loop)".to_owned(),
-            Self::Spin(millions) => format!("(call $spin (i64.const {millions}000000))"),
-            Self::Recurse => Self::Dive(u32::MAX).text(),
-            Self::Dive(depth) => format!("(drop (call $dive (i32.const {depth})))"),
-            Self::Hoard => "(call $hoard)".to_owned(),
+            Self::LoopMillions(millions) => format!("(call $spin (i64.const {millions}000000))"),
+            Self::Recurse => Self::RecurseTo(u32::MAX).text(),
+            Self::RecurseTo(depth) => format!("(drop (call $dive (i32.const {depth})))"),
+            Self::AllocateForever => "(call $hoard)".to_owned(),
             Self::Panic => "(unreachable)".to_owned(),
         }
     }

@@ -59,7 +59,7 @@ pub(super) const PROCESSOR: &str = r#"
   (global $length (mut i32) (i32.const 0))
   (global $n (mut i32) (i32.const 0))
   (global $verdicts (mut i32) (i32.const 0))
-  (global $judged (mut i32) (i32.const 0))
+  (global $verdict-count (mut i32) (i32.const 0))
 
   (func (export "loghost:plugin/processor@0.1.0#process")
     (param $now i64) (param $batch i32) (param $length i32) (result i32)
@@ -67,7 +67,7 @@ pub(super) const PROCESSOR: &str = r#"
     (global.set $batch (local.get $batch))
     (global.set $length (local.get $length))
     (global.set $n (i32.const 0))
-    (global.set $judged (i32.const 0))
+    (global.set $verdict-count (i32.const 0))
     (global.set $verdicts (call $allocate (i32.const 0) (i32.const 0) (i32.const 4)
       (i32.mul (local.get $length) (i32.const {verdicts}))))
     (if (i32.eqz (local.get $length)) (then {tick}))
@@ -79,7 +79,7 @@ pub(super) const PROCESSOR: &str = r#"
       (br $next)))
     (local.set $answer (call $allocate (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 16)))
     (i32.store (local.get $answer) (global.get $verdicts))
-    (i32.store offset=4 (local.get $answer) (global.get $judged))
+    (i32.store offset=4 (local.get $answer) (global.get $verdict-count))
     (i64.store offset=8 align=4 (local.get $answer) (i64.const 0))
     {publish}
     {done}
@@ -106,12 +106,12 @@ pub(super) const PROCESSOR: &str = r#"
 
   (func $verdict (param $index i32) (param $case i32) (param $reason i32) (param $length i32)
     (local $verdict i32)
-    (local.set $verdict (i32.add (global.get $verdicts) (i32.mul (global.get $judged) (i32.const 16))))
+    (local.set $verdict (i32.add (global.get $verdicts) (i32.mul (global.get $verdict-count) (i32.const 16))))
     (i32.store (local.get $verdict) (local.get $index))
     (i32.store offset=4 (local.get $verdict) (local.get $case))
     (i32.store offset=8 (local.get $verdict) (local.get $reason))
     (i32.store offset=12 (local.get $verdict) (local.get $length))
-    (global.set $judged (i32.add (global.get $judged) (i32.const 1))))
+    (global.set $verdict-count (i32.add (global.get $verdict-count) (i32.const 1))))
 
   ;; Whether the log's message begins like this, and its attempt is below that.
   (func $applies (param $prefix i32) (param $length i32) (param $below i32) (result i32)

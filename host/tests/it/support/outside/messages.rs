@@ -45,7 +45,7 @@ impl Outside {
 
     /// Publishes a message directly to a queue; returns whether it was confirmed.
     #[track_caller]
-    pub(crate) fn offer(&self, queue: &str, body: &[u8]) -> bool {
+    pub(crate) fn try_publish(&self, queue: &str, body: &[u8]) -> bool {
         let confirmed = self.on_channel(async |channel| {
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());

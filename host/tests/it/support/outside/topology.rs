@@ -70,7 +70,7 @@ impl Outside {
 
     /// Declares a queue, and binds it to an existing exchange with its own name as the key.
     #[track_caller]
-    pub(crate) fn spy(&self, queue: &str, exchange: &str) {
+    pub(crate) fn bind_by_name(&self, queue: &str, exchange: &str) {
         let declared: lapin::Result<()> = self.on_channel(async |channel| {
             let none = FieldTable::default();
             let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
@@ -83,7 +83,7 @@ impl Outside {
 
     /// Declares an exclusive queue.
     #[track_caller]
-    pub(crate) fn own(&self, queue: &str) {
+    pub(crate) fn declare_exclusive(&self, queue: &str) {
         let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
         let declared = self.on_channel(async |channel| {
             channel.queue_declare(queue.into(), options, FieldTable::default()).await.map(drop)
@@ -161,7 +161,7 @@ impl Outside {
 
     /// Declares an exchange, and binds an existing one to it.
     #[track_caller]
-    pub(crate) fn lead_on(&self, exchange: &str, destination: &str) {
+    pub(crate) fn forward(&self, exchange: &str, destination: &str) {
         let bound: lapin::Result<()> = self.on_channel(async |channel| {
             let (options, none) = (ExchangeDeclareOptions::default(), FieldTable::default());
             channel.exchange_declare(exchange.into(), ExchangeKind::Topic, options, none.clone()).await?;
