@@ -95,7 +95,8 @@ impl Death<'_> {
         Ok(DeadLettered { content: Content::new(bytes, key_len, body_at, None), copies, deaths })
     }
 
-    /// The entries of `x-death`, this death first. If there is one with the same queue and reason, its count is incremented.
+    /// The entries of `x-death`, this death first. If there is one with the same queue and reason, its count is
+    /// incremented.
     fn deaths<'k>(
         &self,
         headers: &FieldTable,
@@ -142,7 +143,8 @@ impl Death<'_> {
 }
 
 impl DeadLettered {
-    /// Whether it has been dead-lettered in that queue before, and never been rejected since: a cycle without a consumer.
+    /// Whether it has been dead-lettered in that queue before, and never been rejected since: a cycle without a
+    /// consumer.
     pub(crate) fn has_cycled_through(&self, queue: &str) -> bool {
         let since = self.deaths.iter().position(|death| field(death, "queue") == Some(&text(queue)));
         let rejected = text(Reason::Rejected.word());

@@ -1,5 +1,5 @@
-//! The error of a request that is refused: a reply code of the specification and a text. The code decides whether the channel
-//! or the connection is closed.
+//! The error of a request that is refused: a reply code of the specification and a text. The code decides whether the
+//! channel or the connection is closed.
 
 use std::fmt;
 

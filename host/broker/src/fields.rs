@@ -1,7 +1,7 @@
 //! Reads fields without copying, and checks tables before the codec parses them.
 //!
-//! The codec parses nested tables by recursion, so a hostile one could exhaust the stack: everything that contains a table
-//! is checked here first. The fields that every message has are read here as well.
+//! The codec parses nested tables by recursion, so a hostile one could exhaust the stack: everything that contains a
+//! table is checked here first. The fields that every message has are read here as well.
 
 use crate::error::{AmqpError, Code};
 

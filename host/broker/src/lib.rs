@@ -1,7 +1,7 @@
 //! An in-memory AMQP 0-9-1 broker, for development and tests.
 //!
-//! One process, one virtual host, one user; nothing is stored on disk, and memory is bounded. It behaves as `RabbitMQ` does;
-//! features of `RabbitMQ` that it lacks are refused, never ignored.
+//! One process, one virtual host, one user; nothing is stored on disk, and memory is bounded. It behaves as
+//! `RabbitMQ` does; features of `RabbitMQ` that it lacks are refused, never ignored.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), loghost_broker::BindError> {
@@ -16,8 +16,8 @@
 //!
 //! From the socket inwards:
 //!
-//! - `server` accepts connections; `connection` runs one of them: `handshake`, then a `session` that passes frames to its
-//!   `channel`s;
+//! - `server` accepts connections; `connection` runs one of them: `handshake`, then a `session` that passes frames to
+//!   its `channel`s;
 //! - `frame`, `fields`, `method`, `content` decode what arrives; `outbox`, `writer`, `encode` encode what is sent;
 //! - `state` is what all connections share: exchanges, queues, deliveries. It uses neither sockets nor frames;
 //! - `memory` counts the bytes of every `message` and blocks publishers when there are too many.

@@ -1,7 +1,7 @@
 //! How much memory messages, queues and bindings take, and the alarm that blocks publishers.
 //!
-//! What is charged is released on drop, wherever it is then: in a queue, in an unacknowledged delivery, or in a connection's
-//! outbox.
+//! What is charged is released on drop, wherever it is then: in a queue, in an unacknowledged delivery, or in a
+//! connection's outbox.
 
 use std::sync::{
     Arc,

@@ -1,5 +1,5 @@
-//! Decoding methods. `basic.publish` and `basic.ack` are decoded here, not by the codec: they come once for every message,
-//! and the codec allocates for their flags and strings.
+//! Decoding methods. `basic.publish` and `basic.ack` are decoded here, not by the codec: they come once for every
+//! message, and the codec allocates for their flags and strings.
 
 use amq_protocol::protocol::{AMQPClass, parse_class};
 

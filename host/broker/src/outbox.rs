@@ -1,8 +1,8 @@
 //! The queue of what is to be sent on a connection; its writer empties it.
 //!
-//! Deliveries and replies have a limit each. Deliveries are only added while there is room; the writer reports when there
-//! is room again. The reader stops reading while there is no room for replies. The limits are separate because deliveries
-//! that a client does not read must not keep the broker from reading its acknowledgements.
+//! Deliveries and replies have a limit each. Deliveries are only added while there is room; the writer reports when
+//! there is room again. The reader stops reading while there is no room for replies. The limits are separate because
+//! deliveries that a client does not read must not keep the broker from reading its acknowledgements.
 
 use std::{
     mem,

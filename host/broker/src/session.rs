@@ -282,8 +282,8 @@ impl Session {
         }
     }
 
-    /// All channels together may have about as many bytes of incomplete messages as one message may have. These bytes are
-    /// not charged to `memory`, so that the alarm does not block a message half-way.
+    /// All channels together may have about as many bytes of incomplete messages as one message may have. These bytes
+    /// are not charged to `memory`, so that the alarm does not block a message half-way.
     fn check_assembling(&self) -> Result<(), AmqpError> {
         let most = self.client.shared.options.max_message_size.saturating_mul(2);
         if self.assembling as u64 > most {

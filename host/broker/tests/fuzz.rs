@@ -1,5 +1,5 @@
-//! Mutated sessions: the seeds of the corpus, changed at random. The broker never panics, closes such a connection, and goes on
-//! serving others. `PROPTEST_CASES` sets the number of cases.
+//! Mutated sessions: the seeds of the corpus, changed at random. The broker never panics, closes such a connection,
+//! and goes on serving others. `PROPTEST_CASES` sets the number of cases.
 
 use std::cell::RefCell;
 use std::fs;

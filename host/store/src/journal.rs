@@ -1,5 +1,5 @@
-//! A producer's journal in a redb file, which is locked while it is in use. Every commit is durable, and in the file that
-//! the path names.
+//! A producer's journal in a redb file, which is locked while it is in use. Every commit is durable, and in the file
+//! that the path names.
 
 use std::fs::{self, File};
 use std::io;

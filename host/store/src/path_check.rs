@@ -1,5 +1,5 @@
-//! Whether a path still names the file that is open. A file that is removed while it is open can be written to as before,
-//! and is lost when it is closed.
+//! Whether a path still names the file that is open. A file that is removed while it is open can be written to as
+//! before, and is lost when it is closed.
 
 use std::fs::{self, File, Metadata};
 use std::io;

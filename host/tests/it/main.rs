@@ -1,8 +1,9 @@
-//! The tests of loghost from outside: the real binary, on the embedded broker and on private `RabbitMQ` nodes, 3.10 and 4.
+//! The tests of loghost from outside: the real binary, on the embedded broker and on private `RabbitMQ` nodes, 3.10
+//! and 4.
 //!
-//! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists needs whose
-//! tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `root` or `all`), `LOGHOST_LONG=1` runs
-//! the long tests, and `LOGHOST_BIN` names another binary to test.
+//! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists
+//! needs whose tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `root` or `all`),
+//! `LOGHOST_LONG=1` runs the long tests, and `LOGHOST_BIN` names another binary to test.
 
 mod broker;
 mod commands;

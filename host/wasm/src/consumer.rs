@@ -75,8 +75,8 @@ impl WasmConsumer {
         &self.settings
     }
 
-    /// Makes a call on the instance, or on a new one if there is none. It runs in `block_in_place`, so that a slow guest
-    /// delays no other task.
+    /// Makes a call on the instance, or on a new one if there is none. It runs in `block_in_place`, so that a slow
+    /// guest delays no other task.
     fn call<T>(
         &mut self,
         name: &'static str,

@@ -31,8 +31,8 @@ impl BrokerState {
         }
     }
 
-    /// As in `RabbitMQ`, the message is dropped if the exchange does not exist, or if it would go in a cycle: to a queue that
-    /// it has been in before, without having been rejected since.
+    /// As in `RabbitMQ`, the message is dropped if the exchange does not exist, or if it would go in a cycle: to a
+    /// queue that it has been in before, without having been rejected since.
     fn publish_dead(&mut self, dead: &DeadLetter) {
         let Ok(exchange) = self.exchange(&dead.exchange) else {
             return;

@@ -111,7 +111,8 @@ impl Queue {
         }
     }
 
-    /// Drops expired messages from the head. As in `RabbitMQ`, an expired message behind one that has not expired stays.
+    /// Drops expired messages from the head. As in `RabbitMQ`, an expired message behind one that has not expired
+    /// stays.
     pub(super) fn drop_expired(&mut self, clock: &Clock, dead: &mut VecDeque<DeadLetter>) {
         while self.head_expires() != Moment::NEVER && self.head_expires() < clock.now() {
             if let Some(entry) = self.pop() {

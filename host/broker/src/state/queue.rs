@@ -45,7 +45,8 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
-    /// The position, shifted left; the lowest bit says whether it was delivered before. Packed, because queues are long.
+    /// The position, shifted left; the lowest bit says whether it was delivered before. Packed, because queues are
+    /// long.
     order: u64,
     expires: Moment,
 }

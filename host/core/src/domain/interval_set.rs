@@ -20,8 +20,8 @@ impl IntervalSet {
         self.insert_interval(n, n) > 0
     }
 
-    /// Adds every number from `first` to `last`; returns how many were not in the set. Nothing is added if `last` is less
-    /// than `first`.
+    /// Adds every number from `first` to `last`; returns how many were not in the set. Nothing is added if `last` is
+    /// less than `first`.
     pub fn insert_interval(&mut self, first: u64, last: u64) -> u64 {
         if last < first {
             return 0;

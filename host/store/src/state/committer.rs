@@ -1,5 +1,5 @@
-//! The thread that reads and writes the database. It commits everything that waits in one transaction, so that consumers
-//! share the cost of syncing.
+//! The thread that reads and writes the database. It commits everything that waits in one transaction, so that
+//! consumers share the cost of syncing.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

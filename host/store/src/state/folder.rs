@@ -1,7 +1,7 @@
 //! The folder of a state: its lock and its database.
 //!
-//! A host may be killed while it creates a state. So the database is written under a temporary name and renamed when it is
-//! complete. A lock file beside it keeps other processes out from then on, as long as the state is open.
+//! A host may be killed while it creates a state. So the database is written under a temporary name and renamed when
+//! it is complete. A lock file beside it keeps other processes out from then on, as long as the state is open.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};

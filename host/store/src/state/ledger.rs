@@ -18,7 +18,8 @@ pub enum StateLedger {
 }
 
 impl StateLedger {
-    /// Which of the consumer's settings differ from those that it had when it was committed last, as far as that is known.
+    /// Which of the consumer's settings differ from those that it had when it was committed last, as far as that is
+    /// known.
     pub async fn changed_settings(&self) -> Result<Vec<String>, StateError> {
         match self {
             Self::Stored(handle) => handle.changed_settings().await,

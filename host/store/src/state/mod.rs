@@ -38,8 +38,8 @@ impl StateFolder {
         Ok(Self { committer: Committer::start(Store::create(folder)?)? })
     }
 
-    /// The ledger of the consumer that takes from `queue` and was configured with `settings`. A consumer has a ledger for
-    /// each queue.
+    /// The ledger of the consumer that takes from `queue` and was configured with `settings`. A consumer has a ledger
+    /// for each queue.
     pub fn ledger(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> StateLedger {
         StateLedger::Stored(self.committer.handle(consumer, queue, settings))
     }

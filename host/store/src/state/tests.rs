@@ -204,8 +204,8 @@ fn accounts(folder: &Path) -> Result<String, StateError> {
     Ok(format!("{:?}", accounts?))
 }
 
-/// For the files of a killed host and of one that ended normally: a changed byte, or a truncated file, is detected unless
-/// the contents stay the same.
+/// For the files of a killed host and of one that ended normally: a changed byte, or a truncated file, is detected
+/// unless the contents stay the same.
 #[tokio::test]
 async fn damage_is_seen() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Messages that are redelivered many times: none is lost, in any type of queue, however hosts end. Also what is said of
-//! existing queues that were declared otherwise.
+//! Messages that are redelivered many times: none is lost, in any type of queue, however hosts end. Also what is said
+//! of existing queues that were declared otherwise.
 
 mod limits;
 

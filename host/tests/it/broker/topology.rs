@@ -51,8 +51,8 @@ fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempf
     (running, folder)
 }
 
-/// Waits until it is said that an exchange was missing: by the check, or, if it was deleted between two steps of a check, by
-/// the consumer that opened its queue again.
+/// Waits until it is said that an exchange was missing: by the check, or, if it was deleted between two steps of a
+/// check, by the consumer that opened its queue again.
 #[track_caller]
 fn says_missing(run: &Running, exchange: &str) {
     let by_the_check = format!("[watchful] the exchange `{exchange}` was missing: declared and bound again");
@@ -166,8 +166,8 @@ fn where_dead_letters_go(broker: &Broker) {
     assert_eq!(rejected.iter().filter(|letter| letter["reason"] == "no").count(), 2, "{rejected:?}");
 }
 
-/// Repeats an action until it is reported: what happens between two steps of a check is repaired without a report, and a
-/// change may not be visible at once.
+/// Repeats an action until it is reported: what happens between two steps of a check is repaired without a report,
+/// and a change may not be visible at once.
 #[track_caller]
 fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
     let deadline = Instant::now() + TIMEOUT;

@@ -1,4 +1,5 @@
-//! `loghost bench`: that it measures what it lists, compares, and leaves nothing behind. The figures themselves are not tested.
+//! `loghost bench`: that it measures what it lists, compares, and leaves nothing behind. The figures themselves are
+//! not tested.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -264,8 +264,8 @@ fn what_a_foreign_producer_may_do(broker: &Broker) {
     assert_eq!(outside.depth(&copies), Some(0), "a copy went elsewhere");
 }
 
-/// With a broker that allows frames of any size: large headers are read, and those that do not fit the usual frame are left
-/// out of the dead letter.
+/// With a broker that allows frames of any size: large headers are read, and those that do not fit the usual frame
+/// are left out of the dead letter.
 fn headers_larger_than_a_usual_frame(_node: &mut Node, broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let picky = picky().write(folder.path());

@@ -1,4 +1,5 @@
-//! Dead letters that are sent back: each once, in order, and none is lost by a kill, an interruption or the end of a queue.
+//! Dead letters that are sent back: each once, in order, and none is lost by a kill, an interruption or the end of a
+//! queue.
 
 use std::collections::HashSet;
 use std::thread;
@@ -86,8 +87,8 @@ fn keep_where_they_came_from(broker: &Broker) {
     assert_eq!(after[0]["attempts"], 3, "it was not tried again");
 }
 
-/// More than are in flight at once: each is sent back once, in order, and those that are rejected again meanwhile are not
-/// sent back again.
+/// More than are in flight at once: each is sent back once, in order, and those that are rejected again meanwhile are
+/// not sent back again.
 fn go_back_by_the_thousand(broker: &Broker) {
     const MANY: usize = 1500;
     let picky = with_dead_letters(broker, "picky", MANY);
@@ -147,8 +148,8 @@ fn survive_an_interruption(broker: &Broker) {
     let result = output.json().pop().unwrap_or_else(|| panic!("no result: {output}"));
     let number = |key: &str| result[key].as_u64().unwrap_or_else(|| panic!("no `{key}`: {output}"));
     let (replayed, left) = (number("replayed"), number("left"));
-    // A quorum queue may not have processed every acknowledgement when the channel ends: such a dead letter is left, and is
-    // sent twice, but its log is counted once.
+    // A quorum queue may not have processed every acknowledgement when the channel ends: such a dead letter is left,
+    // and is sent twice, but its log is counted once.
     let is_exact = !broker.is_quorum();
     assert!(if is_exact { replayed + left == MANY } else { replayed + left >= MANY }, "{output}");
     assert_eq!(outside.depth(&picky.queue()).map(u64::from), Some(replayed), "{output}");

@@ -1,6 +1,6 @@
-//! Messages that a consumer does not count: those that came through a foreign exchange or directly into its queue, and logs
-//! that its filter does not want. They become dead letters with all their contents, also when hosts are killed, and no
-//! other log is lost or counted twice because of them.
+//! Messages that a consumer does not count: those that came through a foreign exchange or directly into its queue,
+//! and logs that its filter does not want. They become dead letters with all their contents, also when hosts are
+//! killed, and no other log is lost or counted twice because of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -305,8 +305,8 @@ fn by_the_thousand(broker: &Broker) {
     assert_eq!((letters.len(), bodies(&letters)), (2000, foreign));
 }
 
-/// The host is killed at random moments and started again: logs with ids are counted once, unwanted ones become dead letters
-/// and are recorded as such, and every foreign message becomes a dead letter at least once.
+/// The host is killed at random moments and started again: logs with ids are counted once, unwanted ones become dead
+/// letters and are recorded as such, and every foreign message becomes a dead letter at least once.
 fn survive_kills(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");

@@ -1,5 +1,5 @@
-//! Hosts, the broker or producers are killed at random moments under load. In the end every count is exact, and nothing that
-//! was confirmed is missing.
+//! Hosts, the broker or producers are killed at random moments under load. In the end every count is exact, and
+//! nothing that was confirmed is missing.
 //!
 //! `LOGHOST_SEED=N` repeats the random numbers of a run that failed; the moments are then about the same.
 

@@ -1,5 +1,5 @@
-//! One bit of a journal or a state is flipped: the file is refused, or the bit was unused. Nothing else is ever read than was
-//! committed, even after the host was killed.
+//! One bit of a journal or a state is flipped: the file is refused, or the bit was unused. Nothing else is ever read
+//! than was committed, even after the host was killed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -100,7 +100,8 @@ fn killed_journal(files: &Files) {
     files.run().args(["--until-idle", "100ms"]).end().exits(0);
 }
 
-/// The last log whose confirmation is committed, for good: before the second phase of a commit, redb reads the one before.
+/// The last log whose confirmation is committed, for good: before the second phase of a commit, redb reads the one
+/// before.
 fn last_confirmed(files: &Files) -> Option<u64> {
     let copy = files.folder.path().join("copy");
     fs::copy(files.journal(), &copy).expect("a file of ours");

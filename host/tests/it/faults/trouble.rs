@@ -1,5 +1,5 @@
-//! Faults around a run that must not affect other logs or consumers: a start that fails half-way, a queue that is deleted, a
-//! log that waits for its retry, a report that cannot be written, a broker that hangs or is full.
+//! Faults around a run that must not affect other logs or consumers: a start that fails half-way, a queue that is
+//! deleted, a log that waits for its retry, a report that cannot be written, a broker that hangs or is full.
 
 use std::fs::File;
 use std::process::Stdio;

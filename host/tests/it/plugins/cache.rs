@@ -186,7 +186,8 @@ fn is_done_without_where_there_is_none() {
     }
 }
 
-/// A byte at regular intervals is changed: the process does not crash, its output is the same, and the entry is written again.
+/// A byte at regular intervals is changed: the process does not crash, its output is the same, and the entry is
+/// written again.
 fn runs_nothing_that_is_damaged(places: usize) {
     let folder = tempfile::tempdir().unwrap();
     let as_always = load(folder.path()).stdout;

@@ -55,8 +55,8 @@ fn is_harmless(output: &Output) {
     }
 }
 
-/// As if its output were a terminal: otherwise control sequences would be stripped on the way, and these tests would not
-/// see them.
+/// As if its output were a terminal: otherwise control sequences would be stripped on the way, and these tests would
+/// not see them.
 fn on_a_terminal(command: Loghost) -> Loghost {
     command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1")
 }

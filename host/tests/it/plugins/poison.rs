@@ -1,5 +1,5 @@
-//! Logs that a plugin traps on, and plugins that trap on everything: no other log and no other plugin is affected. Also the
-//! state of plugins.
+//! Logs that a plugin traps on, and plugins that trap on everything: no other log and no other plugin is affected.
+//! Also the state of plugins.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -175,8 +175,8 @@ fn a_stopped_plugin_is_tried(broker: &Broker) {
     assert_eq!(leaves(broker, "frail", 0), 28);
 }
 
-/// A file that does not load costs no log, a version as bad as the last one costs one log more, and a good one counts the
-/// rest at once.
+/// A file that does not load costs no log, a version as bad as the last one costs one log more, and a good one counts
+/// the rest at once.
 fn a_stopped_plugin_is_mended(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");

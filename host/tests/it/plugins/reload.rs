@@ -1,5 +1,5 @@
-//! New versions of running plugins: they take over between two batches, with counts and state; if one is refused, the old one
-//! goes on.
+//! New versions of running plugins: they take over between two batches, with counts and state; if one is refused, the
+//! old one goes on.
 
 use std::fs;
 use std::path::Path;

@@ -208,7 +208,8 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     }
 }
 
-/// A host that only counts skips bodies; to dead-letter a log that it does not want, it opens its queue again with bodies.
+/// A host that only counts skips bodies; to dead-letter a log that it does not want, it opens its queue again with
+/// bodies.
 fn opening_its_queue_again_gives_nobody_a_turn(broker: &Broker) {
     const CONSUMERS: usize = 6;
     let folder = tempfile::tempdir().expect("a folder");

@@ -20,8 +20,8 @@ pub(crate) fn binary() -> PathBuf {
     env::var_os("LOGHOST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_loghost").into(), PathBuf::from)
 }
 
-/// A command line that has not been started. Of the variables that loghost reads, only `NO_COLOR` is set, and the cache is
-/// that of the tests.
+/// A command line that has not been started. Of the variables that loghost reads, only `NO_COLOR` is set, and the
+/// cache is that of the tests.
 pub(crate) struct Loghost {
     command: Command,
     line: String,

@@ -1,5 +1,5 @@
-//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format that implements the canonical
-//! ABI by hand, and the contract's WIT.
+//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format that implements the
+//! canonical ABI by hand, and the contract's WIT.
 
 mod constants;
 mod module;
@@ -185,8 +185,8 @@ impl Guest {
         self
     }
 
-    /// It takes settings with these keys, writes each through the import `log` (`set KEY=VALUE`), and refuses others as the
-    /// SDK does. By default a plugin takes any setting and ignores it.
+    /// It takes settings with these keys, writes each through the import `log` (`set KEY=VALUE`), and refuses others
+    /// as the SDK does. By default a plugin takes any setting and ignores it.
     pub(crate) fn takes(self, keys: &[&str]) -> Self {
         Self { takes: Some(keys.iter().map(|key| (*key).to_owned()).collect()), ..self }
     }

@@ -1,5 +1,5 @@
-//! The RabbitMQ nodes of the tests: a shared one of each version, which is started when the first test asks for it, and nodes
-//! that one test uses alone. A test fails if a node does not start or refuses a command.
+//! The RabbitMQ nodes of the tests: a shared one of each version, which is started when the first test asks for it,
+//! and nodes that one test uses alone. A test fails if a node does not start or refuses a command.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

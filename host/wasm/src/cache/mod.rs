@@ -1,8 +1,8 @@
 //! The cache of compiled plugins.
 //!
-//! Cached code is run without validation. So the cache is used only in a folder that nobody but this user can write to, and
-//! an entry only if its checksum, with a secret key in the same folder, shows that this host wrote it. In all other cases
-//! plugins are compiled.
+//! Cached code is run without validation. So the cache is used only in a folder that nobody but this user can write
+//! to, and an entry only if its checksum, with a secret key in the same folder, shows that this host wrote it. In all
+//! other cases plugins are compiled.
 
 mod key;
 mod trust;
@@ -120,8 +120,8 @@ struct Compiled(Vec<u8>);
 /// The component; none if it is for another engine after all.
 #[expect(unsafe_code, reason = "the one way to load compiled code")]
 fn load(engine: &Engine, Compiled(bytes): &Compiled) -> Option<Component> {
-    // SAFETY: these bytes are what `Component::serialize` gave this user's host: the checksum over all of them has a key
-    // that nobody else can read.
+    // SAFETY: these bytes are what `Component::serialize` gave this user's host: the checksum over all of them has a
+    // key that nobody else can read.
     unsafe { Component::deserialize(engine, bytes) }.ok()
 }
 

@@ -42,8 +42,8 @@ pub struct Balance {
 pub enum Reach {
     /// Up to the last log that was confirmed.
     Confirmed,
-    /// For some origins, only up to the highest number that was finished. Logs after it that were lost, or finished by a
-    /// host whose account is not given, are unknown.
+    /// For some origins, only up to the highest number that was finished. Logs after it that were lost, or finished
+    /// by a host whose account is not given, are unknown.
     #[default]
     Finished,
 }

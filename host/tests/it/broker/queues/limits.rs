@@ -75,8 +75,8 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
     Ok(())
 }
 
-/// Without the plugin the policy is not known, and still nothing is lost: looking at dead letters loses none, and a log that
-/// reaches the limit becomes a dead letter, which can be replayed.
+/// Without the plugin the policy is not known, and still nothing is lost: looking at dead letters loses none, and a
+/// log that reaches the limit becomes a dead letter, which can be replayed.
 fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     let node = limited(kind, None)?;
     let place = Place::new(Broker::on(kind, &node), QUORUM);

@@ -1,5 +1,5 @@
-//! Mistakes of a newcomer, and the messages: `newcomer.txt`, a transcript that reads from top to bottom. `UPDATE_EXPECT=1`
-//! writes it again.
+//! Mistakes of a newcomer, and the messages: `newcomer.txt`, a transcript that reads from top to bottom.
+//! `UPDATE_EXPECT=1` writes it again.
 
 use std::fs;
 use std::os::unix::fs::symlink;

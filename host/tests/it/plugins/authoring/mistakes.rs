@@ -72,8 +72,8 @@ pub(super) fn what_is_not_installed_is_named() {
         "#!/bin/sh\ncase \"$*\" in *target-libdir*) echo '{}' ;; *) exec rustc \"$@\" ;; esac\n",
         folder.path().join("no-such-target").display()
     );
-    // Written by another process: a child that is being started could have inherited this one's handle, and an open file
-    // cannot be executed.
+    // Written by another process: a child that is being started could have inherited this one's handle, and an open
+    // file cannot be executed.
     let mut write = Command::new("sh");
     write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""]).arg(&bare).arg(text);
     let written = write.status();

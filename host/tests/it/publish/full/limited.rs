@@ -18,8 +18,8 @@ pub(super) struct Limited {
 }
 
 impl Limited {
-    /// A queue whose limit is `most`. A quorum queue accepts an unknown number of messages more than that, so it is filled
-    /// first, until it rejects one.
+    /// A queue whose limit is `most`. A quorum queue accepts an unknown number of messages more than that, so it is
+    /// filled first, until it rejects one.
     #[track_caller]
     fn new(outside: Outside, queue: String, most: u32, is_quorum: bool) -> Self {
         let fill = || u32::try_from((0..100).take_while(|_| outside.try_publish(&queue, b"filler")).count());

@@ -1,7 +1,7 @@
 //! Templates of the plugins' core modules, in the text format. Names in braces are placeholders.
 
-/// The exports of every plugin. Memory that is allocated in a call is behind the constants, and is freed when the host has
-/// read the result.
+/// The exports of every plugin. Memory that is allocated in a call is behind the constants, and is freed when the
+/// host has read the result.
 pub(super) const MODULE: &str = r#"(module
   {import}
   (memory (export "memory") {pages})
@@ -171,8 +171,8 @@ pub(super) const TRANSCRIPT: &str = r"
       (call $put-char (i32.const 0x2b))
       (call $put-text (i32.add (local.get $option) (i32.const 4))))))";
 
-/// Keeps the number of logs of the `process` calls that returned, and writes it as its metric. It is in the first 8 bytes of
-/// a state.
+/// Keeps the number of logs of the `process` calls that returned, and writes it as its metric. It is in the first 8
+/// bytes of a state.
 pub(super) const CHECKPOINT: &str = r#"
   (global $count (mut i64) (i64.const 0))
 

@@ -68,7 +68,8 @@ impl Outside {
         self.take_some(queue, depth)
     }
 
-    /// Takes this many messages, as a consumer: a quorum queue with a single active consumer does not allow `basic.get`.
+    /// Takes this many messages, as a consumer: a quorum queue with a single active consumer does not allow
+    /// `basic.get`.
     #[track_caller]
     fn take_some(&self, queue: &str, messages: u32) -> Vec<Delivery> {
         if messages == 0 {
