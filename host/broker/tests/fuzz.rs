@@ -151,7 +151,7 @@ impl Bystander {
         LazyLock::force(&HOOK);
         let runtime = Runtime::new().expect("threads");
         let (broker, wire) = runtime.block_on(async {
-            // So little that a session which announces more is refused, and none can hold the others back.
+            // Little memory, so that a session that announces more is refused, and none can block the others.
             let broker = broker_with(Options { max_message_size: 100_000, ..Options::default() }).await;
             let mut wire = Wire::open(&broker).await;
             wire.declare("bystander").await;
@@ -200,7 +200,7 @@ impl Bystander {
     }
 }
 
-/// As they are, the seeds are sessions with a good end.
+/// Unchanged, the seeds are sessions that end normally.
 fn seeds_are_answered(bystander: &Bystander) {
     for seed in SEEDS.iter() {
         let answer = bystander.answer(&seed.concat()).expect("an answer");

@@ -1,4 +1,4 @@
-//! The broker as lapin sees it.
+//! The broker with the client lapin.
 
 use futures_util::{StreamExt, future::join_all};
 use lapin::{
@@ -305,7 +305,7 @@ async fn contradictions_are_refused_in_rabbitmqs_words() {
     assert!(connection.status().connected());
 }
 
-/// What applications declare without asking where they run.
+/// Declarations that applications make on any broker.
 #[tokio::test]
 async fn a_quorum_queue_is_a_queue_that_gives_back_what_is_requeued() {
     let broker = broker().await;

@@ -121,7 +121,8 @@ impl Queue {
         }
     }
 
-    /// Drops messages from the head that exceed the length limit, and those with a time to live of zero.
+    /// Drops messages from the head: those that exceed the length limit, and then those that have expired, which
+    /// includes undelivered ones with a time to live of zero.
     pub(super) fn drop_excess(&mut self, clock: &Clock, dead: &mut VecDeque<DeadLetter>) {
         while self.exceeds(self.len(), self.ready_bytes())
             && let Some(entry) = self.pop()

@@ -86,7 +86,7 @@ pub(crate) async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &s
         .expect("a binding");
 }
 
-/// Messages that nobody has.
+/// The number of messages that are ready.
 pub(crate) async fn ready(channel: &Channel, queue: &str) -> u32 {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let declared = soon(channel.queue_declare(queue.into(), options, FieldTable::default())).await;

@@ -1,4 +1,4 @@
-//! A client of raw bytes: it can say whatever it likes.
+//! A client that can send any bytes.
 
 use amq_protocol::{
     frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
@@ -46,7 +46,7 @@ impl Wire {
         Self { socket, received: Vec::new() }
     }
 
-    /// With the handshake behind it and channel 1 open.
+    /// Connects, completes the handshake and opens channel 1.
     pub(crate) async fn open(broker: &Broker) -> Self {
         Self::open_with(broker, &CLAIMS).await
     }

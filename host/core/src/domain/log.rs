@@ -34,7 +34,7 @@ pub struct Record {
     pub source: String,
     /// What else it says, in the order of the keys.
     pub attributes: Vec<(String, String)>,
-    /// Whether its routing key is not its source: then its id counts among those of unnamed sources.
+    /// Whether its routing key was empty: then its id counts among those of the unnamed source, whatever `source` is.
     pub unkeyed: bool,
     /// Whether it is a dead letter that was sent back.
     pub replayed: bool,
