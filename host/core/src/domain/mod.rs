@@ -21,7 +21,7 @@ mod verdict;
 pub use attributes::{Attributes, AttributesError};
 pub use balance::{Account, Balance, Missing, Reach, Sent};
 pub use book::{
-    Book, Changes, Claim, Expired, Fate, FinishedLog, IntervalChange, OriginChange, OriginPosition,
+    Book, Changes, Claim, CountedAs, Expired, FinishedLog, IntervalChange, OriginChange, OriginPosition,
     OriginState, StreamChange, StreamState,
 };
 pub use counts::{Counts, Metric};

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
-    Book, Claim, ConsumerName, Expired, Fate, Filter, FinishedLog, Record, Severities, Severity, Timestamp,
+    Book, Claim, ConsumerName, CountedAs, Expired, Filter, FinishedLog, Record, Severities, Severity,
+    Timestamp,
 };
 use redb::{Database, TableDefinition};
 
@@ -31,14 +32,14 @@ fn record(n: u64) -> Record {
     }
 }
 
-fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, fate: Fate) {
+fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, counted_as: CountedAs) {
     for n in numbers {
         let record = record(n);
         let Claim::New(position) = book.look_up(&record, Timestamp::default()) else {
             panic!("{n} is there already")
         };
         let Record { severity, timestamp, .. } = record;
-        book.finish(&FinishedLog { position, severity, timestamp, fate }, timestamp);
+        book.finish(&FinishedLog { position, severity, timestamp, counted_as }, timestamp);
     }
 }
 
@@ -51,8 +52,8 @@ async fn written(folder: &Path) -> Book {
     let state = StateFolder::open(folder).unwrap();
     let mut ledger = ledger(&state, "error");
     let mut book = ledger.load().await.unwrap().book;
-    finish(&mut book, 1..=3, Fate::Accepted);
-    finish(&mut book, [5], Fate::Dead);
+    finish(&mut book, 1..=3, CountedAs::Accepted);
+    finish(&mut book, [5], CountedAs::Dead);
     commit(&mut ledger, &mut book).await;
     book
 }
@@ -66,7 +67,7 @@ async fn what_is_committed_outlasts_the_host() {
     {
         let state = StateFolder::open(&path).unwrap();
         let mut ledger = ledger(&state, "error");
-        finish(&mut before, [4], Fate::Skipped);
+        finish(&mut before, [4], CountedAs::Skipped);
         let changes = before.changes();
         let checkpoint = Some(vec![0, 255]);
         // The commit is sent before its future is polled.
@@ -116,7 +117,7 @@ async fn consumers_commit_side_by_side() {
         tokio::spawn(async move {
             let mut book = ledger.load().await.unwrap().book;
             for n in 1..=20 {
-                finish(&mut book, [n], Fate::Accepted);
+                finish(&mut book, [n], CountedAs::Accepted);
                 commit(&mut ledger, &mut book).await;
             }
         })

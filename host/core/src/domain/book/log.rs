@@ -20,10 +20,10 @@ pub enum Claim {
     Repeated,
 }
 
-/// The result of a log that is finished.
+/// What a finished log is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is counted.
+pub enum CountedAs {
+    /// Accepted by the consumer.
     Accepted,
     /// The consumer said not to count it.
     Skipped,
@@ -42,6 +42,6 @@ pub struct FinishedLog {
     pub severity: Severity,
     /// Its time.
     pub timestamp: Timestamp,
-    /// Its result.
-    pub fate: Fate,
+    /// What it is counted as.
+    pub counted_as: CountedAs,
 }

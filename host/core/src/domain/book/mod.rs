@@ -14,7 +14,7 @@ use std::mem;
 use std::sync::Arc;
 
 pub use self::changes::{Changes, IntervalChange, OriginChange, StreamChange};
-pub use self::log::{Claim, Fate, FinishedLog, OriginPosition};
+pub use self::log::{Claim, CountedAs, FinishedLog, OriginPosition};
 use self::origin::Origin;
 pub use self::saved::{Expired, OriginState, StreamState};
 use self::tracked::Tracked;
@@ -160,28 +160,28 @@ impl Book {
         self.finished_of(&position.stream).insert_interval(position.first, position.offset);
     }
 
-    /// Records the result of a log, at the time `now`.
+    /// Records a finished log, at the time `now`.
     pub fn finish(&mut self, log: &FinishedLog, now: Timestamp) {
-        let FinishedLog { position, severity, timestamp, fate } = *log;
+        let FinishedLog { position, severity, timestamp, counted_as } = *log;
         let known =
             position.and_then(|position| Some((position, self.origins.get_mut(position.origin)?.as_mut()?)));
         if let Some((position, origin)) = known {
             origin.seen = origin.seen.max(now);
-            let former = origin.finish(position.sequence, fate);
+            let former = origin.finish(position.sequence, counted_as);
             self.changed.insert(position.origin);
             match former {
-                Some(Fate::Dead) => self.counts.rejected.take_one(severity),
-                Some(Fate::Unwanted) => self.counts.unwanted.take_one(severity),
+                Some(CountedAs::Dead) => self.counts.rejected.take_one(severity),
+                Some(CountedAs::Unwanted) => self.counts.unwanted.take_one(severity),
                 _ => {}
             }
-        } else if fate != Fate::Unwanted {
+        } else if counted_as != CountedAs::Unwanted {
             self.counts.without_id += 1;
         }
-        match fate {
-            Fate::Accepted => self.counts.accept(severity, timestamp),
-            Fate::Skipped => self.counts.skipped[severity] += 1,
-            Fate::Dead => self.counts.rejected[severity] += 1,
-            Fate::Unwanted => self.counts.unwanted[severity] += 1,
+        match counted_as {
+            CountedAs::Accepted => self.counts.accept(severity, timestamp),
+            CountedAs::Skipped => self.counts.skipped[severity] += 1,
+            CountedAs::Dead => self.counts.rejected[severity] += 1,
+            CountedAs::Unwanted => self.counts.unwanted[severity] += 1,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Fate;
+use super::CountedAs;
 use super::tracked::Tracked;
 use crate::domain::Timestamp;
 
@@ -24,16 +24,16 @@ impl Origin {
         self.dead.set.contains(n) || self.unwanted.set.contains(n)
     }
 
-    /// Records the result of the log `n`; returns its former result if it was a dead letter.
-    pub(super) fn finish(&mut self, n: u64, fate: Fate) -> Option<Fate> {
+    /// Records what the log `n` is counted as; returns what it was counted as before if it was a dead letter.
+    pub(super) fn finish(&mut self, n: u64, counted_as: CountedAs) -> Option<CountedAs> {
         self.finished.insert(n);
         let was_dead = self.dead.remove(n);
         let was_unwanted = self.unwanted.remove(n);
-        match fate {
-            Fate::Dead => self.dead.insert(n),
-            Fate::Unwanted => self.unwanted.insert(n),
-            Fate::Accepted | Fate::Skipped => {}
+        match counted_as {
+            CountedAs::Dead => self.dead.insert(n),
+            CountedAs::Unwanted => self.unwanted.insert(n),
+            CountedAs::Accepted | CountedAs::Skipped => {}
         }
-        if was_dead { Some(Fate::Dead) } else { was_unwanted.then_some(Fate::Unwanted) }
+        if was_dead { Some(CountedAs::Dead) } else { was_unwanted.then_some(CountedAs::Unwanted) }
     }
 }
