@@ -1,5 +1,5 @@
-//! The embedded broker alone: what it takes to accept a message, route it to so many queues, and confirm it.
-//! The client is nothing but frames that were made before.
+//! The embedded broker alone: accepting a message, routing it to a number of queues, and confirming it. The client
+//! sends frames that were encoded before.
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,6 +1,5 @@
-//! A channel as its connection sees it: the message in hand, the confirms owed, the methods.
-//!
-//! Reads what a method asks for, has the state do it, and replies.
+//! A channel of a connection: reads its methods, has the state carry them out, and replies. It has the message that is
+//! being assembled and the confirms that are to be sent.
 
 use amq_protocol::protocol::{AMQPClass, access, basic, channel, confirm};
 
@@ -13,8 +12,8 @@ use crate::{
     state::{
         self,
         arena::Key,
-        channel::Selection,
-        delivery::{Consume, Fate},
+        channel::DeliveryTags,
+        delivery::{Consume, Disposition},
         queue::Acknowledgement,
         routing::Published,
     },
@@ -47,13 +46,13 @@ impl Channel {
         Ok(channel)
     }
 
-    /// Gives back what it had.
+    /// Requeues its unacknowledged deliveries.
     pub(crate) fn close(mut self, client: &Client) {
         self.confirm(client);
         client.shared.state().close_channel(self.key);
     }
 
-    /// Bytes of a message that is not complete.
+    /// The bytes of an incomplete message.
     pub(crate) fn assembling(&self) -> usize {
         self.assembly.len()
     }
@@ -64,7 +63,9 @@ impl Channel {
         }
         match method {
             Method::Publish(publish) => self.publish(&publish),
-            Method::Ack { delivery_tag, multiple } => self.settle(delivery_tag, multiple, Fate::Gone, client),
+            Method::Ack { delivery_tag, multiple } => {
+                self.resolve(delivery_tag, multiple, Disposition::Acknowledged, client)
+            }
             Method::Other(method) => self.other(method, client),
         }
     }
@@ -98,12 +99,12 @@ impl Channel {
         });
     }
 
-    /// Says that the last message was not taken, to a publisher that wants confirms.
+    /// Tells a publisher in confirm mode that its last message was refused.
     fn refuse(&mut self, client: &Client) {
         let Some(confirms) = &mut self.confirms else {
             return;
         };
-        // Those before it have been.
+        // The messages before it are confirmed first.
         confirms.published -= 1;
         self.confirm(client);
         if let Some(confirms) = &mut self.confirms {
@@ -114,7 +115,7 @@ impl Channel {
         }
     }
 
-    /// Whether `confirm` has something to say.
+    /// Whether there are confirms to send.
     pub(crate) fn owes_confirms(&self) -> bool {
         self.confirms.as_ref().is_some_and(|confirms| confirms.published > confirms.confirmed)
     }
@@ -188,16 +189,16 @@ impl Channel {
                 client.shared.state().get(self.key, get.queue.as_str(), acknowledgement(get.no_ack))
             }
             basic::AMQPMethod::Nack(nack) => {
-                let fate = fate(nack.requeue);
-                self.settle(nack.delivery_tag, nack.multiple, fate, client)
+                let disposition = disposition(nack.requeue);
+                self.resolve(nack.delivery_tag, nack.multiple, disposition, client)
             }
             basic::AMQPMethod::Reject(reject) => {
-                let fate = fate(reject.requeue);
-                self.settle(reject.delivery_tag, false, fate, client)
+                let disposition = disposition(reject.requeue);
+                self.resolve(reject.delivery_tag, false, disposition, client)
             }
             basic::AMQPMethod::Recover(recover) => {
                 check_recover(recover.requeue)?;
-                // First, as clients drop what they were given when they hear it.
+                // Before anything is delivered again: clients drop their deliveries when they receive it.
                 let ok = basic::AMQPMethod::RecoverOk(basic::RecoverOk {});
                 self.reply(client, AMQPClass::Basic(ok));
                 self.recover(client)
@@ -232,23 +233,23 @@ impl Channel {
         client.shared.state().consume(self.key, consume)
     }
 
-    fn settle(
+    fn resolve(
         &self,
         delivery_tag: u64,
         multiple: bool,
-        fate: Fate,
+        disposition: Disposition,
         client: &Client,
     ) -> Result<(), AmqpError> {
-        let selection = match (delivery_tag, multiple) {
-            (0, true) => Selection::All,
-            (tag, true) => Selection::UpTo(tag),
-            (tag, false) => Selection::One(tag),
+        let tags = match (delivery_tag, multiple) {
+            (0, true) => DeliveryTags::All,
+            (tag, true) => DeliveryTags::UpTo(tag),
+            (tag, false) => DeliveryTags::One(tag),
         };
-        client.shared.state().settle(self.key, selection, fate)
+        client.shared.state().resolve(self.key, tags, disposition)
     }
 
     fn recover(&self, client: &Client) -> Result<(), AmqpError> {
-        client.shared.state().settle(self.key, Selection::All, Fate::Requeued)
+        client.shared.state().resolve(self.key, DeliveryTags::All, Disposition::Requeued)
     }
 
     fn reply(&self, client: &Client, method: AMQPClass) {
@@ -261,7 +262,7 @@ pub(crate) fn out_of_place() -> AmqpError {
     AmqpError::command_invalid("method is not for the server, or not on this channel")
 }
 
-/// To deliver again to the same consumer is not implemented, as in `RabbitMQ`.
+/// Redelivery to the same consumer is not implemented, as in `RabbitMQ`.
 fn check_recover(requeue: bool) -> Result<(), AmqpError> {
     if requeue {
         return Ok(());
@@ -273,6 +274,6 @@ fn acknowledgement(no_ack: bool) -> Acknowledgement {
     if no_ack { Acknowledgement::Automatic } else { Acknowledgement::Explicit }
 }
 
-fn fate(requeue: bool) -> Fate {
-    if requeue { Fate::Requeued } else { Fate::Rejected }
+fn disposition(requeue: bool) -> Disposition {
+    if requeue { Disposition::Requeued } else { Disposition::Rejected }
 }

@@ -1,4 +1,4 @@
-//! Who a connection is for, and how it is told that something cannot be.
+//! The client of a connection, and refusals that are sent to it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     state::{self, arena::Key},
 };
 
-/// The client, as its channels know it. When it is dropped, everything it held is given back.
+/// The client, as its channels use it. Dropping it requeues its unacknowledged deliveries.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) shared: Arc<Shared>,

@@ -1,6 +1,4 @@
-//! A client's connection from the first byte to the last: reading here, writing beside it.
-//!
-//! Knows when to read and when not to, and how it ends. One task, no others.
+//! A client's connection from the first byte to the last, in one task that reads and writes.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -20,21 +18,22 @@ use crate::{
     client::Refusal,
     error::{AmqpError, Code},
     frame::FrameReader,
-    handshake::{FRAME_MIN, Failure, shake_hands},
+    handshake::{FRAME_MIN, Failure, perform_handshake},
     method::MethodId,
     outbox::Outbox,
-    server::asked,
+    server::shutdown_requested,
     session::{Next, Session},
     shared::Shared,
     state::{self, arena::Key},
     writer,
 };
 
-/// For the handshake, and for what is left to be said at the end.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How often to look for the end of a connection that is not read.
-const LOOK: Duration = Duration::from_secs(1);
+/// For the handshake, and for the client's answer to a close.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to let the client read what is left when the connection ends.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often to check whether a connection that is not read has been closed.
+const HANGUP_POLL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
     // Latency only: a connection without it works as well.
@@ -44,9 +43,9 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: 
     let key = OnceLock::new();
     let reader = async {
         let frames = FrameReader::new(&mut reading, FRAME_MIN);
-        converse(frames, &shared, &outbox, &key, &mut shutdown).await;
+        run_session(frames, &shared, &outbox, &key, &mut shutdown).await;
         outbox.finish();
-        sleep(LAST_WORDS).await;
+        sleep(LINGER).await;
     };
     let writer = writer::run(writing, &outbox, || {
         if let Some(key) = key.get() {
@@ -54,35 +53,35 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut shutdown: 
         }
     });
     let written = tokio::select! {
-        // What the client says comes first: it may want less of what is to be written.
+        // Reading first: the client may cancel what is to be written.
         biased;
         () = reader => false,
         result = writer => result.is_ok(),
     };
     if written {
-        // To close on unread input would reset the connection, and the last words be lost.
+        // Closing with unread input would reset the connection, and the client would lose what it has not read.
         let unread = async {
-            let mut waste = [0; 4096];
-            while reading.read(&mut waste).await.is_ok_and(|read| read > 0) {}
+            let mut ignored = [0; 4096];
+            while reading.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
         };
-        let _ = timeout(LAST_WORDS, unread).await;
+        let _ = timeout(LINGER, unread).await;
     }
 }
 
-/// Where the writer finds the connection, once there is one.
+/// The connection's key, for the writer; set after the handshake.
 type Registered = OnceLock<Key<state::Connection>>;
 
-async fn converse(
+async fn run_session(
     mut frames: FrameReader<&mut OwnedReadHalf>,
     shared: &Arc<Shared>,
     outbox: &Arc<Outbox>,
     registered: &Registered,
     shutdown: &mut watch::Receiver<bool>,
 ) {
-    let handshake = timeout(PATIENCE, shake_hands(&mut frames, outbox, &shared.options));
+    let handshake = timeout(TIMEOUT, perform_handshake(&mut frames, outbox, &shared.options));
     let shaken = tokio::select! {
         shaken = handshake => shaken.unwrap_or(Err(Failure::Over)),
-        () = asked(shutdown) => Err(Failure::Over),
+        () = shutdown_requested(shutdown) => Err(Failure::Over),
     };
     let refusal = match shaken {
         Err(Failure::Over) => return,
@@ -103,20 +102,20 @@ async fn converse(
         }
     };
     outbox.push_method(0, refusal.connection_close());
-    let farewell = timeout(PATIENCE, await_close_ok(&mut frames));
+    let closing = timeout(TIMEOUT, await_close_ok(&mut frames));
     tokio::select! {
-        _ = farewell => {}
+        _ = closing => {}
         () = async {
-            // A client is given a moment even then.
-            asked(shutdown).await;
-            sleep(LAST_WORDS).await;
+            // Even at a shutdown the client gets a moment to answer.
+            shutdown_requested(shutdown).await;
+            sleep(LINGER).await;
         } => {}
     }
 }
 
-/// How listening ended. By then everything that the client held has been given back.
+/// How a session ended. Its deliveries have been requeued by then.
 enum End {
-    /// No bytes any more, or no sign of life.
+    /// The socket was closed, or no heartbeat came.
     Gone,
     /// The client asked for it.
     Closed,
@@ -131,7 +130,7 @@ async fn listen(
     shutdown: &mut watch::Receiver<bool>,
 ) -> End {
     let mut alarm = shared.memory.subscribe();
-    // Two intervals without a sign of life are the end.
+    // The connection ends after two intervals without a frame.
     let silence = session.heartbeat() * 2;
     let mut deadline = Instant::now() + silence;
     loop {
@@ -140,18 +139,18 @@ async fn listen(
             Ok(Next::Close) => return End::Closed,
             Err(refusal) => return End::Refused(refusal),
         }
-        if session.is_held_back() {
+        if session.is_blocked() {
             tokio::select! {
-                () = hold_back(&session, &mut alarm) => {}
+                () = block_publisher(&session, &mut alarm) => {}
                 () = hangup(frames.socket()) => return End::Gone,
-                () = asked(shutdown) => return forced(),
+                () = shutdown_requested(shutdown) => return forced(),
             }
-            // Whatever came meanwhile has not been read.
+            // What came meanwhile has not been read, so silence is counted from now.
             deadline = Instant::now() + silence;
             continue;
         }
         tokio::select! {
-            // Even while replies find no room and nothing is answered: the client has to be heard.
+            // Also while there is no room for replies: the client's heartbeats and its end must be noticed.
             read = frames.fill(), if !frames.is_full() => match read {
                 Ok(0) | Err(_) => return End::Gone,
                 Ok(_) => deadline = Instant::now() + silence,
@@ -159,31 +158,31 @@ async fn listen(
             () = outbox.room_for_replies(), if session.must_pause() => {}
             () = sleep_until(deadline), if !silence.is_zero() => return End::Gone,
             _ = alarm.changed(), if session.publishes() => {}
-            () = asked(shutdown) => return forced(),
+            () = shutdown_requested(shutdown) => return forced(),
         }
-        // The socket may always have more: let the writer have its turn.
+        // The socket may always have more: the writer must run as well.
         yield_now().await;
     }
 }
 
 /// Waits until a publisher may be read again, and tells it why.
-async fn hold_back(session: &Session, alarm: &mut watch::Receiver<bool>) {
+async fn block_publisher(session: &Session, alarm: &mut watch::Receiver<bool>) {
     session.tell_blocked();
-    // The sender lives as long as the broker.
+    // Fails only if the broker is gone.
     drop(alarm.wait_for(|on| !*on).await);
     session.tell_unblocked();
 }
 
-/// Returns when the client has closed, be it behind bytes that are not read: what it holds would keep
-/// memory short, and so itself from being read.
+/// Returns when the client has closed the connection, even if it has sent bytes that are not read. Otherwise the memory
+/// that its deliveries use might keep the alarm on, and the alarm keep it from being read.
 async fn hangup(socket: &OwnedReadHalf) {
-    // With bytes unread the end is no event of its own, and there is nothing to wait for.
+    // While there are unread bytes, the end of the connection causes no event to wait for.
     while socket.ready(Interest::READABLE).await.is_ok_and(|ready| !ready.is_read_closed()) {
-        sleep(LOOK).await;
+        sleep(HANGUP_POLL).await;
     }
 }
 
-/// Reads over everything else until the client has understood, or is gone.
+/// Ignores everything until the client has confirmed the close, or is gone.
 async fn await_close_ok(frames: &mut FrameReader<&mut OwnedReadHalf>) {
     loop {
         match frames.next() {
@@ -198,7 +197,7 @@ async fn await_close_ok(frames: &mut FrameReader<&mut OwnedReadHalf>) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             },
-            // Nobody knows where the next frame begins.
+            // After a malformed frame it is not known where the next one begins.
             Err(_) => match frames.skip().await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}

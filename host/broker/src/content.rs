@@ -1,6 +1,6 @@
 //! Assembles a message from `basic.publish`, a content header and content bodies.
 //!
-//! Knows what a publish may ask for. Does not know where the message goes.
+//! Checks what a publish may ask for.
 
 use amq_protocol::{
     frame::WriteContext,
@@ -15,11 +15,11 @@ use crate::{
     method::Publish,
 };
 
-/// Room that is made before a body has come, on the header's word.
+/// The most bytes that are reserved for a body because of what its header announces.
 const TRUSTED: u64 = 128 * 1024;
 const BASIC: u16 = 60;
 
-/// The message in hand, if any. Keeps its strings' capacity from one to the next.
+/// The message that is being assembled, if any. It keeps the capacity of its strings for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
     stage: Stage,
@@ -41,7 +41,7 @@ enum Stage {
     Body,
 }
 
-/// What a message must keep to.
+/// The limits of a message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub(crate) user: &'a str,
@@ -63,7 +63,7 @@ impl Assembly {
         self.stage == Stage::Idle
     }
 
-    /// Bytes that wait for the rest of their message.
+    /// The bytes of an incomplete message.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -82,7 +82,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Takes a content header. What it completes is for `take`.
+    /// Takes a content header. If there is no body, the message is complete.
     pub(crate) fn header(&mut self, payload: &[u8], rules: Rules<'_>) -> Result<(), AmqpError> {
         let mut fields = Fields::new(payload);
         let class = fields.short()?;

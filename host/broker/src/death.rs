@@ -1,4 +1,4 @@
-//! What a message says about how it died: the headers `x-death` and `x-first-death-*`.
+//! The headers `x-death` and `x-first-death-*` of a dead-lettered message.
 //!
 //! Source: `RabbitMQ`, "Dead Letter Exchanges", "Effects on Messages".
 
@@ -20,26 +20,26 @@ pub(crate) enum Reason {
     MaxLength,
 }
 
-/// How a message died, and with which key it goes on.
+/// Why a message is dead-lettered, and with which routing key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Death<'a> {
     pub(crate) reason: Reason,
     pub(crate) queue: &'a str,
-    /// Where it had been published to.
+    /// The exchange that it was published to.
     pub(crate) exchange: &'a str,
-    /// Since 1970.
+    /// The time, since 1970.
     pub(crate) seconds: u64,
-    /// None: its own one, and those of `CC`.
+    /// The routing key of the dead letter; none: its own, and those of `CC`.
     pub(crate) key: Option<&'a str>,
 }
 
 /// The message as it is published again.
 #[derive(Debug)]
-pub(crate) struct Buried {
+pub(crate) struct DeadLettered {
     pub(crate) content: Content,
     /// Further routing keys.
     pub(crate) copies: Vec<String>,
-    /// What is in `x-death`, last death first.
+    /// The entries of `x-death`, last death first.
     deaths: Vec<AMQPValue>,
 }
 
@@ -54,8 +54,8 @@ impl Reason {
 }
 
 impl Death<'_> {
-    /// The content with this death in its headers, and without an expiration: it has taken place.
-    pub(crate) fn record(&self, content: &Content) -> Result<Buried, AmqpError> {
+    /// The content with this death in its headers, and without its expiration.
+    pub(crate) fn record(&self, content: &Content) -> Result<DeadLettered, AmqpError> {
         let mut parts = Fields::new(content.properties()).split_properties()?;
         let mut headers = match parts[HEADERS] {
             Some(encoded) => parse_field_table(encoded).map_err(|_| malformed("headers cannot be read"))?.1,
@@ -92,10 +92,11 @@ impl Death<'_> {
         let body_at = u32::try_from(bytes.len()).map_err(|_| malformed("properties too long"))?;
         bytes.extend(content.body());
         let copies = if self.key.is_some() { Vec::new() } else { copies };
-        Ok(Buried { content: Content::new(bytes, key_len, body_at, None), copies, deaths })
+        Ok(DeadLettered { content: Content::new(bytes, key_len, body_at, None), copies, deaths })
     }
 
-    /// This death before the earlier ones; one of the same queue and reason is counted instead.
+    /// The entries of `x-death`, this death first. If there is one with the same queue and reason, its count is
+    /// incremented.
     fn deaths<'k>(
         &self,
         headers: &FieldTable,
@@ -124,7 +125,7 @@ impl Death<'_> {
         deaths
     }
 
-    /// In this queue and for this reason.
+    /// The entry of a first death in this queue for this reason.
     fn first<'k>(&self, keys: impl Iterator<Item = &'k String>, expiration: Option<&[u8]>) -> FieldTable {
         let keys: Vec<_> = keys.map(|key| text(key)).collect();
         let mut death = FieldTable::default();
@@ -141,9 +142,10 @@ impl Death<'_> {
     }
 }
 
-impl Buried {
-    /// Whether it has been in that queue and came all the way back without being rejected.
-    pub(crate) fn comes_round_to(&self, queue: &str) -> bool {
+impl DeadLettered {
+    /// Whether it has been dead-lettered in that queue before, and never been rejected since: a cycle without a
+    /// consumer.
+    pub(crate) fn has_cycled_through(&self, queue: &str) -> bool {
         let since = self.deaths.iter().position(|death| field(death, "queue") == Some(&text(queue)));
         let rejected = text(Reason::Rejected.word());
         since.is_some_and(|at| {

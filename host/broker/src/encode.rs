@@ -1,6 +1,6 @@
 //! Turns outputs into bytes.
 //!
-//! Methods go through the codec; a delivery is written by hand, straight from the shared message.
+//! Methods are encoded by the codec; a delivery is encoded here, from the shared message without a copy.
 
 use std::io;
 

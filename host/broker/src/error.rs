@@ -1,6 +1,5 @@
-//! What the broker answers to a request that it refuses: a code of the specification and a text.
-//!
-//! Knows which codes end the channel and which the connection. Does not know who is told, nor how.
+//! The error of a request that is refused: a reply code of the specification and a text. The code decides whether the
+//! channel or the connection is closed.
 
 use std::fmt;
 

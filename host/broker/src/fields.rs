@@ -1,7 +1,7 @@
-//! Reads fields where they lie, without copying, and checks tables before the codec sees them.
+//! Reads fields without copying, and checks tables before the codec parses them.
 //!
-//! The codec parses nested tables by recursion, so a hostile one could exhaust the stack: whatever
-//! contains a table passes here first. It also reads what is on the path of every message.
+//! The codec parses nested tables by recursion, so a hostile one could exhaust the stack: everything that contains a
+//! table is checked here first. The fields that every message has are read here as well.
 
 use crate::error::{AmqpError, Code};
 
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
         self.0
     }
 
-    /// Reads over a table, calling `name` with each of its names.
+    /// Skips a table, calling `name` with each of its names.
     pub(crate) fn table(&mut self, name: impl FnMut(&'a str)) -> Result<(), AmqpError> {
         self.nested_table(MAX_DEPTH, name)
     }

@@ -1,6 +1,4 @@
-//! Cuts frames out of what a socket brings.
-//!
-//! Knows the envelope: type, channel, size, end. Does not look inside.
+//! Reads frames from a socket: their type, channel, size and end. Payloads are decoded elsewhere.
 
 use std::io;
 
@@ -12,14 +10,14 @@ use crate::error::{AmqpError, Code};
 /// Type, channel and size before the payload, and the end after it.
 pub(crate) const ENVELOPE: usize = 8;
 const HEADER: usize = 7;
-/// What is read at once, if there is as much.
+/// The most bytes of one read.
 const CHUNK: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct FrameReader<R> {
     socket: R,
     buffer: Vec<u8>,
-    /// What has been read and not taken: `buffer[start..end]`.
+    /// What was read and not yet returned: `buffer[start..end]`.
     start: usize,
     end: usize,
     frame_max: usize,
@@ -41,8 +39,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         &self.socket
     }
 
-    /// From now on. Until one is agreed upon, frames must not be larger than the least that every peer
-    /// accepts (AMQP 0-9-1, 4.2.3 and `connection.tune`).
+    /// Sets the largest frame. Before it is negotiated, frames must not be larger than what every peer accepts (AMQP
+    /// 0-9-1, 4.2.3 and `connection.tune`).
     pub(crate) fn set_frame_max(&mut self, frame_max: u32) {
         self.frame_max = frame_max as usize;
     }
@@ -77,7 +75,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }))
     }
 
-    /// Whether `next` has something to say.
+    /// Whether `next` would return a frame or an error.
     pub(crate) fn is_ready(&self) -> bool {
         match self.next_len() {
             Ok(Some(len)) => self.end - self.start >= len,
@@ -86,17 +84,17 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
-    /// Whether `fill` has no room, as what there is has not been taken.
+    /// Whether `fill` has no room, because frames were not taken.
     pub(crate) fn is_full(&self) -> bool {
         self.is_ready() && self.end - self.start == self.buffer.len()
     }
 
-    /// Reads what there is; zero is the end. Dropped before it is done, it has read nothing.
+    /// Reads what there is; zero is the end. It is cancel-safe.
     pub(crate) async fn fill(&mut self) -> io::Result<usize> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
-        // Sizes have been checked by `next`, which is what leads here.
+        // `next`, which is called before, has checked the size.
         let wanted = self.next_len().ok().flatten().unwrap_or(ENVELOPE);
         if self.buffer.len() - self.start < wanted || self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -110,7 +108,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Ok(read)
     }
 
-    /// Forgets what there is and reads what comes.
+    /// Discards what was read, and reads more.
     pub(crate) async fn skip(&mut self) -> io::Result<usize> {
         (self.start, self.end) = (0, 0);
         let read = self.socket.read(&mut self.buffer).await?;

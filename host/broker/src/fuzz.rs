@@ -1,4 +1,4 @@
-//! What holds for all bytes that arrive. `PROPTEST_CASES` says how many are tried.
+//! Properties that hold for all input. `PROPTEST_CASES` sets the number of cases.
 
 use amq_protocol::protocol::basic::parse_properties;
 use proptest::{collection::vec, prelude::*};

@@ -1,4 +1,4 @@
-//! From the first eight bytes to `connection.open-ok`.
+//! The handshake, from the protocol header to `connection.open-ok`.
 
 use amq_protocol::{
     protocol::{AMQPClass, connection, constants::FRAME_METHOD},
@@ -38,13 +38,13 @@ pub(crate) struct Capabilities {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The client went away, or has been told already.
+    /// The client is gone, or the refusal has been sent.
     Over,
     /// To be closed with this.
     Refused(AmqpError, MethodId),
 }
 
-pub(crate) async fn shake_hands<R: AsyncRead + Unpin>(
+pub(crate) async fn perform_handshake<R: AsyncRead + Unpin>(
     frames: &mut FrameReader<R>,
     outbox: &Outbox,
     options: &Options,

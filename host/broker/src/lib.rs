@@ -1,7 +1,7 @@
 //! An in-memory AMQP 0-9-1 broker, for development and tests.
 //!
-//! One process, one virtual host, one user; nothing outlives it, and memory is bounded. What it does
-//! is what a client of `RabbitMQ` expects; what `RabbitMQ` does and it does not is refused, never ignored.
+//! One process, one virtual host, one user; nothing is stored on disk, and memory is bounded. It behaves as
+//! `RabbitMQ` does; features of `RabbitMQ` that it lacks are refused, never ignored.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), loghost_broker::BindError> {
@@ -16,12 +16,11 @@
 //!
 //! From the socket inwards:
 //!
-//! - `server` accepts, `connection` is one client from first byte to last: `handshake`, then a
-//!   `session` whose frames go to its `channel`s;
-//! - `frame`, `fields`, `method`, `content` take apart what arrives; `outbox`, `writer`, `encode`
-//!   put together what leaves;
-//! - `state` is what all share: exchanges, queues, deliveries. It knows neither sockets nor frames;
-//! - `memory` counts the bytes of every `message` and holds publishers back.
+//! - `server` accepts connections; `connection` runs one of them: `handshake`, then a `session` that passes frames to
+//!   its `channel`s;
+//! - `frame`, `fields`, `method`, `content` decode what arrives; `outbox`, `writer`, `encode` encode what is sent;
+//! - `state` is what all connections share: exchanges, queues, deliveries. It uses neither sockets nor frames;
+//! - `memory` counts the bytes of every `message` and blocks publishers when there are too many.
 
 mod channel;
 mod client;

@@ -1,7 +1,7 @@
-//! How much messages, queues and bindings take, and the alarm that holds publishers back.
+//! How much memory messages, queues and bindings take, and the alarm that blocks publishers.
 //!
-//! Knows bytes only. What is charged is released on drop, wherever it was last: a message in a queue, an
-//! unacknowledged delivery, or a connection's outgoing buffer.
+//! What is charged is released on drop, wherever it is then: in a queue, in an unacknowledged delivery, or in a
+//! connection's outbox.
 
 use std::sync::{
     Arc,
@@ -12,22 +12,22 @@ use tokio::sync::watch;
 
 use crate::error::{AmqpError, Code};
 
-/// What an exchange, a queue, a binding or a consumer weighs beyond its names.
+/// The bytes that an exchange, a queue, a binding or a consumer is charged beside its names.
 const PER_THING: usize = 320;
 
 #[derive(Debug)]
 pub(crate) struct Memory {
     used: AtomicUsize,
-    /// Of that, what stays whatever is consumed.
+    /// The part of `used` that does not shrink when messages are consumed.
     topology: AtomicUsize,
     high: usize,
     low: usize,
-    /// A copy of the alarm that costs nothing to look at.
+    /// A copy of the alarm that is cheap to read.
     raised: AtomicBool,
     alarm: watch::Sender<bool>,
 }
 
-/// What a part of the topology is charged, until it is dropped.
+/// The bytes charged for a part of the topology, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     memory: Arc<Memory>,
@@ -35,8 +35,8 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// For an exchange, a queue, a binding or a consumer with `names`. Together they may take half of what
-    /// raises the alarm: it has to end when the messages are gone.
+    /// For an exchange, a queue, a binding or a consumer with `names`. All of these may take half of the
+    /// threshold of the alarm, so that the alarm always ends when the messages are gone.
     pub(crate) fn new(memory: &Arc<Memory>, names: &[&str]) -> Result<Self, AmqpError> {
         let bytes = PER_THING + names.iter().map(|name| name.len()).sum::<usize>();
         let topology = memory.topology.fetch_add(bytes, SeqCst) + bytes;
@@ -69,7 +69,7 @@ impl Memory {
             used: AtomicUsize::new(0),
             topology: AtomicUsize::new(0),
             high,
-            // At least a byte, so that nothing at all is always little enough.
+            // At least a byte, so that zero bytes always end the alarm.
             low: (high - high / 5).max(1),
             raised: AtomicBool::new(false),
             alarm: watch::Sender::new(false),
@@ -106,8 +106,7 @@ impl Memory {
                 *on = true;
                 self.raised.store(true, SeqCst);
             }
-            // Looked at again after the store above: whoever released in between saw no alarm and
-            // will not come back to end it.
+            // Checked again after the store above: a release in between saw no alarm, and did not end it.
             if *on && self.used.load(SeqCst) < self.low {
                 *on = false;
                 self.raised.store(false, SeqCst);

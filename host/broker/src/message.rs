@@ -1,12 +1,12 @@
-//! A message as the broker keeps it: stored once, whatever the number of queues.
+//! A message as the broker stores it: once, however many queues it is in.
 //!
-//! One allocation holds routing key, encoded properties and body; properties travel as they came.
+//! One allocation holds routing key, encoded properties and body; properties are passed on as they came.
 
 use std::sync::Arc;
 
 use crate::memory::Memory;
 
-/// What a message weighs beyond its bytes: the struct, its counters, the allocator's share.
+/// The bytes that a message is charged beside its content: the struct, its counters, the allocator's overhead.
 const OVERHEAD: usize = 96;
 
 /// Routing key, encoded properties and body of a message, one after the other.
@@ -68,7 +68,7 @@ impl Message {
         Self { exchange, content, memory: Arc::clone(memory) }
     }
 
-    /// Where the queues that hold it have it charged, too.
+    /// Its entries in queues are charged there, too.
     pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }

@@ -1,7 +1,5 @@
-//! Methods as they arrive: which there are, and the codec's reading of them.
-//!
-//! `basic.publish` and `basic.ack` are read by hand: they come once per message, and the codec
-//! allocates for each of their flags and strings.
+//! Decoding methods. `basic.publish` and `basic.ack` are decoded here, not by the codec: they come once for every
+//! message, and the codec allocates for their flags and strings.
 
 use amq_protocol::protocol::{AMQPClass, parse_class};
 
@@ -25,7 +23,7 @@ pub(crate) struct Publish<'a> {
     pub(crate) immediate: bool,
 }
 
-/// Class and method, as a close reports what it was about. Zero and zero: nothing in particular.
+/// Class and method, as a close reports them. Zero and zero: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct MethodId {
     pub(crate) class: u16,

@@ -1,4 +1,4 @@
-//! What can be chosen about a broker.
+//! The options of a broker.
 
 use std::fmt;
 

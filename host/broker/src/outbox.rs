@@ -1,8 +1,8 @@
-//! What a connection has yet to be sent: filled by whoever has news for it, emptied by its writer.
+//! The queue of what is to be sent on a connection; its writer empties it.
 //!
-//! Bounded in two ways: deliveries are only added while there is room (who found none is told when
-//! there is), and a reader stops reading while its replies find none. Neither counts for the other: what
-//! a client has yet to be given must never keep it from being heard. Knows no encoding.
+//! Deliveries and replies have a limit each. Deliveries are only added while there is room; the writer reports when
+//! there is room again. The reader stops reading while there is no room for replies. The limits are separate because
+//! deliveries that a client does not read must not keep the broker from reading its acknowledgements.
 
 use std::{
     mem,
@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 
 use crate::message::Message;
 
-/// Bytes after which there is no room, of deliveries and of replies each.
+/// The limit in bytes, for deliveries and for replies each.
 const LIMIT: usize = 512 * 1024;
-/// What an output weighs beyond its message.
+/// The bytes that an output is counted as, beside its message.
 const OVERHEAD: usize = 64;
 
 /// Something to send, in the order of sending.
@@ -45,7 +45,7 @@ pub(crate) enum Output {
         channel: u16,
         message: Message,
     },
-    /// `multiple` where it confirms more than one.
+    /// A confirm; `multiple` if it is for more than one message.
     Ack {
         channel: u16,
         delivery_tag: u64,
@@ -76,17 +76,17 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Inner {
     outputs: Vec<Output>,
-    /// Somebody wanted to deliver and found no room.
-    starved: bool,
-    /// Nothing will be added; the writer sends what there is and ends.
+    /// A delivery had to wait for room.
+    room_wanted: bool,
+    /// Nothing more is added; the writer sends what there is and ends.
     finished: bool,
 }
 
-/// What the writer found.
+/// What `take` reports.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// Deliveries are waiting for the room that there is now.
-    pub(crate) starved: bool,
+    /// Deliveries had to wait for room, which there is now.
+    pub(crate) room_wanted: bool,
     /// This was the last.
     pub(crate) finished: bool,
 }
@@ -98,7 +98,7 @@ impl Outbox {
             return;
         }
         let account = if let Output::Deliver { .. } = output { &self.deliveries } else { &self.replies };
-        account.fetch_add(output.weight(), Relaxed);
+        account.fetch_add(output.size(), Relaxed);
         inner.outputs.push(output);
         drop(inner);
         self.filled.notify_one();
@@ -115,11 +115,11 @@ impl Outbox {
         }
         let mut inner = self.lock();
         let room = self.deliveries.load(Relaxed) < LIMIT;
-        inner.starved |= !room;
+        inner.room_wanted |= !room;
         room
     }
 
-    /// Whether there are so many replies that nothing more should be asked for.
+    /// Whether there is no room for replies.
     pub(crate) fn is_full_of_replies(&self) -> bool {
         self.replies.load(Relaxed) >= LIMIT
     }
@@ -142,7 +142,7 @@ impl Outbox {
         mem::swap(&mut inner.outputs, outputs);
         self.deliveries.store(0, Relaxed);
         let was_full = self.replies.swap(0, Relaxed) >= LIMIT;
-        let taken = Taken { starved: mem::take(&mut inner.starved), finished: inner.finished };
+        let taken = Taken { room_wanted: mem::take(&mut inner.room_wanted), finished: inner.finished };
         drop(inner);
         if was_full {
             self.emptied.notify_one();
@@ -162,7 +162,7 @@ impl Outbox {
 }
 
 impl Output {
-    fn weight(&self) -> usize {
+    fn size(&self) -> usize {
         OVERHEAD
             + match self {
                 Self::Deliver { message, .. } | Self::GetOk { message, .. } => message.len(),
@@ -198,7 +198,7 @@ mod tests {
         outbox.push(delivery(&"x".repeat(LIMIT)));
         assert!(!outbox.has_room());
         let taken = outbox.take(&mut outputs);
-        assert_eq!((taken.starved, taken.finished), (true, false));
+        assert_eq!((taken.room_wanted, taken.finished), (true, false));
         assert_eq!(outputs.len(), 1);
         assert!(outbox.has_room());
     }

@@ -1,4 +1,4 @@
-//! Listens, gives each connection its task, and ends them all.
+//! Listens, runs a task for each connection, and ends them.
 
 use std::{
     future::pending,
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{connection::serve, options::Options, shared::Shared};
 
-/// How long to wait when a connection cannot be accepted, for want of file descriptors say.
+/// How long to wait when a connection cannot be accepted, for example for lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// A broker that serves until it is shut down or dropped.
@@ -29,7 +29,7 @@ pub struct Broker {
     user: String,
     password: String,
     shutdown: watch::Sender<bool>,
-    /// Ends, and ends all connections, when it is aborted.
+    /// Aborting it ends all connections as well.
     listening: Option<JoinHandle<()>>,
 }
 
@@ -74,7 +74,7 @@ impl Broker {
     pub async fn shutdown(mut self) {
         self.shutdown.send_replace(true);
         if let Some(listening) = self.listening.take() {
-            // It does not panic, and if it did there would be nothing left to end.
+            // An error would mean that the task has panicked: then there is nothing left to end.
             let _ = listening.await;
         }
     }
@@ -91,7 +91,7 @@ impl Drop for Broker {
 async fn listen(listener: TcpListener, shared: Arc<Shared>, until: watch::Receiver<bool>) {
     let mut shutdown = until.clone();
     let mut connections = JoinSet::new();
-    let mut time = pin!(keep_time(&shared));
+    let mut time = pin!(run_timers(&shared));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -102,15 +102,15 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, until: watch::Receiv
             },
             Some(_) = connections.join_next() => {}
             () = &mut time => {}
-            () = asked(&mut shutdown) => break,
+            () = shutdown_requested(&mut shutdown) => break,
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// Has happen what is due, when it is.
-async fn keep_time(shared: &Shared) {
+/// Runs the queues' timers.
+async fn run_timers(shared: &Shared) {
     let wake = shared.state().wake();
     loop {
         let next = shared.state().tick();
@@ -127,19 +127,19 @@ async fn keep_time(shared: &Shared) {
 }
 
 /// Returns when the broker is to shut down.
-pub(crate) async fn asked(shutdown: &mut watch::Receiver<bool>) {
-    // Without a sender there is no broker any more either.
+pub(crate) async fn shutdown_requested(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the broker is gone.
     let _ = shutdown.wait_for(|down| *down).await;
 }
 
-/// The host and port of a URL that lead to whoever listens on `address`.
+/// The host and port under which a client on this machine reaches `address`.
 fn reachable(mut address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         IpAddr::V4(_) | IpAddr::V6(_) => {}
     }
-    // The zone of a link-local address, where there is one (RFC 6874).
+    // The zone of a link-local address is escaped (RFC 6874).
     address.to_string().replace('%', "%25")
 }
 

@@ -1,6 +1,4 @@
-//! An open connection: its channels, and which of them a frame is for.
-//!
-//! Takes frames as they come and never waits: that is its connection's business.
+//! An open connection: dispatches frames to its channels. It never waits; `connection` does.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -31,17 +29,17 @@ pub(crate) struct Session {
     client: Client,
     agreed: Agreed,
     channels: HashMap<u16, Slot>,
-    /// Channels that owe confirms.
+    /// Channels that have confirms to send.
     owing: Vec<u16>,
     publishes: bool,
-    /// Bytes of messages that are not complete.
+    /// The bytes of incomplete messages.
     assembling: usize,
 }
 
 #[derive(Debug)]
 enum Slot {
     Open(Box<Channel>),
-    /// Closed from here: whatever comes before the client knows is discarded.
+    /// Closed by the broker: frames are discarded until the client confirms.
     Closing,
 }
 
@@ -84,13 +82,13 @@ impl Session {
     }
 
     /// Whether it must not publish now.
-    pub(crate) fn is_held_back(&self) -> bool {
+    pub(crate) fn is_blocked(&self) -> bool {
         self.publishes && self.client.shared.memory.is_short()
     }
 
-    /// Whether nothing may be handled now.
+    /// Whether no frame may be handled now.
     pub(crate) fn must_pause(&self) -> bool {
-        self.is_held_back() || self.client.outbox.is_full_of_replies()
+        self.is_blocked() || self.client.outbox.is_full_of_replies()
     }
 
     pub(crate) fn tell_blocked(&self) {
@@ -102,7 +100,7 @@ impl Session {
         self.tell(connection::AMQPMethod::Unblocked(connection::Unblocked {}));
     }
 
-    /// Handles what has arrived, as far as it may, and confirms what was published.
+    /// Handles the frames that have arrived, as far as it may, and confirms what was published.
     pub(crate) fn read<R: AsyncRead + Unpin>(
         &mut self,
         frames: &mut FrameReader<R>,
@@ -251,14 +249,14 @@ impl Session {
         Ok(())
     }
 
-    /// A frame on a channel that was closed from here.
+    /// A frame on a channel that the broker has closed.
     fn discard(&mut self, frame: Frame<'_>) {
         if frame.kind != FRAME_METHOD {
             return;
         }
         let id = MethodId::of(frame.payload);
         match (id.class, id.method) {
-            // Both sides closed at once: this one still waits for its answer.
+            // Both sides closed at the same time: the client's close is answered, and its confirmation still expected.
             (20, 40) => {
                 let ok = channel::AMQPMethod::CloseOk(channel::CloseOk {});
                 self.client.outbox.push_method(frame.channel, AMQPClass::Channel(ok));
@@ -276,7 +274,7 @@ impl Session {
         self.client.outbox.push_method(number, refusal.channel_close());
     }
 
-    /// Has a channel give back what it held.
+    /// Requeues what a channel has not acknowledged.
     fn release(&mut self, number: u16) {
         if let Some(Slot::Open(channel)) = self.channels.remove(&number) {
             self.assembling -= channel.assembling();
@@ -284,8 +282,8 @@ impl Session {
         }
     }
 
-    /// Channels together may not hold more of incomplete messages than one message may be large,
-    /// give or take: such bytes are in no account, so that no message is held up half-way.
+    /// All channels together may have about as many bytes of incomplete messages as one message may have. These bytes
+    /// are not charged to `memory`, so that the alarm does not block a message half-way.
     fn check_assembling(&self) -> Result<(), AmqpError> {
         let most = self.client.shared.options.max_message_size.saturating_mul(2);
         if self.assembling as u64 > most {

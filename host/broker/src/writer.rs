@@ -16,7 +16,7 @@ use crate::{
 
 /// Bytes that are written at once.
 const CHUNK: usize = 64 * 1024;
-/// The least that a peer must accept, until it says more.
+/// The frame size that every peer must accept, used until another is agreed upon.
 const FRAME_MIN: u32 = 4096;
 
 /// Ends when the outbox is finished and empty, or with the socket's error. Calls `resume` when
@@ -46,9 +46,8 @@ pub(crate) async fn run(
                 writer.write(output).await?;
             }
             writer.flush().await?;
-            if taken.starved {
-                // The socket may always take more: let the reader have its turn. A consumer may be
-                // cancelled before it is given more.
+            if taken.room_wanted {
+                // The socket may always take more: the reader must run as well, and may read a cancellation.
                 yield_now().await;
                 resume();
             } else if is_empty {

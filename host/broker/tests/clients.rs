@@ -1,4 +1,4 @@
-//! Clients that nobody here wrote: pika for Python, amqplib for Node.
+//! Third-party clients: pika for Python, amqplib for Node.
 //!
 //! Where one is not installed its trial is skipped and says why, unless the environment variable
 //! `LOGHOST_REQUIRE` (`python`, `node` or `all`, with commas between) demands it.
@@ -34,7 +34,7 @@ const CLIENTS: [Client; 2] = [
         script: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/amqplib_client.js"),
     },
 ];
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn main() {
     let trials = CLIENTS.map(|client| Trial::ignorable_test(client.name, move || client.try_out()));
@@ -73,10 +73,10 @@ impl Client {
 
     async fn run(&self, arguments: &[&str]) -> Result<Output, Failed> {
         let output = Command::new(self.interpreter).args(arguments).kill_on_drop(true).output();
-        match timeout(PATIENCE, output).await {
+        match timeout(TIMEOUT, output).await {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => Err(format!("{} cannot be run: {error}", self.interpreter).into()),
-            Err(_) => Err(format!("{} took longer than {PATIENCE:?}", self.interpreter).into()),
+            Err(_) => Err(format!("{} took longer than {TIMEOUT:?}", self.interpreter).into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where messages go that a queue lets go of, and what they say about it.
+//! Where dead letters go, and their headers.
 
 use lapin::{
     BasicProperties, Channel, Consumer, ExchangeKind,
@@ -142,7 +142,7 @@ async fn dead_letters_keep_their_order() {
     }
 }
 
-/// The usual way to try again later: rejected, waiting in a second queue, and back.
+/// The usual way to retry later: a rejected message waits in a second queue, and returns when it expires there.
 #[tokio::test]
 async fn a_message_goes_in_a_circle_as_long_as_it_is_rejected() {
     let broker = broker().await;
@@ -165,7 +165,7 @@ async fn a_message_goes_in_a_circle_as_long_as_it_is_rejected() {
     }
 }
 
-/// Two queues of one place each, and each one's surplus for the other.
+/// Two queues of length one, each the target of the other's dead letters.
 #[tokio::test]
 async fn a_circle_without_a_rejection_ends() {
     let broker = broker().await;

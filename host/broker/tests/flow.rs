@@ -1,5 +1,4 @@
-//! Who waits for whom: a client is heard whatever it has yet to be given, and nobody waits for one that
-//! is gone.
+//! Flow control: a client is read even if it does not read its deliveries, and no client waits for one that is gone.
 
 use amq_protocol::{
     frame::AMQPFrame,
@@ -59,7 +58,7 @@ async fn a_publisher_is_read_whatever_it_has_not_read() {
         wire.send(&[message("own", &body), message("other", &body)].concat()).await;
     }
     let mut onlooker = Wire::open(&broker).await;
-    // It has been read up to its last message when what another client asks shows that one.
+    // The broker has read all of its messages when another client sees the last one.
     while onlooker.declare("other").await.message_count < MESSAGES {}
 }
 
@@ -96,7 +95,7 @@ async fn a_consumer_that_cancels_is_given_no_more() {
     assert_eq!(given + usize::try_from(left).unwrap(), MESSAGES);
 }
 
-/// It is not heard of for two heartbeats, and what it had goes to another one.
+/// After two heartbeat intervals without a frame it is disconnected, and its deliveries go to another client.
 #[tokio::test]
 async fn a_client_that_falls_silent_is_dropped_whatever_waits_to_be_written() {
     const MESSAGES: usize = 100;
@@ -108,24 +107,23 @@ async fn a_client_that_falls_silent_is_dropped_whatever_waits_to_be_written() {
 
     let mut silent = Wire::open_with(&broker, &Claims { heartbeat: 1, ..CLAIMS }).await;
     silent.consume("q").await;
-    // It asks for more than it will read the answers of, and then for nothing: the last of this is never
-    // sent.
+    // It requests more than it reads the replies of, and then stops: the last of its requests are never sent.
     let asked = method(1, declare(&"q".repeat(255))).repeat(150_000);
     let silent = tokio::spawn(async move {
         let _ = silent.socket.write_all(&asked).await;
         silent
     });
 
-    let mut heir = Wire::open(&broker).await;
-    heir.consume("q").await;
+    let mut successor = Wire::open(&broker).await;
+    successor.consume("q").await;
     let mut inherited = 0;
     while inherited < MESSAGES {
-        inherited += usize::from(matches!(heir.frame().await, Some(AMQPFrame::Body(..))));
+        inherited += usize::from(matches!(successor.frame().await, Some(AMQPFrame::Body(..))));
     }
     drop(soon(silent).await);
 }
 
-/// Its own queue is what keeps memory short: with it gone, others go on.
+/// Its exclusive queue uses the memory: when the queue is gone, others go on.
 #[tokio::test]
 async fn a_publisher_that_hangs_up_while_it_is_held_back_holds_nobody_back() {
     let broker = broker_with(Options { memory_high_watermark: 100_000, ..Options::default() }).await;
@@ -140,7 +138,7 @@ async fn a_publisher_that_hangs_up_while_it_is_held_back_holds_nobody_back() {
     publisher.method(1).await;
     publisher.send(&message("own", &[7; 1000]).repeat(200)).await;
     assert!(matches!(publisher.connection().await, connection::AMQPMethod::Blocked(_)));
-    // What nobody will read stands before the end of its connection.
+    // Bytes that are not read precede the end of its connection.
     drop(publisher);
 
     assert!(matches!(other.connection().await, connection::AMQPMethod::Blocked(_)));
@@ -172,11 +170,11 @@ async fn queues_of_a_connection_take_turns() {
             *(if deliver.consumer_tag.as_str() == "q" { &mut from_q } else { &mut from_r }) += 1;
         }
     }
-    // In turns of what an outbox holds.
+    // In turns of as much as an outbox holds.
     assert!(from_r > MESSAGES / 4, "{from_q} of the one queue and {from_r} of the other");
 }
 
-/// A prefetch that all of the channel share goes round.
+/// The consumers of a channel use a shared prefetch in turn.
 #[tokio::test]
 async fn queues_that_share_a_prefetch_take_turns() {
     let broker = broker().await;

@@ -1,5 +1,5 @@
-//! The broker under sessions that are nearly right: the seeds of the corpus, changed at random places. It
-//! never panics, it lets go of whoever sends them, and others go on. `PROPTEST_CASES` says how many.
+//! Mutated sessions: the seeds of the corpus, changed at random. The broker never panics, closes such a connection,
+//! and goes on serving others. `PROPTEST_CASES` sets the number of cases.
 
 use std::cell::RefCell;
 use std::fs;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use crate::support::wire::{Wire, message, raw};
-use crate::support::{PATIENCE, broker_with, soon};
+use crate::support::{TIMEOUT, broker_with, soon};
 
 mod support;
 
@@ -151,7 +151,7 @@ impl Bystander {
         LazyLock::force(&HOOK);
         let runtime = Runtime::new().expect("threads");
         let (broker, wire) = runtime.block_on(async {
-            // So little that a session which announces more is refused, and none can hold the others back.
+            // Little memory, so that a session that announces more is refused, and none can block the others.
             let broker = broker_with(Options { max_message_size: 100_000, ..Options::default() }).await;
             let mut wire = Wire::open(&broker).await;
             wire.declare("bystander").await;
@@ -174,7 +174,7 @@ impl Bystander {
             };
             let talk = async { tokio::join!(write, reading.read_to_end(&mut answer)) };
             // The end may be a reset.
-            let _ = timeout(PATIENCE, talk).await.ok()?;
+            let _ = timeout(TIMEOUT, talk).await.ok()?;
             Some(answer)
         })
     }
@@ -200,7 +200,7 @@ impl Bystander {
     }
 }
 
-/// As they are, the seeds are sessions with a good end.
+/// Unchanged, the seeds are sessions that end normally.
 fn seeds_are_answered(bystander: &Bystander) {
     for seed in SEEDS.iter() {
         let answer = bystander.answer(&seed.concat()).expect("an answer");

@@ -1,4 +1,4 @@
-//! The broker as lapin sees it.
+//! The broker with the client lapin.
 
 use futures_util::{StreamExt, future::join_all};
 use lapin::{
@@ -186,10 +186,10 @@ async fn what_a_dead_connection_held_is_delivered_again() {
     publish(&channel, "", "q", "2").await;
     next(&mut unlucky).await;
     next(&mut unlucky).await;
-    let mut heir = consumer(&channel, "q", "b").await;
+    let mut successor = consumer(&channel, "q", "b").await;
     soon(dying.close(200, "bye".into())).await.unwrap();
-    assert_eq!(next_body(&mut heir).await, ("1".into(), true));
-    assert_eq!(next_body(&mut heir).await, ("2".into(), true));
+    assert_eq!(next_body(&mut successor).await, ("1".into(), true));
+    assert_eq!(next_body(&mut successor).await, ("2".into(), true));
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn contradictions_are_refused_in_rabbitmqs_words() {
     assert!(connection.status().connected());
 }
 
-/// What applications declare without asking where they run.
+/// Declarations that applications make on any broker.
 #[tokio::test]
 async fn a_quorum_queue_is_a_queue_that_gives_back_what_is_requeued() {
     let broker = broker().await;

@@ -1,4 +1,4 @@
-//! What bounds a queue: its length, its life, and the life of its messages.
+//! The limits of a queue: its length, and the time to live of itself and its messages.
 
 use lapin::{
     BasicProperties, Channel, Confirmation,
@@ -11,7 +11,7 @@ use crate::support::{
 
 mod support;
 
-/// Takes all that is ready.
+/// Takes all messages that are ready.
 async fn bodies(channel: &Channel, queue: &str) -> Vec<String> {
     let mut bodies = Vec::new();
     let options = BasicGetOptions { no_ack: true };
@@ -58,7 +58,7 @@ async fn a_full_queue_refuses_where_that_is_asked_for() {
     assert_eq!(publish(&channel, "", "q", "4").await, Confirmation::Ack(None));
 }
 
-/// Among many in flight, those that are confirmed and those that are not are told apart.
+/// Among many in flight, each message gets its own ack or nack.
 #[tokio::test]
 async fn each_refusal_is_about_its_own_message() {
     let broker = broker().await;
@@ -94,7 +94,7 @@ async fn what_may_not_wait_is_gone() {
     assert_eq!(ready(&channel, "r").await, 1);
 }
 
-/// With nobody asking for it: its going is seen from the messages that find no way.
+/// Without a request for the queue: that it is gone shows in messages that cannot be routed.
 #[tokio::test]
 async fn a_queue_that_nobody_uses_goes() {
     let broker = broker().await;

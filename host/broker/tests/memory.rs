@@ -1,4 +1,4 @@
-//! What counts towards the memory mark, and that the alarm always can end.
+//! What counts towards the memory limit, and that the alarm can always end.
 
 use amq_protocol::{
     frame::AMQPFrame,
@@ -63,7 +63,7 @@ async fn a_message_is_charged_for_the_queues_that_still_have_it() {
         admin.send_method(1, delete(&format!("q{n}"))).await;
         admin.method(1).await;
     }
-    // It may be blocked again on the way, but in the end it is heard.
+    // It may be blocked again meanwhile, but in the end it gets its reply.
     publisher.send_method(1, declare("q0")).await;
     let declared = loop {
         match publisher.frame().await.expect("an answer") {
@@ -75,7 +75,7 @@ async fn a_message_is_charged_for_the_queues_that_still_have_it() {
     assert_eq!(declared.message_count, 1000);
 }
 
-/// Were it more, the alarm could be on with no message left.
+/// With a larger share, the alarm could be on without any message.
 #[tokio::test]
 async fn queues_and_bindings_may_take_half_of_the_mark() {
     let broker = small_broker().await;
@@ -105,7 +105,7 @@ async fn queues_and_bindings_may_take_half_of_the_mark() {
     );
     assert!(declared > 500, "only {declared} declared and bound");
 
-    // What there is can be used, and what is taken away makes room.
+    // Existing parts can be used, and deleting one makes room.
     let mut other = Wire::open(&broker).await;
     let name = format!("0-{}", "q".repeat(200));
     other.send(&message(&name, b"x")).await;

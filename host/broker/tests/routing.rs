@@ -104,7 +104,7 @@ async fn the_default_exchange_may_be_the_alternate_one() {
     assert!(matches!(publish(&channel, "x", "r", "x").await, Confirmation::Ack(Some(_))));
 }
 
-/// The key that leads from one exchange to the next need not be the one that leads from there.
+/// Routing with several keys: the key that matches in one exchange need not be the one that matches in the next.
 #[tokio::test]
 async fn carbon_copies_are_routed_across_exchanges() {
     let broker = broker().await;

@@ -1,4 +1,4 @@
-//! The broker as a client sees it that keeps to nothing: raw bytes, malformed, late, or not at all.
+//! Clients that break the protocol: raw bytes that are malformed, late or missing.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ async fn what_was_not_offered_cannot_be_agreed_upon() {
         Claims { frame_max: 4095, ..CLAIMS },
     ] {
         let mut wire = Wire::connect(&broker).await;
-        wire.shake_hands(&claims).await;
+        wire.perform_handshake(&claims).await;
         assert_eq!(wire.closed().await, 530);
     }
 }
@@ -89,7 +89,7 @@ async fn the_handshake_has_an_order() {
     assert_eq!(wire.closed().await, 503);
 }
 
-/// Nobody has to accept a larger one before it is agreed upon.
+/// Larger frames are not accepted before they are negotiated.
 #[tokio::test]
 async fn frames_larger_than_4096_octets_wait_for_the_tuning() {
     let broker = broker().await;
@@ -188,7 +188,7 @@ async fn channels_are_closed_with_the_code_of_the_specification() {
         let mut wire = Wire::open(&broker).await;
         wire.send(bytes).await;
         assert_eq!(wire.channel_closed().await, *code, "{what}");
-        // Until the client knows, whatever it sends there is discarded, be it wrong.
+        // Until the client confirms the close, what it sends on the channel is discarded, even if it is malformed.
         wire.send(&raw(3, 1, b"late")).await;
         wire.send(&raw(1, 1, b"\0\x3c\0\x63")).await;
         let ok = channel::AMQPMethod::CloseOk(channel::CloseOk {});
@@ -246,14 +246,14 @@ async fn publishers_wait_while_memory_is_short_and_consumers_do_not() {
     let mut publisher = Wire::open_with(&broker, &Claims { heartbeat: 1, ..CLAIMS }).await;
     let mut idle = Wire::open(&broker).await;
     publisher.declare("q").await;
-    // One that has published is told even if it is not at it.
+    // A client that has published before is told even if it is not publishing.
     idle.send(&message("q", b"first")).await;
     idle.declare("q").await;
     let all: Vec<_> = (0..300).flat_map(|_| message("q", &[7; 1000])).collect();
     publisher.send(&all).await;
     assert!(matches!(publisher.connection().await, connection::AMQPMethod::Blocked(_)));
     assert!(matches!(idle.connection().await, connection::AMQPMethod::Blocked(_)));
-    // Unread from here on, and kept alive all the same.
+    // From here on it is not read, and not disconnected.
     publisher.send_method(1, declare("unread")).await;
     for _ in 0..6 {
         assert_eq!(publisher.frame().await, Some(AMQPFrame::Heartbeat));
@@ -275,7 +275,7 @@ async fn publishers_wait_while_memory_is_short_and_consumers_do_not() {
             other => panic!("{other:?}"),
         }
     }
-    // It may have been blocked again on the way, but in the end it is heard.
+    // It may have been blocked again meanwhile, but in the end it gets its reply.
     let mut is_blocked = true;
     loop {
         match publisher.frame().await.expect("an answer") {
@@ -318,13 +318,13 @@ async fn a_client_that_asks_and_does_not_read_is_not_answered_without_end() {
     let name = "q".repeat(255);
     let asked = bytes(&AMQPFrame::Method(1, declare(&name))).repeat(1000);
     let mut sent = 0;
-    // That nothing moves any more is no event: for a second it did not.
+    // There is no event for the absence of progress: there was none for a second.
     while let Ok(written) = timeout(Duration::from_secs(1), wire.socket.write_all(&asked)).await {
         written.unwrap();
         sent += asked.len();
         assert!(sent < MOST, "questions are read whose answers find no room");
     }
-    // Others are served, and this one is when it reads.
+    // Others are served, and so is this one when it reads.
     Wire::open(&broker).await.declare("r").await;
     for _ in 0..1000 {
         assert!(matches!(wire.method(1).await, AMQPClass::Queue(queue::AMQPMethod::DeclareOk(_))));

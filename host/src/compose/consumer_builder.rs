@@ -12,7 +12,7 @@ use loghost_rabbitmq::{
     AmqpSink, AmqpSourceFactory, CheckOptions, Inspector, Lifetime, ManagementUrl, QueueOptions,
     SourceOptions,
 };
-use loghost_store::state::State;
+use loghost_store::state::StateFolder;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::mpsc;
 
@@ -59,7 +59,7 @@ pub(crate) struct ConsumerBuilder {
     options: ConsumerOptions,
     prefetch: u16,
     inspector: Arc<Inspector>,
-    state: Option<State>,
+    state: Option<StateFolder>,
 }
 
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
@@ -82,7 +82,7 @@ impl ConsumerBuilder {
     }
 
     /// The same, of which those with named queues keep their counts in `state`.
-    pub(crate) fn state(self, state: Option<State>) -> Self {
+    pub(crate) fn state(self, state: Option<StateFolder>) -> Self {
         Self { state, ..self }
     }
 

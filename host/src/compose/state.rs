@@ -7,17 +7,17 @@ use loghost_core::application::{Consumer, Notice};
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal;
 pub(crate) use loghost_store::state::StateLedger;
-use loghost_store::state::{Settings, State, StateError};
+use loghost_store::state::{Settings, StateError, StateFolder};
 use loghost_wasm::WasmConsumer;
 
 /// Opens the state in `folder`, if one is named.
-pub(crate) fn open(folder: Option<&Path>) -> Result<Option<State>, Failure> {
-    folder.map(State::open).transpose().map_err(unusable)
+pub(crate) fn open(folder: Option<&Path>) -> Result<Option<StateFolder>, Failure> {
+    folder.map(StateFolder::open).transpose().map_err(unusable)
 }
 
 /// The ledger of `consumer`, which takes from `queue`. Says if what is in it was kept with other settings.
 pub(crate) async fn ledger(
-    state: Option<&State>,
+    state: Option<&StateFolder>,
     consumer: &WasmConsumer,
     queue: &str,
 ) -> Result<StateLedger, Failure> {

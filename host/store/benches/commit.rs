@@ -3,16 +3,16 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use loghost_core::application::{Commit, Ledger};
-use loghost_core::domain::{Book, Claim, ConsumerName, Fate, FinishedLog, Severity, Timestamp};
+use loghost_core::domain::{Book, Claim, ConsumerName, CountedAs, FinishedLog, Severity, Timestamp};
 use loghost_core::testing::logs;
-use loghost_store::state::{Settings, State};
+use loghost_store::state::{Settings, StateFolder};
 
 #[divan::bench(args = logs::BATCHES)]
 fn commit(bencher: Bencher<'_, '_>, batch: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let name = ConsumerName::new("bench").expect("a name");
-    let state = State::open(folder.path()).expect("a folder");
+    let state = StateFolder::open(folder.path()).expect("a folder");
     let mut ledger = state.ledger(&name, name.as_str(), Settings::default());
     let mut book = runtime.block_on(ledger.load()).expect("a book").book;
     let mut next = 1;
@@ -20,8 +20,12 @@ fn commit(bencher: Bencher<'_, '_>, batch: usize) {
         let now = Timestamp::from_millis(next);
         for _ in 0..batch {
             let Claim::New(position) = book.look_up(&logs::record(next), now) else { continue };
-            let log =
-                FinishedLog { position, severity: Severity::Info, timestamp: now, fate: Fate::Accepted };
+            let log = FinishedLog {
+                position,
+                severity: Severity::Info,
+                timestamp: now,
+                counted_as: CountedAs::Accepted,
+            };
             book.finish(&log, now);
             next += 1;
         }
@@ -38,8 +42,12 @@ fn book(bencher: Bencher<'_, '_>, batch: usize) {
         let now = Timestamp::default();
         for record in black_box(&records) {
             if let Claim::New(position) = book.look_up(record, now) {
-                let log =
-                    FinishedLog { position, severity: Severity::Info, timestamp: now, fate: Fate::Accepted };
+                let log = FinishedLog {
+                    position,
+                    severity: Severity::Info,
+                    timestamp: now,
+                    counted_as: CountedAs::Accepted,
+                };
                 book.finish(&log, now);
             }
         }

@@ -1,4 +1,4 @@
-//! Databases of redb whose damage is refused, wherever in the file it is.
+//! Opening and committing redb databases so that damage anywhere in the file is detected.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Cursor, ErrorKind, Read};
@@ -9,24 +9,24 @@ use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, DatabaseError, StorageBackend, StorageError, WriteTransaction};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::header::mend;
-use crate::place::Place;
+use crate::header::repair;
+use crate::path_check::PathCheck;
 
-/// Opens the database at `path`, with so many bytes of memory for its pages.
-pub(crate) fn open_database(path: &Path, cache: usize) -> Result<(Database, Place), DatabaseError> {
+/// Opens the database at `path`, with a page cache of `cache` bytes.
+pub(crate) fn open_database(path: &Path, cache: usize) -> Result<(Database, PathCheck), DatabaseError> {
     let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(storage)?;
     must_not_be_empty(file.metadata().map_err(storage)?.len())?;
-    // What somebody else has open is not touched. redb locks it as well; where there are no locks, neither can.
+    // A file that another process has open is not modified. redb locks it as well, but only later.
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return Err(DatabaseError::DatabaseAlreadyOpen);
     }
-    mend(&mut file).map_err(storage)?;
-    let place = Place::of(path, &file).map_err(storage)?;
+    repair(&mut file).map_err(storage)?;
+    let path_check = PathCheck::of(path, &file).map_err(storage)?;
     let ours = file.try_clone().map_err(storage)?;
     let database = open(FileBackend::new(file)?, cache)?;
-    // Not before: what is no database stays as it is.
+    // Not earlier: a file that is no database is not modified.
     private::narrow(&ours);
-    Ok((database, place))
+    Ok((database, path_check))
 }
 
 /// Opens a copy of the database at `path` in memory: what was committed at one moment. Nothing is locked or written, so
@@ -38,7 +38,7 @@ pub(crate) fn open_copy(path: &Path, cache: usize) -> Result<Database, DatabaseE
         must_not_be_empty(bytes.len() as u64)?;
         let digest = xxh3_128(&bytes);
         match open_bytes(bytes, cache) {
-            // What was written while it was read is not whole; what is still the same is damaged.
+            // A copy that cannot be opened was written meanwhile, or, if it is the same again, is damaged.
             Err(_) if before != Some(digest) => before = Some(digest),
             opened => return opened,
         }
@@ -47,13 +47,13 @@ pub(crate) fn open_copy(path: &Path, cache: usize) -> Result<Database, DatabaseE
 }
 
 fn open_bytes(mut bytes: Vec<u8>, cache: usize) -> Result<Database, DatabaseError> {
-    mend(&mut Cursor::new(&mut bytes)).map_err(storage)?;
+    repair(&mut Cursor::new(&mut bytes)).map_err(storage)?;
     let memory = InMemoryBackend::new();
     let written = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
     written.map_err(storage)?;
     drop(bytes);
     open(memory, cache).map_err(|error| match error {
-        // What a file that is too short says.
+        // The error for a file that is too short.
         DatabaseError::Storage(StorageError::Io(error)) if error.kind() == ErrorKind::InvalidInput => {
             storage(ErrorKind::UnexpectedEof.into())
         }
@@ -61,29 +61,29 @@ fn open_bytes(mut bytes: Vec<u8>, cache: usize) -> Result<Database, DatabaseErro
     })
 }
 
-/// Every page is looked at: a byte that is not as it was written must not become a count.
+/// Checks every page: a damaged byte must not become a count.
 fn open(backend: impl StorageBackend, cache: usize) -> Result<Database, DatabaseError> {
     let mut builder = Builder::new();
     builder.set_check_integrity_on_open(true).set_cache_size(cache);
     builder.create_with_backend(backend)
 }
 
-/// What every file of redb begins with.
+/// The first bytes of every redb file.
 const MAGIC: &[u8] = b"redb\x1a\n\xa9\r\n";
 
-/// Whether a file was never a database, as far as its first bytes tell: damage to them is not likely to change all.
-pub(crate) fn is_something_else(path: &Path) -> bool {
+/// Whether a file was probably never a database: most of its first bytes differ, which damage would hardly cause.
+pub(crate) fn is_no_redb_file(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start.iter().zip(MAGIC).filter(|(byte, magic)| byte == magic).count() < MAGIC.len() / 2
 }
 
-/// Of an empty file a database would be made.
+/// redb would make a database of an empty file.
 fn must_not_be_empty(length: u64) -> Result<(), DatabaseError> {
     if length == 0 { Err(storage(io::Error::new(ErrorKind::InvalidData, "it is empty"))) } else { Ok(()) }
 }
 
-/// How often a file is copied that is written meanwhile.
+/// How many times a file is copied again because it was written meanwhile.
 const MOST_COPIES: usize = 100;
 
 /// Writes a new database at `path`, where there is nothing.
@@ -96,8 +96,8 @@ pub(crate) fn create_database(
     Ok(database.close()?)
 }
 
-/// Commits what `write` does, durably: in two phases. In one phase, damage to what was committed last would
-/// look like a commit that was cut short, and be undone without a word, with all that depends on it.
+/// Commits what `write` does, durably, in two phases. With one phase, redb would take damage to the last commit for an
+/// interrupted one, and roll it back without an error.
 pub(crate) fn commit<E>(
     database: &Database,
     write: impl FnOnce(&WriteTransaction) -> Result<(), E>,

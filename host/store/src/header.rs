@@ -1,10 +1,10 @@
-//! The one bit of a database's header that no checksum covers, and that means another content.
+//! The one bit of a database's header that no checksum covers, and that decides which commit is read.
 //!
 //! redb keeps its last two commits, each in a slot with a checksum, and a bit that says which of them counts.
-//! In two phases the bit is written last and believed: with a damaged one, the commit before the last is
-//! read, without a word. But a newer commit that is whole counts in any case: either the bit is damaged, or the
-//! host ended between the two phases, before anybody was told that the commit is safe. So redb is told that
-//! the commit was one of a single phase: then it looks which slot is newer, and whether all of it is whole.
+//! A two-phase commit writes the bit last, and redb trusts it: if it is damaged, the commit before the last is read
+//! without an error. A newer commit that is whole is valid in any case: either the bit is damaged, or the host ended
+//! between the two phases, before the commit was reported. So the flag of two-phase commits is cleared: then redb
+//! compares the slots itself, and checks the newer one.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -22,8 +22,8 @@ const TRANSACTION: usize = 104;
 const CHECKSUM: usize = SLOT - 16;
 const HEADER: usize = SLOTS[1] + SLOT;
 
-/// Has the newer commit count, if both are whole and the older one would be believed.
-pub(super) fn mend(file: &mut (impl Read + Write + Seek)) -> io::Result<()> {
+/// Makes redb read the newer commit, if both are whole and the bit names the older one.
+pub(super) fn repair(file: &mut (impl Read + Write + Seek)) -> io::Result<()> {
     let mut header = Vec::with_capacity(HEADER);
     file.seek(SeekFrom::Start(0))?;
     Read::by_ref(file).take(HEADER as u64).read_to_end(&mut header)?;
@@ -38,7 +38,7 @@ pub(super) fn mend(file: &mut (impl Read + Write + Seek)) -> io::Result<()> {
     Ok(())
 }
 
-/// The number of the commit in a slot that is as it was written.
+/// The number of the commit in a slot; none if its checksum does not match.
 fn transaction(slot: &[u8]) -> Option<u64> {
     let checksum = u128::from_le_bytes(slot[CHECKSUM..].try_into().ok()?);
     let number = slot[TRANSACTION..TRANSACTION + 8].try_into().ok()?;

@@ -1,7 +1,5 @@
-//! A producer's journal, in a file: redb, locked while it is in use, every commit safe on the disk and in the file
+//! A producer's journal in a redb file, which is locked while it is in use. Every commit is durable, and in the file
 //! that the path names.
-//!
-//! Knows the file's format; nothing of how logs are sent.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,10 +13,10 @@ use sha2::{Digest, Sha256};
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
-use crate::database::{commit, create_database, is_something_else, open_copy, open_database};
-use crate::place::{Displaced, Place};
+use crate::database::{commit, create_database, is_no_redb_file, open_copy, open_database};
+use crate::path_check::{Displaced, PathCheck};
 
-/// What the file is: format, producer, begun, digest.
+/// The keys `format`, `producer`, `begun` and `digest`.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
 /// The intervals of what is confirmed: `<severity>/<source>` and first number, to last number.
@@ -27,16 +25,16 @@ const CONFIRMED: TableDefinition<(&str, u64), u64> = TableDefinition::new("confi
 /// The format, and its version.
 const FORMAT: &[u8] = b"loghost publish journal 1";
 
-/// Memory for pages, of which a journal has few.
+/// The size of the page cache; a journal has few pages.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// A journal that is in use.
+/// A journal that is open.
 pub struct JournalFile {
     database: Database,
-    place: Place,
+    path_check: PathCheck,
     producer: Producer,
     begun: u64,
-    /// Of the logs that were begun.
+    /// The digest of the logs that were begun.
     digest: [u8; 32],
     read: u64,
     hasher: Sha256,
@@ -85,9 +83,9 @@ impl JournalFile {
     }
 
     fn load(path: &Path) -> Result<Self, Reason> {
-        let (database, place) = open_database(path, CACHE).map_err(|error| Reason::of(error, path))?;
+        let (database, path_check) = open_database(path, CACHE).map_err(|error| Reason::of(error, path))?;
         let Contents { producer, begun, digest, confirmed } = Contents::of(&database)?;
-        Ok(Self { database, place, producer, begun, digest, read: 0, hasher: Sha256::new(), confirmed })
+        Ok(Self { database, path_check, producer, begun, digest, read: 0, hasher: Sha256::new(), confirmed })
     }
 
     /// Whose ids it keeps.
@@ -96,7 +94,7 @@ impl JournalFile {
     }
 
     fn write(&mut self, new: &Confirmed) -> Result<(), WriteError> {
-        self.place.check()?;
+        self.path_check.check()?;
         let Self { database, begun, digest, confirmed, .. } = self;
         commit(database, |transaction| -> Result<(), redb::Error> {
             let mut meta = transaction.open_table(META)?;
@@ -108,7 +106,7 @@ impl JournalFile {
                 let all = confirmed.of(severity, source.cloned());
                 for (first, last) in sequences.iter() {
                     all.insert_interval(first, last);
-                    // What it has grown together with is one with it now.
+                    // The interval may have been merged with others: their rows are replaced by one.
                     let (first, last) = all.interval_of(first).unwrap_or((first, last));
                     table.retain_in((origin.as_str(), first)..=(origin.as_str(), last), |_, _| false)?;
                     table.insert((origin.as_str(), first), last)?;
@@ -116,8 +114,8 @@ impl JournalFile {
             }
             Ok(())
         })?;
-        // Also meanwhile: what is safe is safe where it will be looked for.
-        Ok(self.place.check()?)
+        // Again: the file may have been replaced during the commit.
+        Ok(self.path_check.check()?)
     }
 }
 
@@ -188,20 +186,20 @@ pub fn read(path: &Path) -> Result<(Producer, Confirmed), OpenError> {
     Ok((contents.producer, contents.confirmed))
 }
 
-/// Makes a file that is a journal from its first moment.
+/// Creates a journal under a temporary name, and gives it its own when it is complete.
 fn create(path: &Path, producer: &Producer) -> Result<(), Reason> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().display();
     let unfinished = folder.join(format!(".{name}.{}", Uuid::new_v4().simple()));
     let made = begin(&unfinished, producer).and_then(|()| match fs::hard_link(&unfinished, path) {
-        // Somebody else was faster.
+        // Another process has created it meanwhile.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => Ok(linked?),
     });
     let removed = fs::remove_file(&unfinished);
     made?;
     removed?;
-    // The name, too, must be there after a power cut.
+    // The name, too, must survive a power failure.
     File::open(folder)?.sync_all()?;
     Ok(())
 }
@@ -242,7 +240,7 @@ impl Reason {
             {
                 Self::File(error)
             }
-            _ if is_something_else(path) => Self::SomethingElse,
+            _ if is_no_redb_file(path) => Self::SomethingElse,
             error => damaged(error),
         }
     }

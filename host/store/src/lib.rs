@@ -1,11 +1,11 @@
-//! What a host and a publisher keep on disk, in databases (redb) whose damage is refused wherever in the file it is.
+//! What hosts and publishers store on disk, in redb databases. Damage anywhere in a file is detected and refused.
 //!
-//! [`state`] is what a host has counted, [`journal`] what a publisher has sent. Both are beneath: `database` opens and commits,
-//! `header` has the one bit of a file judged that no checksum covers, `place` tells whether a file is still the one that its
-//! path names.
+//! [`state`] is what a host has counted, [`journal`] what a publisher has sent. Both use `database`, which opens and
+//! commits; `header`, which checks the one bit of a file that no checksum covers; and `path_check`, which tells
+//! whether a path still names the file that is open.
 
 mod database;
 mod header;
 pub mod journal;
-mod place;
+mod path_check;
 pub mod state;

@@ -1,11 +1,11 @@
-//! Where in a plugin's code a call trapped, as text. Knows nothing of why.
+//! Where in a plugin's code a call trapped, as text.
 
 use std::fmt::Write;
 
 use loghost_core::domain::printable_line;
 use wasmtime::{FrameInfo, WasmBacktrace};
 
-/// The most bytes of one, so that it fits whatever carries it.
+/// The most bytes of a backtrace, so that it fits a header of a dead letter.
 const LONGEST: usize = 4096;
 
 /// The calls in the guest that led to `error`, the innermost first, one a line; none if it did not trap.
@@ -14,7 +14,7 @@ pub(super) fn backtrace(error: &wasmtime::Error) -> Option<String> {
     Some(bounded(frames.iter().map(frame))).filter(|text| !text.is_empty())
 }
 
-/// A function's name, or its number where `strip` has taken the name, and the place in the core module.
+/// A function's name, or its number if names were stripped, and the offset in the core module.
 fn frame(frame: &FrameInfo) -> String {
     let mut text = match frame.func_name() {
         // The plugin's author chose it: it must not look like two lines.
@@ -28,13 +28,13 @@ fn frame(frame: &FrameInfo) -> String {
     text
 }
 
-/// A name as it stands in the source, of a function of Rust.
+/// The name of a Rust function, demangled.
 fn readable(name: &str) -> String {
-    // Without the hash at its end.
+    // The alternate form leaves out the hash.
     format!("{:#}", rustc_demangle::demangle(name))
 }
 
-/// As many of the lines as fit, and a last one that says so if some do not.
+/// As many lines as fit, and `...` in a last one if some do not.
 fn bounded(lines: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     for line in lines {

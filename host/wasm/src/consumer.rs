@@ -1,4 +1,4 @@
-//! A plugin as a `Consumer`: configures it, calls it, and starts it afresh after a failure.
+//! A plugin as a `Consumer`: configures it, calls it, and makes a new instance after a failure.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::backtrace::backtrace;
 use super::engine::Runtime;
 use super::guest::GuestLog;
 use super::instance::{Instance, InstanceError};
-use super::last_words::hint;
+use super::panic_message::hint;
 use super::plugin::{LoadError, Plugin};
 use super::v0_1;
 
@@ -24,7 +24,7 @@ pub struct WasmConsumer {
     descriptor: Descriptor,
     /// None after a failure, until the next call.
     instance: Option<Instance>,
-    /// What was saved or restored last: what a fresh instance goes on from.
+    /// What was saved or restored last: a new instance is restored from it.
     state: Option<Vec<u8>>,
 }
 
@@ -34,13 +34,13 @@ pub enum StartError {
     /// Its code failed.
     #[error("`{}` {}", .0.call, .0.reason)]
     Failed(ConsumerError),
-    /// The system does not give what an instance takes.
+    /// The system refuses the resources that an instance takes.
     #[error("cannot be instantiated")]
     System(#[source] anyhow::Error),
     /// It has other types than the contract.
     #[error(transparent)]
     Mistyped(LoadError),
-    /// It does not take its settings; its own words.
+    /// It does not take its settings; its own message.
     #[error("does not take its settings: {}{}", printable_line(.0), hint(.0))]
     Settings(String),
     /// What it says of itself breaks the contract.
@@ -49,7 +49,7 @@ pub enum StartError {
 }
 
 impl WasmConsumer {
-    /// Instantiates and configures `plugin`. `file` marks its lines until its name is known.
+    /// Instantiates and configures `plugin`. Its log lines carry `file` until its name is known.
     pub fn start(
         runtime: &Runtime,
         plugin: Arc<Plugin>,
@@ -75,8 +75,8 @@ impl WasmConsumer {
         &self.settings
     }
 
-    /// Makes a call on the live instance, or on a fresh one. The thread is given up for as long as it
-    /// takes, so a guest that takes its whole time holds up no other task.
+    /// Makes a call on the instance, or on a new one if there is none. It runs in `block_in_place`, so that a slow
+    /// guest delays no other task.
     fn call<T>(
         &mut self,
         name: &'static str,
@@ -85,7 +85,7 @@ impl WasmConsumer {
         block_in_place(|| {
             let mut instance = match self.instance.take() {
                 Some(instance) => instance,
-                None => self.fresh(self.state.as_deref())?,
+                None => self.new_instance(self.state.as_deref())?,
             };
             let value = call(&mut instance, &self.descriptor)
                 .map_err(|error| failure(&self.runtime, name, &error))?;
@@ -94,8 +94,8 @@ impl WasmConsumer {
         })
     }
 
-    /// Makes another instance, which goes on from `state`.
-    fn fresh(&self, state: Option<&[u8]>) -> Result<Instance, ConsumerError> {
+    /// Makes another instance, restored from `state`.
+    fn new_instance(&self, state: Option<&[u8]>) -> Result<Instance, ConsumerError> {
         let name = self.descriptor.name.as_str();
         let (mut instance, descriptor) =
             configured(&self.runtime, &self.plugin, name, &self.settings, &self.log)
@@ -139,7 +139,7 @@ impl Consumer for WasmConsumer {
             })
         })?;
         v0_1::processed(processed, batch.len(), &self.descriptor).map_err(|reason| {
-            // What it answers cannot be trusted, so neither can what it keeps.
+            // An instance that breaks the contract may have a wrong state as well.
             self.instance = None;
             answered("process", reason)
         })
@@ -161,16 +161,16 @@ impl Consumer for WasmConsumer {
     }
 
     async fn restore(&mut self, state: Option<&[u8]>) -> Result<(), ConsumerError> {
-        // Its end, whatever comes of the next one.
+        // The old instance is dropped even if there is no new one.
         self.instance = None;
-        self.instance = Some(block_in_place(|| self.fresh(state))?);
+        self.instance = Some(block_in_place(|| self.new_instance(state))?);
         self.state = state.map(<[u8]>::to_vec);
         Ok(())
     }
 }
 
 impl StartError {
-    /// What it means for a plugin that has been started before.
+    /// The error of a plugin that has been started before.
     fn of_another(self) -> ConsumerError {
         match self {
             Self::Failed(failure) => failure,
@@ -180,12 +180,12 @@ impl StartError {
     }
 }
 
-/// A call that did not come to its end.
+/// The error of a call that did not return.
 fn failure(runtime: &Runtime, call: &'static str, error: &wasmtime::Error) -> ConsumerError {
     ConsumerError { call, reason: runtime.limits.explain(error), backtrace: backtrace(error) }
 }
 
-/// A call that came to its end, with an answer that will not do.
+/// The error of a call that returned something unusable.
 fn answered(call: &'static str, reason: String) -> ConsumerError {
     ConsumerError { call, reason, backtrace: None }
 }

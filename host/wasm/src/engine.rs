@@ -1,4 +1,4 @@
-//! The engine that all plugins of a host share, and the clock that ends their calls.
+//! The engine that all plugins of a host share, and the thread that ends calls that take too long.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::guest::Guest;
 use super::limits::Limits;
 use super::v0_1;
 
-/// How many epochs make the time limit of a call: how exact it is. Each costs a wake-up, also of an idle host.
+/// The number of epochs in the time limit of a call. More are more exact, and each wakes even an idle host.
 const EPOCHS: u32 = 20;
 const SHORTEST_EPOCH: Duration = Duration::from_millis(1);
 
@@ -56,7 +56,7 @@ impl Runtime {
         }
     }
 
-    /// How many epochs make the time limit; one more, because the first has already begun.
+    /// The number of epochs in the time limit, and one more because the current epoch has already begun.
     pub(super) fn deadline(&self) -> u64 {
         let epochs = self.limits.time.as_nanos().div_ceil(epoch(self.limits.time).as_nanos());
         u64::try_from(epochs).unwrap_or(u64::MAX - 1) + 1
@@ -67,8 +67,8 @@ fn epoch(limit: Duration) -> Duration {
     (limit / EPOCHS).max(SHORTEST_EPOCH)
 }
 
-/// Counts the engine's epochs on a thread of its own, so that a guest that loops cannot stop the clock
-/// that ends it. The thread holds the engine weakly and ends with it.
+/// Increments the engine's epoch on a thread of its own, which a guest in an endless loop cannot block. The thread ends
+/// when the engine is dropped.
 fn tick(engine: &Engine, epoch: Duration) -> Result<(), NoThread> {
     let engine = engine.weak();
     system::spawn("epochs", move || {

@@ -51,7 +51,7 @@ impl Instance {
         Ok(Self { store, deadline, exports })
     }
 
-    /// Makes one call, with the whole time limit before it.
+    /// Makes one call, which may take the whole time limit.
     pub(super) fn call<T>(
         &mut self,
         call: impl FnOnce(&mut Store<Guest>, &Exports) -> wasmtime::Result<T>,
@@ -61,23 +61,23 @@ impl Instance {
         concluded(&mut self.store, result)
     }
 
-    /// Marks the plugin's lines with `name` from now on.
+    /// Uses `name` for the plugin's lines from now on.
     pub(super) fn rename(&mut self, name: &str) {
         self.store.data_mut().rename(name);
     }
 }
 
-/// What a call came to. Of one that trapped as panics do, what the guest wrote last says why.
+/// The result of a call. If it panicked, the last line that the guest wrote becomes the message of the error.
 fn concluded<T>(store: &mut Store<Guest>, result: wasmtime::Result<T>) -> wasmtime::Result<T> {
     let guest = store.data_mut();
     let is_panic = |error: &wasmtime::Error| error.downcast_ref() == Some(&Trap::UnreachableCodeReached);
     match result {
-        Err(error) if is_panic(&error) => Err(match guest.last_words() {
+        Err(error) if is_panic(&error) => Err(match guest.take_panic_message() {
             Some(words) => error.context(words),
             None => error,
         }),
         result => {
-            guest.release();
+            guest.flush_pending_error();
             result
         }
     }
@@ -114,7 +114,7 @@ impl Exports {
         Ok(Self { consumer, processor, checkpoint })
     }
 
-    /// The interface `processor`, for a call that only a plugin that exports it is asked for.
+    /// The interface `processor`; an error if the plugin does not export it.
     pub(super) fn processor(&self) -> wasmtime::Result<&processor::Guest> {
         self.processor.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin exports no processor"))
     }

@@ -10,8 +10,8 @@ mod consumer;
 mod engine;
 mod guest;
 mod instance;
-mod last_words;
 mod limits;
+mod panic_message;
 mod plugin;
 #[cfg(test)]
 mod tests;

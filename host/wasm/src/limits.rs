@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use wasmtime::{ResourceLimiter, Trap};
 
-use super::last_words::LastWords;
+use super::panic_message::PanicMessage;
 
 /// The bounds of every instance.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What went wrong in a call, in the words of an operator.
+    /// What went wrong in a call, for the operator.
     pub(super) fn explain(&self, error: &wasmtime::Error) -> String {
         if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
             return exceeded.to_string();
@@ -43,10 +43,10 @@ impl Limits {
             }
             Some(Trap::StackOverflow) => format!("used more than {} of stack (--max-stack)", self.stack),
             Some(Trap::UnreachableCodeReached) => error
-                .downcast_ref::<LastWords>()
-                .map_or_else(|| "panicked (trap: unreachable)".to_owned(), LastWords::to_string),
+                .downcast_ref::<PanicMessage>()
+                .map_or_else(|| "panicked (trap: unreachable)".to_owned(), PanicMessage::to_string),
             Some(trap) => format!("trapped: {trap}"),
-            // wasmtime keeps the type of this error to itself.
+            // wasmtime does not export the type of this error.
             None if error.root_cause().to_string().contains("fuel allocated for hostcalls") => {
                 format!("handed more than {} to the host in one call (--max-output)", self.output)
             }
@@ -80,7 +80,7 @@ impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let used = self.used.saturating_add(desired.saturating_sub(current));
         if used as u64 > self.limit.0 {
-            // An error rather than a refusal: a guest that cannot grow its memory aborts without a word.
+            // An error, not a refusal: a guest whose allocation fails aborts without a message.
             return Err(MemoryExceeded(self.limit).into());
         }
         self.used = used;

@@ -1,4 +1,4 @@
-//! What a consumer keeps: through saves, restores, refusals and traps.
+//! The state of a consumer through saves, restores, refusals and traps.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const COUNTER: &str = r#"(module
     (i64.store8 (i32.const 280) (i64.add (i64.const 0x30) (global.get $count)))
     (call $slice (i32.const 280) (i32.const 1)))
 
-  (func $judge (export "loghost:plugin/processor@0.1.0#process") (param i64 i32 i32) (result i32)
+  (func $process (export "loghost:plugin/processor@0.1.0#process") (param i64 i32 i32) (result i32)
     (global.set $count (i64.add (global.get $count) (i64.extend_i32_u (local.get 2))))
     (if (i32.eq (local.get 2) (i32.const 13)) (then (unreachable)))
     (i32.const 512))
@@ -101,7 +101,7 @@ async fn after_a_trap_it_goes_on_from_what_was_saved() {
     let trap = process(&mut counter, 13).await.expect_err("13 are too many");
     assert_eq!((trap.call, trap.reason.as_str()), ("process", "panicked (trap: unreachable)"));
     let backtrace = trap.backtrace.expect("it trapped");
-    assert!(backtrace.starts_with("judge at 0x") && backtrace.lines().count() == 1, "{backtrace}");
+    assert!(backtrace.starts_with("process at 0x") && backtrace.lines().count() == 1, "{backtrace}");
     counts(&mut counter, "3").await;
 }
 

@@ -1,4 +1,4 @@
-//! Version 0.1 of the contract: the generated bindings, and the way between them and the domain.
+//! Version 0.1 of the contract: the generated bindings, and conversions between them and the domain.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl log::Host for Guest {
     }
 }
 
-/// Reads what a plugin says of itself; the error names the field that breaks the contract.
+/// Converts a descriptor; the error names the field that breaks the contract.
 pub(super) fn descriptor(raw: types::Descriptor) -> Result<core::Descriptor, String> {
     let severities = severities(raw.severities);
     if severities.is_empty() {
@@ -111,7 +111,7 @@ fn tally(tally: core::Tally) -> types::Tally {
     }
 }
 
-/// The metric, as the guest takes it.
+/// Converts a metric.
 pub(super) fn metric(metric: &core::Metric) -> types::Metric {
     let counts = &metric.counts;
     types::Metric {
@@ -126,7 +126,7 @@ pub(super) fn metric(metric: &core::Metric) -> types::Metric {
     }
 }
 
-/// Hands `batch` to `give`, as the guest takes it, with the fields that it asked for.
+/// Converts a batch, with the fields that the plugin asked for, and calls `give` with it.
 pub(super) fn with_records<T>(
     batch: &[core::Record],
     fields: core::Fields,
@@ -156,7 +156,7 @@ pub(super) fn with_records<T>(
     give(&records)
 }
 
-/// Reads what a plugin says of a batch of `length` logs; the error says what breaks the contract.
+/// Converts the answer to a batch of `length` logs; the error says what breaks the contract.
 pub(super) fn processed(
     raw: types::Processed,
     length: usize,
@@ -165,11 +165,11 @@ pub(super) fn processed(
     let mut seen = vec![false; length];
     let mut verdicts = Vec::with_capacity(raw.verdicts.len());
     for types::Verdict { index, outcome } in raw.verdicts {
-        let place = usize::try_from(index).ok().filter(|place| *place < length);
-        let Some(place) = place else {
+        let position = usize::try_from(index).ok().filter(|position| *position < length);
+        let Some(position) = position else {
             return Err(format!("returned a verdict for log {index} of a batch of {length}"));
         };
-        if std::mem::replace(&mut seen[place], true) {
+        if std::mem::replace(&mut seen[position], true) {
             return Err(format!("returned two verdicts for log {index}"));
         }
         let outcome = match outcome {
@@ -177,13 +177,13 @@ pub(super) fn processed(
             types::Outcome::Reject(reason) => core::Outcome::Reject(reason),
             types::Outcome::Retry(reason) => core::Outcome::Retry(reason),
         };
-        verdicts.push(core::Verdict { index: place, outcome });
+        verdicts.push(core::Verdict { index: position, outcome });
     }
     let publish = raw.publish.into_iter().map(|log| derived(log, descriptor)).collect::<Result<_, _>>()?;
     Ok(core::Processed { verdicts, publish })
 }
 
-/// Reads a log that a plugin publishes; one that does not say where it comes from comes from the plugin.
+/// Converts a log that a plugin publishes; without a source, the plugin's name is its source.
 fn derived(raw: types::DerivedLog, descriptor: &core::Descriptor) -> Result<core::Log, String> {
     let severity = match raw.severity {
         types::Severity::Debug => core::Severity::Debug,

@@ -8,11 +8,11 @@ impl Processed {
         Self { verdicts: Vec::new(), publish: Vec::new() }
     }
 
-    /// Asks `judge` about each log: none accepts it.
-    pub fn each(batch: &[LogRecord], mut judge: impl FnMut(&LogRecord) -> Option<Outcome>) -> Self {
+    /// Asks `decide` about each log: none accepts it.
+    pub fn each(batch: &[LogRecord], mut decide: impl FnMut(&LogRecord) -> Option<Outcome>) -> Self {
         let mut processed = Self::accepted();
         for (index, log) in batch.iter().enumerate() {
-            if let Some(outcome) = judge(log) {
+            if let Some(outcome) = decide(log) {
                 processed.decide(index, outcome);
             }
         }

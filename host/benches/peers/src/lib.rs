@@ -1,4 +1,4 @@
-//! What the peers written in Rust have in common: the log that all peers carry, and what they report.
+//! What the peers written in Rust share: the log that they send, and the report.
 
 pub mod log;
 pub mod report;

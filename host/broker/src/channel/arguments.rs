@@ -1,7 +1,7 @@
 //! The arguments of declarations, which extend the protocol.
 //!
-//! Source: `RabbitMQ`, "Queues", "Optional Arguments". As there, what is not known is ignored; what `RabbitMQ`
-//! knows and this broker does not is refused: to ignore it would be to promise it.
+//! Source: `RabbitMQ`, "Queues", "Optional Arguments". As there, unknown arguments are ignored. Those that `RabbitMQ`
+//! has and this broker lacks are refused, because a client relies on what is accepted.
 
 use amq_protocol::{
     protocol::{exchange, queue},
@@ -72,8 +72,8 @@ pub(super) fn queue_spec(declare: &queue::Declare) -> Result<QueueSpec, AmqpErro
     }
 }
 
-/// Takes an argument of a queue: one that matters here, or one that says what is so anyway. A quorum queue is in
-/// memory as any other, and gives back what is requeued however often.
+/// Reads an argument of a queue: one that has an effect here, or one that asks for what is always so. A quorum queue
+/// is in memory like any other, and has no delivery limit.
 fn argument(spec: &mut QueueSpec, name: &str, value: &AMQPValue) -> Result<(), AmqpError> {
     let invalid =
         |expected| AmqpError::precondition(format!("invalid arg '{name}' for a queue: expected {expected}"));

@@ -1,9 +1,8 @@
-//! A store whose keys are small, cheap to follow, and never mean anything else once their value is
-//! gone.
+//! A generational arena: keys are small and cheap, and a key whose value was removed never refers to another value.
 
 use std::{cmp, fmt, hash, marker::PhantomData};
 
-/// Where a value is, and which of those that were there.
+/// The index of a slot, and the generation of its value.
 pub(crate) struct Key<T> {
     index: u32,
     generation: u32,
@@ -67,14 +66,14 @@ impl<T> Key<T> {
         Self { index, generation, of: PhantomData }
     }
 
-    /// A key of nothing.
+    /// A key that refers to nothing.
     #[cfg(test)]
     pub(crate) fn dangling() -> Self {
         Self::new(u32::MAX, 0)
     }
 }
 
-// Derived, these would ask the same of `T`.
+// Derived implementations would require the same of `T`.
 impl<T> Clone for Key<T> {
     fn clone(&self) -> Self {
         *self

@@ -1,4 +1,4 @@
-//! What a channel has been given and not yet settled, and how much more it may be given.
+//! The unacknowledged deliveries of a channel, and its prefetch.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,10 +14,10 @@ pub(crate) struct Channel {
     pub(crate) connection: Key<Connection>,
     pub(crate) number: u16,
     pub(crate) outbox: Arc<Outbox>,
-    /// The client understands that a consumer is cancelled by the broker.
+    /// The client wants to be told when the broker cancels a consumer.
     pub(crate) cancel_notify: bool,
     pub(crate) subscriptions: Vec<Subscription>,
-    /// Which of its queues goes first when there is room for one more delivery.
+    /// The index of the queue that is served first when its prefetch has room again.
     pub(crate) turn: usize,
     /// What an empty queue name means.
     pub(crate) last_queue: Option<Arc<str>>,
@@ -51,7 +51,7 @@ pub(crate) struct Unacked {
 
 /// Which deliveries an acknowledgement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Selection {
+pub(crate) enum DeliveryTags {
     One(u64),
     UpTo(u64),
     All,
@@ -95,30 +95,30 @@ impl Channel {
         self.unacked.push_back(unacked);
     }
 
-    /// Adds the selected deliveries to `settled`.
-    pub(crate) fn settle(
+    /// Moves these deliveries to `taken`.
+    pub(crate) fn take_unacked(
         &mut self,
-        selection: Selection,
-        settled: &mut Vec<Unacked>,
+        tags: DeliveryTags,
+        taken: &mut Vec<Unacked>,
     ) -> Result<(), AmqpError> {
         let position = |tag| {
             self.unacked
                 .binary_search_by_key(&tag, |unacked| unacked.delivery_tag)
                 .map_err(|_| AmqpError::precondition(format!("unknown delivery tag {tag}")))
         };
-        let before = settled.len();
-        match selection {
-            Selection::One(tag) => {
+        let before = taken.len();
+        match tags {
+            DeliveryTags::One(tag) => {
                 let at = position(tag)?;
-                settled.extend(self.unacked.remove(at));
+                taken.extend(self.unacked.remove(at));
             }
-            Selection::UpTo(tag) => {
+            DeliveryTags::UpTo(tag) => {
                 let at = position(tag)?;
-                settled.extend(self.unacked.drain(..=at));
+                taken.extend(self.unacked.drain(..=at));
             }
-            Selection::All => settled.extend(self.unacked.drain(..)),
+            DeliveryTags::All => taken.extend(self.unacked.drain(..)),
         }
-        let consumed = settled[before..].iter().filter(|unacked| unacked.consumer.is_some());
+        let consumed = taken[before..].iter().filter(|unacked| unacked.consumer.is_some());
         self.in_flight -= u32::try_from(consumed.count()).unwrap_or(self.in_flight);
         Ok(())
     }

@@ -1,12 +1,12 @@
-//! Time: when a queue has to be looked at though nobody asks for it.
+//! Timers: when a queue has to be checked though no method asks for it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{State, arena::Key, queue::Queue};
+use super::{BrokerState, arena::Key, queue::Queue};
 
-/// Milliseconds since the state began.
+/// Milliseconds since the broker started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
@@ -16,9 +16,9 @@ pub(crate) type Millis = u32;
 #[derive(Debug)]
 pub(crate) struct Clock {
     began: Instant,
-    /// Each queue at most once, at the moment that it knows.
+    /// Each queue at most once, at its `look_at`.
     due: BTreeSet<(Moment, Key<Queue>)>,
-    /// Something is due earlier than was said.
+    /// Notified when something is due earlier than `tick` returned.
     wake: Arc<Notify>,
 }
 
@@ -35,7 +35,7 @@ impl Clock {
         Moment(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Has a queue looked at at another moment than before.
+    /// Changes the time at which a queue is checked.
     pub(super) fn reschedule(&mut self, queue: Key<Queue>, before: Moment, at: Moment) {
         self.due.remove(&(before, queue));
         if at == Moment::NEVER {
@@ -59,13 +59,13 @@ impl Default for Clock {
     }
 }
 
-impl State {
-    /// Awakes whoever calls `tick`.
+impl BrokerState {
+    /// Wakes the task that calls `tick`.
     pub(crate) fn wake(&self) -> Arc<Notify> {
         Arc::clone(&self.clock.wake)
     }
 
-    /// Has everything happen that is due. Returns when to call it again, unless woken before.
+    /// Carries out everything that is due. Returns when to call it again, unless woken before.
     pub(crate) fn tick(&mut self) -> Option<Instant> {
         let now = self.clock.now();
         while let Some(key) = self.clock.take_due(now) {

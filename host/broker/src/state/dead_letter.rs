@@ -1,11 +1,11 @@
-//! What becomes of messages that a queue lets go of though nobody had them: they are published again.
+//! Dead letters: messages that a queue drops or a client rejects are published again.
 
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{State, queue::Entry};
+use super::{BrokerState, queue::Entry};
 use crate::{
     death::{Death, Reason},
     message::Message,
@@ -13,27 +13,27 @@ use crate::{
 
 /// A message on its way from a queue to its dead letter exchange.
 #[derive(Debug)]
-pub(crate) struct Dead {
+pub(crate) struct DeadLetter {
     pub(super) entry: Entry,
     pub(super) reason: Reason,
     pub(super) queue: Arc<str>,
     pub(super) exchange: Arc<str>,
-    /// Instead of its own.
+    /// The routing key, if it is not the message's own.
     pub(super) key: Option<Arc<str>>,
 }
 
-impl State {
-    /// Publishes what has died in this call, and what that displaces in turn. A loop, as the way from queue
-    /// to queue may be long.
+impl BrokerState {
+    /// Publishes the dead letters of this call, and those that they cause in turn. A loop, not a recursion: a chain of
+    /// queues may be long.
     pub(super) fn dead_letter(&mut self) {
         while let Some(dead) = self.dead.pop_front() {
             self.publish_dead(&dead);
         }
     }
 
-    /// As in `RabbitMQ`, without an exchange the message is lost, and so it is in a queue that it has been in
-    /// before, unless a client rejected it on the way: it would go in a circle for ever.
-    fn publish_dead(&mut self, dead: &Dead) {
+    /// As in `RabbitMQ`, the message is dropped if the exchange does not exist, or if it would go in a cycle: to a
+    /// queue that it has been in before, without having been rejected since.
+    fn publish_dead(&mut self, dead: &DeadLetter) {
         let Ok(exchange) = self.exchange(&dead.exchange) else {
             return;
         };
@@ -53,7 +53,7 @@ impl State {
         self.route(exchange, key, &dead_lettered.copies, &mut routes);
         if dead.reason != Reason::Rejected {
             routes.retain(|queue| {
-                self.queues.get(*queue).is_some_and(|queue| !dead_lettered.comes_round_to(&queue.name))
+                self.queues.get(*queue).is_some_and(|queue| !dead_lettered.has_cycled_through(&queue.name))
             });
         }
         routes.sort_unstable();
@@ -61,7 +61,7 @@ impl State {
         let exchange = Arc::clone(&exchange.name);
         let message = Arc::new(Message::new(exchange, dead_lettered.content, &self.memory));
         for queue in routes {
-            // Nobody is there to hear of a refusal.
+            // There is no publisher to tell of a refusal.
             let _refused = self.push(queue, &message);
             self.serve(queue);
         }

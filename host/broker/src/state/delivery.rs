@@ -1,13 +1,13 @@
-//! The way of a message out of its queues: delivered, settled, or put back.
+//! Messages on their way out of a queue: delivered, acknowledged, rejected or requeued.
 
 use std::sync::Arc;
 
 use amq_protocol::protocol::{AMQPClass, basic};
 
 use super::{
-    State,
+    BrokerState,
     arena::Key,
-    channel::{Channel, Selection, Subscription, Unacked},
+    channel::{Channel, DeliveryTags, Subscription, Unacked},
     names::generated_name,
     queue::{Acknowledgement, Consumer, ConsumerId, Queue},
 };
@@ -26,21 +26,20 @@ pub(crate) struct Consume<'a> {
     pub(crate) tag: &'a str,
     pub(crate) acknowledgement: Acknowledgement,
     pub(crate) exclusive: bool,
-    /// The client does not want to hear that it worked.
+    /// The client wants no `consume-ok`.
     pub(crate) nowait: bool,
 }
 
-/// What becomes of a delivery.
+/// How a delivery is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Acknowledged.
-    Gone,
+pub(crate) enum Disposition {
+    Acknowledged,
     /// Not to be delivered again: a dead letter, if the queue has an exchange for those.
     Rejected,
     Requeued,
 }
 
-impl State {
+impl BrokerState {
     /// The consumer's tag is in the `consume-ok`, which is sent before its first delivery.
     pub(crate) fn consume(&mut self, channel: Key<Channel>, consume: Consume<'_>) -> Result<(), AmqpError> {
         let tag = match consume.tag {
@@ -77,7 +76,7 @@ impl State {
         Ok(())
     }
 
-    /// What it was given stays to be acknowledged. A tag that is not in use is no error.
+    /// Its deliveries stay unacknowledged. A tag that is not in use is no error.
     pub(crate) fn cancel(&mut self, channel: Key<Channel>, tag: &str) -> Result<(), AmqpError> {
         let channel = self.channel(channel)?;
         let Some(subscription) = channel.subscription(tag).cloned() else {
@@ -125,37 +124,37 @@ impl State {
         Ok(())
     }
 
-    pub(crate) fn settle(
+    pub(crate) fn resolve(
         &mut self,
         channel: Key<Channel>,
-        selection: Selection,
-        fate: Fate,
+        tags: DeliveryTags,
+        disposition: Disposition,
     ) -> Result<(), AmqpError> {
-        let mut settled = std::mem::take(&mut self.settled);
-        let result = self.channel(channel).and_then(|channel| channel.settle(selection, &mut settled));
+        let mut resolved = std::mem::take(&mut self.resolved);
+        let result = self.channel(channel).and_then(|channel| channel.take_unacked(tags, &mut resolved));
         let mut freed = std::mem::take(&mut self.routes);
-        if fate == Fate::Requeued {
-            // Last first: it then goes to the front, one after the other.
-            settled.reverse();
+        if disposition == Disposition::Requeued {
+            // Last first: each is then inserted at the front, which is cheap.
+            resolved.reverse();
         }
-        for unacked in settled.drain(..) {
+        for unacked in resolved.drain(..) {
             let Some(queue) = self.queues.get_mut(unacked.queue) else {
                 continue;
             };
             if let Some(consumer) = unacked.consumer.and_then(|id| queue.consumer_mut(id)) {
                 consumer.in_flight = consumer.in_flight.saturating_sub(1);
             }
-            match fate {
-                Fate::Gone => {}
-                Fate::Rejected => queue.dead_letter(unacked.entry, Reason::Rejected, &mut self.dead),
-                Fate::Requeued => queue.requeue(unacked.entry),
+            match disposition {
+                Disposition::Acknowledged => {}
+                Disposition::Rejected => queue.dead_letter(unacked.entry, Reason::Rejected, &mut self.dead),
+                Disposition::Requeued => queue.requeue(unacked.entry),
             }
             if freed.last() != Some(&unacked.queue) {
                 freed.push(unacked.queue);
             }
         }
-        self.settled = settled;
-        // What one of the queues gives back of a limit that they share, the next one may have.
+        self.resolved = resolved;
+        // With a shared prefetch, each queue may deliver now.
         for queue in self.sharing_queues(channel) {
             self.dispatch(queue);
         }
@@ -166,7 +165,7 @@ impl State {
         result
     }
 
-    /// The limit of consumers to come, or the one that all of the channel share.
+    /// The prefetch of future consumers, or the one that all consumers of the channel share.
     pub(crate) fn set_prefetch(
         &mut self,
         key: Key<Channel>,
@@ -186,23 +185,23 @@ impl State {
         Ok(())
     }
 
-    /// Has a queue hand out what it can and let go of what it must, and those that this concerns as well.
+    /// Delivers what a queue can deliver, drops what it must, and publishes the resulting dead letters.
     pub(super) fn dispatch(&mut self, key: Key<Queue>) {
         self.serve(key);
         self.dead_letter();
     }
 
-    /// As `dispatch`, and leaves dead letters to whoever calls it.
+    /// As `dispatch`, but the caller publishes dead letters.
     pub(super) fn serve(&mut self, key: Key<Queue>) {
-        self.hand_out(key);
+        self.deliver_ready(key);
         if let Some(queue) = self.queues.get_mut(key) {
             queue.drop_excess(&self.clock, &mut self.dead);
             queue.schedule(key, &mut self.clock);
         }
     }
 
-    /// In turns, while there is something and anybody may take.
-    fn hand_out(&mut self, key: Key<Queue>) {
+    /// Delivers to consumers in turn, while there are messages and a consumer has credit.
+    fn deliver_ready(&mut self, key: Key<Queue>) {
         let Some(queue) = self.queues.get_mut(key) else {
             return;
         };
@@ -247,7 +246,7 @@ impl State {
         }
     }
 
-    /// An auto-delete queue goes with its last consumer; another one may have an heir waiting.
+    /// Deletes an auto-delete queue with its last consumer; in any other queue the next consumer may be active now.
     pub(super) fn after_consumer_left(&mut self, key: Key<Queue>) {
         let abandoned =
             self.queues.get(key).is_some_and(|queue| queue.spec.auto_delete && queue.consumers().is_empty());
@@ -261,7 +260,7 @@ impl State {
         }
     }
 
-    /// A consumer whose queue is gone.
+    /// Cancels a consumer whose queue is gone.
     pub(super) fn cancel_from_here(&mut self, consumer: &Consumer) {
         let Some(channel) = self.channels.get_mut(consumer.channel) else {
             return;
@@ -276,7 +275,7 @@ impl State {
         }
     }
 
-    /// The queues whose consumers share a limit, in turn.
+    /// The queues whose consumers share the channel's prefetch, in turn.
     fn sharing_queues(&mut self, key: Key<Channel>) -> Vec<Key<Queue>> {
         match self.channels.get_mut(key) {
             Some(channel) if channel.shared_prefetch > 0 => {

@@ -14,7 +14,7 @@ pub(crate) struct Exchange {
     pub(crate) spec: ExchangeSpec,
     /// By routing key, so that a direct exchange need not look at them all.
     bindings: BTreeMap<Box<str>, Bindings>,
-    /// None for those that are always there.
+    /// None for predeclared exchanges.
     _charge: Option<Charge>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct ExchangeSpec {
     pub(crate) durable: bool,
     pub(crate) auto_delete: bool,
     pub(crate) internal: bool,
-    /// `alternate-exchange`: where what finds no way goes (`RabbitMQ`, "Alternate Exchanges").
+    /// `alternate-exchange`: where messages go that cannot be routed (`RabbitMQ`, "Alternate Exchanges").
     pub(crate) alternate: Option<Arc<str>>,
 }
 
@@ -89,7 +89,7 @@ impl Exchange {
         removed
     }
 
-    /// Forgets a destination that is going. Says whether it was bound.
+    /// Removes all bindings of a destination. Returns whether it was bound.
     pub(crate) fn unbind_all(&mut self, destination: &Destination) -> bool {
         let mut removed = false;
         self.bindings.retain(|_, bindings| {

@@ -1,7 +1,6 @@
-//! Everything that connections share: exchanges, queues, and who has been given what.
+//! What connections share: exchanges, queues, consumers and deliveries.
 //!
-//! Pure: it is called, changes, and leaves what clients are to hear in their outboxes. It knows
-//! nothing of sockets or frames.
+//! Without input or output: methods change it, and put what clients are to be sent into their outboxes.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -35,13 +34,13 @@ use self::{
     arena::{Arena, Key},
     channel::{Channel, Unacked},
     clock::Clock,
-    dead_letter::Dead,
+    dead_letter::DeadLetter,
     exchange::{Exchange, ExchangeSpec, Kind},
     queue::Queue,
 };
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct BrokerState {
     exchanges: HashMap<Arc<str>, Exchange>,
     queue_names: HashMap<Arc<str>, Key<Queue>>,
     queues: Arena<Queue>,
@@ -50,10 +49,10 @@ pub(crate) struct State {
     memory: Arc<Memory>,
     clock: Clock,
     last_consumer: u64,
-    // Kept for their capacity only: empty between calls.
+    // Empty between calls: only their capacity is reused.
     routes: Vec<Key<Queue>>,
-    settled: Vec<Unacked>,
-    dead: VecDeque<Dead>,
+    resolved: Vec<Unacked>,
+    dead: VecDeque<DeadLetter>,
 }
 
 /// A client.
@@ -62,11 +61,11 @@ pub(crate) struct Connection {
     outbox: Arc<Outbox>,
     cancel_notify: bool,
     channels: Vec<Key<Channel>>,
-    /// Which of its queues goes first when there is room for more deliveries.
+    /// The index of the queue that is served first when there is room for deliveries again.
     turn: usize,
 }
 
-impl State {
+impl BrokerState {
     pub(crate) fn new(memory: Arc<Memory>) -> Self {
         let predeclared = [
             ("", Kind::Direct),
@@ -90,17 +89,17 @@ impl State {
             clock: Clock::default(),
             last_consumer: 0,
             routes: Vec::new(),
-            settled: Vec::new(),
+            resolved: Vec::new(),
             dead: VecDeque::new(),
         }
     }
 
-    /// `cancel_notify`: the client wants to hear when the broker cancels a consumer.
+    /// `cancel_notify`: the client wants to be told when the broker cancels a consumer.
     pub(crate) fn open_connection(&mut self, outbox: Arc<Outbox>, cancel_notify: bool) -> Key<Connection> {
         self.connections.insert(Connection { outbox, cancel_notify, channels: Vec::new(), turn: 0 })
     }
 
-    /// Gives back what its channels had, and deletes the queues that were its own.
+    /// Requeues what its channels have not acknowledged, and deletes its exclusive queues.
     pub(crate) fn close_connection(&mut self, key: Key<Connection>) {
         let Some(connection) = self.connections.remove(key) else {
             return;
@@ -140,7 +139,7 @@ impl State {
         self.close_channels(&[key]);
     }
 
-    /// Goes on with deliveries that had to wait for room in the connection's outbox.
+    /// Resumes deliveries that had to wait for room in the connection's outbox.
     pub(crate) fn resume(&mut self, connection: Key<Connection>) {
         let Some(connection) = self.connections.get_mut(connection) else {
             return;
@@ -152,7 +151,7 @@ impl State {
         }
     }
 
-    /// The consumers of all of them go first: what one gives back is for none of the others.
+    /// Removes the consumers of all of them first, so that what one requeues is not delivered to another.
     fn close_channels(&mut self, keys: &[Key<Channel>]) {
         let mut closing: Vec<_> = keys.iter().filter_map(|&key| self.channels.remove(key)).collect();
         let mut affected = Vec::new();
@@ -164,12 +163,12 @@ impl State {
                 }
             }
         }
-        let mut settled = Vec::new();
+        let mut resolved = Vec::new();
         for mut channel in closing {
-            // Asking for all of them cannot fail.
-            let _ = channel.settle(channel::Selection::All, &mut settled);
+            // Cannot fail for all deliveries.
+            let _ = channel.take_unacked(channel::DeliveryTags::All, &mut resolved);
         }
-        for unacked in settled.into_iter().rev() {
+        for unacked in resolved.into_iter().rev() {
             if let Some(queue) = self.queues.get_mut(unacked.queue) {
                 queue.requeue(unacked.entry);
                 affected.push((unacked.queue, Left::Message));
@@ -185,7 +184,7 @@ impl State {
         }
     }
 
-    /// In turn, so that none goes first each time.
+    /// The queues that these channels consume, rotated by `turn` so that each comes first in turn.
     fn subscribed_queues(&self, channels: &[Key<Channel>], turn: usize) -> Vec<Key<Queue>> {
         let mut queues: Vec<_> = channels
             .iter()
@@ -207,10 +206,11 @@ impl State {
     }
 }
 
-/// What a closing channel left to a queue.
+/// Why a queue is affected by a channel that was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Left {
-    /// A vacancy.
+    /// One of its consumers is gone.
     Consumer,
+    /// A message was requeued.
     Message,
 }

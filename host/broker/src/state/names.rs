@@ -1,4 +1,4 @@
-//! Which names may be given, which are taken, and how to make one up.
+//! Reserved names, and generated ones.
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,4 @@
-//! What a queue's arguments bound: its length, its life, and that of its messages.
+//! The limits that a queue's arguments set: its length, and the time to live of itself and its messages.
 //!
 //! Sources: `RabbitMQ`, "Time-To-Live and Expiration", "Queue Length Limit", "Dead Letter Exchanges".
 
@@ -7,7 +7,7 @@ use std::{collections::VecDeque, mem, sync::Arc};
 use super::{
     arena::Key,
     clock::{Clock, Millis, Moment},
-    dead_letter::Dead,
+    dead_letter::DeadLetter,
     queue::{Entry, Queue},
 };
 use crate::{death::Reason, error::AmqpError, message::Content};
@@ -16,11 +16,11 @@ use crate::{death::Reason, error::AmqpError, message::Content};
 pub(crate) struct Policy {
     /// `x-message-ttl`: how long a message waits.
     pub(crate) message_ttl: Option<Millis>,
-    /// `x-expires`: how long the queue is there with no consumer and nobody who asks for it.
+    /// `x-expires`: how long the queue exists without being used.
     pub(crate) expires: Option<Millis>,
-    /// `x-max-length`: messages that are ready.
+    /// `x-max-length`: the most messages that are ready.
     pub(crate) max_length: Option<u64>,
-    /// `x-max-length-bytes`: of their bodies.
+    /// `x-max-length-bytes`: the most bytes of their bodies.
     pub(crate) max_bytes: Option<u64>,
     /// `x-delivery-limit`, of quorum queues: kept to be compared, and never reached.
     pub(crate) delivery_limit: Option<i64>,
@@ -32,12 +32,12 @@ pub(crate) struct Policy {
     pub(crate) dead_letter_key: Option<Arc<str>>,
 }
 
-/// What happens to a message too many.
+/// Which message is dropped when a queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Overflow {
     /// The oldest one makes room.
     DropHead,
-    /// The new one is refused; a publisher that wants confirms hears of it.
+    /// The new one is rejected; a publisher in confirm mode is told.
     RejectPublish,
 }
 
@@ -92,28 +92,28 @@ impl Queue {
         ttl.map_or(Moment::NEVER, |ttl| clock.now().after(ttl))
     }
 
-    /// Whether it has no room for a message and does not make any.
+    /// Whether it is full and rejects a message.
     pub(super) fn refuses(&self, content: &Content) -> bool {
         self.spec.policy.overflow == Overflow::RejectPublish
             && self.exceeds(self.len() + 1, self.ready_bytes() + content.body().len())
     }
 
-    /// When it is gone, if nobody uses it until then.
+    /// When it expires, if it is not used before.
     pub(super) fn unused_from(&self) -> Option<Moment> {
         let expires = self.spec.policy.expires?;
         self.consumers().is_empty().then(|| self.used_at.after(expires))
     }
 
-    /// Whoever uses it prolongs its life.
+    /// Notes that it was used.
     pub(super) fn touch(&mut self, clock: &Clock) {
         if self.spec.policy.expires.is_some() {
             self.used_at = clock.now();
         }
     }
 
-    /// Takes from its head what has outlived its time. As in `RabbitMQ`, what is behind a message that has
-    /// not stays until that one is gone.
-    pub(super) fn drop_expired(&mut self, clock: &Clock, dead: &mut VecDeque<Dead>) {
+    /// Drops expired messages from the head. As in `RabbitMQ`, an expired message behind one that has not expired
+    /// stays.
+    pub(super) fn drop_expired(&mut self, clock: &Clock, dead: &mut VecDeque<DeadLetter>) {
         while self.head_expires() != Moment::NEVER && self.head_expires() < clock.now() {
             if let Some(entry) = self.pop() {
                 self.dead_letter(entry, Reason::Expired, dead);
@@ -121,8 +121,9 @@ impl Queue {
         }
     }
 
-    /// Takes from its head what nobody was there for: too many, or to be delivered at once or never.
-    pub(super) fn drop_excess(&mut self, clock: &Clock, dead: &mut VecDeque<Dead>) {
+    /// Drops messages from the head: those that exceed the length limit, and then those that have expired, which
+    /// includes undelivered ones with a time to live of zero.
+    pub(super) fn drop_excess(&mut self, clock: &Clock, dead: &mut VecDeque<DeadLetter>) {
         while self.exceeds(self.len(), self.ready_bytes())
             && let Some(entry) = self.pop()
         {
@@ -136,9 +137,9 @@ impl Queue {
         }
     }
 
-    pub(super) fn dead_letter(&self, entry: Entry, reason: Reason, dead: &mut VecDeque<Dead>) {
+    pub(super) fn dead_letter(&self, entry: Entry, reason: Reason, dead: &mut VecDeque<DeadLetter>) {
         if let Some(exchange) = &self.spec.policy.dead_letter_exchange {
-            dead.push_back(Dead {
+            dead.push_back(DeadLetter {
                 entry,
                 reason,
                 queue: Arc::clone(&self.name),
@@ -148,7 +149,7 @@ impl Queue {
         }
     }
 
-    /// Has the clock know when to look at it next.
+    /// Tells the clock when to check it next.
     pub(super) fn schedule(&mut self, key: Key<Queue>, clock: &mut Clock) {
         let due = self.unused_from().unwrap_or(Moment::NEVER).min(self.head_expires());
         if due != self.look_at {

@@ -1,9 +1,9 @@
-//! The way of a message into its queues.
+//! Routing: messages on their way into queues.
 
 use std::{iter, sync::Arc};
 
 use super::{
-    State,
+    BrokerState,
     arena::Key,
     exchange::{Destination, Exchange},
     queue::Queue,
@@ -19,15 +19,15 @@ pub(crate) enum Published {
     Routed,
     /// A queue had no room for it.
     Refused,
-    /// Nobody wanted it: here it is.
+    /// It could not be routed, and is given back.
     Unroutable(Message),
 }
 
-/// A queue has no room, and does not make any.
+/// A queue is full, and rejects new messages.
 #[derive(Debug)]
 pub(super) struct Full;
 
-impl State {
+impl BrokerState {
     /// Routes by the content's own key and by those of its `copies`.
     pub(crate) fn publish(
         &mut self,

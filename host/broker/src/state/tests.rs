@@ -1,14 +1,14 @@
-//! The state as a whole, without a socket: what is asked of it, and what clients then hear.
+//! The state as a whole, without a socket: methods, and what clients are then sent.
 
 use std::sync::Arc;
 
 use amq_protocol::protocol::{AMQPClass, basic};
 
 use super::{
-    Connection, State,
+    BrokerState, Connection,
     arena::Key,
-    channel::{Channel, Selection},
-    delivery::{Consume, Fate},
+    channel::{Channel, DeliveryTags},
+    delivery::{Consume, Disposition},
     exchange::{ExchangeSpec, Kind},
     policy::Policy,
     queue::{Acknowledgement, Consumption, QueueKind, QueueSpec},
@@ -39,11 +39,11 @@ struct Client {
     outbox: Arc<Outbox>,
 }
 
-fn state() -> State {
-    State::new(Arc::new(Memory::new(usize::MAX)))
+fn state() -> BrokerState {
+    BrokerState::new(Arc::new(Memory::new(usize::MAX)))
 }
 
-fn client(state: &mut State) -> Client {
+fn client(state: &mut BrokerState) -> Client {
     let outbox = Arc::new(Outbox::default());
     let connection = state.open_connection(Arc::clone(&outbox), true);
     let channel = state.open_channel(connection, 1).unwrap();
@@ -79,19 +79,19 @@ fn in_short(output: &Output) -> Option<String> {
     }
 }
 
-fn publish(state: &mut State, exchange: &str, routing_key: &str, bodies: &[&str]) {
+fn publish(state: &mut BrokerState, exchange: &str, routing_key: &str, bodies: &[&str]) {
     for body in bodies {
         let published = state.publish(exchange, Content::of(routing_key, body), &[]).unwrap();
         assert!(matches!(published, Published::Routed), "{exchange}/{routing_key}: {body}");
     }
 }
 
-fn is_routed(state: &mut State, exchange: &str, routing_key: &str) -> bool {
+fn is_routed(state: &mut BrokerState, exchange: &str, routing_key: &str) -> bool {
     let published = state.publish(exchange, Content::of(routing_key, "x"), &[]);
     matches!(published, Ok(Published::Routed))
 }
 
-fn consume(state: &mut State, channel: Key<Channel>, queue: &str, tag: &str) {
+fn consume(state: &mut BrokerState, channel: Key<Channel>, queue: &str, tag: &str) {
     let acknowledgement = Acknowledgement::Explicit;
     state.consume(channel, Consume { queue, tag, acknowledgement, exclusive: false, nowait: false }).unwrap();
 }
@@ -100,7 +100,7 @@ fn exchange(kind: Kind) -> ExchangeSpec {
     ExchangeSpec { kind, durable: false, auto_delete: false, internal: false, alternate: None }
 }
 
-fn queue_len(state: &mut State, channel: Key<Channel>, queue: &str) -> usize {
+fn queue_len(state: &mut BrokerState, channel: Key<Channel>, queue: &str) -> usize {
     state.check_queue(channel, queue).unwrap().messages
 }
 
@@ -200,9 +200,9 @@ fn prefetch_bounds_what_a_consumer_holds() {
     state.set_prefetch(client.channel, 1, false).unwrap();
     publish(state, "", "q", &["1", "2", "3", "4", "5"]);
     assert_eq!(client.heard(), ["c:1", "c:2"]);
-    state.settle(client.channel, Selection::One(2), Fate::Gone).unwrap();
+    state.resolve(client.channel, DeliveryTags::One(2), Disposition::Acknowledged).unwrap();
     assert_eq!(client.heard(), ["c:3"]);
-    state.settle(client.channel, Selection::UpTo(3), Fate::Gone).unwrap();
+    state.resolve(client.channel, DeliveryTags::UpTo(3), Disposition::Acknowledged).unwrap();
     assert_eq!(client.heard(), ["c:4", "c:5"]);
 }
 
@@ -218,8 +218,8 @@ fn a_shared_prefetch_bounds_the_channel() {
     consume(state, client.channel, "q", "c");
     consume(state, client.channel, "r", "d");
     assert_eq!(client.heard(), ["c:1", "c:2", "d:1"]);
-    // What the one gives back, the other may have.
-    state.settle(client.channel, Selection::One(1), Fate::Gone).unwrap();
+    // An acknowledgement of one makes room for the other.
+    state.resolve(client.channel, DeliveryTags::One(1), Disposition::Acknowledged).unwrap();
     assert_eq!(client.heard(), ["d:2"]);
     publish(state, "", "q", &["3"]);
     assert!(client.heard().is_empty());
@@ -234,11 +234,14 @@ fn an_acknowledgement_without_a_delivery_is_refused() {
     state.declare_queue(client.channel, "q", PLAIN).unwrap();
     consume(state, client.channel, "q", "c");
     publish(state, "", "q", &["1"]);
-    state.settle(client.channel, Selection::One(1), Fate::Gone).unwrap();
-    for selection in [Selection::One(1), Selection::UpTo(1), Selection::One(0), Selection::One(2)] {
-        check_refused(state.settle(client.channel, selection, Fate::Gone), Code::PreconditionFailed);
+    state.resolve(client.channel, DeliveryTags::One(1), Disposition::Acknowledged).unwrap();
+    for tags in [DeliveryTags::One(1), DeliveryTags::UpTo(1), DeliveryTags::One(0), DeliveryTags::One(2)] {
+        check_refused(
+            state.resolve(client.channel, tags, Disposition::Acknowledged),
+            Code::PreconditionFailed,
+        );
     }
-    state.settle(client.channel, Selection::All, Fate::Gone).unwrap();
+    state.resolve(client.channel, DeliveryTags::All, Disposition::Acknowledged).unwrap();
 }
 
 #[test]
@@ -250,9 +253,9 @@ fn requeued_messages_come_again_in_their_order() {
     for _ in 0..3 {
         state.get(client.channel, "q", Acknowledgement::Explicit).unwrap();
     }
-    state.settle(client.channel, Selection::One(2), Fate::Requeued).unwrap();
-    state.settle(client.channel, Selection::One(3), Fate::Gone).unwrap();
-    state.settle(client.channel, Selection::One(1), Fate::Requeued).unwrap();
+    state.resolve(client.channel, DeliveryTags::One(2), Disposition::Requeued).unwrap();
+    state.resolve(client.channel, DeliveryTags::One(3), Disposition::Acknowledged).unwrap();
+    state.resolve(client.channel, DeliveryTags::One(1), Disposition::Requeued).unwrap();
     client.heard();
     for _ in 0..4 {
         state.get(client.channel, "q", Acknowledgement::Automatic).unwrap();
@@ -265,17 +268,17 @@ fn what_a_connection_held_goes_to_others_in_order() {
     let state = &mut state();
     let dying = client(state);
     let sibling = state.open_channel(dying.connection, 2).unwrap();
-    let heir = client(state);
+    let successor = client(state);
     state.declare_queue(dying.channel, "q", PLAIN).unwrap();
     consume(state, dying.channel, "q", "a");
     consume(state, sibling, "q", "b");
     publish(state, "", "q", &["1", "2", "3", "4"]);
     assert_eq!(dying.heard(), ["a:1", "b:2", "a:3", "b:4"]);
-    state.set_prefetch(heir.channel, 3, false).unwrap();
-    consume(state, heir.channel, "q", "c");
+    state.set_prefetch(successor.channel, 3, false).unwrap();
+    consume(state, successor.channel, "q", "c");
     state.close_connection(dying.connection);
     assert!(dying.heard().is_empty(), "nothing moves between the channels of the dead");
-    assert_eq!(heir.heard(), ["c:1!", "c:2!", "c:3!"]);
+    assert_eq!(successor.heard(), ["c:1!", "c:2!", "c:3!"]);
 }
 
 #[test]
@@ -292,8 +295,8 @@ fn a_single_active_consumer_has_an_heir() {
     assert!(second.heard().is_empty());
     state.cancel(first.channel, "a").unwrap();
     assert_eq!(second.heard(), ["b:2"]);
-    // What the first one had is still its own to settle.
-    state.settle(first.channel, Selection::One(1), Fate::Requeued).unwrap();
+    // The first one can still resolve its deliveries.
+    state.resolve(first.channel, DeliveryTags::One(1), Disposition::Requeued).unwrap();
     assert_eq!(second.heard(), ["b:1!"]);
 }
 
@@ -334,8 +337,8 @@ fn consumers_hear_that_their_queue_is_gone() {
     publish(state, "", "q", &["1"]);
     state.delete_queue(client.channel, "q", ALWAYS).unwrap();
     assert_eq!(client.heard(), ["c:1", "-c"]);
-    // The tag is free again, and the delivery settles into nothing.
-    state.settle(client.channel, Selection::One(1), Fate::Requeued).unwrap();
+    // The tag is free again, and resolving the delivery has no effect.
+    state.resolve(client.channel, DeliveryTags::One(1), Disposition::Requeued).unwrap();
     state.declare_queue(client.channel, "q", PLAIN).unwrap();
     consume(state, client.channel, "q", "c");
     assert!(client.heard().is_empty());
@@ -351,7 +354,7 @@ fn a_full_outbox_stops_deliveries_until_it_is_taken() {
     consume(state, client.channel, "q", "c");
     assert_eq!(queue_len(state, client.channel, "q"), 14, "six make the outbox full");
     let mut outputs = Vec::new();
-    assert!(client.outbox.take(&mut outputs).starved);
+    assert!(client.outbox.take(&mut outputs).room_wanted);
     state.resume(client.connection);
     assert_eq!(queue_len(state, client.channel, "q"), 8);
 }
@@ -359,7 +362,7 @@ fn a_full_outbox_stops_deliveries_until_it_is_taken() {
 #[test]
 fn memory_is_given_back_with_each_copy_and_with_the_last_one() {
     let memory = Arc::new(Memory::new(usize::MAX));
-    let state = &mut State::new(Arc::clone(&memory));
+    let state = &mut BrokerState::new(Arc::clone(&memory));
     let client = client(state);
     for queue in ["q", "r"] {
         state.declare_queue(client.channel, queue, PLAIN).unwrap();
@@ -375,7 +378,7 @@ fn memory_is_given_back_with_each_copy_and_with_the_last_one() {
     state.get(client.channel, "r", Acknowledgement::Explicit).unwrap();
     client.heard();
     assert_eq!(memory.used() - empty, one_copy, "unacknowledged is not gone");
-    state.settle(client.channel, Selection::One(1), Fate::Gone).unwrap();
+    state.resolve(client.channel, DeliveryTags::One(1), Disposition::Acknowledged).unwrap();
     assert_eq!(memory.used(), empty);
     for queue in ["q", "r"] {
         state.delete_queue(client.channel, queue, ALWAYS).unwrap();

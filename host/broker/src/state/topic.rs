@@ -30,8 +30,8 @@ impl Pattern {
         }
         let mut key = words(routing_key);
         let mut at = 0;
-        // Where the last `#` stood and which words it has not taken yet: it is enough to let the
-        // last one take more, so matching never takes longer than pattern times key.
+        // The last `#`, and the words that it has not matched yet. It is enough to backtrack to the last one, so
+        // matching takes at most pattern times key.
         let mut last_any = None;
         loop {
             let rest = key.clone();

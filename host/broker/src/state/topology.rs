@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    State,
+    BrokerState,
     arena::Key,
     channel::Channel,
     clock::Moment,
@@ -16,7 +16,7 @@ use crate::{
     memory::Charge,
 };
 
-/// What `queue.declare-ok` tells.
+/// What `queue.declare-ok` reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueueStatus {
     pub(crate) name: Arc<str>,
@@ -38,7 +38,7 @@ pub(crate) enum Target<'a> {
     Exchange(&'a str),
 }
 
-impl State {
+impl BrokerState {
     pub(crate) fn declare_exchange(&mut self, name: &str, spec: ExchangeSpec) -> Result<(), AmqpError> {
         let name = &*one_line(name);
         check_not_default(name)?;
@@ -127,14 +127,14 @@ impl State {
         let name = &*one_line(name);
         let connection = self.channel(channel)?.connection;
         let owner = spec.exclusive.then_some(connection);
-        // As in RabbitMQ: what goes with its connection does not survive the broker.
+        // As in RabbitMQ: an exclusive queue is not durable.
         spec.durable &= !spec.exclusive;
         if let Some(&key) = self.queue_names.get(name) {
             let queue = self.queues.get(key).ok_or(AmqpError::no_queue(name))?;
             if queue.owner != owner {
                 return Err(locked(name));
             }
-            queue.check_equivalent(&spec)?;
+            queue.spec.check_equivalent(&queue.name, &spec)?;
             return self.status(channel, key);
         }
         let name: Arc<str> = if name.is_empty() {

@@ -1,4 +1,4 @@
-//! What the tests share: brokers, connections of lapin, and patience.
+//! What the tests share: brokers, lapin connections, and a timeout.
 
 #![allow(dead_code, reason = "each test binary uses another part")]
 
@@ -19,8 +19,8 @@ use loghost_broker::{Broker, Options};
 
 pub(crate) mod wire;
 
-/// Far more than anything here takes; what takes longer will never come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Far more than anything here takes.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn broker() -> Broker {
     broker_with(Options::default()).await
@@ -86,7 +86,7 @@ pub(crate) async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &s
         .expect("a binding");
 }
 
-/// Messages that nobody has.
+/// The number of messages that are ready.
 pub(crate) async fn ready(channel: &Channel, queue: &str) -> u32 {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let declared = soon(channel.queue_declare(queue.into(), options, FieldTable::default())).await;
@@ -132,11 +132,11 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, Str
     }
 }
 
-/// What is awaited, or a panic instead of a test that hangs.
+/// Awaits something, and panics after [`TIMEOUT`].
 #[track_caller]
 pub(crate) fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let caller = Location::caller();
     async move {
-        tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain at {caller}"))
+        tokio::time::timeout(TIMEOUT, future).await.unwrap_or_else(|_| panic!("waited in vain at {caller}"))
     }
 }

@@ -1,4 +1,4 @@
-//! A client of raw bytes: it can say whatever it likes.
+//! A client that can send any bytes.
 
 use amq_protocol::{
     frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
@@ -46,14 +46,14 @@ impl Wire {
         Self { socket, received: Vec::new() }
     }
 
-    /// With the handshake behind it and channel 1 open.
+    /// Connects, completes the handshake and opens channel 1.
     pub(crate) async fn open(broker: &Broker) -> Self {
         Self::open_with(broker, &CLAIMS).await
     }
 
     pub(crate) async fn open_with(broker: &Broker, claims: &Claims) -> Self {
         let mut wire = Self::connect(broker).await;
-        wire.shake_hands(claims).await;
+        wire.perform_handshake(claims).await;
         assert!(matches!(wire.connection().await, connection::AMQPMethod::OpenOk(_)));
         wire.send_method(1, open_channel()).await;
         assert!(matches!(wire.method(1).await, AMQPClass::Channel(channel::AMQPMethod::OpenOk(_))));
@@ -61,7 +61,7 @@ impl Wire {
     }
 
     /// Up to `connection.open`.
-    pub(crate) async fn shake_hands(&mut self, claims: &Claims) {
+    pub(crate) async fn perform_handshake(&mut self, claims: &Claims) {
         self.start_ok(claims).await;
         let connection::AMQPMethod::Tune(tune) = self.connection().await else {
             panic!("not tuned");

@@ -21,7 +21,7 @@ pub struct Descriptor {
     pub fields: Fields,
     /// The severities of the logs that it publishes.
     pub publishes: Severities,
-    /// The time without a log after which it is called with none.
+    /// The time without a log after which it is called with an empty batch.
     pub tick: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Message ids: which producer sent a log, and the how manieth of its kind it is.
+//! Message ids: a producer and a sequence number.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Severity, Source};
 
-/// Names one producer over all time: 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `-`, `_` and `.`.
+/// The name of a producer, unique for ever: 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `-`, `_` and `.`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Producer(Arc<str>);
 
@@ -36,12 +36,12 @@ impl Producer {
 }
 
 /// The id of a message: `loghost:<producer>/<n>`, where n counts from 1 for each producer, severity and
-/// source. That is the unit that bindings select, so every queue sees each sequence whole.
+/// source. Bindings select by severity and source, so every queue gets each sequence whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId {
     /// Who sent it.
     pub producer: Producer,
-    /// The how manieth of its severity and source.
+    /// Its sequence number among the producer's logs of the same severity and source, from 1.
     pub sequence: NonZeroU64,
 }
 
@@ -57,11 +57,11 @@ impl fmt::Display for MessageId {
 }
 
 impl MessageId {
-    /// Reads an id where it lies: the producer's name, and the number.
+    /// Parses an id without copying it: the producer's name, and the number.
     pub(super) fn parts(text: &str) -> Result<(&str, NonZeroU64), MessageIdError> {
         let (producer, sequence) =
             text.strip_prefix("loghost:").and_then(|rest| rest.split_once('/')).ok_or(MessageIdError)?;
-        // One text for each number, so that equal ids are equal texts.
+        // No leading zeros or signs: each id has exactly one spelling.
         let is_canonical = sequence.bytes().all(|b| b.is_ascii_digit()) && !sequence.starts_with('0');
         if !is_canonical || !Producer::is_valid(producer) {
             return Err(MessageIdError);

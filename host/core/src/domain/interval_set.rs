@@ -1,5 +1,4 @@
-//! Sets of sequence numbers, as intervals: what was seen of a sequence takes constant space as long as it
-//! has few gaps.
+//! Sets of numbers, stored as intervals: a sequence with few gaps takes constant space.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +20,13 @@ impl IntervalSet {
         self.insert_interval(n, n) > 0
     }
 
-    /// Adds every number from `first` to `last`; returns how many were not in the set. An interval whose end
-    /// lies before its beginning is empty.
+    /// Adds every number from `first` to `last`; returns how many were not in the set. Nothing is added if `last` is
+    /// less than `first`.
     pub fn insert_interval(&mut self, first: u64, last: u64) -> u64 {
         if last < first {
             return 0;
         }
-        // Most come in their order.
+        // Fast path: numbers mostly arrive in order.
         if let Some(mut highest) = self.intervals.last_entry()
             && highest.get().checked_add(1) == Some(first)
         {
@@ -87,8 +86,8 @@ impl IntervalSet {
         self.intervals.get(&first).copied()
     }
 
-    /// Where intervals begin, from `first` to `last`, in ascending order.
-    pub fn beginnings(&self, first: u64, last: u64) -> impl Iterator<Item = u64> {
+    /// The first numbers of the intervals that begin between `first` and `last`, in ascending order.
+    pub fn starts_between(&self, first: u64, last: u64) -> impl Iterator<Item = u64> {
         let range = (first <= last).then(|| self.intervals.range(first..=last));
         range.into_iter().flatten().map(|(&begin, _)| begin)
     }

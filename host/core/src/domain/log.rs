@@ -1,4 +1,4 @@
-//! A log, before and after it has travelled.
+//! A log to publish, and a log that was received.
 
 use super::{Attributes, Severity, Source, Timestamp};
 
@@ -13,15 +13,14 @@ pub struct Log {
     pub source: Option<Source>,
     /// What else it says.
     pub attributes: Attributes,
-    /// How many consumers it has come through that publish: each published it because of the one before.
+    /// How many consumers are in the chain of derived logs that led to this one.
     pub hops: u8,
 }
 
-/// A log that was received. Any producer may have sent it, so nothing about its parts is certain but
-/// that they are text.
+/// A log that was received. Any program may have sent it: its fields are valid text, and nothing more is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// That of the exchange it was published to.
+    /// The severity of the exchange it was published to.
     pub severity: Severity,
     /// What the producer says, or when it was received.
     pub timestamp: Timestamp,
@@ -35,10 +34,10 @@ pub struct Record {
     pub source: String,
     /// What else it says, in the order of the keys.
     pub attributes: Vec<(String, String)>,
-    /// Whether it was routed without its source: then its id counts among those without one.
+    /// Whether its routing key was empty: then its id counts among those of the unnamed source, whatever `source` is.
     pub unkeyed: bool,
     /// Whether it is a dead letter that was sent back.
     pub replayed: bool,
-    /// How many consumers it has come through that publish.
+    /// How many consumers are in the chain of derived logs that led to this one.
     pub hops: u8,
 }

@@ -1,4 +1,4 @@
-//! The words and rules of loghost; no input or output, no waiting.
+//! The types and rules of loghost, without input or output.
 
 mod attributes;
 mod balance;
@@ -21,7 +21,7 @@ mod verdict;
 pub use attributes::{Attributes, AttributesError};
 pub use balance::{Account, Balance, Missing, Reach, Sent};
 pub use book::{
-    Book, Changes, Claim, Expired, Fate, FinishedLog, IntervalChange, OriginChange, OriginPosition,
+    Book, Changes, Claim, CountedAs, Expired, FinishedLog, IntervalChange, OriginChange, OriginPosition,
     OriginState, StreamChange, StreamState,
 };
 pub use counts::{Counts, Metric};
@@ -32,7 +32,7 @@ pub use interval_set::IntervalSet;
 pub use log::{Log, Record};
 pub use position::{Position, StreamPosition};
 pub use severity::{Severities, Severity, UnknownSeverity};
-pub use source::{Source, SourceError};
+pub use source::{Source, SourceNameError};
 pub use tally::Tally;
 pub use text::{printable, printable_line};
 pub use timestamp::Timestamp;

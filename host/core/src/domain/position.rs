@@ -1,30 +1,30 @@
-//! Where a delivery stands in what it was read from.
+//! The position of a delivery in its source.
 
 use std::sync::Arc;
 
-/// Where a delivery stands in its source.
+/// The position of a delivery in its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// In something that forgets what is acknowledged, as a queue does: a number that rises from one delivery to the
-    /// next, and means nothing once the source is closed.
+    /// In a source that drops what is acknowledged, such as a queue: a number that rises with each delivery, and is
+    /// valid only until the source is closed.
     Transient(u64),
-    /// In something that keeps what it has delivered, as a stream or a file does.
+    /// In a source that keeps what it has delivered, such as a stream or a file.
     Durable(StreamPosition),
 }
 
-/// An offset in a stream: the same whoever reads it, and whenever.
+/// An offset in a stream: the same for every reader, at any time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPosition {
     /// The name of the stream.
     pub stream: Arc<str>,
-    /// The first offset that this delivery stands for: there is nothing for this consumer between here and `offset`.
+    /// The first offset that this delivery covers: between it and `offset` there is nothing for this consumer.
     pub first: u64,
-    /// The delivery's own.
+    /// The offset of the delivery itself.
     pub offset: u64,
 }
 
 impl Position {
-    /// The offset that stays; none of a delivery that is forgotten when it is acknowledged.
+    /// The position in a stream; none for a transient one.
     pub fn durable(&self) -> Option<&StreamPosition> {
         match self {
             Self::Durable(position) => Some(position),
@@ -32,7 +32,7 @@ impl Position {
         }
     }
 
-    /// Whether both stand in one sequence, in which everything through one of them can be acknowledged at once.
+    /// Whether both are in the same sequence, in which one acknowledgement can cover everything up to a position.
     pub fn is_in_sequence_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Transient(_), Self::Transient(_)) => true,

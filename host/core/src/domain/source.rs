@@ -10,7 +10,7 @@ pub struct Source(Arc<str>);
 
 /// Why a text cannot be a source.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SourceError {
+pub enum SourceNameError {
     /// It has no character.
     #[error("a source must not be empty")]
     Empty,
@@ -21,12 +21,12 @@ pub enum SourceError {
 
 impl Source {
     /// Takes `name` as a source.
-    pub fn new(name: impl Into<String>) -> Result<Self, SourceError> {
+    pub fn new(name: impl Into<String>) -> Result<Self, SourceNameError> {
         let name = name.into();
         match name.len() {
-            0 => Err(SourceError::Empty),
+            0 => Err(SourceNameError::Empty),
             1..=255 => Ok(Self(name.into())),
-            length => Err(SourceError::TooLong(length)),
+            length => Err(SourceNameError::TooLong(length)),
         }
     }
 

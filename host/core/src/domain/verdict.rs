@@ -16,7 +16,7 @@ pub enum Outcome {
 /// What becomes of one log of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The log's place in the batch, from 0.
+    /// The log's index in the batch, from 0.
     pub index: usize,
     /// What becomes of it.
     pub outcome: Outcome,

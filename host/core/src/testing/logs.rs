@@ -1,4 +1,4 @@
-//! The logs that are measured with: 120 bytes of text from one source.
+//! The logs that benchmarks use: 120 bytes of text from one source.
 
 use crate::domain::{Attributes, Log, MessageId, Producer, Record, Severity, Source, Timestamp};
 

@@ -1,5 +1,5 @@
-//! The one thread that reads and writes the database. What waits for it is committed together, so that
-//! the price of durability is shared.
+//! The thread that reads and writes the database. It commits everything that waits in one transaction, so that
+//! consumers share the cost of syncing.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,21 +14,21 @@ use super::error::StateError;
 use super::settings::Settings;
 use super::store::Store;
 
-/// The thread, as its owner sees it.
+/// The thread; dropping it commits what waits, and closes the database.
 #[derive(Debug)]
 pub(super) struct Committer {
     requests: Sender<Request>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where one consumer hands over what it wants.
+/// The committer, as one consumer uses it.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct CommitterHandle {
     requests: Sender<Request>,
     owner: Arc<Owner>,
 }
 
-/// Whose rows.
+/// The consumer whose rows are read or written.
 #[derive(Debug)]
 pub(super) struct Owner {
     pub(super) consumer: ConsumerName,
@@ -53,24 +53,24 @@ impl Committer {
         Ok(Self { requests, thread: Some(thread) })
     }
 
-    /// Where the consumer that takes from `queue` hands over what it wants.
-    pub(super) fn desk(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> Desk {
+    /// A handle for the consumer that takes from `queue`.
+    pub(super) fn handle(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> CommitterHandle {
         let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned(), settings };
-        Desk { requests: self.requests.clone(), owner: Arc::new(owner) }
+        CommitterHandle { requests: self.requests.clone(), owner: Arc::new(owner) }
     }
 }
 
 impl Drop for Committer {
-    /// Everything that was handed over before is committed; then the database is closed.
+    /// Commits everything that was requested before, and closes the database.
     fn drop(&mut self) {
-        // If it cannot be told, or has panicked, it has ended already, and everybody who waited for it knows.
+        // Both fail only if the thread has ended already; whoever waited for a reply has got an error.
         let _ = self.requests.send(Request::End);
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-impl Desk {
-    /// What was committed; when the future is ready.
+impl CommitterHandle {
+    /// What was committed.
     pub(super) async fn load(&self) -> Result<Saved, StateError> {
         let (reply, loaded) = oneshot::channel();
         self.ask(Request::Load(Arc::clone(&self.owner), reply));
@@ -85,7 +85,7 @@ impl Desk {
         Ok(former.map(|former| self.owner.settings.difference(&former)).unwrap_or_default())
     }
 
-    /// Hands the commit over, before the future is polled.
+    /// Sends the commit at once, not only when the future is polled.
     pub(super) fn commit(
         &self,
         commit: Commit,
@@ -96,7 +96,7 @@ impl Desk {
     }
 
     fn ask(&self, request: Request) {
-        // If there is nobody, the request is dropped, and with it the other end of its reply.
+        // If the thread has ended, the request is dropped with its reply channel, and the caller gets an error.
         let _ = self.requests.send(request);
     }
 }
@@ -110,7 +110,7 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
         for request in [first].into_iter().chain(requests.try_iter()) {
             match request {
                 Request::Load(owner, reply) => {
-                    // Nobody waits for it if the run is over.
+                    // The caller may have stopped waiting.
                     let _ = reply.send(load(store, &owner.queue));
                 }
                 Request::Settings(owner, reply) => {

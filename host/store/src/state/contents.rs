@@ -1,4 +1,4 @@
-//! What can be read in a state.
+//! Reading a state.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// What the state in `folder` has at this moment, also while a host writes in it.
+    /// A copy of the state in `folder` at this moment, also while a host writes to it.
     pub fn copied(folder: &Path) -> Result<Self, StateError> {
         let path = folder::database_in(folder)?;
         let copied = open_copy(&path, CACHE);
@@ -70,7 +70,7 @@ impl Contents {
         })
     }
 
-    /// What the consumer that takes from `queue` keeps itself.
+    /// The checkpoint of the consumer that takes from `queue`.
     pub(super) fn checkpoint(&self, queue: &str) -> Result<Option<Vec<u8>>, StateError> {
         self.read(|tables| {
             let row = tables.open_table(CHECKPOINTS)?.get(queue)?;
@@ -165,7 +165,7 @@ fn streams(tables: &ReadTransaction, queue: &str) -> Result<Vec<StreamState>, Fa
     Ok(streams)
 }
 
-/// Has each interval of a queue's taken in; none where the table is younger than the format.
+/// Calls `take` with each interval of a queue; with none if the state is older than the table.
 fn intervals(
     tables: &ReadTransaction,
     table: Intervals<'_>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use loghost_system::NoThread;
 
-use crate::place::Displaced;
+use crate::path_check::Displaced;
 
 /// A state that cannot be used. It is never replaced by an empty one.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum StateError {
     Foreign(PathBuf),
     /// The file is something else.
     #[error("{} was not written by loghost: {reason}", path.display())]
-    Alien {
+    NotLoghost {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -88,7 +88,7 @@ impl StateError {
         match error.into() {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse(path),
             redb::Error::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
-                Self::Alien { path, reason: "it is no database".to_owned() }
+                Self::NotLoghost { path, reason: "it is no database".to_owned() }
             }
             redb::Error::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
                 Self::Damaged { path, reason: "it is too short".to_owned() }

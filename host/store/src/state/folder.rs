@@ -1,8 +1,7 @@
-//! The folder of a state: whose it is, and which files are in it.
+//! The folder of a state: its lock and its database.
 //!
-//! A host that is killed while it makes a new state leaves a file that is none yet. So the file is made
-//! under another name, and gets its own when it is whole; a lock beside it holds off everybody else
-//! meanwhile, and as long as the state is open.
+//! A host may be killed while it creates a state. So the database is written under a temporary name and renamed when
+//! it is complete. A lock file beside it keeps other processes out from then on, as long as the state is open.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 use loghost_system::private;
 
 use super::error::StateError;
-use crate::place::{Displaced, Place};
+use crate::path_check::{Displaced, PathCheck};
 
 const DATABASE: &str = "loghost.redb";
 const UNFINISHED: &str = "loghost.redb.new";
@@ -22,7 +21,7 @@ const LOCK: &str = "loghost.lock";
 pub(super) struct Folder {
     /// The database.
     pub(super) database: PathBuf,
-    /// Holds off everybody else.
+    /// Keeps other processes out.
     pub(super) lock: Lock,
 }
 
@@ -30,18 +29,18 @@ pub(super) struct Folder {
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
-    place: Place,
+    path_check: PathCheck,
 }
 
 impl Lock {
-    /// Makes sure that it still holds off who opens the folder now.
+    /// Checks that the lock file is still the one that another process would find.
     pub(super) fn check(&self) -> Result<(), Displaced> {
-        self.place.check()
+        self.path_check.check()
     }
 }
 
 impl Folder {
-    /// Takes a folder; if it has no state, and nothing else, has `make` write a new database.
+    /// Locks a folder; if it is empty or missing, has `make` write a new database.
     pub(super) fn created(
         path: &Path,
         make: impl FnOnce(&Path) -> Result<(), StateError>,
@@ -63,7 +62,7 @@ impl Folder {
             }
             make(&unfinished)?;
             fs::rename(&unfinished, &database)
-                .and_then(|()| keep(path))
+                .and_then(|()| sync_names(path))
                 .map_err(|error| StateError::io(&database, error))?;
         }
         Ok(Self { database, lock })
@@ -81,7 +80,7 @@ pub(super) fn database_in(path: &Path) -> Result<PathBuf, StateError> {
     }
 }
 
-/// Refuses what is there, and is no folder.
+/// Refuses a path that exists and is no folder.
 fn must_be_a_folder(path: &Path) -> Result<(), StateError> {
     match fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(StateError::NotAFolder(path.to_owned())),
@@ -111,12 +110,12 @@ fn lock(path: &Path) -> Result<Lock, StateError> {
         Err(TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    let place = Place::of(&path_of, &file).map_err(failed)?;
-    Ok(Lock { _file: file, place })
+    let path_check = PathCheck::of(&path_of, &file).map_err(failed)?;
+    Ok(Lock { _file: file, path_check })
 }
 
-/// Has the names in a new folder, and its own, outlast a loss of power.
-fn keep(path: &Path) -> io::Result<()> {
+/// Syncs a new folder and its parent, so that its name and those in it survive a power failure.
+fn sync_names(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let path = path.canonicalize()?;
         for folder in [Some(path.as_path()), path.parent()].into_iter().flatten() {

@@ -1,27 +1,28 @@
-//! The ledger of one consumer: in the state, or as long as the run.
+//! The ledger of one consumer: in a state, or nowhere.
 
 use std::future::ready;
 
 use futures_util::future::Either;
 use loghost_core::application::{Commit, Ledger, LedgerError, Saved};
 
-use super::committer::Desk;
+use super::committer::CommitterHandle;
 use super::error::StateError;
 
 /// Where the book of one consumer is kept.
 #[derive(Debug)]
 pub enum StateLedger {
-    /// In a state, which outlasts the host.
-    Stored(Desk),
-    /// Nowhere but in the consumer's own memory.
+    /// In a state on disk.
+    Stored(CommitterHandle),
+    /// Nowhere: the counts are lost at the end of the run.
     Volatile,
 }
 
 impl StateLedger {
-    /// Which of the consumer's settings differ from those that it had when it was committed last, as far as that is known.
+    /// Which of the consumer's settings differ from those that it had when it was committed last, as far as that is
+    /// known.
     pub async fn changed_settings(&self) -> Result<Vec<String>, StateError> {
         match self {
-            Self::Stored(desk) => desk.changed_settings().await,
+            Self::Stored(handle) => handle.changed_settings().await,
             Self::Volatile => Ok(Vec::new()),
         }
     }
@@ -30,15 +31,15 @@ impl StateLedger {
 impl Ledger for StateLedger {
     async fn load(&mut self) -> Result<Saved, LedgerError> {
         match self {
-            Self::Stored(desk) => desk.load().await.map_err(|error| LedgerError(error.into())),
+            Self::Stored(handle) => handle.load().await.map_err(|error| LedgerError(error.into())),
             Self::Volatile => Ok(Saved::default()),
         }
     }
 
     fn commit(&mut self, commit: Commit) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
         match self {
-            Self::Stored(desk) => {
-                let committed = desk.commit(commit);
+            Self::Stored(handle) => {
+                let committed = handle.commit(commit);
                 Either::Left(async { committed.await.map_err(|error| LedgerError(error.into())) })
             }
             Self::Volatile => Either::Right(ready(Ok(()))),

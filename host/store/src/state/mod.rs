@@ -1,8 +1,7 @@
 //! The state of a host on disk: what was counted, and which logs are in it.
 //!
-//! A folder with one embedded database (redb). What is committed is durable before the future is ready;
-//! what several consumers commit at the same time shares one transaction. This knows neither where logs
-//! come from nor what a consumer is.
+//! A folder with one redb database. A commit is durable when its future completes; commits of several consumers at the
+//! same time share one transaction.
 
 mod committer;
 mod contents;
@@ -29,19 +28,19 @@ use store::Store;
 
 /// The state of a host, open for it alone.
 #[derive(Debug)]
-pub struct State {
+pub struct StateFolder {
     committer: Committer,
 }
 
-impl State {
+impl StateFolder {
     /// Opens the state in `folder`, which is made if it is not there.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         Ok(Self { committer: Committer::start(Store::create(folder)?)? })
     }
 
-    /// The ledger of the consumer that takes from `queue` and was configured with `settings`; under another queue it has
-    /// another.
+    /// The ledger of the consumer that takes from `queue` and was configured with `settings`. A consumer has a ledger
+    /// for each queue.
     pub fn ledger(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> StateLedger {
-        StateLedger::Stored(self.committer.desk(consumer, queue, settings))
+        StateLedger::Stored(self.committer.handle(consumer, queue, settings))
     }
 }

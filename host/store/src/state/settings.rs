@@ -1,4 +1,4 @@
-//! What a consumer was configured with, as far as it takes to see that it was something else.
+//! Digests of a consumer's settings, to notice that they have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ impl Settings {
         Self(settings.iter().map(|(key, value)| (key.clone(), digest(value))).collect())
     }
 
-    /// The keys that are not set alike, in order.
+    /// The keys whose values differ, in order.
     pub(super) fn difference(&self, other: &Self) -> Vec<String> {
         let keys: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key)).cloned().collect()

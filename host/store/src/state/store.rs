@@ -1,4 +1,4 @@
-//! A state that one host writes in.
+//! A state that is open for writing.
 
 use std::path::Path;
 
@@ -10,24 +10,25 @@ use super::error::StateError;
 use super::folder::Folder;
 use super::tables::{CACHE, FORMAT, Fault, META, Tables};
 use crate::database::{commit, create_database, open_database};
-use crate::place::Place;
+use crate::path_check::PathCheck;
 
 /// A state, open for one host alone.
 #[derive(Debug)]
 pub(super) struct Store {
     // Closed before the folder is unlocked.
     contents: Contents,
-    place: Place,
+    path_check: PathCheck,
     folder: Folder,
 }
 
 impl Store {
-    /// Opens the state in `folder`, to write in it; begins one if there is nothing.
+    /// Opens the state in `folder` for writing; creates it if there is none.
     pub(super) fn create(folder: &Path) -> Result<Self, StateError> {
-        let folder = Folder::created(folder, begin)?;
+        let folder = Folder::created(folder, create_tables)?;
         let path = folder.database.clone();
-        let (database, place) = open_database(&path, CACHE).map_err(|error| StateError::of(&path, error))?;
-        let store = Self { contents: Contents::of(database, path)?, place, folder };
+        let (database, path_check) =
+            open_database(&path, CACHE).map_err(|error| StateError::of(&path, error))?;
+        let store = Self { contents: Contents::of(database, path)?, path_check, folder };
         store.upgrade()?;
         Ok(store)
     }
@@ -48,17 +49,17 @@ impl Store {
             commits.into_iter().try_for_each(|(owner, commit)| tables.apply(owner, commit))
         });
         committed.map_err(|fault: Fault| fault.at(&self.folder.database))?;
-        // Also meanwhile: what is safe is safe where it will be looked for.
+        // Again: the file may have been replaced during the commit.
         self.check()
     }
 
-    /// Makes sure that what is written is written to the folder that was named.
+    /// Checks that the folder still has the files that are open.
     fn check(&self) -> Result<(), StateError> {
         self.folder.lock.check()?;
-        Ok(self.place.check()?)
+        Ok(self.path_check.check()?)
     }
 
-    /// Makes a state of a former format one of this format.
+    /// Upgrades a state of an older format.
     fn upgrade(&self) -> Result<(), StateError> {
         let found = self
             .contents
@@ -75,8 +76,8 @@ impl Store {
     }
 }
 
-/// Writes a database with all tables and nothing in them.
-fn begin(path: &Path) -> Result<(), StateError> {
+/// Creates a database with empty tables.
+fn create_tables(path: &Path) -> Result<(), StateError> {
     let written = create_database(path, |transaction| {
         Tables::open(transaction)?;
         transaction.open_table(META)?.insert("format", FORMAT)?;

@@ -15,13 +15,13 @@ use super::committer::Owner;
 use super::error::StateError;
 use super::wire::{CountsWire, FilterWire};
 
-/// What the tables are like; another number means other tables.
+/// The version of the tables.
 pub(super) const FORMAT: u32 = 3;
 
-/// The formats that this one has been: the first had no table of unwanted logs, neither had one of streams.
+/// The versions that are upgraded: the first had no table of unwanted logs, neither had one of streams.
 pub(super) const FORMER_FORMATS: [u32; 2] = [1, 2];
 
-/// Memory for pages, of which a state has few.
+/// The size of the page cache; a state has few pages.
 pub(super) const CACHE: usize = 16 * 1024 * 1024;
 
 pub(super) const META: TableDefinition<&str, u32> = TableDefinition::new("meta");
@@ -29,7 +29,7 @@ pub(super) const META: TableDefinition<&str, u32> = TableDefinition::new("meta")
 pub(super) const CONSUMERS: TableDefinition<&str, &[u8]> = TableDefinition::new("consumers");
 /// Queue to filter.
 pub(super) const FILTERS: TableDefinition<&str, &[u8]> = TableDefinition::new("filters");
-/// Queue to what the consumer keeps itself.
+/// Queue to the consumer's checkpoint.
 pub(super) const CHECKPOINTS: TableDefinition<&str, &[u8]> = TableDefinition::new("checkpoints");
 /// Queue to what the consumer was configured with. Not in what was written before there was such a table.
 pub(super) const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
@@ -151,11 +151,11 @@ impl Fault {
         let path: PathBuf = path.to_owned();
         match self {
             Self::Database(redb::Error::TableDoesNotExist(name)) => {
-                StateError::Alien { path, reason: format!("it has no table `{name}`") }
+                StateError::NotLoghost { path, reason: format!("it has no table `{name}`") }
             }
             Self::Database(
                 error @ (redb::Error::TableTypeMismatch { .. } | redb::Error::TableIsMultimap(_)),
-            ) => StateError::Alien { path, reason: error.to_string() },
+            ) => StateError::NotLoghost { path, reason: error.to_string() },
             Self::Database(error) => StateError::of(&path, error),
             Self::Version(found) => StateError::Version { path, found, known: FORMAT },
             Self::Unreadable(reason) => StateError::Damaged { path, reason },

@@ -1,17 +1,18 @@
-//! What outlasts a host, and what is refused.
+//! What survives a restart, and which files are refused.
 
 use std::fs;
 use std::path::Path;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
-    Book, Claim, ConsumerName, Expired, Fate, Filter, FinishedLog, Record, Severities, Severity, Timestamp,
+    Book, Claim, ConsumerName, CountedAs, Expired, Filter, FinishedLog, Record, Severities, Severity,
+    Timestamp,
 };
 use redb::{Database, TableDefinition};
 
-use super::{Contents, Settings, State, StateError, StateLedger};
+use super::{Contents, Settings, StateError, StateFolder, StateLedger};
 
-fn ledger(state: &State, consumer: &str) -> StateLedger {
+fn ledger(state: &StateFolder, consumer: &str) -> StateLedger {
     let queue = format!("loghost.{consumer}");
     state.ledger(&ConsumerName::new(consumer).unwrap(), &queue, Settings::default())
 }
@@ -31,14 +32,14 @@ fn record(n: u64) -> Record {
     }
 }
 
-fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, fate: Fate) {
+fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, counted_as: CountedAs) {
     for n in numbers {
         let record = record(n);
         let Claim::New(position) = book.look_up(&record, Timestamp::default()) else {
             panic!("{n} is there already")
         };
         let Record { severity, timestamp, .. } = record;
-        book.finish(&FinishedLog { position, severity, timestamp, fate }, timestamp);
+        book.finish(&FinishedLog { position, severity, timestamp, counted_as }, timestamp);
     }
 }
 
@@ -48,11 +49,11 @@ async fn commit(ledger: &mut StateLedger, book: &mut Book) {
 
 /// A state in which `error` has counted 1 to 3 and 5, and 5 is dead.
 async fn written(folder: &Path) -> Book {
-    let state = State::open(folder).unwrap();
+    let state = StateFolder::open(folder).unwrap();
     let mut ledger = ledger(&state, "error");
     let mut book = ledger.load().await.unwrap().book;
-    finish(&mut book, 1..=3, Fate::Accepted);
-    finish(&mut book, [5], Fate::Dead);
+    finish(&mut book, 1..=3, CountedAs::Accepted);
+    finish(&mut book, [5], CountedAs::Dead);
     commit(&mut ledger, &mut book).await;
     book
 }
@@ -64,18 +65,18 @@ async fn what_is_committed_outlasts_the_host() {
     let filter = Filter::new(Severities::from_iter([Severity::Error]), vec![]);
     let mut before = written(&path).await;
     {
-        let state = State::open(&path).unwrap();
+        let state = StateFolder::open(&path).unwrap();
         let mut ledger = ledger(&state, "error");
-        finish(&mut before, [4], Fate::Skipped);
+        finish(&mut before, [4], CountedAs::Skipped);
         let changes = before.changes();
         let checkpoint = Some(vec![0, 255]);
-        // It is handed over before it is waited for.
+        // The commit is sent before its future is polled.
         let committed = ledger.commit(Commit { changes, checkpoint, filter: Some(filter.clone()) });
         drop(committed);
         commit(&mut ledger, &mut before).await;
     }
 
-    let state = State::open(&path).unwrap();
+    let state = StateFolder::open(&path).unwrap();
     let mut saved = ledger(&state, "error").load().await.unwrap();
     assert_eq!((saved.filter, saved.checkpoint), (Some(filter), Some(vec![0, 255])));
     assert_eq!(saved.book.counts(), before.counts());
@@ -96,7 +97,7 @@ async fn what_expires_leaves_its_sum() {
     let folder = tempfile::tempdir().unwrap();
     let mut book = written(folder.path()).await;
     {
-        let state = State::open(folder.path()).unwrap();
+        let state = StateFolder::open(folder.path()).unwrap();
         book.expire(Timestamp::from_millis(100), |_| false);
         commit(&mut ledger(&state, "error"), &mut book).await;
     }
@@ -106,17 +107,17 @@ async fn what_expires_leaves_its_sum() {
     assert!(account.origins.is_empty());
 }
 
-/// All of these wait at the same time, and some of them while another is written.
+/// Many commits at the same time, some of them while another is being written.
 #[tokio::test(flavor = "multi_thread")]
 async fn consumers_commit_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(folder.path()).unwrap();
+    let state = StateFolder::open(folder.path()).unwrap();
     let tasks = ["a", "b", "c", "d", "e"].map(|consumer| {
         let mut ledger = ledger(&state, consumer);
         tokio::spawn(async move {
             let mut book = ledger.load().await.unwrap().book;
             for n in 1..=20 {
-                finish(&mut book, [n], Fate::Accepted);
+                finish(&mut book, [n], CountedAs::Accepted);
                 commit(&mut ledger, &mut book).await;
             }
         })
@@ -137,21 +138,21 @@ async fn consumers_commit_side_by_side() {
 #[tokio::test]
 async fn nothing_is_committed_after_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(folder.path()).unwrap();
+    let state = StateFolder::open(folder.path()).unwrap();
     let mut ledger = ledger(&state, "error");
     drop(state);
     assert!(ledger.commit(Commit::default()).await.is_err());
-    State::open(folder.path()).unwrap();
+    StateFolder::open(folder.path()).unwrap();
 }
 
 #[test]
 fn a_state_has_one_host() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(folder.path()).unwrap();
-    assert!(matches!(State::open(folder.path()), Err(StateError::InUse(_))));
+    let state = StateFolder::open(folder.path()).unwrap();
+    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::InUse(_))));
     Contents::copied(folder.path()).unwrap();
     drop(state);
-    State::open(folder.path()).unwrap();
+    StateFolder::open(folder.path()).unwrap();
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn a_state_that_was_never_finished_is_begun_again() {
     fs::write(folder.path().join("loghost.lock"), "").unwrap();
     fs::write(folder.path().join("loghost.redb.new"), "half a file").unwrap();
     assert!(matches!(Contents::copied(folder.path()), Err(StateError::Missing(_))));
-    State::open(folder.path()).unwrap();
+    StateFolder::open(folder.path()).unwrap();
     assert!(!folder.path().join("loghost.redb.new").exists());
 }
 
@@ -169,33 +170,33 @@ fn what_is_not_a_state_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let notes = folder.path().join("notes.txt");
     fs::write(&notes, "not a state").unwrap();
-    assert!(matches!(State::open(folder.path()), Err(StateError::Foreign(_))));
+    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::Foreign(_))));
     assert!(matches!(Contents::copied(folder.path()), Err(StateError::Missing(_))));
-    assert!(matches!(State::open(&notes), Err(StateError::NotAFolder(_))));
+    assert!(matches!(StateFolder::open(&notes), Err(StateError::NotAFolder(_))));
     assert!(matches!(Contents::copied(&notes), Err(StateError::NotAFolder(_))));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
     let file = folder.path().join("loghost.redb");
     fs::write(&file, "not a database").unwrap();
-    assert!(matches!(State::open(folder.path()), Err(StateError::Alien { .. })));
+    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::NotLoghost { .. })));
     assert_eq!(fs::read(&file).unwrap(), b"not a database");
 
     fs::remove_file(&file).unwrap();
     drop(Database::create(&file).unwrap());
-    assert!(matches!(State::open(folder.path()), Err(StateError::Alien { .. })));
+    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::NotLoghost { .. })));
 }
 
 #[test]
 fn another_format_is_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    drop(State::open(folder.path()).unwrap());
+    drop(StateFolder::open(folder.path()).unwrap());
     let database = Database::open(folder.path().join("loghost.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
     transaction.open_table(meta).unwrap().insert("format", 4).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(State::open(folder.path()), Err(StateError::Version { found: 4, .. })));
+    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::Version { found: 4, .. })));
 }
 
 fn accounts(folder: &Path) -> Result<String, StateError> {
@@ -204,8 +205,8 @@ fn accounts(folder: &Path) -> Result<String, StateError> {
     Ok(format!("{:?}", accounts?))
 }
 
-/// The file as a host leaves it that was killed, and as one that was ended: a byte that is another one is
-/// seen, or it was of no use; and so with a file that is too short.
+/// For the files of a killed host and of one that ended normally: a changed byte, or a truncated file, is detected
+/// unless the contents stay the same.
 #[tokio::test]
 async fn damage_is_seen() {
     let folder = tempfile::tempdir().unwrap();
@@ -213,7 +214,7 @@ async fn damage_is_seen() {
     let file = folder.path().join("loghost.redb");
     let ended = fs::read(&file).unwrap();
     let killed = {
-        let _state = State::open(folder.path()).unwrap();
+        let _state = StateFolder::open(folder.path()).unwrap();
         fs::read(&file).unwrap()
     };
     let mut seen = 0;
@@ -226,14 +227,14 @@ async fn damage_is_seen() {
             fs::write(&file, bytes).unwrap();
             match accounts(copy.path()) {
                 Ok(accounts) => assert_eq!(accounts, as_written, "{what}"),
-                Err(StateError::Damaged { .. } | StateError::Alien { .. }) => seen += 1,
+                Err(StateError::Damaged { .. } | StateError::NotLoghost { .. }) => seen += 1,
                 Err(error) => panic!("{what}: {error:?}"),
             }
         };
         for length in (0..whole.len()).step_by(whole.len() / 6) {
             check(&whole[..length], &format!("cut at {length}"));
         }
-        // Bytes that are nothing are many; those of the head all matter.
+        // Many bytes are unused; all of the header are tested.
         let used: Vec<usize> = (0..whole.len()).filter(|at| *at < 320 || whole[*at] != 0).collect();
         for at in used.iter().copied().step_by(used.len() / 25) {
             let mut bytes = whole.clone();

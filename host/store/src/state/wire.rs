@@ -1,4 +1,4 @@
-//! How a consumer's counts and filter are written: JSON, for it is little, and has names.
+//! How a consumer's counts and filter are written: as JSON.
 
 use loghost_core::domain::{ConsumerName, Counts, Expired, Filter, Pattern, Severity, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ pub(super) struct CountsWire {
     accepted: TallyWire,
     rejected: TallyWire,
     skipped: TallyWire,
-    // These two are not in what the first format wrote.
+    // The first format did not have these two.
     #[serde(default)]
     unwanted: TallyWire,
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(super) struct FilterWire {
     sources: Vec<String>,
 }
 
-/// What is written is not what can be read; why.
+/// Why what is stored cannot be read.
 type Unreadable = String;
 
 impl CountsWire {

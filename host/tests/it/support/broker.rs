@@ -1,6 +1,6 @@
 //! The brokers that tests run on: the embedded one, as a process, and private `RabbitMQ` nodes.
 //!
-//! All tests share them. Each has a prefix of its own, so that they do not meet.
+//! All tests share them; each test has a prefix of its own.
 
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +13,7 @@ use super::outside::Outside;
 use super::rabbitmq::{Node, QUORUM_VHOST, Setup, Version};
 use super::{Skip, needing, rabbitmq};
 
-/// Which broker.
+/// The kind of broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Embedded,
@@ -31,8 +31,11 @@ impl Kind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost];
 
-    /// RabbitMQ in each way of keeping queues, for tests that need nodes of their own, which take seconds to start.
+    /// Fewer kinds of RabbitMQ, for tests that start nodes of their own, which takes seconds.
     pub(crate) const RABBITMQ: [Self; 3] = [Self::RabbitMq, Self::RabbitMq4, Self::Quorum];
+
+    /// Those that the long tests run on.
+    pub(crate) const LONG: [Self; 2] = [Self::RabbitMq, Self::Quorum];
 
     /// What the names of its tests begin with.
     pub(crate) fn name(self) -> &'static str {
@@ -54,13 +57,13 @@ impl Kind {
         }
     }
 
-    /// The URL of its virtual host, of that of the default one.
+    /// The URL of its virtual host, from the URL of the default one.
     fn vhost_of(self, url: String) -> String {
         if self == Self::QuorumVhost { url.replace("%2f", QUORUM_VHOST) } else { url }
     }
 }
 
-/// A broker, and one test's names on it.
+/// A broker, and the prefix of one test.
 #[derive(Clone, Debug)]
 pub(crate) struct Broker {
     kind: Kind,
@@ -98,7 +101,7 @@ pub(crate) fn on_nodes(name: &str, setup: Setup<'static>, body: fn(&mut Node, &B
 }
 
 impl Broker {
-    /// The shared broker of this kind, started if it is not running, under a prefix that is new.
+    /// The shared broker of this kind, started if it is not running, with a new prefix.
     pub(crate) fn new(kind: Kind) -> Result<Self, Skip> {
         let url = match kind.version() {
             None => embedded(),
@@ -107,7 +110,7 @@ impl Broker {
         Ok(Self { kind, url, prefix: unique("it") })
     }
 
-    /// The broker of this kind that a node is, under a prefix that is new.
+    /// A node as a broker of this kind, with a new prefix.
     pub(crate) fn on(kind: Kind, node: &Node) -> Self {
         if kind == Kind::QuorumVhost {
             node.add_quorum_vhost();
@@ -115,7 +118,7 @@ impl Broker {
         Self { kind, url: kind.vhost_of(node.url()), prefix: unique("it") }
     }
 
-    /// The RabbitMQ at this URL, under a prefix that is new.
+    /// The RabbitMQ at this URL, with a new prefix.
     pub(crate) fn at(url: impl Into<String>) -> Self {
         Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it") }
     }
@@ -136,7 +139,7 @@ impl Broker {
         self.kind.version()
     }
 
-    /// Whether it is a RabbitMQ: the embedded broker refuses what it does not do.
+    /// Whether it is a RabbitMQ, and not the embedded broker.
     pub(crate) fn is_rabbitmq(&self) -> bool {
         self.kind != Kind::Embedded
     }
@@ -146,7 +149,7 @@ impl Broker {
         self.kind == Kind::Quorum
     }
 
-    /// Whether it makes quorum queues of what is declared without a type.
+    /// Whether quorum queues are the default of its virtual host.
     pub(crate) fn is_quorum_vhost(&self) -> bool {
         self.kind == Kind::QuorumVhost
     }
@@ -164,6 +167,11 @@ impl Broker {
         format!("loghost.{}.{consumer}", self.prefix)
     }
 
+    /// The name of the queue of a consumer's dead letters.
+    pub(crate) fn dead_queue(&self, consumer: &str) -> String {
+        format!("{}.dead", self.queue(consumer))
+    }
+
     /// The name of a severity's exchange.
     pub(crate) fn exchange(&self, severity: &str) -> String {
         format!("{}.{severity}", self.prefix)
@@ -178,7 +186,7 @@ impl Broker {
         loghost(connection).args(arguments).unless_ephemeral(queue_type)
     }
 
-    /// Another program's look at it, whose queues are quorum queues where those of loghost are.
+    /// Another client of it, which declares quorum queues where loghost does.
     pub(crate) fn outside(&self) -> Outside {
         let outside = Outside::connect(&self.url);
         if self.is_quorum() { outside.with_quorum_queues() } else { outside }
@@ -208,7 +216,7 @@ pub(crate) fn start_embedded() -> (Running, String) {
     (broker, url)
 }
 
-/// A broker on the port that another one had.
+/// Starts a broker on the port that another one had.
 #[track_caller]
 pub(crate) fn start_again(url: &str) -> Running {
     let port = url.rsplit_once(':').and_then(|(_, port)| port.split('/').next()).expect("a port");
@@ -226,7 +234,7 @@ fn embedded() -> String {
 pub(crate) fn stop() {
     let shared = EMBEDDED.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((broker, _)) = shared {
-        // Its end is not what is tested here.
+        // How it ends is not tested here.
         drop(broker.end_by(Signal::Terminate));
     }
     rabbitmq::stop();

@@ -1,13 +1,13 @@
-//! What a process prints, as it comes.
+//! The output of a process, captured while it runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
-/// What a pipe has brought so far, as lossy text.
+/// What was read from a pipe so far, as lossy text.
 #[derive(Clone)]
 pub(super) struct Captured(Arc<(Mutex<Lines>, Condvar)>);
 
@@ -41,16 +41,16 @@ impl Captured {
         captured
     }
 
-    /// What a pipe brings that nobody reads.
+    /// For a pipe that is not read.
     pub(super) fn nothing() -> Self {
         let captured = Self(Arc::default());
         captured.lock().ended = true;
         captured
     }
 
-    /// Waits for the first line that `is_it`; none when there is none to the end, or none soon.
+    /// Waits for the first line for which `is_it` holds; none at the end of the output, or after [`TIMEOUT`].
     pub(super) fn wait(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut lines = self.lock();
         let mut seen = 0;
         loop {
@@ -68,9 +68,9 @@ impl Captured {
         }
     }
 
-    /// Waits until `is_it` holds of everything up to the end of a line; false if that does not come in time.
-    pub(super) fn wait_for_all(&self, patience: Duration, is_it: impl Fn(&str) -> bool) -> bool {
-        let deadline = Instant::now() + patience;
+    /// Waits until `is_it` holds for all complete lines; false after `timeout`.
+    pub(super) fn wait_for_all(&self, timeout: Duration, is_it: impl Fn(&str) -> bool) -> bool {
+        let deadline = Instant::now() + timeout;
         let mut lines = self.lock();
         loop {
             if is_it(&lines.text) {

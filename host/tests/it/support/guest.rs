@@ -1,19 +1,21 @@
-//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format, with the
-//! canonical ABI written out, and the contract around it. Nothing in them is hidden by a binding.
+//! Plugins for tests, made without a WebAssembly toolchain: a core module in the text format that implements the
+//! canonical ABI by hand, and the contract's WIT.
 
-mod modules;
+mod constants;
+mod module;
+mod templates;
+mod transcript;
 
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use self::modules::{CHECKPOINT, IMPORT, MODULE, PROCESSOR, TAKER, TRANSCRIPT, WRITER};
+pub(crate) use self::transcript::{Seen, lines, seen};
 use super::broker::Broker;
 
-/// A plugin that wants every severity, has no processor and imports nothing, unless it is told otherwise.
+/// A plugin. By default it wants every severity, has no processor and imports nothing.
 #[derive(Clone)]
 pub(crate) struct Guest {
     name: String,
@@ -37,7 +39,7 @@ pub(crate) struct Guest {
     takes: Option<Vec<String>>,
 }
 
-/// What a plugin that counts for itself does with its count.
+/// The checkpoint of a plugin that keeps a count.
 #[derive(Clone)]
 struct Checkpoint {
     size: u32,
@@ -46,19 +48,19 @@ struct Checkpoint {
     refusal: Option<String>,
 }
 
-/// What a function does instead of its work, or before it.
+/// What a function does before its work, or instead of it.
 #[derive(Clone, Copy)]
 pub(crate) enum Does {
-    /// Goes round for ever.
+    /// Loops for ever.
     Loop,
-    /// Goes round that many million times, and then does its work.
-    Spin(u32),
-    /// Calls itself for ever.
+    /// Loops this many million times first.
+    LoopMillions(u32),
+    /// Recurses for ever.
     Recurse,
-    /// Calls itself that deep, and then does its work.
-    Dive(u32),
-    /// Takes memory for ever.
-    Hoard,
+    /// Recurses to this depth first.
+    RecurseTo(u32),
+    /// Allocates memory for ever.
+    AllocateForever,
     /// Traps, as a panic does.
     Panic,
 }
@@ -69,14 +71,14 @@ pub(crate) enum Then {
     Skip,
     Reject(String),
     Retry(String),
-    /// Skips the log that lies this far behind it in the batch.
+    /// Skips the log this far behind it in the batch.
     SkipBehind(u32),
     Do(Does),
-    /// Panics, as the SDK has it: writes this as a line of level error, and traps.
+    /// Panics as with the SDK: writes this as a line of level error, and traps.
     Panic(String),
 }
 
-/// What a processor does with logs whose message begins like this, at attempts below `below`.
+/// What a processor does with logs whose message begins with `prefix`, at attempts below `below`.
 #[derive(Clone)]
 struct Rule {
     prefix: String,
@@ -84,7 +86,7 @@ struct Rule {
     then: Then,
 }
 
-/// What the contract's flags are called, in its order.
+/// The names of the contract's flags, in its order.
 const SEVERITIES: [&str; 4] = ["debug", "info", "error", "critical"];
 const FIELDS: [&str; 3] = ["id", "source", "attributes"];
 
@@ -183,8 +185,8 @@ impl Guest {
         self
     }
 
-    /// It takes settings of these names, writes each through the import `log` (`set KEY=VALUE`), and refuses others as
-    /// the SDK does. Others take any, and do nothing with it.
+    /// It takes settings with these keys, writes each through the import `log` (`set KEY=VALUE`), and refuses others
+    /// as the SDK does. By default a plugin takes any setting and ignores it.
     pub(crate) fn takes(self, keys: &[&str]) -> Self {
         Self { takes: Some(keys.iter().map(|key| (*key).to_owned()).collect()), ..self }
     }
@@ -214,14 +216,13 @@ impl Guest {
         self.processes()
     }
 
-    /// It counts the logs of every `process` that returned, in a state of its own: `save` answers with the count
-    /// as 8 bytes, little-endian, `restore` goes on from such bytes, and `format-metric` writes the count as
-    /// decimal text.
+    /// It counts the logs of every `process` that returned, in a state of its own: `save` returns the count as 8 bytes,
+    /// little-endian, `restore` takes such bytes, and `format-metric` writes the count in decimal digits.
     pub(crate) fn keeps_count(self) -> Self {
         self.checkpoint(|_| ())
     }
 
-    /// It keeps count, in a state of this many bytes (at least 8): what comes after the count says nothing.
+    /// It keeps count, in a state of this many bytes (at least 8); the bytes after the count are padding.
     pub(crate) fn state_size(self, bytes: u32) -> Self {
         self.checkpoint(|checkpoint| checkpoint.size = bytes)
     }
@@ -250,13 +251,13 @@ impl Guest {
         component(&contract(), self.world(), &self.module())
     }
 
-    /// The component, as if this were the contract's version.
+    /// The component, for another version of the contract.
     pub(crate) fn built_against(&self, version: &str) -> Vec<u8> {
         let of_version = |text: &str| text.replace("@0.1.0", &format!("@{version}"));
         component(&of_version(&contract()), self.world(), &of_version(&self.module()))
     }
 
-    /// Whether it writes more lines than a transcript.
+    /// Whether it writes lines other than a transcript.
     fn writes(&self) -> bool {
         let panics = |rule: &Rule| matches!(rule.then, Then::Panic(_));
         !self.lines.is_empty() || self.takes.is_some() || self.rules.iter().any(panics)
@@ -276,178 +277,9 @@ impl Guest {
         fs::write(&file, self.build()).expect("a folder to write to");
         file
     }
-
-    /// The core module.
-    fn module(&self) -> String {
-        let mut constants = Constants::default();
-        let configured = self.configured(&mut constants);
-        let formatted = constants.record(&[Part::Text(&self.metric)]);
-        let (formatted, done) = match self.checkpoint {
-            Some(_) => (
-                "(call $counted)".to_owned(),
-                "(global.set $count (i64.add (global.get $count) (i64.extend_i32_u (global.get $length))))",
-            ),
-            None => (format!("(i32.const {formatted})"), ""),
-        };
-        let mut processor = String::new();
-        if self.processes {
-            let rules: Vec<String> = self.rules.iter().map(|rule| rule.text(&mut constants)).collect();
-            let transcribe = if self.transcribes { "(call $transcribe)" } else { "" };
-            let tick = constants.text("tick");
-            let tick =
-                if self.transcribes { format!("(call $write (i32.const 1) {tick})") } else { String::new() };
-            let publish = self.publishes.as_ref().map(|(severity, text)| {
-                let place = SEVERITIES.iter().position(|it| it == severity).expect("one of them");
-                let nothing = [Part::Word(0); 5];
-                let log = [Part::Word(u32::try_from(place).expect("one of four")), Part::Text(text)];
-                let log = constants.record(&[&log[..], &nothing].concat());
-                format!("(call $publish (local.get $answer) (i32.const {log}))")
-            });
-            processor = PROCESSOR
-                .replace("{publish}", &publish.unwrap_or_default())
-                .replace("{rules}", &rules.join("\n"))
-                .replace("{verdicts}", &(16 * rules.len()).to_string())
-                .replace("{transcribe}", transcribe)
-                .replace("{tick}", &tick)
-                .replace("{done}", done);
-        }
-        let checkpoint = self.checkpoint.as_ref().map(|it| it.text(&mut constants)).unwrap_or_default();
-        let taker = self.takes.as_ref().map(|keys| taker(keys, &mut constants)).unwrap_or_default();
-        let settings = if self.takes.is_some() { TAKE } else { "" };
-        let needs_writer = self.transcribes || self.checkpoint.is_some() || self.takes.is_some();
-        let writer = if needs_writer { WRITER } else { "" };
-        let logs: Vec<String> = self
-            .lines
-            .iter()
-            .map(|line| format!("(call $write (i32.const {}) {})", &line[..1], constants.text(&line[1..])))
-            .collect();
-        let (import, transcript) = match (!self.writes(), self.transcribes) {
-            (true, false) => ("", ""),
-            (_, transcribes) => (IMPORT, if transcribes { TRANSCRIPT } else { "" }),
-        };
-        let heap = constants.end();
-        let pages = (heap / 65536 + 1).max(self.memory * 16);
-        MODULE
-            .replace("{import}", import)
-            .replace("{transcript}", transcript)
-            .replace("{processor}", &processor)
-            .replace("{checkpoint}", &checkpoint)
-            .replace("{writer}", writer)
-            .replace("{taker}", &taker)
-            .replace("{settings}", settings)
-            .replace("{logs}", &logs.join("\n"))
-            .replace("{before-configure}", &before(self.when_configured))
-            .replace("{configured}", &configured.to_string())
-            .replace("{before-format}", &before(self.when_formatting))
-            .replace("{formatted}", &formatted)
-            .replace("{pages}", &pages.to_string())
-            .replace("{heap}", &heap.to_string())
-            .replace("{constants}", &constants.escaped())
-    }
-
-    /// The answer of `configure`, `result<descriptor, string>`, as it lies in memory; gives its place.
-    fn configured(&self, constants: &mut Constants) -> u32 {
-        if let Some(error) = &self.refusal {
-            return constants.record(&[Part::Word(1), Part::Text(error)]);
-        }
-        let sources: Vec<Part> = self.sources.iter().map(|source| Part::Text(source)).collect();
-        let sources_at = constants.record(&sources);
-        let publishes: Vec<&str> = self.publishes.iter().map(|(severity, _)| *severity).collect();
-        constants.record(&[
-            Part::Word(0),
-            Part::Text(&self.name),
-            Part::Text(&self.version),
-            Part::Text(&self.description),
-            Part::Word(flags(&SEVERITIES, &self.severities)),
-            Part::Word(sources_at),
-            Part::Word(u32::try_from(self.sources.len()).expect("a few sources")),
-            // `fields` and `publishes`, a byte each.
-            Part::Word(flags(&FIELDS, &self.fields) | flags(&SEVERITIES, &publishes) << 8),
-            Part::Word(u32::from(self.tick.is_some())),
-            Part::Word(self.tick.unwrap_or_default()),
-        ])
-    }
 }
 
-impl Checkpoint {
-    fn text(&self, constants: &mut Constants) -> String {
-        let taken = constants.record(&[Part::Word(0), Part::Word(0), Part::Word(0)]);
-        let mut refused = |reason: &str| constants.record(&[Part::Word(1), Part::Text(reason)]);
-        let wrong_size = refused(&format!("a state has {} bytes", self.size));
-        let restored = self.refusal.as_deref().map_or(taken, &mut refused);
-        CHECKPOINT
-            .replace("{before-save}", &before(self.when_saving))
-            .replace("{before-restore}", &before(self.when_restoring))
-            .replace("{size}", &self.size.to_string())
-            .replace("{wrong-size}", &wrong_size.to_string())
-            .replace("{restored}", &restored.to_string())
-    }
-}
-
-/// What `configure` of a plugin that takes settings begins with.
-const TAKE: &str = "(call $take (local.get $settings) (local.get $length))
-    (if (global.get $refusal) (then (return (global.get $refusal))))";
-
-fn taker(keys: &[String], constants: &mut Constants) -> String {
-    let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let mut text = |text: &str| constants.record(&[Part::Text(text)]).to_string();
-    let (unknown, takes) = (text("unknown setting `"), text(&format!("`; this consumer takes {names}")));
-    let is_set = text("set ");
-    let known = |key: &String| {
-        let key = constants.text(key);
-        format!("(if (call $is (local.get $text) {key}) (then (return (i32.const 1))))")
-    };
-    let known: Vec<String> = keys.iter().map(known).collect();
-    TAKER
-        .replace("{unknown}", &unknown)
-        .replace("{takes}", &takes)
-        .replace("{is-set}", &is_set)
-        .replace("{known}", &known.join("\n"))
-}
-
-fn before(does: Option<Does>) -> String {
-    does.map_or(String::new(), Does::text)
-}
-
-impl Does {
-    fn text(self) -> String {
-        match self {
-            Self::Loop => "(call $loop)".to_owned(),
-            Self::Spin(millions) => format!("(call $spin (i64.const {millions}000000))"),
-            Self::Recurse => Self::Dive(u32::MAX).text(),
-            Self::Dive(depth) => format!("(drop (call $dive (i32.const {depth})))"),
-            Self::Hoard => "(call $hoard)".to_owned(),
-            Self::Panic => "(unreachable)".to_owned(),
-        }
-    }
-}
-
-impl Rule {
-    fn text(&self, constants: &mut Constants) -> String {
-        let prefix = constants.text(&self.prefix);
-        let verdict = |behind: u32, case: u32, reason: &str| {
-            format!(
-                "(call $verdict (i32.add (global.get $n) (i32.const {behind})) (i32.const {case}) {reason})"
-            )
-        };
-        let no_reason = "(i32.const 0) (i32.const 0)";
-        let then = match &self.then {
-            Then::Skip => verdict(0, 0, no_reason),
-            Then::Reject(reason) => verdict(0, 1, &constants.text(reason)),
-            Then::Retry(reason) => verdict(0, 2, &constants.text(reason)),
-            Then::SkipBehind(behind) => verdict(*behind, 0, no_reason),
-            Then::Do(does) => does.text(),
-            Then::Panic(text) => {
-                format!("(call $write (i32.const 3) {}) (unreachable)", constants.text(text))
-            }
-        };
-        let below = self.below.cast_signed();
-        format!("(if (call $applies {prefix} (i32.const {below})) (then {then}))")
-    }
-}
-
-/// Declares the queues of these plugins, so that what is published now is there when they run.
+/// Declares the queues of these plugins, so that logs can be published before they run.
 #[track_caller]
 pub(crate) fn declare(broker: &Broker, files: &[PathBuf]) {
     broker.loghost(["run", "--declare-only"]).args(files).end().exits(0);
@@ -468,116 +300,4 @@ pub(crate) fn component(wit: &str, world: &str, module: &str) -> Vec<u8> {
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("a module");
     let encoder = ComponentEncoder::default().validate(true).module(&module);
     encoder.and_then(|mut encoder| encoder.encode()).unwrap_or_else(|e| panic!("{e:#}"))
-}
-
-/// A log, as a plugin that [transcribes](Guest::transcribes) was given it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    /// Its place in the batch, and how many logs the batch had.
-    pub(crate) place: usize,
-    pub(crate) batch: usize,
-    pub(crate) severity: String,
-    pub(crate) timestamp: u64,
-    pub(crate) attempt: u32,
-    pub(crate) message: String,
-    pub(crate) id: Option<String>,
-    pub(crate) source: Option<String>,
-    pub(crate) attributes: Option<Vec<(String, String)>>,
-}
-
-/// The lines that the plugin `name` wrote through the import `log`, in what the host wrote to standard error.
-pub(crate) fn lines<'a>(stderr: &'a str, name: &str) -> Vec<&'a str> {
-    let mark = format!("[{name}] plugin: ");
-    stderr.lines().filter_map(|line| Some(line.split_once(&mark)?.1)).collect()
-}
-
-/// What the plugin `name` transcribed, but for its ticks.
-pub(crate) fn seen(stderr: &str, name: &str) -> Vec<Seen> {
-    lines(stderr, name).into_iter().filter(|line| *line != "tick").map(read).collect()
-}
-
-fn read(line: &str) -> Seen {
-    let parts: Vec<&str> = line.split('|').collect();
-    let [place, batch, severity, timestamp, attempt, message, id, source, attributes] = parts[..] else {
-        panic!("no line of a transcript: {line}");
-    };
-    let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("`{text}` is no number: {line}"));
-    let given = |text: &str| text.strip_prefix('+').map(str::to_owned);
-    Seen {
-        place: usize::try_from(number(place)).expect("a place"),
-        batch: usize::try_from(number(batch)).expect("a length"),
-        severity: SEVERITIES[usize::try_from(number(severity)).expect("a severity")].to_owned(),
-        timestamp: number(timestamp),
-        attempt: u32::try_from(number(attempt)).expect("an attempt"),
-        message: message.to_owned(),
-        id: given(id),
-        source: given(source),
-        attributes: given(attributes).map(|pairs| {
-            let pair = |pair: &str| pair.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
-            pairs.split_terminator(';').filter_map(pair).collect()
-        }),
-    }
-}
-
-fn flags(names: &[&str], set: &[&str]) -> u32 {
-    names.iter().enumerate().filter(|(_, name)| set.contains(name)).map(|(bit, _)| 1 << bit).sum()
-}
-
-/// What lies in a module's memory from the beginning, from [`FIRST`] on.
-#[derive(Default)]
-struct Constants(Vec<u8>);
-
-/// Low addresses stay empty.
-const FIRST: u32 = 1024;
-
-/// A part of a record: four bytes, or a text (its place and its length).
-#[derive(Clone, Copy)]
-enum Part<'a> {
-    Word(u32),
-    Text(&'a str),
-}
-
-impl Constants {
-    fn end(&self) -> u32 {
-        FIRST + u32::try_from(self.0.len()).expect("a small memory")
-    }
-
-    /// Puts a text; gives its place and its length, as two arguments of a call.
-    fn text(&mut self, text: &str) -> String {
-        let at = self.end();
-        self.0.extend(text.as_bytes());
-        format!("(i32.const {at}) (i32.const {})", text.len())
-    }
-
-    /// Puts a record whose parts are aligned to four bytes; gives its place.
-    fn record(&mut self, parts: &[Part<'_>]) -> u32 {
-        let mut words = Vec::new();
-        for part in parts {
-            match part {
-                Part::Word(word) => words.push(*word),
-                Part::Text(text) => {
-                    words.extend([self.end(), u32::try_from(text.len()).expect("a short text")]);
-                    self.0.extend(text.as_bytes());
-                }
-            }
-        }
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
-        let at = self.end();
-        self.0.extend(words.into_iter().flat_map(u32::to_le_bytes));
-        at
-    }
-
-    /// As the text format writes it.
-    fn escaped(&self) -> String {
-        let mut text = String::with_capacity(self.0.len());
-        for byte in &self.0 {
-            if byte.is_ascii_alphanumeric() {
-                text.push(char::from(*byte));
-            } else {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "\\{byte:02x}");
-            }
-        }
-        text
-    }
 }

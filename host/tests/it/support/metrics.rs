@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use loghost_core::domain::scenario::{Step, steps};
+use serde_json::{Value, json};
 
-use super::cli::Output;
+use super::cli::{Output, Running};
 use super::tracked;
 
 /// The bundled consumers, in the order of their names.
@@ -14,7 +15,7 @@ pub(crate) const CONSUMERS: [&str; 4] = ["all", "critical", "debug-info", "error
 /// Metrics by consumer.
 pub(crate) type Metrics = BTreeMap<String, String>;
 
-/// What each consumer must print of a scenario, word for word.
+/// The metric that each consumer must print for a scenario, word for word.
 #[track_caller]
 pub(crate) fn expected(scenario: &str) -> Metrics {
     let text = fs::read_to_string(tracked(scenario)).expect("a readable file");
@@ -47,8 +48,7 @@ pub(crate) fn last_of_text(stdout: &str) -> Metrics {
     last
 }
 
-/// The text of the last metric of each consumer in what `run` printed as JSON, whose counts must be those
-/// that the text tells of.
+/// The text of the last metric of each consumer in what `run` printed as JSON; its counts must agree with the text.
 #[track_caller]
 pub(crate) fn last_of_json(output: &Output) -> Metrics {
     let mut last = Metrics::new();
@@ -70,7 +70,28 @@ pub(crate) fn last_of_json(output: &Output) -> Metrics {
     last
 }
 
-/// The total that a consumer's metric tells of, if it is there.
+/// The total in a consumer's metric, if there is one.
 pub(crate) fn total(metrics: &Metrics, consumer: &str) -> Option<u64> {
     metrics.get(consumer)?.lines().last()?.strip_prefix("total")?.trim().parse().ok()
+}
+
+pub(crate) fn tally([debug, info, error, critical]: [u64; 4]) -> Value {
+    json!({"debug": debug, "info": info, "error": error, "critical": critical})
+}
+
+/// The numbers of errors in a metric: accepted, and rejected.
+pub(crate) fn errors(metric: &Value) -> [u64; 2] {
+    ["counts", "rejected"].map(|counts| metric[counts]["error"].as_u64().unwrap_or_default())
+}
+
+/// The last metric of a consumer in what a run has printed as JSON.
+pub(crate) fn last_of(stdout: &str, consumer: &str) -> Value {
+    let mut metrics = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    metrics.rfind(|metric| metric["consumer"] == consumer).unwrap_or_default()
+}
+
+/// Waits until a consumer of a run has accepted and rejected this many errors.
+#[track_caller]
+pub(crate) fn counts(run: &Running, consumer: &str, expected: [u64; 2]) {
+    run.has_printed(|so_far| errors(&last_of(so_far, consumer)) == expected);
 }

@@ -3,10 +3,12 @@
 pub(crate) mod broker;
 mod capture;
 pub(crate) mod cli;
+pub(crate) mod dead_letters;
 pub(crate) mod guest;
 pub(crate) mod metrics;
 mod output;
 pub(crate) mod outside;
+pub(crate) mod publish;
 pub(crate) mod rabbitmq;
 pub(crate) mod raw;
 
@@ -21,10 +23,10 @@ use std::time::Duration;
 use libtest_mimic::{Completion, Failed, Trial};
 use sha2::{Digest, Sha256};
 
-/// Far more than anything here takes; what takes longer will never come.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a test waits for an event: far longer than any takes.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a test may need that a machine may lack; `LOGHOST_REQUIRE` knows it by its name.
+/// What a test may need that may not be installed, as `LOGHOST_REQUIRE` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// RabbitMQ 3.
@@ -35,9 +37,9 @@ pub(crate) enum Need {
     Node,
     /// A part of the Rust toolchain that is not always installed.
     Toolchain,
-    /// A library that makes a process's clock leap.
+    /// A library that changes the clock that a process sees.
     Faketime,
-    /// To be root, who may give files away.
+    /// To run as root.
     Root,
     /// The loopback address of IPv6.
     Ipv6,
@@ -67,13 +69,13 @@ pub(crate) struct Skip {
 }
 
 impl Skip {
-    /// `need` is missing, because of `reason`.
+    /// `need` is missing; `reason` says why.
     pub(crate) fn new(need: Need, reason: impl Into<String>) -> Self {
         Self { need, reason: reason.into() }
     }
 
-    /// A failure where `LOGHOST_REQUIRE` names the need, and otherwise a visible skip.
-    fn judge(self) -> Result<Completion, Failed> {
+    /// A failure if `LOGHOST_REQUIRE` names the need, and otherwise a skip.
+    fn into_result(self) -> Result<Completion, Failed> {
         let required = env::var("LOGHOST_REQUIRE").unwrap_or_default();
         let name = self.need.to_string();
         if required.split(',').any(|word| word.trim() == "all" || word.trim() == name) {
@@ -91,18 +93,18 @@ pub(crate) fn test(name: impl Into<String>, body: fn()) -> Trial {
     })
 }
 
-/// A test that may find out that it cannot run here.
+/// A test that is skipped if something that it needs is missing.
 pub(crate) fn needing(
     name: impl Into<String>,
     body: impl FnOnce() -> Result<(), Skip> + Send + 'static,
 ) -> Trial {
     Trial::ignorable_test(name, move || match body() {
         Ok(()) => Ok(Completion::Completed),
-        Err(skip) => skip.judge(),
+        Err(skip) => skip.into_result(),
     })
 }
 
-/// A test that takes minutes, and runs when it is asked for.
+/// A test that takes minutes, and runs only with `LOGHOST_LONG=1`.
 pub(crate) fn long(name: &str, body: impl FnOnce() -> Result<(), Skip> + Send + 'static) -> Trial {
     Trial::ignorable_test(format!("long::{name}"), move || {
         if env::var_os("LOGHOST_LONG").is_none_or(|value| value != "1") {
@@ -110,7 +112,7 @@ pub(crate) fn long(name: &str, body: impl FnOnce() -> Result<(), Skip> + Send + 
         }
         match body() {
             Ok(()) => Ok(Completion::Completed),
-            Err(skip) => skip.judge(),
+            Err(skip) => skip.into_result(),
         }
     })
 }
@@ -121,7 +123,7 @@ pub(crate) fn ipv6_listener() -> Result<TcpListener, Skip> {
         .map_err(|error| Skip::new(Need::Ipv6, format!("nothing can listen on [::1]: {error}")))
 }
 
-/// Whether this user may be any other.
+/// Whether the tests run as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -143,7 +145,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
 }
 
-/// The names in a folder, in order, and what may be done with each.
+/// The names in a folder, in order, and their permissions.
 pub(crate) fn modes(folder: &Path) -> Vec<(String, u32)> {
     let entries = fs::read_dir(folder).expect("a folder of ours").map(|entry| {
         let entry = entry.expect("a folder of ours");

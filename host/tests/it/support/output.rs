@@ -1,9 +1,9 @@
-//! What a process that has ended left: its exit status, and all that it printed.
+//! The output of a process that has ended, and its exit status.
 
 use std::fmt;
 use std::process::ExitStatus;
 
-/// What a process left.
+/// The output and exit status of a process.
 pub(crate) struct Output {
     pub(super) line: String,
     pub(super) status: ExitStatus,
@@ -12,7 +12,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The code that it ended with; none if a signal ended it.
+    /// Its exit code; none if a signal ended it.
     pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }

@@ -1,17 +1,18 @@
-//! The RabbitMQ nodes of the tests: one of each version that they share, started when the first asks for it and gone
-//! at the end, and nodes that a test has for itself. A test fails where a node does not do as it is told.
+//! The RabbitMQ nodes of the tests: a shared one of each version, which is started when the first test asks for it,
+//! and nodes that one test uses alone. A test fails if a node does not start or refuses a command.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loghost_rabbitmq_node as launcher;
 pub(crate) use loghost_rabbitmq_node::{Setup, Version, free_port, management};
 
+use super::broker::Kind;
 use super::{Need, Skip};
 
 /// A virtual host of version 4 whose queues are quorum queues unless they are declared otherwise.
 pub(super) const QUORUM_VHOST: &str = "quorum";
 
-/// A node, or why it cannot be here, as soon as a test has asked for it.
+/// A node, or why there is none; empty until a test asks for it.
 type Shared = Option<Result<Arc<Node>, Skip>>;
 
 /// One of each version.
@@ -39,13 +40,21 @@ pub(crate) fn rabbitmqctl(version: Version, arguments: &[&str]) -> String {
     shared(version).expect("a RabbitMQ to ask").rabbitmqctl(arguments)
 }
 
-/// A node that nobody else has; it is gone when it is dropped. Starting one takes seconds, so share one where that is
+/// A node for one test, which is stopped when it is dropped. Starting one takes seconds, so share one where that is
 /// possible.
 pub(crate) fn private(version: Version, setup: Setup<'_>) -> Result<Node, Skip> {
     started(version, launcher::Node::start(version, &setup)).map(Node)
 }
 
-/// Nodes that nobody else has, in one cluster.
+/// A node for one test, and the URL of its management plugin.
+pub(crate) fn managed(kind: Kind) -> Result<(Node, String), Skip> {
+    let port = free_port();
+    let setup = Setup { config: &management(port), plugins: "rabbitmq_management" };
+    let node = private(kind.version().expect("a RabbitMQ"), setup)?;
+    Ok((node, format!("http://127.0.0.1:{port}")))
+}
+
+/// A cluster of nodes for one test.
 pub(crate) fn cluster<const NODES: usize>(version: Version) -> Result<[Node; NODES], Skip> {
     let nodes = started(version, launcher::cluster(version, NODES))?;
     let nodes: Vec<_> = nodes.into_iter().map(Node).collect();
@@ -60,7 +69,7 @@ pub(super) fn stop() {
     }
 }
 
-/// What was started, or why it cannot be here; fails if it does not start.
+/// What was started, or why it is not available; fails if it does not start.
 fn started<T>(version: Version, started: Result<T, launcher::Error>) -> Result<T, Skip> {
     match started {
         Err(launcher::Error::Unavailable(reason)) => {
@@ -74,7 +83,7 @@ fn started<T>(version: Version, started: Result<T, launcher::Error>) -> Result<T
     }
 }
 
-/// What came of it; fails if it was refused.
+/// The result; fails on an error.
 #[track_caller]
 fn done<T>(result: Result<T, launcher::Error>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
@@ -88,7 +97,7 @@ impl Node {
         self.0.url()
     }
 
-    /// Kills it as a power cut would; what it has stored stays.
+    /// Kills it without a shutdown; what it has stored stays.
     #[track_caller]
     pub(crate) fn kill(&mut self) {
         done(self.0.kill());
@@ -119,7 +128,7 @@ impl Node {
         done(self.0.set_policy(vhost, name, pattern, definition));
     }
 
-    /// Has it write what was declared and bound so far, which is gone otherwise when it is killed.
+    /// Makes it write its topology to the disk, which would otherwise be lost when it is killed.
     #[track_caller]
     pub(crate) fn store_topology(&self) {
         done(self.0.store_topology());

@@ -1,23 +1,23 @@
-//! A publisher of raw bytes: what no client library would send, and a broker may let through.
+//! A publisher of raw bytes: messages that no client library would send.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// An open channel in confirm mode.
 pub(crate) struct Raw {
     socket: TcpStream,
 }
 
-/// What a broker may answer to a message that it does not like: the code and text of its `close`.
+/// A refusal by the broker: the code and text of its `close`.
 pub(crate) type Refusal = (u16, String);
 
 const METHOD: u8 = 1;
 const HEADER: u8 = 2;
 const BODY: u8 = 3;
 
-/// The most that the body of a frame may have.
+/// The largest payload of a body frame.
 const CHUNK: usize = 131_072 - 8;
 
 impl Raw {
@@ -26,7 +26,7 @@ impl Raw {
         let rest = url.rsplit_once('@').expect("a user in the URL").1;
         let (authority, vhost) = rest.split_once('/').expect("a virtual host");
         let socket = TcpStream::connect(authority).expect("the broker listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        socket.set_read_timeout(Some(TIMEOUT)).expect("a socket");
         let mut raw = Self { socket };
         raw.write(b"AMQP\0\0\x09\x01");
         raw.expect(10, 10);
@@ -37,7 +37,7 @@ impl Raw {
             &[b"\0\0\0\0\x05PLAIN", &long_string(b"\0guest\0guest")[..], b"\x05en_US"].concat(),
         );
         let tune = raw.expect(10, 30);
-        // As many channels and as large frames as the broker likes, and no heartbeats.
+        // The channels and frame size that the broker offers, and no heartbeats.
         raw.method(0, 10, 31, &[&tune[..6], b"\0\0"].concat());
         let vhost = vhost.replace("%2f", "/");
         raw.method(0, 10, 40, &[&short_string(vhost.as_bytes())[..], b"\0\0"].concat());
@@ -74,7 +74,7 @@ impl Raw {
                     let text = &arguments[3..3 + usize::from(arguments[2])];
                     return Err((code, String::from_utf8_lossy(text).into_owned()));
                 }
-                // It may be short of memory for a moment.
+                // `connection.blocked` and `unblocked`: it may be short of memory for a moment.
                 (10, 60 | 61) => {}
                 other => panic!("the broker answers with {other:?}"),
             }
@@ -92,7 +92,7 @@ impl Raw {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // What refuses it may have closed the socket: its answer is read nevertheless.
+        // A broker that refuses it may have closed the socket; its answer can still be read.
         let _ = self.socket.write_all(bytes);
     }
 

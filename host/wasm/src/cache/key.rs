@@ -1,4 +1,4 @@
-//! The key of a cache's checksums: random, in a file of its own, for nobody else to read.
+//! The key of a cache's checksums: random, in a file that only this user can read.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,15 +12,15 @@ use uuid::Uuid;
 use super::trust;
 
 const NAME: &str = "key";
-/// A block of SHA-256: as long as a key can be.
+/// A block of SHA-256: the longest useful key.
 const LENGTH: usize = 64;
 
-/// What only this user knows.
+/// The secret key.
 #[derive(Clone)]
 pub(super) struct Key([u8; LENGTH]);
 
 impl Key {
-    /// The key in `folder`, which is made if there is none that can be used.
+    /// The key in `folder`, which is created if there is no usable one.
     pub(super) fn of(folder: &Path) -> io::Result<Self> {
         let path = folder.join(NAME);
         if let Some(key) = read(&path) {
@@ -32,14 +32,14 @@ impl Key {
         let made = private::create_new(&unfinished)
             .and_then(|mut file| file.write_all(&key))
             .and_then(|()| put(&unfinished, &path));
-        // It may have no such name any more.
+        // It may have been renamed.
         let _ = fs::remove_file(&unfinished);
         made?;
-        // Somebody else may have been faster, and there is only one.
+        // Another process may have created one first: that one is used.
         read(&path).ok_or_else(|| ErrorKind::InvalidData.into())
     }
 
-    /// A checksum of nothing as yet.
+    /// A new, empty checksum.
     pub(super) fn checksum(&self) -> Hmac<Sha256> {
         Hmac::new(&self.0.into())
     }
@@ -51,11 +51,11 @@ fn read(path: &Path) -> Option<Key> {
     key.try_into().ok().map(Key)
 }
 
-/// Gives a key its name, unless there is one that can be used by now.
+/// Renames a new key, unless there is a usable one by now.
 fn put(unfinished: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(unfinished, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        // If it is damaged, or others can read it: with another one, all entries are made again.
+        // One that is damaged or readable by others is replaced; the entries are then compiled again.
         Err(_) if read(path).is_none() => fs::rename(unfinished, path),
         _ => Ok(()),
     }

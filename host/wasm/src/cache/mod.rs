@@ -1,8 +1,8 @@
-//! Where compiled plugins are kept from one start to the next.
+//! The cache of compiled plugins.
 //!
-//! What is in it is run as it is. So it is used only where nobody but this user can have written, and an
-//! entry only if its checksum, whose key is in the same folder, says that this host wrote it; with anything else,
-//! and without a cache, plugins are compiled, which takes longer and is never wrong.
+//! Cached code is run without validation. So the cache is used only in a folder that nobody but this user can write
+//! to, and an entry only if its checksum, with a secret key in the same folder, shows that this host wrote it. In all
+//! other cases plugins are compiled.
 
 mod key;
 mod trust;
@@ -23,11 +23,11 @@ use wasmtime::component::Component;
 
 use self::key::Key;
 
-/// The most that is kept, in bytes and in entries; beyond that, what was compiled first goes first.
+/// The most bytes and entries; the oldest entries are evicted.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 const MOST_ENTRIES: usize = 1000;
 
-/// The length of a checksum, with which an entry begins.
+/// The length of the checksum at the start of an entry.
 const CHECKSUM: usize = 32;
 
 /// How the files of entries end.
@@ -41,7 +41,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Opens the user's cache, which is made if it is not there; without one that can be trusted there is none.
+    /// Opens the user's cache, which is created if it is missing; none if it cannot be trusted.
     pub(super) fn open() -> Option<Self> {
         let folder = folder()?;
         private::create_folders(&folder).ok()?;
@@ -60,12 +60,12 @@ impl Cache {
             return Ok(component);
         }
         let component = Component::from_binary(engine, bytes)?;
-        // One that cannot be kept is compiled again next time.
+        // If it cannot be stored, it is compiled again next time.
         let _ = component.serialize().map(|compiled| self.write(&path, &name, &compiled));
         Ok(component)
     }
 
-    /// What is kept under `name`, if this host wrote it, and nobody has changed it since.
+    /// The entry `name`, if this host wrote it and it is unchanged.
     fn read(&self, path: &Path, name: &str) -> Option<Compiled> {
         let mut file = trust::file(path)?;
         let mut checksum = [0; CHECKSUM];
@@ -88,7 +88,7 @@ impl Cache {
         self.evict(MOST_BYTES, MOST_ENTRIES)
     }
 
-    /// Of the name as well: one entry must not stand for another.
+    /// Covers the name as well, so that no entry can be renamed to another.
     fn checksum(&self, name: &str, bytes: &[u8]) -> Hmac<Sha256> {
         let mut checksum = self.key.checksum();
         checksum.update(name.as_bytes());
@@ -96,8 +96,7 @@ impl Cache {
         checksum
     }
 
-    /// Removes the oldest entries, until no more is left than this; also what a host left that was killed while
-    /// it wrote.
+    /// Removes the oldest entries until both limits hold; also the temporary files of hosts that were killed.
     fn evict(&self, most_bytes: u64, most_entries: usize) -> io::Result<()> {
         let entries = fs::read_dir(&self.folder)?.filter_map(|found| entry(&found.ok()?));
         let mut entries: Vec<(SystemTime, u64, PathBuf)> = entries.collect();
@@ -107,7 +106,7 @@ impl Cache {
             if bytes <= most_bytes && entries.len() - n <= most_entries {
                 break;
             }
-            // Somebody else may have been faster.
+            // Another process may have removed it.
             let _ = fs::remove_file(path);
             bytes -= length;
         }
@@ -121,24 +120,24 @@ struct Compiled(Vec<u8>);
 /// The component; none if it is for another engine after all.
 #[expect(unsafe_code, reason = "the one way to load compiled code")]
 fn load(engine: &Engine, Compiled(bytes): &Compiled) -> Option<Component> {
-    // SAFETY: these bytes are what `Component::serialize` gave this user's host: the checksum over all of them has a key
-    // that nobody else can read.
+    // SAFETY: these bytes are what `Component::serialize` gave this user's host: the checksum over all of them has a
+    // key that nobody else can read.
     unsafe { Component::deserialize(engine, bytes) }.ok()
 }
 
 /// What the component is called, compiled for this engine.
 fn name(engine: &Engine, bytes: &[u8]) -> String {
-    let mut digest = Feed(Sha256::new());
+    let mut digest = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut digest);
-    let Feed(mut digest) = digest;
+    let DigestHasher(mut digest) = digest;
     digest.update(bytes);
     super::plugin::hexadecimal(&digest.finalize())
 }
 
-/// Has a digest take in what is hashed.
-struct Feed(Sha256);
+/// A `Hasher` that feeds a digest.
+struct DigestHasher(Sha256);
 
-impl Hasher for Feed {
+impl Hasher for DigestHasher {
     fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

@@ -1,12 +1,12 @@
-//! Whether nobody else can have written what is found somewhere.
+//! Whether a file or folder can have been written by this user only.
 
 use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 
-/// The real path of a folder that is ours alone; none if anybody else can write to it, or put another in its place.
+/// The real path of a folder that only this user can write to or replace; none of any other.
 #[cfg(unix)]
 pub(super) fn folder(path: &Path) -> Option<PathBuf> {
-    // From here on nobody's link is followed.
+    // From here on no link is followed.
     let path = fs::canonicalize(path).ok()?;
     let found = fs::symlink_metadata(&path).ok().filter(|found| found.is_dir() && is_ours(found))?;
     let above = path.ancestors().skip(1);
@@ -19,7 +19,7 @@ pub(super) fn folder(path: &Path) -> Option<PathBuf> {
     Some(path)
 }
 
-/// A file that is ours alone; never by a link.
+/// Opens a file that only this user can read and write; never through a link.
 #[cfg(unix)]
 pub(super) fn file(path: &Path) -> Option<File> {
     let ours = |found: &Metadata| found.is_file() && is_ours(found) && !is_known_to_others(found);
@@ -45,7 +45,7 @@ fn is_known_to_others(found: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(found) & 0o077 != 0
 }
 
-/// Whether what is ours in this folder stays what it is.
+/// Whether others cannot replace this user's entries of a folder.
 #[cfg(unix)]
 fn keeps_what_is_ours(folder: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -55,7 +55,7 @@ fn keeps_what_is_ours(folder: &Metadata) -> bool {
     (system || is_ours(folder)) && (!is_open_to_others(folder) || (system && sticky))
 }
 
-/// Nobody else has to see what is in it, either.
+/// Makes it unreadable for others as well.
 #[cfg(unix)]
 fn narrow(path: &Path, found: &Metadata) -> Option<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -65,7 +65,7 @@ fn narrow(path: &Path, found: &Metadata) -> Option<()> {
     Some(())
 }
 
-/// Elsewhere it is not known who can write.
+/// On other systems it is not known who can write.
 #[cfg(not(unix))]
 pub(super) fn folder(_: &Path) -> Option<PathBuf> {
     None

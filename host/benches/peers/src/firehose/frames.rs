@@ -1,4 +1,4 @@
-//! Cuts frames out of what a socket brings.
+//! Reads frames from a socket.
 
 use std::io::{self, Read};
 

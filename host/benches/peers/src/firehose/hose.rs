@@ -7,8 +7,8 @@ use amq_protocol::frame::{AMQPContentHeader, AMQPFrame};
 use amq_protocol::protocol::{AMQPClass, basic};
 use loghost_peers::log::{BODY, SOURCE, id_prefix, producer, properties};
 
+use super::acknowledged::Acknowledged;
 use super::session::encode;
-use super::settled::Settled;
 
 /// How many deliveries are encoded, and sent at once at most.
 const BLOCK: usize = 256;
@@ -34,7 +34,7 @@ pub(crate) struct Hose {
     outlet: Outlet,
     id_prefix: String,
     delivered: u64,
-    pub(crate) settled: Settled,
+    pub(crate) acknowledged: Acknowledged,
     block: Block,
 }
 
@@ -42,7 +42,7 @@ impl Hose {
     pub(crate) fn new(outlet: Outlet, number: u32) -> io::Result<Self> {
         let id_prefix = id_prefix(&producer(number));
         let block = Block::new(&outlet, &id_prefix, 1)?;
-        Ok(Self { outlet, id_prefix, delivered: 0, settled: Settled::default(), block })
+        Ok(Self { outlet, id_prefix, delivered: 0, acknowledged: Acknowledged::default(), block })
     }
 
     /// How many have been delivered.
@@ -52,7 +52,7 @@ impl Hose {
 
     /// The next deliveries that may be sent; empty if the consumer has to acknowledge first.
     pub(crate) fn next(&mut self) -> io::Result<&[u8]> {
-        let under_way = self.delivered.saturating_sub(self.settled.count());
+        let under_way = self.delivered.saturating_sub(self.acknowledged.count());
         let window = self.outlet.prefetch.saturating_sub(under_way);
         let wanted = window.min(self.outlet.logs - self.delivered);
         let first = self.delivered + 1;
@@ -175,10 +175,10 @@ mod tests {
             let deliveries = read(hose.next().unwrap());
             if deliveries.is_empty() {
                 assert!(all.len() == 1000 || all.len() == 1234, "{}", all.len());
-                if hose.settled.count() == 900 {
+                if hose.acknowledged.count() == 900 {
                     break;
                 }
-                hose.settled.through(900);
+                hose.acknowledged.through(900);
             }
             all.extend(deliveries);
         }

@@ -6,10 +6,10 @@
 //! connection, that of severity info if that is one of them; within its prefetch, which acknowledgements open
 //! again. Before it is bound, they come through the exchange that is named at the start.
 
+mod acknowledged;
 mod frames;
 mod hose;
 mod session;
-mod settled;
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};

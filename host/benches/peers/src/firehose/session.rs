@@ -1,5 +1,5 @@
-//! One connection, served by one thread: it answers what has come, sends what may be sent, and waits for
-//! more. What is under way is bounded by the prefetch, so that it need not listen while it sends.
+//! One connection, served by one thread: it answers requests, sends deliveries, and waits for more. The prefetch bounds
+//! what is unacknowledged, so that it need not read while it sends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// Those that come for every log are read by hand.
+    /// Methods that come for every log are decoded here, not by the codec.
     fn method(&mut self, frame: Frame<'_>) -> io::Result<()> {
         let [c1, c0, m1, m0] = *frame.payload.first_chunk().ok_or_else(|| broken("an empty method"))?;
         match (u16::from_be_bytes([c1, c0]), u16::from_be_bytes([m1, m0])) {
@@ -170,9 +170,9 @@ impl State {
                 let multiple = method != REJECT && frame.payload.get(12).is_some_and(|bits| bits & 1 == 1);
                 if let Some(hose) = &mut self.channel(frame.channel)?.hose {
                     match (multiple, tag) {
-                        (true, 0) => hose.settled.through(hose.delivered()),
-                        (true, tag) => hose.settled.through(tag),
-                        (false, tag) => hose.settled.one(tag),
+                        (true, 0) => hose.acknowledged.through(hose.delivered()),
+                        (true, tag) => hose.acknowledged.through(tag),
+                        (false, tag) => hose.acknowledged.one(tag),
                     }
                 }
                 Ok(())

@@ -28,7 +28,7 @@ enum Command {
     Consume(consume::Options),
     /// Publish with confirms, a full window in flight
     Publish(publish::Options),
-    /// Make queues afresh, as loghost declares them, and fill them
+    /// Make queues again, as loghost declares them, and fill them
     Fill(queues::Options),
     /// Delete queues and exchanges
     Delete(queues::Doomed),

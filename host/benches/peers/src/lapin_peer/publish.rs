@@ -1,4 +1,4 @@
-//! Publishing: persistent, `mandatory`, confirmed, with a window of logs whose confirms are outstanding.
+//! Publishing: persistent, `mandatory`, confirmed, with a window of logs whose confirms have not come.
 
 use anyhow::ensure;
 use clap::Args;

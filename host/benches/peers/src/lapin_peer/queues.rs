@@ -18,7 +18,7 @@ const WINDOW: usize = 8192;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A queue to make afresh, and the exchanges to bind it to; may be given several times
+    /// A queue to make again, and the exchanges to bind it to; may be given several times
     #[arg(long = "bind", required = true, value_name = "QUEUE=EXCHANGE[,EXCHANGE...]", value_parser = bind)]
     binds: Vec<Bind>,
 

@@ -1,4 +1,4 @@
-//! Counts every log and sees none: what a consumer costs that never looks.
+//! Counts every log without reading any: the cost of a consumer that only counts.
 
 use loghost_plugin::{Consumer, Descriptor, Metric, Settings, Severity};
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::book_time::BookTime;
 use super::window::Window;
 use crate::application::ports::{Commit, ConsumerActivity, Ledger, LedgerError, NextOffset, Uncounted};
-use crate::domain::{Book, Claim, Counts, Fate, Filter, FinishedLog, Record, StreamPosition, Timestamp};
+use crate::domain::{Book, Claim, CountedAs, Counts, Filter, FinishedLog, Record, StreamPosition, Timestamp};
 
 /// How often origins that were not seen for long are looked for, at least.
 const EXPIRE_EVERY: Duration = Duration::from_hours(1);
@@ -201,9 +201,9 @@ impl<L: Ledger + 'static> Commits<L> {
             What::Repetition => self.staged.repeats += 1,
             What::Foreign => self.staged.uncounted.foreign += 1,
             What::Log(log) => {
-                match log.fate {
-                    Fate::Unwanted => self.staged.uncounted.unwanted += 1,
-                    Fate::Accepted | Fate::Skipped | Fate::Dead => self.finished += 1,
+                match log.counted_as {
+                    CountedAs::Unwanted => self.staged.uncounted.unwanted += 1,
+                    CountedAs::Accepted | CountedAs::Skipped | CountedAs::Dead => self.finished += 1,
                 }
                 self.staged.logs.push(log);
             }

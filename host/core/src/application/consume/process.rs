@@ -12,7 +12,7 @@ use crate::application::End;
 use crate::application::ports::{
     Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError,
 };
-use crate::domain::{Fate, FinishedLog, Log, Outcome, Processed, Record, Verdict};
+use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record, Verdict};
 
 /// Logs that are processed together; apart, because the consumer is shown the records in one piece.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl<P: Ports> Consume<P> {
             self.clock.witness(latest);
         }
         if !self.processing.processes() {
-            batch.tasks().for_each(|task| self.done(&task, Fate::Accepted));
+            batch.tasks().for_each(|task| self.done(&task, CountedAs::Accepted));
             return Ok(());
         }
         let mut pending = vec![batch];
@@ -131,8 +131,8 @@ impl<P: Ports> Consume<P> {
         let mut retrying = 0;
         for (task, outcome) in batch.tasks().zip(outcomes) {
             match outcome {
-                None => self.done(&task, Fate::Accepted),
-                Some(Outcome::Skip) => self.done(&task, Fate::Skipped),
+                None => self.done(&task, CountedAs::Accepted),
+                Some(Outcome::Skip) => self.done(&task, CountedAs::Skipped),
                 Some(Outcome::Reject(reason)) => self.reject(session, &task, reason, None, Cause::Rejected),
                 Some(Outcome::Retry(reason)) => match session.window.wait(task, Instant::now()) {
                     Some(task) => self.reject(session, &task, reason, None, Cause::RetriesExhausted),
@@ -189,8 +189,8 @@ impl<P: Ports> Consume<P> {
         }
     }
 
-    fn done(&mut self, task: &Task, fate: Fate) {
-        self.commits.stage(task.done(fate));
+    fn done(&mut self, task: &Task, counted_as: CountedAs) {
+        self.commits.stage(task.done(counted_as));
     }
 
     fn reject(
@@ -202,7 +202,7 @@ impl<P: Ports> Consume<P> {
         cause: Cause,
     ) {
         let rejection = self.rejection(cause, reason, backtrace, task.record.attempt);
-        session.dead_letter(task.done(Fate::Dead), &rejection);
+        session.dead_letter(task.done(CountedAs::Dead), &rejection);
     }
 
     /// What is said of a delivery that is given up now.
@@ -229,9 +229,9 @@ impl<P: Ports> Consume<P> {
 }
 
 impl Task {
-    pub(super) fn done(&self, fate: Fate) -> Done {
+    pub(super) fn done(&self, counted_as: CountedAs) -> Done {
         let Handle { number, position } = self.handle;
         let Record { severity, timestamp, .. } = self.record;
-        Done { number, what: What::Log(FinishedLog { position, severity, timestamp, fate }) }
+        Done { number, what: What::Log(FinishedLog { position, severity, timestamp, counted_as }) }
     }
 }

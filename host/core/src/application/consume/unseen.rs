@@ -9,7 +9,7 @@ use super::session::Session;
 use super::window::Task;
 use super::{Consume, Ports};
 use crate::application::ports::{Cause, DeadLettering, Reads, SourceError};
-use crate::domain::{Fate, Record};
+use crate::domain::{CountedAs, Record};
 
 /// A delivery that the consumer is not shown.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Unseen {
     fn done(&self) -> Done {
         match self {
             Self::Foreign(number, _) => Done { number: *number, what: What::Foreign },
-            Self::Unwanted(task) => task.done(Fate::Unwanted),
-            Self::Looped(task) => task.done(Fate::Dead),
+            Self::Unwanted(task) => task.done(CountedAs::Unwanted),
+            Self::Looped(task) => task.done(CountedAs::Dead),
         }
     }
 }

@@ -1,20 +1,27 @@
-//! The book of one consumer: its counts, and which logs are in them. What it says of a log that comes again
-//! is what makes counts exact.
+//! The book of one consumer: its counts, and the ids and offsets of the logs in them. It recognises a log that is
+//! delivered again, so that each is counted once.
 
-mod tracked;
-
+mod changes;
+mod log;
+mod origin;
+mod saved;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
+pub use self::changes::{Changes, IntervalChange, OriginChange, StreamChange};
+pub use self::log::{Claim, CountedAs, FinishedLog, OriginPosition};
+use self::origin::Origin;
+pub use self::saved::{Expired, OriginState, StreamState};
 use self::tracked::Tracked;
-use super::{Counts, IntervalSet, MessageId, Record, Severity, StreamPosition, Timestamp};
+use super::{Counts, MessageId, Record, StreamPosition, Timestamp};
 
-/// What is counted: of which origin (producer, severity and source) which sequence numbers are in it, and of which
-/// stream which offsets.
+/// The counts of a consumer, with the finished sequence numbers of each origin (producer, severity and source) and the
+/// finished offsets of each stream.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     counts: Counts,
@@ -22,155 +29,15 @@ pub struct Book {
     /// The streams that were read, a few at most, with the offsets that are finished.
     streams: Vec<(Arc<str>, Tracked)>,
     index: HashMap<Arc<str>, usize>,
-    /// By the number in the index; empty where an origin has expired.
+    /// By number, as in `index`; none where an origin has expired.
     origins: Vec<Option<Origin>>,
-    /// Origins that changed since the last [`Book::changes`].
+    /// The numbers of origins that changed since the last [`Book::changes`].
     changed: BTreeSet<usize>,
     /// Origins that were expired since then.
     forgotten: Vec<Arc<str>>,
-    /// The origin that was looked for last, and its number: the next is likely to be the same.
+    /// The key and number of the origin that was looked up last: the next log is likely to have the same.
     key: String,
     last: Option<usize>,
-}
-
-/// What is known of an origin.
-#[derive(Clone, Debug)]
-struct Origin {
-    key: Arc<str>,
-    /// Counted, dead or unwanted.
-    finished: Tracked,
-    /// Among the dead letters, because of what the consumer said or did.
-    dead: Tracked,
-    /// Among the dead letters, because the filter does not want them.
-    unwanted: Tracked,
-    seen: Timestamp,
-}
-
-/// What is left of origins that were not seen for long.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expired {
-    /// How many there were.
-    pub origins: u64,
-    /// How many of their logs were missing.
-    pub missing: u64,
-    /// All of them were last seen before this, in the time of the book.
-    pub horizon: Timestamp,
-}
-
-/// Where a log stands among those of its origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OriginPosition {
-    /// The number of the origin in this book.
-    pub origin: usize,
-    /// The log's sequence number.
-    pub sequence: u64,
-}
-
-/// What a delivery is to the book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// It is not finished; without a position if it has no id of loghost's form.
-    New(Option<OriginPosition>),
-    /// It is finished.
-    Repeated,
-}
-
-/// What became of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It counts.
-    Accepted,
-    /// The consumer said not to count it.
-    Skipped,
-    /// The consumer rejected it, or failed at it: it is among the dead letters.
-    Dead,
-    /// The filter does not want it: it is among the dead letters.
-    Unwanted,
-}
-
-/// A log that is finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FinishedLog {
-    /// Where it stands among those of its origin, if it has an id of loghost's form.
-    pub position: Option<OriginPosition>,
-    /// Its severity.
-    pub severity: Severity,
-    /// Its time.
-    pub timestamp: Timestamp,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// What changed in a book since it was asked last; to be committed as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// The counts as they are now.
-    pub counts: Counts,
-    /// What has expired in all.
-    pub expired: Expired,
-    /// The streams of which more offsets are finished.
-    pub streams: Vec<StreamChange>,
-    /// The origins that changed.
-    pub origins: Vec<OriginChange>,
-    /// The origins that are no longer in the book.
-    pub forgotten: Vec<Arc<str>>,
-}
-
-/// What changed of a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamChange {
-    /// Its name.
-    pub stream: Arc<str>,
-    /// Intervals of the offsets that are finished.
-    pub finished: Vec<IntervalChange>,
-}
-
-/// A stream, as it was committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamState {
-    /// Its name.
-    pub stream: String,
-    /// The offsets that are finished.
-    pub finished: IntervalSet,
-}
-
-/// What changed of an origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginChange {
-    /// `producer/severity/source`
-    pub origin: Arc<str>,
-    /// When it was last seen, in the time of the book.
-    pub seen: Timestamp,
-    /// Intervals of what is finished: counted, dead or unwanted.
-    pub finished: Vec<IntervalChange>,
-    /// Intervals of what is dead.
-    pub dead: Vec<IntervalChange>,
-    /// Intervals of what is unwanted.
-    pub unwanted: Vec<IntervalChange>,
-}
-
-/// An interval that changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IntervalChange {
-    /// Its first number.
-    pub first: u64,
-    /// Its last number; none if no interval begins here any more.
-    pub last: Option<u64>,
-}
-
-/// An origin, as it was committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginState {
-    /// `producer/severity/source`
-    pub origin: String,
-    /// When it was last seen, in the time of the book.
-    pub seen: Timestamp,
-    /// What is finished: counted, dead or unwanted.
-    pub finished: IntervalSet,
-    /// What is dead.
-    pub dead: IntervalSet,
-    /// What is unwanted.
-    pub unwanted: IntervalSet,
 }
 
 impl Book {
@@ -202,14 +69,14 @@ impl Book {
         &self.counts
     }
 
-    /// The latest time in it; none in a new one.
+    /// The latest time in the book; none in a new one.
     pub fn latest(&self) -> Option<Timestamp> {
         let seen = self.origins.iter().flatten().map(|origin| origin.seen);
         let expired = Some(self.expired.horizon).filter(|_| self.expired.origins > 0);
         seen.chain(expired).max()
     }
 
-    /// Where to go on in each stream that was read: at the first offset that is not finished.
+    /// Where to resume each stream that was read: the first offset that is not finished.
     pub fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
         self.streams.iter().map(|(stream, finished)| {
             let next = finished.set.interval_of(0).map_or(0, |(_, last)| last.saturating_add(1));
@@ -217,8 +84,8 @@ impl Book {
         })
     }
 
-    /// Whether the delivery at this position is finished. What lies before the first one of a stream counts as finished:
-    /// the consumer begins there.
+    /// Whether the delivery at this position is finished. Offsets before the first delivery of a stream count as
+    /// finished, because the consumer begins there.
     pub fn is_finished(&mut self, position: &StreamPosition) -> bool {
         let is_known = self.streams.iter().any(|(known, _)| *known == position.stream);
         let finished = self.finished_of(&position.stream);
@@ -228,7 +95,7 @@ impl Book {
         finished.set.contains(position.offset)
     }
 
-    /// Whether a log is new, by its id, at the time `now`.
+    /// Whether a log is new, judging by its id, at the time `now`.
     pub fn look_up(&mut self, record: &Record, now: Timestamp) -> Claim {
         let Some(Ok((producer, sequence))) = record.id.as_deref().map(MessageId::parts) else {
             return Claim::New(None);
@@ -237,7 +104,7 @@ impl Book {
         let number = self.number_of(producer, record);
         let Some(origin) = &mut self.origins[number] else { return Claim::New(None) };
         origin.seen = origin.seen.max(now);
-        // A dead letter that is sent back is new once more; the same log coming any other way is not.
+        // A dead letter that is replayed is new again; any other delivery of the same log is a repetition.
         if origin.finished.set.contains(sequence) && !(record.replayed && origin.is_dead_letter(sequence)) {
             return Claim::Repeated;
         }
@@ -288,48 +155,48 @@ impl Book {
         &mut self.streams[index].1
     }
 
-    /// Enters that a delivery at this position is finished, whatever it was.
+    /// Records that the delivery at this position is finished, whatever it was.
     pub fn finish_position(&mut self, position: &StreamPosition) {
         self.finished_of(&position.stream).insert_interval(position.first, position.offset);
     }
 
-    /// Enters what became of a log, at the time `now`.
+    /// Records a finished log, at the time `now`.
     pub fn finish(&mut self, log: &FinishedLog, now: Timestamp) {
-        let FinishedLog { position, severity, timestamp, fate } = *log;
+        let FinishedLog { position, severity, timestamp, counted_as } = *log;
         let known =
             position.and_then(|position| Some((position, self.origins.get_mut(position.origin)?.as_mut()?)));
         if let Some((position, origin)) = known {
             origin.seen = origin.seen.max(now);
-            let former = origin.finish(position.sequence, fate);
+            let former = origin.finish(position.sequence, counted_as);
             self.changed.insert(position.origin);
             match former {
-                Some(Fate::Dead) => self.counts.rejected.take_one(severity),
-                Some(Fate::Unwanted) => self.counts.unwanted.take_one(severity),
+                Some(CountedAs::Dead) => self.counts.rejected.take_one(severity),
+                Some(CountedAs::Unwanted) => self.counts.unwanted.take_one(severity),
                 _ => {}
             }
-        } else if fate != Fate::Unwanted {
+        } else if counted_as != CountedAs::Unwanted {
             self.counts.without_id += 1;
         }
-        match fate {
-            Fate::Accepted => self.counts.accept(severity, timestamp),
-            Fate::Skipped => self.counts.skipped[severity] += 1,
-            Fate::Dead => self.counts.rejected[severity] += 1,
-            Fate::Unwanted => self.counts.unwanted[severity] += 1,
+        match counted_as {
+            CountedAs::Accepted => self.counts.accept(severity, timestamp),
+            CountedAs::Skipped => self.counts.skipped[severity] += 1,
+            CountedAs::Dead => self.counts.rejected[severity] += 1,
+            CountedAs::Unwanted => self.counts.unwanted[severity] += 1,
         }
     }
 
-    /// Enters that so many messages were no logs.
+    /// Records this many messages that were no logs.
     pub fn note_foreign(&mut self, messages: u64) {
         self.counts.foreign += messages;
     }
 
-    /// Enters that so many deliveries were repetitions.
+    /// Records this many repeated deliveries.
     pub fn repeat(&mut self, deliveries: u64) {
         self.counts.repeated += deliveries;
     }
 
-    /// Removes the origins that were last seen before `horizon`, except those of which logs are under way: their logs
-    /// stay counted, and would no longer be recognised.
+    /// Removes the origins that were last seen before `horizon`. Their logs stay counted, but would be counted again if
+    /// they were delivered again; so origins with logs in process are kept.
     pub fn expire(&mut self, horizon: Timestamp, is_under_way: impl Fn(usize) -> bool) {
         for (number, slot) in self.origins.iter_mut().enumerate() {
             let Some(origin) = slot.take_if(|origin| origin.seen < horizon && !is_under_way(number)) else {
@@ -340,19 +207,19 @@ impl Book {
             self.changed.remove(&number);
             let finished = &origin.finished.set;
             if finished.is_empty() {
-                // Nothing of it was ever finished: it came, and was lost on the way.
+                // No log of it was ever finished.
                 continue;
             }
             let missing = finished.highest().map_or(0, |highest| highest - finished.len());
             self.expired.origins += 1;
-            // Whoever makes up an id can have as many missing as there are numbers.
+            // Forged ids can make the sum overflow.
             self.expired.missing = self.expired.missing.saturating_add(missing);
             self.expired.horizon = self.expired.horizon.max(horizon);
             self.forgotten.push(origin.key);
         }
     }
 
-    /// What has changed since this was called last.
+    /// What has changed since the last call.
     pub fn changes(&mut self) -> Changes {
         let changed = mem::take(&mut self.changed);
         let origins = changed.into_iter().filter_map(|number| {
@@ -376,25 +243,6 @@ impl Book {
             origins: origins.collect(),
             forgotten: mem::take(&mut self.forgotten),
         }
-    }
-}
-
-impl Origin {
-    fn is_dead_letter(&self, n: u64) -> bool {
-        self.dead.set.contains(n) || self.unwanted.set.contains(n)
-    }
-
-    /// Enters what became of `n`; returns as what it was among the dead letters before.
-    fn finish(&mut self, n: u64, fate: Fate) -> Option<Fate> {
-        self.finished.insert(n);
-        let was_dead = self.dead.remove(n);
-        let was_unwanted = self.unwanted.remove(n);
-        match fate {
-            Fate::Dead => self.dead.insert(n),
-            Fate::Unwanted => self.unwanted.insert(n),
-            Fate::Accepted | Fate::Skipped => {}
-        }
-        if was_dead { Some(Fate::Dead) } else { was_unwanted.then_some(Fate::Unwanted) }
     }
 }
 

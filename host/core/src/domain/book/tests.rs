@@ -1,10 +1,11 @@
-//! What a book says of logs that come again.
+//! Logs that are delivered again, and the changes that a ledger is given.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::Severity;
 
 fn record(sequence: u64, replayed: bool) -> Record {
     Record {
@@ -21,10 +22,10 @@ fn record(sequence: u64, replayed: bool) -> Record {
     }
 }
 
-fn finish(book: &mut Book, claim: Claim, fate: Fate, now: u64) {
+fn finish(book: &mut Book, claim: Claim, counted_as: CountedAs, now: u64) {
     let Claim::New(position) = claim else { panic!("{claim:?}") };
     let timestamp = Timestamp::from_millis(now);
-    book.finish(&FinishedLog { position, severity: Severity::Error, timestamp, fate }, timestamp);
+    book.finish(&FinishedLog { position, severity: Severity::Error, timestamp, counted_as }, timestamp);
 }
 
 #[test]
@@ -35,7 +36,7 @@ fn a_log_is_new_once() {
         matches!(book.look_up(&record(1, false), Timestamp::default()), Claim::New(Some(_))),
         "it is not finished"
     );
-    finish(&mut book, first, Fate::Accepted, 1);
+    finish(&mut book, first, CountedAs::Accepted, 1);
     assert_eq!(book.look_up(&record(1, false), Timestamp::default()), Claim::Repeated);
     assert_eq!(book.look_up(&record(1, true), Timestamp::default()), Claim::Repeated, "it is not dead");
 }
@@ -44,13 +45,13 @@ fn a_log_is_new_once() {
 fn a_dead_letter_is_counted_once_when_it_is_sent_back() {
     let mut book = Book::default();
     let claim = book.look_up(&record(7, false), Timestamp::default());
-    finish(&mut book, claim, Fate::Dead, 1);
+    finish(&mut book, claim, CountedAs::Dead, 1);
     assert_eq!(book.look_up(&record(7, false), Timestamp::default()), Claim::Repeated, "not sent back");
     let again = book.look_up(&record(7, true), Timestamp::default());
-    finish(&mut book, again, Fate::Dead, 2);
+    finish(&mut book, again, CountedAs::Dead, 2);
     assert_eq!(book.counts().rejected.total(), 1, "the same log");
     let back = book.look_up(&record(7, true), Timestamp::default());
-    finish(&mut book, back, Fate::Accepted, 3);
+    finish(&mut book, back, CountedAs::Accepted, 3);
     assert_eq!((book.counts().accepted.total(), book.counts().rejected.total()), (1, 0));
     assert_eq!(book.look_up(&record(7, true), Timestamp::default()), Claim::Repeated);
 }
@@ -59,18 +60,18 @@ fn a_dead_letter_is_counted_once_when_it_is_sent_back() {
 fn an_unwanted_log_is_counted_once_when_it_is_sent_back_and_wanted() {
     let mut book = Book::default();
     let claim = book.look_up(&record(7, false), Timestamp::default());
-    finish(&mut book, claim, Fate::Unwanted, 1);
+    finish(&mut book, claim, CountedAs::Unwanted, 1);
     assert_eq!(book.look_up(&record(7, false), Timestamp::default()), Claim::Repeated, "not sent back");
-    for (fate, expected) in [
-        (Fate::Unwanted, (0, 0, 1)),
-        (Fate::Dead, (0, 1, 0)),
-        (Fate::Unwanted, (0, 0, 1)),
-        (Fate::Accepted, (1, 0, 0)),
+    for (counted_as, expected) in [
+        (CountedAs::Unwanted, (0, 0, 1)),
+        (CountedAs::Dead, (0, 1, 0)),
+        (CountedAs::Unwanted, (0, 0, 1)),
+        (CountedAs::Accepted, (1, 0, 0)),
     ] {
         let again = book.look_up(&record(7, true), Timestamp::default());
-        finish(&mut book, again, fate, 2);
+        finish(&mut book, again, counted_as, 2);
         let Counts { accepted, rejected, unwanted, .. } = book.counts();
-        assert_eq!((accepted.total(), rejected.total(), unwanted.total()), expected, "{fate:?}");
+        assert_eq!((accepted.total(), rejected.total(), unwanted.total()), expected, "{counted_as:?}");
     }
     assert_eq!(book.look_up(&record(7, true), Timestamp::default()), Claim::Repeated);
 }
@@ -80,7 +81,7 @@ fn what_was_not_seen_for_long_expires() {
     let mut book = Book::default();
     for n in [1, 2, 5] {
         let claim = book.look_up(&record(n, false), Timestamp::default());
-        finish(&mut book, claim, Fate::Accepted, 10);
+        finish(&mut book, claim, CountedAs::Accepted, 10);
     }
     book.changes();
     book.expire(Timestamp::from_millis(10), |_| false);
@@ -95,7 +96,7 @@ fn what_was_not_seen_for_long_expires() {
     assert!(matches!(book.look_up(&record(1, false), Timestamp::default()), Claim::New(_)));
 }
 
-/// What a store holds that has applied every change.
+/// What a ledger holds after it has applied every change.
 type Rows = BTreeMap<u64, u64>;
 
 fn apply(rows: &mut Rows, changes: &[IntervalChange]) {
@@ -108,18 +109,18 @@ fn apply(rows: &mut Rows, changes: &[IntervalChange]) {
 }
 
 proptest! {
-    /// However a book came to be what it is, its changes lead a store to the same.
+    /// A ledger that applies all changes always has the same contents as the book.
     #[test]
     fn changes_are_all_there_is(
         steps in prop::collection::vec((1u64..30, 0u8..4, any::<bool>(), any::<bool>()), 0..80),
     ) {
         let (mut book, mut finished) = (Book::default(), Rows::new());
         let (mut dead, mut unwanted) = (Rows::new(), Rows::new());
-        for (n, fate, replayed, commit) in steps {
+        for (n, counted_as, replayed, commit) in steps {
             let claim = book.look_up(&record(n, replayed), Timestamp::default());
             if claim != Claim::Repeated {
-                let fate = [Fate::Accepted, Fate::Skipped, Fate::Dead, Fate::Unwanted][usize::from(fate)];
-                finish(&mut book, claim, fate, n);
+                let counted_as = [CountedAs::Accepted, CountedAs::Skipped, CountedAs::Dead, CountedAs::Unwanted][usize::from(counted_as)];
+                finish(&mut book, claim, counted_as, n);
             }
             if commit {
                 for origin in book.changes().origins {

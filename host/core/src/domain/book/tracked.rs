@@ -1,4 +1,4 @@
-//! A set of numbers that remembers which of its intervals changed.
+//! An interval set that records which of its intervals have changed since they were last committed.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -6,11 +6,11 @@ use std::mem;
 use super::IntervalChange;
 use crate::domain::IntervalSet;
 
-/// A set, and which of its intervals changed.
+/// An interval set, and what has changed in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tracked {
     pub(super) set: IntervalSet,
-    /// Where intervals began that are other ones now, or none.
+    /// The first numbers of intervals that were added, changed or removed.
     touched: BTreeSet<u64>,
 }
 
@@ -20,8 +20,8 @@ impl Tracked {
     }
 
     pub(super) fn insert_interval(&mut self, first: u64, last: u64) {
-        // What begins inside, or right behind, becomes part of another interval.
-        self.touched.extend(self.set.beginnings(first.saturating_add(1), last.saturating_add(1)));
+        // Intervals that begin inside the new one, or right behind it, are merged into it.
+        self.touched.extend(self.set.starts_between(first.saturating_add(1), last.saturating_add(1)));
         if self.set.insert_interval(first, last) > 0 {
             self.touched.extend(self.set.interval_of(first).map(|(first, _)| first));
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::excerpt::{Excerpt, shown};
 use super::head::Span;
-use crate::domain::{AttributesError, SourceError, printable};
+use crate::domain::{AttributesError, SourceNameError, printable};
 
 /// What is wrong with a scenario, and where. It shows as the position, the reason, and the line with a
 /// caret below; whoever knows the file's name puts it and a `:` in front. Nothing in it can command a
@@ -137,7 +137,7 @@ pub enum SyntaxErrorKind {
     TextAfterQuote,
     /// A source that AMQP cannot carry.
     #[error(transparent)]
-    Source(SourceError),
+    Source(SourceNameError),
     /// An attribute that cannot travel with a log.
     #[error(transparent)]
     Attribute(AttributesError),
@@ -175,8 +175,8 @@ pub enum SyntaxErrorKind {
     TooManyLogs,
 }
 
-impl From<SourceError> for SyntaxErrorKind {
-    fn from(error: SourceError) -> Self {
+impl From<SourceNameError> for SyntaxErrorKind {
+    fn from(error: SourceNameError) -> Self {
         Self::Source(error)
     }
 }

@@ -44,7 +44,7 @@ pub(super) enum Word<'a> {
     Other(&'a str),
 }
 
-/// A place in a line.
+/// A position in a line.
 pub(super) struct Head<'a> {
     line: &'a str,
     at: usize,

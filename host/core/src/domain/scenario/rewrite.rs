@@ -1,4 +1,4 @@
-//! Puts what consumers wrote in the place of what was expected of them.
+//! Replaces the expected texts of a scenario with those that consumers wrote.
 
 use super::error::SyntaxError;
 use super::step::Step;

@@ -1,0 +1,47 @@
+//! What a book is asked about a log, and what is entered of it.
+
+use crate::domain::{Severity, Timestamp};
+
+/// The position of a log among those of its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OriginPosition {
+    /// The number of the origin in this book.
+    pub origin: usize,
+    /// The log's sequence number.
+    pub sequence: u64,
+}
+
+/// Whether the book already has a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is not finished; without a position if it has no id of loghost's form.
+    New(Option<OriginPosition>),
+    /// It is finished.
+    Repeated,
+}
+
+/// What a finished log is counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedAs {
+    /// Accepted by the consumer.
+    Accepted,
+    /// The consumer said not to count it.
+    Skipped,
+    /// The consumer rejected it, or failed at it: it is among the dead letters.
+    Dead,
+    /// The filter does not want it: it is among the dead letters.
+    Unwanted,
+}
+
+/// A log that is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishedLog {
+    /// Its position among those of its origin, if it has an id of loghost's form.
+    pub position: Option<OriginPosition>,
+    /// Its severity.
+    pub severity: Severity,
+    /// Its time.
+    pub timestamp: Timestamp,
+    /// What it is counted as.
+    pub counted_as: CountedAs,
+}

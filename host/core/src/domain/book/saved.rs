@@ -1,0 +1,38 @@
+//! What a book is restored from.
+
+use crate::domain::{IntervalSet, Timestamp};
+
+/// A summary of the origins that have expired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// How many there were.
+    pub origins: u64,
+    /// How many of their logs were missing.
+    pub missing: u64,
+    /// All of them were last seen before this, in the time of the book.
+    pub horizon: Timestamp,
+}
+
+/// A stream, as it was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamState {
+    /// Its name.
+    pub stream: String,
+    /// The offsets that are finished.
+    pub finished: IntervalSet,
+}
+
+/// An origin, as it was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginState {
+    /// `producer/severity/source`
+    pub origin: String,
+    /// When it was last seen, in the time of the book.
+    pub seen: Timestamp,
+    /// What is finished: counted, dead or unwanted.
+    pub finished: IntervalSet,
+    /// What is dead.
+    pub dead: IntervalSet,
+    /// What is unwanted.
+    pub unwanted: IntervalSet,
+}

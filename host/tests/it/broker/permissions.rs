@@ -1,0 +1,307 @@
+//! Users with only the permissions that their work needs.
+
+use lapin::ExchangeKind;
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind};
+use crate::support::cli::{Loghost, Running, Signal, loghost};
+use crate::support::guest::{Then, guest};
+use crate::support::metrics::{counts, last_of, tally};
+use crate::support::needing;
+use crate::support::rabbitmq::rabbitmqctl;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for kind in Kind::RABBITMQ {
+        let mut add = |name: &str, body: fn(&Broker)| {
+            trials.push(needing(format!("{}::permissions::{name}", kind.name()), move || {
+                body(&Broker::new(kind)?);
+                Ok(())
+            }));
+        };
+        add("who_sets_up_configures", who_sets_up_configures);
+        add("a_publisher_writes", a_publisher_writes);
+        add("a_consumer_reads", a_consumer_reads);
+        add("a_consumer_starts_again_and_again", a_consumer_starts_again_and_again);
+        add("a_consumer_wants_more", a_consumer_wants_more);
+        add("a_consumer_that_publishes", a_consumer_that_publishes);
+        add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
+        add("what_is_missing_is_named", what_is_missing_is_named);
+        add("a_permission_that_comes_back", a_permission_that_comes_back);
+        add("a_permission_that_does_not_come_back", a_permission_that_does_not_come_back);
+    }
+    trials
+}
+
+/// A user of a broker, deleted at the end of the test.
+pub(crate) struct User<'a> {
+    broker: &'a Broker,
+    name: String,
+}
+
+impl<'a> User<'a> {
+    /// A user with these patterns for configure, write and read; `PREFIX` in them is that of the broker.
+    pub(crate) fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
+        let user = Self::without_permissions(broker, role);
+        user.may(permissions);
+        user
+    }
+
+    /// A user without permissions.
+    pub(crate) fn without_permissions(broker: &'a Broker, role: &str) -> Self {
+        let user = Self { broker, name: format!("{}-{role}", broker.prefix()) };
+        user.ctl(&["add_user", &user.name, "s3cret"]);
+        user
+    }
+
+    /// Replaces the permissions.
+    fn may(&self, permissions: [&str; 3]) {
+        let permissions = permissions.map(|pattern| pattern.replace("PREFIX", self.broker.prefix()));
+        let [configure, write, read] = &permissions;
+        self.ctl(&["set_permissions", &self.name, configure, write, read]);
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The broker's, for this user.
+    pub(crate) fn url(&self) -> String {
+        self.broker.url().replace("guest:guest", &format!("{}:s3cret", self.name))
+    }
+
+    pub(crate) fn ctl(&self, arguments: &[&str]) {
+        let version = self.broker.version().expect("a RabbitMQ");
+        drop(rabbitmqctl(version, arguments));
+    }
+
+    pub(crate) fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
+        // In the environment: options stand at another place of each command.
+        loghost(arguments).env("LOGHOST_AMQP_URL", self.url()).args(["--prefix", self.broker.prefix()])
+    }
+}
+
+impl Drop for User<'_> {
+    fn drop(&mut self) {
+        self.ctl(&["delete_user", &self.name]);
+    }
+}
+
+/// And then everything is there for the others.
+fn who_sets_up_configures(broker: &Broker) {
+    let setup = User::new(
+        broker,
+        "setup",
+        [
+            r"^(PREFIX|loghost\.PREFIX)\.",
+            r"^(loghost\.PREFIX\.|PREFIX\.dead$)",
+            r"^(PREFIX\.|loghost\.PREFIX\.)",
+        ],
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned()));
+    let plugin = picky.write(folder.path());
+    for queue_type in ["classic", "quorum"] {
+        let declare = setup.loghost(["run", "--declare-only", "--queue-type", queue_type]).arg(&plugin);
+        declare.end().exits(0).says("declared");
+        broker.loghost(["publish", "error", "text", "--require-route"]).end().exits(0);
+        let outside = broker.outside();
+        outside.delete(&broker.queue("picky"));
+        outside.delete(&broker.dead_queue("picky"));
+    }
+}
+
+/// What whoever sets up does.
+fn declare(broker: &Broker) -> (std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned()));
+    let plugin = picky.write(folder.path());
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    (plugin, folder)
+}
+
+fn a_publisher_writes(broker: &Broker) {
+    let publisher = User::new(broker, "publisher", ["^$", r"^PREFIX\.error$", "^$"]);
+    // Nobody has declared anything.
+    let refused = publisher.loghost(["publish", "error", "early"]).end();
+    refused.exits(78).says(&format!("cannot declare the exchange `{}`", broker.exchange("error")));
+    let _declared = declare(broker);
+    publisher
+        .loghost(["publish", "error", "text", "--require-route"])
+        .end()
+        .exits(0)
+        .does_not_say("ACCESS_REFUSED");
+    assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(1));
+    let lines = publisher.loghost(["publish", "--stdin", "--severity", "error"]).stdin("one\ntwo\n").end();
+    lines.exits(0);
+    assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(3));
+    let other = publisher.loghost(["publish", "info", "text"]).end();
+    other.exits(78).says("ACCESS_REFUSED").says("the permission to write to it");
+}
+
+/// It neither declares nor binds; with the permission for its lock, hosts take turns as others do.
+fn a_consumer_reads(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    let lock = r"^loghost\.PREFIX\.picky\._lock$";
+    for configure in [lock, "^$"] {
+        let role = if configure == lock { "turns" } else { "reads" };
+        let consumer = User::new(broker, role, [configure, r"^PREFIX\.dead$", r"^loghost\.PREFIX\.picky$"]);
+        let publish = |text: &str| drop(broker.loghost(["publish", "error", text]).end().exits(0));
+        let before = broker.outside().depth(&broker.dead_queue("picky")).expect("it was declared");
+        let run = consumer.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
+        publish("good");
+        publish("bad");
+        counts(&run, "picky", [1, 1]);
+        let output = run.end_by(Signal::Terminate).exits(0);
+        let output = output
+            .says("is used as it is, and how it was made is not known: the user may not declare it")
+            .does_not_say("cannot be opened yet");
+        let bound =
+            format!("the queue `{}` is used as it is bound: the user may not bind it", broker.queue("picky"));
+        assert_eq!(output.stderr.matches(&bound).count(), 1, "{output}");
+        assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(0));
+        assert_eq!(broker.outside().depth(&broker.dead_queue("picky")), Some(before + 1));
+    }
+}
+
+/// More runs than the delivery limit return a log: returning it must not count as a failed delivery.
+fn a_consumer_starts_again_and_again(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let waiting = guest("picky").severities(&["error"]).on("", Then::Retry("later".to_owned()));
+    let plugin = waiting.write(folder.path());
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    let queue = broker.queue("picky");
+    broker.loghost(["publish", "error", "text"]).end().exits(0);
+    let consumer = User::new(broker, "again", ["^$", r"^PREFIX\.dead$", r"^loghost\.PREFIX\.picky$"]);
+    let (policy, pattern) = (format!("{queue}-limit"), format!("^{queue}"));
+    consumer.ctl(&["set_policy", &policy, &pattern, r#"{"delivery-limit":3}"#, "--apply-to", "queues"]);
+    for _ in 0..10 {
+        let run = consumer.loghost(["run"]).arg(&plugin).start();
+        run.says("consuming from");
+        broker.outside().wait_for_depth(&queue, 0);
+        run.end_by(Signal::Terminate).exits(0).does_not_say("cannot be opened yet");
+    }
+    broker.outside().wait_for_depth(&queue, 1);
+    consumer.ctl(&["clear_policy", &policy]);
+}
+
+/// What it cannot get is said.
+fn a_consumer_wants_more(broker: &Broker) {
+    let (plugin, folder) = declare(broker);
+    let consumer = User::new(broker, "wider", ["^$", r"^PREFIX\.dead$", r"^loghost\.PREFIX\.picky$"]);
+    let run = consumer.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
+    run.says("consuming from");
+    let wider = guest("picky").version("2").severities(&["error", "info"]);
+    wider.write(folder.path());
+    run.signal(Signal::Hangup);
+    run.says("[picky] reloaded: version 2");
+    let (queue, info) = (broker.queue("picky"), broker.exchange("info"));
+    run.says(&format!("the user may not bind the queue `{queue}` to the exchange `{info}` with the key `#`"));
+    run.says("loghost run PLUGIN --declare-only");
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    for severity in ["info", "error"] {
+        broker.loghost(["publish", severity, "text", "--require-route"]).end().exits(0);
+    }
+    run.has_printed(|so_far| last_of(so_far, "picky")["counts"] == tally([0, 1, 1, 0]));
+    run.end_by(Signal::Terminate).exits(0).does_not_say("cannot be opened yet");
+}
+
+/// Its own right to publish: missing at the start, at the first log, and later.
+fn a_consumer_that_publishes(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("picky").severities(&["error"]).publishes("critical").write(folder.path());
+    let user = User::new(broker, "echo", [r"^(PREFIX|loghost\.PREFIX)\.(error|dead|picky)", ".*", ".*"]);
+    let run = |every: &str| {
+        let run = user.loghost(["run", "--grant", "publish", "--every", every, "--format", "json"]);
+        run.arg(&plugin).start()
+    };
+    let critical = broker.exchange("critical");
+    run("1s").end().exits(78).says(&format!("cannot declare the exchange `{critical}`"));
+
+    broker.outside().declare_exchange(&critical, ExchangeKind::Topic);
+    let all = r"^(PREFIX|loghost\.PREFIX)\.(error|dead|picky)";
+    user.may([all, all, ".*"]);
+    let first = run("50ms");
+    first.says("consuming from");
+    publish(broker);
+    let first = first.end().exits(78);
+    first.says("[picky]").says(&critical).says("the permission to write to it");
+
+    user.may([all, ".*", ".*"]);
+    let later = run("50ms");
+    counts(&later, "picky", [1, 0]);
+    user.may([all, all, ".*"]);
+    publish(broker);
+    later.says("[picky] may not publish any more: the batch comes again");
+    user.may([all, ".*", ".*"]);
+    counts(&later, "picky", [2, 0]);
+    later.end_by(Signal::Terminate).exits(0);
+}
+
+fn an_observer_looks_at_dead_letters(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    broker.loghost(["publish", "error", "bad"]).end().exits(0);
+    broker.loghost(["run", "--max-logs", "1"]).arg(plugin).end().exits(0);
+    let observer = User::new(broker, "observer", ["^$", "^$", r"^loghost\.PREFIX\.picky\.dead$"]);
+    let list = observer.loghost(["dead-letters", "list", "picky"]);
+    list.end().exits(0).prints("bad");
+}
+
+fn what_is_missing_is_named(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    let reader = User::new(broker, "stranger", ["^$", r"^PREFIX\.dead$", r"^loghost\.PREFIX\.new$"]);
+    let run = reader.loghost(["run"]).arg(&plugin).end().exits(78);
+    run.says("cannot consume the queue").says("the permission to read it");
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = guest("new").severities(&["error"]).write(folder.path());
+    let run = reader.loghost(["run"]).arg(new).end().exits(78);
+    run.says("cannot declare the queue").says("it is not there").says("--declare-only");
+}
+
+const EVERYTHING: [&str; 3] = [".*", ".*", ".*"];
+const NO_DECLARATION: [&str; 3] = ["^$", ".*", ".*"];
+
+/// A host that has consumed, whose queue and whose exchange are deleted while it may declare neither.
+fn without_its_queue<'a>(broker: &'a Broker, arguments: &[&str]) -> (User<'a>, Running, tempfile::TempDir) {
+    let user = User::new(broker, "wavering", EVERYTHING);
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugins = ["one", "other"].map(|name| guest(name).severities(&["error"]).write(folder.path()));
+    let run = user.loghost(["run", "--every", "50ms", "--format", "json"]).args(arguments);
+    let run = run.args(plugins).start();
+    run.says("consuming from");
+    publish(broker);
+    counts(&run, "one", [1, 0]);
+    user.may(NO_DECLARATION);
+    let outside = broker.outside();
+    outside.delete_exchange(&broker.exchange("error"));
+    outside.delete(&broker.queue("one"));
+    run.says("[one] its queue cannot be opened yet");
+    (user, run, folder)
+}
+
+fn publish(broker: &Broker) {
+    broker.loghost(["publish", "error", "text"]).end().exits(0);
+}
+
+/// It is waited for, and asked for again: what was refused on this connection need not be refused for good.
+fn a_permission_that_comes_back(broker: &Broker) {
+    let (user, run, _folder) = without_its_queue(broker, &[]);
+    run.says("needs the permission to configure it");
+    user.may(EVERYTHING);
+    broker.outside().wait_until_routed(&broker.exchange("error"), "key");
+    counts(&run, "one", [2, 0]);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches("cannot be opened yet").count(), 1, "{output}");
+}
+
+/// It concerns the one whose queue is gone, and no other.
+fn a_permission_that_does_not_come_back(broker: &Broker) {
+    let (_user, run, _folder) = without_its_queue(broker, &["--retry-for", "2s"]);
+    run.says("(tried for 2s)");
+    let outside = broker.outside();
+    outside.declare_exchange(&broker.exchange("error"), ExchangeKind::Topic);
+    outside.bind_with(&broker.queue("other"), &broker.exchange("error"), "#");
+    publish(broker);
+    counts(&run, "other", [2, 0]);
+    run.end_by(Signal::Terminate).exits(69);
+}

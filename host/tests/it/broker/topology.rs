@@ -1,0 +1,299 @@
+//! The check of the topology: exchanges and bindings that are removed, and policies that change, while a host consumes.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lapin::ExchangeKind;
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::cli::{Running, Signal};
+use crate::support::dead_letters::list;
+use crate::support::guest::{Then, guest};
+use crate::support::metrics::counts;
+use crate::support::outside::Outside;
+use crate::support::rabbitmq::managed;
+use crate::support::{Skip, TIMEOUT, needing};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = [
+        on_each("topology::an_exchange_is_deleted", an_exchange_is_deleted),
+        on_each("topology::an_exchange_is_made_again", an_exchange_is_made_again),
+        on_each("topology::an_exchange_is_made_otherwise", an_exchange_is_made_otherwise),
+        on_each("topology::a_binding_is_removed", a_binding_is_removed),
+        on_each("topology::a_look_is_mended_as_well", a_look_is_mended_as_well),
+        on_each("topology::where_dead_letters_go", where_dead_letters_go),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
+        let mut add = |name: &str, body: fn(Kind) -> Result<(), Skip>| {
+            trials.push(needing(format!("{}::topology::{name}", kind.name()), move || body(kind)));
+        };
+        add("a_missing_binding_is_said", a_missing_binding_is_said);
+        add("a_changed_policy_is_said_once", a_changed_policy_is_said_once);
+        add("a_new_delivery_limit_is_told_of", a_new_delivery_limit_is_told_of);
+        add("a_silent_management_api_is_left_alone", a_silent_management_api_is_left_alone);
+    }
+    trials
+}
+
+/// A host that checks its topology every second.
+fn run<const N: usize>(broker: &Broker, arguments: [&str; N]) -> (Running, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let reject = Then::Reject("no".to_owned());
+    let plugin = guest("watchful").severities(&["error", "info"]).on("bad", reject).write(folder.path());
+    let run = ["run", "--format", "json", "--every", "20ms", "--check-topology-every", "1s"];
+    let running = broker.loghost(run).args(arguments).arg(plugin).start();
+    running.says("consuming from");
+    (running, folder)
+}
+
+/// Waits until it is said that an exchange was missing: by the check, or, if it was deleted between two steps of a
+/// check, by the consumer that opened its queue again.
+#[track_caller]
+fn says_missing(run: &Running, exchange: &str) {
+    let by_the_check = format!("[watchful] the exchange `{exchange}` was missing: declared and bound again");
+    let by_the_consumer = format!("NOT_FOUND - no exchange '{exchange}'");
+    run.has_said(|said| said.contains(&by_the_check) || said.contains(&by_the_consumer));
+}
+
+/// Waits until a log reaches a queue.
+#[track_caller]
+fn arrives_again(broker: &Broker, run: &Running, severity: &str) {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let publish = broker.loghost(["publish", severity, "text", "--require-route"]).end();
+        match publish.code() {
+            Some(0) => return,
+            Some(1) => assert!(Instant::now() < deadline, "{severity} leads nowhere for good: {run}"),
+            _ => panic!("{publish}"),
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[track_caller]
+fn ends(run: Running) {
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+fn an_exchange_is_deleted(broker: &Broker) {
+    let (run, _folder) = run(broker, []);
+    let exchange = broker.exchange("error");
+    broker.outside().delete_exchange(&exchange);
+    says_missing(&run, &exchange);
+    broker.loghost(["publish", "error", "text", "--require-route"]).end().exits(0);
+    counts(&run, "watchful", [1, 0]);
+    // It is said once: the next time it is there.
+    assert!(run.stderr_so_far().matches("was missing").count() <= 1, "said once: {run}");
+    ends(run);
+}
+
+fn an_exchange_is_made_again(broker: &Broker) {
+    let (run, _folder) = run(broker, []);
+    let outside = broker.outside();
+    for severity in ["error", "info"] {
+        outside.delete_exchange(&broker.exchange(severity));
+        outside.declare_exchange(&broker.exchange(severity), ExchangeKind::Topic);
+        arrives_again(broker, &run, severity);
+    }
+    counts(&run, "watchful", [1, 0]);
+    ends(run);
+}
+
+/// It cannot be repaired without deleting somebody else's exchange; it is reported once.
+fn an_exchange_is_made_otherwise(broker: &Broker) {
+    let (run, _folder) = run(broker, []);
+    let (outside, exchange) = (broker.outside(), broker.exchange("error"));
+    outside.delete_exchange(&exchange);
+    outside.declare_exchange(&exchange, ExchangeKind::Direct);
+    run.says("[watchful] logs may not arrive: cannot declare the exchange");
+    outside.delete_exchange(&exchange);
+    outside.declare_exchange(&exchange, ExchangeKind::Topic);
+    arrives_again(broker, &run, "error");
+    assert_eq!(run.stderr_so_far().matches("logs may not arrive").count(), 1, "{run}");
+    ends(run);
+}
+
+fn a_binding_is_removed(broker: &Broker) {
+    let (run, _folder) = run(broker, []);
+    let outside = broker.outside();
+    outside.unbind(&broker.queue("watchful"), &broker.exchange("error"), "#");
+    broker.loghost(["publish", "info", "text", "--require-route"]).end().exits(0);
+    arrives_again(broker, &run, "error");
+    counts(&run, "watchful", [1, 0]);
+    ends(run);
+}
+
+/// The queue of a look is bound as others are.
+fn a_look_is_mended_as_well(broker: &Broker) {
+    let (run, _folder) = run(broker, ["--ephemeral"]);
+    let exchange = broker.exchange("error");
+    broker.outside().delete_exchange(&exchange);
+    arrives_again(broker, &run, "error");
+    counts(&run, "watchful", [1, 0]);
+    ends(run);
+}
+
+/// Repaired before a dead letter needs it, so that the consumer need not open its queue again.
+fn where_dead_letters_go(broker: &Broker) {
+    let (run, _folder) = run(broker, []);
+    let (outside, queue) = (broker.outside(), broker.dead_queue("watchful"));
+    let exchange = format!("{}.dead", broker.prefix());
+    let bad = || drop(broker.loghost(["publish", "error", "bad", "--require-route"]).end().exits(0));
+
+    outside.delete_exchange(&exchange);
+    says_missing(&run, &exchange);
+    bad();
+    counts(&run, "watchful", [0, 1]);
+
+    assert_eq!(outside.delete(&queue), 1);
+    run.says(&format!("[watchful] the queue `{queue}` was missing: declared and bound again"));
+    bad();
+    counts(&run, "watchful", [0, 2]);
+
+    outside.unbind(&queue, &exchange, "watchful");
+    outside.wait_until_routed(&exchange, "watchful");
+    bad();
+    counts(&run, "watchful", [0, 3]);
+
+    assert!(!run.stderr_so_far().contains("opening its queue again"), "{run}");
+    ends(run);
+    let rejected = list(broker, "watchful", &[]);
+    assert_eq!(rejected.iter().filter(|letter| letter["reason"] == "no").count(), 2, "{rejected:?}");
+}
+
+/// Repeats an action until it is reported: what happens between two steps of a check is repaired without a report,
+/// and a change may not be visible at once.
+#[track_caller]
+fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        act();
+        let again = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < again {
+            if run.stderr_so_far().contains(text) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(Instant::now() < deadline, "nobody says `{text}`: {run}");
+    }
+}
+
+/// Removes a binding, and waits until that is said; this is also the end of a check.
+#[track_caller]
+fn unbind(run: &Running, outside: &Outside, queue: &str, exchange: &str, key: &str) {
+    let missing = format!(
+        "[watchful] the queue `{queue}` was not bound any more to the exchange `{exchange}` with the key `{key}`: bound again"
+    );
+    until_said(run, &missing, || outside.unbind(queue, exchange, key));
+}
+
+#[track_caller]
+fn says_times(run: &Running, text: &str, times: usize) {
+    assert_eq!(run.stderr_so_far().matches(text).count(), times, "`{text}`: {run}");
+}
+
+/// The management plugin tells which bindings there are.
+fn a_missing_binding_is_said(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let outside = broker.outside();
+    let (info, error) = (broker.exchange("info"), broker.exchange("error"));
+    unbind(&run, &outside, &broker.queue("watchful"), &error, "#");
+    broker.loghost(["publish", "error", "bad", "--require-route"]).end().exits(0);
+    counts(&run, "watchful", [0, 1]);
+    unbind(&run, &outside, &broker.dead_queue("watchful"), &format!("{}.dead", broker.prefix()), "watchful");
+    // An exchange has taken its bindings with it: that goes without saying.
+    outside.delete_exchange(&info);
+    says_missing(&run, &info);
+    says_times(&run, "was not bound any more", 2);
+    ends(run);
+    Ok(())
+}
+
+fn a_changed_policy_is_said_once(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let (outside, queue) = (broker.outside(), broker.queue("watchful"));
+    let changed = format!("[watchful] the policy of the queue `{queue}` has changed: it now has ");
+    let mut length = 1_000_000;
+    until_said(&run, &changed, || {
+        length += 1;
+        let definition = format!(r#"{{"max-length":{length}}}"#);
+        node.set_policy("short", "^loghost", &definition);
+    });
+    run.says(&format!(r#"{changed}the policy `short` {{"max-length":{length}}}"#));
+    run.says(&format!(
+        "warn  [watchful] the queue `{queue}` takes out what nobody has read, by max-length of"
+    ));
+    // More than once only if the policy was set again before the first was seen.
+    let times = run.stderr_so_far().matches(&changed).count();
+    unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
+    unbind(&run, &outside, &queue, &broker.exchange("info"), "#");
+    says_times(&run, &changed, times);
+
+    let operator =
+        ["set_operator_policy", "brief", "^loghost", r#"{"expires":3600000}"#, "--apply-to", "queues"];
+    node.rabbitmqctl(&operator);
+    let both = "the policy `short` and the operator's policy `brief`";
+    run.says(&format!(r#"{changed}{both} {{"expires":3600000,"max-length":{length}}}"#));
+    node.rabbitmqctl(&["clear_operator_policy", "brief"]);
+    node.rabbitmqctl(&["clear_policy", "short"]);
+    run.says(&format!("{changed}no policy"));
+    // Of the dead letters as well, which the policies were for too.
+    let dead = broker.dead_queue("watchful");
+    run.says(&format!("[watchful] the policy of the queue `{dead}` has changed: it now has no policy"));
+    ends(run);
+    Ok(())
+}
+
+fn a_new_delivery_limit_is_told_of(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (run, _folder) = run(&broker, ["--management-url", &url, "--queue-type", "quorum"]);
+    let (outside, queue, dead) = (broker.outside(), broker.queue("watchful"), broker.dead_queue("watchful"));
+    unbind(&run, &outside, &queue, &broker.exchange("error"), "#");
+    says_times(&run, "has a delivery limit of", 0);
+    node.set_policy("limits", "^loghost", r#"{"delivery-limit":3}"#);
+    let limit =
+        |queue: &str| format!("warn  the queue {queue} has a delivery limit of 3 (the policy limits)");
+    let said = run.says(&limit(&queue));
+    assert!(said.contains("goes to the dead letters"), "{said}");
+    let said = run.says(&limit(&dead));
+    assert!(said.contains("the broker drops a log"), "{said}");
+    unbind(&run, &outside, &queue, &broker.exchange("info"), "#");
+    node.rabbitmqctl(&["clear_policy", "limits"]);
+    for queue in [queue, dead] {
+        run.says(&format!("the policy of the queue `{queue}` has changed: it now has no policy"));
+    }
+    says_times(&run, "has a delivery limit of", 2);
+    ends(run);
+    Ok(())
+}
+
+/// Bindings are made again without it, it is not asked at every check, and nothing is said of it.
+fn a_silent_management_api_is_left_alone(kind: Kind) -> Result<(), Skip> {
+    let broker = Broker::new(kind)?;
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("a port"));
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let outside = broker.outside();
+    for severity in ["error", "info", "error"] {
+        outside.unbind(&broker.queue("watchful"), &broker.exchange(severity), "#");
+        arrives_again(&broker, &run, severity);
+    }
+    silent.set_nonblocking(true).expect("a socket");
+    assert_eq!(silent.incoming().take_while(Result::is_ok).count(), 1, "questions");
+    for words in ["management", "was not bound any more"] {
+        says_times(&run, words, 0);
+    }
+    ends(run);
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The other commands, and what all commands have in common: messages about mistakes, and clean output.
+
+pub(crate) mod bench;
+pub(crate) mod demo;
+pub(crate) mod hygiene;
+pub(crate) mod mistakes;
+pub(crate) mod verify;

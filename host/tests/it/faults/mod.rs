@@ -1,0 +1,10 @@
+//! Faults that are injected: kills, damaged files, a full system, clocks that jump, closed pipes, a million logs.
+
+pub(crate) mod clock;
+pub(crate) mod closed;
+pub(crate) mod crash;
+pub(crate) mod damage;
+pub(crate) mod long;
+pub(crate) mod system;
+pub(crate) mod trouble;
+pub(crate) mod unread;

@@ -1,0 +1,6 @@
+//! `loghost publish`: what arrives, its journal, and brokers that refuse or go away.
+
+pub(crate) mod command;
+pub(crate) mod full;
+pub(crate) mod journal;
+pub(crate) mod reconnect;
