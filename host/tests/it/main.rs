@@ -61,6 +61,7 @@ fn main() {
         commands::bench::trials(),
         commands::demo::trials(),
         commands::hygiene::trials(),
+        commands::log::trials(),
         commands::mistakes::trials(),
         commands::verify::trials(),
         faults::clock::trials(),

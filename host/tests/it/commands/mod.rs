@@ -3,5 +3,6 @@
 pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod hygiene;
+pub(crate) mod log;
 pub(crate) mod mistakes;
 pub(crate) mod verify;

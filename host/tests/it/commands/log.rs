@@ -1,0 +1,56 @@
+//! The log on standard error as JSON: `--log-format json`.
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::support::broker::{Broker, on_each};
+use crate::support::cli::{Output, loghost};
+use crate::support::guest::{Does, Then, declare, guest};
+use crate::support::publish::publish;
+use crate::support::test;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = on_each("log::tells_what_a_consumer_does", tells_what_a_consumer_does);
+    trials.push(test("log::tells_why_a_command_fails", tells_why_a_command_fails));
+    trials
+}
+
+/// Every line is an object that says when, how much it matters, what it is and in which words.
+#[track_caller]
+fn events(output: &Output) -> Vec<Value> {
+    let event = |line: &str| {
+        let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for key in ["time", "level", "event", "message"] {
+            assert!(event[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {line}");
+        }
+        let time = event["time"].as_str().expect("a time");
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{line}");
+        event
+    };
+    output.stderr.lines().map(event).collect()
+}
+
+fn tells_what_a_consumer_does(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let frail = guest("frail").on("bad", Then::Do(Does::Panic)).write(folder.path());
+    declare(broker, std::slice::from_ref(&frail));
+    publish(broker, &["good", "bad \u{1b}[2J", "good"].map(str::to_owned));
+    let output =
+        broker.loghost(["run", "--log-format", "json", "--max-logs", "3"]).arg(&frail).end().exits(0);
+    let events = events(&output);
+    let of_it: Vec<&Value> = events.iter().filter(|event| event["consumer"] == "frail").collect();
+    assert!(of_it.iter().any(|event| event["event"] == "consuming" && event["level"] == "info"), "{output}");
+    let failed = of_it.iter().find(|event| event["event"] == "failed").expect("it failed at one");
+    assert_eq!((&failed["level"], &failed["severity"]), (&json!("warn"), &json!("error")), "{failed}");
+    assert!(failed["error"].as_str().is_some_and(|error| error.starts_with("panicked")), "{failed}");
+    assert!(failed["id"].as_str().is_some_and(|id| id.starts_with("loghost:")), "{failed}");
+    assert!(!output.stderr.contains('\u{1b}'), "nothing of a log reaches a terminal raw: {output}");
+}
+
+fn tells_why_a_command_fails() {
+    let output = loghost(["--log-format", "json", "report", "--state", "nowhere"]).end().exits(65);
+    let events = events(&output);
+    let [event] = &events[..] else { panic!("one line: {output}") };
+    assert_eq!((&event["level"], &event["event"]), (&json!("error"), &json!("error")));
+    assert!(event["message"].as_str().is_some_and(|text| text.starts_with("there is no state in nowhere")));
+}
