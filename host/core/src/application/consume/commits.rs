@@ -174,9 +174,9 @@ impl<L: Ledger + 'static> Commits<L> {
         offsets.map(|(stream, offset)| NextOffset { stream: stream.clone(), offset }).collect()
     }
 
-    /// Whether the delivery at this position is finished.
-    pub(super) fn is_finished(&mut self, position: &StreamPosition) -> bool {
-        self.book.is_finished(position)
+    /// Whether the delivery at this position is new.
+    pub(super) fn look_up_position(&mut self, position: &StreamPosition) -> bool {
+        self.book.look_up_position(position)
     }
 
     /// Whether a log is new, by its id.

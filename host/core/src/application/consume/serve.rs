@@ -12,7 +12,7 @@ use super::window::{Handle, Task};
 use super::{Batching, Break, Consume, Ports};
 use crate::application::end::End;
 use crate::application::ports::{ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription};
-use crate::domain::{Claim, Position};
+use crate::domain::Claim;
 
 impl<P: Ports> Consume<P> {
     /// Serves the source of `session` until the run is to end, or something breaks. Says whether this host is the one
@@ -127,10 +127,10 @@ impl<P: Ports> Consume<P> {
         let mut unread = None;
         self.progress.tell(ConsumerEvent::Received(burst.len()));
         for Delivery { position, item, original } in burst {
-            let is_finished = self.is_finished(&position);
+            let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
             let number = session.window.add(position, original);
             let unseen = match item {
-                _ if is_finished => {
+                _ if !is_new => {
                     self.commits.stage(Done { number, what: What::Repetition });
                     continue;
                 }
@@ -169,10 +169,6 @@ impl<P: Ports> Consume<P> {
             self.process(session, batch).await?;
         }
         unread.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    fn is_finished(&mut self, position: &Position) -> bool {
-        position.durable().is_some_and(|position| self.commits.is_finished(position))
     }
 
     /// Has the source go on for the consumer as it is now.

@@ -14,6 +14,13 @@ pub(super) struct Tracked {
     touched: BTreeSet<u64>,
 }
 
+impl From<IntervalSet> for Tracked {
+    /// The set as it was committed.
+    fn from(set: IntervalSet) -> Self {
+        Self { set, touched: BTreeSet::new() }
+    }
+}
+
 impl Tracked {
     pub(super) fn insert(&mut self, n: u64) {
         self.insert_interval(n, n);
