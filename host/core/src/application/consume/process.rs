@@ -91,7 +91,7 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Shows the consumer the records, and publishes what it says. What no broker takes is the consumer's failure, as it
-    /// would fail again: then it goes on from what it saved before.
+    /// would fail again: then it starts afresh from what it saved before, as after a trap.
     async fn ask(
         &mut self,
         session: &mut Session<P>,

@@ -84,13 +84,10 @@ impl<C: Consumer> Processing<C> {
         Ok((processed, Some(state)))
     }
 
-    /// Has it go on from what it had saved before it was called last: as if it had not seen that.
+    /// Starts it afresh from what it had saved before it was called last, as if it had not seen that.
     pub(super) async fn undo(&mut self) -> Result<(), ConsumerError> {
-        if self.consumer.keeps_state() {
-            self.saved = self.saved_before.take();
-            self.consumer.restore(self.saved.as_deref()).await?;
-        }
-        Ok(())
+        self.saved = self.saved_before.take();
+        self.consumer.restore(self.saved.as_deref()).await
     }
 
     /// Notes that what it has saved is committed.

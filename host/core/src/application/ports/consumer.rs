@@ -12,8 +12,8 @@ pub trait Consumer: Send {
     /// Whether it looks at the logs themselves. If not, [`process`](Self::process) is never called.
     fn processes(&self) -> bool;
 
-    /// Whether it keeps something of its own between logs. If not, [`save`](Self::save) and
-    /// [`restore`](Self::restore) are never called.
+    /// Whether it keeps something of its own between logs. If not, [`save`](Self::save) is never called, and
+    /// [`restore`](Self::restore) only without a state.
     fn keeps_state(&self) -> bool;
 
     /// SHA-256 of its code, in hexadecimal.

@@ -1,5 +1,7 @@
 //! Logs that a processor publishes.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::publish;
@@ -36,20 +38,33 @@ pub(super) fn publishes_what_it_may(broker: &Broker) {
     assert_eq!(ids.collect::<Vec<_>>(), ["1", "2", "3"], "{output}");
 }
 
-/// The plugin has failed at the log, as by a trap, and its state does not contain it.
+/// The plugin has failed at the log, as by a trap: it starts afresh, and its state does not contain the log.
 pub(super) fn what_is_too_large_to_publish_costs_a_log(_node: &mut Node, broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
-    let loud = guest("loud").severities(&["error"]).keeps_count();
-    let loud = loud.publishes_text("info", &"x".repeat(100_000)).write(folder.path());
+    let loud = |name: &str| {
+        let loud = guest(name).severities(&["error"]).publishes_text("info", &"x".repeat(100_000));
+        loud.logs(1, "configured")
+    };
+    for (name, loud, text) in
+        [("keeps", loud("keeps").keeps_count(), "0"), ("forgets", loud("forgets"), "the metric of forgets")]
+    {
+        costs_a_log(broker, name, &loud.write(folder.path()), text);
+    }
+}
+
+fn costs_a_log(broker: &Broker, name: &str, loud: &Path, text: &str) {
     let run = |arguments: &[&str]| {
-        broker.loghost(["run", "--grant", "publish"]).args(arguments).arg(&loud).end().exits(0)
+        broker.loghost(["run", "--grant", "publish"]).args(arguments).arg(loud).end().exits(0)
     };
     run(&["--declare-only"]);
     publish(broker, &[b"one", b"two", b"three"]);
     let output = run(&["--until-idle", "500ms", "--format", "json"]);
-    let last = output.says("which is given up: PRECONDITION_FAILED").json().pop().expect("a metric");
-    assert_eq!((&last["text"], &last["counts"]["error"]), (&json!("0"), &json!(0)), "{last}");
-    let letters = dead_letters::list(broker, "loud", &[]);
+    let output = output.says("which is given up: PRECONDITION_FAILED");
+    let last = output.json().pop().expect("a metric");
+    assert_eq!((&last["text"], &last["counts"]["error"]), (&json!(text), &json!(0)), "{last}");
+    let instances = output.stderr.matches("configured").count();
+    assert!(instances > 3, "{instances} instances, one at the start and one after each log: {output}");
+    let letters = dead_letters::list(broker, name, &[]);
     let reason = "process: the broker does not take a log that it publishes: PRECONDITION_FAILED";
     let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
     assert_eq!(reasons.len(), 3, "{letters:?}");
