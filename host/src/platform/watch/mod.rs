@@ -40,11 +40,11 @@ impl Watch {
         loop {
             // One that waits is enough: what is told is only that there was a change.
             let (tell, changes) = mpsc::channel(1);
-            let watcher = watch(&steps, tell)?;
-            // What had changed before it was watched is not told.
+            let watcher = watch(&steps, tell);
+            // What had changed before it was watched is not told, and what had gone cannot be watched.
             let now = steps_to(&files);
             if now == steps {
-                return Ok(Self { files, changes, changing: false, _watcher: watcher });
+                return Ok(Self { files, changes, changing: false, _watcher: watcher? });
             }
             steps = now;
         }
@@ -66,7 +66,7 @@ impl Watch {
     }
 }
 
-/// The ways to `files`.
+/// The ways to `files`, as they are now.
 fn steps_to(files: &[PathBuf]) -> BTreeSet<Step> {
     files.iter().flat_map(|file| way::to(file)).collect()
 }
@@ -98,4 +98,48 @@ fn watch(steps: &BTreeSet<Step>, tell: mpsc::Sender<()>) -> notify::Result<Recom
         }
     }
     Ok(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    /// As Kubernetes does with the volume of a `ConfigMap`, at any moment.
+    #[test]
+    fn folders_are_replaced_while_the_watch_begins() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let is_done = AtomicBool::new(false);
+        let release = |version: u32| {
+            fs::create_dir(at(&format!("..{version}"))).unwrap();
+            fs::write(at(&format!("..{version}/x.wasm")), "").unwrap();
+            symlink(format!("..{version}"), at("..new")).unwrap();
+            fs::rename(at("..new"), at("..data")).unwrap();
+        };
+        release(0);
+        symlink("..data/x.wasm", at("x.wasm")).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for version in 1.. {
+                    release(version);
+                    fs::remove_dir_all(at(&format!("..{}", version - 1))).unwrap();
+                    if is_done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    // Else no way is the same when it is looked at twice.
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let watches: Vec<_> = (0..200).map(|_| Watch::new(vec![at("x.wasm")]).map(drop)).collect();
+            is_done.store(true, Ordering::Relaxed);
+            for watch in watches {
+                watch.unwrap();
+            }
+        });
+    }
 }
