@@ -177,8 +177,9 @@ fn hosts_that_start_at_once(broker: &Broker) {
         for host in &hosts {
             host.signal(Signal::Kill);
         }
-        let queues: Vec<String> = (0..CONSUMERS).map(|n| broker.queue(&format!("c-{n}"))).collect();
-        broker.outside().wait_until_unconsumed(&queues);
+        for n in 0..CONSUMERS {
+            broker.outside().wait_until_unconsumed(&broker.queue(&format!("c-{n}")));
+        }
     }
 }
 

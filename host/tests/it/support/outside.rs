@@ -6,8 +6,9 @@ mod topology;
 use std::time::{Duration, Instant};
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind};
 use tokio::runtime::{self, Runtime};
 use tokio::time::{sleep, timeout};
 
@@ -106,22 +107,21 @@ impl Outside {
         }
     }
 
-    /// Waits until nobody consumes these queues.
+    /// Waits until no loghost consumes a queue: there is no consumer, and no lock of one.
     #[track_caller]
-    pub(crate) fn wait_until_unconsumed(&self, queues: &[String]) {
-        let deadline = Instant::now() + TIMEOUT;
-        for queue in queues {
-            let consumers = || {
-                self.on_channel(async |channel| {
-                    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-                    channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await
-                })
-            };
-            while consumers().is_ok_and(|queue| queue.consumer_count() > 0) {
-                assert!(Instant::now() < deadline, "somebody consumes {queue}");
-                self.pause();
-            }
-        }
+    pub(crate) fn wait_until_unconsumed(&self, queue: &str) {
+        let look = |queue: &str| {
+            self.on_channel(async |channel| {
+                let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+                channel.queue_declare(queue.into(), options, FieldTable::default()).await
+            })
+        };
+        let is_missing = |error: lapin::Error| {
+            let missing = AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND);
+            matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == missing)
+        };
+        self.wait_until(|| look(queue).is_ok_and(|queue| queue.consumer_count() == 0));
+        self.wait_until(|| look(&format!("{queue}._lock")).is_err_and(is_missing));
     }
 
     /// Waits until there is no such queue.

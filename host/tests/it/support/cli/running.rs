@@ -76,6 +76,11 @@ impl Running {
         assert!(self.stderr.wait_for_all(TIMEOUT, is_it), "what is waited for was not said: {self}");
     }
 
+    /// Whether a line with `needle` appears on standard error within this time.
+    pub(crate) fn says_within(&self, timeout: Duration, needle: &str) -> bool {
+        self.stderr.wait_for_all(timeout, |so_far| so_far.contains(needle))
+    }
+
     /// Waits until `is_it` holds for what it has written to standard output.
     #[track_caller]
     pub(crate) fn has_printed(&self, is_it: impl Fn(&str) -> bool) {
