@@ -195,7 +195,7 @@ fn options() -> ConsumeOptions {
         every: Duration::from_secs(1),
         max_logs: Some(LOGS as u64),
         max_retries: 5,
-        max_held: 500,
+        max_waiting: 500,
         pace: Duration::ZERO,
         tolerance: Tolerance::default(),
         probe: None,

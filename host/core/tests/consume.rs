@@ -376,7 +376,7 @@ fn options() -> ConsumeOptions {
         every: Duration::from_secs(1),
         max_logs: None,
         max_retries: 2,
-        max_held: 10,
+        max_waiting: 10,
         pace: Duration::ZERO,
         tolerance: Tolerance { failures: 3, window: 4 },
         probe: None,
@@ -620,7 +620,7 @@ async fn after_too_many_attempts_a_log_is_dead_lettered() {
 #[tokio::test(start_paused = true)]
 async fn nothing_new_is_taken_while_too_many_wait() {
     let held = vec![log(1, "once"), log(2, "once"), log(3, "once")];
-    let options = ConsumeOptions { max_held: 3, ..options() };
+    let options = ConsumeOptions { max_waiting: 3, ..options() };
     let (_, lines) = Case { options, ..Case::new(vec![(0, held), (1, vec![log(4, "a")])]) }.run().await;
     let acts: Vec<&String> = lines.iter().filter(|line| line.starts_with("process")).collect();
     assert_eq!(acts, ["process [once/1 once/1 once/1]", "process [once/2 once/2 once/2]", "process [a/1]"]);
@@ -733,7 +733,7 @@ fn foreign(n: u64) -> Delivery<u64> {
 async fn what_the_consumer_is_not_shown_goes_to_the_dead_letters() {
     let mut burst = (1..9).map(foreign).collect::<Vec<_>>();
     burst.extend([unwanted(9, false), log(10, "a"), unwanted(11, true), unwanted(12, false)]);
-    let options = ConsumeOptions { max_batch: 20, max_held: 20, ..options() };
+    let options = ConsumeOptions { max_batch: 20, max_waiting: 20, ..options() };
     let (finished, lines) = Case { options, ..Case::new(vec![(0, burst)]) }.run().await;
     let expected = [
         "not counted: it came through `orders`",

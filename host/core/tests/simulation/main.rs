@@ -141,7 +141,7 @@ async fn until_quiet<F: Factory>(world: &World, behaviour: Behaviour) {
 
 /// A host from its start to its end.
 async fn host<F: Factory>(world: &World, behaviour: Behaviour) -> Result<Finished, End> {
-    let (max_batch, max_held) = {
+    let (max_batch, max_waiting) = {
         let mut things = world.things();
         (things.rng.usize(1..12), things.rng.usize(1..5))
     };
@@ -151,7 +151,7 @@ async fn host<F: Factory>(world: &World, behaviour: Behaviour) -> Result<Finishe
         every: Duration::from_secs(1),
         max_logs: None,
         max_retries: 2,
-        max_held,
+        max_waiting,
         pace: Duration::from_millis(5),
         tolerance: Tolerance { failures: 4, window: 5 },
         probe: Some(Duration::from_secs(1)),
