@@ -1,15 +1,18 @@
-//! Flow control: a client is read even if it does not read its deliveries, and no client waits for one that is gone.
+//! Flow control: a client is read even if it does not read its deliveries, what is written for it is bounded, and no
+//! client waits for one that is gone.
+
+use std::time::Duration;
 
 use amq_protocol::{
     frame::AMQPFrame,
     protocol::{AMQPClass, basic, connection, queue},
 };
 use loghost_broker::Options;
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::support::{
     broker, broker_with, soon,
-    wire::{CLAIMS, Claims, Wire, consume, declare, message, method, raw},
+    wire::{CLAIMS, Claims, Wire, bytes, consume, declare, message, method, raw},
 };
 
 mod support;
@@ -202,4 +205,44 @@ async fn queues_that_share_a_prefetch_take_turns() {
         wire.send(&ack(delivery_tag)).await;
     }
     assert!((19..=21).contains(&from_q), "{from_q} of 40 from the first queue");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_buffered_for() {
+    let broker = broker().await;
+    let mut publisher = Wire::open(&broker).await;
+    publisher.declare("q").await;
+    let mut slow = Wire::open(&broker).await;
+    slow.consume("q").await;
+    let body = vec![7; 4000];
+    let all: Vec<_> = (0..10_000).flat_map(|_| message("q", &body)).collect();
+    publisher.send(&all).await;
+    // Sockets take some megabytes of the forty, and the broker one.
+    let ready = publisher.declare("q").await.message_count;
+    assert!(ready > 5000, "only {ready} of 10000 messages stayed in the queue");
+    let mut received = 0;
+    while received < 10_000 {
+        received += usize::from(matches!(slow.frame().await, Some(AMQPFrame::Body(..))));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_and_does_not_read_is_not_answered_without_end() {
+    const MOST: usize = 40_000_000;
+    let broker = broker().await;
+    let mut wire = Wire::open(&broker).await;
+    let name = "q".repeat(255);
+    let asked = bytes(&AMQPFrame::Method(1, declare(&name))).repeat(1000);
+    let mut sent = 0;
+    // There is no event for the absence of progress: there was none for a second.
+    while let Ok(written) = timeout(Duration::from_secs(1), wire.socket.write_all(&asked)).await {
+        written.unwrap();
+        sent += asked.len();
+        assert!(sent < MOST, "questions are read whose answers find no room");
+    }
+    // Others are served, and so is this one when it reads.
+    Wire::open(&broker).await.declare("r").await;
+    for _ in 0..1000 {
+        assert!(matches!(wire.method(1).await, AMQPClass::Queue(queue::AMQPMethod::DeclareOk(_))));
+    }
 }

@@ -1,4 +1,4 @@
-//! What counts towards the memory limit, and that the alarm can always end.
+//! What counts towards the memory limit, who waits during the alarm, and that the alarm can always end.
 
 use amq_protocol::{
     frame::AMQPFrame,
@@ -9,7 +9,7 @@ use loghost_broker::{Broker, Options};
 
 use crate::support::{
     broker_with,
-    wire::{Wire, declare, message, method, raw},
+    wire::{CLAIMS, Claims, Wire, declare, message, method, raw},
 };
 
 mod support;
@@ -113,4 +113,56 @@ async fn queues_and_bindings_may_take_half_of_the_mark() {
     other.send_method(1, delete(&name)).await;
     other.method(1).await;
     other.declare("new").await;
+}
+
+#[tokio::test]
+async fn publishers_wait_while_memory_is_short_and_consumers_do_not() {
+    const HIGH: usize = 100_000;
+    let broker = broker_with(Options { memory_high_watermark: HIGH, ..Options::default() }).await;
+    let mut publisher = Wire::open_with(&broker, &Claims { heartbeat: 1, ..CLAIMS }).await;
+    let mut idle = Wire::open(&broker).await;
+    publisher.declare("q").await;
+    // A client that has published before is told even if it is not publishing.
+    idle.send(&message("q", b"first")).await;
+    idle.declare("q").await;
+    let all: Vec<_> = (0..300).flat_map(|_| message("q", &[7; 1000])).collect();
+    publisher.send(&all).await;
+    assert!(matches!(publisher.connection().await, connection::AMQPMethod::Blocked(_)));
+    assert!(matches!(idle.connection().await, connection::AMQPMethod::Blocked(_)));
+    // From here on it is not read, and not disconnected.
+    publisher.send_method(1, declare("unread")).await;
+    for _ in 0..6 {
+        assert_eq!(publisher.frame().await, Some(AMQPFrame::Heartbeat));
+    }
+
+    let mut consumer = Wire::open(&broker).await;
+    let ready = consumer.declare("q").await.message_count;
+    assert!((50..110).contains(&ready), "{ready} messages of 1000 bytes");
+    consumer.consume("q").await;
+    let mut bodies = 0;
+    while bodies < 301 {
+        match consumer.frame().await.expect("a delivery") {
+            AMQPFrame::Body(..) => {
+                bodies += 1;
+                // All so far.
+                consumer.send(&raw(1, 1, b"\0\x3c\0\x50\0\0\0\0\0\0\0\0\x01")).await;
+            }
+            AMQPFrame::Method(..) | AMQPFrame::Header(..) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    // It may have been blocked again meanwhile, but in the end it gets its reply.
+    let mut is_blocked = true;
+    loop {
+        match publisher.frame().await.expect("an answer") {
+            AMQPFrame::Method(0, AMQPClass::Connection(method)) => {
+                assert_eq!(matches!(method, connection::AMQPMethod::Unblocked(_)), is_blocked, "{method:?}");
+                is_blocked = !is_blocked;
+            }
+            AMQPFrame::Method(1, AMQPClass::Queue(queue::AMQPMethod::DeclareOk(_))) => break,
+            AMQPFrame::Heartbeat => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!is_blocked);
 }

@@ -6,9 +6,10 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 
 use loghost_core::application::{
-    Clock, Confirmed, Journal, JournalError, LogSink, Publish, Receipts, Resume, ResumeError, SinkError,
+    Confirmed, Journal, JournalError, LogSink, Publish, Receipts, Resume, ResumeError, SinkError,
 };
 use loghost_core::domain::{Attributes, Log, MessageId, Producer, Sequencer, Severity, Source, Timestamp};
+use loghost_core::testing::FakeClock;
 
 /// What survives a crash.
 #[derive(Default)]
@@ -105,22 +106,14 @@ impl LogSink for Unsteady {
     }
 }
 
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(7)
-    }
-}
-
-fn start(world: &Shared, seed: u64) -> Resume<Unsteady, Still, Memory> {
+fn start(world: &Shared, seed: u64) -> Resume<Unsteady, FakeClock, Memory> {
     let sink = Unsteady {
         world: Arc::clone(world),
         random: fastrand::Rng::with_seed(seed),
         confirmed: Confirmed::default(),
         receipts: Receipts::default(),
     };
-    let publish = Publish::new(sink, Sequencer::new(Producer::new("p").unwrap()), Still);
+    let publish = Publish::new(sink, Sequencer::new(Producer::new("p").unwrap()), FakeClock);
     Resume::new(publish, Some(Memory { world: Arc::clone(world), read: Vec::new() }))
 }
 
@@ -136,7 +129,7 @@ fn input(random: &mut fastrand::Rng, length: usize) -> Vec<Log> {
 }
 
 async fn run(
-    resume: &mut Resume<Unsteady, Still, Memory>,
+    resume: &mut Resume<Unsteady, FakeClock, Memory>,
     logs: &[Log],
     random: &mut fastrand::Rng,
 ) -> Result<(), ResumeError> {

@@ -139,7 +139,7 @@ impl ConsumerBuilder {
             every: options.every,
             max_logs: options.max_logs,
             max_retries: options.max_retries,
-            max_held: usize::from(self.prefetch).div_ceil(2),
+            max_waiting: usize::from(self.prefetch).div_ceil(2),
             pace: if self.state.is_some() { STATE_PACE } else { Duration::ZERO },
             tolerance: options.tolerance,
             probe: options.probe_after,

@@ -74,7 +74,7 @@ pub(crate) fn fields(event: &ConsumerEvent<'_>) -> Map<String, Value> {
         ConsumerEvent::Stopped(error, delay) => {
             json!({ "error": error.reason, "retry_after_seconds": delay.as_secs_f64() })
         }
-        ConsumerEvent::Paused(held) => json!({ "held": held }),
+        ConsumerEvent::Paused(waiting) => json!({ "held": waiting }),
         ConsumerEvent::NotCounted(reason, _) => json!({ "reason": reason }),
         ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
             json!({ "foreign": foreign, "unwanted": unwanted })
@@ -126,9 +126,9 @@ pub(crate) fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> 
              (or mend it: a new file with --watch, or SIGHUP): {error}",
             humantime::format_duration(*delay)
         ),
-        ConsumerEvent::Paused(held) => {
+        ConsumerEvent::Paused(waiting) => {
             format!(
-                "pauses: {held} logs wait for another attempt, or for the broker to take them as dead letters"
+                "pauses: {waiting} logs wait for another attempt, or for the broker to take them as dead letters"
             )
         }
         ConsumerEvent::NotCounted(reason, dead_lettering) => {

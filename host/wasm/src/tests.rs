@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use loghost_core::application::{Consumer, ConsumerError};
-use loghost_core::domain::{Counts, Metric, Record, Severity, Timestamp};
+use loghost_core::domain::{Counts, Metric, Timestamp};
+use loghost_core::testing::logs::error_record;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -64,19 +65,7 @@ fn counter() -> WasmConsumer {
 }
 
 async fn process(counter: &mut WasmConsumer, logs: usize) -> Result<(), ConsumerError> {
-    let log = Record {
-        severity: Severity::Error,
-        timestamp: Timestamp::from_millis(0),
-        attempt: 1,
-        message: String::new(),
-        id: None,
-        source: String::new(),
-        attributes: Vec::new(),
-        unkeyed: false,
-        replayed: false,
-        hops: 0,
-    };
-    counter.process(Timestamp::from_millis(0), &vec![log; logs]).await.map(drop)
+    counter.process(Timestamp::from_millis(0), &vec![error_record(1, ""); logs]).await.map(drop)
 }
 
 #[track_caller]

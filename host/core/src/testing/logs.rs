@@ -1,4 +1,4 @@
-//! The logs that benchmarks use: 120 bytes of text from one source.
+//! The logs that tests use, and those of benchmarks: 120 bytes of text from one source.
 
 use crate::domain::{Attributes, Log, MessageId, Producer, Record, Severity, Source, Timestamp};
 
@@ -39,10 +39,22 @@ pub fn record(sequence: u64) -> Record {
     Record {
         severity: log.severity,
         timestamp: Timestamp::from_millis(1_790_000_000_000),
-        attempt: 1,
-        message: log.message,
         id: Some(id(sequence).to_string()),
         source: "web".to_owned(),
+        ..error_record(sequence, &log.message)
+    }
+}
+
+/// A log of severity error with this text, from no source: the one of this sequence number, and at as many
+/// milliseconds.
+pub fn error_record(sequence: u64, message: &str) -> Record {
+    Record {
+        severity: Severity::Error,
+        timestamp: Timestamp::from_millis(sequence),
+        attempt: 1,
+        message: message.to_owned(),
+        id: Some(format!("loghost:p/{sequence}")),
+        source: String::new(),
         attributes: Vec::new(),
         unkeyed: false,
         replayed: false,

@@ -3,10 +3,8 @@
 use std::sync::LazyLock;
 
 use loghost_core::application::{Consumer, ConsumerError};
-use loghost_core::domain::{
-    ConsumerName, Descriptor, Fields, Filter, Metric, Outcome, Processed, Record, Severities, Severity,
-    Timestamp, Verdict,
-};
+use loghost_core::domain::{Descriptor, Metric, Outcome, Processed, Record, Severity, Timestamp, Verdict};
+use loghost_core::testing::descriptor;
 
 use crate::world::{Luck, World};
 
@@ -50,16 +48,8 @@ impl Tester {
 impl Consumer for Tester {
     fn descriptor(&self) -> &Descriptor {
         static DESCRIPTORS: LazyLock<[Descriptor; 2]> = LazyLock::new(|| {
-            let narrow = Severities::from_iter([Severity::Error, Severity::Critical]);
-            [narrow, Severities::from_iter(Severity::ALL)].map(|severities| Descriptor {
-                name: ConsumerName::new("tester").unwrap(),
-                version: String::new(),
-                description: String::new(),
-                filter: Filter::new(severities, Vec::new()),
-                fields: Fields::default(),
-                publishes: Severities::default(),
-                tick: None,
-            })
+            let narrow = [Severity::Error, Severity::Critical];
+            [descriptor("tester", narrow), descriptor("tester", Severity::ALL)]
         });
         &DESCRIPTORS[usize::from(self.behaviour == Behaviour::AllIsWell)]
     }

@@ -4,9 +4,9 @@
 //!
 //! `LOGHOST_SEED=N cargo test -p loghost-core --test simulation` plays one seed again, and says what happens.
 
+mod channel;
 mod check;
 mod consumer;
-mod delivery;
 mod producer;
 mod queue;
 mod store;
@@ -19,19 +19,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use loghost_core::application::{
-    Adapters, Batching, Consume, ConsumeOptions, End, Finished, Ports, SavedState, SourceFactory, Tolerance,
-};
+use loghost_core::application::{Adapters, Consume, ConsumeOptions, End, Finished, Ports, Tolerance};
+use loghost_core::testing::{FakeObserver, options};
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use crate::channel::{Factory, Source};
 use crate::check::check;
 use crate::consumer::{Behaviour, Tester};
 use crate::producer::{Sink, publish};
-use crate::queue::QueueFactory;
+use crate::queue::Queue;
 use crate::store::Store;
-use crate::stream::StreamFactory;
+use crate::stream::Streams;
 use crate::world::{Honest, Kind, Leaping, World};
 
 /// Longer than anything here takes, and far less than the clock leaps.
@@ -42,29 +42,24 @@ const SEEDS: usize = 10_000;
 
 #[test]
 fn every_log_is_counted_once_whatever_fails() {
-    play_all::<QueueFactory>(Kind::Queue);
+    play_all::<Queue>(Kind::Queue);
 }
 
 #[test]
 fn every_log_of_a_stream_is_counted_once_whatever_fails() {
-    play_all::<StreamFactory>(Kind::Stream);
+    play_all::<Streams>(Kind::Stream);
 }
 
-/// What opens the source of a world.
-trait Factory: SourceFactory + From<World> + Send {}
-
-impl<F: SourceFactory + From<World> + Send> Factory for F {}
-
-fn play_all<F: Factory>(kind: Kind) {
+fn play_all<S: Source>(kind: Kind) {
     if let Some(seed) = std::env::var_os("LOGHOST_SEED") {
         let number = seed.to_str().and_then(|seed| seed.parse().ok());
-        return play::<F>(kind, number.expect("LOGHOST_SEED is a number"), true);
+        return play::<S>(kind, number.expect("LOGHOST_SEED is a number"), true);
     }
     let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                (thread..SEEDS).step_by(threads).for_each(|seed| play::<F>(kind, seed as u64, false));
+                (thread..SEEDS).step_by(threads).for_each(|seed| play::<S>(kind, seed as u64, false));
             });
         }
     });
@@ -81,25 +76,25 @@ impl Drop for Failing {
     }
 }
 
-fn play<F: Factory>(kind: Kind, seed: u64, aloud: bool) {
+fn play<S: Source>(kind: Kind, seed: u64, aloud: bool) {
     let _failing = Failing(kind, seed);
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let world = World::new(kind, seed, aloud);
         let published = publish(&world).await;
-        until_quiet::<F>(&world, Behaviour::AsWritten).await;
+        until_quiet::<S>(&world, Behaviour::AsWritten).await;
         check(&world, &published, Behaviour::AsWritten);
         // The consumer is mended and wants more, and its dead letters are sent back.
         world.replay();
-        until_quiet::<F>(&world, Behaviour::AllIsWell).await;
+        until_quiet::<S>(&world, Behaviour::AllIsWell).await;
         check(&world, &published, Behaviour::AllIsWell);
     });
 }
 
-struct Fakes<F>(PhantomData<F>);
+struct Fakes<S>(PhantomData<S>);
 
-impl<F: Factory> Ports for Fakes<F> {
-    type SourceFactory = F;
+impl<S: Source> Ports for Fakes<S> {
+    type SourceFactory = Factory<S>;
     type Consumer = Tester;
     type Ledger = Store;
     type Clock = Leaping;
@@ -108,7 +103,7 @@ impl<F: Factory> Ports for Fakes<F> {
 }
 
 /// Runs hosts, one after the other, until one has emptied the queue.
-async fn until_quiet<F: Factory>(world: &World, behaviour: Behaviour) {
+async fn until_quiet<S: Source>(world: &World, behaviour: Behaviour) {
     let crashes = world.things().rng.u32(0..6);
     for crash in 0..=crashes {
         if crash == crashes {
@@ -122,7 +117,7 @@ async fn until_quiet<F: Factory>(world: &World, behaviour: Behaviour) {
         }
         tokio::select! {
             () = sleep(Duration::from_hours(24)) => panic!("it does not come to an end"),
-            finished = host::<F>(world, behaviour) => {
+            finished = host::<S>(world, behaviour) => {
                 let passing = match &finished {
                     Ok(finished) => matches!(finished.end, End::Shutdown | End::Ledger(_)),
                     // It could not even start.
@@ -140,34 +135,29 @@ async fn until_quiet<F: Factory>(world: &World, behaviour: Behaviour) {
 }
 
 /// A host from its start to its end.
-async fn host<F: Factory>(world: &World, behaviour: Behaviour) -> Result<Finished, End> {
-    let (max_batch, max_held) = {
+async fn host<S: Source>(world: &World, behaviour: Behaviour) -> Result<Finished, End> {
+    let (max_batch, max_waiting) = {
         let mut things = world.things();
         (things.rng.usize(1..12), things.rng.usize(1..5))
     };
     let options = ConsumeOptions {
         max_batch,
-        batching: Batching::Arrived,
-        every: Duration::from_secs(1),
-        max_logs: None,
-        max_retries: 2,
-        max_held,
+        max_waiting,
         pace: Duration::from_millis(5),
         tolerance: Tolerance { failures: 4, window: 5 },
         probe: Some(Duration::from_secs(1)),
         forget_after: FORGET_AFTER,
-        publish_within: Duration::from_secs(5),
-        state: SavedState::Restored,
+        ..options()
     };
     let (reload, reloads) = mpsc::channel(1);
     let consumer = || Tester::new(world, behaviour);
-    let adapters: Adapters<Fakes<F>> = Adapters {
-        source_factory: F::from(world.clone()),
+    let adapters: Adapters<Fakes<S>> = Adapters {
+        source_factory: Factory { world: world.clone(), source: PhantomData },
         consumer: consumer(),
         ledger: Store(world.clone()),
         clock: Leaping(world.clone()),
         reporter: Honest(world.clone()),
-        observer: Arc::new(Honest(world.clone())),
+        observer: Arc::new(FakeObserver::default()),
         derived: None,
         reloads,
     };
@@ -182,6 +172,7 @@ async fn host<F: Factory>(world: &World, behaviour: Behaviour) -> Result<Finishe
     Ok(consume
         .run(async move {
             while !world.is_quiet() {
+                // In virtual time.
                 sleep(Duration::from_secs(1)).await;
             }
         })

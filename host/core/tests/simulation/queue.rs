@@ -3,44 +3,20 @@
 use std::time::Duration;
 
 use loghost_core::application::{
-    ConsumerActivity, Delivery, LogSource, Next, Opened, Reads, SourceError, SourceFactory, Subscription,
+    ConsumerActivity, Delivery, LogSource, Next, NextOffset, SourceError, Subscription,
 };
 use loghost_core::domain::Position;
 use tokio::time::sleep;
 
-use crate::delivery::{DeadMessages, act, delivery};
-use crate::world::{Luck, Message, World};
+use crate::channel::{Channel, Source};
+use crate::world::{Luck, Message};
 
-/// Opens the queue.
-pub(crate) struct QueueFactory(World);
+pub(crate) struct Queue(Channel);
 
-impl From<World> for QueueFactory {
-    fn from(world: World) -> Self {
-        Self(world)
+impl Source for Queue {
+    fn open(channel: Channel, _: &[NextOffset]) -> Self {
+        Self(channel)
     }
-}
-
-impl SourceFactory for QueueFactory {
-    type Source = Queue;
-    type DeadLetters = DeadMessages;
-
-    async fn open(
-        &mut self,
-        subscription: Subscription<'_>,
-    ) -> Result<Opened<Queue, DeadMessages>, SourceError> {
-        if self.0.step("open").await != Luck::Good {
-            return Err(SourceError::Lost("it is away".into()));
-        }
-        let channel = self.0.things().channel;
-        let source = Queue { world: self.0.clone(), channel, reads: subscription.reads };
-        Ok(Opened { source, dead_letters: DeadMessages::of(&self.0, channel, subscription.reads) })
-    }
-}
-
-pub(crate) struct Queue {
-    world: World,
-    channel: u64,
-    reads: Reads,
 }
 
 impl LogSource for Queue {
@@ -48,15 +24,13 @@ impl LogSource for Queue {
 
     async fn receive(&mut self, burst: &mut Vec<Delivery<Message>>, max: usize) -> Result<(), SourceError> {
         // Nothing is lost if this is dropped: what was taken is handed over at once.
-        if self.world.step("receive").await != Luck::Good {
-            self.world.lose();
+        if self.0.world.step("receive").await != Luck::Good {
+            self.0.world.lose();
         }
         loop {
+            self.0.check()?;
             {
-                let mut things = self.world.things();
-                if things.channel != self.channel {
-                    return Err(SourceError::Lost("it has gone".into()));
-                }
+                let mut things = self.0.world.things();
                 let some = things.rng.usize(1..=max);
                 while burst.len() < some
                     && things.unacknowledged.len() < 20
@@ -64,13 +38,14 @@ impl LogSource for Queue {
                 {
                     let tag = things.next_tag;
                     things.next_tag += 1;
-                    burst.push(delivery(Position::Transient(tag), &message, self.reads));
+                    burst.push(self.0.delivery(Position::Transient(tag), &message));
                     things.unacknowledged.insert(tag, message);
                 }
                 if !burst.is_empty() {
                     return Ok(());
                 }
             }
+            // In virtual time.
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -81,28 +56,28 @@ impl LogSource for Queue {
 
     async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
         let tag = tag(&position);
-        act(self.world.clone(), self.channel, "acknowledge through", |things| {
+        let acknowledging = self.0.act("acknowledge through", |things| {
             assert!(things.unacknowledged.contains_key(&tag), "acknowledged before");
             things.unacknowledged.retain(|other, _| *other > tag);
-        })
-        .await
+        });
+        acknowledging.await
     }
 
     async fn acknowledge(&mut self, position: Position) -> Result<(), SourceError> {
         let tag = tag(&position);
-        act(self.world.clone(), self.channel, "acknowledge", |things| {
+        let acknowledging = self.0.act("acknowledge", |things| {
             assert!(things.unacknowledged.remove(&tag).is_some(), "acknowledged before");
-        })
-        .await
+        });
+        acknowledging.await
     }
 
     async fn adjust(&mut self, _: Subscription<'_>) -> Result<(), SourceError> {
-        act(self.world.clone(), self.channel, "adjust", |_| {}).await
+        self.0.act("adjust", |_| {}).await
     }
 
     async fn close(self, _: Next) {
-        if self.world.things().channel == self.channel {
-            self.world.lose();
+        if !self.0.is_lost() {
+            self.0.world.lose();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use loghost_core::application::{Clock, Event, Observer, Report, ReportError, Reporter};
+use loghost_core::application::{Clock, Report, ReportError, Reporter};
 use loghost_core::domain::{Counts, Expired, Filter, Severity, Timestamp};
 use tokio::sync::Notify;
 
@@ -246,8 +246,4 @@ impl Reporter for Honest {
         );
         Ok(())
     }
-}
-
-impl Observer for Honest {
-    fn observe(&self, _: &Event<'_>) {}
 }

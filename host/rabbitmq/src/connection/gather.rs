@@ -135,6 +135,7 @@ mod tests {
     fn the_thread_is_blocked_for_what_is_left_of_the_pause() {
         let mut gather = Gather { pause: Duration::from_millis(20), is_worth_while: true };
         let read_at = Instant::now();
+        // The time itself is what is tested.
         gather.block(read_at);
         assert!(read_at.elapsed() >= gather.pause);
         gather.pause = Duration::from_hours(1);

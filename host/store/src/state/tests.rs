@@ -8,6 +8,7 @@ use loghost_core::domain::{
     Book, Claim, ConsumerName, CountedAs, Expired, Filter, FinishedLog, Record, Severities, Severity,
     Timestamp,
 };
+use loghost_core::testing::logs;
 use redb::{Database, TableDefinition};
 
 use super::{Contents, Settings, StateError, StateFolder, StateLedger};
@@ -18,18 +19,7 @@ fn ledger(state: &StateFolder, consumer: &str) -> StateLedger {
 }
 
 fn record(n: u64) -> Record {
-    Record {
-        severity: Severity::Error,
-        timestamp: Timestamp::from_millis(n),
-        attempt: 1,
-        message: String::new(),
-        id: Some(format!("loghost:p/{n}")),
-        source: "web".to_owned(),
-        attributes: Vec::new(),
-        unkeyed: false,
-        replayed: false,
-        hops: 0,
-    }
+    Record { source: "web".to_owned(), ..logs::error_record(n, "") }
 }
 
 fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, counted_as: CountedAs) {

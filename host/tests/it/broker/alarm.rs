@@ -79,6 +79,7 @@ fn holds(node: &Node, queue: &str, n: u32) {
             return;
         }
         assert!(Instant::now() < deadline, "{queue} holds {found:?}, not {n}");
+        // The broker does not say when a queue changes.
         thread::sleep(Duration::from_millis(100));
     }
 }

@@ -71,6 +71,7 @@ fn arrives_again(broker: &Broker, run: &Running, severity: &str) {
             Some(1) => assert!(Instant::now() < deadline, "{severity} leads nowhere for good: {run}"),
             _ => panic!("{publish}"),
         }
+        // Nothing says when there is a way again: each attempt is a question.
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -173,12 +174,8 @@ fn until_said(run: &Running, text: &str, mut act: impl FnMut()) {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         act();
-        let again = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < again {
-            if run.stderr_so_far().contains(text) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(50));
+        if run.said_within(Duration::from_secs(10), |said| said.contains(text)) {
+            return;
         }
         assert!(Instant::now() < deadline, "nobody says `{text}`: {run}");
     }

@@ -170,6 +170,7 @@ fn takes_its_broker_along() {
         let deadline = Instant::now() + TIMEOUT;
         while Path::new(&broker).exists() {
             assert!(Instant::now() < deadline, "the broker is still there after {signal:?}");
+            // It is not a child of this process, so that its end cannot be waited for.
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -336,6 +336,7 @@ fn survive_kills(broker: &Broker) {
         unwanted += 200;
         let run = run(broker, &file).arg("--state").arg(&state).start();
         run.says("consuming from");
+        // It is killed at a random moment.
         thread::sleep(Duration::from_millis(random.u64(0..600)));
         run.end_by(Signal::Kill);
     }

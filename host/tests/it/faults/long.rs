@@ -1,7 +1,7 @@
 //! A million logs: every count exact, in memory that does not grow with them.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 
@@ -69,11 +69,7 @@ fn a_million_logs(kind: Kind) -> Result<(), Skip> {
 fn wait_for(run: &Running, times: u64) {
     let complete =
         |last: &Metrics| CONSUMERS.map(|name| total(last, name)) == COUNTS.map(|n| Some(n * times));
-    let deadline = Instant::now() + TIMEOUT;
-    while !complete(&last_of_text(&run.stdout_so_far())) {
-        assert!(Instant::now() < deadline, "not every log was counted: {run}");
-        std::thread::sleep(Duration::from_millis(250));
-    }
+    run.has_printed_within(TIMEOUT, |so_far| complete(&last_of_text(so_far)));
 }
 
 /// The most memory that the process has ever had, in KiB.

@@ -99,6 +99,7 @@ fn ended(mut child: Child) -> i32 {
             child.kill().expect("a process of ours");
             panic!("it does not end");
         }
+        // Waiting for a child has no timeout.
         thread::sleep(Duration::from_millis(20));
     }
 }

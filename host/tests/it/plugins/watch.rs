@@ -111,6 +111,7 @@ fn a_plugin_is_written_again_and_again(folder: &Path) {
         version += 1;
         release(&place, version);
         fs::rename(place.join("linked.wasm"), &plugin).expect("a folder of ours");
+        // The time between two writes is what is tested: shorter than the quiet that the watcher waits for.
         thread::sleep(Duration::from_millis(30));
     }
     reloads(&run, version);

@@ -161,6 +161,7 @@ fn hosts_that_start_at_once(broker: &Broker) {
         for n in 0..CONSUMERS {
             while hosts.iter().all(|host| !standing(host, n)) {
                 assert!(Instant::now() < deadline, "nobody stands by: {} {}", hosts[0], hosts[1]);
+                // Which of the two processes will say it is not known: no one output can be waited for.
                 thread::sleep(Duration::from_millis(10));
             }
             let [narrow, wide] = [0, 1].map(|host| standing(&hosts[host], n));
@@ -200,6 +201,7 @@ fn the_last_of_three_takes_over(broker: &Broker) {
     let deadline = Instant::now() + TIMEOUT;
     while !others.iter().any(took_over) {
         assert!(Instant::now() < deadline, "nobody takes over: {} {}", others[0], others[1]);
+        // As above: it may be either of them.
         thread::sleep(Duration::from_millis(10));
     }
     arrives(broker, "debug", "web");

@@ -134,6 +134,7 @@ impl Outside {
         }
     }
 
+    /// Between two questions: a broker does not say when a queue or a binding changes.
     fn pause(&self) {
         self.runtime.block_on(async { sleep(Duration::from_millis(20)).await });
     }

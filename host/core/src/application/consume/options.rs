@@ -20,8 +20,8 @@ pub struct ConsumeOptions {
     pub max_retries: u32,
     /// How many logs may wait for their next attempt, or to be safe among the dead letters; beyond that
     /// nothing new is taken. At least 1.
-    pub max_held: usize,
-    /// The least time between the beginnings of two commits, while less than `max_held` logs wait for one: what
+    pub max_waiting: usize,
+    /// The least time between the beginnings of two commits, while less than `max_waiting` logs wait for one: what
     /// a commit costs is shared by all that is in it.
     pub pace: Duration,
     /// When the consumer is stopped because it keeps failing.
@@ -58,6 +58,6 @@ pub enum Batching {
 
 impl ConsumeOptions {
     pub(super) fn pace(&self) -> Pace {
-        Pace { interval: self.pace, waiting: self.max_held, forget_after: self.forget_after }
+        Pace { interval: self.pace, waiting: self.max_waiting, forget_after: self.forget_after }
     }
 }

@@ -39,12 +39,12 @@ impl<P: Ports> Consume<P> {
             if self.options.max_logs.is_some_and(|max| self.commits.finished() >= max) {
                 return Ok(End::Enough);
             }
-            if session.marked && session.held() == 0 {
+            if session.marked && session.waiting() == 0 {
                 return Ok(End::Marker);
             }
-            let full = session.held() >= self.options.max_held;
+            let full = session.waiting() >= self.options.max_waiting;
             if full && !paused {
-                self.progress.tell(ConsumerEvent::Paused(session.held()));
+                self.progress.tell(ConsumerEvent::Paused(session.waiting()));
             }
             paused = full;
             let room = self.room(session, burst.len());
@@ -106,13 +106,13 @@ impl<P: Ports> Consume<P> {
 
     /// How many more deliveries may be taken, `gathered` being in hand.
     fn room(&self, session: &Session<P>, gathered: usize) -> usize {
-        let held = session.held();
+        let waiting = session.waiting();
         // One log alone tells whether a stopped consumer has recovered.
         let batch = if self.processing.is_stopped() { 1 } else { self.options.max_batch };
         let wanted = self.options.max_logs.map_or(u64::MAX, |max| {
-            max.saturating_sub(self.commits.finished() + held as u64 + gathered as u64)
+            max.saturating_sub(self.commits.finished() + waiting as u64 + gathered as u64)
         });
-        let batch = batch.saturating_sub(gathered).min(self.options.max_held.saturating_sub(held));
+        let batch = batch.saturating_sub(gathered).min(self.options.max_waiting.saturating_sub(waiting));
         batch.min(usize::try_from(wanted).unwrap_or(usize::MAX))
     }
 

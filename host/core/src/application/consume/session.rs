@@ -49,13 +49,13 @@ impl<P: Ports> Session<P> {
     }
 
     /// How many logs wait for their next attempt, or to be safe among the dead letters.
-    pub(super) fn held(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.window.waiting() + self.pending.0.len()
     }
 
     /// What the consumer has in hand.
     pub(super) fn load(&self) -> Load {
-        Load { taken: self.window.len(), held: self.held() }
+        Load { taken: self.window.len(), waiting: self.waiting() }
     }
 
     /// Whether, and through what, a delivery can be kept that is not counted.

@@ -86,7 +86,7 @@ pub struct Load {
     /// How many logs it has taken that are not acknowledged.
     pub taken: usize,
     /// How many of them wait for another attempt, or to be safe among the dead letters.
-    pub held: usize,
+    pub waiting: usize,
 }
 
 /// How many deliveries of a run were not counted, though the consumer never saw them.

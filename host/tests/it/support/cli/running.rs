@@ -73,7 +73,12 @@ impl Running {
     /// Waits until `is_it` holds for what it has written to standard error.
     #[track_caller]
     pub(crate) fn has_said(&self, is_it: impl Fn(&str) -> bool) {
-        assert!(self.stderr.wait_for_all(TIMEOUT, is_it), "what is waited for was not said: {self}");
+        assert!(self.said_within(TIMEOUT, is_it), "what is waited for was not said: {self}");
+    }
+
+    /// Whether `is_it` holds for what it has written to standard error, at the latest after this long.
+    pub(crate) fn said_within(&self, timeout: Duration, is_it: impl Fn(&str) -> bool) -> bool {
+        self.stderr.wait_for_all(timeout, is_it)
     }
 
     /// Whether a line with `needle` appears on standard error within this time.
@@ -137,6 +142,7 @@ impl Running {
                 break status;
             }
             assert!(Instant::now() < deadline, "still running after {timeout:?}: {self}");
+            // Waiting for a child has no timeout.
             thread::sleep(Duration::from_millis(5));
         };
         self.stdout.wait(|_| false);

@@ -1,0 +1,33 @@
+//! Dead letters that are safe at once.
+
+use std::future::ready;
+
+use super::Calls;
+use crate::application::{Cause, DeadLetters, Rejection, SourceError};
+
+/// Records each dead letter.
+#[derive(Debug)]
+pub struct FakeDeadLetters(pub Calls);
+
+impl DeadLetters for FakeDeadLetters {
+    type Original = u64;
+
+    fn write(
+        &mut self,
+        n: u64,
+        rejection: &Rejection,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let cause = match rejection.cause {
+            Cause::Trapped => "trap: ",
+            Cause::Foreign => "foreign: ",
+            Cause::Unwanted => "unwanted: ",
+            Cause::Looped => "loop: ",
+            Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",
+        };
+        let Rejection { reason, attempts, .. } = rejection;
+        self.0.record(|| format!("dead-letter {n}: {cause}{reason} after {attempts}"));
+        ready(Ok(()))
+    }
+
+    async fn close(self) {}
+}
