@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join;
-use loghost_core::application::Clock;
+use loghost_core::application::{Clock, Observer};
 use loghost_core::domain::Severity;
 use loghost_rabbitmq::{
     AmqpSink, AmqpSourceFactory, Exchanges, Names, ReconnectingConnection, SourceOptions,
@@ -21,13 +21,16 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Connects, for consuming and for publishing; the broker shows these purposes.
+    /// Connects, for consuming and for publishing; the broker shows these purposes. The `observer` is told what happens to
+    /// the connections, and on them.
     pub(crate) async fn connect(
         target: &Target,
         [consuming, publishing]: [&str; 2],
+        observer: &Arc<dyn Observer>,
     ) -> Result<Self, Failure> {
         // The second also for those that publish nothing: their next version may.
-        let (consuming, publishing) = try_join(target.connect(consuming), target.connect(publishing)).await?;
+        let connect = |purpose| target.connect_observed(purpose, Arc::clone(observer));
+        let (consuming, publishing) = try_join(connect(consuming), connect(publishing)).await?;
         Ok(Self { consuming, publishing, names: target.names.clone() })
     }
 

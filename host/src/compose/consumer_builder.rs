@@ -23,7 +23,6 @@ use crate::compose::plugins::Derived;
 use crate::compose::state::{self, StateLedger};
 use crate::compose::target::new_producer;
 use crate::platform::clock::SystemClock;
-use crate::ui::terminal;
 
 /// The adapters of a consumer. Where its logs come from, its clock, and who is told of it, differ between commands.
 pub(crate) struct HostPorts<F, C, R>(PhantomData<(F, C, R)>);
@@ -73,7 +72,7 @@ impl ConsumerBuilder {
     pub(crate) fn new(connections: Connections, options: ConsumerOptions, consumers: usize) -> Self {
         Self {
             connections,
-            queue: QueueOptions::new(options.lifetime, options.queue_type, terminal::tell),
+            queue: QueueOptions::new(options.lifetime, options.queue_type),
             prefetch: options.prefetch.unwrap_or_else(|| fair_prefetch(consumers)),
             options,
             inspector: Arc::new(Inspector::new(None)),
@@ -95,7 +94,7 @@ impl ConsumerBuilder {
     pub(crate) fn source_factory<C: Clock + Clone>(&self, clock: C) -> AmqpSourceFactory<C> {
         let check = self.options.check_topology_every.map(|every| {
             let inspect = Arc::clone(&self.inspector);
-            CheckOptions { every, inspect, tell: terminal::tell }
+            CheckOptions { every, inspect }
         });
         let source = SourceOptions {
             queue: self.queue.clone(),

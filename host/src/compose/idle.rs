@@ -44,11 +44,6 @@ impl Activity {
         Self { last: Instant::now(), consumers: HashMap::new() }
     }
 
-    /// Notes that a consumer has its queue.
-    pub(crate) fn opened(&mut self, consumer: &ConsumerName) {
-        self.put(consumer, Place::AtWork);
-    }
-
     fn put(&mut self, consumer: &ConsumerName, place: Place) {
         self.last = Instant::now();
         let idle = Doing { place, load: Load::default(), is_called: false };
@@ -144,9 +139,9 @@ impl Activity {
         let stopped = doing.place == Place::Stopped;
         match event {
             // One log is tried of one that was stopped.
-            ConsumerEvent::Consuming | ConsumerEvent::StandingBy if stopped => {}
+            ConsumerEvent::Consuming(_) | ConsumerEvent::StandingBy if stopped => {}
             ConsumerEvent::StandingBy => self.put(consumer, Place::StandingBy),
-            ConsumerEvent::Consuming | ConsumerEvent::Recovered => self.put(consumer, Place::AtWork),
+            ConsumerEvent::Consuming(_) | ConsumerEvent::Recovered => self.put(consumer, Place::AtWork),
             ConsumerEvent::Reloaded(..) if stopped => self.put(consumer, Place::AtWork),
             ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, Place::Away),
             ConsumerEvent::Stopped(..) => self.put(consumer, Place::Stopped),

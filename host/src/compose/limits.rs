@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use loghost_core::application::{Event, Notice};
 use loghost_rabbitmq::{
-    BrokerApi, Connection, DeliveryLimit, KnownQueue, ManagementUrl, Overrun, QueueOptions, warning,
+    BrokerApi, Connection, DeliveryLimit, KnownQueue, ManagementUrl, Overrun, QueueOptions, TopologyEvent,
 };
 use tokio::time::sleep;
-
-use crate::ui::terminal;
 
 /// How long what is not known yet is asked for: a broker knows a new queue's policy after some seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub(crate) async fn say(
                 Some(api) => ask(api, &queue.name, patience).await,
                 None => None,
             };
-            queues.tell_limit(&queue.name, &limit.unwrap_or(queue.limit));
+            queues.tell_limit(connection, &queue.name, &limit.unwrap_or(queue.limit));
         }
     });
     asking.buffer_unordered(AT_ONCE).collect::<()>().await;
@@ -75,8 +74,9 @@ pub(crate) async fn of_queue(
 ) -> DeliveryLimit {
     let Some(api) = api(connection, management).await else { return DeliveryLimit::Unsaid };
     let limit = ask(&api, queue, Patience::None).await.unwrap_or(DeliveryLimit::Unsaid);
-    if let DeliveryLimit::At(limit, origin) = &limit {
-        terminal::warning(&warning(queue, *limit, origin, Overrun::Dropped));
+    if let DeliveryLimit::At(limit, origin) = limit.clone() {
+        let (queue, overrun) = (queue.to_owned(), Overrun::Dropped);
+        connection.tell(None, &TopologyEvent::DeliveryLimit { queue, limit, origin, overrun });
     }
     limit
 }
@@ -87,7 +87,8 @@ async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<B
         Ok(api) => Some(api),
         Err(why) => {
             if given.is_some() {
-                terminal::warning(&why.to_string());
+                let text = why.to_string();
+                connection.observer().observe(&Event::Notice(Notice::warning(&text)));
             }
             None
         }

@@ -23,7 +23,6 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::Derived;
 use crate::compose::supervise::status_of;
 use crate::platform::clock::ReplayClock;
-use crate::ui::events::Queues;
 use crate::ui::terminal::LogObserver;
 
 /// The consumers of a play.
@@ -201,6 +200,6 @@ impl Observer for Arrivals {
         if let Event::Consumer(_, ConsumerEvent::Acknowledged { deliveries, .. }) = event {
             self.0.send_modify(|arrived| *arrived += *deliveries as u64);
         }
-        LogObserver { queues: Queues::Named }.observe(event);
+        LogObserver::default().observe(event);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loghost_core::application::{Publish, Receipts};
+use loghost_core::application::{Observer, Publish, Receipts};
 use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
 use loghost_core::domain::{Producer, Sequencer};
 use loghost_rabbitmq::{self, Address, AmqpSink, Exchanges, Names, Retry};
@@ -21,6 +21,7 @@ use crate::compose::scenario_consumers::ScenarioConsumers;
 use crate::compose::target::{Target, refused};
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
+use crate::ui::terminal::LogObserver;
 use crate::ui::verify::PlayedMetric;
 
 /// Where scenarios are played, one after the other.
@@ -77,7 +78,8 @@ impl ScenarioRunner {
         // What is played goes with its connections: a play whose broker is lost has failed.
         let target = Target { addresses: self.addresses.clone(), names, variable: None, retry: Retry::Never };
         let purposes = ["verifying: consuming", "verifying: publishing"];
-        let connections = Connections::connect(&target, purposes).await?;
+        let observer: Arc<dyn Observer> = Arc::new(LogObserver::default());
+        let connections = Connections::connect(&target, purposes, &observer).await?;
         let connection =
             connections.consuming.connection().await.map_err(|error| target.unreachable(&error))?;
         loghost_rabbitmq::lend_exchanges(&connection, &target.names).await.map_err(refused)?;

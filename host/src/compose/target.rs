@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use loghost_core::application::SinkError;
+use loghost_core::application::{Observer, SinkError};
 use loghost_core::domain::Producer;
 use loghost_rabbitmq::{
     Address, ConnectError, Names, Obstacle, ReconnectingConnection, Retry, TopologyError,
@@ -11,7 +11,7 @@ use loghost_rabbitmq::{
 use uuid::Uuid;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::ui::terminal;
+use crate::ui::terminal::LogObserver;
 
 /// A broker and a prefix on it.
 #[derive(Clone, Debug)]
@@ -47,9 +47,18 @@ impl From<Vec<Address>> for On {
 const USUAL_PORT: u16 = 5672;
 
 impl Target {
-    /// Connects for `purpose`.
+    /// Connects for `purpose`. What happens to the connection, and on it, is written to the log.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Arc<ReconnectingConnection>, Failure> {
-        let link = ReconnectingConnection::new(self.addresses.clone(), purpose, self.retry, terminal::tell);
+        self.connect_observed(purpose, Arc::new(LogObserver::default())).await
+    }
+
+    /// The same, told to `observer` instead.
+    pub(crate) async fn connect_observed(
+        &self,
+        purpose: &str,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<ReconnectingConnection>, Failure> {
+        let link = ReconnectingConnection::new(self.addresses.clone(), purpose, self.retry, observer);
         link.connection().await.map_err(|error| self.unreachable(&error))?;
         Ok(Arc::new(link))
     }

@@ -11,10 +11,11 @@ pub use consume::{Adapters, Batching, Consume, ConsumeOptions, Opening, Ports, S
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    BoxError, Cause, Clock, Commit, Consumer, ConsumerActivity, ConsumerError, ConsumerEvent, DeadLettering,
-    DeadLetters, Delivery, Event, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next,
-    NextOffset, Notice, Observer, Opened, Reads, Receipts, Rejection, Report, ReportError, Reporter, Saved,
-    SinkError, SourceError, SourceFactory, Subscription, Tell, Uncounted,
+    Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity, ConsumerError,
+    ConsumerEvent, DeadLettering, DeadLetters, Delivery, Event, Item, Ledger, LedgerError, Level, Load,
+    LogSink, LogSource, Next, NextOffset, Notice, Observer, Opened, PublisherEvent, Reads, Receipts,
+    Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory, Subscription,
+    Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

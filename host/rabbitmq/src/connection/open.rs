@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions};
 use lapin::types::{FieldTable, LongString, ShortString};
-use lapin::{Channel, ConnectionProperties, Consumer, Event};
-use loghost_core::application::{Notice, Tell};
+use lapin::{Channel, ConnectionProperties, Consumer};
+use loghost_core::application::{ConnectionEvent, Event, Observer};
+use loghost_core::domain::ConsumerName;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -22,6 +23,7 @@ use crate::connection::fault::{ConnectionEnded, reason};
 use crate::connection::greeting::{Greeting, Product};
 use crate::connection::handshake;
 use crate::connection::skip_bodies::SkipBodies;
+use crate::topology::event::TopologyEvent;
 
 /// How long a broker may take to answer that a channel or the connection is closed.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,7 +40,7 @@ pub struct Connection {
     /// How many consumers there have been.
     consumers: AtomicU64,
     skip_bodies: SkipBodies,
-    tell: Tell,
+    observer: Arc<dyn Observer>,
     /// What the user may not do.
     pub(crate) denied: DeniedRights,
     /// Tells when the broker blocks publishers; ends with the connection.
@@ -60,13 +62,13 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// Connects to the first of `addresses` that accepts the connection, which the broker knows by its `purpose`. `tell`
-    /// is told when the broker blocks publishers and when it no longer does, and of failures at the addresses before that
-    /// will not pass, unless they were `said`.
+    /// Connects to the first of `addresses` that accepts the connection, which the broker knows by its `purpose`. The
+    /// `observer` is told when the broker blocks publishers and when it no longer does, and of failures at the addresses
+    /// before that will not pass, unless they were `said`.
     pub async fn open(
         addresses: &[Address],
         purpose: &str,
-        tell: Tell,
+        observer: &Arc<dyn Observer>,
         said: &mut HashSet<String>,
     ) -> Result<Self, ConnectError> {
         let mut failures: Vec<NoConnection> = Vec::new();
@@ -79,9 +81,11 @@ impl Connection {
                 Ok(Ok(inner)) => {
                     let lasting = failures.iter().filter(|failure| failure.obstacle().is_lasting());
                     for failure in lasting.filter(|failure| failure.is_news(said)) {
-                        tell(&Notice::warning(&format!("{purpose}: {failure}: the next one is used")));
+                        let cause = &failure.to_string();
+                        observer.observe(&Event::Connection(purpose, ConnectionEvent::Skipped { cause }));
                     }
-                    return Ok(Self::new(inner, address.clone(), greeting.product(), skip_bodies, tell));
+                    let (address, product) = (address.clone(), greeting.product());
+                    return Ok(Self::new(inner, address, product, skip_bodies, (purpose, observer)));
                 }
                 Ok(Err(failure)) => failure,
                 Err(_) => {
@@ -98,17 +102,19 @@ impl Connection {
         address: Address,
         product: Product,
         skip_bodies: SkipBodies,
-        tell: Tell,
+        (purpose, observer): (&str, &Arc<dyn Observer>),
     ) -> Self {
         let mut events = inner.events_listener();
         let (end, ended) = watch::channel(None);
+        let (purpose, told) = (purpose.to_owned(), Arc::clone(observer));
         let watch = tokio::spawn(async move {
+            let tell = |event: ConnectionEvent<'_>| told.observe(&Event::Connection(&purpose, event));
             while let Some(event) = events.next().await {
-                if let Event::ConnectionBlocked(why) = event {
-                    tell(&Notice::warning(&format!("the broker holds publishers back: {why}")));
-                } else if let Event::ConnectionUnblocked = event {
-                    tell(&Notice::info("the broker takes logs again"));
-                } else if let Event::Error(error) = event
+                if let lapin::Event::ConnectionBlocked(why) = event {
+                    tell(ConnectionEvent::Blocked { cause: &why });
+                } else if let lapin::Event::ConnectionUnblocked = event {
+                    tell(ConnectionEvent::Unblocked);
+                } else if let lapin::Event::Error(error) = event
                     // Otherwise it is the end of a channel.
                     && !error.is_amqp_soft_error()
                 {
@@ -118,8 +124,8 @@ impl Connection {
         });
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
         let consumers = AtomicU64::new(0);
-        let denied = DeniedRights::default();
-        Self { inner, address, product, channels, consumers, skip_bodies, tell, denied, watch, ended }
+        let (observer, denied) = (Arc::clone(observer), DeniedRights::default());
+        Self { inner, address, product, channels, consumers, skip_bodies, observer, denied, watch, ended }
     }
 
     /// The address of the broker.
@@ -127,9 +133,14 @@ impl Connection {
         &self.address
     }
 
-    /// Tells of something that happens on it.
-    pub(crate) fn warn(&self, text: &str) {
-        (self.tell)(&Notice::warning(text));
+    /// Who is told what happens on it.
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.observer
+    }
+
+    /// Tells of something that happens to exchanges and queues, on behalf of a consumer or of none.
+    pub fn tell(&self, consumer: Option<&ConsumerName>, event: &TopologyEvent) {
+        self.observer.observe(&Event::Adapter(consumer, event));
     }
 
     /// The broker's product, as it says.

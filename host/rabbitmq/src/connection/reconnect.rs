@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use loghost_core::application::{Level, Notice, Tell};
+use loghost_core::application::{ConnectionEvent, Event, Observer, PublisherEvent};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -54,7 +54,7 @@ pub struct ReconnectingConnection {
     addresses: Vec<Address>,
     purpose: String,
     retry: Retry,
-    tell: Tell,
+    observer: Arc<dyn Observer>,
     /// Held while connecting: all wait for the same attempt.
     state: Mutex<State>,
 }
@@ -76,6 +76,7 @@ struct Outage {
     began: Instant,
     /// When the next attempt is made.
     next: Instant,
+    failed_attempts: u32,
     delays: ExponentialBackoff,
 }
 
@@ -89,11 +90,16 @@ enum Kind {
 
 impl ReconnectingConnection {
     /// A connection to the first of `addresses` that answers, which is made when it is first needed. `purpose`
-    /// names it; `tell` is told what it waits for.
-    pub fn new(addresses: Vec<Address>, purpose: impl Into<String>, retry: Retry, tell: Tell) -> Self {
+    /// names it; the `observer` is told what happens to it, and to all that is done on it.
+    pub fn new(
+        addresses: Vec<Address>,
+        purpose: impl Into<String>,
+        retry: Retry,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let state =
             State { current: None, outage: Outage::new(Kind::Start), said: HashSet::new(), over: None };
-        Self { addresses, purpose: purpose.into(), retry, tell, state: Mutex::new(state) }
+        Self { addresses, purpose: purpose.into(), retry, observer, state: Mutex::new(state) }
     }
 
     /// The live connection, or a new one: waits for it as long as `retry` says, and says what it waits for. Once this has
@@ -113,7 +119,7 @@ impl ReconnectingConnection {
                 state.over = Some(lost.clone());
                 return Err(lost);
             }
-            self.say(Level::Warning, &lost.to_string());
+            self.tell(ConnectionEvent::Lost { cause: &lost.to_string() });
             if made.elapsed() >= STEADY {
                 state.outage = Outage::new(Kind::Loss);
             } else {
@@ -123,17 +129,14 @@ impl ReconnectingConnection {
         }
         loop {
             sleep_until(state.outage.next).await;
-            match Connection::open(&self.addresses, &self.purpose, self.tell, &mut state.said).await {
+            match Connection::open(&self.addresses, &self.purpose, &self.observer, &mut state.said).await {
                 Ok(connection) => {
-                    match state.outage.kind {
-                        Kind::Loss => {
-                            self.say(Level::Info, &format!("connected to {} again", connection.address()));
-                        }
-                        Kind::Start if state.outage.next > state.outage.began => {
-                            self.say(Level::Info, &format!("connected to {}", connection.address()));
-                        }
-                        Kind::Start => {}
-                    }
+                    let address = &connection.address().to_string();
+                    let Outage { kind, began, failed_attempts, .. } = state.outage;
+                    self.tell(match kind {
+                        Kind::Loss => ConnectionEvent::Reconnected { address, outage: began.elapsed() },
+                        Kind::Start => ConnectionEvent::Connected { address, failed_attempts },
+                    });
                     let connection = Arc::new(connection);
                     state.current = Some((Arc::clone(&connection), Instant::now()));
                     return Ok(connection);
@@ -147,9 +150,9 @@ impl ReconnectingConnection {
                     return Err(error);
                 }
                 Err(error) => {
-                    let delay = state.outage.postpone(self.retry);
-                    let news = error.news(&mut state.said);
-                    self.say(Level::Warning, &format!("{news}: trying again in {:.1}s", delay.as_secs_f32()));
+                    state.outage.failed_attempts += 1;
+                    let retry_after = state.outage.postpone(self.retry);
+                    self.tell(ConnectionEvent::Failed { cause: &error.news(&mut state.said), retry_after });
                 }
             }
         }
@@ -181,9 +184,13 @@ impl ReconnectingConnection {
         self.retry.patience()
     }
 
-    /// Says what happens on its connections.
-    pub(crate) fn say(&self, level: Level, text: &str) {
-        (self.tell)(&Notice::new(level, &format!("{}: {text}", self.purpose)));
+    fn tell(&self, event: ConnectionEvent<'_>) {
+        self.observer.observe(&Event::Connection(&self.purpose, event));
+    }
+
+    /// Tells what happens to what is published on it.
+    pub(crate) fn tell_of_publishing(&self, event: PublisherEvent<'_>) {
+        self.observer.observe(&Event::Publisher(&self.purpose, event));
     }
 }
 
@@ -191,7 +198,7 @@ impl Outage {
     /// One that begins now, with an attempt at once.
     fn new(kind: Kind) -> Self {
         let now = Instant::now();
-        Self { kind, began: now, next: now, delays: DELAYS.build() }
+        Self { kind, began: now, next: now, failed_attempts: 0, delays: DELAYS.build() }
     }
 
     /// Sets the time of the next attempt, the last of which is made when the timeout ends; returns how long

@@ -2,21 +2,22 @@
 
 use backon::BackoffBuilder;
 use futures_util::future::BoxFuture;
-use loghost_core::application::{Notice, Tell};
+use loghost_core::application::{Event, Observer};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::reconnect::{DELAYS, Retry};
 use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
 
 impl Retry {
     /// The answer to `ask`, which is repeated while the broker cannot answer yet, until the timeout; once where there is
-    /// none. `tell` is told what is waited for.
+    /// none. The `observer` is told what is waited for.
     pub async fn until_ready<'a, T>(
         self,
-        tell: Tell,
+        observer: &dyn Observer,
         ask: impl Fn() -> BoxFuture<'a, Result<T, TopologyError>>,
     ) -> Result<T, TopologyError> {
-        let (began, mut delays, mut said) = (Instant::now(), DELAYS.build(), None);
+        let (began, mut delays, mut told) = (Instant::now(), DELAYS.build(), None);
         loop {
             let error = match ask().await {
                 Err(error) if error.is_momentary() => error,
@@ -26,10 +27,10 @@ impl Retry {
             if left.is_zero() {
                 return Err(error);
             }
-            let text = error.to_string();
-            if said.as_ref() != Some(&text) {
-                tell(&Notice::warning(&format!("{text}: trying again until it can")));
-                said = Some(text);
+            let event = TopologyEvent::NotReady { cause: error.to_string() };
+            if told.as_ref() != Some(&event) {
+                observer.observe(&Event::Adapter(None, &event));
+                told = Some(event);
             }
             // There is always a next one.
             sleep(delays.next().unwrap_or_default().min(left)).await;

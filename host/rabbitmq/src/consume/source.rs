@@ -83,7 +83,8 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 None => return self.stop(taken, None),
             };
             if message.redelivered {
-                self.options.queue.note_returns(&self.queue, &message.properties);
+                let Self { connection, queue, .. } = &*self;
+                self.options.queue.note_returns(connection, queue, &message.properties);
             }
             burst.push(self.read(message, now));
             taken += 1;

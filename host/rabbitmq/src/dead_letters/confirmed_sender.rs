@@ -19,6 +19,7 @@ use crate::connection::fault::{ConnectionEnded, reason};
 use crate::connection::open::Connection;
 use crate::connection::reconnect::DELAYS;
 use crate::topology::channel::close;
+use crate::topology::event::TopologyEvent;
 
 /// The least time between two notices that the broker refuses dead letters.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
@@ -139,11 +140,8 @@ impl ConfirmedSender {
             resending.refused.get_or_insert_with(|| (Instant::now(), DELAYS.build()));
             if resending.said.is_none_or(|said| said.elapsed() >= NOTICE_INTERVAL) {
                 resending.said = Some(Instant::now());
-                self.connection.warn(&format!(
-                    "the broker refuses dead letters for the queue `{}`: most likely it is full (reject-publish); \
-                     they are sent again until they are taken",
-                    self.queue
-                ));
+                let queue = self.queue.to_string();
+                self.connection.tell(None, &TopologyEvent::DeadLettersRefused { queue });
             }
         }
     }

@@ -1,20 +1,20 @@
-//! What is said while the broker refuses logs for now, and of those that it refuses for good.
+//! What is told while the broker refuses logs for now, and of those that it has refused for too long.
 
 use std::time::Duration;
 
-use loghost_core::application::Level;
+use loghost_core::application::PublisherEvent;
 use tokio::time::Instant;
 
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::publish::unconfirmed::Message;
 
-/// The least time between two notices that the broker refuses logs: where a consumer is slow, it does so repeatedly.
-const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
+/// The least time between two lines that the broker refuses logs: where a consumer is slow, it does so repeatedly.
+const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Whether the broker refuses logs for now, and what was said of that.
+/// Whether the broker refuses logs for now, and what was told of that.
 #[derive(Debug, Default)]
-pub(crate) struct RefusalNotices {
-    /// When it was said last that logs are refused.
+pub(crate) struct Refusals {
+    /// When it was told last that logs are held back.
     last: Option<Instant>,
     refusing: Refusing,
 }
@@ -23,37 +23,32 @@ pub(crate) struct RefusalNotices {
 enum Refusing {
     #[default]
     No,
-    /// It was said.
-    Said,
-    /// It was not said, because that was done shortly before.
-    Unsaid,
+    /// It was told.
+    Told,
+    /// It was not told, because that was done shortly before.
+    Untold,
 }
 
-impl RefusalNotices {
+impl Refusals {
     /// The broker has refused a log.
     pub(crate) fn refused(&mut self, message: &Message, connection: &ReconnectingConnection) {
+        let Message { id, log, .. } = message;
+        connection.tell_of_publishing(PublisherEvent::Refused(id, log));
         if self.refusing != Refusing::No {
             return;
         }
-        self.refusing = Refusing::Unsaid;
-        if self.last.is_none_or(|last| last.elapsed() >= NOTICE_INTERVAL) {
-            self.refusing = Refusing::Said;
+        self.refusing = Refusing::Untold;
+        if self.last.is_none_or(|last| last.elapsed() >= INTERVAL) {
+            self.refusing = Refusing::Told;
             self.last = Some(Instant::now());
-            let log = describe(message);
-            connection.say(
-                Level::Warning,
-                &format!(
-                    "the broker refused the log {log}: most likely a queue that it goes to is full (reject-publish); it \
-                     is sent again until it is taken, and what comes after it of its severity and source waits"
-                ),
-            );
+            connection.tell_of_publishing(PublisherEvent::HoldingBack(id, log));
         }
     }
 
     /// The broker has taken all that it had refused.
     pub(crate) fn all_taken(&mut self, connection: &ReconnectingConnection) {
-        if std::mem::take(&mut self.refusing) == Refusing::Said {
-            connection.say(Level::Info, "the broker has taken the logs that it had refused");
+        if std::mem::take(&mut self.refusing) == Refusing::Told {
+            connection.tell_of_publishing(PublisherEvent::CaughtUp);
         }
     }
 }
@@ -68,14 +63,4 @@ impl RefusalNotices {
 pub(crate) struct RefusedLogs {
     pub(crate) logs: usize,
     pub(crate) tried_for: Duration,
-}
-
-/// A log, described so that its producer can find it.
-pub(crate) fn describe(message: &Message) -> String {
-    let Message { id, log, .. } = message;
-    let bytes = log.message.len();
-    match &log.source {
-        Some(source) => format!("{id} ({} of {source}, {bytes} bytes)", log.severity),
-        None => format!("{id} ({}, {bytes} bytes)", log.severity),
-    }
 }

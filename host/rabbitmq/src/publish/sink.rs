@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
-use loghost_core::application::{BoxError, Confirmed, LogSink, Receipts, SinkError};
+use loghost_core::application::{BoxError, Confirmed, LogSink, PublisherEvent, Receipts, SinkError};
 use loghost_core::domain::{ConsumerName, Log, MessageId, Severity, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -26,7 +26,7 @@ use crate::connection::open::Connection;
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::message::names::Names;
 use crate::message::record;
-use crate::publish::refusal::{RefusalNotices, RefusedLogs};
+use crate::publish::refusal::{Refusals, RefusedLogs};
 use crate::publish::unconfirmed::{Message, Processed, Unconfirmed};
 use crate::topology::declare::Exchanges;
 use crate::topology::error::TopologyError;
@@ -49,7 +49,7 @@ pub struct AmqpSink {
     unconfirmed: Unconfirmed,
     /// The broker's reason for the last log that it does not take.
     refusal: Option<String>,
-    notices: RefusalNotices,
+    refusals: Refusals,
     answers: FuturesUnordered<Answer>,
 }
 
@@ -71,7 +71,7 @@ impl AmqpSink {
             channel: None,
             unconfirmed: Unconfirmed::default(),
             refusal: None,
-            notices: RefusalNotices::default(),
+            refusals: Refusals::default(),
             answers: FuturesUnordered::new(),
         };
         sink.reopen().await?;
@@ -164,9 +164,14 @@ impl AmqpSink {
 
     fn process(&mut self, number: u64, confirmation: Confirmation) {
         match self.unconfirmed.process(number, confirmation, |exchange| self.names.severity(exchange)) {
-            Processed::HeldBack(message) => self.notices.refused(&message, &self.connection),
-            Processed::Finished if !self.unconfirmed.holds_back() => self.notices.all_taken(&self.connection),
-            Processed::Finished => {}
+            Processed::HeldBack(message) => return self.refusals.refused(&message, &self.connection),
+            Processed::Confirmed(message) => {
+                self.connection.tell_of_publishing(PublisherEvent::Confirmed(&message.log));
+            }
+            Processed::Answered => {}
+        }
+        if !self.unconfirmed.holds_back() {
+            self.refusals.all_taken(&self.connection);
         }
     }
 

@@ -56,10 +56,12 @@ struct Unanswered {
 /// What became of a log by the broker's answer.
 #[derive(Debug)]
 pub(crate) enum Processed {
-    /// It is finished.
-    Finished,
+    /// It is confirmed.
+    Confirmed(Arc<Message>),
     /// It was refused, and is held back.
     HeldBack(Arc<Message>),
+    /// It had an answer already.
+    Answered,
 }
 
 impl Message {
@@ -152,18 +154,18 @@ impl Unconfirmed {
             return self.hold_back(number);
         }
         let Some(Unanswered { message, returned, .. }) = self.remove(number) else {
-            return Processed::Finished;
+            return Processed::Answered;
         };
         let Log { severity, source, .. } = &message.log;
         self.receipts.confirm(*severity);
         self.receipts.unroutable[*severity] += u64::from(returned);
         self.confirmed.insert(*severity, source.as_ref(), message.id.sequence);
-        Processed::Finished
+        Processed::Confirmed(message)
     }
 
     fn hold_back(&mut self, number: u64) -> Processed {
         self.clear(number);
-        let Some(unanswered) = self.logs.get_mut(&number) else { return Processed::Finished };
+        let Some(unanswered) = self.logs.get_mut(&number) else { return Processed::Answered };
         unanswered.sent = false;
         self.held.refuse(unanswered.message.key(), number, Instant::now());
         Processed::HeldBack(Arc::clone(&unanswered.message))

@@ -1,7 +1,7 @@
 //! Checking at intervals that a consumer's logs still reach its queue: AMQP does not report that an exchange was deleted, a
 //! binding removed or a policy changed.
 //!
-//! Passive declarations come first, so that what was missing can be said. What AMQP does not tell the management API is
+//! Passive declarations come first, so that what was missing can be told. What AMQP does not tell the management API is
 //! asked for; without an answer, bindings are made again without a message, and policies are not known.
 
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder};
 use futures_util::future::try_join_all;
-use loghost_core::application::{Notice, Tell};
 use loghost_core::domain::{ConsumerName, Filter};
 use tokio::time::sleep;
 
@@ -20,20 +19,19 @@ use crate::topology::bindings::{self, Bindings};
 use crate::topology::channel::{close, open_channel};
 use crate::topology::declare;
 use crate::topology::error::TopologyError;
-use crate::topology::inspection::{Binding, Inspect, Rules, list};
+use crate::topology::event::{QueueBindings, TopologyEvent};
+use crate::topology::inspection::{Binding, Inspect, Rules};
 use crate::topology::known_queues::Noted;
 use crate::topology::look::{exchange_exists, length};
 use crate::topology::queues::QueueOptions;
 
-/// How often, who is asked, and who is told what had to be repaired.
+/// How often, and who is asked.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The longest time between two checks.
     pub every: Duration,
     /// Answers what AMQP does not tell.
     pub inspect: Arc<dyn Inspect>,
-    /// Is told of repairs.
-    pub tell: Tell,
 }
 
 /// What a consumer's logs, and its dead letters, go through.
@@ -49,8 +47,8 @@ pub(crate) struct TopologyCheck {
     pub(crate) queues: QueueOptions,
     pub(crate) dead_letter_queue: DeadLetterQueue,
     pub(crate) options: CheckOptions,
-    /// What could not be repaired, and was said.
-    pub(crate) said: Option<String>,
+    /// What could not be repaired, and was told.
+    pub(crate) told: Option<TopologyEvent>,
 }
 
 /// Whether a consumer has a queue of dead letters.
@@ -60,12 +58,6 @@ pub(crate) enum DeadLetterQueue {
     None,
 }
 
-/// A queue with bindings: those that it should have, or those of them that are missing.
-struct QueueBindings {
-    queue: String,
-    bindings: Vec<Binding>,
-}
-
 impl TopologyCheck {
     /// Notes the policies of the queues, and goes on to the first check.
     pub(crate) async fn begin(self) -> Self {
@@ -73,7 +65,7 @@ impl TopologyCheck {
         self.next().await
     }
 
-    /// Waits, repairs what is missing, and says what that was; returns itself for the next time.
+    /// Waits, repairs what is missing, and tells what that was; returns itself for the next time.
     pub(crate) async fn next(mut self) -> Self {
         // Jitter adds up to as much again.
         let mut delays = ConstantBuilder::new().with_delay(self.options.every / 2).with_jitter().build();
@@ -86,42 +78,44 @@ impl TopologyCheck {
             .partition(|missing| connection.denied.has(Right::Bind, &missing.queue));
         match connection.answer(self.repair(missing)).await {
             Ok(repaired) => {
-                for what in repaired {
-                    self.say(&what);
+                for event in &repaired {
+                    self.tell(event);
                 }
-                let refused: Vec<String> = refused.iter().map(QueueBindings::refused).collect();
-                match refused.as_slice() {
-                    [] => self.said = None,
-                    refused => self.say_once(&format!("logs may not arrive: {}", refused.join("; "))),
+                if refused.is_empty() {
+                    self.told = None;
+                } else {
+                    self.tell_once(TopologyEvent::BindingsMissing(refused));
                 }
             }
-            Err(error) if error.is_refusal() => self.say_once(&format!("logs may not arrive: {error}")),
+            Err(error) if error.is_refusal() => {
+                self.tell_once(TopologyEvent::CheckRefused { cause: error.to_string() });
+            }
             // The source notices this itself.
             Err(TopologyError::ConnectionEnded(_)) => {}
-            Err(error) => self.say_once(&format!("cannot make sure that logs arrive: {error}")),
+            Err(error) => self.tell_once(TopologyEvent::CheckFailed { cause: error.to_string() }),
         }
         self
     }
 
-    /// Says it, unless it was what was said last.
-    fn say_once(&mut self, text: &str) {
-        if self.said.as_deref() != Some(text) {
-            self.say(text);
-            self.said = Some(text.to_owned());
+    /// Tells it, unless it was what was told last.
+    fn tell_once(&mut self, event: TopologyEvent) {
+        if self.told.as_ref() != Some(&event) {
+            self.tell(&event);
+            self.told = Some(event);
         }
     }
 
-    fn say(&self, text: &str) {
-        (self.options.tell)(&Notice::warning(text).of(self.consumer.as_str()));
+    fn tell(&self, event: &TopologyEvent) {
+        self.connection.tell(Some(&self.consumer), event);
     }
 
-    /// Says what applies to the queues that did not before; returns which of their bindings are missing.
+    /// Tells what applies to the queues that did not before; returns which of their bindings are missing.
     async fn inspect(&self) -> Vec<QueueBindings> {
         let mut missing = Vec::new();
         for QueueBindings { queue, mut bindings } in self.wanted() {
             if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
                 if let Some(rules) = inspection.rules {
-                    self.say_changes(&queue, &rules);
+                    self.tell_changes(&queue, rules);
                 }
                 bindings.retain(|binding| !inspection.bindings.contains(binding));
                 missing.push(QueueBindings { queue, bindings });
@@ -142,29 +136,25 @@ impl TopologyCheck {
         wanted
     }
 
-    fn say_changes(&self, queue: &str, Rules { policy, limit }: &Rules) {
-        let noted = self.queues.known.note_policy(queue, policy);
+    fn tell_changes(&self, queue: &str, Rules { policy, limit }: Rules) {
+        let noted = self.queues.known.note_policy(queue, &policy);
         if noted == Noted::Changed {
-            self.say(&format!("the policy of the queue `{queue}` has changed: it now has {policy}"));
+            self.tell(&TopologyEvent::PolicyChanged { queue: queue.to_owned(), policy: policy.clone() });
         }
         if noted != Noted::Same && !policy.takes_out.is_empty() {
-            let keys = policy.takes_out.join(" and ");
-            self.say(&format!(
-                "the queue `{queue}` takes out what nobody has read, by {keys} of {policy}: take that out of \
-                 the policy, or, for a length, set overflow to reject-publish"
-            ));
+            self.tell(&TopologyEvent::PolicyTakesOut { queue: queue.to_owned(), policy });
         }
-        self.queues.tell_limit(queue, limit);
+        self.queues.tell_limit(&self.connection, queue, &limit);
     }
 
     /// Declares and binds what is missing; returns what that was. All bindings are made again, which has no effect on those
     /// that exist: AMQP cannot list them.
-    async fn repair(&self, missing: Vec<QueueBindings>) -> Result<Vec<String>, TopologyError> {
+    async fn repair(&self, missing: Vec<QueueBindings>) -> Result<Vec<TopologyEvent>, TopologyError> {
         let exchanges = self.missing_exchanges().await?;
-        let declared =
-            |what: &str, name: &str| format!("the {what} `{name}` was missing: declared and bound again");
-        let mut repaired: Vec<String> = exchanges.iter().map(|name| declared("exchange", name)).collect();
-        repaired.extend(missing.into_iter().filter_map(|missing| missing.but_for(&exchanges)));
+        let missing = missing.into_iter().filter_map(|missing| missing.but_for(&exchanges));
+        let bound: Vec<TopologyEvent> = missing.map(TopologyEvent::BindingsRestored).collect();
+        let declared = exchanges.into_iter().map(|exchange| TopologyEvent::ExchangeRestored { exchange });
+        let mut repaired: Vec<TopologyEvent> = declared.chain(bound).collect();
         let mut channel = open_channel(&self.connection).await?;
         let (names, severities) = (&self.names, self.filter.severities());
         declare::declare_exchanges(&self.connection, names, severities.iter()).await?;
@@ -176,7 +166,7 @@ impl TopologyCheck {
             let look = open_channel(&self.connection).await?;
             match length(&look, &queue).await? {
                 Some(_) => close(&look).await,
-                None => repaired.push(declared("queue", &queue)),
+                None => repaired.push(TopologyEvent::QueueRestored { queue }),
             }
             declare::dead_letters(&self.connection, &mut channel, names, &self.consumer, &self.queues)
                 .await?;
@@ -214,17 +204,9 @@ impl TopologyCheck {
 }
 
 impl QueueBindings {
-    /// Says that these were missing, except for those whose exchange was.
-    fn but_for(mut self, exchanges: &[String]) -> Option<String> {
+    /// Those whose exchange is none of these, if there are any.
+    fn but_for(mut self, exchanges: &[String]) -> Option<Self> {
         self.bindings.retain(|binding| !exchanges.contains(&binding.exchange));
-        let bindings = list(&self.bindings);
-        let text = format!("the queue `{}` was not bound any more to {bindings}: bound again", self.queue);
-        (!self.bindings.is_empty()).then_some(text)
-    }
-
-    /// Says that these are missing, and that the user may not add them.
-    fn refused(&self) -> String {
-        let bindings = list(&self.bindings);
-        format!("the queue `{}` is not bound to {bindings}, and the user may not bind it", self.queue)
+        (!self.bindings.is_empty()).then_some(self)
     }
 }

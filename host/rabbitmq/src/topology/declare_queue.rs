@@ -6,7 +6,6 @@
 use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
-use loghost_core::application::Notice;
 
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
@@ -14,6 +13,7 @@ use crate::topology::channel::open_channel;
 use crate::topology::declare::missing;
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
 use crate::topology::error::{TopologyError, failed};
+use crate::topology::event::TopologyEvent;
 use crate::topology::look;
 use crate::topology::queue_difference::{Difference, TYPE};
 use crate::topology::queue_plan::{Plan, delivery_limit_of};
@@ -60,12 +60,10 @@ pub(crate) async fn declare(
             Ok(declared) => {
                 let (limit, overrun) = delivery_limit_of(&arguments, generation);
                 if options.known.add(&plan.name, limit, overrun)
-                    && let Some(otherwise) = plan.otherwise(&found, generation)
+                    && let Some(differences) = plan.otherwise(&found, generation)
                 {
-                    (options.tell)(&Notice::warning(&format!(
-                        "the queue {} is there already, made otherwise ({otherwise}): it is used as it is",
-                        plan.name
-                    )));
+                    let queue = plan.name.clone();
+                    connection.tell(None, &TopologyEvent::QueueDiffers { queue, differences });
                 }
                 return Ok(Declared { name: plan.name.clone(), consumers: declared.consumer_count() });
             }
@@ -108,10 +106,7 @@ async fn find(
     };
     // Without a declaration its arguments are not known.
     if options.known.add(&plan.name, DeliveryLimit::Unsaid, Overrun::Dropped) {
-        (options.tell)(&Notice::warning(&format!(
-            "the queue {} is used as it is, and how it was made is not known: the user may not declare it",
-            plan.name
-        )));
+        connection.tell(None, &TopologyEvent::DeclarationDenied { queue: plan.name.clone() });
     }
     Ok(Declared { name: plan.name.clone(), consumers: state.consumers })
 }

@@ -3,8 +3,6 @@
 //! The broker counts deliveries whose connection or channel ended, and, depending on its version, messages that were
 //! requeued.
 
-use std::fmt;
-
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
@@ -57,43 +55,6 @@ impl DeliveryLimit {
             _ => Self::Unsaid,
         }
     }
-}
-
-impl fmt::Display for Overrun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dropped => "the broker drops a log that comes back more often, for good",
-            Self::DeadLettered => "a log that comes back more often goes to the dead letters",
-        })
-    }
-}
-
-impl fmt::Display for LimitOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Argument => "it was declared with that",
-            Self::Default => "the broker's default",
-            Self::Policy(name) => return write!(f, "the policy {name}"),
-        })
-    }
-}
-
-/// What to tell of a queue with a limit.
-pub fn warning(queue: &str, limit: u32, origin: &LimitOrigin, overrun: Overrun) -> String {
-    let advice = match origin {
-        LimitOrigin::Argument => "delete the queue when it is empty, and it is declared without".to_owned(),
-        LimitOrigin::Default => format!(
-            "rabbitmqctl set_policy NAME '^{}$' '{{\"delivery-limit\":-1}}' sets it aside",
-            queue.replace('.', "\\.")
-        ),
-        LimitOrigin::Policy(_) => {
-            "take delivery-limit out of it, or, on RabbitMQ 4, set it to -1 there".to_owned()
-        }
-    };
-    format!(
-        "the queue {queue} has a delivery limit of {limit} ({origin}): {overrun}, as when its reader is \
-         killed or cut off again and again; {advice}"
-    )
 }
 
 /// How often a message was returned, as the queue counts.

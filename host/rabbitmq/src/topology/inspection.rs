@@ -35,11 +35,6 @@ pub struct Binding {
     pub key: String,
 }
 
-/// Bindings, as text.
-pub(crate) fn list(bindings: &[Binding]) -> String {
-    bindings.iter().map(Binding::to_string).collect::<Vec<_>>().join(", ")
-}
-
 /// What applies to a queue beside its declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -60,30 +55,4 @@ pub struct Policy {
     pub definition: String,
     /// The keys by which the queue drops messages that nobody has read.
     pub takes_out: Vec<&'static str>,
-}
-
-/// The most characters of a definition that are shown.
-const SHOWN: usize = 200;
-
-impl fmt::Display for Binding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the exchange `{}` with the key `{}`", self.exchange, self.key)
-    }
-}
-
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.name, &self.operator) {
-            (None, None) => return f.write_str("no policy"),
-            (Some(name), None) => write!(f, "the policy `{name}`")?,
-            (None, Some(operator)) => write!(f, "the operator's policy `{operator}`")?,
-            (Some(name), Some(operator)) => {
-                write!(f, "the policy `{name}` and the operator's policy `{operator}`")?;
-            }
-        }
-        match self.definition.char_indices().nth(SHOWN) {
-            Some((end, _)) => write!(f, " {}...", &self.definition[..end]),
-            None => write!(f, " {}", self.definition),
-        }
-    }
 }

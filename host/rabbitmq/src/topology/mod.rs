@@ -2,7 +2,7 @@
 //!
 //! In reading order: `declare`; `queues`, `queue_plan`, `queue_difference` and `declare_queue`, with `delivery_limit` and
 //! `known_queues`; `bindings`; `look` for what exists, `inspection` for what AMQP does not tell, `check`; `delete`. All use
-//! `channel` and `error`.
+//! `channel`, `error` and `event`.
 
 pub(crate) mod bindings;
 pub(crate) mod channel;
@@ -12,6 +12,7 @@ pub(crate) mod declare_queue;
 pub(crate) mod delete;
 pub(crate) mod delivery_limit;
 pub(crate) mod error;
+pub(crate) mod event;
 pub(crate) mod inspection;
 pub(crate) mod known_queues;
 pub(crate) mod look;

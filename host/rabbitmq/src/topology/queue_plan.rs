@@ -69,14 +69,14 @@ impl Plan {
     }
 
     /// How the queue differs, if it does: in its type, or from what a queue of its type is declared with.
-    pub(crate) fn otherwise(&self, found: &[Difference], generation: Generation) -> Option<String> {
+    pub(crate) fn otherwise(&self, found: &[Difference], generation: Generation) -> Option<Vec<String>> {
         let usual = self.arguments(self.found_type(found), generation);
         let others = found.iter().filter(|difference| {
             difference.argument == TYPE
                 || usual.inner().get(difference.argument.as_str()) != difference.current.as_ref()
         });
         let others: Vec<String> = others.map(ToString::to_string).collect();
-        Some(others.join("; ")).filter(|others| !others.is_empty())
+        Some(others).filter(|others| !others.is_empty())
     }
 
     /// The arguments, changed to what was `found` of the queue.

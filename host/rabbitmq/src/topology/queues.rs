@@ -1,11 +1,12 @@
-//! How the queues of a run are declared, and what is said of each of them, once.
+//! How the queues of a run are declared, and what is told of each of them, once.
 
 use lapin::BasicProperties;
-use loghost_core::application::{Notice, Tell};
 
-use crate::topology::delivery_limit::{self, DeliveryLimit, warning};
-use crate::topology::inspection::{Binding, list};
-use crate::topology::known_queues::Queues;
+use crate::connection::open::Connection;
+use crate::topology::delivery_limit::{self, DeliveryLimit};
+use crate::topology::event::TopologyEvent;
+use crate::topology::inspection::Binding;
+use crate::topology::known_queues::{KnownQueue, Queues};
 
 /// The type of a queue, by `RabbitMQ`'s names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +36,6 @@ pub struct QueueOptions {
     pub queue_type: QueueType,
     /// Stores what is found out about them.
     pub known: Queues,
-    /// Is told of existing queues with other arguments.
-    pub tell: Tell,
 }
 
 impl QueueType {
@@ -55,8 +54,8 @@ impl QueueType {
 
 impl QueueOptions {
     /// Nothing is known of any queue yet.
-    pub fn new(lifetime: Lifetime, queue_type: QueueType, tell: Tell) -> Self {
-        Self { lifetime, queue_type, known: Queues::default(), tell }
+    pub fn new(lifetime: Lifetime, queue_type: QueueType) -> Self {
+        Self { lifetime, queue_type, known: Queues::default() }
     }
 
     /// Whether the broker itself may dead-letter messages of a consumer's queue.
@@ -65,42 +64,29 @@ impl QueueOptions {
     }
 
     /// Tells of the limit that a queue has, unless that was told before.
-    pub fn tell_limit(&self, queue: &str, limit: &DeliveryLimit) {
+    pub fn tell_limit(&self, connection: &Connection, queue: &str, limit: &DeliveryLimit) {
         if *limit != DeliveryLimit::Unsaid
-            && let Some(queue) = self.known.note_limit(queue, limit)
-            && let DeliveryLimit::At(limit, origin) = limit
+            && let Some(KnownQueue { name: queue, overrun, .. }) = self.known.note_limit(queue, limit)
+            && let DeliveryLimit::At(limit, origin) = limit.clone()
         {
-            (self.tell)(&Notice::warning(&warning(&queue.name, *limit, origin, queue.overrun)));
+            connection.tell(None, &TopologyEvent::DeliveryLimit { queue, limit, origin, overrun });
         }
     }
 
     /// Tells, once, that the user may not bind a queue, and which `new` bindings it should have.
-    pub(crate) fn tell_unbound(&self, queue: &str, new: &[Binding]) {
-        if !self.known.note_unbound(queue, new) {
-            return;
-        }
-        if new.is_empty() {
-            let text = format!("the queue `{queue}` is used as it is bound: the user may not bind it");
-            (self.tell)(&Notice::info(&text));
-        } else {
-            (self.tell)(&Notice::warning(&format!(
-                "the user may not bind the queue `{queue}` to {}: such logs arrive when somebody who may has bound it \
-                 (`loghost run PLUGIN --declare-only`)",
-                list(new)
-            )));
+    pub(crate) fn tell_unbound(&self, connection: &Connection, queue: &str, new: Vec<Binding>) {
+        if self.known.note_unbound(queue, &new) {
+            connection.tell(None, &TopologyEvent::BindingDenied { queue: queue.to_owned(), new });
         }
     }
 
     /// Tells, once, of a message that was returned so often that a limit may be near.
-    pub(crate) fn note_returns(&self, queue: &str, properties: &BasicProperties) {
+    pub(crate) fn note_returns(&self, connection: &Connection, queue: &str, properties: &BasicProperties) {
         let returns = delivery_limit::returns(properties);
         if returns >= TOLD_FROM
-            && let Some(queue) = self.known.note_returns(queue)
+            && let Some(KnownQueue { name: queue, overrun, .. }) = self.known.note_returns(queue)
         {
-            (self.tell)(&Notice::warning(&format!(
-                "a log of the queue {} has come back {returns} times: should a policy set a delivery limit, {}",
-                queue.name, queue.overrun
-            )));
+            connection.tell(None, &TopologyEvent::Returned { queue, returns, overrun });
         }
     }
 }

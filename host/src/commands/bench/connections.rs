@@ -1,6 +1,8 @@
 //! What the consumers of a run have in common.
 
-use loghost_core::application::{Consumer, Reads};
+use std::sync::Arc;
+
+use loghost_core::application::{Consumer, Observer, Reads};
 use loghost_wasm::WasmConsumer;
 
 use crate::compose::connections::Connections;
@@ -9,6 +11,7 @@ use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::target::{Target, refused};
 use crate::platform::clock::SystemClock;
+use crate::ui::terminal::LogObserver;
 
 /// Declares the queues of these consumers, and connects as their host does.
 pub(super) async fn connect(target: &Target, consumers: &[WasmConsumer]) -> Result<ConsumerBuilder, Failure> {
@@ -23,7 +26,9 @@ pub(super) async fn connect(target: &Target, consumers: &[WasmConsumer]) -> Resu
 }
 
 async fn builder(target: &Target, consumers: usize) -> Result<ConsumerBuilder, Failure> {
-    let connections = Connections::connect(target, ["measuring: consuming", "measuring: publishing"]).await?;
+    let purposes = ["measuring: consuming", "measuring: publishing"];
+    let observer: Arc<dyn Observer> = Arc::new(LogObserver::default());
+    let connections = Connections::connect(target, purposes, &observer).await?;
     Ok(ConsumerBuilder::new(connections, options(), consumers))
 }
 

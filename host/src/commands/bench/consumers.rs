@@ -17,7 +17,6 @@ use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
 use crate::platform::clock::SystemClock;
-use crate::ui::events::Queues;
 use crate::ui::terminal::LogObserver;
 
 /// Running consumers.
@@ -150,13 +149,13 @@ impl Reporter for Watcher {
 impl Observer for Watcher {
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Consumer(_, ConsumerEvent::Consuming) => {}
+            Event::Consumer(_, ConsumerEvent::Consuming(_)) => {}
             Event::Consumer(_, ConsumerEvent::Acknowledged { deliveries, .. }) => {
                 if *deliveries > 0 {
                     self.0.add(*deliveries as u64);
                 }
             }
-            event => LogObserver { queues: Queues::Named }.observe(event),
+            event => LogObserver::default().observe(event),
         }
     }
 }

@@ -122,7 +122,7 @@ async fn open(
     let connection = link.connection().await.map_err(|error| target.unreachable(&error))?;
     let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
     let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
-    let queue = target.retry.until_ready(terminal::tell, opening).await.map_err(refused)?;
+    let queue = target.retry.until_ready(connection.observer(), opening).await.map_err(refused)?;
     Ok((connection, queue))
 }
 

@@ -40,7 +40,7 @@ impl Tending {
         let opening = || Replay::open(publishing, &target.names, consumer, patience).boxed();
         let opened = tokio::select! {
             biased;
-            opened = target.retry.until_ready(terminal::tell, opening) => opened.map_err(refused)?,
+            opened = target.retry.until_ready(publishing.observer(), opening) => opened.map_err(refused)?,
             () = &mut self.interrupted => {
                 let end = SettledEnd::Interrupted;
                 let nothing = Settled { done: 0, strangers: 0, not_logs: 0, end };

@@ -1,7 +1,7 @@
 //! Declaring what the consumers of a run need, and looking at what they have.
 
 use futures_util::future::FutureExt;
-use loghost_core::application::{Consumer, Reads};
+use loghost_core::application::{Consumer, Observer, Reads};
 use loghost_wasm::WasmConsumer;
 
 use super::Options;
@@ -13,7 +13,6 @@ use crate::compose::reload::Member;
 use crate::compose::target::refused;
 use crate::platform::clock::SystemClock;
 use crate::ui::run::say_declared;
-use crate::ui::terminal;
 
 /// Says which queues drop what comes back too often.
 pub(super) async fn say_limits(options: &Options, builder: &ConsumerBuilder, patience: Patience) {
@@ -28,13 +27,14 @@ pub(super) async fn declare(
     options: &Options,
     builder: &ConsumerBuilder,
     members: &[(Member, WasmConsumer)],
+    observer: &dyn Observer,
 ) -> Option<Status> {
     let source_factory = builder.source_factory(SystemClock);
     let mut failed = None;
     for (_, consumer) in members {
         let descriptor = consumer.descriptor();
         let declaring = || source_factory.declare(descriptor, Reads::of(consumer)).boxed();
-        match options.target.retry.until_ready(terminal::tell, declaring).await.map_err(refused) {
+        match options.target.retry.until_ready(observer, declaring).await.map_err(refused) {
             Ok(declaration) => say_declared(&declaration, descriptor),
             Err(failure) => {
                 let failure = failure.of_consumer(descriptor.name.clone());

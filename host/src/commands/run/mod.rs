@@ -6,10 +6,12 @@ mod prepare;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use loghost_rabbitmq::ManagementUrl;
+use loghost_core::application::Observer;
+use loghost_rabbitmq::{Lifetime, ManagementUrl};
 use loghost_wasm::Limits;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,9 +23,10 @@ use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::idle::{Activity, idle};
+use crate::compose::idle::{Activity, ActivityObserver, idle};
 use crate::compose::limits::Patience;
 use crate::compose::loading::{self, Started};
+use crate::compose::observers::Observers;
 use crate::compose::plugins::PluginLoader;
 use crate::compose::reload::{Reloads, Trigger};
 use crate::compose::settings::Settings;
@@ -32,8 +35,9 @@ use crate::compose::supervise::{Ended, Ending, OnFailure, run_alone, supervise};
 use crate::compose::target::Target;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
+use crate::ui::events::Queues;
 use crate::ui::run::say_standing_by;
-use crate::ui::terminal::{self, Format};
+use crate::ui::terminal::{self, Format, LogObserver};
 
 /// What `run` is asked for.
 #[derive(Clone, Debug)]
@@ -64,6 +68,15 @@ pub(crate) enum Purpose {
     Declare,
 }
 
+/// Who is told what happens in a run.
+fn observer(options: &Options, active: &watch::Sender<Activity>) -> Arc<dyn Observer> {
+    let queues = match options.consumer.lifetime {
+        Lifetime::Named => Queues::Named,
+        Lifetime::Exclusive => Queues::Copies,
+    };
+    Arc::new(Observers(vec![Arc::new(ActivityObserver(active.clone())), Arc::new(LogObserver { queues })]))
+}
+
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
@@ -75,8 +88,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let state = state::open(options.state.as_deref())?;
     let mut reloads = Reloads::new(loader, hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
+    let observer = observer(&options, &active);
     let connections = tokio::select! {
-        connected = Connections::connect(&options.target, ["consuming", "publishing"]) => connected?,
+        connected = Connections::connect(&options.target, ["consuming", "publishing"], &observer) => connected?,
         () = &mut interrupted => return Ok(()),
     };
     let builder = ConsumerBuilder::new(connections, options.consumer.clone(), members.len())
@@ -84,10 +98,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .state(state);
     let preparing = async {
         if options.purpose == Purpose::Declare {
-            let failed = declare(&options, &builder, &members).await.or(failed);
+            let failed = declare(&options, &builder, &members, &*observer).await.or(failed);
             return Ok(Prepared { failed, ..Prepared::default() });
         }
-        let preparing = prepare(&options, &builder, members, &mut reloads, &active);
+        let preparing = prepare(&options, &builder, members, &mut reloads, (&active, &observer));
         let mut prepared = Box::pin(preparing).await?;
         prepared.failed = failed.or(prepared.failed);
         Ok(prepared)

@@ -13,15 +13,13 @@ use tokio::sync::{mpsc, watch};
 use super::Options;
 use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::idle::{Activity, ActivityObserver, Expected};
+use crate::compose::idle::{Activity, Expected};
 use crate::compose::loading::say;
-use crate::compose::observers::Observers;
 use crate::compose::reload::{Member, Reloads};
 use crate::compose::supervise::{MOST_OPENING, OnFailure, chain, status_of};
 use crate::platform::clock::SystemClock;
-use crate::ui::events::Queues;
 use crate::ui::run::{say_consuming, warn_without_state};
-use crate::ui::terminal::{LogObserver, TerminalReporter};
+use crate::ui::terminal::TerminalReporter;
 
 /// The consumers of a run.
 #[derive(Default)]
@@ -40,13 +38,9 @@ pub(super) async fn prepare(
     builder: &ConsumerBuilder,
     members: Vec<(Member, WasmConsumer)>,
     reloads: &mut Reloads,
-    active: &watch::Sender<Activity>,
+    (active, observer): (&watch::Sender<Activity>, &Arc<dyn Observer>),
 ) -> Result<Prepared, Failure> {
     let lifetime = options.consumer.lifetime;
-    let queues = if lifetime == Lifetime::Exclusive { Queues::Copies } else { Queues::Named };
-    let observers: Vec<Arc<dyn Observer>> =
-        vec![Arc::new(ActivityObserver(active.clone())), Arc::new(LogObserver { queues })];
-    let observer = Arc::new(Observers(observers));
     let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
@@ -54,7 +48,7 @@ pub(super) async fn prepare(
             keeping.push(name.to_string());
         }
         let reporter = Expected::new(TerminalReporter(options.format), name.clone(), active.clone());
-        let observer = Arc::clone(&observer);
+        let observer = Arc::clone(observer);
         let (replace, replaced) = mpsc::channel(1);
         reloads.add(member, replace);
         opening.push(async move {
@@ -64,9 +58,6 @@ pub(super) async fn prepare(
             let parts = Parts { consumer, source_factory, clock, reporter, observer, reloads };
             let mut consume = builder.build(parts).await?;
             let opening = consume.open().await.map_err(|end| not_opened(&name, &end))?;
-            if opening == Opening::Done {
-                active.send_modify(|activity| activity.opened(&name));
-            }
             Ok((name, consume, depth, opening))
         });
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::output::ERR;
 use super::{BAD, DIM, Format, WARNING, escape};
-use crate::ui::events::{self, Queues};
+use crate::ui::events::{self, Queues, Readers, Shown};
 
 /// How the lines are written, once that is known.
 static FORMAT: OnceLock<Format> = OnceLock::new();
@@ -118,23 +118,19 @@ fn word(level: Level) -> &'static str {
     }
 }
 
-/// Writes to the log what happens to consumers.
-#[derive(Debug)]
+/// Writes to the log what happens.
+#[derive(Debug, Default)]
 pub(crate) struct LogObserver {
-    /// What queues they have.
+    /// What queues consumers have.
     pub(crate) queues: Queues,
 }
 
 impl Observer for LogObserver {
     fn observe(&self, event: &Event<'_>) {
-        match event {
-            Event::Consumer(consumer, event) => {
-                let Some(text) = events::text(event, self.queues) else { return };
-                let (level, name, fields) =
-                    (events::level(event), events::name(event), events::fields(event));
-                write(&Line { level, consumer: Some(consumer.as_str()), event: name, text: &text, fields });
-            }
-            Event::Notice(notice) => tell(notice),
+        let Some(shown) = events::shown(event, self.queues) else { return };
+        let Shown { readers, level, consumer, name, text, fields } = shown;
+        if readers == Readers::All || format() == Format::Json {
+            write(&Line { level, consumer, event: name, text: &text, fields });
         }
     }
 }

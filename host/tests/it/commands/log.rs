@@ -3,14 +3,15 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, on_each};
-use crate::support::cli::{Output, loghost};
+use crate::support::broker::{Broker, on_each, start_again, start_embedded};
+use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::publish::publish;
-use crate::support::test;
+use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each("log::tells_what_a_consumer_does", tells_what_a_consumer_does);
+    trials.push(test("log::tells_what_a_connection_does", tells_what_a_connection_does));
     trials.push(test("log::tells_why_a_command_fails", tells_why_a_command_fails));
     trials
 }
@@ -47,6 +48,49 @@ fn tells_what_a_consumer_does(broker: &Broker) {
     assert!(failed["error"].as_str().is_some_and(|error| error.starts_with("panicked")), "{failed}");
     assert!(failed["id"].as_str().is_some_and(|id| id.starts_with("loghost:")), "{failed}");
     assert!(!output.stderr.contains('\u{1b}'), "nothing of a log reaches a terminal raw: {output}");
+}
+
+/// A connection that is lost and made again is events with figures; so is that a consumer consumes, which people are told
+/// in one line for all.
+fn tells_what_a_connection_does() {
+    let (embedded, url) = start_embedded();
+    let plugin = tracked("plugins/error.wasm");
+    let run = loghost(["run", "--log-format", "json", "--broker", &url]).arg(&plugin).start();
+    let has_said = |event: &str, times: usize| {
+        let event = format!("\"event\":\"{event}\"");
+        run.has_said(|said| said.matches(&event).count() >= times);
+    };
+    has_said("consuming", 1);
+    drop(embedded.end_by(Signal::Kill));
+    has_said("connection_failed", 1);
+    let _embedded = start_again(&url);
+    // Those of both connections.
+    has_said("reconnected", 2);
+    has_said("consuming", 2);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    let events = events(&output);
+    let of = |purpose: &str, name: &str| {
+        let mut all = events.iter().filter(|event| event["purpose"] == purpose && event["event"] == name);
+        all.next_back().unwrap_or_else(|| panic!("no {name} of {purpose}: {output}"))
+    };
+    for purpose in ["consuming", "publishing"] {
+        let connected = of(purpose, "connected");
+        assert_eq!((&connected["level"], &connected["failed_attempts"]), (&json!("info"), &json!(0)));
+        let lost = of(purpose, "connection_lost");
+        assert!(
+            lost["cause"].as_str().is_some_and(|cause| cause.starts_with("lost the connection")),
+            "{lost}"
+        );
+        let reconnected = of(purpose, "reconnected");
+        assert_eq!(reconnected["address"], connected["address"]);
+        assert!(reconnected["outage_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{reconnected}");
+    }
+    let mut failed = events.iter().filter(|event| event["event"] == "connection_failed");
+    let failed = failed.next().expect("an attempt failed");
+    assert!(failed["retry_after_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{failed}");
+    assert!(failed["cause"].as_str().is_some_and(|cause| cause.starts_with("no broker at")), "{failed}");
+    let consuming = events.iter().filter(|event| event["event"] == "consuming");
+    assert!(consuming.map(|event| &event["consumer"]).eq([&json!("error"); 2]), "{output}");
 }
 
 fn tells_why_a_command_fails() {

@@ -35,8 +35,8 @@ use self::progress::Progress;
 use self::session::{OpenedOf, Session};
 use super::end::{End, Finished};
 use super::ports::{
-    Clock, Consumer, ConsumerActivity, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads,
-    ReportError, SourceError, SourceFactory, Subscription,
+    Beginning, Clock, Consumer, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads, ReportError,
+    SourceError, SourceFactory, Subscription,
 };
 use super::publish::Publish;
 use crate::domain::{Filter, Metric};
@@ -177,9 +177,9 @@ impl<P: Ports> Consume<P> {
 
     /// Serves one source after the other.
     async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
-        let mut said = self.opened.as_ref().map(|_| ConsumerActivity::Active);
+        let mut beginning = if self.opened.is_some() { Beginning::AtStart } else { Beginning::Later };
         loop {
-            let stopped = match self.serve_one(shutdown.as_mut(), said.take()).await {
+            let stopped = match self.serve_one(shutdown.as_mut(), beginning).await {
                 Ok(end) | Err(Break::End(end)) => return end,
                 Err(Break::Source(error)) => {
                     self.progress.reopening(&error);
@@ -187,6 +187,7 @@ impl<P: Ports> Consume<P> {
                 }
                 Err(Break::Stopped(error)) => Some(error),
             };
+            beginning = Beginning::Later;
             if let Err(error) = self.discard().await {
                 return End::Ledger(error);
             }
@@ -202,7 +203,7 @@ impl<P: Ports> Consume<P> {
     async fn serve_one<S: Future<Output = ()> + Send>(
         &mut self,
         mut shutdown: Pin<&mut S>,
-        said: Option<ConsumerActivity>,
+        beginning: Beginning,
     ) -> Result<End, Break> {
         self.processing.refresh().await.map_err(Break::Stopped)?;
         let opened = tokio::select! {
@@ -211,7 +212,7 @@ impl<P: Ports> Consume<P> {
             opened = self.next_source() => opened?,
         };
         let mut session = Session::new(opened, self.options.max_retries);
-        let served = match self.serve(&mut session, shutdown, said).await {
+        let served = match self.serve(&mut session, shutdown, beginning).await {
             Ok(end) => match self.finish(&mut session).await {
                 // What could not be finished comes again.
                 Ok(()) | Err(Break::Source(_)) => Ok(end),

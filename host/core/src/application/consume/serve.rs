@@ -11,29 +11,33 @@ use super::unseen::Unseen;
 use super::window::{Handle, Task};
 use super::{Batching, Break, Consume, Ports};
 use crate::application::end::End;
-use crate::application::ports::{ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription};
+use crate::application::ports::{
+    Beginning, ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription,
+};
 use crate::domain::Claim;
 
 impl<P: Ports> Consume<P> {
-    /// Serves the source of `session` until the run is to end, or something breaks. Says whether this host is the one
-    /// that gets the logs, unless that has been `said`.
+    /// Serves the source of `session` until the run is to end, or something breaks. Tells whether this host is the one
+    /// that gets the logs, which begins as `beginning` says.
     pub(super) async fn serve<S: Future<Output = ()> + Send>(
         &mut self,
         session: &mut Session<P>,
         mut shutdown: Pin<&mut S>,
-        mut said: Option<ConsumerActivity>,
+        mut beginning: Beginning,
     ) -> Result<End, Break> {
         let mut burst = Vec::new();
         let mut last_log = Instant::now();
         let mut paused = false;
+        let mut told = None;
         loop {
             let activity = session.source.activity();
             self.activity_is(activity);
-            if said.replace(activity) != Some(activity) {
+            if told.replace(activity) != Some(activity) {
                 self.progress.tell(match activity {
-                    ConsumerActivity::Active => ConsumerEvent::Consuming,
+                    ConsumerActivity::Active => ConsumerEvent::Consuming(beginning),
                     ConsumerActivity::StandingBy => ConsumerEvent::StandingBy,
                 });
+                beginning = Beginning::Later;
             }
             let commit_at = self.commits.keep_pace(&mut session.window);
             if self.options.max_logs.is_some_and(|max| self.commits.finished() >= max) {

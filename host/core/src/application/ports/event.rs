@@ -1,9 +1,10 @@
-//! What happens while logs are consumed, as data: for whoever shows it, counts it, or waits for it.
+//! What happens while logs are consumed and published, as data: for whoever shows it, counts it, or waits for it.
 
+use std::any::Any;
 use std::time::Duration;
 
 use super::{Cause, ConsumerError, DeadLettering, Notice, SourceError};
-use crate::domain::{ConsumerName, Counts, Descriptor, Record};
+use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record};
 
 /// Is told what happens. Several may be told of one event; none may wait for anything.
 pub trait Observer: Send + Sync {
@@ -16,6 +17,13 @@ pub trait Observer: Send + Sync {
 pub enum Event<'a> {
     /// To a consumer.
     Consumer(&'a ConsumerName, ConsumerEvent<'a>),
+    /// To the connection for this purpose.
+    Connection(&'a str, ConnectionEvent<'a>),
+    /// To what is published on the connection for this purpose.
+    Publisher(&'a str, PublisherEvent<'a>),
+    /// To something that only an adapter has, on behalf of this consumer or of none: a type of the adapter, which whoever
+    /// knows the adapter can look for.
+    Adapter(Option<&'a ConsumerName>, &'a dyn Any),
     /// Something that the operator is told, and nothing else depends on.
     Notice(Notice<'a>),
 }
@@ -24,7 +32,7 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub enum ConsumerEvent<'a> {
     /// It takes its logs.
-    Consuming,
+    Consuming(Beginning),
     /// Another host takes its logs.
     StandingBy,
     /// Its source was lost, and is opened again.
@@ -78,6 +86,73 @@ pub enum ConsumerEvent<'a> {
     Reloaded(&'a Descriptor, &'a str),
     /// Its new version cannot take over, and the old one goes on.
     ReloadRefused(&'a ConsumerError),
+}
+
+/// When a consumer began to take its logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// At the start of its run, as is expected.
+    AtStart,
+    /// After its source could not be opened, or was lost, or another host took its logs.
+    Later,
+}
+
+/// What happens to a connection.
+#[derive(Debug)]
+pub enum ConnectionEvent<'a> {
+    /// It is made for the first time.
+    Connected {
+        /// To where.
+        address: &'a str,
+        /// How many attempts have failed before.
+        failed_attempts: u32,
+    },
+    /// It is lost.
+    Lost {
+        /// Why.
+        cause: &'a str,
+    },
+    /// It could not be made.
+    Failed {
+        /// Why.
+        cause: &'a str,
+        /// When it is tried again.
+        retry_after: Duration,
+    },
+    /// One of several addresses cannot be used until somebody does something; another one is.
+    Skipped {
+        /// Why, and which.
+        cause: &'a str,
+    },
+    /// It is made again.
+    Reconnected {
+        /// To where.
+        address: &'a str,
+        /// How long there was none; time with one that was lost at once counts as well.
+        outage: Duration,
+    },
+    /// The other side takes nothing that is published on it.
+    Blocked {
+        /// Why.
+        cause: &'a str,
+    },
+    /// The other side takes again what is published on it.
+    Unblocked,
+}
+
+/// What happens to what is published.
+#[derive(Debug)]
+pub enum PublisherEvent<'a> {
+    /// A log is confirmed.
+    Confirmed(&'a Log),
+    /// A log was refused for now: it is held back, and sent again until it is taken. Told each time.
+    Refused(&'a MessageId, &'a Log),
+    /// Logs are refused, this one first. Told at intervals, and not of each log.
+    HoldingBack(&'a MessageId, &'a Log),
+    /// All is taken of which it was told that it is held back.
+    CaughtUp,
+    /// A log will not be taken, for this reason, and is given up.
+    GivenUp(&'a MessageId, &'a Log, &'a str),
 }
 
 /// What a consumer has in hand.

@@ -12,9 +12,11 @@ mod source;
 
 pub use consumer::{Consumer, ConsumerError};
 pub use dead_letters::{Cause, DeadLettering, DeadLetters, Rejection};
-pub use event::{ConsumerEvent, Event, Load, Observer, Uncounted};
+pub use event::{
+    Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, PublisherEvent, Uncounted,
+};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
-pub use notice::{Level, Notice, Tell};
+pub use notice::{Level, Notice};
 pub use reporter::{Report, ReportError, Reporter};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{

@@ -24,9 +24,6 @@ pub struct Notice<'a> {
     pub text: &'a str,
 }
 
-/// Who shows notices.
-pub type Tell = fn(&Notice<'_>);
-
 impl<'a> Notice<'a> {
     /// A notice that is about no consumer.
     #[must_use]

@@ -30,7 +30,7 @@ impl<K: Clock> AmqpSource<K> {
                 queues: self.options.queue.clone(),
                 dead_letter_queue: self.dead_letter_queue,
                 options,
-                said: None,
+                told: None,
             };
             check.begin().boxed()
         });
@@ -47,7 +47,7 @@ impl<K: Clock> AmqpSource<K> {
                 replaced => return replaced,
             }
         }
-        self.options.queue.tell_unbound(&self.queue, &self.new_bindings());
+        self.options.queue.tell_unbound(&self.connection, &self.queue, self.new_bindings());
         Ok(())
     }
 

@@ -3,14 +3,14 @@
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::Channel;
-use loghost_core::application::{Level, SinkError};
+use loghost_core::application::{PublisherEvent, SinkError};
 use loghost_core::domain::Severity;
 
 use super::AmqpSink;
 use crate::connection::fault::{Fault, fault, reason};
 use crate::connection::open::Connection;
 use crate::message::names::Names;
-use crate::publish::refusal::describe;
+use crate::publish::unconfirmed::Message;
 use crate::topology::channel::open_confirming_channel;
 use crate::topology::declare::{Exchanges, declare_exchanges};
 use crate::topology::error::{TopologyError, failed};
@@ -80,11 +80,8 @@ impl AmqpSink {
             }
             Fault::Ours | Fault::Missing if self.unconfirmed.is_alone(number) => {
                 if let Some(message) = self.unconfirmed.refuse(number) {
-                    let (log, reason) = (describe(&message), reason(&error));
-                    self.connection.say(
-                        Level::Error,
-                        &format!("the broker does not take the log {log}, which is given up: {reason}"),
-                    );
+                    let (Message { id, log, .. }, reason) = (&*message, reason(&error));
+                    self.connection.tell_of_publishing(PublisherEvent::GivenUp(id, log, &reason));
                     self.refusal = Some(reason);
                 }
             }

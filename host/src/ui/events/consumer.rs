@@ -2,22 +2,32 @@
 
 use std::error::Error;
 
-use loghost_core::application::{ConsumerEvent, DeadLettering, Level, SourceError, Uncounted};
-use serde_json::{Map, Value, json};
+use loghost_core::application::{Beginning, ConsumerEvent, DeadLettering, Level, SourceError, Uncounted};
+use loghost_core::domain::ConsumerName;
+use serde_json::{Value, json};
 
-/// What queues the consumers of a run have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Queues {
-    /// Their own, which stay.
-    Named,
-    /// Copies, which go with their connection.
-    Copies,
+use super::{Queues, Readers, Shown};
+
+/// An event of a consumer as it is shown; none of what happens all the time.
+pub(super) fn shown<'a>(
+    consumer: &'a ConsumerName,
+    event: &ConsumerEvent<'_>,
+    queues: Queues,
+) -> Option<Shown<'a>> {
+    let text = text(event, queues)?;
+    let readers = match event {
+        // That is said of all consumers in one line.
+        ConsumerEvent::Consuming(Beginning::AtStart) => Readers::Machines,
+        _ => Readers::All,
+    };
+    let shown = Shown::new(level(event), name(event), text, fields(event));
+    Some(Shown { readers, consumer: Some(consumer.as_str()), ..shown })
 }
 
 /// How much it matters that this has happened to a consumer.
-pub(crate) fn level(event: &ConsumerEvent<'_>) -> Level {
+fn level(event: &ConsumerEvent<'_>) -> Level {
     match event {
-        ConsumerEvent::Consuming
+        ConsumerEvent::Consuming(_)
         | ConsumerEvent::StandingBy
         | ConsumerEvent::Recovered
         | ConsumerEvent::Reloaded(..) => Level::Info,
@@ -39,9 +49,9 @@ pub(crate) fn level(event: &ConsumerEvent<'_>) -> Level {
 }
 
 /// What an event is called, for machines.
-pub(crate) fn name(event: &ConsumerEvent<'_>) -> &'static str {
+fn name(event: &ConsumerEvent<'_>) -> &'static str {
     match event {
-        ConsumerEvent::Consuming => "consuming",
+        ConsumerEvent::Consuming(_) => "consuming",
         ConsumerEvent::StandingBy => "standing_by",
         ConsumerEvent::Reopening(_) => "reopening",
         ConsumerEvent::Received(_) => "received",
@@ -64,8 +74,8 @@ pub(crate) fn name(event: &ConsumerEvent<'_>) -> &'static str {
 }
 
 /// The figures and names in an event that has a [`text`].
-pub(crate) fn fields(event: &ConsumerEvent<'_>) -> Map<String, Value> {
-    let fields = match event {
+fn fields(event: &ConsumerEvent<'_>) -> Value {
+    match event {
         ConsumerEvent::Failed(error, record) => json!({
             "error": error.reason,
             "id": record.and_then(|record| record.id.clone()),
@@ -84,21 +94,17 @@ pub(crate) fn fields(event: &ConsumerEvent<'_>) -> Map<String, Value> {
         }
         ConsumerEvent::ReloadRefused(error) => json!({ "error": error.reason }),
         _ => Value::Null,
-    };
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
     }
 }
 
 /// What has happened, in a line; none of what happens all the time.
-pub(crate) fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
+fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
     let again = match queues {
         Queues::Copies => "what was in it, and what is published meanwhile, is not seen",
         Queues::Named => "what was not acknowledged comes again",
     };
     Some(match event {
-        ConsumerEvent::Consuming => "consuming".to_owned(),
+        ConsumerEvent::Consuming(_) => "consuming".to_owned(),
         ConsumerEvent::StandingBy => {
             "standing by: another host consumes its queue; takes over when that has gone".to_owned()
         }

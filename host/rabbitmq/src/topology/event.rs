@@ -1,0 +1,105 @@
+//! What is found out about exchanges and queues, and what is done about it: data for whoever observes.
+
+use crate::topology::delivery_limit::{LimitOrigin, Overrun};
+use crate::topology::inspection::{Binding, Policy};
+
+/// What happens to exchanges and queues: the adapter's [event](loghost_core::application::Event::Adapter).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopologyEvent {
+    /// A queue that exists already has other arguments, and is used as it is.
+    QueueDiffers {
+        /// The queue.
+        queue: String,
+        /// Each argument, with both values.
+        differences: Vec<String>,
+    },
+    /// A queue that the user may not declare is used as it is: its arguments are not known.
+    DeclarationDenied {
+        /// The queue.
+        queue: String,
+    },
+    /// A queue that the user may not bind is used as it is.
+    BindingDenied {
+        /// The queue.
+        queue: String,
+        /// What it should be bound to, and was not before.
+        new: Vec<Binding>,
+    },
+    /// A queue has a delivery limit.
+    DeliveryLimit {
+        /// The queue.
+        queue: String,
+        /// How often a message may be returned.
+        limit: u32,
+        /// Where that comes from.
+        origin: LimitOrigin,
+        /// What becomes of a message that is returned more often.
+        overrun: Overrun,
+    },
+    /// A message of a queue of which no limit is known was returned.
+    Returned {
+        /// The queue.
+        queue: String,
+        /// How often.
+        returns: u64,
+        /// What becomes of a message that is returned more often than a limit allows.
+        overrun: Overrun,
+    },
+    /// A queue has another policy than before.
+    PolicyChanged {
+        /// The queue.
+        queue: String,
+        /// What it has now.
+        policy: Policy,
+    },
+    /// By its policy, a queue drops messages that nobody has read.
+    PolicyTakesOut {
+        /// The queue.
+        queue: String,
+        /// The policy, with the keys that do so.
+        policy: Policy,
+    },
+    /// An exchange was missing: it is declared and bound again.
+    ExchangeRestored {
+        /// The exchange.
+        exchange: String,
+    },
+    /// A queue was missing: it is declared and bound again.
+    QueueRestored {
+        /// The queue.
+        queue: String,
+    },
+    /// Bindings were missing: they are made again.
+    BindingsRestored(QueueBindings),
+    /// Bindings are missing, and the user may not add them.
+    BindingsMissing(Vec<QueueBindings>),
+    /// What is missing cannot be declared or bound, because the broker refuses it.
+    CheckRefused {
+        /// What it refuses, and why.
+        cause: String,
+    },
+    /// It cannot be found out whether something is missing.
+    CheckFailed {
+        /// Why.
+        cause: String,
+    },
+    /// The broker cannot do what it is asked for yet: it is asked again.
+    NotReady {
+        /// What, and why.
+        cause: String,
+    },
+    /// A queue of dead letters takes no more for now: they are sent again until they are taken.
+    DeadLettersRefused {
+        /// The queue.
+        queue: String,
+    },
+}
+
+/// A queue with bindings: those that it should have, or those of them that are missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueBindings {
+    /// The queue.
+    pub queue: String,
+    /// What it is bound to.
+    pub bindings: Vec<Binding>,
+}

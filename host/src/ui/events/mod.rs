@@ -1,0 +1,71 @@
+//! What happens, in words and in figures.
+
+mod connection;
+mod consumer;
+mod publisher;
+mod topology;
+
+use loghost_core::application::{Event, Level};
+use loghost_core::domain::ConsumerName;
+use serde_json::{Map, Value};
+
+/// What queues the consumers of a run have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Queues {
+    /// Their own, which stay.
+    #[default]
+    Named,
+    /// Copies, which go with their connection.
+    Copies,
+}
+
+/// Who may want to read of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// People and machines.
+    All,
+    /// Machines: it is as people expect it.
+    Machines,
+}
+
+/// An event that is shown.
+pub(crate) struct Shown<'a> {
+    pub(crate) readers: Readers,
+    pub(crate) level: Level,
+    /// The consumer that it is about, if it is about one.
+    pub(crate) consumer: Option<&'a str>,
+    /// What it is called, for machines.
+    pub(crate) name: &'static str,
+    /// What has happened, in a line.
+    pub(crate) text: String,
+    /// The figures and names in it.
+    pub(crate) fields: Map<String, Value>,
+}
+
+/// An event as it is shown; none of what happens all the time.
+pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<Shown<'a>> {
+    match event {
+        Event::Consumer(consumer, event) => consumer::shown(consumer, event, queues),
+        Event::Connection(purpose, event) => Some(connection::shown(purpose, event)),
+        Event::Publisher(purpose, event) => publisher::shown(purpose, event),
+        Event::Adapter(consumer, event) => {
+            let shown = topology::shown(event.downcast_ref()?);
+            Some(Shown { consumer: consumer.map(ConsumerName::as_str), ..shown })
+        }
+        Event::Notice(notice) => {
+            let (level, text) = (notice.level, notice.text.to_owned());
+            Some(Shown { consumer: notice.consumer, ..Shown::new(level, "notice", text, Value::Null) })
+        }
+    }
+}
+
+impl Shown<'_> {
+    /// An event about no consumer, for all; `fields` is an object, or null.
+    fn new(level: Level, name: &'static str, text: String, fields: Value) -> Self {
+        let fields = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        Self { readers: Readers::All, level, consumer: None, name, text, fields }
+    }
+}
