@@ -57,7 +57,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let journal = options.journal.as_deref().map(|path| JournalFile::open(path, &new));
     let journal = journal.transpose().status(Status::BadInput)?;
     let producer = journal.as_ref().map_or(new, |journal| journal.producer().clone());
-    let (link, sink) = tokio::select! {
+    let (connection, sink) = tokio::select! {
         opened = open(&options.target) => opened?,
         () = &mut interrupted => return Err(Stop::Interrupted.failure(&pieces, None)),
     };
@@ -65,11 +65,11 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let mut publisher = Resume::new(publish, journal);
 
     let sent = tokio::select! {
-        sent = send(&mut pieces, &mut publisher, &link) => sent,
+        sent = send(&mut pieces, &mut publisher, &connection) => sent,
         never = tell_leaps() => match never {},
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
-            settle(&mut publisher).await;
+            await_answers(&mut publisher).await;
             let is_done = publisher.unfinished() == 0;
             publisher.give_up();
             // It is the usual end of what follows a file that grows.
@@ -80,22 +80,22 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
         if let Stop::Publisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
             // Nothing was sent.
         } else {
-            settle(&mut publisher).await;
+            await_answers(&mut publisher).await;
             publisher.give_up();
             report(&publisher, &pieces, options.journal.is_some(), options.format)?;
         }
         return Err(stop.failure(&pieces, options.journal.as_deref()));
     }
     report(&publisher, &pieces, options.journal.is_some(), options.format)?;
-    link.close().await;
-    judge(publisher.receipts(), &pieces, options.unrouted)
+    connection.close().await;
+    conclude(publisher.receipts(), &pieces, options.unrouted)
 }
 
 async fn open(target: &Target) -> Result<(Arc<ReconnectingConnection>, AmqpSink), Failure> {
-    let link = target.connect("publishing").await?;
-    let sink = AmqpSink::open(Arc::clone(&link), target.names.clone(), Exchanges::Own, []);
+    let connection = target.connect("publishing").await?;
+    let sink = AmqpSink::open(Arc::clone(&connection), target.names.clone(), Exchanges::Own, []);
     let sink = sink.await.map_err(unpublished)?;
-    Ok((link, sink))
+    Ok((connection, sink))
 }
 
 /// Why not everything was sent and confirmed.
@@ -135,7 +135,7 @@ impl From<ResumeError> for Stop {
 async fn send(
     pieces: &mut Pieces,
     publisher: &mut Publisher,
-    link: &ReconnectingConnection,
+    connection: &ReconnectingConnection,
 ) -> Result<(), Stop> {
     // Of what ends by itself, the end tells.
     let mut unwanted = if pieces.is_endless() { Unwanted::Unseen } else { Unwanted::Said };
@@ -145,7 +145,7 @@ async fn send(
             match publisher.flush().await {
                 Ok(()) => {
                     unwanted.look(publisher.receipts());
-                    SinkError::from(link.keep().await).into()
+                    SinkError::from(connection.keep().await).into()
                 }
                 Err(error) => error,
             }
@@ -185,7 +185,7 @@ impl Unwanted {
 }
 
 /// Waits a while for what was sent to be answered, and has what is confirmed noted.
-async fn settle(publisher: &mut Publisher) {
+async fn await_answers(publisher: &mut Publisher) {
     // A broker that holds publishers back may never answer, and one that is gone neither.
     if let Ok(Ok(())) = timeout(PATIENCE, publisher.flush()).await {
         return;
@@ -213,7 +213,7 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
     Ok(())
 }
 
-fn judge(receipts: Receipts, pieces: &Pieces, unrouted: Unrouted) -> Result<(), Failure> {
+fn conclude(receipts: Receipts, pieces: &Pieces, unrouted: Unrouted) -> Result<(), Failure> {
     // What was refused and could be taken some time is an error by now: these never are.
     if receipts.refused.total() > 0 || pieces.skipped() > 0 {
         return Err(Failure::silent(Status::BadInput));

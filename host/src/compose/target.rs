@@ -58,9 +58,9 @@ impl Target {
         purpose: &str,
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<ReconnectingConnection>, Failure> {
-        let link = ReconnectingConnection::new(self.addresses.clone(), purpose, self.retry, observer);
-        link.connection().await.map_err(|error| self.unreachable(&error))?;
-        Ok(Arc::new(link))
+        let connection = ReconnectingConnection::new(self.addresses.clone(), purpose, self.retry, observer);
+        connection.connection().await.map_err(|error| self.unreachable(&error))?;
+        Ok(Arc::new(connection))
     }
 
     /// What it means that there is no connection, and what to do about it.

@@ -29,17 +29,17 @@ pub(crate) fn head() -> String {
 /// A letter in a line.
 pub(crate) fn line(letter: &DeadLetter) -> String {
     let (number, message) = (letter.number, cut(&letter.text(), MESSAGE_CHARS));
-    let Some(fate) = &letter.fate else {
+    let Some(headers) = &letter.headers else {
         return format!("{number:>6}  {BAD}not a dead letter{BAD:#}  {message}");
     };
-    let time = fate.at.map_or_else(String::new, |at| date(at, humantime::format_rfc3339_seconds));
+    let time = headers.at.map_or_else(String::new, |at| date(at, humantime::format_rfc3339_seconds));
     format!(
         "{number:>6}  {time:<20}  {:<8}  {:<16}  {:<8}  {:>8}  {:<REASON_CHARS$}  {message}",
-        fate.severity.map_or("-", Severity::as_str),
-        printable_line(&fate.source),
-        fate.outcome(),
-        fate.attempts,
-        cut(&fate.reason, REASON_CHARS),
+        headers.severity.map_or("-", Severity::as_str),
+        printable_line(&headers.source),
+        headers.outcome(),
+        headers.attempts,
+        cut(&headers.reason, REASON_CHARS),
     )
 }
 
@@ -69,22 +69,22 @@ pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
         let _ = write!(page, "\n{DIM}{:<14}{DIM:#}  {}", printable_line(key), printable_line(value));
     };
     let precise = |at| date(at, humantime::format_rfc3339_millis);
-    match &letter.fate {
+    match &letter.headers {
         None => {
             say("", "not a dead letter: somebody else put it here");
             say("came through", letter.came_through());
         }
-        Some(fate) => {
-            say("time", &fate.at.map(precise).unwrap_or_default());
-            say("outcome", fate.outcome());
-            say("attempts", &fate.attempts.to_string());
-            say("reason", &fate.reason);
-            say("plugin", &format!("{} {}", fate.plugin.name, fate.plugin.version));
-            say("sha256", &fate.plugin.sha256);
-            say("severity", fate.severity.map_or("", Severity::as_str));
-            say("source", &fate.source);
-            say("exchange", &fate.exchange);
-            say("routing key", &fate.routing_key);
+        Some(headers) => {
+            say("time", &headers.at.map(precise).unwrap_or_default());
+            say("outcome", headers.outcome());
+            say("attempts", &headers.attempts.to_string());
+            say("reason", &headers.reason);
+            say("plugin", &format!("{} {}", headers.plugin.name, headers.plugin.version));
+            say("sha256", &headers.plugin.sha256);
+            say("severity", headers.severity.map_or("", Severity::as_str));
+            say("source", &headers.source);
+            say("exchange", &headers.exchange);
+            say("routing key", &headers.routing_key);
         }
     }
     say("id", letter.id().unwrap_or_default());
@@ -92,14 +92,14 @@ pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
     for (key, value) in letter.attributes() {
         say(&format!("attribute {key}"), &value);
     }
-    if let Some(fate) = &letter.fate {
-        for (key, value) in &fate.original {
+    if let Some(headers) = &letter.headers {
+        for (key, value) in &headers.original {
             say(&format!("original {key}"), value);
         }
-        if fate.left_out > 0 {
-            say("left out", &format!("{} headers that had no room", fate.left_out));
+        if headers.left_out > 0 {
+            say("left out", &format!("{} headers that had no room", headers.left_out));
         }
-        if let Some(backtrace) = &fate.backtrace {
+        if let Some(backtrace) = &headers.backtrace {
             let _ = write!(page, "\n{DIM}backtrace{DIM:#}\n{}", printable(backtrace));
         }
     }
@@ -113,30 +113,30 @@ pub(crate) fn object(letter: &DeadLetter) -> Value {
     let texts = |pairs: &[(String, String)]| -> Map<String, Value> {
         pairs.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
     };
-    let fate = letter.fate.as_ref();
+    let headers = letter.headers.as_ref();
     json!({
         "number": letter.number,
-        "dead_letter": fate.is_some(),
+        "dead_letter": headers.is_some(),
         "id": letter.id(),
         "timestamp": millis(letter.timestamp()),
-        "severity": fate.and_then(|fate| fate.severity).map(Severity::as_str),
-        "source": fate.map(|fate| fate.source.as_str()),
+        "severity": headers.and_then(|headers| headers.severity).map(Severity::as_str),
+        "source": headers.map(|headers| headers.source.as_str()),
         "message": letter.text(),
         "attributes": texts(&letter.attributes()),
-        "outcome": fate.map(DeadLetterHeaders::outcome),
-        "reason": fate.map(|fate| fate.reason.as_str()),
-        "backtrace": fate.and_then(|fate| fate.backtrace.as_deref()),
-        "attempts": fate.map(|fate| fate.attempts),
-        "time": millis(fate.and_then(|fate| fate.at)),
-        "plugin": fate.map(|fate| json!({
-            "name": fate.plugin.name,
-            "version": fate.plugin.version,
-            "sha256": fate.plugin.sha256,
+        "outcome": headers.map(DeadLetterHeaders::outcome),
+        "reason": headers.map(|headers| headers.reason.as_str()),
+        "backtrace": headers.and_then(|headers| headers.backtrace.as_deref()),
+        "attempts": headers.map(|headers| headers.attempts),
+        "time": millis(headers.and_then(|headers| headers.at)),
+        "plugin": headers.map(|headers| json!({
+            "name": headers.plugin.name,
+            "version": headers.plugin.version,
+            "sha256": headers.plugin.sha256,
         })),
-        "exchange": fate.map_or(letter.came_through(), |fate| fate.exchange.as_str()),
-        "routing_key": fate.map(|fate| fate.routing_key.as_str()),
-        "original": fate.map(|fate| texts(&fate.original)),
-        "headers_left_out": fate.map(|fate| fate.left_out),
+        "exchange": headers.map_or(letter.came_through(), |headers| headers.exchange.as_str()),
+        "routing_key": headers.map(|headers| headers.routing_key.as_str()),
+        "original": headers.map(|headers| texts(&headers.original)),
+        "headers_left_out": headers.map(|headers| headers.left_out),
     })
 }
 
@@ -147,7 +147,7 @@ pub(crate) struct Taken {
     /// How many messages the queue has now, if that is known.
     pub(crate) left: Option<u32>,
     /// How many were met that are no dead letters.
-    pub(crate) strangers: u32,
+    pub(crate) not_dead_letters: u32,
     /// How many were met that are no logs.
     pub(crate) not_logs: u32,
 }
@@ -158,8 +158,8 @@ pub(crate) fn say_progress(verb: &str, done: u32, read: u32, of: u32) {
 }
 
 /// Prints what became of those that were to be `verb`.
-pub(crate) fn print_settled(verb: &str, taken: &Taken, format: Format) -> Result<(), Unwritable> {
-    let Taken { done, left, strangers, not_logs } = taken;
+pub(crate) fn print_finished(verb: &str, taken: &Taken, format: Format) -> Result<(), Unwritable> {
+    let Taken { done, left, not_dead_letters, not_logs } = taken;
     match format {
         Format::Text => {
             let left = left.map_or("unknown".to_owned(), |left| left.to_string());
@@ -168,7 +168,7 @@ pub(crate) fn print_settled(verb: &str, taken: &Taken, format: Format) -> Result
         Format::Json => terminal::print_json(&json!({
             verb: done,
             "left": left,
-            "not_dead_letters": strangers,
+            "not_dead_letters": not_dead_letters,
             "not_logs": not_logs,
         })),
     }
@@ -185,9 +185,9 @@ pub(crate) fn say_renewed(queue: &str, renewed: u32) {
 }
 
 /// Warns of what somebody else has put among the dead letters.
-pub(crate) fn warn_strangers(queue: &str, strangers: u32) {
+pub(crate) fn warn_not_dead_letters(queue: &str, not_dead_letters: u32) {
     terminal::warning(&format!(
-        "{queue} has messages that are no dead letters of this consumer, which stay there: {strangers}"
+        "{queue} has messages that are no dead letters of this consumer, which stay there: {not_dead_letters}"
     ));
 }
 

@@ -17,7 +17,7 @@ pub struct DeadLetter {
     /// Its position in the queue, from 1.
     pub number: u32,
     /// How it came here; none if it is no dead letter.
-    pub fate: Option<DeadLetterHeaders>,
+    pub headers: Option<DeadLetterHeaders>,
     pub(crate) message: Message,
 }
 
@@ -61,7 +61,7 @@ pub struct Plugin {
 impl DeadLetter {
     /// Reads a message of the queue `dead_queue`.
     pub(crate) fn read(number: u32, message: Message, names: &Names, dead_queue: &str) -> Self {
-        let fate = message.properties.headers().as_ref().and_then(|headers| {
+        let headers = message.properties.headers().as_ref().and_then(|headers| {
             let death = Death::read(headers).filter(|death| Names::is_dead_queue_of(dead_queue, death.queue));
             match death {
                 // All other headers are the producer's.
@@ -69,7 +69,7 @@ impl DeadLetter {
                 None => DeadLetterHeaders::read(&message.properties, headers, names),
             }
         });
-        Self { number, fate, message }
+        Self { number, headers, message }
     }
 
     /// How many bytes its body has.
@@ -115,12 +115,12 @@ impl DeadLetter {
             }
         }
         let mut headers = headers.finish();
-        if let Some(fate) = &self.fate {
+        if let Some(said) = &self.headers {
             // What the broker itself has dead-lettered does not have them.
             let text = |text: &str| AMQPValue::LongString(text.into());
-            headers.insert(record::EXCHANGE.into(), text(&fate.exchange));
-            headers.insert(record::ROUTING_KEY.into(), text(&fate.routing_key));
-            headers.insert(record::ATTEMPTS.into(), AMQPValue::LongLongInt(fate.attempts.into()));
+            headers.insert(record::EXCHANGE.into(), text(&said.exchange));
+            headers.insert(record::ROUTING_KEY.into(), text(&said.routing_key));
+            headers.insert(record::ATTEMPTS.into(), AMQPValue::LongLongInt(said.attempts.into()));
         }
         // There is room: `Headers` reserves it.
         headers.insert(record::REPLAY.into(), AMQPValue::Boolean(true));

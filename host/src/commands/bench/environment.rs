@@ -167,13 +167,13 @@ impl Environment {
 
     /// Deletes the queues, with all that is in them.
     pub(super) async fn sweep(&mut self) -> Result<(), Failure> {
-        let link = self.target.connect("sweeping").await?;
-        let connection = link.connection().await.map_err(|error| self.target.unreachable(&error))?;
+        let reconnecting = self.target.connect("sweeping").await?;
+        let connection = reconnecting.connection().await.map_err(|error| self.target.unreachable(&error))?;
         loghost_rabbitmq::delete_queues(&connection, &self.target.names, &self.used)
             .await
             .map_err(refused)?;
         self.used.clear();
-        link.close().await;
+        reconnecting.close().await;
         Ok(())
     }
 
@@ -190,10 +190,10 @@ impl Environment {
             return process.end().await.context("cannot end the embedded broker").status(Status::Internal);
         }
         self.sweep().await?;
-        let link = self.target.connect("sweeping").await?;
-        let connection = link.connection().await.map_err(|error| self.target.unreachable(&error))?;
+        let reconnecting = self.target.connect("sweeping").await?;
+        let connection = reconnecting.connection().await.map_err(|error| self.target.unreachable(&error))?;
         loghost_rabbitmq::delete_exchanges(&connection, &self.target.names).await.map_err(refused)?;
-        link.close().await;
+        reconnecting.close().await;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Settling dead letters, each for good: many at once, and none in doubt.
+//! Replaying or purging dead letters, each for good: many at once, and none in doubt.
 
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::Selection;
 use crate::ui::dead_letters::say_progress;
 use crate::ui::terminal;
 
-/// How many letters, and how many bytes of them, may wait for the broker's answer.
+/// How many dead letters, and how many bytes of them, may wait for the broker's answer.
 const WINDOW: usize = 1024;
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 
@@ -22,40 +22,40 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long to wait for answers after an interruption.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the broker says to one letter.
+/// What the broker says to one dead letter.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
 
-/// The same, and how many bytes the letter has.
+/// The same, and how many bytes the dead letter has.
 type SizedAnswer = Pin<Box<dyn Future<Output = (usize, Result<(), DeadQueueError>)> + Send>>;
 
-/// Letters under way.
-pub(super) struct Settling {
+/// Dead letters under way.
+pub(super) struct Batch {
     verb: &'static str,
     under_way: FuturesUnordered<SizedAnswer>,
     bytes: usize,
     begun: u32,
     done: u32,
-    strangers: u32,
+    not_dead_letters: u32,
     not_logs: u32,
     notice_at: Instant,
 }
 
 /// What became of them.
 #[derive(Debug)]
-pub(super) struct Settled {
-    /// How many are settled.
+pub(super) struct Finished {
+    /// How many are finished.
     pub(super) done: u32,
     /// How many were met that are no dead letters.
-    pub(super) strangers: u32,
+    pub(super) not_dead_letters: u32,
     /// How many were met that this cannot be done to, because they are no logs.
     pub(super) not_logs: u32,
     /// Why it ended.
-    pub(super) end: SettledEnd,
+    pub(super) end: BatchEnd,
 }
 
 /// Why it ended.
 #[derive(Debug)]
-pub(super) enum SettledEnd {
+pub(super) enum BatchEnd {
     /// There are no more.
     Done,
     /// It was asked to.
@@ -64,50 +64,50 @@ pub(super) enum SettledEnd {
     Failed(DeadQueueError),
 }
 
-/// Does `settle` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
+/// Does `finish` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
 /// more or `interrupted` is ready; says now and then how many have been `verb`.
-pub(super) async fn settle(
+pub(super) async fn finish_each(
     queue: &mut DeadQueue,
     selection: &Selection,
     verb: &'static str,
-    settle: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
+    finish: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
     interrupted: impl Future<Output = ()>,
-) -> Settled {
+) -> Finished {
     let notice_at = Instant::now() + EVERY;
     let under_way = FuturesUnordered::new();
-    let (bytes, begun, done, strangers, not_logs) = (0, 0, 0, 0, 0);
-    let mut settling = Settling { verb, under_way, bytes, begun, done, strangers, not_logs, notice_at };
-    let mut end = match settling.walk(queue, selection, settle, pin!(interrupted)).await {
-        Ok(Walk::Done) => SettledEnd::Done,
+    let (bytes, begun, done, not_dead_letters, not_logs) = (0, 0, 0, 0, 0);
+    let mut batch = Batch { verb, under_way, bytes, begun, done, not_dead_letters, not_logs, notice_at };
+    let mut end = match batch.walk(queue, selection, finish, pin!(interrupted)).await {
+        Ok(Walk::Done) => BatchEnd::Done,
         Ok(Walk::Interrupted) => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
-            SettledEnd::Interrupted
+            BatchEnd::Interrupted
         }
-        Err(error) => SettledEnd::Failed(error),
+        Err(error) => BatchEnd::Failed(error),
     };
     // What one of them met is no answer to the others. But a broker that holds publishers back may never answer.
-    while let Ok(Err(error)) = timeout(PATIENCE, settling.finish(queue)).await {
-        if let SettledEnd::Interrupted = end {
-            end = SettledEnd::Failed(error);
+    while let Ok(Err(error)) = timeout(PATIENCE, batch.drain(queue)).await {
+        if let BatchEnd::Interrupted = end {
+            end = BatchEnd::Failed(error);
         }
     }
-    let Settling { begun, done, strangers, not_logs, .. } = settling;
+    let Batch { begun, done, not_dead_letters, not_logs, .. } = batch;
     queue.expect_back(begun - done);
-    Settled { done, strangers, not_logs, end }
+    Finished { done, not_dead_letters, not_logs, end }
 }
 
-/// How far the letters were gone through.
+/// How far the dead letters were gone through.
 enum Walk {
     Done,
     Interrupted,
 }
 
-impl Settling {
+impl Batch {
     async fn walk(
         &mut self,
         queue: &mut DeadQueue,
         selection: &Selection,
-        settle: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
+        finish: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
         mut interrupted: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Walk, DeadQueueError> {
         while selection.max.is_none_or(|max| self.begun < max) {
@@ -119,11 +119,11 @@ impl Settling {
             let size = letter.size();
             if !selection.has(&letter) {
                 queue.leave(letter);
-            } else if letter.fate.is_none() {
-                self.strangers += 1;
+            } else if letter.headers.is_none() {
+                self.not_dead_letters += 1;
                 queue.leave(letter);
             } else {
-                match settle(queue, letter) {
+                match finish(queue, letter) {
                     Ok(answer) => {
                         self.begun += 1;
                         self.bytes += size;
@@ -147,7 +147,7 @@ impl Settling {
         tokio::select! {
             biased;
             () = &mut interrupted => Ok(Walk::Interrupted),
-            finished = self.finish(queue) => finished.map(|()| Walk::Done),
+            finished = self.drain(queue) => finished.map(|()| Walk::Done),
         }
     }
 
@@ -163,7 +163,7 @@ impl Settling {
         Ok(())
     }
 
-    async fn finish(&mut self, queue: &mut DeadQueue) -> Result<(), DeadQueueError> {
+    async fn drain(&mut self, queue: &mut DeadQueue) -> Result<(), DeadQueueError> {
         while let Some(answer) = self.under_way.next().await {
             self.take(answer, queue)?;
         }

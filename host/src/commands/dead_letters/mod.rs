@@ -18,7 +18,7 @@ use crate::compose::limits;
 use crate::compose::suggestion::consumer_is_meant;
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
-use crate::ui::dead_letters::{Taken, print_settled, say_renewed};
+use crate::ui::dead_letters::{Taken, print_finished, say_renewed};
 use crate::ui::terminal::{self, Format};
 
 /// What `dead-letters` is asked for.
@@ -87,7 +87,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
             format!("lost the connection to the broker at {}: what is not confirmed elsewhere is still there", connection.address()),
         )),
     };
-    // Whatever was not settled goes back with the connection.
+    // Whatever was not finished goes back with the connection.
     connection.close().await;
     done
 }
@@ -103,7 +103,7 @@ fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failu
         Action::Replay(selection) => (REPLAYED, selection),
         Action::Purge(selection) => (PURGED, selection),
     };
-    print_settled(verb, &Taken { done: 0, left: Some(0), strangers: 0, not_logs: 0 }, format)?;
+    print_finished(verb, &Taken { done: 0, left: Some(0), not_dead_letters: 0, not_logs: 0 }, format)?;
     if selection.one().is_some() {
         return Err(Failure::new(Status::Differs, text));
     }
@@ -118,8 +118,8 @@ async fn open(
     consumer: &ConsumerName,
     purpose: Purpose,
 ) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
-    let link = target.connect("dead letters").await?;
-    let connection = link.connection().await.map_err(|error| target.unreachable(&error))?;
+    let reconnecting = target.connect("dead letters").await?;
+    let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
     let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
     let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
     let queue = target.retry.until_ready(connection.observer(), opening).await.map_err(refused)?;

@@ -33,16 +33,16 @@ impl Selection {
         let Self { number, severities, source, causes, reason, id, max: _ } = self;
         let numbered = number.is_none_or(|number| number == letter.number);
         let named = id.as_deref().is_none_or(|id| letter.id() == Some(id));
-        let fated = match &letter.fate {
+        let fits = match &letter.headers {
             None => severities.is_empty() && source.is_none() && causes.is_empty() && reason.is_none(),
-            Some(fate) => {
+            Some(headers) => {
                 (severities.is_empty()
-                    || fate.severity.is_some_and(|severity| severities.contains(&severity)))
-                    && source.as_ref().is_none_or(|pattern| fate.is_log() && pattern.matches(&fate.source))
-                    && (causes.is_empty() || causes.contains(&fate.cause))
-                    && reason.as_ref().is_none_or(|part| fate.reason.contains(part))
+                    || headers.severity.is_some_and(|severity| severities.contains(&severity)))
+                    && source.as_ref().is_none_or(|pattern| headers.is_log() && pattern.matches(&headers.source))
+                    && (causes.is_empty() || causes.contains(&headers.cause))
+                    && reason.as_ref().is_none_or(|part| headers.reason.contains(part))
             }
         };
-        numbered && named && fated
+        numbered && named && fits
     }
 }
