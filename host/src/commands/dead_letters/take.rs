@@ -81,6 +81,8 @@ impl Tending {
         let found = settled.done > 0 || settled.strangers > 0 || settled.not_logs > 0;
         let beyond = selection.number.is_none_or(|number| number > self.queue.read());
         let one = selection.one().filter(|_| beyond && !found);
+        let length = self.queue.length();
+        let unmatched = !found && length > 0 && selection.one().is_none();
         let absent = one.map(|one| missing(&one, &self.queue));
         let left = match settled.end {
             SettledEnd::Failed(DeadQueueError::Lost { .. }) => None,
@@ -101,6 +103,10 @@ impl Tending {
             terminal::warning(text);
         }
         match end {
+            SettledEnd::Done if unmatched => {
+                terminal::notice(&format!("none of the {length} messages in {name} is meant by this"));
+                Ok(())
+            }
             SettledEnd::Failed(error) => Err(failure(error)),
             SettledEnd::Interrupted => Err(Failure::new(
                 Status::Unavailable,
