@@ -16,7 +16,7 @@ pub(super) struct Args {
     listen: Option<SocketAddr>,
 
     /// What queued messages may take before publishers are held back
-    #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = parse::queue_memory)]
     max_memory: Option<ByteSize>,
 
     /// End when standard input does, and so with the process that holds its other end

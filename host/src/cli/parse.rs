@@ -20,6 +20,9 @@ const MOST_STACK: ByteSize = ByteSize(STACK as u64 / 2);
 /// A page of WebAssembly's memory.
 const PAGE: ByteSize = ByteSize(64 << 10);
 
+/// With less than this, the embedded broker would hold publishers back from the beginning.
+const LEAST_QUEUES: ByteSize = ByteSize(64 << 10);
+
 /// All that a plugin's addresses reach.
 const MOST_MEMORY: ByteSize = ByteSize(1 << 32);
 
@@ -72,13 +75,15 @@ fn named_in(text: &str) -> Option<ConsumerName> {
 
 /// A severity; what is none may be another's word, or misspelled.
 pub(super) fn severity(text: &str) -> Result<Severity, String> {
-    let meant = |error: UnknownSeverity| match text {
+    let lower = text.to_lowercase();
+    let meant = |error: UnknownSeverity| match lower.as_str() {
         "warn" | "warning" => format!("{error}; where others warn, take info or error"),
         "-" => format!("{error}; lines of standard input are published with --stdin --severity SEVERITY"),
         _ => {
             let names = Severity::ALL.map(|severity| severity.to_string());
-            let lower = text.to_lowercase();
-            let meant = names.iter().find(|name| **name == lower).cloned().or_else(|| like(&lower, names));
+            let nearest = Severity::nearest(text).map(|severity| severity.to_string());
+            let same = || names.iter().find(|name| **name == lower).cloned();
+            let meant = nearest.or_else(same).or_else(|| like(&lower, names.clone()));
             let meant = meant.map(|meant| format!(" (is `{meant}` meant?)"));
             format!("{error}{}", meant.unwrap_or_default())
         }
@@ -88,8 +93,13 @@ pub(super) fn severity(text: &str) -> Result<Severity, String> {
 
 /// An address to listen at.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:5672 or [::1]:0".to_owned())
+    text.parse().map_err(|_| {
+        let named = text.replace("localhost", "127.0.0.1");
+        let like = [format!("127.0.0.1:{}", text.trim_start_matches(':')), format!("{named}:5672"), named];
+        let meant = like.iter().find(|address| address.parse::<SocketAddr>().is_ok());
+        let meant = meant.map(|address| format!(" (is {address} meant?)")).unwrap_or_default();
+        format!("expected an IP address and a port, such as 127.0.0.1:5672 or [::1]:0{meant}")
+    })
 }
 
 /// The longest time that makes sense, and far from any overflow.
@@ -101,7 +111,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("must be greater than zero".to_owned()),
         Ok(duration) if duration > LONGEST => Err("expected at most a year".to_owned()),
         Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; expected a time such as 2s or 500ms")),
+        Err(_) => Err("expected a time with its unit, such as 2s or 500ms".to_owned()),
     }
 }
 
@@ -110,7 +120,15 @@ pub(super) fn bytes(text: &str) -> Result<ByteSize, String> {
     match text.parse::<ByteSize>() {
         Ok(ByteSize(0)) => Err("must be greater than zero".to_owned()),
         Ok(size) => Ok(size),
-        Err(error) => Err(format!("{error}; expected a size such as 64MiB or 512KiB")),
+        Err(_) => Err("expected a size such as 64MiB or 512KiB".to_owned()),
+    }
+}
+
+/// A size of memory for queued messages, enough to take some.
+pub(super) fn queue_memory(text: &str) -> Result<ByteSize, String> {
+    match bytes(text)? {
+        size if size < LEAST_QUEUES => Err(format!("expected at least {LEAST_QUEUES}, such as 64MiB")),
+        size => Ok(size),
     }
 }
 
@@ -138,11 +156,13 @@ pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
     let numbers = text.split_once('/').and_then(|(failures, window)| {
         Some(Tolerance { failures: failures.parse().ok()?, window: window.parse().ok()? })
     });
-    numbers
-        .filter(|tolerance| {
-            (1..=tolerance.window).contains(&tolerance.failures) && tolerance.window <= 10_000
-        })
-        .ok_or_else(|| "expected FAILURES/LOGS, such as 25/30, and at most 10000 logs".to_owned())
+    match numbers {
+        Some(Tolerance { failures, window }) if failures > window => {
+            Err("there are more failures than logs: expected FAILURES/LOGS, such as 25/30".to_owned())
+        }
+        Some(tolerance) if tolerance.failures > 0 && tolerance.window <= 10_000 => Ok(tolerance),
+        _ => Err("expected FAILURES/LOGS, such as 25/30, and at most 10000 logs".to_owned()),
+    }
 }
 
 /// Settings whose keys are all different.

@@ -16,7 +16,7 @@ use crate::compose::scenario_runner::PlayOptions;
 /// go when it ends. Exits with 1 if a metric differs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Scenario files
+    /// Scenario files; 1, 2 or 3, where there is no such file, for those in the binary
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
 

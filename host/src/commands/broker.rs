@@ -46,6 +46,12 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
         ..loghost_broker::Options::default()
     };
     let broker = Broker::bind(options.listen, limits).await.map_err(unbound)?;
+    if !options.listen.ip().is_loopback() {
+        terminal::warning(
+            "everybody who reaches this machine over the network can connect, as guest:guest: without --listen, only \
+             this machine can",
+        );
+    }
     terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
     terminal::print(&broker.url())?;
     tokio::select! {
@@ -65,6 +71,7 @@ fn unbound(error: BindError) -> Failure {
         io::ErrorKind::AddrNotAvailable => {
             ": this machine has no such address: name one of its own, such as 127.0.0.1"
         }
+        io::ErrorKind::PermissionDenied => ": ports below 1024 are for root: take another, such as 5672",
         _ => "",
     };
     let failure = Failure::of(Status::Unavailable, error);

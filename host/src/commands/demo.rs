@@ -1,6 +1,6 @@
 //! `loghost demo`: the whole job in one process.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status};
@@ -28,7 +28,7 @@ impl Default for Options {
 pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let scenario = match options.scenario.to_str().and_then(bundled::scenario) {
         Some((name, text)) => ScenarioFile::bundled(name, text),
-        None => open_scenario(&options.scenario).map_err(|failure| of_number(&options.scenario, failure))?,
+        None => open_scenario(&options.scenario)?,
     };
     let (broker, address) = embedded().await?;
     demo::say_playing(scenario.name(), &address);
@@ -40,19 +40,5 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::silent(Status::Differs))
-    }
-}
-
-/// Of a number, which there are; of a file, what is wrong with it.
-fn of_number(scenario: &Path, failure: Failure) -> Failure {
-    match scenario.to_str().and_then(|text| text.parse::<i64>().ok()) {
-        Some(number) if !scenario.exists() => {
-            let all = bundled::scenarios().collect::<Vec<_>>().join(", ");
-            Failure::new(
-                Status::BadInput,
-                format!("there is no scenario {number} in the binary: there are {all}"),
-            )
-        }
-        _ => failure,
     }
 }

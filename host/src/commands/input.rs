@@ -49,6 +49,8 @@ enum From {
         /// How many lines were too long.
         skipped: u64,
         ending: Ending,
+        /// What is read of the next line, whose end has not come.
+        begun: Vec<u8>,
         /// The last line, which has no end.
         open: Option<String>,
     },
@@ -70,7 +72,8 @@ impl Pieces {
             Input::One(log) => ("the log".to_owned(), From::Nowhere, Some((log, 1))),
             Input::Lines(log) => {
                 let input = BufReader::with_capacity(MOST_BYTES / 4, tokio::io::stdin());
-                let lines = From::Lines { log, input, number: 0, skipped: 0, ending, open: None };
+                let (begun, open) = (Vec::new(), None);
+                let lines = From::Lines { log, input, number: 0, skipped: 0, ending, begun, open };
                 ("standard input".to_owned(), lines, None)
             }
             Input::File(path) => {
@@ -118,11 +121,11 @@ impl Pieces {
                     // What is not there yet is not waited for.
                     break;
                 }
-                From::Lines { log, input, number, skipped, ending, open } => {
+                From::Lines { log, input, number, skipped, ending, begun, open } => {
                     if open.is_some() {
                         break;
                     }
-                    let Some(line) = line(input).await? else { break };
+                    let Some(line) = line(input, begun).await? else { break };
                     *number += 1;
                     match line {
                         Line::Text { text, has_end: false } if *ending == Ending::Open => {
@@ -146,15 +149,18 @@ impl Pieces {
         Ok(piece)
     }
 
-    /// What was held back, when all else has been handed over.
+    /// What was held back, when all else has been handed over, or nothing more is read.
     pub(crate) fn held_back(&self) -> Option<HeldBack> {
         let name = printable(&self.name);
         match &self.from {
             From::Nowhere => None,
-            From::Lines { number, open, .. } => {
-                open.as_ref()?;
-                let text = format!("line {number} of {name} has no end yet: held back until that is there");
-                Some(HeldBack { logs: 1, text })
+            From::Lines { number, open, begun, .. } => {
+                let (line, fate) = match open {
+                    Some(_) => (*number, "held back until that is there"),
+                    None if begun.is_empty() => return None,
+                    None => (*number + 1, "it is not sent"),
+                };
+                Some(HeldBack { logs: 1, text: format!("line {line} of {name} has no end yet: {fate}") })
             }
             From::Scenario(steps) => {
                 let Incomplete { line, logs, lacks } = steps.incomplete()?;
@@ -196,11 +202,13 @@ enum Line {
     TooLong(u64),
 }
 
-/// The next line; none at the end of the input.
-async fn line(input: &mut BufReader<Stdin>) -> Result<Option<Line>, Failure> {
-    let mut line = Vec::new();
-    let read = (&mut *input).take(LONGEST_LINE + 1).read_until(b'\n', &mut line).await;
-    if unreadable(read)? == 0 {
+/// The next line; none at the end of the input. What is read of it is in `begun` until it is whole, and stays there if
+/// the future is dropped.
+async fn line(input: &mut BufReader<Stdin>, begun: &mut Vec<u8>) -> Result<Option<Line>, Failure> {
+    let room = LONGEST_LINE + 1 - begun.len() as u64;
+    unreadable((&mut *input).take(room).read_until(b'\n', begun).await)?;
+    let mut line = std::mem::take(begun);
+    if line.is_empty() {
         return Ok(None);
     }
     let bytes = line.len() as u64;

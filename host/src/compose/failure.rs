@@ -1,6 +1,7 @@
 //! How a command ends that does not end well.
 
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use loghost_core::domain::ConsumerName;
@@ -69,10 +70,16 @@ impl Failure {
     }
 
     /// A failure with `status`, unless the system's refusal is behind the error: that has a status of its own, whatever was
-    /// being done.
+    /// being done. What the user may not do is a matter of configuration where it would otherwise help to start again.
     pub(crate) fn of(status: Status, error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
-        let status = Refusal::behind(error.as_ref()).map_or(status, Status::from);
+        let status = match Refusal::behind(error.as_ref()) {
+            Some(refusal) => refusal.into(),
+            None if matches!(status, Status::Io | Status::Unavailable) && is_denied(&error) => {
+                Status::BadConfiguration
+            }
+            None => status,
+        };
         Self { status, error: Some(error), consumer: None }
     }
 
@@ -102,6 +109,12 @@ impl Failure {
         let advice = Refusal::behind(error.as_ref()).map(|refusal| format!(": {refusal}"));
         Some(format!("{error:#}{}", advice.unwrap_or_default()))
     }
+}
+
+/// Whether the system does not let this user do it.
+fn is_denied(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
 }
 
 impl From<Unwritable> for Failure {

@@ -47,31 +47,39 @@ impl fmt::Display for PluginSource {
 }
 
 impl PluginSource {
-    /// The files that `paths` name: of a folder, every `.wasm` in it that is not hidden, in the order of their names.
+    /// The files that `paths` name: of a folder, every `.wasm` in it that is not hidden, in the order of their names. A
+    /// folder without any is left out beside files, as a wildcard of the shell gives both.
     pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<(Self, Found)>, Failure> {
-        let mut sources = Vec::new();
+        let (mut sources, mut left_out) = (Vec::new(), Vec::new());
         for path in paths {
             if path.is_dir() {
                 let found = wasm_files(path).status(Status::BadInput)?;
                 if found.is_empty() {
-                    let build = if path.join("Cargo.toml").is_file() {
+                    let file = path.with_extension("wasm");
+                    let is_given = paths.contains(&file);
+                    let build = if path.join("Cargo.toml").is_file() && !is_given {
                         format!(": build the plugin first, with `loghost plugin build {}`", path.display())
                     } else {
                         String::new()
                     };
-                    let file = path.with_extension("wasm");
-                    let meant = if file.is_file() {
+                    let meant = if file.is_file() && !is_given {
                         format!(" (is {} meant?)", file.display())
                     } else {
                         String::new()
                     };
                     let text = format!("{}: no `.wasm` file in this folder{meant}{build}", path.display());
-                    return Err(Failure::new(Status::BadInput, text));
+                    left_out.push(printable_line(&text).into_owned());
                 }
                 sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
             } else {
                 sources.push((Self::File(path.clone()), Found::ByName));
             }
+        }
+        if !left_out.is_empty() && !sources.iter().any(|(_, found)| *found == Found::ByName) {
+            return Err(Failure::new(Status::BadInput, left_out.swap_remove(0)));
+        }
+        for folder in left_out {
+            terminal::warning(&format!("left out: {folder}"));
         }
         Ok(sources)
     }

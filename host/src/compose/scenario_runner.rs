@@ -19,6 +19,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
 use crate::compose::scenario_consumers::ScenarioConsumers;
 use crate::compose::target::{Target, refused};
+use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
 use crate::ui::terminal::LogObserver;
@@ -144,7 +145,9 @@ impl ScenarioRunner {
             let plugin = if let Some(plugin) = self.loaded.get(&source) {
                 Arc::clone(plugin)
             } else {
-                let plugin = plugins::load(&self.runtime, &source).map_err(&in_scenario)?;
+                let plugin = plugins::load(&self.runtime, &source).map_err(|failure| {
+                    in_scenario(of_another_name(scenario, &expectation.consumer).unwrap_or(failure))
+                })?;
                 self.loaded.insert(source.clone(), Arc::clone(&plugin));
                 plugin
             };
@@ -166,4 +169,19 @@ impl ScenarioRunner {
         let waited = humantime::format_duration(self.patience);
         Err(Failure::new(Status::Unavailable, format!("waited {waited} in vain for {what} (--timeout)")))
     }
+}
+
+/// Which plugin is probably meant that is there: the bundled one, or the file, that has the same name.
+fn of_another_name(scenario: &ScenarioFile, consumer: &ConsumerRef) -> Option<Failure> {
+    let meant = match consumer {
+        ConsumerRef::Bundled(name) => Some(format!("{name}.wasm")).filter(|file| {
+            bundled::plugin(name.as_str()).is_none() && scenario.plugin_path(file).is_file()
+        })?,
+        ConsumerRef::File(file) => {
+            let name = file.strip_suffix(".wasm").filter(|name| bundled::plugin(name).is_some())?;
+            Some(name.to_owned()).filter(|_| !scenario.plugin_path(file).exists())?
+        }
+    };
+    let text = format!("there is no plugin `{consumer}` (is `expect {meant}` meant?)");
+    Some(Failure::new(Status::BadInput, text))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use loghost_core::application::{Consumer, Notice};
+use loghost_core::domain::printable_line;
 
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal;
@@ -10,9 +11,15 @@ pub(crate) use loghost_store::state::StateLedger;
 use loghost_store::state::{Settings, StateError, StateFolder};
 use loghost_wasm::WasmConsumer;
 
-/// Opens the state in `folder`, if one is named.
+/// Opens the state in `folder`, if one is named. Says if it is a new one.
 pub(crate) fn open(folder: Option<&Path>) -> Result<Option<StateFolder>, Failure> {
-    folder.map(StateFolder::open).transpose().map_err(unusable)
+    let Some(folder) = folder else { return Ok(None) };
+    let is_new = StateFolder::is_missing(folder);
+    let state = StateFolder::open(folder).map_err(unusable)?;
+    if is_new {
+        terminal::notice(&format!("a new state begins in {}", printable_line(&folder.to_string_lossy())));
+    }
+    Ok(Some(state))
 }
 
 /// The ledger of `consumer`, which takes from `queue`. Says if what is in it was kept with other settings.

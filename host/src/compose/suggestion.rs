@@ -9,6 +9,7 @@ use loghost_rabbitmq::{BrokerApi, Connection, ManagementUrl, Names};
 use strsim::damerau_levenshtein;
 
 use crate::compose::failure::{Failure, Status};
+use crate::files::bundled;
 use crate::files::scenario_file::{Ending, ScenarioFile, Steps};
 
 /// Which of `names` is the most like `text`, if one is so by far.
@@ -62,8 +63,19 @@ pub(crate) fn in_folder(path: &Path, extension: &str) -> String {
     format!(" (there are {}{more})", some.join(", "))
 }
 
-/// Opens a scenario; if it is not there, says which is the most like it, and of a folder, which are in it.
+/// Opens a scenario: a file, or else the one in the binary that is called so. If it is not there, says which is the most
+/// like it; of a folder, which are in it; of a number, which there are.
 pub(crate) fn open_scenario(path: &Path) -> Result<ScenarioFile, Failure> {
+    if let Some(called) = path.to_str().filter(|_| !path.exists()) {
+        if let Some((name, text)) = bundled::scenario(called) {
+            return Ok(ScenarioFile::bundled(name, text));
+        }
+        if let Ok(number) = called.parse::<i64>() {
+            let all = bundled::scenarios().collect::<Vec<_>>().join(", ");
+            let text = format!("there is no scenario {number} in the binary: there are {all}");
+            return Err(Failure::new(Status::BadInput, text));
+        }
+    }
     let meant = if path.exists() { in_folder(path, "txt") } else { is_meant(path) };
     ScenarioFile::open(path).map_err(|error| {
         let error = anyhow::Error::new(error);

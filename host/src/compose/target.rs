@@ -67,6 +67,7 @@ impl Target {
     pub(crate) fn unreachable(&self, error: &ConnectError) -> Failure {
         let (status, advice) = match error.obstacle() {
             Obstacle::Absence => (Status::Unavailable, self.advice()),
+            Obstacle::Stranger => (Status::Unavailable, self.say_where()),
             // These say themselves what to do.
             Obstacle::System => (Status::System, String::new()),
             Obstacle::Unready | Obstacle::Distrust => (Status::Unavailable, String::new()),
@@ -88,10 +89,14 @@ impl Target {
             }
             None => "start it, or".to_owned(),
         };
+        format!("{start} {}", self.say_where())
+    }
+
+    fn say_where(&self) -> String {
         let correct =
             self.variable.map(|variable| format!("correct {variable}, which this URL comes from, or give "));
         let correct = correct.unwrap_or_default();
-        format!("{start} say where it is: {correct}--broker amqp://user:password@host:port/vhost")
+        format!("say where it is: {correct}--broker amqp://user:password@host:port/vhost")
     }
 }
 
@@ -102,7 +107,8 @@ fn startable(address: &Address) -> Option<SocketAddr> {
     let is_new = (access.user, access.password, access.vhost) == ("guest", "guest", "/");
     let host = if access.host == "localhost" { "127.0.0.1" } else { access.host.trim_matches(['[', ']']) };
     let host: IpAddr = host.parse().ok()?;
-    (is_new && host.is_loopback() && !access.is_encrypted).then_some((host, access.port).into())
+    (is_new && host.is_loopback() && !access.is_encrypted && !address.is_of_management())
+        .then_some((host, access.port).into())
 }
 
 /// How the embedded broker is told to listen there.

@@ -73,9 +73,9 @@ const MAGIC: &[u8] = b"redb\x1a\n\xa9\r\n";
 
 /// Whether a file was probably never a database: most of its first bytes differ, which damage would hardly cause.
 pub(crate) fn is_no_redb_file(path: &Path) -> bool {
-    let mut start = [0; MAGIC.len()];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start.iter().zip(MAGIC).filter(|(byte, magic)| byte == magic).count() < MAGIC.len() / 2
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    read.is_ok() && start.iter().zip(MAGIC).filter(|(byte, magic)| byte == magic).count() < start.len() / 2
 }
 
 /// redb would make a database of an empty file.

@@ -66,6 +66,8 @@ enum Reason {
          itself, beside what it publishes"
     )]
     SomethingElse,
+    #[error("this is no journal: name the file that `publish --journal` was given")]
+    NotWritten,
 }
 
 impl JournalFile {
@@ -182,7 +184,11 @@ impl From<redb::Error> for WriteError {
 pub fn read(path: &Path) -> Result<(Producer, Confirmed), OpenError> {
     let copied = open_copy(path, CACHE).map_err(|error| Reason::of(error, path));
     let copied = copied.and_then(|database| Contents::of(&database));
-    let contents = copied.map_err(|reason| OpenError { path: path.to_owned(), reason })?;
+    let contents = copied.map_err(|reason| {
+        // Whoever reads makes none.
+        let reason = if let Reason::SomethingElse = reason { Reason::NotWritten } else { reason };
+        OpenError { path: path.to_owned(), reason }
+    })?;
     Ok((contents.producer, contents.confirmed))
 }
 

@@ -29,6 +29,17 @@ impl Severity {
             Self::Critical => "critical",
         }
     }
+
+    /// The one that comes nearest to a severity of other systems, if one clearly does.
+    pub fn nearest(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "trace" | "verbose" => Some(Self::Debug),
+            "notice" | "information" => Some(Self::Info),
+            "err" | "severe" => Some(Self::Error),
+            "fatal" | "crit" | "alert" | "emerg" | "emergency" | "panic" => Some(Self::Critical),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Severity {

@@ -11,7 +11,8 @@ fn error_in(scenario: &str) -> String {
 
 #[test]
 fn every_error_has_its_position_and_reason() {
-    let expected_word = "is not expected here: before the `:` come xN, @source and key=value";
+    let expected_word = "is not expected here: only xN, @source and key=value come before the `:`; is that missing before \
+                         the message?";
     let neither = "is neither a bundled plugin's name (of a-z, 0-9 and `-`) nor a path (with a `/` in it, or `.wasm` at its end)";
     let unknown = "is no severity: expected debug, info, error or critical";
     let escape = r#"a backslash in quotes is written `\\`, and only `\"` and `\\` begin with one"#;
@@ -25,6 +26,7 @@ fn every_error_has_its_position_and_reason() {
     let after_quote = "a closing quote ends the word: expected a blank or the end of the head after it";
     for (scenario, line, column, reason) in [
         ("eror @db-1: x", 1, 1, &*format!("`eror` {unknown} (did you mean `error`?)")),
+        ("Fatal: x", 1, 1, &format!("`Fatal` {unknown} (did you mean `critical`?)")),
         ("info:\nWARNING: x", 2, 1, &format!("`WARNING` {unknown}")),
         ("exepct all", 1, 1, &format!("`exepct` {unknown} (did you mean `expect`?)")),
         (": x", 1, 1, &format!("`` {unknown}")),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use host::Host;
 use lapin::uri::{AMQPAuthority, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
+use loghost_core::domain::printable_line;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use crate::connection::tls::Tls;
@@ -50,6 +51,9 @@ pub enum AddressError {
         "{0}: expected amqp://user:password@host:port/vhost, such as amqp://guest:guest@127.0.0.1:5672/%2f"
     )]
     Url(&'static str),
+    /// It begins with a quote. What is shown ends in what is behind the password.
+    #[error("the value is {0}, of which the quotes are a part: leave them out")]
+    Quoted(String),
     /// A parameter is wrong.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
@@ -57,6 +61,9 @@ pub enum AddressError {
 
 /// The default user, and its password.
 const GUEST: &str = "guest";
+
+/// What others put around a value.
+const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
 
 impl Address {
     /// The URL as it was given, with the password: must not be shown.
@@ -83,6 +90,11 @@ impl Address {
         }
     }
 
+    /// Whether the port is the usual one of the management API, with or without TLS.
+    pub fn is_of_management(&self) -> bool {
+        matches!(self.uri.authority.port, 15671 | 15672)
+    }
+
     /// The parameters of TLS, if the scheme is that of TLS.
     pub(crate) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
@@ -98,6 +110,11 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(quote) = text.chars().next().filter(|first| QUOTES.contains(first)) {
+            let behind = text.rfind('@').unwrap_or(text.trim_end_matches(QUOTES).len());
+            let shown = format!("{quote}...{}", &text[behind..]);
+            return Err(AddressError::Quoted(printable_line(&shown).into_owned()));
+        }
         let Parts { scheme, login, host, port, vhost, query } =
             Parts::split(text).map_err(AddressError::Url)?;
         let parameters = Parameters::parse(query)?;

@@ -36,9 +36,12 @@ pub(crate) enum NoConnection {
     /// A broker answered, and accepts no connection at the moment: it starts, shuts down, or has reached a limit.
     #[error("the broker at {0} is not ready: {1}{hint}", hint = hint(.1))]
     NotReady(Address, String),
-    /// There was no answer, or not that of a broker.
-    #[error("no broker at {0}: {1}")]
+    /// Nothing listens there, as far as is known.
+    #[error("no broker at {0}: {1}{port}", port = port_hint(.0))]
     NoBroker(Address, String),
+    /// Something listens that does not answer, or not as a broker does.
+    #[error("no AMQP broker answers at {0}: {1}{port}", port = port_hint(.0))]
+    Stranger(Address, String),
     /// The operating system of this host refuses a connection.
     #[error("cannot connect to the broker at {0}: {1}: {2}")]
     System(Address, String, Refusal),
@@ -50,12 +53,23 @@ pub(crate) enum NoConnection {
     BadFile(Address, TlsFileError),
 }
 
-/// What prevents a connection, ordered by how much it takes to remove; only the first three may pass without anybody
+/// Where a broker is instead, if the port is the usual one of something else.
+fn port_hint(address: &Address) -> &'static str {
+    if address.is_of_management() {
+        "; this is the port of RabbitMQ's management plugin, and that of AMQP is usually 5672, or 5671 with TLS"
+    } else {
+        ""
+    }
+}
+
+/// What prevents a connection, ordered by how much it takes to remove; only the first four may pass without anybody
 /// doing something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Obstacle {
     /// There is no broker.
     Absence,
+    /// Something else is at its address, or what is there does not answer.
+    Stranger,
     /// There is one, which accepts no connection at the moment.
     Unready,
     /// The operating system of this host opens no more files.
@@ -88,9 +102,10 @@ impl NoConnection {
             Self::NotReady(address, reason(error))
         } else if error.is_amqp_error() {
             Self::Refused(address, reason(error))
+        } else if let Some(why) = handshake::stranger(error, tls) {
+            Self::Stranger(address, why)
         } else {
-            let suspicion = handshake::suspicion(error, tls).map(|suspicion| format!(": {suspicion}"));
-            Self::NoBroker(address, reason(error) + &suspicion.unwrap_or_default())
+            Self::NoBroker(address, reason(error))
         }
     }
 
@@ -98,6 +113,7 @@ impl NoConnection {
     pub(crate) fn obstacle(&self) -> Obstacle {
         match self {
             Self::NoBroker(..) | Self::Lost(..) => Obstacle::Absence,
+            Self::Stranger(..) => Obstacle::Stranger,
             Self::NotReady(..) => Obstacle::Unready,
             Self::System(..) => Obstacle::System,
             Self::Refused(..) => Obstacle::Refusal,

@@ -63,17 +63,23 @@ pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
     }
 }
 
-/// What may be the cause if a connection ends before any answer.
-pub(crate) fn suspicion(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
+/// What it means if something listens and does not answer as a broker does; none if nothing does.
+pub(crate) fn stranger(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
     match (error.kind(), tls) {
         // In TLS 1.3 this side has sent data already when the broker rejects its certificate, and the broker's alert can get
         // lost when it closes the connection.
         (ErrorKind::IOError(error), Some(tls)) if is_closed_by_peer(error.kind()) => {
-            Some(format!("this is how it ends with a broker that {}", client_certificate(tls)))
+            Some(format!("{error}: this is how it ends with a broker that {}", client_certificate(tls)))
         }
-        (ErrorKind::ParsingError(_), None) => {
-            Some("is this a port for TLS? then the URL begins with amqps://".to_owned())
-        }
+        (ErrorKind::IOError(error), None) if is_closed_by_peer(error.kind()) => Some(
+            "it closed the connection without an answer: it is no broker, or one that is starting or stopping"
+                .to_owned(),
+        ),
+        (ErrorKind::ParsingError(_), None) => Some(
+            "what answers does not speak AMQP 0-9-1: is this a port for TLS? then the URL begins with amqps://"
+                .to_owned(),
+        ),
+        (ErrorKind::ParsingError(_), Some(_)) => Some("what answers does not speak AMQP 0-9-1".to_owned()),
         _ => None,
     }
 }

@@ -90,7 +90,10 @@ impl Connection {
                 Ok(Err(failure)) => failure,
                 Err(_) => {
                     let waited = humantime::format_duration(address.timeout());
-                    NoConnection::NoBroker(address.clone(), format!("no answer within {waited}"))
+                    let why = format!(
+                        "no answer within {waited}: something else listens there, or a firewall drops what is sent"
+                    );
+                    NoConnection::Stranger(address.clone(), why)
                 }
             });
         }

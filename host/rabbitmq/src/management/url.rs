@@ -59,7 +59,12 @@ impl FromStr for ManagementUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |why: &str| Err(ManagementUrlError(why.to_owned()));
-        let url: Url = text.parse().map_err(|e: url::ParseError| ManagementUrlError(e.to_string()))?;
+        let url: Url = text.parse().map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                ManagementUrlError("no http:// or https://".to_owned())
+            }
+            error => ManagementUrlError(error.to_string()),
+        })?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return wrong("no http:// or https:// with a host");
         }

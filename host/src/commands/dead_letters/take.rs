@@ -81,6 +81,8 @@ impl Tending {
         let found = finished.done > 0 || finished.not_dead_letters > 0 || finished.not_logs > 0;
         let beyond = selection.number.is_none_or(|number| number > self.queue.read());
         let one = selection.one().filter(|_| beyond && !found);
+        let length = self.queue.length();
+        let unmatched = !found && length > 0 && selection.one().is_none();
         let absent = one.map(|one| missing(&one, &self.queue));
         let left = match finished.end {
             BatchEnd::Failed(DeadQueueError::Lost { .. }) => None,
@@ -101,6 +103,10 @@ impl Tending {
             terminal::warning(text);
         }
         match end {
+            BatchEnd::Done if unmatched => {
+                terminal::notice(&format!("none of the {length} messages in {name} matches"));
+                Ok(())
+            }
             BatchEnd::Failed(error) => Err(failure(error)),
             BatchEnd::Interrupted => Err(Failure::new(
                 Status::Unavailable,

@@ -71,12 +71,11 @@ impl Folder {
 
 /// The database of a folder that has a state.
 pub(super) fn database_in(path: &Path) -> Result<PathBuf, StateError> {
-    must_be_a_folder(path)?;
     let database = path.join(DATABASE);
     match database.try_exists() {
         Ok(true) => Ok(database),
-        Ok(false) => Err(StateError::Missing(path.to_owned())),
-        Err(error) => Err(StateError::io(&database, error)),
+        Err(error) if error.kind() != ErrorKind::NotADirectory => Err(StateError::io(&database, error)),
+        _ => Err(StateError::Missing(path.to_owned())),
     }
 }
 

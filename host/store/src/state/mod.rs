@@ -38,6 +38,11 @@ impl StateFolder {
         Ok(Self { committer: Committer::start(Store::create(folder)?)? })
     }
 
+    /// Whether there is none in `folder` yet.
+    pub fn is_missing(folder: &Path) -> bool {
+        matches!(folder::database_in(folder), Err(StateError::Missing(_)))
+    }
+
     /// The ledger of the consumer that takes from `queue` and was configured with `settings`. A consumer has a ledger
     /// for each queue.
     pub fn ledger(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> StateLedger {

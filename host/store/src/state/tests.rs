@@ -163,7 +163,7 @@ fn what_is_not_a_state_is_left_alone() {
     assert!(matches!(StateFolder::open(folder.path()), Err(StateError::Foreign(_))));
     assert!(matches!(Contents::copied(folder.path()), Err(StateError::Missing(_))));
     assert!(matches!(StateFolder::open(&notes), Err(StateError::NotAFolder(_))));
-    assert!(matches!(Contents::copied(&notes), Err(StateError::NotAFolder(_))));
+    assert!(matches!(Contents::copied(&notes), Err(StateError::Missing(_))));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
     let file = folder.path().join("loghost.redb");

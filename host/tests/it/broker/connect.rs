@@ -1,9 +1,10 @@
 //! Connecting to a broker: URLs, credentials, and what is said if there is none.
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::ffi::OsStrExt;
+use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("connect::says_where_no_broker_is_and_what_to_do", says_where_no_broker_is_and_what_to_do),
         test("connect::gives_up_on_one_that_is_silent", gives_up_on_one_that_is_silent),
+        test("connect::says_that_something_else_is_there", says_that_something_else_is_there),
         test("connect::hides_the_password_of_a_wrong_url", hides_the_password_of_a_wrong_url),
         test("connect::refuses_what_it_cannot_do", refuses_what_it_cannot_do),
         test("connect::passes_over_no_variable_that_is_set", passes_over_no_variable_that_is_set),
@@ -70,7 +72,32 @@ fn gives_up_on_one_that_is_silent() {
     let url = format!("amqp://user:s3cret@{address}/?connection_timeout=500");
     let publish = loghost(["publish", "error", "text", "--broker", &url]).start();
     let output = publish.end_within(Duration::from_secs(10)).exits(69).says(&address).says("500ms");
+    let output = output.says("no AMQP broker answers at").does_not_say("start it");
     is_discreet(&output);
+}
+
+/// Another broker cannot begin at a port that is taken.
+fn says_that_something_else_is_there() {
+    for (answer, words) in [
+        ("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "does not speak AMQP 0-9-1"),
+        ("SSH-2.0-OpenSSH_9.2p1\r\n", "does not speak AMQP 0-9-1"),
+        ("", "it closed the connection without an answer"),
+    ] {
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let url = format!("amqp://{}", other.local_addr().expect("it is bound"));
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = other.accept().expect("a connection");
+            stream.read_exact(&mut [0; 8]).expect("the header of AMQP");
+            stream.write_all(answer.as_bytes()).expect("it is read");
+        });
+        let publish = loghost(["publish", "error", "text"]).env("AMQP_URL", url).end().exits(69);
+        let output = publish.says("no AMQP broker answers at").says(words).says("correct AMQP_URL");
+        output.does_not_say("docker").does_not_say("Parsing");
+        answering.join().expect("nobody panics");
+    }
+    // Whatever is there.
+    let management = loghost(["publish", "error", "text", "--broker", "amqp://127.0.0.1:15672"]).end();
+    management.exits(69).says("RabbitMQ's management plugin").says("usually 5672").does_not_say("docker");
 }
 
 fn hides_the_password_of_a_wrong_url() {
@@ -212,6 +239,8 @@ fn sends_the_password_that_is_written() -> Result<(), Skip> {
 fn leads_to_the_broker(listen: &str, host: &str) {
     let broker = loghost(["broker", "--listen", listen]).start();
     let url = broker.prints("amqp://");
+    let is_for_all = broker.stderr_so_far().contains("over the network can connect");
+    assert_eq!(is_for_all, listen.starts_with("0.0.0.0") || listen.starts_with("[::]"), "{broker}");
     assert!(url.starts_with(&format!("amqp://guest:guest@{host}:")), "{url}");
     loghost(["publish", "error", "text", "--broker", &url]).end().exits(0).prints("total 1");
 }

@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("system::output_that_cannot_be_written", output_that_cannot_be_written),
         test("system::files_that_cannot_be_written", files_that_cannot_be_written),
         needing("system::a_state_that_cannot_be_written", a_state_that_cannot_be_written),
+        needing("system::a_place_that_is_not_for_this_user", a_place_that_is_not_for_this_user),
         needing("system::a_report_where_nothing_can_be_written", a_report_where_nothing_can_be_written),
     ]
 }
@@ -95,9 +96,11 @@ fn many(consumers: usize) -> (tempfile::TempDir, Vec<PathBuf>) {
     (folder, plugins)
 }
 
-/// As a user who has at most so many processes and threads: root has no limit.
-fn with_threads(command: Loghost, threads: usize) -> Result<Loghost, Skip> {
-    const USER: &str = "setpriv --reuid 54321 --clear-groups";
+/// Makes a command run as another user than root.
+const USER: &str = "setpriv --reuid 54321 --clear-groups";
+
+/// As that user, after something of the shell's: root has no limits and may do everything.
+fn as_user(command: Loghost, after: &str) -> Result<Loghost, Skip> {
     if !is_root() {
         return Err(Skip::new(Need::Root, "only root can be another user"));
     }
@@ -105,7 +108,25 @@ fn with_threads(command: Loghost, threads: usize) -> Result<Loghost, Skip> {
     if !reachable.is_ok_and(|status| status.success()) {
         return Err(Skip::new(Need::Root, "there is no setpriv, or another user cannot reach the binary"));
     }
-    Ok(command.after(&format!("exec prlimit --nproc={threads} {USER} \"$0\" \"$@\"")))
+    Ok(command.after(&format!("exec {after} {USER} \"$0\" \"$@\"")))
+}
+
+/// As a user who has at most so many processes and threads.
+fn with_threads(command: Loghost, threads: usize) -> Result<Loghost, Skip> {
+    as_user(command, &format!("prlimit --nproc={threads}"))
+}
+
+/// To start again does not help.
+fn a_place_that_is_not_for_this_user() -> Result<(), Skip> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("a folder of ours");
+    let plugin = guest("quiet").severities(&["error"]).write(folder.path());
+    let state = folder.path().join("state");
+    let run = loghost(["run", "--state"]).arg(&state).arg(plugin);
+    ends(as_user(run, "")?, 78, "Permission denied").says(&state.display().to_string());
+    let new = loghost(["plugin", "new"]).arg(folder.path().join("mine"));
+    ends(as_user(new, "")?, 78, "Permission denied");
+    Ok(())
 }
 
 fn too_few_threads() -> Result<(), Skip> {

@@ -7,13 +7,14 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::support::broker::{Broker, on_each};
-use crate::support::cli::loghost;
+use crate::support::cli::{Signal, loghost};
 use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![test("publish::refuses_wrong_arguments", refuses_wrong_arguments)];
     trials.extend(on_each("publish::sends_one_log_with_all_it_has", sends_one_log_with_all_it_has));
     trials.extend(on_each("publish::sends_lines_as_they_come", sends_lines_as_they_come));
+    trials.extend(on_each("publish::says_what_it_has_read_of_a_line", says_what_it_has_read_of_a_line));
     trials.extend(on_each("publish::sends_any_text_as_it_is", sends_any_text_as_it_is));
     trials.extend(on_each("publish::says_what_no_queue_wanted", says_what_no_queue_wanted));
     trials.extend(on_each("publish::sends_nothing_of_a_bad_file", sends_nothing_of_a_bad_file));
@@ -86,6 +87,21 @@ fn sends_lines_as_they_come(broker: &Broker) {
     let none = json!({"debug": 0, "info": 0, "error": 0, "critical": 0});
     assert_eq!(report[0]["confirmed"], json!({"debug": 0, "info": 3, "error": 0, "critical": 0}), "{output}");
     assert_eq!((&report[0]["unroutable"], &report[0]["refused"]), (&none, &none), "{output}");
+}
+
+/// Where it is interrupted within the line.
+fn says_what_it_has_read_of_a_line(broker: &Broker) {
+    let queue = listen(broker, "info");
+    for (text, held_back) in [("the first\nthe sec", 1), ("the first\n", 0)] {
+        let publish = broker.loghost(["publish", "--stdin", "--severity", "info", "--format", "json"]);
+        let mut publish = publish.start();
+        publish.write(text);
+        broker.outside().take(&queue);
+        let output = publish.end_by(Signal::Interrupt).exits(0);
+        let said = output.stderr.contains("line 2 of standard input has no end yet: it is not sent");
+        assert_eq!((said, &output.json()[0]["held_back"]), (held_back == 1, &json!(held_back)), "{output}");
+        assert_eq!(broker.outside().depth(&queue), Some(0));
+    }
 }
 
 fn sends_any_text_as_it_is(broker: &Broker) {

@@ -102,8 +102,10 @@ fn is_made_where_there_is_none() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("a/new/one");
-    running(&broker, &state).end_by(Signal::Terminate).exits(0);
+    let new = format!("a new state begins in {}", state.display());
+    running(&broker, &state).end_by(Signal::Terminate).exits(0).says(&new);
     assert!(state.join("loghost.redb").exists());
+    running(&broker, &state).end_by(Signal::Terminate).exits(0).does_not_say("a new state");
     Ok(())
 }
 

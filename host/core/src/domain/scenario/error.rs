@@ -91,7 +91,10 @@ pub enum SyntaxErrorKind {
         word: String,
     },
     /// A word in the head of a log is none that is expected there.
-    #[error("`{word}` is not expected here: before the `:` come xN, @source and key=value")]
+    #[error(
+        "`{word}` is not expected here: only xN, @source and key=value come before the `:`; is that missing before \
+         the message?"
+    )]
     StrayWord {
         /// The word.
         word: String,

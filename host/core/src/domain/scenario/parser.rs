@@ -210,7 +210,10 @@ fn severity(word: &str) -> Result<Severity, Kind> {
         Severity::Critical.as_str(),
         "expect",
     ];
-    word.parse().map_err(|_| Kind::UnknownSeverity { word: shown(word), suggestion: suggest(word, &WORDS) })
+    word.parse().map_err(|_| {
+        let suggestion = suggest(word, &WORDS).or_else(|| Severity::nearest(word).map(Severity::as_str));
+        Kind::UnknownSeverity { word: shown(word), suggestion }
+    })
 }
 
 fn number_of_times(word: &str) -> Result<NonZeroU64, Kind> {

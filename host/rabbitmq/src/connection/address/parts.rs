@@ -35,10 +35,13 @@ impl<'a> Parts<'a> {
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err("a space is written %20, and a control character percent-encoded too");
         }
-        let (scheme, rest) = text.split_once("://").ok_or("no scheme")?;
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| no_scheme(text))?;
         let scheme = match scheme {
             scheme if scheme.eq_ignore_ascii_case("amqp") => AMQPScheme::AMQP,
             scheme if scheme.eq_ignore_ascii_case("amqps") => AMQPScheme::AMQPS,
+            "http" | "https" => {
+                return Err("http is for RabbitMQ's management plugin: AMQP has another port, usually 5672");
+            }
             _ => return Err("the scheme is neither amqp nor amqps"),
         };
         // A `/` in a password would end it, and the rest would be shown as part of the host or the path.
@@ -84,6 +87,14 @@ impl Login {
     }
 }
 
+fn no_scheme(text: &str) -> Malformed {
+    if text.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("amqp")) {
+        "`://` is missing behind amqp or amqps"
+    } else {
+        "no scheme"
+    }
+}
+
 /// The host, and the port or nothing.
 fn split_port(text: &str) -> Result<(&str, &str), Malformed> {
     match (text.rfind(']'), text.split_once(':')) {
@@ -95,8 +106,14 @@ fn split_port(text: &str) -> Result<(&str, &str), Malformed> {
                 None => Err("there is something between an IPv6 address and its port"),
             }
         }
-        (None, Some((_, port))) if port.contains(':') => {
-            Err("an IPv6 address is written in brackets, such as [::1]:5672")
+        (None, Some((host, port))) if port.contains(':') => {
+            let is_ipv6 = host.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && (text.contains("::") || port.matches(':').count() > 1);
+            Err(if is_ipv6 {
+                "an IPv6 address is written in brackets, such as [::1]:5672"
+            } else {
+                "there is more than one port behind the host"
+            })
         }
         (None, split) => Ok(split.unwrap_or((text, ""))),
     }

@@ -42,6 +42,8 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost run error",
             "loghost run plugins/error",
             "loghost run plugins/error.wasm plugins/error.wasm",
+            "loghost run plugins/* --broker amqp://127.0.0.1:1",
+            "loghost run plugins/error empty --broker amqp://127.0.0.1:1",
             "loghost run scenarios/1.txt",
             "loghost run notes.md",
             "loghost run empty",
@@ -60,9 +62,13 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost run plugins --max-logs 0",
             "loghost run plugins --max-retries few",
             "loghost run plugins --until-idle 5",
+            "loghost run plugins --until-idle soon",
             "loghost run plugins --until-idel 5s",
             "loghost run plugins --max-memory 64",
             "loghost run plugins --max-memory 5TiB",
+            "loghost run plugins --max-memory 64XB",
+            "loghost run plugins --stop-at 30/25",
+            "loghost run plugins --stop-at often",
             "loghost run plugins --time-limit 0s",
             "loghost run plugins --set wrod",
             "loghost run plugins --set wrod=x",
@@ -83,6 +89,8 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost run plugins --broker localhost",
             "loghost run plugins --broker localhost:5672",
             "loghost run plugins --broker http://localhost:15672",
+            "loghost run plugins --broker amqp:localhost",
+            "loghost run plugins --broker amqp://localhost:5672:5672",
             "loghost run plugins --broker amqp://localhost:5672,localhost:5673",
             "loghost run plugins --broker amqp://guest:gu/est@localhost",
             "loghost run plugins --broker amqp://127.0.0.1:1",
@@ -92,9 +100,11 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost run plugins --broker $URL?hartbeat=10",
             "loghost run plugins --broker $(echo $URL | sed s/amqp/amqps/)",
             "LOGHOST_AMQP_URL=rabbit loghost run plugins",
+            "LOGHOST_AMQP_URL='\"amqp://guest:secret@localhost/%2f\"' loghost run plugins",
             "LOGHOST_AMQP_URL=amqp://127.0.0.1:1 loghost run plugins",
             "loghost publish error hello --broker amqp://me:secret@127.0.0.1:1",
             "loghost dead-letters list error --management-url http://127.0.0.1:15672 --broker $URL",
+            "loghost dead-letters list error --management-url '\"http://127.0.0.1\"' --broker $URL",
         ],
     ),
     (
@@ -103,6 +113,8 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost publish",
             "loghost publish error",
             "loghost publish warning 'disk full' --broker $URL",
+            "loghost publish WARN 'disk full' --broker $URL",
+            "loghost publish fatal 'disk full' --broker $URL",
             "loghost publish ERROR 'disk full' --broker $URL",
             "loghost publish - --broker $URL",
             "loghost publish 'disk full' --broker $URL",
@@ -128,8 +140,14 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost verify plugins/error.wasm",
             "loghost verify notes.md",
             "loghost verify scenarios",
+            "loghost verify 7",
+            "(cd empty && loghost verify 1)",
             "loghost verify typo.txt",
+            "loghost verify fatal.txt",
+            "loghost verify colon.txt",
             "loghost verify nobody.txt",
+            "loghost verify file.txt",
+            "loghost verify half.txt",
             "loghost verify setting.txt",
             "loghost verify differs.txt",
         ],
@@ -140,7 +158,9 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost report",
             "loghost report --state nowhere",
             "loghost report --state scenarios",
+            "loghost report --state notes.md",
             "loghost report --state counted --journal scenarios/1.txt",
+            "loghost report --state counted --journal short.txt",
             "loghost dead-letters list --broker $URL",
             "loghost dead-letters list plugins/error.wasm --broker $URL",
             "loghost dead-letters list loghost.error --broker $URL",
@@ -172,9 +192,12 @@ const MISTAKES: [(&str, &[&str]); 9] = [
         "The embedded broker",
         &[
             "loghost broker --listen 5672",
+            "loghost broker --listen :80",
+            "loghost broker --listen 127.0.0.1",
             "loghost broker --listen localhost",
             "loghost broker --listen $(echo $URL | sed 's|.*@||; s|/.*||')",
             "loghost broker --max-memory 0",
+            "loghost broker --max-memory 10",
             "loghost bench consum",
         ],
     ),
@@ -214,6 +237,11 @@ impl Fixture {
         write("notes.md", b"# Notes\n\nThe disk was full.\n");
         write("app.log", b"2024-03-01 12:00:00 disk full\n");
         write("typo.txt", b"error: disk full\neror x2: disk full\n");
+        write("short.txt", b"disk\n");
+        write("fatal.txt", b"fatal: disk full\n");
+        write("colon.txt", b"error disk full\n");
+        write("file.txt", b"error: disk full\n\nexpect error.wasm\n| error     1\n");
+        write("half.txt", b"error: disk full\n\nexpect half\n| error     1\n");
         write("nobody.txt", b"error: disk full\n\nexpect eror\n| error     1\n");
         write("setting.txt", b"error: disk full\n\nexpect error treshold=3\n| error     1\n");
         write("differs.txt", b"error x2: disk full\n\nexpect error\n| error     1\n| total     1\n");
@@ -221,11 +249,11 @@ impl Fixture {
         Self { folder, _broker: broker, url }
     }
 
-    /// A command as it was typed, all that was said, and how it ended.
+    /// A command as it was typed, what it printed and then what it said, and how it ended.
     fn answer(&self, command: &str) -> String {
         let path = std::env::var("PATH").unwrap_or_default();
         let output = Command::new("sh")
-            .args(["-c", &format!("{command} 2>&1")])
+            .args(["-c", command])
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", format!("{}:{path}", self.folder.path().join("bin").display()))
@@ -236,8 +264,9 @@ impl Fixture {
             .stdin(Stdio::null())
             .output()
             .expect("a shell");
-        let said = String::from_utf8_lossy(&output.stdout);
-        let lines: Vec<String> = said.lines().map(|line| self.plain(line) + "\n").collect();
+        let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let lines = texts.iter().flat_map(|text| text.lines()).map(|line| self.plain(line) + "\n");
+        let lines: Vec<String> = lines.collect();
         let code = output.status.code().expect("it ends by itself");
         format!("$ {command}\n{}[exit status {code}]\n\n", lines.concat())
     }

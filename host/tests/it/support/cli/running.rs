@@ -101,8 +101,14 @@ impl Running {
     /// Writes a line to its standard input.
     #[track_caller]
     pub(crate) fn write_line(&mut self, line: &str) {
+        self.write(&format!("{line}\n"));
+    }
+
+    /// Writes a text to its standard input, at once.
+    #[track_caller]
+    pub(crate) fn write(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
-        stdin.write_all(format!("{line}\n").as_bytes()).expect("it reads its standard input");
+        stdin.write_all(text.as_bytes()).expect("it reads its standard input");
         stdin.flush().expect("it reads its standard input");
     }
 
