@@ -38,7 +38,9 @@ impl Selection {
             Some(headers) => {
                 (severities.is_empty()
                     || headers.severity.is_some_and(|severity| severities.contains(&severity)))
-                    && source.as_ref().is_none_or(|pattern| headers.is_log() && pattern.matches(&headers.source))
+                    && source
+                        .as_ref()
+                        .is_none_or(|pattern| headers.is_log() && pattern.matches(&headers.source))
                     && (causes.is_empty() || causes.contains(&headers.cause))
                     && reason.as_ref().is_none_or(|part| headers.reason.contains(part))
             }

@@ -123,8 +123,8 @@ impl Origins {
 
     /// What has changed since the last call, and which have expired.
     pub(super) fn changes(&mut self) -> (Vec<OriginChange>, Vec<Arc<str>>) {
-        let changed = mem::take(&mut self.changed);
-        let changes = changed.into_iter().filter_map(|number| {
+        let numbers = mem::take(&mut self.changed);
+        let changes = numbers.into_iter().filter_map(|number| {
             let origin = self.slots[number].as_mut()?;
             Some(OriginChange {
                 origin: Arc::clone(&origin.key),
