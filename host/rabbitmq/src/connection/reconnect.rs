@@ -84,8 +84,8 @@ struct Outage {
 enum Kind {
     /// Before the first connection.
     Start,
-    /// After one that was lost.
-    Loss,
+    /// After one of which it was noticed at this time that it was lost.
+    Loss(Instant),
 }
 
 impl ReconnectingConnection {
@@ -120,10 +120,11 @@ impl ReconnectingConnection {
                 return Err(lost);
             }
             self.tell(ConnectionEvent::Lost { cause: &lost.to_string() });
+            let kind = Kind::Loss(Instant::now());
             if made.elapsed() >= STEADY {
-                state.outage = Outage::new(Kind::Loss);
+                state.outage = Outage::new(kind);
             } else {
-                state.outage.kind = Kind::Loss;
+                state.outage.kind = kind;
             }
             state.outage.postpone(self.retry);
         }
@@ -132,10 +133,10 @@ impl ReconnectingConnection {
             match Connection::open(&self.addresses, &self.purpose, &self.observer, &mut state.said).await {
                 Ok(connection) => {
                     let address = &connection.address().to_string();
-                    let Outage { kind, began, failed_attempts, .. } = state.outage;
+                    let Outage { kind, failed_attempts, .. } = state.outage;
                     self.tell(match kind {
-                        Kind::Loss => ConnectionEvent::Reconnected { address, outage: began.elapsed() },
                         Kind::Start => ConnectionEvent::Connected { address, failed_attempts },
+                        Kind::Loss(at) => ConnectionEvent::Reconnected { address, outage: at.elapsed() },
                     });
                     let connection = Arc::new(connection);
                     state.current = Some((Arc::clone(&connection), Instant::now()));

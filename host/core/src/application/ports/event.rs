@@ -128,7 +128,7 @@ pub enum ConnectionEvent<'a> {
     Reconnected {
         /// To where.
         address: &'a str,
-        /// How long there was none; time with one that was lost at once counts as well.
+        /// How long there was none, since the loss was noticed.
         outage: Duration,
     },
     /// The other side takes nothing that is published on it.
