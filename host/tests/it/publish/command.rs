@@ -97,7 +97,10 @@ fn says_what_it_has_read_of_a_line(broker: &Broker) {
         let mut publish = publish.start();
         publish.write(text);
         broker.outside().take(&queue);
-        let output = publish.end_by(Signal::Interrupt).exits(0);
+        publish.signal(Signal::Interrupt);
+        // Before its standard input ends, which ends the line.
+        publish.says("interrupted");
+        let output = publish.end().exits(0);
         let said = output.stderr.contains("line 2 of standard input has no end yet: it is not sent");
         assert_eq!((said, &output.json()[0]["held_back"]), (held_back == 1, &json!(held_back)), "{output}");
         assert_eq!(broker.outside().depth(&queue), Some(0));
