@@ -129,7 +129,8 @@ fn an_error_shows_the_line_and_points_at_the_place() {
     assert_eq!(
         shown("info @\"東京\" \u{1b}k: x").as_deref(),
         Some(
-            "1:12: `\\u{1b}k` is not expected here: before the `:` come xN, @source and key=value\n  \
+            "1:12: `\\u{1b}k` is not expected here: only xN, @source and key=value come before the `:`; is that missing \
+             before the message?\n  \
                1 | info @\"東京\" \\u{1b}k: x\n    \
                  |              ^^^^^^^"
         )

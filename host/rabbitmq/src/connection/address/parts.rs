@@ -107,7 +107,7 @@ fn split_port(text: &str) -> Result<(&str, &str), Malformed> {
             }
         }
         (None, Some((host, port))) if port.contains(':') => {
-            let is_ipv6 = host.bytes().all(|byte| byte.is_ascii_hexdigit())
+            let is_ipv6 = host.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'[')
                 && (text.contains("::") || port.matches(':').count() > 1);
             Err(if is_ipv6 {
                 "an IPv6 address is written in brackets, such as [::1]:5672"
