@@ -87,7 +87,9 @@ impl<C: Consumer> Processing<C> {
     /// Starts it afresh from what it had saved before it was called last, as if it had not seen that.
     pub(super) async fn undo(&mut self) -> Result<(), ConsumerError> {
         self.saved = self.saved_before.take();
-        self.consumer.restore(self.saved.as_deref()).await
+        // If it cannot be now, it must be before the next call.
+        self.stale = true;
+        self.refresh().await
     }
 
     /// Notes that what it has saved is committed.
@@ -154,5 +156,75 @@ impl<C: Consumer> Processing<C> {
         self.breaker.reset();
         self.stale = false;
         Ok(std::mem::replace(&mut self.consumer, new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Metric, Severity};
+    use crate::testing::{descriptor, logs::error_record};
+
+    /// Keeps the number of logs that it has seen; starting it afresh fails as often as it is told.
+    struct Frail {
+        descriptor: Descriptor,
+        seen: u8,
+        failures: usize,
+    }
+
+    impl Consumer for Frail {
+        fn descriptor(&self) -> &Descriptor {
+            &self.descriptor
+        }
+
+        fn processes(&self) -> bool {
+            true
+        }
+
+        fn keeps_state(&self) -> bool {
+            true
+        }
+
+        fn digest(&self) -> &'static str {
+            ""
+        }
+
+        async fn process(&mut self, _: Timestamp, batch: &[Record]) -> Result<Processed, ConsumerError> {
+            self.seen += u8::try_from(batch.len()).unwrap();
+            Ok(Processed::default())
+        }
+
+        async fn format_metric(&mut self, _: &Metric) -> Result<String, ConsumerError> {
+            Ok(self.seen.to_string())
+        }
+
+        async fn save(&mut self) -> Result<Vec<u8>, ConsumerError> {
+            Ok(vec![self.seen])
+        }
+
+        async fn restore(&mut self, state: Option<&[u8]>) -> Result<(), ConsumerError> {
+            if let Some(left) = self.failures.checked_sub(1) {
+                self.failures = left;
+                return Err(ConsumerError { call: "restore", reason: String::new(), backtrace: None });
+            }
+            self.seen = state.map_or(0, |state| state[0]);
+            Ok(())
+        }
+    }
+
+    /// What was undone comes again, and must not be in its state twice.
+    #[tokio::test]
+    async fn an_undo_that_fails_is_made_up_for() {
+        let consumer = Frail { descriptor: descriptor("frail", Severity::ALL), seen: 0, failures: 1 };
+        let mut processing = Processing::new(consumer, Tolerance::default());
+        let (now, batch) = (Timestamp::default(), vec![error_record(1, ""); 3]);
+        processing.process(now, &batch).await.unwrap();
+        processing.committed(vec![3]);
+        processing.process(now, &batch).await.unwrap();
+        processing.undo().await.unwrap_err();
+        processing.rewind();
+        processing.refresh().await.unwrap();
+        let (_, state) = processing.process(now, &batch).await.unwrap();
+        assert_eq!(state, Some(vec![6]));
     }
 }

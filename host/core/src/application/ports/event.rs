@@ -39,7 +39,8 @@ pub enum ConsumerEvent<'a> {
     Reopening(&'a SourceError),
     /// So many deliveries were taken from its source.
     Received(usize),
-    /// It has processed so many logs; none at a tick.
+    /// It has answered a call with so many logs, none at a tick. Some may be shown to it again: what becomes of each is told
+    /// by other events.
     Processed {
         /// How many.
         logs: usize,
