@@ -86,7 +86,8 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    let cli = Cli::try_parse().unwrap_or_else(|error| suggesting::suggesting(with_defaults(error)).exit());
+    let cli = Cli::try_parse()
+        .unwrap_or_else(|error| suggesting::exit(&suggesting::suggesting(with_defaults(error))));
     terminal::write_log_as(FormatArg::or_default(cli.log_format));
     let code = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,8 +28,8 @@ use crate::compose::supervise::OnFailure;
 pub(super) struct Args {
     /// Components; of a folder, every `.wasm` in it that is not hidden
     ///
-    /// A file in a folder that is no plugin is said and left out; then the exit status is 65. A folder without any is
-    /// said and left out beside files, so that a wildcard of the shell may be given.
+    /// A file in a folder that is no plugin is said and left out; then the exit status is 65. A wildcard
+    /// of the shell may be given: the source of a plugin beside its file is left out.
     #[arg(required = true, value_name = "PLUGIN")]
     plugins: Vec<PathBuf>,
 

@@ -1,12 +1,33 @@
 //! What is probably meant by arguments that the parser refuses.
 
-use std::env;
+use std::{env, process};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 use super::Cli;
 use crate::compose::suggestion::like;
+
+/// Shows why the arguments are refused, without the passwords of URLs among them, or what they ask for; ends the process.
+pub(super) fn exit(error: &clap::Error) -> ! {
+    let logins: Vec<(String, String)> = env::args().filter_map(|argument| login(&argument)).collect();
+    if logins.is_empty() || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render().ansi().to_string();
+    let text = logins.iter().fold(text, |text, (login, user)| text.replace(login, user));
+    anstream::eprint!("{text}");
+    process::exit(error.exit_code())
+}
+
+/// What a URL has before its host, with its password and without; none if it has no password.
+fn login(argument: &str) -> Option<(String, String)> {
+    let begin = argument.find("://")?;
+    let end = argument.rfind('@')?;
+    let login = argument.get(begin..=end)?;
+    let (user, _) = login[3..].split_once(':')?;
+    Some((login.to_owned(), format!("://{user}@")))
+}
 
 /// Adds what is probably meant: the command, where one is misspelled, or quotes around a message.
 pub(super) fn suggesting(mut error: clap::Error) -> clap::Error {
@@ -67,17 +88,28 @@ fn names(command: &Command) -> impl Iterator<Item = String> {
     command.get_subcommands().map(|command| command.get_name().to_owned()).filter(|name| name != "help")
 }
 
-/// What options of other tools are called here: of which command (any, if it is empty), under which names, and what to
-/// do instead.
-const CALLED_OTHERWISE: [(&str, &[&str], &str); 8] = [
+/// Where an option of another tool is called otherwise here.
+enum Of {
+    /// With this command.
+    Command(&'static str),
+    /// With each command that has this option.
+    Having(&'static str),
+}
+
+/// What options of other tools are called here: where, under which names, and what to do instead.
+const CALLED_OTHERWISE: [(Of, &[&str], &str); 8] = [
     (
-        "run",
+        Of::Command("run"),
         &["--source", "--severity", "--severities", "--level"],
         "which logs a plugin wants is in the plugin: `loghost plugin inspect FILE` shows it",
     ),
-    ("broker", &["--port", "--host", "--bind", "--address"], "there is `--listen 127.0.0.1:5672`"),
     (
-        "",
+        Of::Command("broker"),
+        &["--port", "--host", "--bind", "--address"],
+        "there is `--listen 127.0.0.1:5672`",
+    ),
+    (
+        Of::Having("broker"),
         &[
             "--user",
             "--username",
@@ -91,18 +123,22 @@ const CALLED_OTHERWISE: [(&str, &[&str], &str); 8] = [
         ],
         "the broker is named by one URL: --broker amqp://user:password@host:port/vhost",
     ),
-    ("", &["--json"], "there is `--format json`"),
-    ("publish", &["-f"], "there is `--file`"),
-    ("publish", &["-s"], "there are `--severity` and `--source`"),
-    ("run", &["-s"], "there are `--set` and `--state`"),
-    ("publish", &["-a"], "there is `--attribute`"),
+    (Of::Having("format"), &["--json"], "there is `--format json`"),
+    (Of::Command("publish"), &["-f"], "there is `--file`"),
+    (Of::Command("publish"), &["-s"], "there are `--severity` and `--source`"),
+    (Of::Command("run"), &["-s"], "there are `--set` and `--state`"),
+    (Of::Command("publish"), &["-a"], "there is `--attribute`"),
 ];
 
 fn suggest_argument(error: &mut clap::Error, first: &str, wrong: &str) {
     let name = wrong.split('=').next().unwrap_or_default();
-    let known = CALLED_OTHERWISE
-        .iter()
-        .find(|(command, names, _)| (command.is_empty() || *command == first) && names.contains(&name));
+    let known = CALLED_OTHERWISE.iter().find(|(of, names, _)| {
+        let is_here = match of {
+            Of::Command(command) => *command == first,
+            Of::Having(option) => has(option),
+        };
+        is_here && names.contains(&name)
+    });
     if let Some((.., instead)) = known {
         error.remove(ContextKind::SuggestedArg);
         tip(error, (*instead).to_owned());
@@ -126,7 +162,8 @@ fn suggest_argument(error: &mut clap::Error, first: &str, wrong: &str) {
 /// What is probably meant by a word that has no place behind a command.
 fn instead_of_word(first: &str, word: &str) -> Option<String> {
     let option = match first {
-        _ if word.starts_with("amqp") => "--broker",
+        // Its password is not shown.
+        _ if word.starts_with("amqp") => return has("broker").then(|| "there is `--broker URL`".to_owned()),
         "publish" if word.contains('=') => "--attribute",
         "publish" => {
             return Some(
@@ -135,7 +172,7 @@ fn instead_of_word(first: &str, word: &str) -> Option<String> {
         }
         "broker" => "--listen",
         "report" => "--state",
-        "dead-letters" if word.bytes().all(|byte| byte.is_ascii_digit()) => "--number",
+        "dead-letters" if has("number") && word.bytes().all(|byte| byte.is_ascii_digit()) => "--number",
         _ => return None,
     };
     Some(format!("there is `{option} {word}`"))
@@ -152,6 +189,17 @@ fn suggest_severity(error: &mut clap::Error) {
         "a severity and a message: loghost publish error \"disk full\""
     };
     tip(error, text.to_owned());
+}
+
+/// Whether the command that the arguments name has this option.
+fn has(option: &str) -> bool {
+    let mut command = Cli::command();
+    for word in env::args().skip(1) {
+        let Some(subcommand) = command.find_subcommand(word) else { break };
+        command = subcommand.clone();
+    }
+    command.build();
+    command.get_arguments().any(|argument| argument.get_long() == Some(option))
 }
 
 fn tip(error: &mut clap::Error, text: String) {

@@ -81,7 +81,7 @@ fn says_that_something_else_is_there() {
     for (answer, words) in [
         ("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "does not speak AMQP 0-9-1"),
         ("SSH-2.0-OpenSSH_9.2p1\r\n", "does not speak AMQP 0-9-1"),
-        ("", "it closed the connection without an answer"),
+        ("", "it closed the connection before that was open"),
     ] {
         let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let url = format!("amqp://{}", other.local_addr().expect("it is bound"));
@@ -107,6 +107,10 @@ fn hides_the_password_of_a_wrong_url() {
         let variable = loghost(["publish", "error", "text"]).env("AMQP_URL", url).end().exits(78);
         is_discreet(&variable);
         variable.says("AMQP_URL").says("amqp://user:password@host:port/vhost");
+    }
+    // Where no URL is expected.
+    for arguments in [["publish", "error", "text"], ["demo", "--fast", "1"], ["publish", "--broker", "a"]] {
+        is_discreet(&loghost(arguments).args(["amqp://user:s3cret@host"]).end().exits(2));
     }
 }
 
@@ -239,6 +243,7 @@ fn sends_the_password_that_is_written() -> Result<(), Skip> {
 fn leads_to_the_broker(listen: &str, host: &str) {
     let broker = loghost(["broker", "--listen", listen]).start();
     let url = broker.prints("amqp://");
+    broker.says("an in-memory broker");
     let is_for_all = broker.stderr_so_far().contains("over the network can connect");
     assert_eq!(is_for_all, listen.starts_with("0.0.0.0") || listen.starts_with("[::]"), "{broker}");
     assert!(url.starts_with(&format!("amqp://guest:guest@{host}:")), "{url}");
