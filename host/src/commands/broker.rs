@@ -71,7 +71,9 @@ fn unbound(error: BindError) -> Failure {
         io::ErrorKind::AddrNotAvailable => {
             ": this machine has no such address: name one of its own, such as 127.0.0.1"
         }
-        io::ErrorKind::PermissionDenied => ": ports below 1024 are for root: take another, such as 5672",
+        io::ErrorKind::PermissionDenied if error.address.port() < 1024 => {
+            ": ports below 1024 are for root: take another, such as 5672"
+        }
         _ => "",
     };
     let failure = Failure::of(Status::Unavailable, error);

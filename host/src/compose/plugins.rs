@@ -48,38 +48,20 @@ impl fmt::Display for PluginSource {
 
 impl PluginSource {
     /// The files that `paths` name: of a folder, every `.wasm` in it that is not hidden, in the order of their names. A
-    /// folder without any is left out beside files, as a wildcard of the shell gives both.
+    /// folder without any is refused, but for the one of a plugin's source that a wildcard of the shell gives beside its file:
+    /// that is left out.
     pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<(Self, Found)>, Failure> {
-        let (mut sources, mut left_out) = (Vec::new(), Vec::new());
+        let mut sources = Vec::new();
         for path in paths {
             if path.is_dir() {
                 let found = wasm_files(path).status(Status::BadInput)?;
                 if found.is_empty() {
-                    let file = path.with_extension("wasm");
-                    let is_given = paths.contains(&file);
-                    let build = if path.join("Cargo.toml").is_file() && !is_given {
-                        format!(": build the plugin first, with `loghost plugin build {}`", path.display())
-                    } else {
-                        String::new()
-                    };
-                    let meant = if file.is_file() && !is_given {
-                        format!(" (is {} meant?)", file.display())
-                    } else {
-                        String::new()
-                    };
-                    let text = format!("{}: no `.wasm` file in this folder{meant}{build}", path.display());
-                    left_out.push(printable_line(&text).into_owned());
+                    leave_out(path, paths)?;
                 }
                 sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
             } else {
                 sources.push((Self::File(path.clone()), Found::ByName));
             }
-        }
-        if !left_out.is_empty() && !sources.iter().any(|(_, found)| *found == Found::ByName) {
-            return Err(Failure::new(Status::BadInput, left_out.swap_remove(0)));
-        }
-        for folder in left_out {
-            terminal::warning(&format!("left out: {folder}"));
         }
         Ok(sources)
     }
@@ -129,6 +111,30 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file"))
+    }
+}
+
+/// Leaves out `folder`, which has no plugin, if it has the source of one and is given with files, as by a wildcard of the
+/// shell; else it is an error.
+fn leave_out(folder: &Path, given: &[PathBuf]) -> Result<(), Failure> {
+    let file = folder.with_extension("wasm");
+    if given.contains(&file) {
+        return Ok(());
+    }
+    let is_source = folder.join("Cargo.toml").is_file();
+    let build = if is_source {
+        format!(": build the plugin first, with `loghost plugin build {}`", folder.display())
+    } else {
+        String::new()
+    };
+    let meant = if file.is_file() { format!(" (is {} meant?)", file.display()) } else { String::new() };
+    let text = format!("{}: no `.wasm` file in this folder{meant}{build}", folder.display());
+    let text = printable_line(&text);
+    if is_source && given.iter().any(|path| path.is_file()) {
+        terminal::warning(&format!("left out: {text}"));
+        Ok(())
+    } else {
+        Err(Failure::new(Status::BadInput, text.into_owned()))
     }
 }
 

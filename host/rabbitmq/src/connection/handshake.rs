@@ -72,7 +72,7 @@ pub(crate) fn stranger(error: &lapin::Error, tls: Option<&Tls>) -> Option<String
             Some(format!("{error}: this is how it ends with a broker that {}", client_certificate(tls)))
         }
         (ErrorKind::IOError(error), None) if is_closed_by_peer(error.kind()) => Some(
-            "it closed the connection without an answer: it is no broker, or one that is starting or stopping"
+            "it closed the connection before that was open: it is no broker, or one that is starting or stopping"
                 .to_owned(),
         ),
         (ErrorKind::ParsingError(_), None) => Some(

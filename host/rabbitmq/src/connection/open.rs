@@ -91,7 +91,8 @@ impl Connection {
                 Err(_) => {
                     let waited = humantime::format_duration(address.timeout());
                     let why = format!(
-                        "no answer within {waited}: something else listens there, or a firewall drops what is sent"
+                        "no answer within {waited}: it is off or very busy, something else listens there, or a firewall \
+                         drops what is sent"
                     );
                     NoConnection::Stranger(address.clone(), why)
                 }

@@ -64,8 +64,8 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         let meant = consumer_is_meant(&connection, management.as_ref(), &target.names, &consumer).await;
         connection.close().await;
         let text = format!(
-            "the consumer {consumer} has no dead letters{meant}: the name is mistyped, or it has never run here, or runs \
-             under another --prefix"
+            "the consumer {consumer} has no dead letters{meant}: none of its logs became one, or the name is mistyped, or it \
+             runs under another --prefix"
         );
         return none_there(&action, format, text);
     };
