@@ -10,7 +10,7 @@ use crate::compose::suggestion::like;
 
 /// Shows why the arguments are refused, without the passwords of URLs among them, or what they ask for; ends the process.
 pub(super) fn exit(error: &clap::Error) -> ! {
-    let logins: Vec<(String, String)> = env::args().filter_map(|argument| login(&argument)).collect();
+    let logins: Vec<(String, String)> = arguments().filter_map(|argument| login(&argument)).collect();
     if logins.is_empty() || !error.use_stderr() {
         error.exit();
     }
@@ -18,6 +18,11 @@ pub(super) fn exit(error: &clap::Error) -> ! {
     let text = logins.iter().fold(text, |text, (login, user)| text.replace(login, user));
     anstream::eprint!("{text}");
     process::exit(error.exit_code())
+}
+
+/// The arguments as they are shown: what is not UTF-8 is replaced.
+fn arguments() -> impl Iterator<Item = String> {
+    env::args_os().map(|argument| argument.to_string_lossy().into_owned())
 }
 
 /// What a URL has before its host, with its password and without; none if it has no password.
@@ -31,7 +36,7 @@ fn login(argument: &str) -> Option<(String, String)> {
 
 /// Adds what is probably meant: the command, where one is misspelled, or quotes around a message.
 pub(super) fn suggesting(mut error: clap::Error) -> clap::Error {
-    let first = env::args().nth(1).unwrap_or_default();
+    let first = arguments().nth(1).unwrap_or_default();
     if let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand) {
         let wrong = wrong.clone();
         suggest_command(&mut error, &first, &wrong);
@@ -180,7 +185,7 @@ fn instead_of_word(first: &str, word: &str) -> Option<String> {
 
 /// What is probably meant by a message, or a file, that stands where `publish` has a severity.
 fn suggest_severity(error: &mut clap::Error) {
-    let has = |option: &str| env::args().any(|argument| argument == option);
+    let has = |option: &str| arguments().any(|argument| argument == option);
     let text = if has("--file") {
         "`--file` takes one file"
     } else if has("--stdin") {
@@ -194,7 +199,7 @@ fn suggest_severity(error: &mut clap::Error) {
 /// Whether the command that the arguments name has this option.
 fn has(option: &str) -> bool {
     let mut command = Cli::command();
-    for word in env::args().skip(1) {
+    for word in arguments().skip(1) {
         let Some(subcommand) = command.find_subcommand(word) else { break };
         command = subcommand.clone();
     }

@@ -155,6 +155,10 @@ fn passes_over_no_variable_that_is_set() {
     }
     let argument = loghost(["publish", "error", "text", "--broker"]).arg(broken).end().exits(2);
     is_discreet(&argument);
+    for command in ["publish", "plugin", "demo"] {
+        let output = loghost([command]).args([broken, broken]).end().exits(2).does_not_say("panicked");
+        is_discreet(&output);
+    }
     next.saw_nobody();
 }
 
