@@ -27,11 +27,10 @@ fn arguments() -> impl Iterator<Item = String> {
 
 /// What a URL has before its host, with its password and without; none if it has no password.
 fn login(argument: &str) -> Option<(String, String)> {
-    let begin = argument.find("://")?;
-    let end = argument.rfind('@')?;
-    let login = argument.get(begin..=end)?;
-    let (user, _) = login[3..].split_once(':')?;
-    Some((login.to_owned(), format!("://{user}@")))
+    let (_scheme, rest) = argument.split_once("://")?;
+    let (login, _host) = rest.rsplit_once('@')?;
+    let (user, _password) = login.split_once(':')?;
+    Some((format!("://{login}@"), format!("://{user}@")))
 }
 
 /// Adds what is probably meant: the command, where one is misspelled, or quotes around a message.

@@ -84,7 +84,7 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         ConsumerEvent::Stopped(error, delay) => {
             json!({ "error": error.reason, "retry_after_seconds": delay.as_secs_f64() })
         }
-        ConsumerEvent::Paused(waiting) => json!({ "held": waiting }),
+        ConsumerEvent::Paused(waiting) => json!({ "waiting": waiting }),
         ConsumerEvent::NotCounted(reason, _) => json!({ "reason": reason }),
         ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
             json!({ "foreign": foreign, "unwanted": unwanted })

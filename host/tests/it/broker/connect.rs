@@ -110,7 +110,10 @@ fn hides_the_password_of_a_wrong_url() {
     }
     // Where no URL is expected.
     for arguments in [["publish", "error", "text"], ["demo", "--fast", "1"], ["publish", "--broker", "a"]] {
-        is_discreet(&loghost(arguments).args(["amqp://user:s3cret@host"]).end().exits(2));
+        for url in ["amqp://user:s3cret@host", "user@://:s3cret@"] {
+            is_discreet(&loghost(arguments).arg(url).end().exits(2));
+        }
+        loghost(arguments).arg("@://").end().exits(2).does_not_say("panicked");
     }
 }
 
