@@ -12,6 +12,9 @@ use loghost_core::testing::{
 };
 use tokio::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const LOGS: usize = 10_240;
 
 fn consume(bencher: Bencher<'_, '_>, burst: usize, reads: Reads) {

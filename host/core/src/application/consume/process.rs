@@ -189,7 +189,7 @@ impl<P: Ports> Consume<P> {
         }
     }
 
-    fn done(&mut self, task: &Task, counted_as: CountedAs) {
+    pub(super) fn done(&mut self, task: &Task, counted_as: CountedAs) {
         self.commits.stage(task.done(counted_as));
     }
 

@@ -12,9 +12,9 @@ use super::window::{Handle, Task};
 use super::{Batching, Break, Consume, Ports};
 use crate::application::end::End;
 use crate::application::ports::{
-    Beginning, ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription,
+    Beginning, Clock, ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription,
 };
-use crate::domain::Claim;
+use crate::domain::{Claim, CountedAs};
 
 impl<P: Ports> Consume<P> {
     /// Serves the source of `session` until the run is to end, or something breaks. Tells whether this host is the one
@@ -128,7 +128,8 @@ impl<P: Ports> Consume<P> {
         burst: impl ExactSizeIterator<Item = Delivery<OriginalOf<P>>>,
     ) -> Result<(), Break> {
         let mut batch = Batch::default();
-        let mut unread = None;
+        let (mut unread, mut latest) = (None, None);
+        let processes = self.processing.processes();
         self.progress.tell(ConsumerEvent::Received(burst.len()));
         for Delivery { position, item, original } in burst {
             let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
@@ -156,7 +157,13 @@ impl<P: Ports> Consume<P> {
                     let unseen = self.unseen(&record);
                     let task = Task { handle: Handle { number, position }, record };
                     let Some(unseen) = unseen else {
-                        batch.extend([task]);
+                        // What nobody looks at is finished.
+                        if processes {
+                            batch.extend([task]);
+                        } else {
+                            latest = latest.max(Some(task.record.timestamp));
+                            self.done(&task, CountedAs::Accepted);
+                        }
                         continue;
                     };
                     unseen(task)
@@ -167,6 +174,9 @@ impl<P: Ports> Consume<P> {
                 unread = Some(error);
                 break;
             }
+        }
+        if let Some(latest) = latest {
+            self.clock.witness(latest);
         }
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });
         if !batch.is_empty() {
