@@ -94,7 +94,9 @@ impl IntervalSet {
 
     /// The interval that `n` is in: its first and last number.
     pub fn interval_of(&self, n: u64) -> Option<(u64, u64)> {
-        let (&first, &last) = self.intervals.range(..=n).next_back()?;
+        // Fast path: it is mostly the highest number, or one above it.
+        let highest = self.intervals.last_key_value().filter(|(first, _)| **first <= n);
+        let (&first, &last) = highest.or_else(|| self.intervals.range(..=n).next_back())?;
         (n <= last).then_some((first, last))
     }
 

@@ -20,8 +20,9 @@ impl BookTime {
         Self { base: book.latest().unwrap_or(clock), since: None }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
-        self.since.map_or(self.base, |since| self.base.plus(since.elapsed()))
+    /// The time in the book when the monotonic clock shows `instant`.
+    pub(super) fn at(&self, instant: Instant) -> Timestamp {
+        self.since.map_or(self.base, |since| self.base.plus(instant.saturating_duration_since(since)))
     }
 
     pub(super) fn go_on(&mut self) {
@@ -29,7 +30,7 @@ impl BookTime {
     }
 
     pub(super) fn stand_still(&mut self) {
-        self.base = self.now();
+        self.base = self.at(Instant::now());
         self.since = None;
     }
 }

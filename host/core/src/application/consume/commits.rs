@@ -179,9 +179,14 @@ impl<L: Ledger + 'static> Commits<L> {
         self.book.look_up_position(position)
     }
 
-    /// Whether a log is new, by its id.
-    pub(super) fn look_up(&mut self, record: &Record) -> Claim {
-        self.book.look_up(record, self.book_time.now())
+    /// Whether a log that has arrived at this time of the book is new, by its id.
+    pub(super) fn look_up(&mut self, record: &Record, arrived: Timestamp) -> Claim {
+        self.book.look_up(record, arrived)
+    }
+
+    /// The time in the book when the monotonic clock shows `instant`.
+    pub(super) fn book_time_at(&self, instant: Instant) -> Timestamp {
+        self.book_time.at(instant)
     }
 
     /// How many logs were finished in this run.
@@ -219,12 +224,19 @@ impl<L: Ledger + 'static> Commits<L> {
     /// Begins to commit what is staged, unless a commit is under way, or it is worth while to wait for more.
     /// Returns until when more is waited for.
     pub(super) fn keep_pace<O>(&mut self, window: &mut Window<O>) -> Option<Instant> {
-        let waits = self.under_way.is_none() && self.is_anything_staged();
-        if waits && self.staged.numbers.len() < self.pace.waiting && self.next_from > Instant::now() {
+        if !self.can_begin() {
+            return None;
+        }
+        let now = Instant::now();
+        if self.staged.numbers.len() < self.pace.waiting && self.next_from > now {
             return Some(self.next_from);
         }
-        self.begin(window);
+        self.begin_at(now, window);
         None
+    }
+
+    fn can_begin(&self) -> bool {
+        self.under_way.is_none() && self.is_anything_staged()
     }
 
     fn is_anything_staged(&self) -> bool {
@@ -239,16 +251,18 @@ impl<L: Ledger + 'static> Commits<L> {
 
     /// Begins to commit what is staged, unless a commit is under way.
     pub(super) fn begin<O>(&mut self, window: &mut Window<O>) {
-        if self.under_way.is_some() || !self.is_anything_staged() {
-            return;
+        if self.can_begin() {
+            self.begin_at(Instant::now(), window);
         }
-        if !self.pace.interval.is_zero() {
-            self.next_from = Instant::now() + self.pace.interval;
-        }
+    }
+
+    fn begin_at<O>(&mut self, now: Instant, window: &mut Window<O>) {
+        self.next_from = now + self.pace.interval;
         let Staged { logs, uncounted, repeats, numbers, checkpoint } = mem::take(&mut self.staged);
-        let (now, news) = (self.book_time.now(), !logs.is_empty() || uncounted.foreign > 0 || repeats > 0);
+        let (book_time, news) =
+            (self.book_time.at(now), !logs.is_empty() || uncounted.foreign > 0 || repeats > 0);
         for log in &logs {
-            self.book.finish(log, now);
+            self.book.finish(log, book_time);
             if let Some(position) = log.position {
                 window.entered(position);
             }
@@ -260,10 +274,10 @@ impl<L: Ledger + 'static> Commits<L> {
         self.uncounted.foreign += uncounted.foreign;
         self.uncounted.unwanted += uncounted.unwanted;
         self.book.repeat(repeats);
-        if self.expire_at <= Instant::now() {
-            let horizon = now.minus(self.pace.forget_after);
+        if self.expire_at <= now {
+            let horizon = book_time.minus(self.pace.forget_after);
             self.book.expire(horizon, |origin| window.has(origin));
-            self.expire_at = Instant::now() + self.pace.expire_every();
+            self.expire_at = now + self.pace.expire_every();
         }
         let changes = self.book.changes();
         let counts = changes.counts.clone();
@@ -271,7 +285,7 @@ impl<L: Ledger + 'static> Commits<L> {
         let commit = Commit { changes, checkpoint: checkpoint.clone(), filter };
         let done = Box::pin(self.ledger.commit(commit));
         let committed = Committed { counts, news, numbers, checkpoint, took: Duration::ZERO };
-        self.under_way = Some(UnderWay { done, since: Instant::now(), committed });
+        self.under_way = Some(UnderWay { done, since: now, committed });
     }
 
     /// Whether a commit is under way.

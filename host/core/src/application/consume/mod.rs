@@ -18,6 +18,7 @@ mod processing;
 mod progress;
 mod serve;
 mod session;
+mod timer;
 mod unseen;
 mod window;
 

@@ -1,11 +1,13 @@
 //! Processing: shows logs to the consumer, does what it says, and finds the one log that it fails at.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::commits::{Done, What};
 use super::session::Session;
+use super::timer::Timer;
 use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};
 use crate::application::End;
@@ -26,6 +28,11 @@ impl Batch {
         self.records.is_empty()
     }
 
+    pub(super) fn push(&mut self, Task { handle, record }: Task) {
+        self.handles.push(handle);
+        self.records.push(record);
+    }
+
     fn tasks(self) -> impl Iterator<Item = Task> {
         self.handles.into_iter().zip(self.records).map(|(handle, record)| Task { handle, record })
     }
@@ -37,10 +44,7 @@ impl Batch {
 
 impl Extend<Task> for Batch {
     fn extend<T: IntoIterator<Item = Task>>(&mut self, tasks: T) {
-        for Task { handle, record } in tasks {
-            self.handles.push(handle);
-            self.records.push(record);
-        }
+        tasks.into_iter().for_each(|task| self.push(task));
     }
 }
 
@@ -124,13 +128,12 @@ impl<P: Ports> Consume<P> {
         if self.processing.passed(logs) {
             self.progress.tell(ConsumerEvent::Recovered);
         }
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; logs];
-        for Verdict { index, outcome } in processed.verdicts {
-            outcomes[index] = Some(outcome);
-        }
+        let verdicts = processed.verdicts.into_iter();
+        let mut outcomes: BTreeMap<usize, Outcome> =
+            verdicts.map(|Verdict { index, outcome }| (index, outcome)).collect();
         let mut retrying = 0;
-        for (task, outcome) in batch.tasks().zip(outcomes) {
-            match outcome {
+        for (index, task) in batch.tasks().enumerate() {
+            match outcomes.remove(&index) {
                 None => self.done(&task, CountedAs::Accepted),
                 Some(Outcome::Skip) => self.done(&task, CountedAs::Skipped),
                 Some(Outcome::Reject(reason)) => self.reject(session, &task, reason, None, Cause::Rejected),
@@ -175,14 +178,14 @@ impl<P: Ports> Consume<P> {
         publishing: impl Future<Output = Result<(), SinkError>>,
     ) -> Result<(), Break> {
         let (mut publishing, patience) = (pin!(publishing), self.options.publish_within);
-        let until = Instant::now() + patience;
+        let (until, mut commit_timer) = (Instant::now() + patience, Timer::new());
         loop {
             let commit_at = self.commits.keep_pace(&mut session.window);
             tokio::select! {
                 biased;
                 published = &mut publishing => return Ok(published?),
                 committed = self.commits.safe() => self.acknowledge(session, committed?).await?,
-                () = sleep_until(commit_at.unwrap_or(until)), if commit_at.is_some() => {}
+                () = commit_timer.at(commit_at) => {}
                 done = session.pending.next() => self.dead_lettered(done)?,
                 () = sleep_until(until) => return Err(SourceError::Unpublished(patience).into()),
             }

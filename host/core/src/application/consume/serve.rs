@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::commits::{Committed, Done, What};
 use super::process::Batch;
 use super::session::{OriginalOf, Session};
+use super::timer::Timer;
 use super::unseen::Unseen;
 use super::window::{Handle, Task};
 use super::{Batching, Break, Consume, Ports};
@@ -29,6 +30,8 @@ impl<P: Ports> Consume<P> {
         let mut last_log = Instant::now();
         let mut paused = false;
         let mut told = None;
+        let (mut commit_timer, mut report_timer) = (Timer::new(), Timer::new());
+        let (mut retry_timer, mut tick_timer) = (Timer::new(), Timer::new());
         loop {
             let activity = session.source.activity();
             self.activity_is(activity);
@@ -61,10 +64,10 @@ impl<P: Ports> Consume<P> {
                 biased;
                 () = &mut shutdown => return Ok(End::Shutdown),
                 committed = self.commits.safe() => self.acknowledge(session, committed?).await?,
-                () = sleep_until(commit_at.unwrap_or(last_log)), if commit_at.is_some() => {}
+                () = commit_timer.at(commit_at) => {}
                 done = session.pending.next() => self.dead_lettered(done)?,
-                () = sleep_until(report_at.unwrap_or(last_log)), if report_at.is_some() => self.report(false).await?,
-                () = sleep_until(retry_at.unwrap_or(last_log)), if retry_at.is_some() => {
+                () = report_timer.at(report_at) => self.report(false).await?,
+                () = retry_timer.at(retry_at) => {
                     let mut due = Batch::default();
                     due.extend(session.window.take_due(Instant::now(), self.options.max_batch));
                     self.process(session, due).await?;
@@ -86,10 +89,10 @@ impl<P: Ports> Consume<P> {
                     session.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
                     let full = burst.len() >= self.options.max_batch || session.marked;
                     if full || self.options.batching == Batching::Arrived {
-                        self.take(session, burst.drain(..)).await?;
+                        self.take(session, burst.drain(..), last_log).await?;
                     }
                 }
-                () = sleep_until(tick_at.unwrap_or(last_log)), if tick_at.is_some() => {
+                () = tick_timer.at(tick_at) => {
                     last_log = Instant::now();
                     self.progress.tell(ConsumerEvent::CallBegins);
                     self.process(session, Batch::default()).await?;
@@ -120,16 +123,17 @@ impl<P: Ports> Consume<P> {
         batch.min(usize::try_from(wanted).unwrap_or(usize::MAX))
     }
 
-    /// Takes in what was delivered: has it processed, if it is wanted and new; what is unwanted or no log goes to the
-    /// dead letters.
+    /// Takes in what was delivered and `arrived` then: has it processed, if it is wanted and new; what is unwanted or no
+    /// log goes to the dead letters.
     async fn take(
         &mut self,
         session: &mut Session<P>,
         burst: impl ExactSizeIterator<Item = Delivery<OriginalOf<P>>>,
+        arrived: Instant,
     ) -> Result<(), Break> {
         let mut batch = Batch::default();
         let (mut unread, mut latest) = (None, None);
-        let processes = self.processing.processes();
+        let (processes, arrived) = (self.processing.processes(), self.commits.book_time_at(arrived));
         self.progress.tell(ConsumerEvent::Received(burst.len()));
         for Delivery { position, item, original } in burst {
             let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
@@ -145,7 +149,7 @@ impl<P: Ports> Consume<P> {
                 }
                 Item::Foreign(how) => Unseen::Foreign(number, how),
                 Item::Log(record) => {
-                    let Claim::New(position) = self.commits.look_up(&record) else {
+                    let Claim::New(position) = self.commits.look_up(&record, arrived) else {
                         self.commits.stage(Done { number, what: What::Repetition });
                         continue;
                     };
@@ -159,7 +163,7 @@ impl<P: Ports> Consume<P> {
                     let Some(unseen) = unseen else {
                         // What nobody looks at is finished.
                         if processes {
-                            batch.extend([task]);
+                            batch.push(task);
                         } else {
                             latest = latest.max(Some(task.record.timestamp));
                             self.done(&task, CountedAs::Accepted);

@@ -3,7 +3,7 @@
 //! Deliveries are numbered as they come; by its number a delivery is found while it is processed, while it waits for
 //! another attempt, on its way to the dead letters, and until its commit is safe.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ pub(super) struct Window<O> {
     under_way: Vec<IntervalSet>,
     /// How many attempts a log has after its first.
     max_retries: u32,
+    /// The logs among them that were to be tried again, by the number of their delivery.
+    retries: BTreeMap<u64, Retry>,
     /// When the next attempts are due, and of which deliveries.
     due: BTreeSet<(Instant, u64)>,
 }
@@ -38,8 +40,6 @@ struct Delivered<O> {
     /// What a dead letter of it would be made of.
     original: Option<O>,
     progress: Progress,
-    /// Of a log that was to be tried again.
-    retry: Option<Box<Retry>>,
 }
 
 /// How far a delivery is.
@@ -90,6 +90,7 @@ impl<O> Window<O> {
             deliveries: VecDeque::new(),
             under_way: Vec::new(),
             max_retries,
+            retries: BTreeMap::new(),
             due: BTreeSet::new(),
         }
     }
@@ -101,8 +102,7 @@ impl<O> Window<O> {
 
     /// Notes a delivery, and numbers it.
     pub(super) fn add(&mut self, position: Position, original: Option<O>) -> u64 {
-        let delivered = Delivered { position, original, progress: Progress::Open, retry: None };
-        self.deliveries.push_back(delivered);
+        self.deliveries.push_back(Delivered { position, original, progress: Progress::Open });
         self.first + self.deliveries.len() as u64 - 1
     }
 
@@ -148,12 +148,10 @@ impl<O> Window<O> {
 
     /// Has a log wait for its next attempt, or gives it back if it has had enough of them.
     pub(super) fn wait(&mut self, mut task: Task, now: Instant) -> Option<Task> {
-        let (number, max_retries) = (task.handle.number, self.max_retries);
-        let Some(delivered) = self.get_mut(number) else { return Some(task) };
-        let retry =
-            delivered.retry.get_or_insert_with(|| Box::new(Retry { since: now, tries: 0, waiting: None }));
+        let number = task.handle.number;
+        let retry = self.retries.entry(number).or_insert(Retry { since: now, tries: 0, waiting: None });
         let delay = FIRST_DELAY * 2u32.saturating_pow(retry.tries.min(16));
-        if retry.tries >= max_retries || now + delay > retry.since + LONGEST {
+        if retry.tries >= self.max_retries || now + delay > retry.since + LONGEST {
             return Some(task);
         }
         retry.tries += 1;
@@ -170,21 +168,17 @@ impl<O> Window<O> {
         numbers.sort_unstable();
         numbers.truncate(max);
         self.due.retain(|(_, number)| numbers.binary_search(number).is_err());
-        numbers
-            .into_iter()
-            .filter_map(|number| self.get_mut(number)?.retry.as_mut()?.waiting.take())
-            .collect()
+        numbers.into_iter().filter_map(|number| self.retries.get_mut(&number)?.waiting.take()).collect()
     }
 
     /// Notes that these are finished; returns what can be acknowledged now. What lies behind one that is open
     /// (it waits for a retry, perhaps for minutes) is acknowledged by itself: held back, it would come again
     /// after a clean end, and use up the prefetch.
     pub(super) fn finish(&mut self, finished: Vec<u64>) -> Due {
-        let mut single = Vec::new();
-        for number in finished {
-            if let Some(delivered) = self.get_mut(number) {
+        for number in &finished {
+            self.retries.remove(number);
+            if let Some(delivered) = self.get_mut(*number) {
                 delivered.progress = Progress::Finished;
-                single.push(number);
             }
         }
         let mut due = Due::default();
@@ -194,7 +188,8 @@ impl<O> Window<O> {
                 due.acknowledge_through(delivered.position);
             }
         }
-        for number in single {
+        // What has been taken out of the window is no longer found in it.
+        for number in finished {
             if let Some(delivered) = self.get_mut(number) {
                 delivered.progress = Progress::Acknowledged;
                 due.single.push(delivered.position.clone());

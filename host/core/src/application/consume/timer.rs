@@ -1,0 +1,25 @@
+//! A time that a loop waits for, from one turn to the next.
+
+use std::future::pending;
+use std::pin::Pin;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that is kept from turn to turn: setting one anew takes longer than what is done for a log.
+#[derive(Debug)]
+pub(super) struct Timer(Pin<Box<Sleep>>);
+
+impl Timer {
+    pub(super) fn new() -> Self {
+        Self(Box::pin(sleep_until(Instant::now())))
+    }
+
+    /// Is ready at this time; never without one.
+    pub(super) async fn at(&mut self, time: Option<Instant>) {
+        let Some(time) = time else { return pending().await };
+        if self.0.deadline() != time {
+            self.0.as_mut().reset(time);
+        }
+        self.0.as_mut().await;
+    }
+}
