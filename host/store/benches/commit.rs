@@ -26,7 +26,7 @@ fn commit(bencher: Bencher<'_, '_>, batch: usize) {
                 timestamp: now,
                 counted_as: CountedAs::Accepted,
             };
-            book.finish(&log, now);
+            book.finish(&[log], now);
             next += 1;
         }
         let commit = Commit { changes: book.changes(), ..Commit::default() };
@@ -48,7 +48,7 @@ fn book(bencher: Bencher<'_, '_>, batch: usize) {
                     timestamp: now,
                     counted_as: CountedAs::Accepted,
                 };
-                book.finish(&log, now);
+                book.finish(&[log], now);
             }
         }
         book.changes()

@@ -35,7 +35,7 @@ impl IntervalSet {
         }
         let (mut begin, mut end, mut known) = (first, last, 0);
         // From the right, every interval that touches the new one becomes part of it.
-        while let Some((&left, &right)) = self.intervals.range(..=last.saturating_add(1)).next_back() {
+        while let Some((left, right)) = self.last_until(last.saturating_add(1)) {
             if right.saturating_add(1) < first {
                 break;
             }
@@ -48,17 +48,23 @@ impl IntervalSet {
         (last - first).saturating_add(1) - known
     }
 
-    /// Takes `n` out; false if it was not in the set.
-    pub fn remove(&mut self, n: u64) -> bool {
-        let Some((first, last)) = self.interval_of(n) else { return false };
-        self.intervals.remove(&first);
-        if first < n {
-            self.intervals.insert(first, n - 1);
+    /// Takes out every number from `first` to `last`; returns how many were in the set.
+    pub fn remove_interval(&mut self, first: u64, last: u64) -> u64 {
+        let mut known = 0;
+        while let Some((left, right)) = self.last_until(last) {
+            if right < first {
+                break;
+            }
+            known += overlap((left, right), (first, last));
+            self.intervals.remove(&left);
+            if last < right {
+                self.intervals.insert(last + 1, right);
+            }
+            if left < first {
+                self.intervals.insert(left, first - 1);
+            }
         }
-        if n < last {
-            self.intervals.insert(n + 1, last);
-        }
-        true
+        known
     }
 
     /// What is in this set and not in the `other`.
@@ -88,16 +94,22 @@ impl IntervalSet {
 
     /// The first numbers of the intervals that begin between `first` and `last`, in ascending order.
     pub fn starts_between(&self, first: u64, last: u64) -> impl Iterator<Item = u64> {
-        let range = (first <= last).then(|| self.intervals.range(first..=last));
+        let any = first <= last && self.intervals.last_key_value().is_some_and(|(begin, _)| *begin >= first);
+        let range = any.then(|| self.intervals.range(first..=last));
         range.into_iter().flatten().map(|(&begin, _)| begin)
     }
 
     /// The interval that `n` is in: its first and last number.
     pub fn interval_of(&self, n: u64) -> Option<(u64, u64)> {
-        // Fast path: it is mostly the highest number, or one above it.
+        self.last_until(n).filter(|(_, last)| n <= *last)
+    }
+
+    /// The last interval that does not begin behind `n`.
+    fn last_until(&self, n: u64) -> Option<(u64, u64)> {
+        // Fast path: it is mostly the highest one.
         let highest = self.intervals.last_key_value().filter(|(first, _)| **first <= n);
         let (&first, &last) = highest.or_else(|| self.intervals.range(..=n).next_back())?;
-        (n <= last).then_some((first, last))
+        Some((first, last))
     }
 
     /// The intervals, first and last number of each, in ascending order.
@@ -159,14 +171,14 @@ mod tests {
     enum Step {
         Insert(u64),
         InsertInterval(u64, u64),
-        Remove(u64),
+        RemoveInterval(u64, u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (1u64..40).prop_map(Step::Insert),
             (1u64..40, 0u64..8).prop_map(|(first, more)| Step::InsertInterval(first, first + more)),
-            (1u64..40).prop_map(Step::Remove),
+            (1u64..40, 0u64..8).prop_map(|(first, more)| Step::RemoveInterval(first, first + more)),
         ]
     }
 
@@ -182,7 +194,10 @@ mod tests {
                         let new = (first..=last).filter(|n| model.insert(*n)).count() as u64;
                         prop_assert_eq!(sequences.insert_interval(first, last), new);
                     }
-                    Step::Remove(n) => prop_assert_eq!(sequences.remove(n), model.remove(&n)),
+                    Step::RemoveInterval(first, last) => {
+                        let known = (first..=last).filter(|n| model.remove(n)).count() as u64;
+                        prop_assert_eq!(sequences.remove_interval(first, last), known);
+                    }
                 }
                 let all: Vec<u64> = sequences.iter().flat_map(|(first, last)| first..=last).collect();
                 prop_assert_eq!(&all, &model.iter().copied().collect::<Vec<_>>());
@@ -224,6 +239,7 @@ mod tests {
         assert_eq!(sequences.iter().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
         assert_eq!(sequences.gaps(u64::MAX).collect::<Vec<_>>(), [(1, u64::MAX - 2)]);
         assert!(sequences.without(&sequences).is_empty());
-        assert!(sequences.remove(u64::MAX) && sequences.contains(u64::MAX - 1));
+        assert_eq!(sequences.remove_interval(u64::MAX, u64::MAX), 1);
+        assert!(!sequences.contains(u64::MAX) && sequences.contains(u64::MAX - 1));
     }
 }

@@ -14,9 +14,9 @@ impl Tally {
         self.0.iter().sum()
     }
 
-    /// Takes one away, if there is one.
-    pub fn take_one(&mut self, severity: Severity) {
-        self[severity] = self[severity].saturating_sub(1);
+    /// Takes so many away, or as many as there are.
+    pub fn take(&mut self, severity: Severity, logs: u64) {
+        self[severity] = self[severity].saturating_sub(logs);
     }
 
     /// Each severity with its number, in ascending order of severity.

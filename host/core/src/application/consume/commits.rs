@@ -261,12 +261,8 @@ impl<L: Ledger + 'static> Commits<L> {
         let Staged { logs, uncounted, repeats, numbers, checkpoint } = mem::take(&mut self.staged);
         let (book_time, news) =
             (self.book_time.at(now), !logs.is_empty() || uncounted.foreign > 0 || repeats > 0);
-        for log in &logs {
-            self.book.finish(log, book_time);
-            if let Some(position) = log.position {
-                window.entered(position);
-            }
-        }
+        self.book.finish(&logs, book_time);
+        window.entered(&logs);
         for position in numbers.iter().filter_map(|number| window.position(*number)?.durable()) {
             self.book.finish_position(position);
         }

@@ -6,7 +6,8 @@
 //! In reading order: `serve` is the loop over one source, the life of a log; `process` asks the consumer, and finds the
 //! log that it fails at; `unseen` is what the consumer is not shown. What they work on has four owners: `session` (the
 //! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
-//! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported).
+//! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported). `timer` is
+//! what the loop waits for a time with.
 
 mod adapters;
 mod book_time;

@@ -1,6 +1,5 @@
 //! Processing: shows logs to the consumer, does what it says, and finds the one log that it fails at.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 
 use tokio::time::{Instant, sleep_until};
@@ -14,7 +13,7 @@ use crate::application::End;
 use crate::application::ports::{
     Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError,
 };
-use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record, Verdict};
+use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record};
 
 /// Logs that are processed together; apart, because the consumer is shown the records in one piece.
 #[derive(Debug, Default)]
@@ -28,7 +27,7 @@ impl Batch {
         self.records.is_empty()
     }
 
-    pub(super) fn push(&mut self, Task { handle, record }: Task) {
+    pub(super) fn push(&mut self, handle: Handle, record: Record) {
         self.handles.push(handle);
         self.records.push(record);
     }
@@ -44,7 +43,7 @@ impl Batch {
 
 impl Extend<Task> for Batch {
     fn extend<T: IntoIterator<Item = Task>>(&mut self, tasks: T) {
-        tasks.into_iter().for_each(|task| self.push(task));
+        tasks.into_iter().for_each(|Task { handle, record }| self.push(handle, record));
     }
 }
 
@@ -62,7 +61,7 @@ impl<P: Ports> Consume<P> {
             self.clock.witness(latest);
         }
         if !self.processing.processes() {
-            batch.tasks().for_each(|task| self.done(&task, CountedAs::Accepted));
+            batch.tasks().for_each(|task| self.commits.stage(task.done(CountedAs::Accepted)));
             return Ok(());
         }
         let mut pending = vec![batch];
@@ -123,19 +122,18 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Does what the consumer says of `batch`: counts, has wait for another attempt, or sends to the dead letters.
-    fn carry_out(&mut self, session: &mut Session<P>, batch: Batch, processed: Processed) {
+    fn carry_out(&mut self, session: &mut Session<P>, batch: Batch, mut processed: Processed) {
         let logs = batch.records.len();
         if self.processing.passed(logs) {
             self.progress.tell(ConsumerEvent::Recovered);
         }
-        let verdicts = processed.verdicts.into_iter();
-        let mut outcomes: BTreeMap<usize, Outcome> =
-            verdicts.map(|Verdict { index, outcome }| (index, outcome)).collect();
+        processed.verdicts.sort_unstable_by_key(|verdict| verdict.index);
+        let mut verdicts = processed.verdicts.into_iter().peekable();
         let mut retrying = 0;
         for (index, task) in batch.tasks().enumerate() {
-            match outcomes.remove(&index) {
-                None => self.done(&task, CountedAs::Accepted),
-                Some(Outcome::Skip) => self.done(&task, CountedAs::Skipped),
+            match verdicts.next_if(|verdict| verdict.index == index).map(|verdict| verdict.outcome) {
+                None => self.commits.stage(task.done(CountedAs::Accepted)),
+                Some(Outcome::Skip) => self.commits.stage(task.done(CountedAs::Skipped)),
                 Some(Outcome::Reject(reason)) => self.reject(session, &task, reason, None, Cause::Rejected),
                 Some(Outcome::Retry(reason)) => match session.window.wait(task, Instant::now()) {
                     Some(task) => self.reject(session, &task, reason, None, Cause::RetriesExhausted),
@@ -192,10 +190,6 @@ impl<P: Ports> Consume<P> {
         }
     }
 
-    pub(super) fn done(&mut self, task: &Task, counted_as: CountedAs) {
-        self.commits.stage(task.done(counted_as));
-    }
-
     fn reject(
         &mut self,
         session: &mut Session<P>,
@@ -233,8 +227,14 @@ impl<P: Ports> Consume<P> {
 
 impl Task {
     pub(super) fn done(&self, counted_as: CountedAs) -> Done {
-        let Handle { number, position } = self.handle;
-        let Record { severity, timestamp, .. } = self.record;
+        self.handle.done(&self.record, counted_as)
+    }
+}
+
+impl Handle {
+    pub(super) fn done(&self, record: &Record, counted_as: CountedAs) -> Done {
+        let Self { number, position } = *self;
+        let Record { severity, timestamp, .. } = *record;
         Done { number, what: What::Log(FinishedLog { position, severity, timestamp, counted_as }) }
     }
 }

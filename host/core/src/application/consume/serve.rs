@@ -158,19 +158,20 @@ impl<P: Ports> Consume<P> {
                         self.commits.stage(Done { number, what: What::Repetition });
                         continue;
                     }
-                    let unseen = self.unseen(&record);
-                    let task = Task { handle: Handle { number, position }, record };
-                    let Some(unseen) = unseen else {
-                        // What nobody looks at is finished.
-                        if processes {
-                            batch.push(task);
-                        } else {
-                            latest = latest.max(Some(task.record.timestamp));
-                            self.done(&task, CountedAs::Accepted);
+                    let handle = Handle { number, position };
+                    match self.unseen(&record) {
+                        Some(unseen) => unseen(Task { handle, record }),
+                        None if processes => {
+                            batch.push(handle, record);
+                            continue;
                         }
-                        continue;
-                    };
-                    unseen(task)
+                        // What nobody looks at is finished.
+                        None => {
+                            latest = latest.max(Some(record.timestamp));
+                            self.commits.stage(handle.done(&record, CountedAs::Accepted));
+                            continue;
+                        }
+                    }
                 }
             };
             if let Err(error) = self.pass_by(session, &unseen) {

@@ -1,11 +1,12 @@
-//! A time that a loop waits for, from one turn to the next.
+//! A timer for a loop that waits for a time in each turn, mostly for the same.
 
 use std::future::pending;
 use std::pin::Pin;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer that is kept from turn to turn: setting one anew takes longer than what is done for a log.
+/// A timer that is kept from turn to turn, and set only when the time is another one: setting one in each turn would be a
+/// large part of what a turn takes.
 #[derive(Debug)]
 pub(super) struct Timer(Pin<Box<Sleep>>);
 

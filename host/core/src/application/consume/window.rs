@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{IntervalSet, OriginPosition, Position, Record};
+use crate::domain::{FinishedLog, IntervalSet, OriginPosition, Position, Record};
 
 /// The delay before the second attempt; it doubles with each one after.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -114,10 +114,14 @@ impl<O> Window<O> {
         self.under_way[position.origin].insert(position.sequence)
     }
 
-    /// Notes that a log is in the book.
-    pub(super) fn entered(&mut self, position: OriginPosition) {
-        if let Some(sequences) = self.under_way.get_mut(position.origin) {
-            sequences.remove(position.sequence);
+    /// Notes that these logs are in the book.
+    pub(super) fn entered(&mut self, logs: &[FinishedLog]) {
+        for run in FinishedLog::runs(logs) {
+            if let [FinishedLog { position: Some(OriginPosition { origin, sequence }), .. }, ..] = *run
+                && let Some(sequences) = self.under_way.get_mut(origin)
+            {
+                sequences.remove_interval(sequence, sequence + (run.len() as u64 - 1));
+            }
         }
     }
 
@@ -223,7 +227,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::StreamPosition;
+    use crate::domain::{CountedAs, Severity, StreamPosition, Timestamp};
 
     fn queued(tags: &[u64]) -> Vec<Position> {
         tags.iter().copied().map(Position::Transient).collect()
@@ -275,8 +279,14 @@ mod tests {
     fn a_log_is_under_way_once() {
         let mut window = delivered(&[1]);
         let position = OriginPosition { origin: 3, sequence: 7 };
+        let finished = FinishedLog {
+            position: Some(position),
+            severity: Severity::Info,
+            timestamp: Timestamp::default(),
+            counted_as: CountedAs::Accepted,
+        };
         assert!(window.begin(position) && !window.begin(position) && window.has(3) && !window.has(2));
-        window.entered(position);
+        window.entered(&[finished]);
         assert!(!window.has(3) && window.begin(position));
     }
 }

@@ -45,3 +45,16 @@ pub struct FinishedLog {
     /// What it is counted as.
     pub counted_as: CountedAs,
 }
+
+impl FinishedLog {
+    /// The logs in runs: what follows each other in one origin, and is counted as the same. Most logs come that way, and
+    /// a run is entered as fast as a log.
+    pub fn runs(logs: &[Self]) -> impl Iterator<Item = &[Self]> {
+        logs.chunk_by(|log, next| {
+            log.counted_as == next.counted_as
+                && log.position.zip(next.position).is_some_and(|(position, next)| {
+                    position.origin == next.origin && position.sequence.checked_add(1) == Some(next.sequence)
+                })
+        })
+    }
+}

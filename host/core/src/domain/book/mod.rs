@@ -83,27 +83,29 @@ impl Book {
         self.streams.finished_of(position).insert_interval(position.first, position.offset);
     }
 
-    /// Records a finished log, at the time `now`.
-    pub fn finish(&mut self, log: &FinishedLog, now: Timestamp) {
-        let FinishedLog { position, severity, timestamp, counted_as } = *log;
+    /// Records finished logs, at the time `now`.
+    pub fn finish(&mut self, logs: &[FinishedLog], now: Timestamp) {
+        FinishedLog::runs(logs).for_each(|run| self.finish_run(run, now));
+    }
+
+    fn finish_run(&mut self, run: &[FinishedLog], now: Timestamp) {
+        let [FinishedLog { position, severity, counted_as, .. }, ..] = *run else { return };
+        let logs = run.len() as u64;
         let known = position.and_then(|position| Some((position, self.origins.get_mut(position.origin)?)));
-        if let Some((position, origin)) = known {
+        if let Some((OriginPosition { origin: number, sequence }, origin)) = known {
             origin.seen = origin.seen.max(now);
-            let former = origin.finish(position.sequence, counted_as);
-            self.origins.mark_changed(position.origin);
-            match former {
-                Some(CountedAs::Dead) => self.counts.rejected.take_one(severity),
-                Some(CountedAs::Unwanted) => self.counts.unwanted.take_one(severity),
-                _ => {}
-            }
+            let (were_dead, were_unwanted) = origin.finish(sequence, sequence + (logs - 1), counted_as);
+            self.origins.mark_changed(number);
+            self.counts.rejected.take(severity, were_dead);
+            self.counts.unwanted.take(severity, were_unwanted);
         } else if counted_as != CountedAs::Unwanted {
-            self.counts.without_id += 1;
+            self.counts.without_id += logs;
         }
         match counted_as {
-            CountedAs::Accepted => self.counts.accept(severity, timestamp),
-            CountedAs::Skipped => self.counts.skipped[severity] += 1,
-            CountedAs::Dead => self.counts.rejected[severity] += 1,
-            CountedAs::Unwanted => self.counts.unwanted[severity] += 1,
+            CountedAs::Accepted => run.iter().for_each(|log| self.counts.accept(severity, log.timestamp)),
+            CountedAs::Skipped => self.counts.skipped[severity] += logs,
+            CountedAs::Dead => self.counts.rejected[severity] += logs,
+            CountedAs::Unwanted => self.counts.unwanted[severity] += logs,
         }
     }
 

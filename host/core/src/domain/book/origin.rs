@@ -24,16 +24,17 @@ impl Origin {
         self.dead.set.contains(n) || self.unwanted.set.contains(n)
     }
 
-    /// Records what the log `n` is counted as; returns what it was counted as before if it was a dead letter.
-    pub(super) fn finish(&mut self, n: u64, counted_as: CountedAs) -> Option<CountedAs> {
-        self.finished.insert(n);
-        let was_dead = self.dead.remove(n);
-        let was_unwanted = self.unwanted.remove(n);
+    /// Records what the logs from `first` to `last` are counted as; returns how many of them were dead, and how many
+    /// unwanted, before.
+    pub(super) fn finish(&mut self, first: u64, last: u64, counted_as: CountedAs) -> (u64, u64) {
+        self.finished.insert_interval(first, last);
+        let were_dead = self.dead.remove_interval(first, last);
+        let were_unwanted = self.unwanted.remove_interval(first, last);
         match counted_as {
-            CountedAs::Dead => self.dead.insert(n),
-            CountedAs::Unwanted => self.unwanted.insert(n),
+            CountedAs::Dead => self.dead.insert_interval(first, last),
+            CountedAs::Unwanted => self.unwanted.insert_interval(first, last),
             CountedAs::Accepted | CountedAs::Skipped => {}
         }
-        if was_dead { Some(CountedAs::Dead) } else { was_unwanted.then_some(CountedAs::Unwanted) }
+        (were_dead, were_unwanted)
     }
 }

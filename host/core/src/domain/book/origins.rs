@@ -1,8 +1,8 @@
 //! What a book has of all origins: which there are, under which numbers, and which have changed.
 
 use std::collections::{BTreeSet, HashMap};
-use std::mem;
 use std::sync::Arc;
+use std::{iter, mem};
 
 use super::origin::Origin;
 use super::tracked::Tracked;
@@ -123,9 +123,9 @@ impl Origins {
 
     /// What has changed since the last call, and which have expired.
     pub(super) fn changes(&mut self) -> (Vec<OriginChange>, Vec<Arc<str>>) {
-        let numbers = mem::take(&mut self.changed);
-        let changes = numbers.into_iter().filter_map(|number| {
-            let origin = self.slots[number].as_mut()?;
+        let Self { slots, changed, .. } = self;
+        let changes = iter::from_fn(|| changed.pop_first()).filter_map(|number| {
+            let origin = slots[number].as_mut()?;
             Some(OriginChange {
                 origin: Arc::clone(&origin.key),
                 seen: origin.seen,

@@ -22,10 +22,15 @@ fn record(sequence: u64, replayed: bool) -> Record {
     }
 }
 
-fn finish(book: &mut Book, claim: Claim, counted_as: CountedAs, now: u64) {
-    let Claim::New(position) = claim else { panic!("{claim:?}") };
+fn finished_log(claim: Claim, counted_as: CountedAs, now: u64) -> Option<FinishedLog> {
+    let Claim::New(position) = claim else { return None };
     let timestamp = Timestamp::from_millis(now);
-    book.finish(&FinishedLog { position, severity: Severity::Error, timestamp, counted_as }, timestamp);
+    Some(FinishedLog { position, severity: Severity::Error, timestamp, counted_as })
+}
+
+fn finish(book: &mut Book, claim: Claim, counted_as: CountedAs, now: u64) {
+    let log = finished_log(claim, counted_as, now).expect("a new log");
+    book.finish(&[log], log.timestamp);
 }
 
 #[test]
@@ -112,16 +117,16 @@ proptest! {
     /// A ledger that applies all changes always has the same contents as the book.
     #[test]
     fn changes_are_all_there_is(
-        steps in prop::collection::vec((1u64..30, 0u8..4, any::<bool>(), any::<bool>()), 0..80),
+        steps in prop::collection::vec((1u64..30, 1u64..5, 0u8..4, any::<bool>(), any::<bool>()), 0..80),
     ) {
         let (mut book, mut finished) = (Book::default(), Rows::new());
         let (mut dead, mut unwanted) = (Rows::new(), Rows::new());
-        for (n, counted_as, replayed, commit) in steps {
-            let claim = book.look_up(&record(n, replayed), Timestamp::default());
-            if claim != Claim::Repeated {
-                let counted_as = [CountedAs::Accepted, CountedAs::Skipped, CountedAs::Dead, CountedAs::Unwanted][usize::from(counted_as)];
-                finish(&mut book, claim, counted_as, n);
-            }
+        for (first, logs, counted_as, replayed, commit) in steps {
+            let counted_as = [CountedAs::Accepted, CountedAs::Skipped, CountedAs::Dead, CountedAs::Unwanted][usize::from(counted_as)];
+            let logs: Vec<FinishedLog> = (first..first + logs).filter_map(|n| {
+                finished_log(book.look_up(&record(n, replayed), Timestamp::default()), counted_as, n)
+            }).collect();
+            book.finish(&logs, Timestamp::default());
             if commit {
                 for origin in book.changes().origins {
                     apply(&mut finished, &origin.finished);
@@ -147,7 +152,7 @@ proptest! {
         prop_assert_eq!(state.unwanted.len(), last.counts.unwanted.total());
         prop_assert_eq!(state.dead.len(), last.counts.rejected.total());
         let mut restored = Book::restore(last.counts, last.expired, [state], []);
-        for n in 1..30 {
+        for n in 1..35 {
             for replayed in [false, true] {
                 prop_assert_eq!(restored.look_up(&record(n, replayed), Timestamp::default()), book.look_up(&record(n, replayed), Timestamp::default()));
             }

@@ -1,7 +1,7 @@
 //! An interval set that records which of its intervals have changed since they were last committed.
 
 use std::collections::BTreeSet;
-use std::mem;
+use std::iter;
 
 use super::IntervalChange;
 use crate::domain::IntervalSet;
@@ -22,10 +22,6 @@ impl From<IntervalSet> for Tracked {
 }
 
 impl Tracked {
-    pub(super) fn insert(&mut self, n: u64) {
-        self.insert_interval(n, n);
-    }
-
     pub(super) fn insert_interval(&mut self, first: u64, last: u64) {
         // Intervals that begin inside the new one, or right behind it, are merged into it.
         self.touched.extend(self.set.starts_between(first.saturating_add(1), last.saturating_add(1)));
@@ -34,20 +30,21 @@ impl Tracked {
         }
     }
 
-    pub(super) fn remove(&mut self, n: u64) -> bool {
-        let Some((first, last)) = self.set.interval_of(n) else { return false };
-        self.touched.insert(first);
-        if n < last {
-            self.touched.insert(n + 1);
+    /// Returns how many of them were in the set.
+    pub(super) fn remove_interval(&mut self, first: u64, last: u64) -> u64 {
+        self.touched.extend(self.set.interval_of(first).map(|(first, _)| first));
+        self.touched.extend(self.set.starts_between(first, last));
+        let known = self.set.remove_interval(first, last);
+        // What is left behind it begins there.
+        if known > 0 {
+            self.touched.extend(last.checked_add(1).filter(|next| self.set.interval_from(*next).is_some()));
         }
-        self.set.remove(n)
+        known
     }
 
     pub(super) fn changes(&mut self) -> Vec<IntervalChange> {
-        let touched = mem::take(&mut self.touched);
-        touched
-            .into_iter()
-            .map(|first| IntervalChange { first, last: self.set.interval_from(first) })
-            .collect()
+        let Self { set, touched } = self;
+        let touched = iter::from_fn(|| touched.pop_first());
+        touched.map(|first| IntervalChange { first, last: set.interval_from(first) }).collect()
     }
 }
