@@ -12,6 +12,9 @@ use divan::counter::ItemsCount;
 use loghost_broker::{Broker, Options};
 use tokio::runtime::Runtime;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What each message holds.
 const BODY: &[u8] = &[b'.'; 120];
 

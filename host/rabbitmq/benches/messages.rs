@@ -13,6 +13,9 @@ use loghost_core::domain::{Log, MessageId, Timestamp};
 use loghost_core::testing::logs;
 use loghost_rabbitmq::{Decode, FrameFilter, Names, Prefix, SkipBodies, properties, record};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A log as a message, with the properties that `publish` gives it.
 fn message(id: &MessageId, timestamp: Timestamp, log: &Log) -> Delivery {
     let source = log.source.as_ref().map_or("", |source| source.as_str());

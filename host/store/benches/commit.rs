@@ -7,6 +7,9 @@ use loghost_core::domain::{Book, Claim, ConsumerName, CountedAs, FinishedLog, Se
 use loghost_core::testing::logs;
 use loghost_store::state::{Settings, StateFolder};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[divan::bench(args = logs::BATCHES)]
 fn commit(bencher: Bencher<'_, '_>, batch: usize) {
     let folder = tempfile::tempdir().expect("a folder");

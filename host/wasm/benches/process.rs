@@ -10,6 +10,9 @@ use loghost_core::testing::logs;
 use loghost_wasm::{Limits, Plugin, Runtime as Engine, WasmConsumer};
 use tokio::runtime::Runtime;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const READING: &[u8] = include_bytes!("../../benches/plugins/bench-reading.wasm");
 
 fn batch(size: usize) -> Vec<Record> {
