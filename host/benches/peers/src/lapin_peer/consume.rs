@@ -112,6 +112,7 @@ impl Peer {
         let mut gather = false;
         while counted < logs {
             if gather {
+                // As the host does: meanwhile more arrives, and nobody waits for a few.
                 tokio::time::sleep(GATHER).await;
             }
             let mut next = match self.consumer.next().now_or_never() {
