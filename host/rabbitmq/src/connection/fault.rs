@@ -71,6 +71,12 @@ fn is_at_a_limit(text: &str) -> bool {
         .any(|words| text.contains(words))
 }
 
+/// Whether the broker has failed at what it was asked for: `INTERNAL_ERROR`, by which it ends the whole connection.
+pub(crate) fn is_internal(error: &lapin::Error) -> bool {
+    let internal = AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR);
+    matches!(error.kind(), ErrorKind::ProtocolError(answer) if *answer.kind() == internal)
+}
+
 /// What went wrong, in the broker's words where it had any.
 pub(crate) fn reason(error: &lapin::Error) -> String {
     match error.kind() {

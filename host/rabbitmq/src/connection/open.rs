@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::connection::address::Address;
 use crate::connection::denied_rights::DeniedRights;
 use crate::connection::error::{ConnectError, NoConnection};
-use crate::connection::fault::{ConnectionEnded, reason};
+use crate::connection::fault::{ConnectionEnded, is_internal, reason};
 use crate::connection::greeting::{Greeting, Product};
 use crate::connection::handshake;
 use crate::connection::skip_bodies::SkipBodies;
@@ -46,7 +46,15 @@ pub struct Connection {
     /// Tells when the broker blocks publishers; ends with the connection.
     watch: AbortHandle,
     /// Why it has ended, once the client has said so.
-    ended: watch::Receiver<Option<String>>,
+    ended: watch::Receiver<Option<End>>,
+}
+
+/// Why a connection has ended.
+#[derive(Clone)]
+struct End {
+    reason: String,
+    /// Whether something failed in the broker that it gives no name to.
+    is_internal: bool,
 }
 
 /// A channel that is open, and the tags of its consumers; none if it never had one.
@@ -122,7 +130,7 @@ impl Connection {
                     // Otherwise it is the end of a channel.
                     && !error.is_amqp_soft_error()
                 {
-                    end.send_replace(Some(reason(&error)));
+                    end.send_replace(Some(End { reason: reason(&error), is_internal: is_internal(&error) }));
                 }
             }
         });
@@ -176,11 +184,17 @@ impl Connection {
         let mut ended = self.ended.clone();
         // The client closes its state before it reports the reason.
         let reason = match timeout(Duration::from_secs(1), ended.wait_for(Option::is_some)).await {
-            Ok(Ok(reason)) => reason.clone(),
+            Ok(Ok(end)) => end.as_ref().map(|end| end.reason.clone()),
             _ => None,
         };
         let reason = reason.unwrap_or_else(|| "it is closed".to_owned());
         ConnectError::new(vec![NoConnection::Lost(self.address.clone(), reason)])
+    }
+
+    /// Whether the broker has ended it with an internal error: what was asked for, or a message that was to be delivered,
+    /// is more than the broker can do, and it may be the same again.
+    pub(crate) fn has_ended_internally(&self) -> bool {
+        self.ended.borrow().as_ref().is_some_and(|end| end.is_internal)
     }
 
     /// Waits until it ends. Whoever waits for an answer waits for this as well: the client never completes a request that

@@ -4,10 +4,12 @@
 //! it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::mem::take;
+use std::sync::{Arc, Mutex as BlockingMutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::future::{join, join_all};
 use loghost_core::application::{ConnectionEvent, Event, Observer, PublisherEvent};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -57,6 +59,8 @@ pub struct ReconnectingConnection {
     observer: Arc<dyn Observer>,
     /// Held while connecting: all wait for the same attempt.
     state: Mutex<State>,
+    /// Those that were made beside it, and end with it.
+    separate: BlockingMutex<Vec<Arc<Self>>>,
 }
 
 struct State {
@@ -97,9 +101,30 @@ impl ReconnectingConnection {
         retry: Retry,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let state =
-            State { current: None, outage: Outage::new(Kind::Start), said: HashSet::new(), over: None };
-        Self { addresses, purpose: purpose.into(), retry, observer, state: Mutex::new(state) }
+        Self::begin(addresses, purpose.into(), retry, observer, Kind::Start)
+    }
+
+    fn begin(
+        addresses: Vec<Address>,
+        purpose: String,
+        retry: Retry,
+        observer: Arc<dyn Observer>,
+        kind: Kind,
+    ) -> Self {
+        let state = State { current: None, outage: Outage::new(kind), said: HashSet::new(), over: None };
+        let (state, separate) = (Mutex::new(state), BlockingMutex::default());
+        Self { addresses, purpose, retry, observer, state, separate }
+    }
+
+    /// Another connection to the same addresses, for `user` alone, which is closed with this one.
+    pub(crate) fn separate(&self, user: &str) -> Arc<Self> {
+        let (addresses, purpose) = (self.addresses.clone(), format!("{} {user}", self.purpose));
+        // There has been a connection: a failure is no reason to give up that was none before.
+        let kind = Kind::Loss(Instant::now());
+        let separate =
+            Arc::new(Self::begin(addresses, purpose, self.retry, Arc::clone(&self.observer), kind));
+        self.separate.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&separate));
+        separate
     }
 
     /// The live connection, or a new one: waits for it as long as `retry` says, and says what it waits for. Once this has
@@ -170,8 +195,15 @@ impl ReconnectingConnection {
         }
     }
 
-    /// Closes the connection: when this returns, the broker has requeued what is not acknowledged.
+    /// Closes the connection, and those that were made beside it: when this returns, the broker has requeued what is not
+    /// acknowledged.
     pub async fn close(&self) {
+        let separate = take(&mut *self.separate.lock().unwrap_or_else(PoisonError::into_inner));
+        let closing = separate.iter().map(|connection| connection.close_this());
+        join(self.close_this(), join_all(closing)).await;
+    }
+
+    async fn close_this(&self) {
         // While somebody is connecting there is none.
         if let Ok(mut state) = self.state.try_lock()
             && let Some((connection, _)) = state.current.take()

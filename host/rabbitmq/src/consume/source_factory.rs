@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::activation::{release_lock, take_lock};
+use crate::consume::consuming_connection::ConsumingConnection;
 use crate::consume::depth::{Questions, QueueDepth};
 use crate::consume::source::AmqpSource;
 use crate::consume::source_options::SourceOptions;
@@ -29,7 +30,7 @@ const STEADY: Duration = Duration::from_secs(5);
 
 /// Opens the source of one consumer.
 pub struct AmqpSourceFactory<K> {
-    consuming: Arc<ReconnectingConnection>,
+    consuming: ConsumingConnection,
     publishing: Arc<ReconnectingConnection>,
     names: Names,
     options: SourceOptions,
@@ -64,7 +65,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
     ) -> Self {
         let (depth, questions) = QueueDepth::new();
         Self {
-            consuming,
+            consuming: ConsumingConnection::shared(consuming),
             publishing,
             names,
             options,
@@ -86,7 +87,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
     /// Declares what a source needs, without opening it. Where another host consumes the queue, bindings are only
     /// added: those of that host must stay.
     pub async fn declare(&self, descriptor: &Descriptor, reads: Reads) -> Result<Declaration, TopologyError> {
-        let connection = self.consuming.connection().await?;
+        let connection = self.consuming.current().await?;
         declare::declare_exchanges(&connection, &self.names, Severity::ALL).await?;
         let mut channel = open_channel(&connection).await?;
         let (name, options) = (&descriptor.name, &self.options.queue);
@@ -133,10 +134,10 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
     }
 
     async fn try_open(
-        &self,
+        &mut self,
         subscription: Subscription<'_>,
     ) -> Result<Opened<AmqpSource<K>, DeadLetterWriter>, TopologyError> {
-        let connection = self.consuming.connection().await?;
+        let connection = self.consuming.next(&subscription.descriptor.name).await?;
         if self.options.exchanges == Exchanges::Own {
             let severities = subscription.descriptor.filter.severities();
             let declaring = declare::declare_exchanges(&connection, &self.names, severities.iter());

@@ -88,6 +88,9 @@ pub enum TopologyEvent {
         /// What, and why.
         cause: String,
     },
+    /// The broker has ended the connection of this consumer, and of those that share it, with internal errors: from now on
+    /// it has one of its own.
+    ConnectionSeparated,
     /// A queue of dead letters takes no more for now: they are sent again until they are taken.
     DeadLettersRefused {
         /// The queue.

@@ -86,6 +86,12 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         TopologyEvent::NotReady { cause } => {
             ("not_ready", format!("{cause}: trying again until it can"), json!({ "cause": cause }))
         }
+        TopologyEvent::ConnectionSeparated => {
+            let text = "the broker has ended the connection several times with an internal error: consuming on a connection \
+                        of its own from now on, so that this concerns no more than the consumer whose queue causes it"
+                .to_owned();
+            ("connection_separated", text, json!({}))
+        }
         TopologyEvent::DeadLettersRefused { queue } => {
             let text = format!(
                 "the broker refuses dead letters for the queue `{queue}`: most likely it is full (reject-publish); \

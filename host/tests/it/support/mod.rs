@@ -1,5 +1,6 @@
 //! What the tests share: the binary, brokers, and what is skipped where something is missing.
 
+pub(crate) mod amqp10;
 pub(crate) mod broker;
 mod capture;
 pub(crate) mod cli;

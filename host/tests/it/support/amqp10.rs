@@ -1,0 +1,108 @@
+//! A publisher of AMQP 1.0, as RabbitMQ 4 takes it, byte by byte: its messages may have what AMQP 0-9-1 cannot say.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use super::TIMEOUT;
+
+/// The codes of what is sent and received (OASIS AMQP 1.0, parts 2, 3 and 5).
+const OPEN: u8 = 0x10;
+const BEGIN: u8 = 0x11;
+const ATTACH: u8 = 0x12;
+const FLOW: u8 = 0x13;
+const TRANSFER: u8 = 0x14;
+const DISPOSITION: u8 = 0x15;
+const ACCEPTED: u8 = 0x24;
+const SOURCE: u8 = 0x28;
+const TARGET: u8 = 0x29;
+const SASL_MECHANISMS: u8 = 0x40;
+const SASL_INIT: u8 = 0x41;
+const SASL_OUTCOME: u8 = 0x44;
+const APPLICATION_PROPERTIES: u8 = 0x74;
+const DATA: u8 = 0x75;
+
+const NULL: &[u8] = &[0x40];
+const ZERO: &[u8] = &[0x43];
+const FALSE: &[u8] = &[0x42];
+
+/// Publishes to `queue` a message that RabbitMQ takes and cannot deliver to a consumer of AMQP 0-9-1: an application
+/// property of it is a UUID.
+#[track_caller]
+pub(crate) fn publish_undeliverable(url: &str, queue: &str) {
+    let rest = url.rsplit_once('@').expect("a user in the URL").1;
+    let authority = rest.split_once('/').expect("a virtual host").0;
+    let mut socket = TcpStream::connect(authority).expect("the broker listens");
+    socket.set_read_timeout(Some(TIMEOUT)).expect("a socket");
+
+    greet(&mut socket, *b"AMQP\x03\x01\0\0");
+    receive(&mut socket, SASL_MECHANISMS);
+    send(&mut socket, 1, &described(SASL_INIT, &[&text(0xa3, b"PLAIN"), &text(0xa0, b"\0guest\0guest")]));
+    receive(&mut socket, SASL_OUTCOME);
+    greet(&mut socket, *b"AMQP\0\x01\0\0");
+    send(&mut socket, 0, &described(OPEN, &[&text(0xa1, b"loghost-it"), &text(0xa1, b"vhost:/")]));
+    receive(&mut socket, OPEN);
+    let window = [0x52, 100];
+    send(&mut socket, 0, &described(BEGIN, &[NULL, ZERO, &window, &window]));
+    receive(&mut socket, BEGIN);
+    let target = described(TARGET, &[&text(0xa1, format!("/queues/{queue}").as_bytes())]);
+    let (source, unsettled) = (described(SOURCE, &[]), [0x50, 0]);
+    let link =
+        [&text(0xa1, b"link")[..], ZERO, FALSE, &unsettled, &unsettled, &source, &target, NULL, NULL, ZERO];
+    send(&mut socket, 0, &described(ATTACH, &link));
+    receive(&mut socket, FLOW);
+
+    let uuid = [&text(0xa1, b"trace")[..], &[0x98], &[7; 16]].concat();
+    let mut message = vec![0, 0x53, APPLICATION_PROPERTIES, 0xc1, length(&uuid) + 1, 2];
+    message.extend(uuid);
+    message.extend([0, 0x53, DATA]);
+    message.extend(text(0xa0, b"cannot be delivered"));
+    let transfer = described(TRANSFER, &[ZERO, ZERO, &text(0xa0, b"1"), ZERO, FALSE, FALSE]);
+    send(&mut socket, 0, &[transfer, message].concat());
+    let disposition = receive(&mut socket, DISPOSITION);
+    assert!(disposition.windows(3).any(|code| code == [0, 0x53, ACCEPTED]), "not taken: {disposition:x?}");
+}
+
+fn greet(socket: &mut TcpStream, header: [u8; 8]) {
+    socket.write_all(&header).expect("the broker reads");
+    let mut answer = [0; 8];
+    socket.read_exact(&mut answer).expect("the broker answers");
+    assert_eq!(answer, header, "another version");
+}
+
+fn send(socket: &mut TcpStream, kind: u8, body: &[u8]) {
+    let size = u32::try_from(body.len() + 8).expect("a short frame");
+    let frame = [&size.to_be_bytes()[..], &[2, kind, 0, 0], body].concat();
+    socket.write_all(&frame).expect("the broker reads");
+}
+
+/// The next frame of this code; others are skipped.
+#[track_caller]
+fn receive(socket: &mut TcpStream, code: u8) -> Vec<u8> {
+    loop {
+        let mut size = [0; 4];
+        socket.read_exact(&mut size).expect("the broker answers");
+        let mut frame = vec![0; u32::from_be_bytes(size) as usize - 4];
+        socket.read_exact(&mut frame).expect("the whole frame");
+        if frame.get(4..7) == Some(&[0, 0x53, code]) {
+            return frame;
+        }
+    }
+}
+
+/// A described list.
+fn described(code: u8, fields: &[&[u8]]) -> Vec<u8> {
+    let fields_together = fields.concat();
+    let mut bytes =
+        vec![0, 0x53, code, 0xc0, length(&fields_together) + 1, u8::try_from(fields.len()).expect("few")];
+    bytes.extend(fields_together);
+    bytes
+}
+
+/// A string, symbol or binary value, by its constructor.
+fn text(constructor: u8, text: &[u8]) -> Vec<u8> {
+    [&[constructor, length(text)], text].concat()
+}
+
+fn length(bytes: &[u8]) -> u8 {
+    u8::try_from(bytes.len()).expect("short")
+}
