@@ -94,6 +94,8 @@ mod tests {
             Command::DeadLetters(args) => {
                 format!("{:?}", crate::commands::dead_letters::Options::try_from(args).unwrap())
             }
+            Command::Completions(args) => format!("{args:?}"),
+            Command::Man(args) => format!("{args:?}"),
         }
     }
 
@@ -113,6 +115,8 @@ mod tests {
             "loghost dead-letters show a 1",
             "loghost dead-letters replay a --all",
             "loghost dead-letters purge a --all",
+            "loghost completions bash",
+            "loghost man a",
         ];
         for line in lines {
             assert_eq!(options(shown(Cli::command()), line), options(Cli::command(), line), "{line}");

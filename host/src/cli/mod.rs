@@ -2,11 +2,14 @@
 
 mod bench;
 mod broker;
+mod completions;
 mod connection;
 mod dead_letters;
 mod defaults;
 mod demo;
+mod examples;
 mod limits;
+mod man;
 mod parse;
 mod plugin;
 mod publish;
@@ -63,6 +66,8 @@ enum Command {
     Plugin(plugin::Args),
     #[command(subcommand)]
     DeadLetters(dead_letters::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// How results are written.
@@ -86,8 +91,8 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    let cli = Cli::try_parse()
-        .unwrap_or_else(|error| suggesting::exit(&suggesting::suggesting(with_defaults(error))));
+    let cli =
+        Cli::try_parse().unwrap_or_else(|error| suggesting::exit(&suggesting::suggesting(whole_help(error))));
     terminal::write_log_as(FormatArg::or_default(cli.log_format));
     let code = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,14 +112,17 @@ fn run(command: Command) -> Result<(), Failure> {
     done.unwrap_or_else(|panic| Err(Failure::new(Status::Internal, format!("a fault of loghost: {panic}"))))
 }
 
-/// The help with the defaults, if that is what was asked for.
-fn with_defaults(error: clap::Error) -> clap::Error {
+/// The whole help, if that is what was asked for.
+fn whole_help(error: clap::Error) -> clap::Error {
     match error.kind() {
-        ErrorKind::DisplayHelp => {
-            defaults::shown(Cli::command()).try_get_matches_from(env::args_os()).err().unwrap_or(error)
-        }
+        ErrorKind::DisplayHelp => command().try_get_matches_from(env::args_os()).err().unwrap_or(error),
         _ => error,
     }
+}
+
+/// The command line as it is described: with defaults and examples.
+fn command() -> clap::Command {
+    examples::shown(defaults::shown(Cli::command()))
 }
 
 /// How long it is waited, at the end, for somebody to read what was said.
@@ -159,6 +167,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Bench(args) => commands::bench::bench(args.try_into()?).await,
         Command::Plugin(args) => commands::plugin::run(args.try_into()?).await,
         Command::DeadLetters(args) => commands::dead_letters::dead_letters(args.try_into()?).await,
+        Command::Completions(args) => completions::print(&args),
+        Command::Man(args) => man::write(&args),
     }
 }
 

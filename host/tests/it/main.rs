@@ -60,6 +60,7 @@ fn main() {
         broker::topology::trials(),
         commands::bench::trials(),
         commands::demo::trials(),
+        commands::described::trials(),
         commands::hygiene::trials(),
         commands::log::trials(),
         commands::mistakes::trials(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod demo;
+pub(crate) mod described;
 pub(crate) mod hygiene;
 pub(crate) mod log;
 pub(crate) mod mistakes;

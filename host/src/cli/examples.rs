@@ -1,0 +1,92 @@
+//! The examples in the help: what a command is used for, to copy.
+
+use clap::Command;
+
+/// A command, and what it is used for.
+type Example = (&'static [&'static str], &'static [&'static str]);
+
+const EXAMPLES: &[Example] = &[
+    (&["demo"], &["loghost demo", "loghost demo 2"]),
+    (
+        &["run"],
+        &[
+            "loghost run plugins/error.wasm",
+            "loghost run plugins --state counts --broker amqp://guest:guest@127.0.0.1:5672/%2f",
+            "loghost run plugins/all.wasm --ephemeral --until-idle 5s --format json",
+        ],
+    ),
+    (
+        &["publish"],
+        &[
+            "loghost publish error \"disk full\" --source db-1",
+            "loghost publish --file scenarios/1.txt",
+            "tail -F app.log | loghost publish --stdin --severity info --source app",
+        ],
+    ),
+    (&["verify"], &["loghost verify scenarios/1.txt", "loghost verify --bless scenarios/1.txt"]),
+    (&["report"], &["loghost report --state counts", "loghost report --state counts --journal sent"]),
+    (&["broker"], &["loghost broker --listen 127.0.0.1:5672"]),
+    (&["bench"], &["loghost bench", "loghost bench --format json"]),
+    (&["plugin", "new"], &["loghost plugin new slow-queries --processor"]),
+    (&["plugin", "build"], &["loghost plugin build slow-queries"]),
+    (&["plugin", "inspect"], &["loghost plugin inspect plugins/error.wasm"]),
+    (&["dead-letters", "list"], &["loghost dead-letters list error --limit 20"]),
+    (&["dead-letters", "show"], &["loghost dead-letters show error 1"]),
+    (&["dead-letters", "replay"], &["loghost dead-letters replay error --all"]),
+    (&["dead-letters", "purge"], &["loghost dead-letters purge error --all"]),
+    (&["completions"], &["loghost completions bash > ~/.local/share/bash-completion/completions/loghost"]),
+    (&["man"], &["loghost man /usr/local/share/man/man1"]),
+];
+
+/// The same command; the help of each that is under it ends with its examples.
+pub(super) fn shown(command: Command) -> Command {
+    EXAMPLES.iter().fold(command, |command, (path, examples)| at(command, path, examples))
+}
+
+fn at(command: Command, path: &[&'static str], examples: &[&str]) -> Command {
+    match path {
+        [] => command.after_help(format!("Examples:\n  {}", examples.join("\n  "))),
+        [first, rest @ ..] => command.mut_subcommand(first, |it| at(it, rest, examples)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::super::Cli;
+    use super::*;
+
+    /// The words of the part of a line that is a command of loghost.
+    fn words(line: &str) -> Vec<String> {
+        let line = line.rsplit(" | ").next().unwrap().split(" > ").next().unwrap();
+        let in_quotes = |(index, part): (usize, &str)| match index % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        };
+        line.split('"').enumerate().flat_map(in_quotes).collect()
+    }
+
+    #[test]
+    fn examples_are_accepted() {
+        for (path, examples) in EXAMPLES {
+            for example in *examples {
+                let words = words(example);
+                assert_eq!(&words[1..=path.len()], *path);
+                let refused = Cli::command().try_get_matches_from(words).err();
+                assert!(refused.is_none(), "{example}: {refused:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_command_has_examples() {
+        fn check(command: &Command) {
+            let beneath: Vec<_> = command.get_subcommands().filter(|it| it.get_name() != "help").collect();
+            let has = command.get_after_help().is_some();
+            assert!(has || !beneath.is_empty(), "{} has none", command.get_name());
+            beneath.into_iter().for_each(check);
+        }
+        check(&shown(Cli::command()));
+    }
+}
