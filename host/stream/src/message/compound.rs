@@ -1,0 +1,346 @@
+//! Values that hold values: lists, maps, arrays, and described values. Their elements are read one by one, as far as
+//! somebody goes.
+
+use std::fmt;
+
+use super::error::{MessageError, Problem};
+use super::reader::{Constructor, MAX_DEPTH, Raw, Reader, body};
+use super::value::{Value, element};
+
+/// How many elements without bytes an array may have: as many as its shorter form can. There is no bound in its length.
+const MAX_EMPTY: u32 = 255;
+
+/// The elements of a list, map or array: how many, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Elements<'a> {
+    left: u32,
+    bytes: Reader<'a>,
+    /// How many values each is within.
+    depth: u8,
+}
+
+impl<'a> Elements<'a> {
+    #[inline]
+    fn of(raw: &Raw<'a>, short: bool) -> Result<Self, MessageError> {
+        if raw.depth >= MAX_DEPTH {
+            return Err(raw.body.error(Problem::Depth));
+        }
+        let mut bytes = raw.body;
+        let left = if short { u32::from(bytes.u8()?) } else { bytes.u32()? };
+        Ok(Self { left, bytes, depth: raw.depth + 1 })
+    }
+
+    /// That there cannot be so many.
+    fn too_many(&self) -> MessageError {
+        self.bytes.error(Problem::Count { count: self.left, size: self.bytes.len() })
+    }
+
+    /// Elements with a constructor each: of a byte at least.
+    #[inline]
+    fn bounded(self) -> Result<Self, MessageError> {
+        if self.left as usize > self.bytes.len() { Err(self.too_many()) } else { Ok(self) }
+    }
+
+    /// The next one, as its bytes.
+    #[inline]
+    fn raw(&mut self) -> Option<Result<Raw<'a>, MessageError>> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return self.end();
+        };
+        self.left = left;
+        let raw = Raw::read(&mut self.bytes, self.depth);
+        if raw.is_err() {
+            *self = Self::default();
+        }
+        Some(raw)
+    }
+
+    #[inline]
+    fn value(&mut self) -> Option<Result<Value<'a>, MessageError>> {
+        self.raw().map(|raw| raw.and_then(|raw| Value::of(&raw)))
+    }
+
+    /// Nothing, or once that there are bytes behind the last element.
+    fn end<T>(&mut self) -> Option<Result<T, MessageError>> {
+        let behind = std::mem::take(&mut self.bytes);
+        (!behind.is_empty()).then(|| Err(behind.error(Problem::Trailing(behind.len()))))
+    }
+}
+
+/// Values of any types.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct List<'a>(Elements<'a>);
+
+impl<'a> List<'a> {
+    #[inline]
+    pub(super) fn of(raw: &Raw<'a>) -> Result<Self, MessageError> {
+        match raw.code() {
+            0x45 => Ok(Self::default()),
+            0xc0 => Ok(Self(Elements::of(raw, true)?.bounded()?)),
+            0xd0 => Ok(Self(Elements::of(raw, false)?.bounded()?)),
+            _ => Err(raw.unexpected("a list")),
+        }
+    }
+
+    /// How many values it says that there are.
+    pub fn len(&self) -> usize {
+        self.0.left as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value at `index`, from 0 on; nothing if the list is shorter. Those before it are stepped over.
+    ///
+    /// # Errors
+    /// If it, or one before it, cannot be read.
+    #[inline]
+    pub fn get(&self, index: usize) -> Result<Option<Value<'a>>, MessageError> {
+        self.get_raw(index)?.map(|raw| Value::of(&raw)).transpose()
+    }
+
+    #[inline]
+    pub(super) fn get_raw(&self, index: usize) -> Result<Option<Raw<'a>>, MessageError> {
+        if index >= self.len() {
+            return Ok(None);
+        }
+        let mut elements = self.0;
+        for _ in 0..index {
+            elements.raw().transpose()?;
+        }
+        elements.raw().transpose()
+    }
+
+    /// The values, up to the first that cannot be read.
+    pub fn iter(&self) -> ListIter<'a> {
+        ListIter(self.0)
+    }
+}
+
+impl<'a> IntoIterator for &List<'a> {
+    type Item = Result<Value<'a>, MessageError>;
+    type IntoIter = ListIter<'a>;
+
+    fn into_iter(self) -> ListIter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The values of a list.
+#[derive(Clone, Debug)]
+pub struct ListIter<'a>(Elements<'a>);
+
+impl<'a> Iterator for ListIter<'a> {
+    type Item = Result<Value<'a>, MessageError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.value()
+    }
+}
+
+/// Keys and values of any types.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Map<'a>(Elements<'a>);
+
+impl<'a> Map<'a> {
+    #[inline]
+    pub(super) fn of(raw: &Raw<'a>) -> Result<Self, MessageError> {
+        let elements = match raw.code() {
+            0xc1 => Elements::of(raw, true)?,
+            0xd1 => Elements::of(raw, false)?,
+            _ => return Err(raw.unexpected("a map")),
+        };
+        if elements.left % 2 == 1 {
+            return Err(elements.too_many());
+        }
+        Ok(Self(elements.bounded()?))
+    }
+
+    /// How many keys it says that there are.
+    pub fn len(&self) -> usize {
+        self.0.left as usize / 2
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of the first key that is this text, as a string or symbol. Other values are stepped over.
+    ///
+    /// # Errors
+    /// If it, or what is before it, cannot be read.
+    #[inline]
+    pub fn get(&self, key: &str) -> Result<Option<Value<'a>>, MessageError> {
+        let mut elements = self.0;
+        while let Some(this) = elements.raw().transpose()? {
+            let Some(value) = elements.raw().transpose()? else { break };
+            let text = matches!(this.code(), 0xa1 | 0xa3 | 0xb1 | 0xb3);
+            if text && this.body.bytes() == key.as_bytes() {
+                return Value::of(&value).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The keys and values, up to the first that cannot be read.
+    pub fn iter(&self) -> MapIter<'a> {
+        MapIter(self.0)
+    }
+}
+
+impl<'a> IntoIterator for &Map<'a> {
+    type Item = Result<(Value<'a>, Value<'a>), MessageError>;
+    type IntoIter = MapIter<'a>;
+
+    fn into_iter(self) -> MapIter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Map<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The keys and values of a map.
+#[derive(Clone, Debug)]
+pub struct MapIter<'a>(Elements<'a>);
+
+impl<'a> Iterator for MapIter<'a> {
+    type Item = Result<(Value<'a>, Value<'a>), MessageError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let pair = match self.0.value()? {
+            // There is an even number of elements.
+            Ok(key) => self.0.value()?.map(|value| (key, value)),
+            Err(error) => Err(error),
+        };
+        if pair.is_err() {
+            self.0 = Elements::default();
+        }
+        Some(pair)
+    }
+}
+
+/// Values of one type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Array<'a> {
+    elements: Elements<'a>,
+    constructor: Constructor<'a>,
+}
+
+impl<'a> Array<'a> {
+    pub(super) fn of(raw: &Raw<'a>) -> Result<Self, MessageError> {
+        let mut elements = Elements::of(raw, raw.code() == 0xe0)?;
+        if elements.left == 0 && elements.bytes.is_empty() {
+            // Some leave the constructor of nothing out.
+            return Ok(Self { elements, constructor: Constructor { code: 0x40, described: None } });
+        }
+        let constructor = Constructor::read(&mut elements.bytes, elements.depth)?;
+        let empty = (constructor.code >> 4) == 0x4;
+        if empty && elements.left > MAX_EMPTY || !empty && elements.left as usize > elements.bytes.len() {
+            return Err(elements.too_many());
+        }
+        Ok(Self { elements, constructor })
+    }
+
+    /// How many values it says that there are.
+    pub fn len(&self) -> usize {
+        self.elements.left as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values, up to the first that cannot be read.
+    pub fn iter(&self) -> ArrayIter<'a> {
+        ArrayIter(*self)
+    }
+}
+
+impl<'a> IntoIterator for &Array<'a> {
+    type Item = Result<Value<'a>, MessageError>;
+    type IntoIter = ArrayIter<'a>;
+
+    fn into_iter(self) -> ArrayIter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The values of an array.
+#[derive(Clone, Debug)]
+pub struct ArrayIter<'a>(Array<'a>);
+
+impl<'a> Iterator for ArrayIter<'a> {
+    type Item = Result<Value<'a>, MessageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Array { elements, constructor } = &mut self.0;
+        let Some(left) = elements.left.checked_sub(1) else {
+            return elements.end();
+        };
+        elements.left = left;
+        let value = body(&mut elements.bytes, constructor.code)
+            .and_then(|body| element(*constructor, body, elements.depth));
+        if value.is_err() {
+            *elements = Elements::default();
+        }
+        Some(value)
+    }
+}
+
+/// A value with a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Described<'a>(pub(super) Raw<'a>);
+
+impl<'a> Described<'a> {
+    /// What says what the value means: a symbol or a number.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn descriptor(&self) -> Result<Value<'a>, MessageError> {
+        Value::read(&mut self.constructor(), self.0.depth + 1)
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn value(&self) -> Result<Value<'a>, MessageError> {
+        let depth = self.0.depth + 1;
+        let mut rest = self.constructor();
+        Raw::read(&mut rest, depth)?;
+        element(Constructor::read(&mut rest, depth)?, self.0.body, depth)
+    }
+
+    /// From the descriptor to the type of the value.
+    fn constructor(&self) -> Reader<'a> {
+        self.0.constructor.described.unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Described").field(&self.descriptor()).field(&self.value()).finish()
+    }
+}
