@@ -144,16 +144,15 @@ impl<'a> Zstd<'a> {
 impl Read for Zstd<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.decoder.can_collect() == 0 {
-            if !self.decoder.is_finished() {
-                self.decoder
-                    .decode_blocks(&mut self.data, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(io::Error::other)?;
-            } else {
+            if self.decoder.is_finished() {
                 self.end()?;
                 if self.data.is_empty() {
                     return Ok(0);
                 }
                 self.begin()?;
+            } else {
+                let one = BlockDecodingStrategy::UptoBlocks(1);
+                self.decoder.decode_blocks(&mut self.data, one).map_err(io::Error::other)?;
             }
         }
         self.decoder.read(into)

@@ -7,7 +7,7 @@ use super::sections::{Sections, binary};
 use super::value::Value;
 
 /// The body of a message.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Body<'a> {
     /// There is none.
     Empty,
@@ -20,16 +20,14 @@ pub enum Body<'a> {
 }
 
 /// The sections of a body of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSections<'a>(pub(super) Sections<'a>);
 
 impl<'a> DataSections<'a> {
     /// The bytes of all sections: copied if there are several.
-    pub fn bytes(self) -> Cow<'a, [u8]> {
-        let mut sections = self;
-        let first = sections.next().unwrap_or_default();
-        let mut bytes = Cow::Borrowed(first);
-        for section in sections {
+    pub fn bytes(mut self) -> Cow<'a, [u8]> {
+        let mut bytes = Cow::Borrowed(self.next().unwrap_or_default());
+        for section in self {
             bytes.to_mut().extend_from_slice(section);
         }
         bytes
@@ -50,7 +48,7 @@ impl<'a> Iterator for DataSections<'a> {
 }
 
 /// The sections of a body of lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SequenceSections<'a>(pub(super) Sections<'a>);
 
 impl<'a> Iterator for SequenceSections<'a> {

@@ -23,10 +23,10 @@ use sections::{BodySections, Section};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message<'a> {
     header: Option<Raw<'a>>,
-    delivery_annotations: Option<Raw<'a>>,
-    message_annotations: Option<Raw<'a>>,
+    delivery: Option<Raw<'a>>,
+    annotations: Option<Raw<'a>>,
     properties: Option<Raw<'a>>,
-    application_properties: Option<Raw<'a>>,
+    application: Option<Raw<'a>>,
     footer: Option<Raw<'a>>,
     body: BodySections<'a>,
 }
@@ -46,10 +46,10 @@ impl<'a> Message<'a> {
             let raw = Raw::read(&mut reader, 0)?;
             let place = match section {
                 Section::Header => &mut message.header,
-                Section::DeliveryAnnotations => &mut message.delivery_annotations,
-                Section::MessageAnnotations => &mut message.message_annotations,
+                Section::DeliveryAnnotations => &mut message.delivery,
+                Section::MessageAnnotations => &mut message.annotations,
                 Section::Properties => &mut message.properties,
-                Section::ApplicationProperties => &mut message.application_properties,
+                Section::ApplicationProperties => &mut message.application,
                 Section::Footer => &mut message.footer,
                 Section::Body(kind) => {
                     message.body.add(kind, start, reader, &raw)?;
@@ -76,7 +76,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is no map.
     pub fn delivery_annotations(&self) -> Result<Map<'a>, MessageError> {
-        self.delivery_annotations.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.delivery.map_or(Ok(Map::default()), |raw| Map::of(&raw))
     }
 
     /// What the infrastructure says of the message, such as `x-exchange` and `x-routing-key`; empty if there is
@@ -86,7 +86,7 @@ impl<'a> Message<'a> {
     /// If it is no map.
     #[inline]
     pub fn message_annotations(&self) -> Result<Map<'a>, MessageError> {
-        self.message_annotations.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.annotations.map_or(Ok(Map::default()), |raw| Map::of(&raw))
     }
 
     /// The message annotation of this name.
@@ -123,7 +123,7 @@ impl<'a> Message<'a> {
     /// If it is no map.
     #[inline]
     pub fn application_properties(&self) -> Result<Map<'a>, MessageError> {
-        self.application_properties.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.application.map_or(Ok(Map::default()), |raw| Map::of(&raw))
     }
 
     /// The body.

@@ -146,7 +146,7 @@ impl<'a> BodySections<'a> {
 }
 
 /// The values of sections one behind the other, which were found whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sections<'a> {
     rest: Reader<'a>,
     left: usize,

@@ -2,35 +2,58 @@
 
 use crate::{MessageError, Value};
 
-/// A value that owns what it holds.
+/// A value that owns what it holds. Its types are those of [`Value`].
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "they are those of `Value`")]
 pub enum Amqp {
+    /// Nothing.
     Null,
+    /// True or false.
     Bool(bool),
+    /// 8 bits, unsigned.
     Ubyte(u8),
+    /// 16 bits, unsigned.
     Ushort(u16),
+    /// 32 bits, unsigned.
     Uint(u32),
+    /// 64 bits, unsigned.
     Ulong(u64),
+    /// 8 bits.
     Byte(i8),
+    /// 16 bits.
     Short(i16),
+    /// 32 bits.
     Int(i32),
+    /// 64 bits.
     Long(i64),
+    /// A floating-point number of 32 bits.
     Float(f32),
+    /// A floating-point number of 64 bits.
     Double(f64),
+    /// A decimal number of 32 bits.
     Decimal32([u8; 4]),
+    /// A decimal number of 64 bits.
     Decimal64([u8; 8]),
+    /// A decimal number of 128 bits.
     Decimal128([u8; 16]),
+    /// A character.
     Char(char),
+    /// Milliseconds since 1970.
     Timestamp(i64),
+    /// A UUID.
     Uuid([u8; 16]),
+    /// Bytes.
     Binary(Vec<u8>),
+    /// Text.
     String(String),
+    /// A name.
     Symbol(String),
+    /// Values of any types.
     List(Vec<Amqp>),
+    /// Keys and values of any types.
     Map(Vec<(Amqp, Amqp)>),
-    /// All of the type that the first is of.
+    /// Values that are all of the type that the first is of.
     Array(Vec<Amqp>),
+    /// A descriptor, and the value that it describes.
     Described(Box<Amqp>, Box<Amqp>),
 }
 
