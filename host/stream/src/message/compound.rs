@@ -106,11 +106,11 @@ impl<'a> List<'a> {
         if index >= self.len() {
             return Ok(None);
         }
-        let mut elements = self.0;
+        let mut bytes = self.0.bytes;
         for _ in 0..index {
-            elements.raw().transpose()?;
+            Raw::skip(&mut bytes, self.0.depth)?;
         }
-        elements.raw().transpose()
+        Raw::read(&mut bytes, self.0.depth).map(Some)
     }
 
     /// The values, up to the first that cannot be read.
@@ -181,13 +181,17 @@ impl<'a> Map<'a> {
     /// If it, or what is before it, cannot be read.
     #[inline]
     pub fn get(&self, key: &str) -> Result<Option<Value<'a>>, MessageError> {
-        let mut elements = self.0;
-        while let Some(this) = elements.raw().transpose()? {
-            let Some(value) = elements.raw().transpose()? else { break };
-            let text = matches!(this.code(), 0xa1 | 0xa3 | 0xb1 | 0xb3);
-            if text && this.body.bytes() == key.as_bytes() {
-                return Value::of(&value).map(Some);
+        let Elements { left, mut bytes, depth } = self.0;
+        for _ in 0..left / 2 {
+            let found = match bytes.take_plain() {
+                Some((code, body)) => is_text(code) && body.bytes() == key.as_bytes(),
+                // Not text, or nothing that can be read.
+                None => Raw::skip(&mut bytes, depth).map(|()| false)?,
+            };
+            if found {
+                return Value::read(&mut bytes, depth).map(Some);
             }
+            Raw::skip(&mut bytes, depth)?;
         }
         Ok(None)
     }
@@ -211,6 +215,12 @@ impl fmt::Debug for Map<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
+}
+
+/// Whether this is the type of a string or symbol.
+#[inline]
+fn is_text(code: u8) -> bool {
+    matches!(code, 0xa1 | 0xa3 | 0xb1 | 0xb3)
 }
 
 /// The keys and values of a map.

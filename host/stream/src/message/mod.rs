@@ -19,16 +19,18 @@ pub use value::{Text, Value};
 use reader::{Raw, Reader};
 use sections::{BodySections, Section};
 
-/// A message. Made without allocating or copying; as large as a few slices.
+/// A message: its bytes, and where in them the sections are. Made without allocating or copying.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message<'a> {
-    header: Option<Raw<'a>>,
-    delivery: Option<Raw<'a>>,
-    annotations: Option<Raw<'a>>,
-    properties: Option<Raw<'a>>,
-    application: Option<Raw<'a>>,
-    footer: Option<Raw<'a>>,
-    body: BodySections<'a>,
+    bytes: &'a [u8],
+    /// Where the value of a section begins, or 0, where none can.
+    header: usize,
+    delivery: usize,
+    annotations: usize,
+    properties: usize,
+    application: usize,
+    footer: usize,
+    body: BodySections,
 }
 
 impl<'a> Message<'a> {
@@ -38,12 +40,12 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is no message: a section is truncated, unknown, there twice, or a body of two kinds.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, MessageError> {
-        let mut message = Self::default();
+        let mut message = Self { bytes, ..Self::default() };
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {
             let start = reader;
             let section = Section::read(&mut reader)?;
-            let raw = Raw::read(&mut reader, 0)?;
+            let value = reader;
             let place = match section {
                 Section::Header => &mut message.header,
                 Section::DeliveryAnnotations => &mut message.delivery,
@@ -52,15 +54,34 @@ impl<'a> Message<'a> {
                 Section::ApplicationProperties => &mut message.application,
                 Section::Footer => &mut message.footer,
                 Section::Body(kind) => {
-                    message.body.add(kind, start, reader, &raw)?;
+                    let raw = Raw::read(&mut reader, 0)?;
+                    message.body.add(kind, &start, &reader, &raw)?;
                     continue;
                 }
             };
-            if place.replace(raw).is_some() {
+            Raw::skip(&mut reader, 0)?;
+            if *place != 0 {
                 return Err(start.error(Problem::Repeated));
             }
+            *place = value.at();
         }
         Ok(message)
+    }
+
+    /// The value of a section that begins at `at`, if there is one.
+    #[inline]
+    fn section(&self, at: usize) -> Result<Option<Raw<'a>>, MessageError> {
+        if at == 0 { Ok(None) } else { Raw::read(&mut Reader::from(self.bytes, at), 0).map(Some) }
+    }
+
+    #[inline]
+    fn list(&self, at: usize) -> Result<List<'a>, MessageError> {
+        self.section(at)?.map_or(Ok(List::default()), |raw| List::of(&raw))
+    }
+
+    #[inline]
+    fn map(&self, at: usize) -> Result<Map<'a>, MessageError> {
+        self.section(at)?.map_or(Ok(Map::default()), |raw| Map::of(&raw))
     }
 
     /// The header: durable, priority, ttl, first-acquirer, delivery-count; empty if there is none.
@@ -68,7 +89,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is no list.
     pub fn header(&self) -> Result<List<'a>, MessageError> {
-        self.header.map_or(Ok(List::default()), |raw| List::of(&raw))
+        self.list(self.header)
     }
 
     /// What is meant for the next node alone; empty if there is nothing.
@@ -76,7 +97,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is no map.
     pub fn delivery_annotations(&self) -> Result<Map<'a>, MessageError> {
-        self.delivery.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.map(self.delivery)
     }
 
     /// What the infrastructure says of the message, such as `x-exchange` and `x-routing-key`; empty if there is
@@ -86,7 +107,7 @@ impl<'a> Message<'a> {
     /// If it is no map.
     #[inline]
     pub fn message_annotations(&self) -> Result<Map<'a>, MessageError> {
-        self.annotations.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.map(self.annotations)
     }
 
     /// The message annotation of this name.
@@ -113,8 +134,7 @@ impl<'a> Message<'a> {
     /// If they are no list.
     #[inline]
     pub fn properties(&self) -> Result<Properties<'a>, MessageError> {
-        let list = self.properties.map_or(Ok(List::default()), |raw| List::of(&raw))?;
-        Ok(Properties::new(list))
+        self.list(self.properties).map(Properties::new)
     }
 
     /// What the producer says of the message; empty if there is nothing.
@@ -123,7 +143,7 @@ impl<'a> Message<'a> {
     /// If it is no map.
     #[inline]
     pub fn application_properties(&self) -> Result<Map<'a>, MessageError> {
-        self.application.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.map(self.application)
     }
 
     /// The body.
@@ -131,7 +151,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is one value that cannot be read.
     pub fn body(&self) -> Result<Body<'a>, MessageError> {
-        self.body.read()
+        self.body.read(self.bytes)
     }
 
     /// What was computed over the message; empty if there is nothing.
@@ -139,6 +159,6 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it is no map.
     pub fn footer(&self) -> Result<Map<'a>, MessageError> {
-        self.footer.map_or(Ok(Map::default()), |raw| Map::of(&raw))
+        self.map(self.footer)
     }
 }

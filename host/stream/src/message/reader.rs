@@ -27,6 +27,18 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// The bytes of a message from `at` on.
+    #[inline]
+    pub(super) fn from(message: &'a [u8], at: usize) -> Self {
+        Self { bytes: message.get(at..).unwrap_or_default(), at }
+    }
+
+    /// Where in the message they begin.
+    #[inline]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     #[inline]
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -43,8 +55,38 @@ impl<'a> Reader<'a> {
     }
 
     /// A problem with what comes next.
+    #[cold]
     pub(super) fn error(&self, problem: Problem) -> MessageError {
         MessageError { at: self.at, problem }
+    }
+
+    /// Takes the next value and returns it as its type and bytes, if it has no descriptor and is whole. Otherwise takes
+    /// nothing: [`Raw::read`] reads it, or tells what is wrong. This is what most values are, and without a `Result` of
+    /// errors it compiles to little.
+    #[inline]
+    pub(super) fn take_plain(&mut self) -> Option<(u8, Self)> {
+        let (&code, rest) = self.bytes.split_first()?;
+        let (length, rest) = match code >> 4 {
+            0x4 => (0, rest),
+            0x5 => (1, rest),
+            0x6 => (2, rest),
+            0x7 => (4, rest),
+            0x8 => (8, rest),
+            0x9 => (16, rest),
+            0xa | 0xc | 0xe => {
+                let (&length, rest) = rest.split_first()?;
+                (usize::from(length), rest)
+            }
+            0xb | 0xd | 0xf => {
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                (usize::try_from(u32::from_be_bytes(*length)).ok()?, rest)
+            }
+            _ => return None,
+        };
+        let (body, rest) = rest.split_at_checked(length)?;
+        let behind = self.at + (self.bytes.len() - rest.len());
+        *self = Self { bytes: rest, at: behind };
+        Some((code, Self { bytes: body, at: behind - length }))
     }
 
     #[inline]
@@ -127,8 +169,31 @@ impl<'a> Raw<'a> {
     /// Takes the next value, whatever it is.
     #[inline]
     pub(super) fn read(reader: &mut Reader<'a>, depth: u8) -> Result<Self, MessageError> {
+        match reader.take_plain() {
+            Some((code, body)) => Ok(Self::plain(code, body, depth)),
+            None => Self::read_any(reader, depth),
+        }
+    }
+
+    /// One without a descriptor.
+    #[inline]
+    pub(super) fn plain(code: u8, body: Reader<'a>, depth: u8) -> Self {
+        Self { constructor: Constructor { code, described: None }, body, depth }
+    }
+
+    #[cold]
+    fn read_any(reader: &mut Reader<'a>, depth: u8) -> Result<Self, MessageError> {
         let constructor = Constructor::read(reader, depth)?;
         Ok(Self { constructor, body: body(reader, constructor.code)?, depth })
+    }
+
+    /// Steps over the next value.
+    #[inline]
+    pub(super) fn skip(reader: &mut Reader<'a>, depth: u8) -> Result<(), MessageError> {
+        if reader.take_plain().is_none() {
+            Self::read_any(reader, depth)?;
+        }
+        Ok(())
     }
 
     /// The type of the value, or that of a described one.

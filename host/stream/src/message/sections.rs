@@ -88,26 +88,26 @@ impl Section {
     }
 }
 
-/// The sections of the body: of one kind, and one behind the other.
+/// Where the sections of the body are: they are of one kind, and one behind the other.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct BodySections<'a> {
+pub(super) struct BodySections {
     kind: Option<BodyKind>,
-    /// From the first one to the end of the message.
-    first: Reader<'a>,
+    /// Where in the message the first one begins.
+    first: usize,
     number: usize,
-    /// How many bytes of the message are behind the last one.
-    behind: usize,
+    /// Where the last one ends.
+    end: usize,
 }
 
-impl<'a> BodySections<'a> {
-    /// Adds the one that begins at `start` and has the value `raw`, behind which `end` is.
+impl BodySections {
+    /// Adds the one between `start` and `end`, which has the value `raw`.
     #[inline]
     pub(super) fn add(
         &mut self,
         kind: BodyKind,
-        start: Reader<'a>,
-        end: Reader<'a>,
-        raw: &Raw<'a>,
+        start: &Reader<'_>,
+        end: &Reader<'_>,
+        raw: &Raw<'_>,
     ) -> Result<(), MessageError> {
         match kind {
             BodyKind::Data => {
@@ -119,20 +119,21 @@ impl<'a> BodySections<'a> {
             BodyKind::Value => {}
         }
         match self.kind {
-            None => (self.kind, self.first) = (Some(kind), start),
+            None => (self.kind, self.first) = (Some(kind), start.at()),
             Some(BodyKind::Value) => return Err(start.error(Problem::SecondBody)),
-            Some(before) if before != kind || self.behind != start.len() => {
+            Some(before) if before != kind || self.end != start.at() => {
                 return Err(start.error(Problem::SecondBody));
             }
             Some(_) => {}
         }
         self.number += 1;
-        self.behind = end.len();
+        self.end = end.at();
         Ok(())
     }
 
-    pub(super) fn read(&self) -> Result<Body<'a>, MessageError> {
-        let mut sections = Sections { rest: self.first, left: self.number };
+    /// Reads them out of the message.
+    pub(super) fn read<'a>(&self, message: &'a [u8]) -> Result<Body<'a>, MessageError> {
+        let mut sections = Sections { rest: Reader::from(message, self.first), left: self.number };
         Ok(match self.kind {
             None => Body::Empty,
             Some(BodyKind::Data) => Body::Data(DataSections(sections)),
