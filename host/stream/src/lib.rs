@@ -1,5 +1,5 @@
 //! What a reader of RabbitMQ streams receives, as bytes: a [`Chunk`], the [`Records`] in it, and each as an AMQP 1.0
-//! [`Message`]. Read without copying: a message is a slice of the chunk, or of what a compressed batch was inflated to, and
+//! [`Message`]; a [`ChunkReader`] has a chunk, and goes over it with pauses. Read without copying: a message is a slice of the chunk, or of what a compressed batch was inflated to, and
 //! what nobody asks for is stepped over by its length.
 //!
 //! No input panics, or allocates by a length that was not checked. This crate opens no socket, and does not know what
@@ -35,7 +35,7 @@ mod message;
 pub mod testing;
 
 pub use chunk::{Chunk, ChunkError, Header, Kind};
-pub use entries::{BatchError, Compression, DEFAULT_MAX_INFLATED, Inflater, Item, Records};
+pub use entries::{BatchError, ChunkReader, Compression, DEFAULT_MAX_INFLATED, Inflater, Item, Records};
 pub use message::{
     Array, ArrayIter, Body, DataSections, Described, List, ListIter, MAX_DEPTH, Map, MapIter, Message,
     MessageError, MessageId, Problem, Properties, SequenceSections, Text, Value,

@@ -8,7 +8,9 @@ mod tracking;
 pub use error::ChunkError;
 pub use header::{Header, Kind};
 
-use crate::entries::{self, Entries, Inflater, Records};
+use std::ops::Range;
+
+use crate::entries::{self, Inflater, Records};
 
 /// A chunk whose checksum and framing were found right.
 ///
@@ -16,10 +18,12 @@ use crate::entries::{self, Entries, Inflater, Records};
 /// there, the numbers of entries and records with the entries, and the kind with their form. Nothing here can tell
 /// that a timestamp, an epoch or the first offset was changed on the way; whoever reads a stream knows which offset
 /// comes next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Chunk<'a> {
     header: Header,
-    data: &'a [u8],
+    bytes: &'a [u8],
+    /// Where in the bytes the entries are.
+    data: Range<usize>,
 }
 
 impl<'a> Chunk<'a> {
@@ -31,7 +35,8 @@ impl<'a> Chunk<'a> {
     /// If it is not whole: nothing of it may be used.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ChunkError> {
         let (header, rest) = Header::parse(bytes)?;
-        let data = data(&header, rest)?;
+        let range = entries_of(&header, rest.len())?;
+        let data = rest.get(range.clone()).unwrap_or_default();
         let crc = crc32fast::hash(data);
         if crc != header.crc {
             return Err(ChunkError::Crc { declared: header.crc, actual: crc });
@@ -40,7 +45,8 @@ impl<'a> Chunk<'a> {
         if header.kind != Kind::User {
             tracking::check(header.kind, data)?;
         }
-        Ok(Self { header, data })
+        let before = bytes.len() - rest.len();
+        Ok(Self { header, bytes, data: range.start + before..range.end + before })
     }
 
     /// What the header says.
@@ -51,29 +57,32 @@ impl<'a> Chunk<'a> {
     /// The records from the offset `from` on. What is before it is stepped over without inflating it. A chunk that is
     /// not [`Kind::User`] has none for readers.
     pub fn records<'i>(&self, from: u64, inflater: &'i mut Inflater) -> Records<'a, 'i> {
-        let data = if self.header.kind == Kind::User { self.data } else { &[] };
-        Records::new(Entries::new(data), self.header.first_offset, from, inflater)
+        let data = self.bytes.get(self.messages()).unwrap_or_default();
+        Records::new(data, self.header.first_offset, from, inflater)
+    }
+
+    /// Where in the bytes the entries are that are for readers.
+    pub(crate) fn messages(&self) -> Range<usize> {
+        if self.header.kind == Kind::User { self.data.clone() } else { 0..0 }
     }
 }
 
-/// The entries among what is behind the header: the parts that are there follow from the length.
-fn data<'a>(header: &Header, rest: &'a [u8]) -> Result<&'a [u8], ChunkError> {
-    let there = rest.len() as u64;
+/// Where the entries are among so many bytes behind the header: which parts are there follows from the length.
+fn entries_of(header: &Header, there: usize) -> Result<Range<usize>, ChunkError> {
     let (data, trailer) = (u64::from(header.data_length), u64::from(header.trailer_length));
-    let filter = usize::from(header.filter_size);
-    let from = if there == data || there == data + trailer {
+    let (filter, length) = (u64::from(header.filter_size), there as u64);
+    let start = if length == data || length == data + trailer {
         0
-    } else if there == filter as u64 + data + trailer {
-        filter
+    } else if length == filter + data + trailer {
+        usize::from(header.filter_size)
     } else {
         return Err(ChunkError::Length {
             filter: header.filter_size,
             data: header.data_length,
             trailer: header.trailer_length,
-            actual: there,
+            actual: length,
         });
     };
-    let (_, rest) = rest.split_at(from);
-    // Not longer than what is there, so this is a length in memory.
-    Ok(rest.split_at(rest.len().min(header.data_length as usize)).0)
+    // No longer than what is there, so that it is a length in memory.
+    Ok(start..start + header.data_length as usize)
 }

@@ -44,6 +44,11 @@ impl Inflater {
         Self { max, buffer: Vec::new() }
     }
 
+    /// How many bytes a batch may have, inflated.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
     /// The bytes of memory that the buffer has: as many as the largest batch so far needed.
     pub fn capacity(&self) -> usize {
         self.buffer.capacity()

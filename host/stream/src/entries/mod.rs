@@ -2,10 +2,12 @@
 
 mod batch;
 mod inflate;
+mod reader;
 mod records;
 
 pub use batch::{BatchError, Compression};
 pub use inflate::{DEFAULT_MAX_INFLATED, Inflater};
+pub use reader::ChunkReader;
 pub use records::{Item, Records};
 
 pub(crate) use batch::{BATCH_HEADER, Batch};
@@ -43,6 +45,12 @@ pub(crate) struct TooLong {
 impl<'a> Entries<'a> {
     pub(crate) fn new(data: &'a [u8]) -> Self {
         Self { rest: data }
+    }
+
+    /// What is left.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// The next one, or nothing at the end.
@@ -120,17 +128,12 @@ impl<'a> Messages<'a> {
         self.0.message().ok()
     }
 
-    /// What is left.
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.0.rest
-    }
-
     /// How many there are, if they take all of the bytes.
     pub(crate) fn count(mut self) -> Option<u64> {
         let mut count = 0;
         while self.next().is_some() {
             count += 1;
         }
-        self.rest().is_empty().then_some(count)
+        self.0.rest.is_empty().then_some(count)
     }
 }

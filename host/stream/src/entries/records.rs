@@ -1,4 +1,6 @@
 //! The records of a chunk with their offsets: messages, whether single or in batches.
+//!
+//! [`Records`] goes over a chunk that somebody else has; [`ChunkReader`](super::ChunkReader) has it.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -32,63 +34,88 @@ pub enum Item<'r> {
 /// next one is asked for.
 #[derive(Debug)]
 pub struct Records<'a, 'i> {
-    entries: Entries<'a>,
-    /// The offset of what comes next.
-    offset: u64,
-    /// What is before this one is stepped over.
-    from: u64,
+    data: &'a [u8],
+    position: Position,
     inflater: &'i mut Inflater,
-    open: Open<'a>,
-}
-
-/// The batch that is being read.
-#[derive(Clone, Copy, Debug)]
-enum Open<'a> {
-    None,
-    /// What is left of one that was not compressed.
-    Plain(Messages<'a>),
-    /// One that was: what of its bytes comes next, and how many there are.
-    Inflated {
-        at: usize,
-        length: usize,
-    },
-}
-
-/// What comes next, without borrowing the buffer that it may be in.
-enum Found<'a> {
-    Message(u64, &'a [u8]),
-    Inflated(u64, Range<usize>),
-    Bad(u64, u16, BatchError),
 }
 
 impl<'a, 'i> Records<'a, 'i> {
-    pub(crate) fn new(entries: Entries<'a>, first: u64, from: u64, inflater: &'i mut Inflater) -> Self {
-        Self { entries, offset: first, from, inflater, open: Open::None }
+    pub(crate) fn new(data: &'a [u8], first: u64, from: u64, inflater: &'i mut Inflater) -> Self {
+        Self { data, position: Position::new(first, from), inflater }
     }
 
     /// The offset of what comes next, or behind the last record.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.position.offset
     }
 
     /// The next record from the first offset on that was asked for, or nothing at the end.
     #[inline]
     pub fn next_item(&mut self) -> Option<Item<'_>> {
-        Some(match self.find()? {
-            Found::Message(offset, bytes) => Item::Message { offset, bytes },
-            Found::Inflated(offset, range) => {
-                let bytes = self.inflater.inflated().get(range).unwrap_or_default();
-                Item::Message { offset, bytes }
+        let found = self.position.find(self.data, self.inflater)?;
+        Some(found.item(self.data, self.inflater))
+    }
+}
+
+/// How far the entries of a chunk were read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Position {
+    /// Where the next entry begins.
+    at: usize,
+    /// The offset of what comes next.
+    offset: u64,
+    /// What is before this one is stepped over.
+    from: u64,
+    open: Open,
+}
+
+/// The batch that is being read: what of its bytes comes next. They are in the chunk, or the first so many that the
+/// inflater has.
+#[derive(Clone, Debug, Default)]
+enum Open {
+    #[default]
+    None,
+    Plain(Range<usize>),
+    Inflated(Range<usize>),
+}
+
+/// What comes next, without borrowing what it is in.
+pub(super) enum Found {
+    Message(u64, Range<usize>),
+    Inflated(u64, Range<usize>),
+    Bad(u64, u16, BatchError),
+}
+
+impl Found {
+    #[inline]
+    pub(super) fn item<'r>(self, data: &'r [u8], inflater: &'r Inflater) -> Item<'r> {
+        match self {
+            Self::Message(offset, range) => {
+                Item::Message { offset, bytes: data.get(range).unwrap_or_default() }
             }
-            Found::Bad(first, records, error) => Item::Bad { first, records, error },
-        })
+            Self::Inflated(offset, range) => {
+                Item::Message { offset, bytes: inflater.inflated().get(range).unwrap_or_default() }
+            }
+            Self::Bad(first, records, error) => Item::Bad { first, records, error },
+        }
+    }
+}
+
+impl Position {
+    pub(super) fn new(first: u64, from: u64) -> Self {
+        Self { at: 0, offset: first, from, open: Open::None }
     }
 
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next record that was asked for. `data` and `inflater` have to be the same at each call.
     #[inline]
-    fn find(&mut self) -> Option<Found<'a>> {
+    pub(super) fn find(&mut self, data: &[u8], inflater: &mut Inflater) -> Option<Found> {
         loop {
             if !matches!(self.open, Open::None) {
-                match self.next_of_batch() {
+                match self.next_of_batch(data, inflater) {
                     None => self.open = Open::None,
                     Some(found) => {
                         self.offset += 1;
@@ -100,16 +127,19 @@ impl<'a, 'i> Records<'a, 'i> {
                 continue;
             }
             // That each entry is whole was found before.
-            match self.entries.next()?.ok()? {
+            let mut entries = Entries::new(data.get(self.at..)?);
+            let entry = entries.next()?.ok()?;
+            self.at = data.len() - entries.rest().len();
+            match entry {
                 Entry::Message(bytes) => {
                     let offset = self.offset;
                     self.offset += 1;
                     if offset >= self.from {
-                        return Some(Found::Message(offset, bytes));
+                        return Some(Found::Message(offset, self.at - bytes.len()..self.at));
                     }
                 }
                 Entry::Batch(batch) => {
-                    if let Some(bad) = self.begin(&batch) {
+                    if let Some(bad) = self.begin(&batch, inflater) {
                         return Some(bad);
                     }
                 }
@@ -117,44 +147,46 @@ impl<'a, 'i> Records<'a, 'i> {
         }
     }
 
-    fn next_of_batch(&mut self) -> Option<Found<'a>> {
-        match &mut self.open {
-            Open::None => None,
-            Open::Plain(messages) => messages.next().map(|bytes| Found::Message(self.offset, bytes)),
-            Open::Inflated { at, length } => {
-                let rest = self.inflater.inflated().get(*at..*length)?;
-                let from = *at + MESSAGE_HEADER;
-                let range = from..from + Messages::new(rest).next()?.len();
-                *at = range.end;
-                Some(Found::Inflated(self.offset, range))
-            }
-        }
+    fn next_of_batch(&mut self, data: &[u8], inflater: &Inflater) -> Option<Found> {
+        let (bytes, left) = match &mut self.open {
+            Open::None => return None,
+            Open::Plain(left) => (data, left),
+            Open::Inflated(left) => (inflater.inflated(), left),
+        };
+        let message = Messages::new(bytes.get(left.clone())?).next()?;
+        let from = left.start + MESSAGE_HEADER;
+        let range = from..from + message.len();
+        left.start = range.end;
+        Some(match self.open {
+            Open::Inflated(_) => Found::Inflated(self.offset, range),
+            _ => Found::Message(self.offset, range),
+        })
     }
 
-    /// Begins with a batch, or steps over it: because it is before what was asked for, or cannot be read.
-    fn begin(&mut self, batch: &Batch<'a>) -> Option<Found<'a>> {
+    /// Begins with a batch, which ends where the next entry begins; or steps over it, because it is before what was
+    /// asked for, or cannot be read.
+    fn begin(&mut self, batch: &Batch<'_>, inflater: &mut Inflater) -> Option<Found> {
         let end = self.offset + u64::from(batch.records);
         let first = self.offset.max(self.from);
         if first >= end {
             self.offset = end;
             return None;
         }
-        match self.open(batch) {
+        match self.open(batch, inflater) {
             Ok(open) => {
                 self.open = open;
                 None
             }
             Err(error) => {
                 self.offset = end;
-                let before = u64::from(batch.records).saturating_sub(end - first);
                 // Not more than the batch has.
-                let records = batch.records.saturating_sub(u16::try_from(before).unwrap_or(batch.records));
+                let records = u16::try_from(end - first).unwrap_or(batch.records);
                 Some(Found::Bad(first, records, error))
             }
         }
     }
 
-    fn open(&mut self, batch: &Batch<'a>) -> Result<Open<'a>, BatchError> {
+    fn open(&self, batch: &Batch<'_>, inflater: &mut Inflater) -> Result<Open, BatchError> {
         let compression =
             Compression::of(batch.compression).ok_or(BatchError::Compression(batch.compression))?;
         if compression == Compression::None {
@@ -162,20 +194,20 @@ impl<'a, 'i> Records<'a, 'i> {
             return match actual.cmp(&(declared as usize)) {
                 Ordering::Less => Err(BatchError::Shorter { declared, actual }),
                 Ordering::Greater => Err(BatchError::Longer { declared }),
-                Ordering::Equal => check(batch, batch.data).map(Open::Plain),
+                Ordering::Equal => check(batch, batch.data).map(|()| Open::Plain(self.at - actual..self.at)),
             };
         }
-        let length = self.inflater.inflate(compression, batch)?;
-        check(batch, self.inflater.inflated().get(..length).unwrap_or_default())?;
-        Ok(Open::Inflated { at: 0, length })
+        let length = inflater.inflate(compression, batch)?;
+        check(batch, inflater.inflated().get(..length).unwrap_or_default())?;
+        Ok(Open::Inflated(0..length))
     }
 }
 
-/// The messages of a batch, if there are as many as it declares.
-fn check<'b>(batch: &Batch<'_>, bytes: &'b [u8]) -> Result<Messages<'b>, BatchError> {
-    let messages = Messages::new(bytes);
-    match messages.count().ok_or(BatchError::Framing)? {
-        actual if actual == u64::from(batch.records) => Ok(messages),
+/// # Errors
+/// If there are not as many messages in a batch as it declares.
+fn check(batch: &Batch<'_>, bytes: &[u8]) -> Result<(), BatchError> {
+    match Messages::new(bytes).count().ok_or(BatchError::Framing)? {
+        actual if actual == u64::from(batch.records) => Ok(()),
         actual => Err(BatchError::Records { declared: batch.records, actual }),
     }
 }
