@@ -3,7 +3,7 @@
 use loghost_stream::testing::{ChunkBuilder, compress};
 use loghost_stream::{BatchError, Compression, DEFAULT_MAX_INFLATED, Inflater};
 
-use super::{Found, messages, read, read_from};
+use super::{Found, messages, read, read_from, unhex};
 
 const COMPRESSED: [Compression; 4] =
     [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
@@ -82,12 +82,6 @@ const FOREIGN: [(&str, Compression, &str); 9] = [
          3435363738391100c010301f98199805cc0766066601f3ad99f18e110408038800e400c2002200b908994d7d44b139",
     ),
 ];
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let digits: Vec<u8> = text.bytes().filter_map(digit).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
 
 /// A chunk whose second entry is a batch that declares what it is told to, between two messages: offsets 7 to 8 + records.
 fn around(compression: u8, records: u16, inflated: u32, data: &[u8]) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! Chunks, batches and messages, as brokers and producers write them, and as they must not be.
 
 mod batches;
+mod captured;
 mod chunks;
 mod messages;
 
@@ -75,4 +76,11 @@ fn messages<M: AsRef<[u8]>>(first: u64, messages: &[M]) -> Vec<Found> {
         .zip(messages)
         .map(|(offset, message)| Found::Message(offset, message.as_ref().to_vec()))
         .collect()
+}
+
+/// Bytes out of hexadecimal digits.
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Vec<u8> = text.bytes().filter_map(digit).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
