@@ -1,6 +1,7 @@
 //! An AMQP 1.0 message (OASIS AMQP 1.0, part 3, section 3.2): its sections are found by their lengths, and read when
 //! somebody asks.
 
+mod array;
 mod body;
 mod compound;
 mod error;
@@ -9,8 +10,9 @@ mod reader;
 mod sections;
 mod value;
 
+pub use array::{Array, ArrayIter, Described};
 pub use body::{Body, DataSections, SequenceSections};
-pub use compound::{Array, ArrayIter, Described, List, ListIter, Map, MapIter};
+pub use compound::{List, ListIter, Map, MapIter};
 pub use error::{MessageError, Problem};
 pub use properties::{MessageId, Properties};
 pub use reader::MAX_DEPTH;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::Utf8Error;
 
-use super::compound::{Array, Described, List, Map};
+use super::array::{Array, Described};
+use super::compound::{List, Map};
 use super::error::{MessageError, Problem};
 use super::reader::{Constructor, DESCRIBED, Raw, Reader};
 
