@@ -1,7 +1,7 @@
 //! Starts a private `RabbitMQ` node for other programs: `rabbitmq-node [3|4]`.
 //!
-//! Prints the node's URL and the id of its process on one line as soon as it answers, and ends it and deletes its folder
-//! when standard input ends. So does the shell that watches over it if this process is ended by a signal.
+//! Prints the node's URL, the id of its process and, of version 4, the URL for the stream protocol on one line as soon as it
+//! answers, and ends it and deletes its folder when standard input ends. So does the shell that watches over it if this process is ended by a signal.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -29,7 +29,9 @@ fn main() -> ExitCode {
 
 fn serve(version: Version) -> Result<(), Box<dyn error::Error>> {
     let node = Node::start(version, &Setup::default())?;
-    writeln!(io::stdout(), "{} {}", node.url(), node.pid()?)?;
+    let streams =
+        node.stream_port().map(|port| format!(" rabbitmq-stream://guest:guest@127.0.0.1:{port}/%2f"));
+    writeln!(io::stdout(), "{} {}{}", node.url(), node.pid()?, streams.unwrap_or_default())?;
     io::copy(&mut io::stdin().lock(), &mut io::sink())?;
     Ok(())
 }

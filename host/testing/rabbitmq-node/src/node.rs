@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::thread;
 
+use crate::evidence::keep_log;
 use crate::place::Place;
 use crate::readiness::wait_until_up;
 use crate::watch::Watch;
@@ -34,6 +36,21 @@ impl Node {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.place.port)
     }
 
+    /// The port where it listens with TLS, if its setup has TLS.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.place.tls_port
+    }
+
+    /// The port where it listens for the stream protocol; none before version 4.
+    pub fn stream_port(&self) -> Option<u16> {
+        self.place.streams.map(|streams| streams.plain)
+    }
+
+    /// The port where it listens for the stream protocol with TLS, if its setup has TLS; none before version 4.
+    pub fn stream_tls_port(&self) -> Option<u16> {
+        self.place.streams.and_then(|streams| streams.tls)
+    }
+
     /// The id of its process.
     pub fn pid(&self) -> Result<u32, Error> {
         let text = fs::read_to_string(self.place.folder.path().join("pid"));
@@ -60,5 +77,14 @@ impl Node {
 
     pub(crate) fn wait_until_up(&self) -> Result<(), Error> {
         wait_until_up(&self.place)
+    }
+}
+
+impl Drop for Node {
+    /// Stores its log where a failing test uses it.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            keep_log(&self.place);
+        }
     }
 }

@@ -9,9 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use crate::version::PROGRAMS;
-use crate::{Error, Setup, Version, free_port};
+use crate::{Error, ServerTls, Setup, Version, free_port};
 
 const UNWRITTEN: &str = "cannot write what RabbitMQ is to read";
+
+/// Where a node listens for the stream protocol.
+#[derive(Clone, Copy)]
+pub(crate) struct StreamPorts {
+    pub(crate) plain: u16,
+    pub(crate) tls: Option<u16>,
+}
 
 /// Where a node is.
 pub(crate) struct Place {
@@ -19,6 +26,8 @@ pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) name: String,
     pub(crate) port: u16,
+    pub(crate) tls_port: Option<u16>,
+    pub(crate) streams: Option<StreamPorts>,
     /// Nodes of one cluster share their port mapper's.
     pub(crate) mapper_port: u16,
     distribution_port: u16,
@@ -26,14 +35,18 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
-        let Setup { config, plugins } = setup;
+        let Setup { config, plugins, tls } = setup;
         let folder = tempfile::Builder::new().prefix("loghost-rabbitmq-").tempdir();
         let [port, mapper_port, distribution_port] = [(); 3].map(|()| free_port());
+        let streams = (version == Version::V4)
+            .then(|| StreamPorts { plain: free_port(), tls: tls.map(|_| free_port()) });
         let place = Self {
             version,
             folder: folder.map_err(Error::system("cannot make a folder for RabbitMQ"))?,
             name: unique_name(),
             port,
+            tls_port: tls.map(|_| free_port()),
+            streams,
             mapper_port,
             distribution_port,
         };
@@ -44,8 +57,55 @@ impl Place {
              {config}\n"
         );
         place.write("rabbitmq.conf", &config)?;
-        place.write("enabled_plugins", &format!("[{plugins}]."))?;
+        let of_version = streams.map(|_| "rabbitmq_stream");
+        let plugins = of_version.into_iter().chain((!plugins.is_empty()).then_some(*plugins));
+        place.write("enabled_plugins", &format!("[{}].", plugins.collect::<Vec<_>>().join(",")))?;
+        place.configure_streams()?;
+        if let Some(tls) = tls {
+            place.configure_tls(tls)?;
+        }
         Ok(place)
+    }
+
+    /// Has it listen for the stream protocol, and tell clients an address that they reach.
+    fn configure_streams(&self) -> Result<(), Error> {
+        let Some(StreamPorts { plain, .. }) = self.streams else { return Ok(()) };
+        self.configure(&format!(
+            "stream.listeners.tcp.1 = 127.0.0.1:{plain}\n\
+             stream.advertised_host = 127.0.0.1\n\
+             stream.advertised_port = {plain}\n"
+        ))
+    }
+
+    /// Has it listen with TLS.
+    fn configure_tls(&self, tls: &ServerTls<'_>) -> Result<(), Error> {
+        let files = [("authority", tls.authority), ("certificate", tls.certificate), ("key", tls.key)];
+        for (name, text) in files {
+            self.write(&format!("{name}.pem"), text)?;
+        }
+        let (_, inside) = self.version.command("true", self.folder.path());
+        let file = |name: &str| inside.join(format!("{name}.pem")).display().to_string();
+        let listener = self.tls_port.map(|port| format!("listeners.ssl.1 = 127.0.0.1:{port}\n"));
+        let streams = self.streams.and_then(|streams| streams.tls).map(|port| {
+            format!(
+                "stream.listeners.ssl.1 = 127.0.0.1:{port}\n\
+                 stream.advertised_tls_host = localhost\n\
+                 stream.advertised_tls_port = {port}\n"
+            )
+        });
+        self.configure(&format!(
+            "{}{}\
+             ssl_options.cacertfile = {}\n\
+             ssl_options.certfile = {}\n\
+             ssl_options.keyfile = {}\n\
+             ssl_options.verify = verify_peer\n\
+             ssl_options.fail_if_no_peer_cert = false\n",
+            listener.unwrap_or_default(),
+            streams.unwrap_or_default(),
+            file("authority"),
+            file("certificate"),
+            file("key"),
+        ))
     }
 
     /// Adds lines to its `rabbitmq.conf`.

@@ -5,8 +5,22 @@
 pub struct Setup<'a> {
     /// More lines for its `rabbitmq.conf`.
     pub config: &'a str,
-    /// The plugins it has, with commas between.
+    /// The plugins it has, with commas between, beside those that each node of its version has.
     pub plugins: &'a str,
+    /// Has it listen with TLS too.
+    pub tls: Option<ServerTls<'a>>,
+}
+
+/// What a node listens with TLS by, as PEM. It asks for a client certificate of the same authority, and accepts a
+/// client without one.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerTls<'a> {
+    /// The authority that has signed its certificate.
+    pub authority: &'a str,
+    /// Its certificate.
+    pub certificate: &'a str,
+    /// The key of its certificate.
+    pub key: &'a str,
 }
 
 /// What has a node's management plugin listen on a port of this machine.

@@ -49,7 +49,7 @@ pub(crate) fn private(version: Version, setup: Setup<'_>) -> Result<Node, Skip> 
 /// A node for one test, and the URL of its management plugin.
 pub(crate) fn managed(kind: Kind) -> Result<(Node, String), Skip> {
     let port = free_port();
-    let setup = Setup { config: &management(port), plugins: "rabbitmq_management" };
+    let setup = Setup { config: &management(port), plugins: "rabbitmq_management", ..Setup::default() };
     let node = private(kind.version().expect("a RabbitMQ"), setup)?;
     Ok((node, format!("http://127.0.0.1:{port}")))
 }

@@ -31,7 +31,7 @@ pub(super) fn trials() -> Vec<Trial> {
 fn limited(kind: Kind, management: Option<u16>) -> Result<Node, Skip> {
     let config = management.map(rabbitmq::management);
     let plugins = if management.is_some() { "rabbitmq_management" } else { "" };
-    let setup = Setup { config: &config.unwrap_or_default(), plugins };
+    let setup = Setup { config: &config.unwrap_or_default(), plugins, ..Setup::default() };
     let node = rabbitmq::private(kind.version().expect("a RabbitMQ"), setup)?;
     node.set_policy("limits", "^loghost", r#"{"delivery-limit":3}"#);
     Ok(node)

@@ -1,0 +1,33 @@
+//! What a node leaves behind when the test that uses it fails: its log.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use crate::place::Place;
+
+/// Copies the node's log to `target/rabbitmq-logs/NAME`, and says so on standard error.
+pub(crate) fn keep_log(place: &Place) {
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target"), PathBuf::from);
+    let name = place.name.split('@').next().unwrap_or_default();
+    let kept = target.join("rabbitmq-logs").join(name);
+    match copy(&place.folder.path().join("log"), &kept) {
+        Ok(()) => {
+            let kept = kept.canonicalize().unwrap_or(kept);
+            eprintln!("the log of RabbitMQ ({}) is in {}", place.name, kept.display());
+        }
+        Err(error) => eprintln!("cannot copy the log of RabbitMQ to {}: {error}", kept.display()),
+    }
+}
+
+/// Copies the files of a folder.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
