@@ -1,8 +1,9 @@
-//! Speaks to `RabbitMQ`, or the embedded broker: AMQP 0-9-1 with lapin, and the management API.
+//! Speaks to `RabbitMQ`, or the embedded broker: AMQP 0-9-1 with lapin, the stream protocol, and the management API.
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading order:
 //! [`connection`] is a connection that is made again, [`message`] what a log looks like, [`topology`] what is declared,
-//! [`consume`], [`publish`] and [`dead_letters`] what is done with it, and [`management`] what AMQP does not tell.
+//! [`consume`], [`publish`] and [`dead_letters`] what is done with it, [`stream`] a connection in the stream protocol, and
+//! [`management`] what AMQP does not tell.
 
 mod connection;
 mod consume;
@@ -10,6 +11,7 @@ mod dead_letters;
 mod management;
 mod message;
 mod publish;
+mod stream;
 mod topology;
 
 pub use connection::address::Address;
@@ -33,6 +35,16 @@ pub use management::url::{ManagementUrl, ManagementUrlError};
 pub use message::names::{Names, Prefix};
 pub use message::record::{Decode, properties, record};
 pub use publish::sink::AmqpSink;
+pub use stream::code::ResponseCode;
+pub use stream::connect_error::StreamConnectError;
+pub use stream::connection::{StreamConnection, SubscribeOptions};
+pub use stream::endpoint::StreamEndpoint;
+pub use stream::error::{Loss, ProtocolError, StreamError, Unsendable};
+pub use stream::incoming::StreamDelivery;
+pub use stream::metadata::{StreamMetadata, StreamNode};
+pub use stream::offset::OffsetSpec;
+pub use stream::statistics::StreamStatistics;
+pub use stream::subscription::Subscription;
 pub use topology::check::CheckOptions;
 pub use topology::declare::{Exchanges, lend_exchanges};
 pub use topology::delete::{delete_exchanges, delete_queues};

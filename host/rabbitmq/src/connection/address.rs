@@ -165,7 +165,7 @@ impl fmt::Debug for Address {
 }
 
 /// Percent-encoded, for a part of a URL.
-fn encode(text: &str) -> PercentEncode<'_> {
+pub(crate) fn encode(text: &str) -> PercentEncode<'_> {
     /// All characters but those that RFC 3986 calls unreserved.
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, ENCODED)

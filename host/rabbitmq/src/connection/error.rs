@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use lapin::ErrorKind;
 use loghost_system::Refusal;
 
 use crate::connection::address::Address;
@@ -94,7 +95,11 @@ impl NoConnection {
     pub(crate) fn of(address: &Address, error: &lapin::Error) -> Self {
         let tls = address.tls();
         let address = address.clone();
-        if let Some(why) = tls.and_then(|tls| handshake::distrust(error, tls)) {
+        let failed = match error.kind() {
+            ErrorKind::IOError(error) => Some(error),
+            _ => None,
+        };
+        if let Some(why) = tls.zip(failed).and_then(|(tls, error)| handshake::distrust(error, tls)) {
             Self::Distrust(address, why)
         } else if let Some(refusal) = Refusal::behind(error) {
             Self::System(address, reason(error), refusal)

@@ -49,7 +49,7 @@ pub(crate) async fn connect(
 }
 
 /// Why one side does not accept the other's certificate, and what to do about it; none for another error.
-pub(crate) fn distrust(error: &lapin::Error, tls: &Tls) -> Option<String> {
+pub(crate) fn distrust(error: &io::Error, tls: &Tls) -> Option<String> {
     match tls_error(error)? {
         Error::InvalidCertificate(problem) => Some(certificate(problem, tls)),
         Error::AlertReceived(alert) if is_about_client_certificate(*alert, tls) => {
@@ -84,11 +84,13 @@ pub(crate) fn stranger(error: &lapin::Error, tls: Option<&Tls>) -> Option<String
     }
 }
 
-fn tls_error(error: &lapin::Error) -> Option<&Error> {
-    match error.kind() {
-        ErrorKind::IOError(error) => error.get_ref()?.downcast_ref(),
-        _ => None,
-    }
+/// Whether it is how TLS ends with something that does not speak it.
+pub(crate) fn speaks_no_tls(error: &io::Error) -> bool {
+    matches!(tls_error(error), Some(Error::InvalidMessage(_)))
+}
+
+fn tls_error(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// What is wrong with the broker's certificate.
@@ -151,7 +153,7 @@ fn is_about_client_certificate(alert: AlertDescription, tls: &Tls) -> bool {
     }
 }
 
-fn is_closed_by_peer(error: io::ErrorKind) -> bool {
+pub(crate) fn is_closed_by_peer(error: io::ErrorKind) -> bool {
     matches!(
         error,
         io::ErrorKind::ConnectionReset

@@ -31,6 +31,8 @@ pub(crate) struct Tls {
     pub(crate) identity: Option<Identity>,
     /// The name that the broker's certificate must have.
     pub(crate) server_name: ServerName<'static>,
+    /// Whether the URL names that name.
+    is_named: bool,
 }
 
 /// The files of a client certificate.
@@ -74,7 +76,17 @@ impl Tls {
                 None => wrong(SERVER_NAME, "needed, because no certificate can be for a host of this name"),
             };
         };
-        Ok(Self { authorities: path(AUTHORITIES), identity, server_name })
+        Ok(Self { authorities: path(AUTHORITIES), identity, server_name, is_named: named.is_some() })
+    }
+
+    /// The same for another host of the broker: its certificate must be for that host, unless the URL names what all are
+    /// for. None if no certificate can be for such a host.
+    pub(crate) fn for_host(&self, host: &str) -> Option<Self> {
+        if self.is_named {
+            return Some(self.clone());
+        }
+        let server_name = ServerName::try_from(host.to_owned()).ok()?;
+        Some(Self { server_name, ..self.clone() })
     }
 
     /// Fails if the URL, which is for a connection without TLS, has parameters of TLS: they would have no effect.
