@@ -3,6 +3,7 @@
 //! What needs a `RabbitMQ` that cannot be started here is skipped, and fails if `LOGHOST_REQUIRE` names it or is `all`.
 
 mod broker;
+mod cluster;
 mod fake;
 mod lost;
 mod place;
@@ -16,7 +17,14 @@ use std::process::ExitCode;
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
-    let trials = [broker::trials(), lost::trials(), refused::trials(), strangers::trials(), tls::trials()];
+    let trials = [
+        broker::trials(),
+        cluster::trials(),
+        lost::trials(),
+        refused::trials(),
+        strangers::trials(),
+        tls::trials(),
+    ];
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect());
     place::stop();
     conclusion.exit_code()

@@ -23,9 +23,18 @@ static SHARED: Mutex<Option<Result<Arc<Node>, Skip>>> = Mutex::new(None);
 
 /// A node, or why there is none; fails if it does not start.
 pub(crate) fn start(version: Version, setup: &Setup<'_>) -> Result<Node, Skip> {
+    started(version, Node::start(version, setup))
+}
+
+/// A cluster of nodes of version 4.
+pub(crate) fn cluster(size: usize) -> Result<Vec<Node>, Skip> {
+    started(Version::V4, loghost_rabbitmq_node::cluster(Version::V4, size))
+}
+
+fn started<T>(version: Version, started: Result<T, Error>) -> Result<T, Skip> {
     let need = if version == Version::V3 { "rabbitmq" } else { "rabbitmq4" };
-    match Node::start(version, setup) {
-        Ok(node) => Ok(node),
+    match started {
+        Ok(started) => Ok(started),
         Err(Error::Unavailable(reason)) => Err(Skip { need, reason }),
         Err(error) => panic!("{error}"),
     }
