@@ -126,6 +126,7 @@ fn crates_know_only_those_beneath() {
         ("stream", &[]),
         ("system", &[]),
         ("testing/rabbitmq-node", &[]),
+        ("decode", &["loghost-core"]),
         ("rabbitmq", &["loghost-core", "loghost-system"]),
         ("store", &["loghost-core", "loghost-system"]),
         ("wasm", &["loghost-core", "loghost-system"]),
@@ -148,6 +149,7 @@ fn nothing_is_left_unfinished() {
     for folder in [
         "host/src",
         "host/core",
+        "host/decode",
         "host/broker",
         "host/rabbitmq",
         "host/store",

@@ -1,0 +1,250 @@
+//! From a message to its logs: what is tried, in which order.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use loghost_core::domain::{Severity, Source, Timestamp};
+
+use crate::message::{self, Message};
+use crate::options::{Format, Options};
+use crate::record::{Context, Record, is_event};
+use crate::value::{Table, Value, get};
+use crate::{amqp1, envelope, inflate, json, otlp, plain, value};
+
+/// A log that was in a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// How serious it is; none if nothing says so.
+    pub severity: Option<Severity>,
+    /// The text.
+    pub message: String,
+    /// Where it comes from.
+    pub source: Option<Source>,
+    /// When it was written.
+    pub timestamp: Option<Timestamp>,
+    /// What else it says: `level` is the producer's own word, where it is not the severity's name, and `stack` a stack trace.
+    /// Keys are unique, at most 128 bytes long, and none that a broker acts on.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// The most bytes of headers that each of several logs gets.
+const MOST_SHARED: usize = 4096;
+
+/// Makes logs of messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decoder {
+    options: Options,
+}
+
+impl Decoder {
+    /// Decodes as `options` say.
+    pub fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// The logs of a message: at least one, and at most as many as the bounds allow.
+    pub fn decode(&self, message: &Message<'_>) -> Vec<Decoded> {
+        let mut message = message.clone();
+        let headers = std::mem::take(&mut message.headers);
+        let packed = headers.iter().find(|(name, _)| name == "x-amqp-1.0-app-properties");
+        if let Some(properties) = packed.and_then(|(_, packed)| amqp1::table(packed)) {
+            message.headers = properties;
+        } else if message.exchange.starts_with("amq.rabbitmq.") {
+            message.headers = message::charlists(&headers);
+        } else {
+            message.headers.clone_from(&headers);
+        }
+        let exchange =
+            message.exchange.strip_prefix(&*self.options.prefix).and_then(|rest| rest.strip_prefix('.'));
+        let exchange = exchange.and_then(|severity| severity.parse().ok());
+        let header_bytes = self.options.bounds.attribute_bytes;
+        let mut context = Context { message: &message, options: &self.options, exchange, header_bytes };
+        if self.options.format == Format::None {
+            return vec![context.read(&text_record(String::from_utf8_lossy(message.body)))];
+        }
+        let section = if message.kind == Some("amqp-1.0") { amqp1::section(message.body) } else { None };
+        let body = match section {
+            Some(Value::Text(text)) => Cow::Owned(text.into_owned().into_bytes()),
+            Some(Value::Bytes(bytes)) => inflate::inflate_cow(bytes, self.options.bounds.inflated),
+            Some(Value::Table(fields)) => return vec![context.read(&structured(fields))],
+            Some(other) => Cow::Owned(other.into_text().into_bytes()),
+            None => inflate::inflate(message.body, self.options.bounds.inflated),
+        };
+        if body.is_empty() {
+            return vec![context.read(&self.of_headers(&message))];
+        }
+        let text = text_of(&body, message.content_type);
+        let text = text.trim_start_matches('\u{feff}');
+        let records = match self.options.format {
+            Format::Auto => self.json(text).or_else(|| self.protobuf(&body)),
+            Format::Json | Format::Gelf => self.json(text),
+            Format::Otlp => self.protobuf(&body).or_else(|| self.json(text)),
+            Format::Text | Format::Logfmt | Format::Syslog | Format::None => None,
+        };
+        match records {
+            Some(records) if records.len() > 1 => {
+                context.header_bytes = MOST_SHARED;
+                records.iter().map(|record| context.read(record)).collect()
+            }
+            Some(records) => records.iter().map(|record| context.read(record)).collect(),
+            None => vec![context.read(&self.text(text, message.received))],
+        }
+    }
+
+    /// A message without a body: its headers may be the record, or it is an event of RabbitMQ, whose name is the key.
+    fn of_headers<'a>(&self, message: &Message<'a>) -> Record<'a> {
+        if self.options.format == Format::Auto && get(&message.headers, "MESSAGE").is_some() {
+            return structured(message.headers.clone());
+        }
+        let text = if is_event(message) { message.routing_key } else { "" };
+        text_record(Cow::Borrowed(text))
+    }
+
+    /// JSON: an object, an array that has objects, lines of objects, or a string that is JSON of its own.
+    fn json<'a>(&self, text: &'a str) -> Option<Vec<Record<'a>>> {
+        let start = text.trim_start();
+        let first = start.bytes().next()?;
+        if !matches!(first, b'{' | b'[' | b'"') {
+            return None;
+        }
+        let left = Cell::new(json::MAX_VALUES);
+        let most = self.options.bounds.logs;
+        match json::parse(start, &left) {
+            Some(Value::Table(fields)) => self.object(fields, Cow::Borrowed(start.trim_end()), &left),
+            Some(Value::List(values)) if values.iter().any(|value| matches!(value, Value::Table(_))) => {
+                let (values, beyond) = split(values, most);
+                let mut records = Vec::new();
+                for value in values {
+                    let whole = Cow::Owned(value.to_text().into_owned());
+                    match value {
+                        Value::Table(fields) => records.extend(self.object(fields, whole, &left)?),
+                        _ => records.push(text_record(whole)),
+                    }
+                }
+                if let Some(beyond) = beyond {
+                    records.push(text_record(Cow::Owned(beyond.into_text())));
+                }
+                Some(records)
+            }
+            Some(Value::Text(text)) => {
+                let record = self.text(&text, None);
+                // Rare, and short.
+                Some(vec![owned(&record)])
+            }
+            None if first == b'{' => self.lines(start, &left),
+            Some(_) | None => None,
+        }
+    }
+
+    /// An object a line; what is none is text.
+    fn lines<'a>(&self, text: &'a str, left: &Cell<usize>) -> Option<Vec<Record<'a>>> {
+        let mut records = Vec::new();
+        let mut rest = text.trim_end();
+        let mut has_object = false;
+        while !rest.is_empty() {
+            let (line, behind) = match rest.split_once('\n') {
+                Some((line, behind)) if records.len() + 1 < self.options.bounds.logs => (line, behind),
+                _ => (rest, ""),
+            };
+            rest = behind;
+            let line = line.trim();
+            if line.is_empty() {
+                continue;
+            }
+            match json::parse(line, left) {
+                Some(Value::Table(fields)) => {
+                    has_object = true;
+                    records.extend(self.object(fields, Cow::Borrowed(line), left)?);
+                }
+                // What is not JSON at its first line is none.
+                _ if !has_object => return None,
+                _ => records.push(self.text(line, None)),
+            }
+        }
+        has_object.then_some(records)
+    }
+
+    fn object<'a>(
+        &self,
+        fields: Table<'a>,
+        whole: Cow<'a, str>,
+        left: &Cell<usize>,
+    ) -> Option<Vec<Record<'a>>> {
+        let fields = match otlp::from_json(fields, self.options.bounds.logs) {
+            Ok(records) if records.is_empty() => return None,
+            Ok(records) => return Some(records.into_iter().map(structured).collect()),
+            Err(fields) => fields,
+        };
+        Some(vec![Record { fields: envelope::open(fields, left), whole, is_structured: true }])
+    }
+
+    fn protobuf<'a>(&self, body: &[u8]) -> Option<Vec<Record<'a>>> {
+        // The first field of a request, with a length.
+        if body.first() != Some(&0x0a) {
+            return None;
+        }
+        let records = otlp::from_protobuf(body, self.options.bounds.logs)?;
+        Some(records.into_iter().map(structured).collect())
+    }
+
+    fn text<'a>(&self, text: &'a str, received: Option<Timestamp>) -> Record<'a> {
+        let text = text.trim_end_matches(['\n', '\r']);
+        match plain::uncoloured(text) {
+            Cow::Borrowed(text) => match plain::read(text, self.options.format, received) {
+                Some(fields) => Record { fields, whole: Cow::Borrowed(text), is_structured: false },
+                None => text_record(Cow::Borrowed(text)),
+            },
+            Cow::Owned(plain) => match plain::read(&plain, self.options.format, received) {
+                Some(fields) => owned(&Record { fields, whole: Cow::Borrowed(&plain), is_structured: false }),
+                None => text_record(Cow::Borrowed(text)),
+            },
+        }
+    }
+}
+
+/// The body as text: UTF-8, with what is none replaced, unless it is said to be Latin-1.
+fn text_of<'b>(body: &'b [u8], content_type: Option<&str>) -> Cow<'b, str> {
+    let is_latin =
+        || content_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=iso-8859-1"));
+    match str::from_utf8(body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) if is_latin() => Cow::Owned(body.iter().copied().map(char::from).collect()),
+        Err(_) => String::from_utf8_lossy(body),
+    }
+}
+
+/// As many as there may be logs, and what is beyond them.
+fn split(mut values: Vec<Value<'_>>, most: usize) -> (Vec<Value<'_>>, Option<Value<'_>>) {
+    if values.len() <= most {
+        return (values, None);
+    }
+    let beyond = values.split_off(most.saturating_sub(1));
+    (values, Some(Value::List(beyond)))
+}
+
+fn structured(fields: Table<'_>) -> Record<'_> {
+    let whole = Cow::Owned(value::json_of(&fields));
+    Record { fields, whole, is_structured: true }
+}
+
+fn text_record(text: Cow<'_, str>) -> Record<'_> {
+    let fields = vec![(Cow::Borrowed("@message"), Value::Text(text.clone()))];
+    Record { fields, whole: text, is_structured: false }
+}
+
+/// The same, borrowing nothing. A record of a line is one level deep.
+fn owned<'a>(record: &Record<'_>) -> Record<'a> {
+    let field = |(name, value): &(Cow<'_, str>, Value<'_>)| {
+        let value = match value {
+            Value::Int(number) => Value::Int(*number),
+            Value::Bool(is) => Value::Bool(*is),
+            other => Value::Text(Cow::Owned(other.to_text().into_owned())),
+        };
+        (Cow::Owned(name.clone().into_owned()), value)
+    };
+    Record {
+        fields: record.fields.iter().map(field).collect(),
+        whole: Cow::Owned(record.whole.clone().into_owned()),
+        is_structured: record.is_structured,
+    }
+}

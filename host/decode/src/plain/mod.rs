@@ -1,0 +1,69 @@
+//! Lines of text become fields: syslog, logfmt, and lines that begin with a time and a level. A bare first word is no
+//! level: "debug output is off" is a text.
+
+mod leading;
+mod logfmt;
+mod syslog;
+
+use loghost_core::domain::Timestamp;
+
+use crate::options::Format;
+use crate::value::{Table, Value, get};
+
+/// Where what was told by the text's own form stands: before every other name of the same meaning.
+pub(crate) const LEVEL: &str = "@level";
+pub(crate) const TIME: &str = "@time";
+pub(crate) const SOURCE: &str = "@source";
+
+/// The fields of a text, with its message as `@message`; none if it has no form.
+pub(crate) fn read(text: &str, format: Format, received: Option<Timestamp>) -> Option<Table<'_>> {
+    match format {
+        Format::Auto => syslog::with_priority(text, received)
+            .or_else(|| logfmt::read(text, logfmt::Strictness::OnlyIfSure))
+            .or_else(|| syslog::of_a_file(text, received))
+            .or_else(|| leading::read(text)),
+        Format::Syslog => syslog::with_priority(text, received).or_else(|| syslog::of_a_file(text, received)),
+        Format::Logfmt => logfmt::read(text, logfmt::Strictness::AnyPair),
+        Format::Text => leading::read(text),
+        Format::Json | Format::Gelf | Format::Otlp | Format::None => None,
+    }
+}
+
+/// The same of a text that is a field of a record, where prose is more likely: "error: disk full" is one.
+pub(crate) fn read_field(text: &str, received: Option<Timestamp>) -> Option<Table<'_>> {
+    let fields = read(text, Format::Auto, received)?;
+    let is_marked =
+        fields.iter().any(|(name, _)| name != LEVEL && name != "@message") || text.starts_with('[');
+    let is_loud = |level: &str| level.chars().all(|c| c.is_ascii_uppercase());
+    let is_sure = is_marked || matches!(get(&fields, LEVEL), Some(Value::Text(level)) if is_loud(level));
+    is_sure.then_some(fields)
+}
+
+/// A time that was read, as a field's value.
+fn time_value<'a>(time: Timestamp) -> Value<'a> {
+    i64::try_from(time.as_millis()).map_or(Value::Null, Value::Int)
+}
+
+/// Without the escape sequences that colour a text for a terminal (ECMA-48, section 5.4: CSI).
+pub(crate) fn uncoloured(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains("\u{1b}[") {
+        return std::borrow::Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\u{1b}[") {
+        plain.push_str(&rest[..at]);
+        let sequence = &rest[at + 2..];
+        let end = sequence.find(|c: char| !matches!(c, '0'..='?' | ' '..='/'));
+        // Only what sets colours and the like goes; anything else is part of the text.
+        match end {
+            Some(end) if sequence[end..].starts_with('m') => rest = &sequence[end + 1..],
+            _ => {
+                plain.push_str("\u{1b}[");
+                rest = sequence;
+            }
+        }
+    }
+    plain.push_str(rest);
+    std::borrow::Cow::Owned(plain)
+}

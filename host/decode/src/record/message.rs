@@ -1,0 +1,112 @@
+//! Which field is the message, and what its text is.
+
+use std::borrow::Cow;
+
+use super::leaves::Leaf;
+use super::roles::Role;
+use crate::value::{Table, Value, get};
+
+/// The message of a record.
+pub(super) struct Found {
+    pub(super) text: String,
+    /// Which field it is of; none if it is the whole record.
+    pub(super) from: Option<usize>,
+}
+
+/// The message of a record; the whole of it, if it has none.
+pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Found {
+    let says = leaves.iter().filter_map(|leaf| {
+        let is_message = match leaf.role? {
+            (Role::Message, _) => !matches!(leaf.value, Value::Bool(_)),
+            (Role::Text, _) => matches!(leaf.value, Value::Text(_)),
+            _ => false,
+        };
+        let is_empty = leaf.value.as_text().is_some_and(|text| text.trim().is_empty());
+        (is_message && !is_empty).then_some(leaf)
+    });
+    let Some(leaf) = says.min_by_key(|leaf| leaf.rank()) else {
+        // A text that is empty is one all the same.
+        let is_text = record.len() == 1 && record[0].0 == "@message";
+        let text = if is_text { String::new() } else { without_end(whole) };
+        return Found { text, from: None };
+    };
+    let text = match (&*leaf.path, leaf.value) {
+        ("MESSAGE", Value::List(bytes)) => bytes_of_journald(bytes),
+        ("msg", value) => unmerged(record, value),
+        ("@mt", value) => rendered(record, value),
+        _ => None,
+    };
+    let text = text.unwrap_or_else(|| without_end(&leaf.value.to_text()));
+    Found { text, from: Some(leaf.place()) }
+}
+
+fn without_end(text: &str) -> String {
+    text.trim_end_matches(['\n', '\r']).to_owned()
+}
+
+/// What is no UTF-8, journald writes as a list of bytes (systemd, Journal JSON Format).
+fn bytes_of_journald(bytes: &[Value<'_>]) -> Option<String> {
+    let byte = |value: &Value<'_>| match value {
+        Value::Int(byte) => u8::try_from(*byte).ok(),
+        _ => None,
+    };
+    let bytes: Vec<u8> = bytes.iter().map(byte).collect::<Option<_>>()?;
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Python's message with its arguments, if they are certainly not merged: each has a conversion without flags, and there
+/// is no other. "100% done" with leftover arguments stays as it is.
+fn unmerged(record: &Table<'_>, message: &Value<'_>) -> Option<String> {
+    let Value::Text(message) = message else { return None };
+    let Some(Value::List(arguments)) = get(record, "args") else { return None };
+    if arguments.is_empty() || (get(record, "levelname").is_none() && get(record, "levelno").is_none()) {
+        return None;
+    }
+    let mut arguments = arguments.iter();
+    let mut merged = String::new();
+    let mut rest = &**message;
+    while let Some(at) = rest.find('%') {
+        merged.push_str(&rest[..at]);
+        match rest.as_bytes().get(at + 1)? {
+            b'%' => merged.push('%'),
+            b's' | b'd' | b'i' | b'r' | b'f' | b'g' => merged.push_str(&arguments.next()?.to_text()),
+            _ => return None,
+        }
+        rest = &rest[at + 2..];
+    }
+    merged.push_str(rest);
+    arguments.next().is_none().then_some(merged)
+}
+
+/// Serilog's template with its properties (CLEF: `@mt`, and `@r` for those that have a format).
+fn rendered(record: &Table<'_>, template: &Value<'_>) -> Option<String> {
+    let Value::Text(template) = template else { return None };
+    let mut formatted = match get(record, "@r") {
+        Some(Value::List(rendered)) => rendered.iter(),
+        _ => [].iter(),
+    };
+    let mut text = String::new();
+    let mut rest = &**template;
+    while let Some(at) = rest.find(['{', '}']) {
+        text.push_str(&rest[..at]);
+        let (brace, behind) = rest[at..].split_at(1);
+        if behind.starts_with(brace) {
+            text.push_str(brace);
+            rest = &behind[1..];
+            continue;
+        }
+        let hole = behind.split_once('}').filter(|(hole, _)| brace == "{" && !hole.contains('{'));
+        let Some((hole, behind)) = hole else {
+            text.push_str(brace);
+            rest = behind;
+            continue;
+        };
+        let (name, format) = hole.split_once([':', ',']).map_or((hole, false), |(name, _)| (name, true));
+        let value = get(record, name.trim_start_matches(['@', '$'])).map(Value::to_text);
+        let value = if format { formatted.next().map(Value::to_text).or(value) } else { value };
+        text.push_str(&value.unwrap_or_else(|| Cow::Owned(format!("{{{hole}}}"))));
+        rest = behind;
+    }
+    text.push_str(rest);
+    Some(text)
+}

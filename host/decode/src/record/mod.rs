@@ -1,0 +1,281 @@
+//! A record, whatever encoding its fields come from, becomes a log: which field is the level, the message, the source,
+//! the time, the stack trace, and what is left.
+
+mod attributes;
+mod leaves;
+mod message;
+mod roles;
+
+use std::borrow::Cow;
+
+use loghost_core::domain::{Severity, Source, Timestamp};
+
+use self::attributes::Attributes;
+use self::leaves::Leaf;
+use self::roles::Role;
+use crate::level::{self, Scale};
+use crate::message::Message;
+use crate::options::Options;
+use crate::value::{Table, Value, get};
+use crate::{Decoded, plain, time};
+
+/// What holds for all logs of a message.
+pub(crate) struct Context<'c> {
+    pub(crate) message: &'c Message<'c>,
+    pub(crate) options: &'c Options,
+    /// What the exchange says.
+    pub(crate) exchange: Option<Severity>,
+    /// The most bytes that the headers may add to each log.
+    pub(crate) header_bytes: usize,
+}
+
+/// A level as it was found.
+struct Found<'f> {
+    severity: Severity,
+    word: Cow<'f, str>,
+}
+
+/// A record that is to be read.
+pub(crate) struct Record<'a> {
+    pub(crate) fields: Table<'a>,
+    /// What is the message of a record that has none.
+    pub(crate) whole: Cow<'a, str>,
+    /// Whether its message is looked at as text that may have a form of its own.
+    pub(crate) is_structured: bool,
+}
+
+impl Context<'_> {
+    /// The log that a record is.
+    pub(crate) fn read(&self, record: &Record<'_>) -> Decoded {
+        let leaves = leaves::of(&record.fields, &self.options.bounds);
+        let mut message = message::of(&record.fields, &leaves, &record.whole);
+        let mut level = self.level_of(&leaves, &record.fields);
+        // Lines that a shipper has wrapped.
+        let inner_text = message.text.clone();
+        let inner = match (&level, record.is_structured) {
+            (None, true) => plain::read_field(&inner_text, self.message.received),
+            _ => None,
+        };
+        let inner = inner.unwrap_or_default();
+        let mut inner_leaves = &*leaves::of(&inner, &self.options.bounds);
+        match self.level_of(inner_leaves, &inner) {
+            Some(found) => {
+                message.text = message::of(&inner, inner_leaves, &inner_text).text;
+                level = Some(found);
+            }
+            None => inner_leaves = &[],
+        }
+
+        let (key_level, key_rest) = self.routing_key();
+        let header = self.header_level();
+        let determined = self.exchange.or_else(|| {
+            let of = |found: &Option<Found<'_>>| found.as_ref().map(|found| found.severity);
+            of(&header).or_else(|| of(&level)).or_else(|| of(&key_level))
+        });
+        let word = [&header, &level, &key_level].into_iter().flatten().map(|found| &found.word).next();
+        let word = word.cloned().or_else(|| leaves::unknown_level(&leaves));
+
+        let both = leaves.iter().chain(inner_leaves);
+        let received = self.message.received;
+        let time = time_of(&leaves, received).or_else(|| time_of(inner_leaves, received));
+        let source = source_of(&leaves).or_else(|| source_of(inner_leaves));
+        let stack = stack_of(&leaves, &message.text);
+
+        let mut attributes = Attributes::new(&self.options.bounds);
+        if let Some(word) =
+            word.filter(|word| !determined.is_some_and(|s| word.eq_ignore_ascii_case(s.as_str())))
+        {
+            attributes.push("level", &word);
+        }
+        if let Some((_, stack)) = &stack {
+            attributes.push("stack", stack);
+        }
+        let is_gelf = get(&record.fields, "short_message").is_some();
+        for leaf in both {
+            let is_used = message.from == Some(leaf.place())
+                || time.is_some_and(|(_, from)| from == leaf.place())
+                || source.as_ref().is_some_and(|(_, from)| *from == leaf.place())
+                || stack.as_ref().is_some_and(|(from, _)| *from == leaf.place())
+                || (level.is_some() && leaf.is_level() && leaf.path.eq_ignore_ascii_case("level"))
+                || leaf.is_level_of(level.as_ref().map(|level| &*level.word))
+                || matches!(&*leaf.path, "@message" | plain::TIME | plain::LEVEL)
+                || leaf.is_empty_message();
+            if !is_used {
+                let name = if leaf.path == plain::SOURCE { "program" } else { &leaf.path };
+                let name = name.strip_prefix('_').filter(|_| is_gelf).unwrap_or(name);
+                attributes.push_value(name, leaf.value);
+            }
+        }
+        let mut left = self.header_bytes;
+        for (name, value) in &self.message.headers {
+            let is_level =
+                header.is_some() && HEADER_LEVELS.iter().any(|level| name.eq_ignore_ascii_case(level));
+            if Message::is_for_attributes(name) && !is_level && !matches!(value, Value::Null) {
+                let Some(rest) = left.checked_sub(value.to_text().len()) else { break };
+                left = rest;
+                attributes.push_value(name, value);
+            }
+        }
+
+        Decoded {
+            severity: determined,
+            message: message.text,
+            source: source.map(|(source, _)| source).or_else(|| self.outer_source(&key_rest)),
+            timestamp: time.map(|(time, _)| time).or_else(|| self.outer_time()),
+            attributes: attributes.into_list(),
+        }
+    }
+
+    fn severity(&self, value: &Value<'_>, scale: Scale) -> Option<Severity> {
+        let severities = &self.options.severities;
+        if let Some(text) = value.as_text()
+            && let Some(severity) = severities.word(&plain::uncoloured(&text))
+        {
+            return Some(severity);
+        }
+        severities.number(value.as_number()?, scale)
+    }
+
+    /// Names before numbers, each in the order of their ranks.
+    fn level_of<'l>(&self, leaves: &'l [Leaf<'l, '_>], fields: &Table<'_>) -> Option<Found<'l>> {
+        let candidates = || leaves.iter().filter(|leaf| leaf.is_level());
+        let names = candidates().filter_map(|leaf| {
+            let text = leaf.value.as_text()?;
+            let word = match plain::uncoloured(&text) {
+                Cow::Borrowed(_) => text,
+                Cow::Owned(plain) => Cow::Owned(plain),
+            };
+            let severity = self.options.severities.word(&word)?;
+            Some((leaf.rank(), Found { severity, word }))
+        });
+        if let Some((_, found)) = names.min_by_key(|(rank, _)| *rank) {
+            return Some(found);
+        }
+        let numbers = candidates().filter_map(|leaf| {
+            let Some((Role::Level(scale), rank)) = leaf.role else { return None };
+            let severity = self.options.severities.number(leaf.value.as_number()?, scale)?;
+            Some((rank, Found { severity, word: leaf.value.to_text() }))
+        });
+        if let Some((_, mut found)) = numbers.min_by_key(|(rank, _)| *rank) {
+            // `Level 35` says more than 35.
+            if let Some(word) = leaves::unknown_level(leaves) {
+                found.word = word;
+            }
+            return Some(found);
+        }
+        // Serilog's compact format leaves out `@l` for Information.
+        let is_clef =
+            get(fields, "@t").is_some() && (get(fields, "@m").is_some() || get(fields, "@mt").is_some());
+        (is_clef && candidates().next().is_none())
+            .then_some(Found { severity: Severity::Info, word: Cow::Borrowed("info") })
+    }
+
+    fn header_level(&self) -> Option<Found<'_>> {
+        HEADER_LEVELS.iter().find_map(|name| {
+            let value = self.message.header(&[name])?;
+            let severity = self.severity(value, Scale::ByShape)?;
+            Some(Found { severity, word: value.to_text() })
+        })
+    }
+
+    /// The level that a word of the routing key names (the last, the first, one between), and the key without it.
+    fn routing_key(&self) -> (Option<Found<'_>>, String) {
+        let key = self.message.routing_key;
+        let words: Vec<Cow<'_, str>> = key.split('.').map(plain::uncoloured).collect();
+        let last = words.len() - 1;
+        let order = [last, 0].into_iter().chain(1..last.max(1));
+        let found = order.into_iter().find_map(|n| {
+            let word = &words[n];
+            let severity = self.options.severities.word(word)?;
+            let is_named =
+                level::is_plain_level(word) || level::canonical(&word.to_ascii_lowercase()).is_none();
+            is_named.then(|| (n, Found { severity, word: word.clone() }))
+        });
+        match found {
+            Some((n, found)) => {
+                let rest = words.iter().enumerate().filter(|(other, _)| *other != n);
+                let rest: Vec<&str> = rest.map(|(_, word)| &**word).collect();
+                (Some(found), rest.join("."))
+            }
+            None => (None, words.join(".")),
+        }
+    }
+
+    /// The source that the record does not name.
+    fn outer_source(&self, key_rest: &str) -> Option<Source> {
+        let text = |value: &Value<'_>| value.as_text().and_then(|text| source(&text));
+        let header = || self.message.header(&["categoryName", "PROGRAM", "node"]).and_then(text);
+        // The key of the default exchange is the name of a queue, and that of RabbitMQ's events says what happened.
+        let is_name = !self.message.exchange.is_empty() && !is_event(self.message);
+        let key = || source(key_rest.trim_matches('.')).filter(|_| is_name);
+        header().or_else(|| source(self.message.app_id?)).or_else(key)
+    }
+
+    /// The time that the record does not tell.
+    fn outer_time(&self) -> Option<Timestamp> {
+        let header =
+            |name| self.message.header(&[name]).and_then(|value| time::of(value, self.message.received));
+        // Up to 2^53 milliseconds or so it is exact.
+        #[expect(clippy::cast_precision_loss, reason = "what is lost is less than a millisecond")]
+        let property = || time::of_number(self.message.timestamp? as f64);
+        header("timestamp_in_ms").or_else(|| header("time")).or_else(property)
+    }
+}
+
+/// Headers that say a level, in this order.
+const HEADER_LEVELS: [&str; 4] = ["severity", "level", "levelname", "PRIORITY"];
+
+/// Whether a message is an event of RabbitMQ itself: all of it is in the headers, and its key is its name.
+pub(crate) fn is_event(message: &Message<'_>) -> bool {
+    message.exchange == "amq.rabbitmq.event"
+}
+
+fn source(name: &str) -> Option<Source> {
+    let name = name.trim();
+    let mut end = name.len().min(255);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    Source::new(&name[..end]).ok()
+}
+
+fn source_of(leaves: &[Leaf<'_, '_>]) -> Option<(Source, usize)> {
+    let has = |name: &str| leaves.iter().any(|leaf| leaf.path == name);
+    let has_name = has("levelname") || (has("pid") && has("hostname"));
+    let named = leaves.iter().filter_map(|leaf| {
+        let rank = match leaf.role? {
+            (Role::Source, rank) => rank,
+            (Role::Name, rank) if has_name => rank,
+            _ => return None,
+        };
+        Some((rank, source(&leaf.value.as_text()?)?, leaf.place()))
+    });
+    named.min_by_key(|(rank, ..)| *rank).map(|(_, source, place)| (source, place))
+}
+
+fn time_of(leaves: &[Leaf<'_, '_>], received: Option<Timestamp>) -> Option<(Timestamp, usize)> {
+    let told = leaves.iter().filter_map(|leaf| match leaf.role? {
+        (Role::Time, rank) => Some((rank, time::of(leaf.value, received)?, leaf.place())),
+        _ => None,
+    });
+    told.min_by_key(|(rank, ..)| *rank).map(|(_, time, place)| (time, place))
+}
+
+/// The stack trace, and the field that it is of.
+fn stack_of(leaves: &[Leaf<'_, '_>], message: &str) -> Option<(usize, String)> {
+    let traces = leaves.iter().filter_map(|leaf| {
+        let (Role::Stack, rank) = leaf.role? else { return None };
+        let trace = match leaf.value {
+            Value::Text(text) => text.trim_end().to_owned(),
+            Value::List(lines) if lines.iter().all(|line| matches!(line, Value::Text(_))) => {
+                let lines: Vec<_> = lines.iter().map(Value::to_text).collect();
+                lines.join("\n")
+            }
+            Value::List(_) | Value::Table(_) => leaf.value.to_text().into_owned(),
+            _ => return None,
+        };
+        let says_something = !trace.is_empty() && !matches!(&*trace, "None" | "null" | "[]" | "{}");
+        (says_something && trace != message).then_some((rank, leaf.place(), trace))
+    });
+    traces.min_by_key(|(rank, ..)| *rank).map(|(_, place, trace)| (place, trace))
+}

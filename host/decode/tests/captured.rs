@@ -1,0 +1,91 @@
+//! What is made of the messages that some forty producers really put on RabbitMQ: `captured.jsonl` has the messages,
+//! `readings.jsonl` what each is read as, in the same order. `UPDATE_EXPECT=1` writes the readings again: read the difference.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use expect_test::expect_file;
+use loghost_core::domain::{Severity, Source, Timestamp};
+use loghost_decode::{Decoded, Decoder, Message, Value};
+use serde_json::{Value as Json, json};
+
+/// A header as it was captured: what is no UTF-8 is in base64.
+fn value(json: &Json) -> Value<'_> {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(is) => Value::Bool(*is),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::Int(number),
+            None => Value::Float(number.as_f64().expect("a number")),
+        },
+        Json::String(text) => Value::text(text),
+        Json::Array(values) => Value::List(values.iter().map(value).collect()),
+        Json::Object(fields) => match fields.get("base64") {
+            Some(bytes) => Value::Bytes(Cow::Owned(bytes_of(bytes))),
+            None => Value::Table(table(json)),
+        },
+    }
+}
+
+fn table(json: &Json) -> Vec<(Cow<'_, str>, Value<'_>)> {
+    let fields = json.as_object().into_iter().flatten();
+    fields.map(|(name, field)| (Cow::Borrowed(name.as_str()), value(field))).collect()
+}
+
+fn bytes_of(json: &Json) -> Vec<u8> {
+    STANDARD.decode(json.as_str().unwrap_or_default()).expect("base64")
+}
+
+fn decode(captured: &Json) -> Vec<Decoded> {
+    let body = bytes_of(&captured["body"]);
+    let properties = &captured["properties"];
+    let message = Message {
+        exchange: captured["exchange"].as_str().unwrap_or_default(),
+        routing_key: captured["routing_key"].as_str().unwrap_or_default(),
+        content_type: properties["content_type"].as_str(),
+        kind: properties["type"].as_str(),
+        app_id: properties["app_id"].as_str(),
+        timestamp: properties["timestamp"].as_u64(),
+        headers: table(&captured["headers"]),
+        received: None,
+        body: &body,
+    };
+    Decoder::default().decode(&message)
+}
+
+fn reading(log: &Decoded) -> Json {
+    let attributes = log.attributes.iter().map(|(key, value)| (key.clone(), json!(value)));
+    json!({
+        "severity": log.severity.map(Severity::as_str),
+        "message": log.message,
+        "source": log.source.as_ref().map(Source::as_str),
+        "timestamp": log.timestamp.map(Timestamp::as_millis),
+        "attributes": attributes.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+#[test]
+fn captured_messages_are_read_right() {
+    let captured = fs::read_to_string("tests/captured.jsonl").expect("a file of ours");
+    let mut readings = String::new();
+    for (n, line) in captured.lines().enumerate() {
+        let captured: Json = serde_json::from_str(line).expect("JSON");
+        let logs: Vec<Json> = decode(&captured).iter().map(reading).collect();
+        let line = json!({"line": n + 1, "producer": captured["producer"], "logs": logs});
+        writeln!(readings, "{line}").expect("memory");
+    }
+    expect_file!["readings.jsonl"].assert_eq(&readings);
+}
+
+/// Nothing is lost: each message is a log, and says what its severity is if any part of it does.
+#[test]
+fn every_captured_message_is_a_log() {
+    let captured = fs::read_to_string("tests/captured.jsonl").expect("a file of ours");
+    let read: Vec<Vec<Decoded>> =
+        captured.lines().map(|line| decode(&serde_json::from_str(line).expect("JSON"))).collect();
+    assert_eq!(read.len(), 507);
+    assert!(read.iter().all(|logs| !logs.is_empty()));
+}

@@ -1,0 +1,186 @@
+//! The rules, on messages of producers that were not captured, and on what is easily read wrong.
+
+use loghost_core::domain::{Severity, Source, Timestamp};
+use loghost_decode::{Decoded, Decoder, Format, Message, Options, SeverityMap, Value};
+
+fn read(message: &Message<'_>) -> Decoded {
+    let mut logs = Decoder::default().decode(message);
+    assert_eq!(logs.len(), 1);
+    logs.remove(0)
+}
+
+/// Checks severity, message and source of a body without anything around it.
+#[track_caller]
+fn check(body: &str, severity: &str, text: &str, source: &str) {
+    let log = read(&Message::of_text(body));
+    let read = (
+        log.severity.map_or("", Severity::as_str),
+        &*log.message,
+        log.source.as_ref().map_or("", Source::as_str),
+    );
+    assert_eq!(read, (severity, text, source), "{body}");
+}
+
+#[test]
+fn records_of_many_loggers_are_read() {
+    // oslo.messaging: JSON in a string.
+    check(
+        r#"{"oslo.version":"2.0","oslo.message":"{\"publisher_id\":\"nova\",\"priority\":\"ERROR\",\"event_type\":\"compute.error\",\"payload\":{\"message\":\"no host\"}}"}"#,
+        "error",
+        "no host",
+        "nova",
+    );
+    // log4js' JSON layout.
+    check(
+        r#"{"startTime":"2026-11-25T23:11:59.913Z","categoryName":"shop","level":{"level":40000,"levelStr":"ERROR"},"data":["x"],"msg":"x"}"#,
+        "error",
+        "x",
+        "shop",
+    );
+    // lowball: message and arguments are not merged.
+    check(
+        r#"{"name":"shop","msg":"disk %s is %d%% full","args":["sda",99],"levelname":"CRITICAL","levelno":50}"#,
+        "critical",
+        "disk sda is 99% full",
+        "shop",
+    );
+    // zap, with a time in seconds.
+    check(r#"{"level":"dpanic","ts":1795648000.1,"logger":"shop","msg":"x"}"#, "critical", "x", "shop");
+    // NLog's layout for Logstash.
+    check(
+        r#"{"@source":"nlog://web-1","@fields":{"level":"Warn","logger":"Shop"},"@message":"slow"}"#,
+        "info",
+        "slow",
+        "nlog://web-1",
+    );
+    // Log4j 2, whose numbers fall.
+    check(r#"{"level":"?","intLevel":200,"loggerName":"a.B","message":"x"}"#, "error", "x", "a.B");
+    check(r#"{"level_value":50000,"logger_name":"a.B","message":"x"}"#, "critical", "x", "a.B");
+    // Monolog without its name, pino, Python and syslog: the same key, other numbers.
+    check(r#"{"level":550,"message":"x"}"#, "critical", "x", "");
+    check(r#"{"level":40,"msg":"x"}"#, "info", "x", "");
+    check(r#"{"levelno":40,"msg":"x"}"#, "error", "x", "");
+    check(r#"{"level":4,"short_message":"x","host":"web-1"}"#, "info", "x", "web-1");
+}
+
+#[test]
+fn lines_of_many_loggers_are_read() {
+    check("2026/11/25 23:06:40 [error] 42#0: no such file", "error", "42#0: no such file", "");
+    check("2026-11-25 23:06:40.123 UTC [42] FATAL:  no memory", "critical", "[42] FATAL:  no memory", "");
+    check("2026-11-25 23:06:40,123 - shop - ERROR - boom", "error", "shop - ERROR - boom", "");
+    check("2026-11-25 23:01:50.157 | SUCCESS  | a:b:35 - done", "info", "a:b:35 - done", "");
+    check("[2026-11-25T23:14:27+00:00] shop.NOTICE: line {} []", "info", "line {} []", "shop");
+    check("Nov 25 23:06:40 web-1 sshd[42]: error: no key", "", "error: no key", "sshd");
+    check("<0>Nov  5 23:06:40 web-1 kernel: panic", "critical", "panic", "kernel");
+    check("<165>1 - - - - - - no header", "info", "no header", "");
+    check("level=warn component=db msg=slow", "info", "slow", "");
+}
+
+#[test]
+fn prose_is_text() {
+    for text in [
+        "debug Größe",
+        "error",
+        "fatal mistake, or so they say",
+        "a=b is an equation",
+        "the level=error was wrong",
+        "10:23 is a time",
+        "[1,2,3]",
+        "{not json}",
+        "<b>bold</b>",
+        "<999>no priority",
+    ] {
+        let log = read(&Message::of_text(text));
+        assert_eq!((log.severity, &*log.message), (None, text));
+    }
+    // A field of a record is prose more often than not.
+    check(r#"{"msg":"error: disk full"}"#, "", "error: disk full", "");
+    check(r#"{"log":"ERROR: disk full\n","stream":"stderr"}"#, "error", "disk full", "");
+    // Leftover arguments are no reason to merge them.
+    let merged = r#"{"msg":"100% done","args":["who"],"levelname":"INFO"}"#;
+    check(merged, "info", "100% done", "");
+}
+
+#[test]
+fn what_is_outermost_counts_first() {
+    let headers = vec![("severity".into(), Value::text("critical"))];
+    let body = br#"{"level":"debug","msg":"x"}"#;
+    let message =
+        Message { exchange: "logs.error", routing_key: "web-1.info", headers, body, ..Message::default() };
+    assert_eq!(read(&message).severity, Some(Severity::Error));
+    let message = Message { exchange: "app", ..message };
+    assert_eq!(read(&message).severity, Some(Severity::Critical));
+    let message = Message { headers: Vec::new(), ..message };
+    let log = read(&message);
+    assert_eq!(log.severity, Some(Severity::Debug));
+    assert_eq!(log.source, Source::new("web-1").ok());
+    let log = read(&Message { body: b"x", ..message });
+    assert_eq!((log.severity, log.source), (Some(Severity::Info), Source::new("web-1").ok()));
+    // Monolog 1 has four letters; a word that means other things as well is no level here.
+    for (key, severity) in [
+        ("erro.shop", Some(Severity::Error)),
+        ("app.Level 35", None),
+        ("user.login.success", None),
+        ("a.http.b", None),
+    ] {
+        let message = Message { exchange: "log", routing_key: key, body: b"x", ..Message::default() };
+        assert_eq!(read(&message).severity, severity, "{key}");
+    }
+}
+
+#[test]
+fn users_say_what_levels_are() {
+    let mut severities = SeverityMap::default();
+    for (level, severity) in [
+        ("warn", Severity::Error),
+        ("notice", Severity::Debug),
+        ("35", Severity::Critical),
+        ("gold", Severity::Info),
+    ] {
+        severities.insert(level, severity);
+    }
+    let decoder = Decoder::new(Options { severities, ..Options::default() });
+    for (body, severity) in [
+        (r#"{"level":"WARNING"}"#, Severity::Error),
+        (r#"{"level":"WARN+2"}"#, Severity::Error),
+        (r#"{"level":40}"#, Severity::Error),
+        (r#"{"PRIORITY":"4"}"#, Severity::Error),
+        (r#"{"PRIORITY":"5"}"#, Severity::Debug),
+        (r#"{"levelname":"Level 35","levelno":35}"#, Severity::Critical),
+        (r#"{"level":"Gold"}"#, Severity::Info),
+        (r#"{"level":"error"}"#, Severity::Error),
+        ("<28>Nov 25 23:06:40 web-1 shop: x", Severity::Error),
+    ] {
+        assert_eq!(decoder.decode(&Message::of_text(body))[0].severity, Some(severity), "{body}");
+    }
+}
+
+#[test]
+fn each_format_reads_its_own() {
+    let read = |format: Format, body: &str| {
+        let decoder = Decoder::new(Options { format, ..Options::default() });
+        let log = decoder.decode(&Message::of_text(body)).remove(0);
+        (log.severity.map_or("", Severity::as_str), log.message)
+    };
+    let json = r#"{"level":"error","msg":"x"}"#;
+    for format in [Format::Auto, Format::Json, Format::Gelf, Format::Otlp] {
+        assert_eq!(read(format, json), ("error", "x".to_owned()), "{format:?}");
+    }
+    for format in [Format::Text, Format::Logfmt, Format::Syslog, Format::None] {
+        assert_eq!(read(format, json), ("", json.to_owned()), "{format:?}");
+    }
+    assert_eq!(read(Format::Logfmt, "at level=error msg=x"), ("error", "x".to_owned()));
+    assert_eq!(read(Format::Text, "ERROR: x"), ("error", "x".to_owned()));
+    assert_eq!(read(Format::None, "ERROR: x"), ("", "ERROR: x".to_owned()));
+}
+
+#[test]
+fn a_time_without_a_year_is_told_by_when_it_came() {
+    let received = Some(Timestamp::from_millis(1_795_648_100_000));
+    let body = b"<27>Nov 25 23:06:40 web-1 shop[42]: x";
+    assert_eq!(
+        read(&Message { received, body, ..Message::default() }).timestamp.map(Timestamp::as_millis),
+        Some(1_795_648_000_000)
+    );
+    assert_eq!(read(&Message { body, ..Message::default() }).timestamp, None);
+}
