@@ -122,6 +122,7 @@ fn input(random: &mut fastrand::Rng, length: usize) -> Vec<Log> {
         severity: *random.choice(Severity::ALL.iter()).unwrap(),
         message: format!("log {n}"),
         source: random.choice(["web", "db", ""]).and_then(|name| Source::new(name).ok()),
+        timestamp: None,
         attributes: Attributes::default(),
         hops: 0,
     };

@@ -99,5 +99,12 @@ fn log(
     for (key, value) in attributes {
         checked.push(key, value).map_err(|e| usage(&e))?;
     }
-    Ok(Log { severity, message: message.unwrap_or_default(), source, attributes: checked, hops: 0 })
+    Ok(Log {
+        severity,
+        message: message.unwrap_or_default(),
+        source,
+        timestamp: None,
+        attributes: checked,
+        hops: 0,
+    })
 }

@@ -202,5 +202,12 @@ fn derived(raw: types::DerivedLog, descriptor: &core::Descriptor) -> Result<core
     for (key, value) in raw.attributes {
         attributes.push(key, value).map_err(|e| format!("publishes a log that cannot be: {e}"))?;
     }
-    Ok(core::Log { severity, message: raw.message, source: Some(source), attributes, hops: 0 })
+    Ok(core::Log {
+        severity,
+        message: raw.message,
+        source: Some(source),
+        timestamp: None,
+        attributes,
+        hops: 0,
+    })
 }

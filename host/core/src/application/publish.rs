@@ -1,4 +1,4 @@
-//! Publishing: gives each log its id and its time, and hands it to the sink.
+//! Publishing: gives each log its id, and its time if it has none, and hands it to the sink.
 
 use super::ports::{Clock, LogSink, Receipts, SinkError};
 use crate::domain::{Log, MessageId, Sequencer};
@@ -32,7 +32,8 @@ impl<S: LogSink, K: Clock> Publish<S, K> {
     /// Hands over one log with the id that it has.
     pub(super) async fn send(&mut self, id: &MessageId, log: &Log) -> Result<(), SinkError> {
         self.handed_over += 1;
-        self.sink.publish(id, self.clock.now(), log).await
+        let time = log.timestamp.unwrap_or_else(|| self.clock.now());
+        self.sink.publish(id, time, log).await
     }
 
     /// Hands over `logs`.

@@ -11,6 +11,8 @@ pub struct Log {
     pub message: String,
     /// Where it comes from.
     pub source: Option<Source>,
+    /// When it was written, if that is known: else it is when it is published.
+    pub timestamp: Option<Timestamp>,
     /// What else it says.
     pub attributes: Attributes,
     /// How many consumers are in the chain of derived logs that led to this one.

@@ -14,6 +14,7 @@ pub fn log() -> Log {
         severity: Severity::Info,
         message: format!("{:.<120}", "GET /api/orders/1042 200 12ms user=alice region=eu-west-1"),
         source: Some(Source::new("web").expect("a source")),
+        timestamp: None,
         attributes: Attributes::default(),
         hops: 0,
     }

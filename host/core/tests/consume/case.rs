@@ -135,7 +135,14 @@ fn as_told(batch: &[Record]) -> Result<Processed, ConsumerError> {
             _ => return None,
         };
         let (severity, message) = (record.severity, message.to_owned());
-        Some(Log { severity, message, source: None, attributes: Attributes::default(), hops: 0 })
+        Some(Log {
+            severity,
+            message,
+            source: None,
+            timestamp: None,
+            attributes: Attributes::default(),
+            hops: 0,
+        })
     };
     let publish = batch.iter().filter_map(published).collect();
     Ok(Processed { verdicts, publish })

@@ -37,7 +37,14 @@ pub(crate) async fn publish(world: &World) -> Published {
             let severity = [Severity::Error, Severity::Critical, Severity::Error, Severity::Info];
             let severity = *things.rng.choice(&severity).unwrap();
             let source = if things.rng.bool() { Some(LogOrigin::new("web").unwrap()) } else { None };
-            Log { severity, message: text.to_owned(), source, attributes: Attributes::default(), hops: 0 }
+            Log {
+                severity,
+                message: text.to_owned(),
+                source,
+                timestamp: None,
+                attributes: Attributes::default(),
+                hops: 0,
+            }
         };
         if log.severity == Severity::Info {
             published.unwanted += 1;

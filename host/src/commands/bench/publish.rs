@@ -44,6 +44,7 @@ impl Publisher {
             severity: Severity::Info,
             message: text(size),
             source: Some(Source::new("bench").status(Status::Internal)?),
+            timestamp: None,
             attributes: Attributes::default(),
             hops: 0,
         };

@@ -180,7 +180,7 @@ impl Parser {
         let times = times.unwrap_or(NonZeroU64::MIN);
         self.logs =
             self.logs.checked_add(times.get()).ok_or_else(|| head.since(0).fault(Kind::TooManyLogs))?;
-        let log = Log { severity, message, source, attributes, hops: 0 };
+        let log = Log { severity, message, source, timestamp: None, attributes, hops: 0 };
         Ok(Open::Log { log, times, line: self.line })
     }
 
