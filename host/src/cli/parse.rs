@@ -91,6 +91,14 @@ pub(super) fn severity(text: &str) -> Result<Severity, String> {
     text.parse().map_err(meant)
 }
 
+/// `level=severity`: a level's word or number.
+pub(super) fn level(text: &str) -> Result<(String, Severity), String> {
+    match text.split_once('=') {
+        Some((level, name)) if !level.trim().is_empty() => Ok((level.to_owned(), severity(name)?)),
+        _ => Err("expected LEVEL=SEVERITY, such as warn=error or 35=info".to_owned()),
+    }
+}
+
 /// An address to listen at.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {

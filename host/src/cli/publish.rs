@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use loghost_core::domain::{Attributes, Log, Severity, Source};
+use loghost_decode::{Format, SeverityMap};
 
 use super::connection::ConnectionArgs;
 use super::{FormatArg, parse};
-use crate::commands::publish::{Input, Options, Unrouted};
+use crate::commands::publish::{Decoding, Input, LineOptions, Options, Unrouted};
 use crate::compose::failure::{Failure, Status};
 
 /// Publishes logs, and reports what the broker confirmed
 ///
 /// One log from the arguments (`loghost publish error "disk full" --source db-1`), the logs of a
-/// scenario (`--file`), or a log a line from standard input (`--stdin --severity info`).
+/// scenario (`--file`), or a log a line from standard input (`--stdin --severity info`, or
+/// `--stdin --decode auto`, which finds the severity in the line).
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["severity_of_one", "file", "stdin"]))]
 pub(super) struct Args {
@@ -29,12 +31,37 @@ pub(super) struct Args {
     file: Option<PathBuf>,
 
     /// Publish each line of standard input, as it comes; one over 16 MiB is said and left out
-    #[arg(long, requires = "severity")]
+    #[arg(long)]
     stdin: bool,
 
-    /// Severity of the lines of standard input
+    /// Severity of the lines of standard input; with --decode, of those that do not say
     #[arg(long, value_name = "SEVERITY", requires = "stdin", conflicts_with_all = ["severity_of_one", "file"], value_parser = parse::severity)]
     severity: Option<Severity>,
+
+    /// Find severity, time, source and fields in each line of standard input
+    ///
+    /// `auto` finds out what each line is: JSON (also of Docker and of `journalctl -o json`), logfmt, syslog, GELF, or a text
+    /// that begins with a time and a level. The others name it; `none`, the default, takes the line as it is. What it does not
+    /// say is as --severity and --source say.
+    #[arg(long, value_name = "FORMAT", requires = "stdin", conflicts_with_all = ["severity_of_one", "file"])]
+    decode: Option<DecodeArg>,
+
+    /// What a producer's levels are: warn=error,notice=debug,35=info
+    ///
+    /// A warning is info without it, and the producer's own word is the attribute `level`.
+    #[arg(long, value_name = "LEVEL=SEVERITY", requires = "decode", value_delimiter = ',', value_parser = parse::level)]
+    severity_map: Vec<(String, Severity)>,
+
+    /// Severity of lines that do not say theirs [default: info]
+    #[arg(long, value_name = "SEVERITY", requires = "decode", conflicts_with = "severity", value_parser = parse::severity)]
+    default_severity: Option<Severity>,
+
+    /// Join the lines of a stack trace to the line before them
+    ///
+    /// These are indented lines, `Caused by:`, `Traceback` with what belongs to it, and names of Java's exceptions: at most 1000
+    /// lines and 1 MiB. A log is published when the next one begins, or nothing has come for 250 ms.
+    #[arg(long, requires = "stdin", conflicts_with_all = ["severity_of_one", "file"])]
+    multiline: bool,
 
     /// Where the log comes from; also the routing key
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
@@ -72,10 +99,21 @@ impl TryFrom<Args> for Options {
         let input = if let Some(path) = args.file {
             Input::File(path)
         } else {
-            let severity = args.severity_of_one.or(args.severity);
-            let severity = severity.ok_or_else(|| Failure::new(Status::Usage, "no severity is given"))?;
-            let log = log(severity, args.message, args.source, args.attribute)?;
-            if args.stdin { Input::Lines(log) } else { Input::One(log) }
+            let format = args.decode.map_or(Format::None, Format::from);
+            let default = (format != Format::None).then_some(Severity::Info);
+            let severity = args.severity_of_one.or(args.severity).or(args.default_severity).or(default);
+            let severity = severity.ok_or_else(|| Failure::new(Status::Usage, NO_SEVERITY))?;
+            let default = log(severity, args.message, args.source, args.attribute)?;
+            if args.stdin {
+                let mut severities = SeverityMap::default();
+                for (level, severity) in args.severity_map {
+                    severities.insert(&level, severity);
+                }
+                let decoding = Decoding { default, format, severities };
+                Input::Lines(LineOptions { decoding, multiline: args.multiline })
+            } else {
+                Input::One(default)
+            }
         };
         Ok(Self {
             target: args.connection.target()?,
@@ -84,6 +122,42 @@ impl TryFrom<Args> for Options {
             unrouted: if args.require_route { Unrouted::Fails } else { Unrouted::IsSaid },
             format: FormatArg::or_default(args.format),
         })
+    }
+}
+
+const NO_SEVERITY: &str =
+    "no severity is given: all lines are of --severity SEVERITY, or --decode auto finds it in each";
+
+/// What lines are taken for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum DecodeArg {
+    /// Whatever each line is.
+    Auto,
+    /// Text that may begin with a time and a level.
+    Text,
+    /// JSON.
+    Json,
+    /// Pairs such as `level=error msg="disk full"`.
+    Logfmt,
+    /// Syslog.
+    Syslog,
+    /// Graylog's JSON.
+    Gelf,
+    /// The message, as it is.
+    None,
+}
+
+impl From<DecodeArg> for Format {
+    fn from(format: DecodeArg) -> Self {
+        match format {
+            DecodeArg::Auto => Self::Auto,
+            DecodeArg::Text => Self::Text,
+            DecodeArg::Json => Self::Json,
+            DecodeArg::Logfmt => Self::Logfmt,
+            DecodeArg::Syslog => Self::Syslog,
+            DecodeArg::Gelf => Self::Gelf,
+            DecodeArg::None => Self::None,
+        }
     }
 }
 

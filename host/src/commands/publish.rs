@@ -9,7 +9,7 @@ use loghost_core::application::{JournalError, Publish, Receipts, Resume, ResumeE
 use loghost_core::domain::{Sequencer, printable_line};
 use tokio::time::timeout;
 
-pub(crate) use crate::commands::input::Input;
+pub(crate) use crate::commands::input::{Decoding, Input, LineOptions};
 use crate::commands::input::{HeldBack, Pieces};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::{Target, new_producer, unpublished};
@@ -203,6 +203,7 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
         has_journal,
         unanswered: publisher.unanswered(),
         skipped_lines: pieces.skipped(),
+        undetermined: pieces.undetermined().map(|undetermined| (undetermined.logs, undetermined.severity)),
         held_back: held_back.as_ref().map_or(0, |held_back| held_back.logs),
     };
     outcome.print(format)?;

@@ -1,7 +1,7 @@
 //! How it is shown what became of published logs: a line, or JSON; and warnings of those that are not where they should be.
 
 use loghost_core::application::Receipts;
-use loghost_core::domain::Tally;
+use loghost_core::domain::{Severity, Tally};
 use serde_json::json;
 
 use crate::ui::terminal::{self, Format, Unwritable, tally_json, tally_text, total_text};
@@ -20,6 +20,8 @@ pub(crate) struct Published {
     pub(crate) unanswered: u64,
     /// How many lines were too long.
     pub(crate) skipped_lines: u64,
+    /// How many logs did not say how serious they are, and what they were published as.
+    pub(crate) undetermined: Option<(u64, Severity)>,
     /// How many logs were held back, as they may not be whole yet.
     pub(crate) held_back: u64,
 }
@@ -45,6 +47,7 @@ impl Published {
                 "unanswered": self.unanswered,
                 "skipped_lines": self.skipped_lines,
                 "held_back": self.held_back,
+                "undetermined": self.undetermined.map_or(0, |(logs, _)| logs),
             })),
         }
     }
@@ -68,6 +71,11 @@ impl Published {
         }
         if self.skipped_lines > 0 {
             terminal::warning(&format!("{} lines were too long, and skipped", self.skipped_lines));
+        }
+        if let Some((logs, severity)) = self.undetermined {
+            terminal::notice(&format!(
+                "{logs} logs without a severity of their own: published as {severity}"
+            ));
         }
         if self.unanswered > 0 {
             terminal::warning(&format!(

@@ -31,6 +31,7 @@ fn main() {
         run::standby::trials(),
         run::state::trials(),
         publish::command::trials(),
+        publish::decode::trials(),
         publish::full::trials(),
         publish::journal::trials(),
         publish::reconnect::trials(),

@@ -1,0 +1,173 @@
+//! What `loghost publish` publishes, in pieces: what there is at once, and never more than a bounded part.
+
+mod decoding;
+mod line;
+mod lines;
+mod multiline;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+
+use loghost_core::domain::scenario::Step;
+use loghost_core::domain::{Log, printable};
+
+pub(crate) use self::decoding::{Decoding, Undetermined};
+use self::lines::Lines;
+pub(crate) use self::lines::Options as LineOptions;
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::suggestion::open_scenario;
+use crate::files::scenario_file::{self, Ending, Incomplete, Lacks, Steps};
+
+/// What is published.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// This log.
+    One(Log),
+    /// The logs of this scenario.
+    File(PathBuf),
+    /// The lines of standard input.
+    Lines(LineOptions),
+}
+
+/// The most logs of a piece, and about the most bytes of their texts.
+const MOST: usize = 1000;
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// An input that is being read; good, as far as that can be known before.
+pub(crate) struct Pieces {
+    name: String,
+    from: From,
+    /// What has been read, and is still to be handed over: logs, and how many times.
+    rest: VecDeque<(Log, u64)>,
+}
+
+enum From {
+    Nowhere,
+    Scenario(Box<Steps<Box<dyn scenario_file::Input>>>),
+    Lines(Box<Lines>),
+}
+
+/// A log that is held back, because it may not be whole yet.
+pub(crate) struct HeldBack {
+    /// How many logs that are.
+    pub(crate) logs: u64,
+    /// Which it is, and what it waits for.
+    pub(crate) text: String,
+}
+
+impl Pieces {
+    /// Begins to read `input`. Nothing comes of a file that is not good to its end. Where the ending is open,
+    /// a log that the input ends in is not handed over.
+    pub(crate) fn of(input: Input, ending: Ending) -> Result<Self, Failure> {
+        let (name, from, rest) = match input {
+            Input::One(log) => ("the log".to_owned(), From::Nowhere, VecDeque::from([(log, 1)])),
+            Input::Lines(options) => {
+                let lines = From::Lines(Box::new(Lines::new(options, ending)));
+                ("standard input".to_owned(), lines, VecDeque::new())
+            }
+            Input::File(path) => {
+                let mut scenario = open_scenario(&path)?.ending(ending);
+                scenario.check().status(Status::BadInput)?;
+                let name = scenario.name().to_owned();
+                (
+                    name,
+                    From::Scenario(Box::new(scenario.into_steps().status(Status::BadInput)?)),
+                    VecDeque::new(),
+                )
+            }
+        };
+        Ok(Self { name, from, rest })
+    }
+
+    /// Whether it ends by being interrupted, as what follows a file that grows does.
+    pub(crate) fn is_endless(&self) -> bool {
+        matches!(self.from, From::Lines(_))
+    }
+
+    /// How many lines were left out, because they were too long.
+    pub(crate) fn skipped(&self) -> u64 {
+        match &self.from {
+            From::Lines(lines) => lines.skipped(),
+            From::Nowhere | From::Scenario(_) => 0,
+        }
+    }
+
+    /// What did not say how serious it is, if anything was asked for that.
+    pub(crate) fn undetermined(&self) -> Option<Undetermined> {
+        match &self.from {
+            From::Lines(lines) => Some(lines.undetermined()).filter(|undetermined| undetermined.logs > 0),
+            From::Nowhere | From::Scenario(_) => None,
+        }
+    }
+
+    /// The next logs; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Log>, Failure> {
+        let (mut piece, mut bytes) = (Vec::new(), 0);
+        while piece.len() < MOST && bytes < MOST_BYTES {
+            if let Some((log, times)) = self.rest.front_mut() {
+                bytes += log.message.len();
+                *times -= 1;
+                if *times > 0 {
+                    piece.push(log.clone());
+                } else {
+                    piece.extend(self.rest.pop_front().map(|(log, _)| log));
+                }
+                continue;
+            }
+            match &mut self.from {
+                From::Nowhere => break,
+                From::Scenario(steps) => match steps.next().transpose().status(Status::BadInput)? {
+                    Some(Step::Logs { log, times }) => self.rest.push_back((log, times.get())),
+                    Some(Step::Expect(_)) => {}
+                    None => break,
+                },
+                // What is not there yet is not waited for.
+                From::Lines(lines) if !piece.is_empty() && !lines.has_line() => break,
+                From::Lines(lines) => {
+                    let Some(logs) = lines.next().await? else { break };
+                    self.rest.extend(logs.into_iter().map(|log| (log, 1)));
+                }
+            }
+        }
+        Ok(piece)
+    }
+
+    /// What was held back, when all else has been handed over, or nothing more is read.
+    pub(crate) fn held_back(&self) -> Option<HeldBack> {
+        let name = printable(&self.name);
+        match &self.from {
+            From::Nowhere => None,
+            From::Lines(lines) => {
+                let (logs, text) = lines.held_back(&name)?;
+                Some(HeldBack { logs, text })
+            }
+            From::Scenario(steps) => {
+                let Incomplete { line, logs, lacks } = steps.incomplete()?;
+                let why = match lacks {
+                    Lacks::LineEnd => "the text ends within a line: held back until its end is there",
+                    Lacks::NextLine => {
+                        "the last log is held back, as a `|` line may still be added to it: a blank line \
+                         behind it ends it"
+                    }
+                };
+                Some(HeldBack { logs, text: format!("{name}:{line}: {why}") })
+            }
+        }
+    }
+
+    /// Hands over what was held back, as it stands.
+    pub(crate) fn hold_nothing_back(&mut self) {
+        match &mut self.from {
+            From::Nowhere => {}
+            From::Scenario(steps) => steps.end_with_text(),
+            From::Lines(lines) => self.rest.extend(lines.take_open().into_iter().map(|log| (log, 1))),
+        }
+    }
+}
+
+impl fmt::Display for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
