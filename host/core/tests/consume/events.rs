@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use loghost_core::application::{ConsumerEvent, Event, Observer};
+use loghost_core::domain::{Severity, Tally};
 
 use crate::case::{Case, log};
 
@@ -10,11 +11,14 @@ use crate::case::{Case, log};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
     received: usize,
+    logs: Tally,
     processed: usize,
     retrying: usize,
     dead_lettered: usize,
     committed: usize,
     acknowledged: usize,
+    opened: usize,
+    ended: usize,
 }
 
 #[derive(Default)]
@@ -25,12 +29,17 @@ impl Observer for Adder {
         let Event::Consumer(_, event) = event else { return };
         let mut sums = self.0.lock().unwrap();
         match event {
-            ConsumerEvent::Received(n) => sums.received += n,
+            ConsumerEvent::Received { deliveries, logs } => {
+                sums.received += deliveries;
+                sums.logs += *logs;
+            }
             ConsumerEvent::Processed { logs, .. } => sums.processed += logs,
             ConsumerEvent::Retrying(n) => sums.retrying += n,
             ConsumerEvent::DeadLettered(_) => sums.dead_lettered += 1,
             ConsumerEvent::Committed { deliveries, .. } => sums.committed += deliveries,
             ConsumerEvent::Acknowledged { deliveries, .. } => sums.acknowledged += deliveries,
+            ConsumerEvent::Opening { .. } => sums.opened += 1,
+            ConsumerEvent::Ended(None) => sums.ended += 1,
             _ => {}
         }
     }
@@ -43,14 +52,19 @@ async fn events_add_up() {
     let adder = Arc::new(Adder::default());
     let observer: Arc<dyn Observer> = adder.clone();
     Case { observer, ..Case::new(vec![(0, burst)]) }.run().await;
+    let mut logs = Tally::default();
+    logs[Severity::Error] = 5;
     let expected = Sums {
         received: 5,
+        logs,
         // Three attempts at one of them, two at another.
         processed: 5 + 2 + 1,
         retrying: 2 + 1,
         dead_lettered: 2,
         committed: 5,
         acknowledged: 5,
+        opened: 1,
+        ended: 1,
     };
     assert_eq!(*adder.0.lock().unwrap(), expected);
 }

@@ -37,25 +37,30 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::NotCounted(..)
         | ConsumerEvent::LeftUncounted(..) => Level::Warning,
         ConsumerEvent::Stopped(..) | ConsumerEvent::ReloadRefused(_) => Level::Error,
-        ConsumerEvent::Received(_)
+        ConsumerEvent::Opening { .. }
+        | ConsumerEvent::Received { .. }
         | ConsumerEvent::Processed { .. }
+        | ConsumerEvent::Trapped { .. }
         | ConsumerEvent::Retrying(_)
         | ConsumerEvent::DeadLettered(_)
         | ConsumerEvent::Committed { .. }
         | ConsumerEvent::Acknowledged { .. }
         | ConsumerEvent::CallBegins
-        | ConsumerEvent::CallEnds => Level::Debug,
+        | ConsumerEvent::CallEnds
+        | ConsumerEvent::Ended(_) => Level::Debug,
     }
 }
 
 /// What an event is called, for machines.
 fn name(event: &ConsumerEvent<'_>) -> &'static str {
     match event {
+        ConsumerEvent::Opening { .. } => "opening",
         ConsumerEvent::Consuming(_) => "consuming",
         ConsumerEvent::StandingBy => "standing_by",
         ConsumerEvent::Reopening(_) => "reopening",
-        ConsumerEvent::Received(_) => "received",
+        ConsumerEvent::Received { .. } => "received",
         ConsumerEvent::Processed { .. } => "processed",
+        ConsumerEvent::Trapped { .. } => "trapped",
         ConsumerEvent::Failed(..) => "failed",
         ConsumerEvent::Retrying(_) => "retrying",
         ConsumerEvent::DeadLettered(_) => "dead_lettered",
@@ -70,6 +75,7 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::LeftUncounted(..) => "left_uncounted",
         ConsumerEvent::Reloaded(..) => "reloaded",
         ConsumerEvent::ReloadRefused(_) => "reload_refused",
+        ConsumerEvent::Ended(_) => "ended",
     }
 }
 
@@ -153,14 +159,17 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         ConsumerEvent::ReloadRefused(error) => {
             format!("not reloaded, the old one goes on: the new one does not take up its state: {error}")
         }
-        ConsumerEvent::Received(_)
+        ConsumerEvent::Opening { .. }
+        | ConsumerEvent::Received { .. }
         | ConsumerEvent::Processed { .. }
+        | ConsumerEvent::Trapped { .. }
         | ConsumerEvent::Retrying(_)
         | ConsumerEvent::DeadLettered(_)
         | ConsumerEvent::Committed { .. }
         | ConsumerEvent::Acknowledged { .. }
         | ConsumerEvent::CallBegins
-        | ConsumerEvent::CallEnds => return None,
+        | ConsumerEvent::CallEnds
+        | ConsumerEvent::Ended(_) => return None,
     })
 }
 

@@ -118,8 +118,21 @@ impl<P: Ports> Consume<P> {
     /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run), which
     /// opens it again if that cannot be yet.
     pub async fn open(&mut self) -> Result<Opening, End> {
+        let opened = self.begin().await;
+        if let Err(end) = &opened {
+            self.progress.tell(ConsumerEvent::Ended(Some(end)));
+        }
+        opened
+    }
+
+    async fn begin(&mut self) -> Result<Opening, End> {
         let filter = &self.processing.descriptor().filter;
         let loaded = self.commits.load(filter, self.clock.now()).await?;
+        self.progress.tell(ConsumerEvent::Opening {
+            descriptor: self.processing.descriptor(),
+            digest: self.processing.digest(),
+            counts: &loaded.counts,
+        });
         self.progress.counted(loaded.counts, false);
         self.former = loaded.filter;
         if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
@@ -174,6 +187,8 @@ impl<P: Ports> Consume<P> {
                 end
             }
         };
+        let has_failed = !matches!(end, End::Shutdown | End::Enough | End::Marker);
+        self.progress.tell(ConsumerEvent::Ended(has_failed.then_some(&end as _)));
         Finished { counts: self.progress.into_counts(), end, stopped: self.processing.failure() }
     }
 

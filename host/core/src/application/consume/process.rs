@@ -66,7 +66,11 @@ impl<P: Ports> Consume<P> {
         }
         let mut pending = vec![batch];
         while let Some(mut batch) = pending.pop() {
-            match self.ask(session, &batch.records).await? {
+            let answer = self.ask(session, &batch.records).await?;
+            if answer.is_err() {
+                self.progress.tell(ConsumerEvent::Trapped { logs: batch.records.len() });
+            }
+            match answer {
                 Ok((processed, state)) => {
                     self.carry_out(session, batch, processed);
                     if let Some(state) = state {

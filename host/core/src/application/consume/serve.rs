@@ -15,7 +15,7 @@ use crate::application::end::End;
 use crate::application::ports::{
     Beginning, Clock, ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription,
 };
-use crate::domain::{Claim, CountedAs};
+use crate::domain::{Claim, CountedAs, Tally};
 
 impl<P: Ports> Consume<P> {
     /// Serves the source of `session` until the run is to end, or something breaks. Tells whether this host is the one
@@ -134,8 +134,11 @@ impl<P: Ports> Consume<P> {
         let mut batch = Batch::default();
         let (mut unread, mut latest) = (None, None);
         let (processes, arrived) = (self.processing.processes(), self.commits.book_time_at(arrived));
-        self.progress.tell(ConsumerEvent::Received(burst.len()));
+        let (deliveries, mut logs) = (burst.len(), Tally::default());
         for Delivery { position, item, original } in burst {
+            if let Item::Log(record) = &item {
+                logs[record.severity] += 1;
+            }
             let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
             let number = session.window.add(position, original);
             let unseen = match item {
@@ -183,6 +186,7 @@ impl<P: Ports> Consume<P> {
         if let Some(latest) = latest {
             self.clock.witness(latest);
         }
+        self.progress.tell(ConsumerEvent::Received { deliveries, logs });
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });
         if !batch.is_empty() {
             self.process(session, batch).await?;

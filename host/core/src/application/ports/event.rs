@@ -1,10 +1,11 @@
 //! What happens while logs are consumed and published, as data: for whoever shows it, counts it, or waits for it.
 
 use std::any::Any;
+use std::error::Error;
 use std::time::Duration;
 
 use super::{Cause, ConsumerError, DeadLettering, Notice, SourceError};
-use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record};
+use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record, Tally};
 
 /// Is told what happens. Several may be told of one event; none may wait for anything.
 pub trait Observer: Send + Sync {
@@ -31,14 +32,28 @@ pub enum Event<'a> {
 /// What happens to a consumer.
 #[derive(Debug)]
 pub enum ConsumerEvent<'a> {
+    /// It begins: its book is loaded, and its source is opened next.
+    Opening {
+        /// What it says of itself.
+        descriptor: &'a Descriptor,
+        /// SHA-256 of its code.
+        digest: &'a str,
+        /// What was counted before.
+        counts: &'a Counts,
+    },
     /// It takes its logs.
     Consuming(Beginning),
     /// Another host takes its logs.
     StandingBy,
     /// Its source was lost, and is opened again.
     Reopening(&'a SourceError),
-    /// So many deliveries were taken from its source.
-    Received(usize),
+    /// Deliveries were taken from its source.
+    Received {
+        /// How many.
+        deliveries: usize,
+        /// The logs among them, repetitions included.
+        logs: Tally,
+    },
     /// It has answered a call with so many logs, none at a tick. Some may be shown to it again: what becomes of each is told
     /// by other events.
     Processed {
@@ -46,6 +61,12 @@ pub enum ConsumerEvent<'a> {
         logs: usize,
         /// How long the call took.
         took: Duration,
+    },
+    /// It failed at a call with so many logs, none at a tick. Where it was one, [`Failed`](Self::Failed) tells more; several
+    /// are shown to it again, in smaller parts.
+    Trapped {
+        /// How many.
+        logs: usize,
     },
     /// It failed: at this log, which goes to the dead letters, or at a tick.
     Failed(&'a ConsumerError, Option<&'a Record>),
@@ -87,6 +108,8 @@ pub enum ConsumerEvent<'a> {
     Reloaded(&'a Descriptor, &'a str),
     /// Its new version cannot take over, and the old one goes on.
     ReloadRefused(&'a ConsumerError),
+    /// Its run has ended, or could not begin; with the reason, unless it ended as it should.
+    Ended(Option<&'a (dyn Error + 'static)>),
 }
 
 /// When a consumer began to take its logs.
