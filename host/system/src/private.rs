@@ -1,7 +1,7 @@
 //! Files and folders that only their owner may read or write, whatever the umask says.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// Creates a folder and its parents, as far as they are missing. Those that exist are not changed.
@@ -32,6 +32,46 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     }
     // Not by `create_new`: two processes may create it at the same time, and both must be able to open it.
     create(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// A file that a secret cannot be read from.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// It cannot be read.
+    #[error("cannot read it")]
+    Unreadable(#[source] io::Error),
+    /// It is a folder, or something else.
+    #[error("it is not a file")]
+    NoFile,
+    /// Whoever is neither its owner nor of its group may read it, or somebody else than its owner may change it.
+    #[error("others may read or change it (mode {0:03o}): chmod 600")]
+    Known(u32),
+    /// It is longer than any secret of this kind.
+    #[error("it has more than {0} bytes")]
+    Long(u64),
+}
+
+/// Reads a secret of at most `most` bytes from a file that is for its owner, and for its group to read.
+pub fn read_secret(path: &Path, most: u64) -> Result<Vec<u8>, SecretError> {
+    // Opening something else could wait for ever.
+    if !path.metadata().map_err(SecretError::Unreadable)?.is_file() {
+        return Err(SecretError::NoFile);
+    }
+    let file = File::open(path).map_err(SecretError::Unreadable)?;
+    let found = file.metadata().map_err(SecretError::Unreadable)?;
+    if !found.is_file() {
+        return Err(SecretError::NoFile);
+    }
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::MetadataExt::mode(&found) & 0o777;
+        if mode & 0o027 != 0 {
+            return Err(SecretError::Known(mode));
+        }
+    }
+    let mut secret = Vec::new();
+    file.take(most + 1).read_to_end(&mut secret).map_err(SecretError::Unreadable)?;
+    if secret.len() as u64 > most { Err(SecretError::Long(most)) } else { Ok(secret) }
 }
 
 #[cfg(unix)]

@@ -15,6 +15,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod inspection;
 pub(crate) mod known_queues;
+pub(crate) mod lengths;
 pub(crate) mod look;
 pub(crate) mod queue_difference;
 pub(crate) mod queue_plan;
