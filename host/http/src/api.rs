@@ -1,0 +1,127 @@
+//! What is known of a run as JSON. `host/API.md` describes it, and `consumers.schema.json` beside this crate's manifest.
+
+use std::collections::BTreeMap;
+
+use loghost_core::domain::{ConsumerName, Tally};
+use serde::Serialize;
+
+use crate::board::Board;
+use crate::board::connection::Connection;
+use crate::board::consumer::Consumer;
+use crate::depths::Depths;
+
+#[derive(Serialize)]
+struct Answer {
+    version: &'static str,
+    consumers: Vec<ConsumerAnswer>,
+    connections: Vec<ConnectionAnswer>,
+}
+
+#[derive(Serialize)]
+struct ConsumerAnswer {
+    name: String,
+    version: Option<String>,
+    sha256: Option<String>,
+    state: &'static str,
+    reason: Option<String>,
+    since: u64,
+    last_failure: Option<String>,
+    received: BTreeMap<&'static str, u64>,
+    counts: CountsAnswer,
+    dead_letters: BTreeMap<&'static str, u64>,
+    deliveries: DeliveriesAnswer,
+    calls: u64,
+    call_seconds: f64,
+    traps: u64,
+    retries: u64,
+    stops: u64,
+    commits: u64,
+    /// Messages that wait in its queue; null where that is not known.
+    queue: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct CountsAnswer {
+    accepted: BTreeMap<&'static str, u64>,
+    rejected: BTreeMap<&'static str, u64>,
+    skipped: BTreeMap<&'static str, u64>,
+    unwanted: BTreeMap<&'static str, u64>,
+    foreign: u64,
+    repeated: u64,
+    without_id: u64,
+}
+
+#[derive(Serialize)]
+struct DeliveriesAnswer {
+    received: u64,
+    acknowledged: u64,
+    unacknowledged: usize,
+    waiting: usize,
+}
+
+#[derive(Serialize)]
+struct ConnectionAnswer {
+    purpose: String,
+    up: bool,
+    address: Option<String>,
+    cause: Option<String>,
+    blocked: Option<String>,
+    reconnects: u64,
+}
+
+/// The consumers and connections of the board, and these depths of queues.
+pub(crate) fn consumers(
+    board: &Board,
+    depths: &Depths,
+    version: &'static str,
+) -> Result<String, serde_json::Error> {
+    let consumers = board.consumers().into_iter().map(|(name, it)| consumer(&name, it, depths)).collect();
+    let connections = board.connections().into_iter().map(|(purpose, it)| connection(purpose, it)).collect();
+    serde_json::to_string(&Answer { version, consumers, connections })
+}
+
+fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswer {
+    let is_known = !it.digest.is_empty();
+    ConsumerAnswer {
+        name: name.to_string(),
+        dead_letters: it.dead_letters().collect(),
+        version: is_known.then_some(it.version),
+        sha256: is_known.then_some(it.digest),
+        state: it.state.as_str(),
+        reason: it.reason,
+        since: it.since,
+        last_failure: it.last_failure,
+        received: by_severity(&it.received),
+        counts: CountsAnswer {
+            accepted: by_severity(&it.counts.accepted),
+            rejected: by_severity(&it.counts.rejected),
+            skipped: by_severity(&it.counts.skipped),
+            unwanted: by_severity(&it.counts.unwanted),
+            foreign: it.counts.foreign,
+            repeated: it.counts.repeated,
+            without_id: it.counts.without_id,
+        },
+        deliveries: DeliveriesAnswer {
+            received: it.deliveries,
+            acknowledged: it.acknowledged,
+            unacknowledged: it.load.taken,
+            waiting: it.load.waiting,
+        },
+        calls: it.calls.count(),
+        call_seconds: it.calls.sum(),
+        traps: it.traps,
+        retries: it.retries,
+        stops: it.stops,
+        commits: it.commits.count(),
+        queue: depths.get(name).copied(),
+    }
+}
+
+fn connection(purpose: String, it: Connection) -> ConnectionAnswer {
+    let Connection { is_up, address, cause, blocked, reconnects, .. } = it;
+    ConnectionAnswer { purpose, up: is_up, address, cause, blocked, reconnects }
+}
+
+fn by_severity(tally: &Tally) -> BTreeMap<&'static str, u64> {
+    tally.iter().map(|(severity, logs)| (severity.as_str(), logs)).collect()
+}

@@ -1,0 +1,178 @@
+//! Figures as Prometheus reads them: `OpenMetrics`, or the older text format where that is not asked for.
+
+mod consumers;
+mod older;
+mod rest;
+
+use std::fmt;
+
+use loghost_core::domain::ConsumerName;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::board::Board;
+use crate::board::connection::Connection;
+use crate::board::consumer::Consumer;
+use crate::depths::Depths;
+use crate::process;
+
+/// A format that Prometheus reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `OpenMetrics` 1.0.
+    OpenMetrics,
+    /// The text format 0.0.4, which more programs read.
+    Older,
+}
+
+impl Format {
+    /// The one to answer with to this header `Accept`.
+    pub(crate) fn accepted(header: Option<&str>) -> Self {
+        if header.is_some_and(|header| header.contains("application/openmetrics-text")) {
+            Self::OpenMetrics
+        } else {
+            Self::Older
+        }
+    }
+
+    /// Its header `Content-Type`.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Older => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// All figures, as they are at the moment.
+#[derive(Debug)]
+struct Figures {
+    version: &'static str,
+    consumers: Vec<(ConsumerName, Consumer)>,
+    connections: Vec<(String, Connection)>,
+    depths: Depths,
+    process: process::Figures,
+}
+
+/// The figures of the board and of this process, and these depths of queues.
+pub(crate) fn written(
+    board: &Board,
+    depths: Depths,
+    version: &'static str,
+    format: Format,
+) -> Result<String, fmt::Error> {
+    let figures = Figures {
+        version,
+        consumers: board.consumers(),
+        connections: board.connections(),
+        depths,
+        process: process::Figures::now(),
+    };
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(figures));
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(match format {
+        Format::OpenMetrics => text,
+        Format::Older => older::from_open_metrics(&text),
+    })
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let families = &mut Families(&mut encoder);
+        consumers::write(families, &self.consumers, &self.depths)?;
+        rest::write_connections(families, &self.connections)?;
+        rest::write_process(families, self.version, &self.process)
+    }
+}
+
+/// Writes one family of metrics after the other.
+struct Families<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+
+impl Families<'_, '_> {
+    /// Writes the family of this name and type, each metric by `write`; where it has a unit, the name is without it.
+    fn write(
+        &mut self,
+        (name, help): (&str, &str),
+        unit: Option<&Unit>,
+        kind: MetricType,
+        write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+    ) -> fmt::Result {
+        write(&mut self.0.encode_descriptor(name, help, unit, kind)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loghost_core::application::{ConnectionEvent, ConsumerEvent, Event, Observer};
+    use loghost_core::domain::{Counts, Tally};
+
+    use super::*;
+
+    /// A board that was told of a consumer and a connection.
+    fn board() -> Board {
+        let board = Board::default();
+        let name = ConsumerName::new("error").expect("a name");
+        let mut counts = Counts::default();
+        counts.accepted[loghost_core::domain::Severity::Error] = 7;
+        let mut logs = Tally::default();
+        logs[loghost_core::domain::Severity::Error] = 8;
+        let took = std::time::Duration::from_millis(3);
+        for event in [
+            ConsumerEvent::Received { deliveries: 9, logs },
+            ConsumerEvent::Processed { logs: 8, took },
+            ConsumerEvent::Committed { counts: &counts, deliveries: 9, took },
+        ] {
+            board.observe(&Event::Consumer(&name, event));
+        }
+        let address = "amqp://a\"b\\c\nd";
+        let connected = ConnectionEvent::Connected { address, failed_attempts: 0 };
+        board.observe(&Event::Connection("hostile \"\\\n purpose", connected));
+        board
+    }
+
+    #[track_caller]
+    fn has(text: &str, line: &str) {
+        assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+    }
+
+    #[test]
+    fn both_formats_have_the_figures() {
+        for format in [Format::OpenMetrics, Format::Older] {
+            let text = written(&board(), Depths::default(), "1", format).expect("a text");
+            has(&text, r#"loghost_logs_received_total{consumer="error",severity="error"} 8"#);
+            has(
+                &text,
+                r#"loghost_logs_finished_total{consumer="error",severity="error",outcome="accepted"} 7"#,
+            );
+            has(&text, r#"loghost_process_duration_seconds_bucket{le="0.005",consumer="error"} 1"#);
+            has(&text, r#"loghost_build_info{version="1"} 1"#);
+            // Nothing in a value ends the value or the line.
+            has(&text, r#"loghost_connection_up{purpose="hostile \"\\\n purpose"} 1"#);
+        }
+    }
+
+    #[test]
+    fn each_format_declares_counters_as_it_must() {
+        let open = written(&board(), Depths::default(), "1", Format::OpenMetrics).expect("a text");
+        has(&open, "# TYPE loghost_logs_received counter");
+        has(&open, "# UNIT loghost_process_duration_seconds seconds");
+        assert!(open.ends_with("# EOF\n"), "{open}");
+        let older = written(&board(), Depths::default(), "1", Format::Older).expect("a text");
+        has(&older, "# TYPE loghost_logs_received_total counter");
+        has(&older, "# TYPE loghost_build_info gauge");
+        assert!(!older.contains("# EOF") && !older.contains("# UNIT"), "{older}");
+    }
+
+    #[test]
+    fn open_metrics_is_for_those_who_ask_for_it() {
+        let prometheus = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+        assert_eq!(Format::accepted(Some(prometheus)), Format::OpenMetrics);
+        assert_eq!(Format::accepted(Some("*/*")), Format::Older);
+        assert_eq!(Format::accepted(None), Format::Older);
+    }
+}
