@@ -12,6 +12,7 @@ const EXAMPLES: &[Example] = &[
         &[
             "loghost run plugins/error.wasm",
             "loghost run plugins --state counts --broker amqp://guest:guest@127.0.0.1:5672/%2f",
+            "loghost run plugins --listen 127.0.0.1:9090",
             "loghost run plugins/all.wasm --ephemeral --until-idle 5s --format json",
         ],
     ),

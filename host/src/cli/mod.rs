@@ -9,6 +9,7 @@ mod defaults;
 mod demo;
 mod examples;
 mod limits;
+mod listen;
 mod man;
 mod parse;
 mod plugin;

@@ -10,6 +10,7 @@ use loghost_rabbitmq::{Lifetime, QueueType};
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::defaults::{Shown, time};
 use super::limits::LimitArgs;
+use super::listen::ListenArgs;
 use super::{FormatArg, parse};
 use crate::commands::run::{Options, Purpose};
 use crate::compose::consumer_options::ConsumerOptions;
@@ -143,6 +144,9 @@ pub(super) struct Args {
     management: ManagementArgs,
 
     #[command(flatten)]
+    listen: ListenArgs,
+
+    #[command(flatten)]
     limits: LimitArgs,
 }
 
@@ -198,6 +202,8 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             target: args.connection.target()?,
             management: args.management.url()?,
+            // What only declares has nothing to show.
+            listen: if args.declare_only { None } else { args.listen.listen()? },
             plugins: args.plugins,
             settings: Settings::new(parse::unique(args.set)?),
             limits: args.limits.into(),

@@ -2,8 +2,8 @@
 //! and 4.
 //!
 //! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists
-//! needs whose tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `root` or `all`),
-//! `LOGHOST_LONG=1` runs the long tests, and `LOGHOST_BIN` names another binary to test.
+//! needs whose tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `promtool`, `root` or
+//! `all`), `LOGHOST_LONG=1` runs the long tests, and `LOGHOST_BIN` names another binary to test.
 
 mod broker;
 mod commands;
@@ -27,6 +27,7 @@ fn main() {
         run::hangup::trials(),
         run::idle::trials(),
         run::job::trials(),
+        run::listen::trials(),
         run::report::trials(),
         run::standby::trials(),
         run::state::trials(),

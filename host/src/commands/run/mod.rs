@@ -25,6 +25,7 @@ use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::idle::{Activity, ActivityObserver, idle};
 use crate::compose::limits::Patience;
+use crate::compose::listen::{Listen, Listening};
 use crate::compose::loading::{self, Started};
 use crate::compose::observers::Observers;
 use crate::compose::plugins::PluginLoader;
@@ -45,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) target: Target,
     /// Where the broker's management plugin is, if it is not where it usually is.
     pub(crate) management: Option<ManagementUrl>,
+    /// Where it is shown over HTTP, if anywhere.
+    pub(crate) listen: Option<Listen>,
     /// Files, and folders of them.
     pub(crate) plugins: Vec<PathBuf>,
     pub(crate) settings: Settings,
@@ -69,16 +72,35 @@ pub(crate) enum Purpose {
 }
 
 /// Who is told what happens in a run.
-fn observer(options: &Options, active: &watch::Sender<Activity>) -> Arc<dyn Observer> {
+fn observer(
+    options: &Options,
+    active: &watch::Sender<Activity>,
+    listening: Option<&Listening>,
+) -> Arc<dyn Observer> {
     let queues = match options.consumer.lifetime {
         Lifetime::Named => Queues::Named,
         Lifetime::Exclusive => Queues::Copies,
     };
-    Arc::new(Observers(vec![Arc::new(ActivityObserver(active.clone())), Arc::new(LogObserver { queues })]))
+    let mut observers: Vec<Arc<dyn Observer>> =
+        vec![Arc::new(ActivityObserver(active.clone())), Arc::new(LogObserver { queues })];
+    observers.extend(listening.into_iter().flat_map(|listening| listening.observers(queues)));
+    Arc::new(Observers(observers))
 }
 
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let listening = match &options.listen {
+        Some(listen) => Some(Listening::start(listen).await?),
+        None => None,
+    };
+    let ran = Box::pin(consume(options, listening.as_ref())).await;
+    if let Some(listening) = listening {
+        listening.end().await;
+    }
+    ran
+}
+
+async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
@@ -88,7 +110,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let state = state::open(options.state.as_deref())?;
     let mut reloads = Reloads::new(loader, hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
-    let observer = observer(&options, &active);
+    let observer = observer(&options, &active, listening);
     let connections = tokio::select! {
         connected = Connections::connect(&options.target, ["consuming", "publishing"], &observer) => connected?,
         () = &mut interrupted => return Ok(()),
@@ -96,6 +118,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let builder = ConsumerBuilder::new(connections, options.consumer.clone(), members.len())
         .management(options.management.clone())
         .state(state);
+    if let Some(listening) = listening {
+        listening.expect(&members, &builder.connections, options.consumer.lifetime);
+    }
     let preparing = async {
         if options.purpose == Purpose::Declare {
             let failed = declare(&options, &builder, &members, &*observer).await.or(failed);

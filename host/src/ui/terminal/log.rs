@@ -118,6 +118,12 @@ fn word(level: Level) -> &'static str {
     }
 }
 
+/// An event as a line of the log has it in JSON.
+pub(crate) fn event_as_json(shown: Shown<'_>) -> String {
+    let Shown { readers: _, level, consumer, name, text, fields } = shown;
+    json(&Line { level, consumer, event: name, text: &text, fields })
+}
+
 /// Writes to the log what happens.
 #[derive(Debug, Default)]
 pub(crate) struct LogObserver {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::{block_in_place, spawn_blocking};
 
-pub(crate) use self::log::{LogObserver, error, notice, tell, warning, write_log_as};
+pub(crate) use self::log::{LogObserver, error, event_as_json, notice, tell, warning, write_log_as};
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 pub(crate) use self::reporter::TerminalReporter;

@@ -1,10 +1,11 @@
-//! `loghost run` and what it counts: how it starts and ends, its state, its report, and hosts that stand by.
+//! `loghost run` and what it counts: how it starts and ends, what it shows over HTTP, its state, its report, and hosts that stand by.
 
 pub(crate) mod command;
 pub(crate) mod drain;
 pub(crate) mod hangup;
 pub(crate) mod idle;
 pub(crate) mod job;
+pub(crate) mod listen;
 pub(crate) mod report;
 pub(crate) mod standby;
 pub(crate) mod state;

@@ -33,7 +33,15 @@ pub(crate) struct Loghost {
 /// `loghost` with these arguments.
 pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Loghost {
     let mut command = Command::new(binary());
-    let urls = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL", "LOGHOST_MANAGEMENT_URL"];
+    let urls = [
+        "LOGHOST_AMQP_URL",
+        "AMQP_URL",
+        "RABBITMQ_URL",
+        "CLOUDAMQP_URL",
+        "LOGHOST_MANAGEMENT_URL",
+        "LOGHOST_LISTEN",
+        "LOGHOST_LISTEN_TOKEN_FILE",
+    ];
     for name in urls {
         command.env_remove(name);
     }

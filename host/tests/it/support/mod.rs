@@ -6,6 +6,7 @@ mod capture;
 pub(crate) mod cli;
 pub(crate) mod dead_letters;
 pub(crate) mod guest;
+pub(crate) mod http;
 pub(crate) mod metrics;
 mod output;
 pub(crate) mod outside;
@@ -44,6 +45,8 @@ pub(crate) enum Need {
     Root,
     /// The loopback address of IPv6.
     Ipv6,
+    /// Prometheus, and the tool that comes with it.
+    Promtool,
 }
 
 impl fmt::Display for Need {
@@ -58,6 +61,7 @@ impl fmt::Display for Need {
             Self::Faketime => "faketime",
             Self::Root => "root",
             Self::Ipv6 => "ipv6",
+            Self::Promtool => "promtool",
         })
     }
 }

@@ -1,0 +1,205 @@
+//! Who is answered, and what is refused: addresses, tokens, names, malformed requests, and too much of anything.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use tempfile::TempDir;
+
+use crate::support::broker::{Broker, Kind, on};
+use crate::support::cli::{Running, Signal, loghost};
+use crate::support::http::Http;
+use crate::support::{test, tracked};
+
+pub(super) fn trials() -> Vec<Trial> {
+    [
+        vec![
+            test("listen::an_address_that_cannot_be_used_is_said", unusable_addresses),
+            test("listen::a_token_that_others_know_is_refused", unusable_tokens),
+        ],
+        on([Kind::Embedded], "listen::only_who_knows_the_token_is_answered", token),
+        on([Kind::Embedded], "listen::malformed_requests_are_refused", malformed),
+        on([Kind::Embedded], "listen::random_bytes_do_no_harm", random_bytes),
+        on([Kind::Embedded], "listen::idle_connections_do_not_disturb", idle_connections),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A file with this text, for its owner or for more.
+fn token_file(text: &str, mode: u32) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    fs::write(&file, text).expect("a file in a folder of ours");
+    fs::set_permissions(&file, Permissions::from_mode(mode)).expect("a file of ours");
+    (folder, file)
+}
+
+fn error_plugin(broker: &Broker, listen: &[&str]) -> (Running, Http) {
+    let run = broker.loghost(["run"]).args(listen).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    (run, http)
+}
+
+/// Before a broker is looked for.
+fn unusable_addresses() {
+    let run = |listen: &[&str]| loghost(["run"]).args(listen).arg(tracked("plugins/error.wasm"));
+    run(&["--listen", "0.0.0.0:0"]).end().exits(2).says("--listen-token-file");
+    run(&[]).env("LOGHOST_LISTEN", "0.0.0.0:0").end().exits(78).says("--listen-token-file");
+    run(&[]).env("LOGHOST_LISTEN", "nowhere").end().exits(78).says("LOGHOST_LISTEN: expected an IP address");
+    run(&["--listen", "nowhere"]).end().exits(2).says("expected an IP address");
+    let (_folder, file) = token_file(TOKEN, 0o600);
+    let file = file.display().to_string();
+    let absent = ["--listen", "203.0.113.1:9090", "--listen-token-file", &file];
+    run(&absent).end().exits(78).says("this machine has no such address");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    run(&["--listen", &address]).end().exits(69).says("another process has that port");
+}
+
+#[track_caller]
+fn check_token(text: &str, mode: u32, why: &str) {
+    let (_folder, file) = token_file(text, mode);
+    let run = loghost(["run", "--listen", "127.0.0.1:0", "--listen-token-file"]).arg(file);
+    run.arg(tracked("plugins/error.wasm")).end().exits(78).says(why);
+}
+
+fn unusable_tokens() {
+    check_token(TOKEN, 0o644, "others may read or change it (mode 644)");
+    check_token(TOKEN, 0o620, "others may read or change it (mode 620)");
+    check_token("\n", 0o600, "it is too short");
+    check_token("0123456789 abcdef", 0o600, "expected one line of printable");
+    check_token(&TOKEN.repeat(200), 0o600, "it has more than 4096 bytes");
+    let run = loghost(["run", "--listen", "127.0.0.1:0", "--listen-token-file", "/nowhere"]);
+    run.arg(tracked("plugins/error.wasm")).end().exits(78).says("--listen-token-file /nowhere");
+}
+
+fn token(broker: &Broker) {
+    let (_folder, file) = token_file(&format!("{TOKEN}\n"), 0o640);
+    let file = file.display().to_string();
+    let (run, http) = error_plugin(broker, &["--listen", "0.0.0.0:0", "--listen-token-file", &file]);
+    run.says("HTTP is not encrypted");
+    let bearer = |token: &str| http.get("/metrics", &[("authorization", &format!("Bearer {token}"))]).status;
+    assert_eq!(bearer(TOKEN), 200);
+    assert_eq!(bearer(&TOKEN[1..]), 401);
+    assert_eq!(bearer(&TOKEN.to_uppercase()), 401);
+    for path in ["/", "/metrics", "/api/consumers", "/api/events", "/nothing"] {
+        let answer = http.get(path, &[]);
+        assert_eq!(answer.status, 401, "{path}");
+        assert!(answer.head.contains("www-authenticate: Bearer"), "{answer:#?}");
+    }
+    assert_eq!(http.get("/live", &[]).status, 200);
+    http.get_until("/ready", |answer| answer.status == 200);
+    // Another name is as good as an address.
+    let head = format!("host: loghost.example\r\nauthorization: Bearer {TOKEN}\r\nconnection: close");
+    let answer = http.send(format!("GET /api/consumers HTTP/1.1\r\n{head}\r\n\r\n").as_bytes());
+    assert_eq!(answer.expect("an answer").status, 200);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert!(!output.stderr.contains(TOKEN), "{output}");
+}
+
+fn malformed(broker: &Broker) {
+    let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
+    let host = format!("host: {}", http.address());
+    let many = "x: 1\r\n".repeat(100);
+    let long = "a".repeat(32 << 10);
+    for (request, status) in [
+        ("GET / HTTP/1.1".to_owned(), 400),
+        (format!("GET / HTTP/1.1\r\n{host}\r\nhost: evil.example"), 400),
+        ("GET / HTTP/1.1\r\nhost: evil.example".to_owned(), 421),
+        (format!("GET http://evil.example/ HTTP/1.1\r\n{host}"), 421),
+        (format!("GET /nothing HTTP/1.1\r\n{host}"), 404),
+        (format!("GET /metrics/ HTTP/1.1\r\n{host}"), 404),
+        (format!("GET /../metrics HTTP/1.1\r\n{host}"), 404),
+        (format!("POST /metrics HTTP/1.1\r\n{host}\r\ncontent-length: 0"), 405),
+        (format!("DELETE / HTTP/1.1\r\n{host}"), 405),
+        (format!("GET / HTTP/1.1\r\n{host}\r\ncontent-length: 1000000000000"), 413),
+        (format!("GET / HTTP/1.1\r\n{host}\r\ntransfer-encoding: chunked"), 413),
+        (format!("GET / HTTP/1.1\r\n{host}\r\ncontent-length: -1"), 400),
+        (format!("GET / HTTP/1.1\r\n{host}\r\nno header"), 400),
+        (format!("GET / HTTP/1.1\r\n{host}\r\n{many}x: 1"), 431),
+        (format!("GET / HTTP/1.1\r\n{host}\r\nx: {long}"), 431),
+        ("\u{16}\u{3}\u{1}".to_owned(), 400),
+    ] {
+        let answer = http.send(format!("{request}\r\nconnection: close\r\n\r\n").as_bytes());
+        let answer = answer.unwrap_or_else(|| panic!("no answer to {request}"));
+        assert_eq!(answer.status, status, "{request}\n{answer:#?}");
+    }
+    let head = http.send(format!("HEAD /metrics HTTP/1.1\r\n{host}\r\nconnection: close\r\n\r\n").as_bytes());
+    let head = head.expect("an answer");
+    assert_eq!((head.status, &*head.body), (200, ""), "{head:#?}");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+/// Parts of requests, in a random order and with random bytes between them.
+fn random_bytes(broker: &Broker) {
+    const PARTS: [&[u8]; 12] = [
+        b"GET ",
+        b"/metrics",
+        b"/api/events",
+        b" HTTP/1.1\r\n",
+        b" HTTP/1.0\r\n",
+        b"host: 127.0.0.1\r\n",
+        b"transfer-encoding: chunked\r\n",
+        b"content-length: 5\r\n",
+        b"\r\n",
+        b"%00%2e%2e",
+        b"expect: 100-continue\r\n",
+        b"upgrade: h2c\r\nconnection: upgrade\r\n",
+    ];
+    let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
+    let mut random = fastrand::Rng::with_seed(15);
+    for _ in 0..300 {
+        let mut request = Vec::new();
+        for _ in 0..random.usize(1..12) {
+            match random.usize(0..PARTS.len() + 2) {
+                part if part < PARTS.len() => request.extend(PARTS[part]),
+                _ => request.extend((0..random.usize(0..40)).map(|_| random.u8(..))),
+            }
+        }
+        if let Some(answer) = http.send(&request) {
+            let shown = String::from_utf8_lossy(&request);
+            assert!(answer.status < 500 || answer.status == 505, "{shown}\n{answer:#?}");
+        }
+    }
+    assert_eq!(http.get("/live", &[]).status, 200);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert!(!output.stderr.contains("panicked"), "{output}");
+}
+
+/// Neither many that say nothing nor one that asks for everything and reads nothing.
+fn idle_connections(broker: &Broker) {
+    let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
+    let mut unread = http.connect();
+    let asked = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\n\r\n", http.address()).repeat(200);
+    unread.write_all(asked.as_bytes()).expect("room in the socket");
+    let idle: Vec<_> = (0..300).map(|_| http.connect()).collect();
+    // Who comes later is turned away, and not waited for.
+    let answer = http.send(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert!(answer.is_none_or(|answer| answer.status == 503));
+    let publish = ["publish", "--stdin", "--severity", "error", "--require-route"];
+    broker.loghost(publish).stdin("a\n".repeat(1000)).end().exits(0);
+    run.prints("total     1000");
+    broker.outside().wait_for_depth(&broker.queue("error"), 0);
+    drop(idle);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while http
+        .send(b"GET /live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .is_none_or(|it| it.status != 200)
+    {
+        assert!(Instant::now() < deadline, "nobody is answered any more");
+    }
+    let idle: Vec<_> = (0..50).map(|_| http.connect()).collect();
+    let begin = Instant::now();
+    run.end_by(Signal::Terminate).exits(0);
+    assert!(begin.elapsed() < Duration::from_secs(10), "connections hold up the end: {:?}", begin.elapsed());
+    drop((idle, unread));
+}

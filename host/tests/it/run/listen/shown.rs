@@ -1,0 +1,158 @@
+//! What is shown: counts that move, a broker that is away, a plugin that is stopped, texts that are hostile.
+
+use libtest_mimic::Trial;
+
+use super::schema::is_as_described;
+use crate::support::broker::{Broker, Kind, on, on_each, start_again, start_embedded};
+use crate::support::cli::{Running, Signal};
+use crate::support::guest::{Does, Guest, Then, guest};
+use crate::support::http::Http;
+use crate::support::{test, tracked};
+
+pub(super) fn trials() -> Vec<Trial> {
+    [
+        on_each("listen::counts_move", counts_move),
+        on(Kind::ALL, "listen::a_stopped_plugin_is_a_reason", a_stopped_plugin_is_a_reason),
+        on([Kind::Embedded], "listen::counts_of_a_state_go_on", counts_of_a_state_go_on),
+        on([Kind::Embedded], "listen::what_happens_is_read_as_it_happens", what_happens_is_read),
+        on([Kind::Embedded], "listen::hostile_texts_stay_texts", hostile_texts_stay_texts),
+        vec![test("listen::a_host_without_its_broker_is_not_ready", without_its_broker)],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+const PUBLISH: [&str; 5] = ["publish", "--stdin", "--severity", "error", "--require-route"];
+const LISTEN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];
+
+/// Runs this guest, and listens.
+fn listening(broker: &Broker, guest: &Guest) -> (Running, Http) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = broker.loghost(LISTEN).arg(guest.write(folder.path())).start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    (run, http)
+}
+
+fn counts_move(broker: &Broker) {
+    let run = broker.loghost(LISTEN).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    assert_eq!(http.get_until("/ready", |answer| answer.status == 200).body, "ready\n");
+    for total in [30, 60] {
+        broker.loghost(PUBLISH).stdin("a\n".repeat(30)).end().exits(0);
+        let finished = r#"loghost_logs_finished_total{consumer="error",severity="error",outcome="accepted"}"#;
+        http.shows(&format!("{finished} {total}"));
+        http.shows(&format!(r#"loghost_deliveries_acknowledged_total{{consumer="error"}} {total}"#));
+        let received = r#"loghost_logs_received_total{consumer="error",severity="error"}"#;
+        assert!(http.get("/metrics", &[]).has_line(&format!("{received} {total}")));
+    }
+    http.shows(r#"loghost_queue_messages_ready{consumer="error"} 0"#);
+    http.shows(r#"loghost_connection_up{purpose="consuming"} 1"#);
+    let answer = http.get("/api/consumers", &[]).json();
+    is_as_described(&answer);
+    let consumer = &answer["consumers"][0];
+    assert_eq!((&consumer["name"], &consumer["state"]), (&"error".into(), &"consuming".into()));
+    assert_eq!(consumer["counts"]["accepted"]["error"], 60, "{answer}");
+    assert_eq!(consumer["deliveries"]["unacknowledged"], 0, "{answer}");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+/// What waits in its queue is known although it does not consume.
+fn a_stopped_plugin_is_a_reason(broker: &Broker) {
+    let (run, http) =
+        listening(broker, &guest("broken").severities(&["error"]).on("", Then::Do(Does::Panic)));
+    http.get_until("/ready", |answer| answer.status == 200);
+    broker.loghost(PUBLISH).stdin("a\n".repeat(100)).end().exits(0);
+    let answer = http.get_until("/ready", |answer| answer.status == 503);
+    assert!(answer.body.starts_with("broken (stopped): keeps failing"), "{answer:#?}");
+    http.shows(r#"loghost_consumer_state{consumer="broken",state="stopped"} 1"#);
+    let queue = broker.queue("broken");
+    http.get_until("/metrics", |answer| {
+        let depth = broker.outside().depth(&queue).expect("a queue");
+        depth > 0 && answer.has_line(&format!(r#"loghost_queue_messages_ready{{consumer="broken"}} {depth}"#))
+    });
+    let answer = http.get("/api/consumers", &[]).json();
+    is_as_described(&answer);
+    let consumer = &answer["consumers"][0];
+    let count = |value: &serde_json::Value| value.as_u64().expect("a count");
+    assert!(count(&consumer["traps"]) >= count(&consumer["dead_letters"]["trapped"]), "{answer}");
+    assert!(count(&consumer["dead_letters"]["trapped"]) > 0, "{answer}");
+    assert!(consumer["last_failure"].is_string(), "{answer}");
+    run.end_by(Signal::Terminate).exits(75);
+}
+
+/// A counter does not begin at zero again.
+fn counts_of_a_state_go_on(broker: &Broker) {
+    let state = tempfile::tempdir().expect("a folder");
+    let finished = r#"loghost_logs_finished_total{consumer="error",severity="error",outcome="accepted"} 5"#;
+    for is_first in [true, false] {
+        let run = broker.loghost(LISTEN).arg("--state").arg(state.path()).arg(tracked("plugins/error.wasm"));
+        let run = run.start();
+        run.says("consuming from");
+        let http = Http::of(&run);
+        if is_first {
+            broker.loghost(PUBLISH).stdin("a\n".repeat(5)).end().exits(0);
+        }
+        http.shows(finished);
+        run.end_by(Signal::Terminate).exits(0);
+    }
+}
+
+fn what_happens_is_read(broker: &Broker) {
+    let (run, http) =
+        listening(broker, &guest("broken").severities(&["error"]).on("", Then::Do(Does::Panic)));
+    let mut events = http.events();
+    broker.loghost(PUBLISH).stdin("a\n".repeat(50)).end().exits(0);
+    assert!(events.any(|line| line == "event: stopped"));
+    let data = events.find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).expect("data");
+    let event: serde_json::Value = serde_json::from_str(&data).expect("JSON");
+    assert_eq!((&event["event"], &event["consumer"]), (&"stopped".into(), &"broken".into()), "{event}");
+    run.end_by(Signal::Terminate).exits(75);
+    // It ends with the run.
+    assert!(events.count() < 1000);
+}
+
+fn hostile_texts_stay_texts(broker: &Broker) {
+    const TEXT: &str = "1\"} 7\nloghost_build_info{version=\"2\"} 1\n# EOF\r\n\r\ndata: x\u{1b}[2J<script>\\";
+    let hostile = guest("hostile").version(TEXT).severities(&["error"]).on("", Then::Panic(TEXT.to_owned()));
+    let (run, http) = listening(broker, &hostile);
+    broker.loghost(PUBLISH).stdin(format!("{}\n", TEXT.replace('\n', " ")).repeat(100)).end().exits(0);
+    let ready = http.get_until("/ready", |answer| answer.status == 503);
+    assert_eq!(ready.body.lines().count(), 1, "{ready:#?}");
+    for accept in ["application/openmetrics-text", "text/plain"] {
+        let metrics = http.get("/metrics", &[("accept", accept)]);
+        let known = ["loghost_", "process_", "# HELP ", "# TYPE ", "# UNIT ", "# EOF"];
+        let is_known = |line: &&str| !known.iter().any(|begin| line.starts_with(begin));
+        assert_eq!(metrics.body.lines().find(is_known), None, "{metrics:#?}");
+        assert_eq!(metrics.body.matches("\nloghost_build_info{").count(), 1, "{metrics:#?}");
+        assert!(metrics.body.matches("\n# EOF\n").count() <= 1, "{metrics:#?}");
+    }
+    let answer = http.get("/api/consumers", &[]);
+    is_as_described(&answer.json());
+    assert!(answer.head.contains("content-security-policy: default-src 'none'"), "{answer:#?}");
+    assert!(answer.head.contains("x-content-type-options: nosniff"), "{answer:#?}");
+    run.end_by(Signal::Terminate).exits(75);
+}
+
+fn without_its_broker() {
+    let (node, url) = start_embedded();
+    let broker = Broker::at(&url);
+    let run = broker.loghost(LISTEN).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    http.get_until("/ready", |answer| answer.status == 200);
+    node.end_by(Signal::Kill);
+    let answer = http.get_until("/ready", |answer| answer.status == 503);
+    assert!(answer.body.starts_with("error (opening): "), "{answer:#?}");
+    let metrics = http.shows(r#"loghost_connection_up{purpose="consuming"} 0"#);
+    assert!(!metrics.body.contains("loghost_queue_messages_ready{"), "{metrics:#?}");
+    assert_eq!(http.get("/live", &[]).status, 200);
+    let again = start_again(&url);
+    http.get_until("/ready", |answer| answer.status == 200);
+    http.shows(r#"loghost_connection_up{purpose="consuming"} 1"#);
+    http.shows(r#"loghost_reconnects_total{purpose="consuming"} 1"#);
+    run.end_by(Signal::Terminate).exits(0);
+    again.end_by(Signal::Terminate).exits(0);
+}
