@@ -54,4 +54,4 @@ pub use topology::event::{QueueBindings, TopologyEvent};
 pub use topology::inspection::{Binding, Inspect, Inspection, Policy, Rules};
 pub use topology::known_queues::KnownQueue;
 pub use topology::lengths::queue_lengths;
-pub use topology::queues::{Lifetime, QueueOptions, QueueType};
+pub use topology::queues::{Bound, Lifetime, QueueOptions, QueueType};

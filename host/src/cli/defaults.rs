@@ -24,6 +24,7 @@ pub(super) fn shown(command: Command) -> Command {
             with(it, [format(), run::defaults(), limits.clone(), connection.clone()].concat())
         })
         .mut_subcommand("publish", |it| with(it, [format(), connection.clone()].concat()))
+        .mut_subcommand("tail", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("verify", |it| with(it, [format(), verify::defaults(), limits.clone()].concat()))
         .mut_subcommand("report", |it| with(it, format()))
         .mut_subcommand("broker", |it| with(it, broker::defaults()))
@@ -82,6 +83,7 @@ mod tests {
             Command::Publish(args) => {
                 format!("{:?}", crate::commands::publish::Options::try_from(args).unwrap())
             }
+            Command::Tail(args) => format!("{:?}", crate::commands::tail::Options::try_from(args).unwrap()),
             Command::Verify(args) => {
                 format!("{:?}", crate::commands::verify::Options::try_from(args).unwrap())
             }
@@ -105,6 +107,7 @@ mod tests {
             "loghost demo",
             "loghost run a.wasm",
             "loghost publish info a",
+            "loghost tail",
             "loghost verify a.txt",
             "loghost report --state a",
             "loghost broker",

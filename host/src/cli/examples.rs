@@ -24,6 +24,14 @@ const EXAMPLES: &[Example] = &[
             "tail -F app.log | loghost publish --stdin --severity info --source app",
         ],
     ),
+    (
+        &["tail"],
+        &[
+            "loghost tail --severity error --severity critical",
+            "loghost tail --source \"db.*\" --grep \"(?i)timed? out\"",
+            "loghost tail --format json --max-logs 100 > logs.json",
+        ],
+    ),
     (&["verify"], &["loghost verify scenarios/1.txt", "loghost verify --bless scenarios/1.txt"]),
     (&["report"], &["loghost report --state counts", "loghost report --state counts --journal sent"]),
     (&["broker"], &["loghost broker --listen 127.0.0.1:5672"]),

@@ -10,6 +10,7 @@ mod demo;
 mod examples;
 mod limits;
 mod listen;
+mod live_logs;
 mod man;
 mod parse;
 mod plugin;
@@ -17,6 +18,7 @@ mod publish;
 mod report;
 mod run;
 mod suggesting;
+mod tail;
 mod verify;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -59,6 +61,7 @@ enum Command {
     Demo(demo::Args),
     Run(run::Args),
     Publish(publish::Args),
+    Tail(tail::Args),
     Verify(verify::Args),
     Report(report::Args),
     Broker(broker::Args),
@@ -162,6 +165,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => commands::demo::demo(args.into()).await,
         Command::Run(args) => Box::pin(commands::run::run(args.try_into()?)).await,
         Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
+        Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
         Command::Verify(args) => commands::verify::verify(args.try_into()?).await,
         Command::Report(args) => commands::report::report(&args.into()),
         Command::Broker(args) => commands::broker::broker(args.into()).await,

@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
 use loghost_core::domain::{ConsumerName, Severity, UnknownSeverity};
 use loghost_system::STACK;
+use regex::Regex;
 
 use crate::compose::failure::{Failure, Status};
 use crate::compose::suggestion::like;
@@ -97,6 +98,11 @@ pub(super) fn level(text: &str) -> Result<(String, Severity), String> {
         Some((level, name)) if !level.trim().is_empty() => Ok((level.to_owned(), severity(name)?)),
         _ => Err("expected LEVEL=SEVERITY, such as warn=error or 35=info".to_owned()),
     }
+}
+
+/// A regular expression.
+pub(super) fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
 }
 
 /// An address to listen at.

@@ -4,6 +4,7 @@ use std::{env, process};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
+use loghost_core::domain::Severity;
 
 use super::Cli;
 use crate::compose::suggestion::like;
@@ -101,7 +102,7 @@ enum Of {
 }
 
 /// What options of other tools are called here: where, under which names, and what to do instead.
-const CALLED_OTHERWISE: [(Of, &[&str], &str); 8] = [
+const CALLED_OTHERWISE: [(Of, &[&str], &str); 11] = [
     (
         Of::Command("run"),
         &["--source", "--severity", "--severities", "--level"],
@@ -128,6 +129,9 @@ const CALLED_OTHERWISE: [(Of, &[&str], &str); 8] = [
         "the broker is named by one URL: --broker amqp://user:password@host:port/vhost",
     ),
     (Of::Having("format"), &["--json"], "there is `--format json`"),
+    (Of::Command("tail"), &["-f", "-F", "--follow"], "it follows by itself: leave that out"),
+    (Of::Command("tail"), &["-n", "--lines"], "there is `--max-logs`, which counts from now on"),
+    (Of::Command("tail"), &["--level", "--severities"], "there is `--severity`"),
     (Of::Command("publish"), &["-f"], "there is `--file`"),
     (Of::Command("publish"), &["-s"], "there are `--severity` and `--source`"),
     (Of::Command("run"), &["-s"], "there are `--set` and `--state`"),
@@ -174,6 +178,7 @@ fn instead_of_word(first: &str, word: &str) -> Option<String> {
                 "a message of several words needs quotes: loghost publish error \"disk full\"".to_owned(),
             );
         }
+        "tail" if word.parse::<Severity>().is_ok() => "--severity",
         "broker" => "--listen",
         "report" => "--state",
         "dead-letters" if has("number") && word.bytes().all(|byte| byte.is_ascii_digit()) => "--number",

@@ -9,4 +9,5 @@ pub(crate) mod plugin;
 pub(crate) mod publish;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod tail;
 pub(crate) mod verify;

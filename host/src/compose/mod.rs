@@ -9,6 +9,7 @@ pub(crate) mod guest_lines;
 pub(crate) mod idle;
 pub(crate) mod limits;
 pub(crate) mod listen;
+pub(crate) mod live_logs;
 pub(crate) mod loading;
 pub(crate) mod observers;
 pub(crate) mod plugins;

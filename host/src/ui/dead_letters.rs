@@ -1,20 +1,17 @@
 //! How a dead letter is shown (a line of a table, in full, or as JSON), and what became of many.
 
 use std::fmt::Write;
-use std::time::{Duration, UNIX_EPOCH};
 
 use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::ui::terminal::{self, BAD, DIM, Format, TITLE, Unwritable};
+use crate::ui::terminal::{self, BAD, DIM, Format, TITLE, Unwritable, texts_json};
+use crate::ui::time::date;
 
 /// How much of a text stands in a line.
 const REASON_CHARS: usize = 32;
 const MESSAGE_CHARS: usize = 60;
-
-/// The latest time that is written as a date.
-const LAST_DATE: u64 = 253_402_300_799_999;
 
 /// What stands above the lines of a table.
 pub(crate) fn head() -> String {
@@ -52,13 +49,6 @@ fn cut(text: &str, most: usize) -> String {
         return shown.into_owned();
     }
     shown.chars().take(most - 1).chain(['…']).collect()
-}
-
-fn date<T: std::fmt::Display>(at: Timestamp, format: fn(std::time::SystemTime) -> T) -> String {
-    match at.as_millis() {
-        millis @ ..=LAST_DATE => format(UNIX_EPOCH + Duration::from_millis(millis)).to_string(),
-        millis => millis.to_string(),
-    }
 }
 
 /// All that a letter says.
@@ -110,9 +100,6 @@ pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
 /// All that a letter says, for programs. What is no dead letter has no `outcome`.
 pub(crate) fn object(letter: &DeadLetter) -> Value {
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-    let texts = |pairs: &[(String, String)]| -> Map<String, Value> {
-        pairs.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
-    };
     let headers = letter.headers.as_ref();
     json!({
         "number": letter.number,
@@ -122,7 +109,7 @@ pub(crate) fn object(letter: &DeadLetter) -> Value {
         "severity": headers.and_then(|headers| headers.severity).map(Severity::as_str),
         "source": headers.map(|headers| headers.source.as_str()),
         "message": letter.text(),
-        "attributes": texts(&letter.attributes()),
+        "attributes": texts_json(&letter.attributes()),
         "outcome": headers.map(DeadLetterHeaders::outcome),
         "reason": headers.map(|headers| headers.reason.as_str()),
         "backtrace": headers.and_then(|headers| headers.backtrace.as_deref()),
@@ -135,7 +122,7 @@ pub(crate) fn object(letter: &DeadLetter) -> Value {
         })),
         "exchange": headers.map_or(letter.came_through(), |headers| headers.exchange.as_str()),
         "routing_key": headers.map(|headers| headers.routing_key.as_str()),
-        "original": headers.map(|headers| texts(&headers.original)),
+        "original": headers.map(|headers| texts_json(&headers.original)),
         "headers_left_out": headers.map(|headers| headers.left_out),
     })
 }

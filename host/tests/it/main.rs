@@ -66,6 +66,7 @@ fn main() {
         commands::hygiene::trials(),
         commands::log::trials(),
         commands::mistakes::trials(),
+        commands::tail::trials(),
         commands::verify::trials(),
         faults::clock::trials(),
         faults::closed::trials(),

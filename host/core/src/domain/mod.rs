@@ -6,6 +6,7 @@ mod book;
 mod counts;
 mod descriptor;
 mod filter;
+mod gaps;
 mod identity;
 mod interval_set;
 mod log;
@@ -27,6 +28,7 @@ pub use book::{
 pub use counts::{Counts, Metric};
 pub use descriptor::{ConsumerName, ConsumerNameError, Descriptor, Fields};
 pub use filter::{Filter, Pattern, PatternError};
+pub use gaps::Gaps;
 pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
 pub use interval_set::IntervalSet;
 pub use log::{Log, Record};

@@ -1,7 +1,11 @@
 //! What holds for every scenario.
 
-use loghost_core::domain::Source;
-use loghost_core::domain::scenario::{Parser, Step, rewrite, steps};
+use std::num::NonZeroU64;
+
+use loghost_core::domain::scenario::{
+    ConsumerRef, Parser, Step, Unwritable, rewrite, steps, write, write_expectation,
+};
+use loghost_core::domain::{Attributes, Log, Severity, Source};
 use proptest::prelude::*;
 
 /// Texts of expectations, with all that has a meaning in a scenario.
@@ -63,7 +67,52 @@ fn texts_in(scenario: &str) -> Vec<String> {
         .collect()
 }
 
+/// Logs with all that has a meaning in a scenario.
+fn logs() -> impl Strategy<Value = Log> {
+    let text = || "([ab|#\r\n \t\"\\\\:=@]|expect all|info: x|.){0,12}";
+    let severity = prop::sample::select(Severity::ALL.to_vec());
+    let attributes = prop::collection::vec(("([ab:=@\" \n]|.){1,6}", text()), 0..3);
+    (severity, text(), text(), attributes).prop_map(|(severity, source, message, pairs)| {
+        let mut attributes = Attributes::default();
+        for (key, value) in pairs {
+            // A key that is there already is left out.
+            let _ = attributes.push(key, value);
+        }
+        Log { severity, message, source: Source::new(source).ok(), attributes, hops: 0 }
+    })
+}
+
+/// Whether a log has what a scenario has no way to write.
+fn is_writable(log: &Log) -> bool {
+    let is_key = |key: &str| !key.starts_with('@') && !key.contains([' ', '\t', ':', '=', '"', '\n']);
+    !log.source.as_ref().is_some_and(|source| source.as_str().contains('\n'))
+        && log.attributes.iter().all(|(key, value)| is_key(key) && !value.contains('\n'))
+}
+
 proptest! {
+    #[test]
+    fn a_log_that_is_written_reads_back(logs in prop::collection::vec((logs(), 1..5_u64), 0..4)) {
+        let mut scenario = String::new();
+        let mut written = Vec::new();
+        for (log, times) in logs {
+            let times = NonZeroU64::new(times).unwrap();
+            match write(&log, times) {
+                Ok(text) => {
+                    prop_assert!(is_writable(&log));
+                    scenario.push_str(&text);
+                    written.push(Step::Logs { log, times });
+                }
+                Err(_) => prop_assert!(!is_writable(&log), "{:?}", log),
+            }
+        }
+        let consumer = ConsumerRef::new("./a b\\.wasm".to_owned()).unwrap();
+        scenario.push_str(&write_expectation(&consumer));
+        let mut read: Vec<Step> = steps(&scenario).map(|step| step.unwrap()).collect();
+        let Some(Step::Expect(expectation)) = read.pop() else { panic!("nothing is expected in {scenario:?}") };
+        prop_assert_eq!(expectation.consumer, consumer);
+        prop_assert_eq!(read, written);
+    }
+
     #[test]
     fn what_is_rewritten_reads_back(texts in texts(), crlf: bool) {
         let scenario = expecting(&texts, if crlf { "\r\n" } else { "\n" });
@@ -113,4 +162,25 @@ proptest! {
         prop_assert_eq!(log.source.as_ref().map(Source::as_str), Some(&*source));
         prop_assert_eq!(log.attributes.iter().collect::<Vec<_>>(), [("k", source.as_str())]);
     }
+}
+
+#[test]
+fn what_is_too_long_to_be_read_is_not_written() {
+    let write = |message: String| {
+        let log = Log {
+            severity: Severity::Error,
+            message,
+            source: None,
+            attributes: Attributes::default(),
+            hops: 0,
+        };
+        write(&log, NonZeroU64::MIN)
+    };
+    let most = loghost_core::domain::scenario::MAX_BYTES;
+    let head = "error: ".len();
+    assert!(steps(&write("a".repeat(most - head)).unwrap()).all(|step| step.is_ok()));
+    assert_eq!(write("a".repeat(most - head + 1)), Err(Unwritable::TooLong));
+    assert_eq!(write("a\n".repeat(most / 2 + 1)), Err(Unwritable::TooLong));
+    let lines = "a\n".repeat(most / 2);
+    assert!(steps(&write(lines).unwrap()).all(|step| step.is_ok()));
 }

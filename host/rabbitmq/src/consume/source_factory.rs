@@ -138,10 +138,15 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         subscription: Subscription<'_>,
     ) -> Result<Opened<AmqpSource<K>, DeadLetterWriter>, TopologyError> {
         let connection = self.consuming.next(&subscription.descriptor.name).await?;
-        if self.options.exchanges == Exchanges::Own {
-            let severities = subscription.descriptor.filter.severities();
-            let declaring = declare::declare_exchanges(&connection, &self.names, severities.iter());
-            connection.answer(declaring).await?;
+        let severities = subscription.descriptor.filter.severities().iter();
+        match self.options.exchanges {
+            Exchanges::Own => {
+                connection.answer(declare::declare_exchanges(&connection, &self.names, severities)).await?;
+            }
+            Exchanges::Found => {
+                connection.answer(declare::find_exchanges(&connection, &self.names, severities)).await?;
+            }
+            Exchanges::Lent => {}
         }
         let opening = AmqpSource::open(
             &connection,

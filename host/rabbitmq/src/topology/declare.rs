@@ -15,6 +15,7 @@ use crate::topology::bindings::bind;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::declare_queue::{self, Declared};
 use crate::topology::error::{TopologyError, failed};
+use crate::topology::event::TopologyEvent;
 use crate::topology::look::exchange_exists;
 use crate::topology::queue_plan::Plan;
 use crate::topology::queues::{Lifetime, QueueOptions};
@@ -24,6 +25,8 @@ use crate::topology::queues::{Lifetime, QueueOptions};
 pub enum Exchanges {
     /// This host's: they are declared as durable on every connection.
     Own,
+    /// Those that exist: this host only looks, and declares what is missing.
+    Found,
     /// Somebody else's, who declares and deletes them.
     Lent,
 }
@@ -50,6 +53,32 @@ pub(crate) async fn declare_exchanges(
     // One of them was refused, which has closed the channel for all.
     for name in exchanges {
         durable_exchange(connection, &mut channel, name, ExchangeKind::Topic).await?;
+    }
+    close(&channel).await;
+    Ok(())
+}
+
+/// Makes sure that the exchanges of some severities exist. Those that do are left as they are; a missing one is declared,
+/// and told.
+pub(crate) async fn find_exchanges(
+    connection: &Connection,
+    names: &Names,
+    severities: impl IntoIterator<Item = Severity>,
+) -> Result<(), TopologyError> {
+    let mut channel = open_channel(connection).await?;
+    for severity in severities {
+        let name = names.exchange(severity);
+        match exchange_exists(&channel, name).await {
+            Ok(true) => {}
+            Ok(false) => {
+                channel = open_channel(connection).await?;
+                durable_exchange(connection, &mut channel, name, ExchangeKind::Topic).await?;
+                connection.tell(None, &TopologyEvent::ExchangeDeclared { exchange: name.to_owned() });
+            }
+            // RabbitMQ 4, to a user without any permission for it: binding needs a permission, and says which.
+            Err(error) if error.is_access_refused() => channel = open_channel(connection).await?,
+            Err(error) => return Err(error),
+        }
     }
     close(&channel).await;
     Ok(())
@@ -98,7 +127,7 @@ const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
 /// automatically with their last binding, which is that to an exclusive queue of the connection.
 pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
-    let queue = declare_queue::declare_exclusive(&channel).await?.name;
+    let queue = declare_queue::declare_exclusive(&channel, None).await?.name;
     let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
     for severity in Severity::ALL {
         let name = names.exchange(severity);
@@ -126,7 +155,7 @@ pub(crate) async fn queue(
             let plan = Plan::of_logs(names, consumer, options.queue_type);
             declare_queue::declare(connection, channel, &plan, options).await
         }
-        Lifetime::Exclusive => declare_queue::declare_exclusive(channel).await,
+        Lifetime::Exclusive => declare_queue::declare_exclusive(channel, options.bound).await,
     }
 }
 

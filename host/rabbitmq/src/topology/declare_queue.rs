@@ -17,7 +17,7 @@ use crate::topology::event::TopologyEvent;
 use crate::topology::look;
 use crate::topology::queue_difference::{Difference, TYPE};
 use crate::topology::queue_plan::{Plan, delivery_limit_of};
-use crate::topology::queues::{QueueOptions, QueueType};
+use crate::topology::queues::{Bound, QueueOptions, QueueType};
 
 /// A queue that was declared.
 pub(crate) struct Declared {
@@ -27,14 +27,23 @@ pub(crate) struct Declared {
     pub(crate) consumers: u32,
 }
 
-/// Declares an exclusive queue.
-pub(crate) async fn declare_exclusive(channel: &Channel) -> Result<Declared, TopologyError> {
+/// Declares an exclusive queue, which holds no more than `bound`.
+pub(crate) async fn declare_exclusive(
+    channel: &Channel,
+    bound: Option<Bound>,
+) -> Result<Declared, TopologyError> {
     let options =
         QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
     // A virtual host may have another default type.
     let classic = QueueType::Classic.as_str();
     arguments.insert(TYPE.into(), AMQPValue::LongString(classic.into()));
+    if let Some(Bound { messages, bytes }) = bound {
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(messages.into()));
+        arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(bytes.into()));
+        // Before a policy's: publishers must not be refused because somebody reads slowly.
+        arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
+    }
     let declared = channel.queue_declare("".into(), options, arguments).await;
     let declared = declared.map_err(|e| failed("declare a queue of its own".to_owned(), &e))?;
     Ok(Declared { name: declared.name().to_string(), consumers: declared.consumer_count() })

@@ -59,6 +59,11 @@ pub enum TopologyEvent {
         /// The policy, with the keys that do so.
         policy: Policy,
     },
+    /// An exchange did not exist: it is declared.
+    ExchangeDeclared {
+        /// The exchange.
+        exchange: String,
+    },
     /// An exchange was missing: it is declared and bound again.
     ExchangeRestored {
         /// The exchange.

@@ -27,6 +27,15 @@ pub enum Lifetime {
     Exclusive,
 }
 
+/// How much an exclusive queue holds, for a reader who may miss something: beyond that, the broker drops the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The most messages.
+    pub messages: u32,
+    /// The most bytes of their bodies.
+    pub bytes: u32,
+}
+
 /// How queues are declared.
 #[derive(Clone, Debug)]
 pub struct QueueOptions {
@@ -34,6 +43,8 @@ pub struct QueueOptions {
     pub lifetime: Lifetime,
     /// What named queues and those of dead letters are declared as; exclusive ones are always classic.
     pub queue_type: QueueType,
+    /// How much an exclusive queue holds; none if that is not limited.
+    pub bound: Option<Bound>,
     /// Stores what is found out about them.
     pub known: Queues,
 }
@@ -53,9 +64,14 @@ impl QueueType {
 }
 
 impl QueueOptions {
-    /// Nothing is known of any queue yet.
+    /// Nothing is known of any queue yet, and none is bounded.
     pub fn new(lifetime: Lifetime, queue_type: QueueType) -> Self {
-        Self { lifetime, queue_type, known: Queues::default() }
+        Self { lifetime, queue_type, bound: None, known: Queues::default() }
+    }
+
+    /// Exclusive queues that hold no more than `bound`.
+    pub fn bounded(bound: Bound) -> Self {
+        Self { bound: Some(bound), ..Self::new(Lifetime::Exclusive, QueueType::Classic) }
     }
 
     /// Whether the broker itself may dead-letter messages of a consumer's queue.

@@ -59,6 +59,10 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             );
             ("policy_takes_out", text, policy_fields(queue, policy))
         }
+        TopologyEvent::ExchangeDeclared { exchange } => {
+            let text = format!("the exchange `{exchange}` was not there: declared");
+            ("exchange_declared", text, json!({ "exchange": exchange }))
+        }
         TopologyEvent::ExchangeRestored { exchange } => {
             let text = format!("the exchange `{exchange}` was missing: declared and bound again");
             ("exchange_restored", text, json!({ "exchange": exchange }))

@@ -92,6 +92,11 @@ pub(crate) fn tally_json(tally: &Tally) -> Value {
     tally.iter().map(|(severity, n)| (severity.to_string(), Value::from(n))).collect::<Map<_, _>>().into()
 }
 
+/// Keys and values as a JSON object.
+pub(crate) fn texts_json(pairs: &[(String, String)]) -> Value {
+    pairs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
+}
+
 /// A tally in a line: `debug 1  info 3  error 0  critical 2`.
 pub(crate) fn tally_text(tally: &Tally) -> String {
     tally.iter().map(|(severity, n)| format!("{severity} {n}")).collect::<Vec<_>>().join("  ")

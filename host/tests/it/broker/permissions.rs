@@ -31,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("a_consumer_wants_more", a_consumer_wants_more);
         add("a_consumer_that_publishes", a_consumer_that_publishes);
         add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
+        add("an_observer_looks_at_logs", an_observer_looks_at_logs);
         add("what_is_missing_is_named", what_is_missing_is_named);
         add("a_permission_that_comes_back", a_permission_that_comes_back);
         add("a_permission_that_does_not_come_back", a_permission_that_does_not_come_back);
@@ -255,6 +256,22 @@ fn an_observer_looks_at_dead_letters(broker: &Broker) {
     let observer = User::new(broker, "observer", ["^$", "^$", r"^loghost\.PREFIX\.picky\.dead$"]);
     let list = observer.loghost(["dead-letters", "list", "picky"]);
     list.end().exits(0).prints("bad");
+}
+
+/// It configures no exchange: a missing one is named.
+fn an_observer_looks_at_logs(broker: &Broker) {
+    let rights = [r"^amq\.gen-", r"^amq\.gen-", r"^(amq\.gen-|PREFIX\.error$)"];
+    let observer = User::new(broker, "looker", rights);
+    let tail = || observer.loghost(["tail", "--severity", "error", "--max-logs", "1"]);
+    let exchange = broker.exchange("error");
+    tail().end().exits(78).says(&format!("cannot declare the exchange `{exchange}`")).says("it is not there");
+    let _declared = declare(broker);
+    let looking = tail().start();
+    looking.says("looking at");
+    broker.loghost(["publish", "error", "text"]).end().exits(0);
+    looking.end().exits(0).prints("text");
+    let other = observer.loghost(["tail", "--severity", "info"]).end().exits(78);
+    other.says(&broker.exchange("info"));
 }
 
 fn what_is_missing_is_named(broker: &Broker) {

@@ -6,4 +6,5 @@ pub(crate) mod described;
 pub(crate) mod hygiene;
 pub(crate) mod log;
 pub(crate) mod mistakes;
+pub(crate) mod tail;
 pub(crate) mod verify;

@@ -43,9 +43,11 @@ mod rewrite;
 mod step;
 mod steps;
 mod suggest;
+mod write;
 
 pub use error::{SyntaxError, SyntaxErrorKind};
 pub use parser::{MAX_BYTES, Parser};
 pub use rewrite::rewrite;
 pub use step::{ConsumerRef, Expectation, Step};
 pub use steps::{Steps, steps};
+pub use write::{Unwritable, word, write, write_expectation};

@@ -42,8 +42,8 @@ pub enum ConsumerRef {
 }
 
 impl ConsumerRef {
-    /// Takes `text` as a path if it looks like one, and otherwise as a name.
-    pub(super) fn new(text: String) -> Option<Self> {
+    /// Takes `text` as a path if it looks like one, and otherwise as a name; none if it cannot be one.
+    pub fn new(text: String) -> Option<Self> {
         // Not by `Path::extension`: what a scenario means must not depend on the system.
         if text.contains('/') || text.strip_suffix(".wasm").is_some() {
             return Some(Self::File(text));

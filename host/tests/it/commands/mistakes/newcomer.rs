@@ -14,7 +14,7 @@ use crate::support::cli::{Running, binary};
 use crate::support::repository;
 
 /// Commands, in the order in which a newcomer would try them. `$URL` is that of a broker without any consumer.
-const MISTAKES: [(&str, &[&str]); 9] = [
+const MISTAKES: [(&str, &[&str]); 10] = [
     (
         "Commands",
         &[
@@ -144,6 +144,22 @@ const MISTAKES: [(&str, &[&str]); 9] = [
             "loghost publish --file typo.txt --broker $URL",
             "loghost publish --file app.log --broker $URL",
             "loghost publish error 'disk full' --journal scenarios/1.txt --broker $URL",
+        ],
+    ),
+    (
+        "Looking at logs",
+        &[
+            "loghost tail error --broker $URL",
+            "loghost tail app.log",
+            "loghost tail -f --broker $URL",
+            "loghost tail -n 10 --broker $URL",
+            "loghost tail --level error --broker $URL",
+            "loghost tail --severity warn --broker $URL",
+            "loghost tail --source '' --broker $URL",
+            "loghost tail --grep '*disk' --broker $URL",
+            "loghost tail --max-logs 0 --broker $URL",
+            "loghost tail --json --broker $URL",
+            "loghost tail --broker amqp://127.0.0.1:1",
         ],
     ),
     (
