@@ -25,6 +25,7 @@ pub(super) fn shown(command: Command) -> Command {
         })
         .mut_subcommand("publish", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("tail", |it| with(it, [format(), connection.clone()].concat()))
+        .mut_subcommand("record", |it| with(it, connection.clone()))
         .mut_subcommand("verify", |it| with(it, [format(), verify::defaults(), limits.clone()].concat()))
         .mut_subcommand("report", |it| with(it, format()))
         .mut_subcommand("broker", |it| with(it, broker::defaults()))
@@ -84,6 +85,9 @@ mod tests {
                 format!("{:?}", crate::commands::publish::Options::try_from(args).unwrap())
             }
             Command::Tail(args) => format!("{:?}", crate::commands::tail::Options::try_from(args).unwrap()),
+            Command::Record(args) => {
+                format!("{:?}", crate::commands::record::Options::try_from(args).unwrap())
+            }
             Command::Verify(args) => {
                 format!("{:?}", crate::commands::verify::Options::try_from(args).unwrap())
             }
@@ -108,6 +112,7 @@ mod tests {
             "loghost run a.wasm",
             "loghost publish info a",
             "loghost tail",
+            "loghost record",
             "loghost verify a.txt",
             "loghost report --state a",
             "loghost broker",

@@ -32,6 +32,13 @@ const EXAMPLES: &[Example] = &[
             "loghost tail --format json --max-logs 100 > logs.json",
         ],
     ),
+    (
+        &["record"],
+        &[
+            "loghost record --max-logs 200 > scenarios/shop.txt",
+            "loghost record --for 10s --source \"shop.#\" --expect ./gate.wasm > scenarios/shop.txt",
+        ],
+    ),
     (&["verify"], &["loghost verify scenarios/1.txt", "loghost verify --bless scenarios/1.txt"]),
     (&["report"], &["loghost report --state counts", "loghost report --state counts --journal sent"]),
     (&["broker"], &["loghost broker --listen 127.0.0.1:5672"]),

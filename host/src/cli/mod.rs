@@ -15,6 +15,7 @@ mod man;
 mod parse;
 mod plugin;
 mod publish;
+mod record;
 mod report;
 mod run;
 mod suggesting;
@@ -62,6 +63,7 @@ enum Command {
     Run(run::Args),
     Publish(publish::Args),
     Tail(tail::Args),
+    Record(record::Args),
     Verify(verify::Args),
     Report(report::Args),
     Broker(broker::Args),
@@ -166,6 +168,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Run(args) => Box::pin(commands::run::run(args.try_into()?)).await,
         Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
         Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
+        Command::Record(args) => commands::record::record(args.try_into()?).await,
         Command::Verify(args) => commands::verify::verify(args.try_into()?).await,
         Command::Report(args) => commands::report::report(&args.into()),
         Command::Broker(args) => commands::broker::broker(args.into()).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
+use loghost_core::domain::scenario::ConsumerRef;
 use loghost_core::domain::{ConsumerName, Severity, UnknownSeverity};
 use loghost_system::STACK;
 use regex::Regex;
@@ -98,6 +99,15 @@ pub(super) fn level(text: &str) -> Result<(String, Severity), String> {
         Some((level, name)) if !level.trim().is_empty() => Ok((level.to_owned(), severity(name)?)),
         _ => Err("expected LEVEL=SEVERITY, such as warn=error or 35=info".to_owned()),
     }
+}
+
+/// A consumer as scenarios name it.
+pub(super) fn expected(text: &str) -> Result<ConsumerRef, String> {
+    let is_line = !text.contains(['\n', '\r']);
+    let consumer = ConsumerRef::new(text.to_owned()).filter(|_| is_line);
+    consumer.ok_or_else(|| {
+        "expected a bundled plugin, such as `error`, or a plugin's file, such as ./mine.wasm".to_owned()
+    })
 }
 
 /// A regular expression.

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 mod input;
 pub(crate) mod plugin;
 pub(crate) mod publish;
+pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod tail;

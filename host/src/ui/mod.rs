@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod live_logs;
 pub(crate) mod plugin;
 pub(crate) mod publish;
+pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
 mod table;

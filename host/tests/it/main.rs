@@ -66,6 +66,7 @@ fn main() {
         commands::hygiene::trials(),
         commands::log::trials(),
         commands::mistakes::trials(),
+        commands::record::trials(),
         commands::tail::trials(),
         commands::verify::trials(),
         faults::clock::trials(),

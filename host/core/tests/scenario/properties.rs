@@ -78,7 +78,7 @@ fn logs() -> impl Strategy<Value = Log> {
             // A key that is there already is left out.
             let _ = attributes.push(key, value);
         }
-        Log { severity, message, source: Source::new(source).ok(), attributes, hops: 0 }
+        Log { severity, message, source: Source::new(source).ok(), attributes, timestamp: None, hops: 0 }
     })
 }
 
@@ -172,6 +172,7 @@ fn what_is_too_long_to_be_read_is_not_written() {
             message,
             source: None,
             attributes: Attributes::default(),
+            timestamp: None,
             hops: 0,
         };
         write(&log, NonZeroU64::MIN)

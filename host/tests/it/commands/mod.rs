@@ -6,5 +6,6 @@ pub(crate) mod described;
 pub(crate) mod hygiene;
 pub(crate) mod log;
 pub(crate) mod mistakes;
+pub(crate) mod record;
 pub(crate) mod tail;
 pub(crate) mod verify;

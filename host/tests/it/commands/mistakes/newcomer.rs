@@ -160,6 +160,10 @@ const MISTAKES: [(&str, &[&str]); 10] = [
             "loghost tail --max-logs 0 --broker $URL",
             "loghost tail --json --broker $URL",
             "loghost tail --broker amqp://127.0.0.1:1",
+            "loghost record shop.txt --broker $URL",
+            "loghost record --for 10 --broker $URL",
+            "loghost record --expect eror! --broker $URL",
+            "loghost record --expect error --broker amqp://127.0.0.1:1",
         ],
     ),
     (
