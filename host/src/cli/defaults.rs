@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Command;
 
-use super::{FormatArg, bench, broker, connection, demo, limits, plugin, run, verify};
+use super::{FormatArg, bench, broker, connection, demo, limits, plugin, run, status, verify};
 use crate::ui::bench::size_text;
 use crate::ui::terminal::Format;
 
@@ -27,6 +27,7 @@ pub(super) fn shown(command: Command) -> Command {
         .mut_subcommand("tail", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("record", |it| with(it, connection.clone()))
         .mut_subcommand("verify", |it| with(it, [format(), verify::defaults(), limits.clone()].concat()))
+        .mut_subcommand("status", |it| with(it, [format(), status::defaults(), connection.clone()].concat()))
         .mut_subcommand("report", |it| with(it, format()))
         .mut_subcommand("broker", |it| with(it, broker::defaults()))
         .mut_subcommand("bench", |it| with(it, [format(), bench::defaults()].concat()))
@@ -91,6 +92,9 @@ mod tests {
             Command::Verify(args) => {
                 format!("{:?}", crate::commands::verify::Options::try_from(args).unwrap())
             }
+            Command::Status(args) => {
+                format!("{:?}", crate::commands::status::Options::try_from(args).unwrap())
+            }
             Command::Report(args) => format!("{:?}", crate::commands::report::Options::from(args)),
             Command::Broker(args) => format!("{:?}", crate::commands::broker::Options::from(args)),
             Command::Bench(args) => format!("{:?}", crate::commands::bench::Options::try_from(args).unwrap()),
@@ -114,6 +118,7 @@ mod tests {
             "loghost tail",
             "loghost record",
             "loghost verify a.txt",
+            "loghost status",
             "loghost report --state a",
             "loghost broker",
             "loghost bench",

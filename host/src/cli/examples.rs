@@ -40,6 +40,13 @@ const EXAMPLES: &[Example] = &[
         ],
     ),
     (&["verify"], &["loghost verify scenarios/1.txt", "loghost verify --bless scenarios/1.txt"]),
+    (
+        &["status"],
+        &[
+            "loghost status error critical",
+            "loghost status --management-url http://127.0.0.1:15672 --format json",
+        ],
+    ),
     (&["report"], &["loghost report --state counts", "loghost report --state counts --journal sent"]),
     (&["broker"], &["loghost broker --listen 127.0.0.1:5672"]),
     (&["bench"], &["loghost bench", "loghost bench --format json"]),

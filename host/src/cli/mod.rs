@@ -18,6 +18,7 @@ mod publish;
 mod record;
 mod report;
 mod run;
+mod status;
 mod suggesting;
 mod tail;
 mod verify;
@@ -43,7 +44,7 @@ use crate::ui::terminal::{self, Format};
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
 /// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
-/// differs, logs are missing or a dead letter is not there, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
+/// differs, logs are missing, a dead letter is not there or a consumer is stuck, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
 /// threads, open files or memory, 74 something cannot be written, 75 a consumer was stopped because it failed, 78 bad
 /// configuration.
 #[derive(Debug, Parser)]
@@ -65,6 +66,7 @@ enum Command {
     Tail(tail::Args),
     Record(record::Args),
     Verify(verify::Args),
+    Status(status::Args),
     Report(report::Args),
     Broker(broker::Args),
     Bench(bench::Args),
@@ -170,6 +172,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
         Command::Record(args) => commands::record::record(args.try_into()?).await,
         Command::Verify(args) => commands::verify::verify(args.try_into()?).await,
+        Command::Status(args) => commands::status::status(args.try_into()?).await,
         Command::Report(args) => commands::report::report(&args.into()),
         Command::Broker(args) => commands::broker::broker(args.into()).await,
         Command::Bench(args) => commands::bench::bench(args.try_into()?).await,

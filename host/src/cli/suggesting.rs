@@ -178,7 +178,8 @@ fn instead_of_word(first: &str, word: &str) -> Option<String> {
                 "a message of several words needs quotes: loghost publish error \"disk full\"".to_owned(),
             );
         }
-        "tail" if word.parse::<Severity>().is_ok() => "--severity",
+        "tail" | "record" if word.parse::<Severity>().is_ok() => "--severity",
+        "record" => return Some(format!("it writes to standard output: loghost record > {word}")),
         "broker" => "--listen",
         "report" => "--state",
         "dead-letters" if has("number") && word.bytes().all(|byte| byte.is_ascii_digit()) => "--number",

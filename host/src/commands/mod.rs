@@ -10,5 +10,6 @@ pub(crate) mod publish;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod verify;

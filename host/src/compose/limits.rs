@@ -82,7 +82,7 @@ pub(crate) async fn of_queue(
 }
 
 /// The management API; that there is none is only worth a word where somebody has said that there is one.
-async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
+pub(crate) async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
     match BrokerApi::find(connection, given).await? {
         Ok(api) => Some(api),
         Err(why) => {

@@ -10,6 +10,7 @@ pub(crate) mod publish;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod status;
 mod table;
 pub(crate) mod tail;
 pub(crate) mod terminal;

@@ -67,6 +67,7 @@ fn main() {
         commands::log::trials(),
         commands::mistakes::trials(),
         commands::record::trials(),
+        commands::status::trials(),
         commands::tail::trials(),
         commands::verify::trials(),
         faults::clock::trials(),

@@ -8,9 +8,7 @@ use lapin::Channel;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::connection::open::Connection;
-use crate::topology::channel::{close, open_channel};
-use crate::topology::error::TopologyError;
-use crate::topology::look::{QueueState, look};
+use crate::topology::look::{QueueState, look, queue_state};
 
 /// Asks whether a consumer's queue is empty.
 #[derive(Clone)]
@@ -84,10 +82,7 @@ pub(crate) async fn is_empty(connection: Arc<Connection>, channel: Option<Channe
         if let Some(channel) = channel {
             return look(&channel, &queue).await;
         }
-        let channel = open_channel(&connection).await?;
-        let state = look(&channel, &queue).await?;
-        close(&channel).await;
-        Ok::<_, TopologyError>(state)
+        queue_state(&connection, &queue).await
     };
     // A busy quorum queue may report neither messages nor consumers: without a consumer, the answer is not trusted.
     matches!(connection.answer(looking).await, Ok(Some(QueueState { messages: 0, consumers: 1.. })))

@@ -17,6 +17,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::management::queue::ManagedQueue;
+use crate::management::queue_figures::QueueFigures;
 use crate::management::url::{Credentials, ManagementUrl};
 use crate::topology::inspection::Binding;
 
@@ -97,6 +98,15 @@ impl Management {
         vhost: &str,
         queue: &str,
     ) -> Result<Option<ManagedQueue>, ManagementError> {
+        self.get(&["queues", vhost, queue]).await
+    }
+
+    /// The figures of a queue; none if there is no such queue.
+    pub(crate) async fn figures(
+        &self,
+        vhost: &str,
+        queue: &str,
+    ) -> Result<Option<QueueFigures>, ManagementError> {
         self.get(&["queues", vhost, queue]).await
     }
 

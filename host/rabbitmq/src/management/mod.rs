@@ -5,4 +5,5 @@ pub(crate) mod api;
 pub(crate) mod inspector;
 pub(crate) mod of_broker;
 pub(crate) mod queue;
+pub(crate) mod queue_figures;
 pub(crate) mod url;

@@ -4,6 +4,7 @@
 use crate::connection::open::Connection;
 use crate::management::api::{Management, ManagementError};
 use crate::management::queue::ManagedQueue;
+use crate::management::queue_figures::QueueFigures;
 use crate::management::url::{Credentials, ManagementUrl};
 use crate::topology::inspection::Binding;
 
@@ -65,6 +66,11 @@ impl BrokerApi {
     /// What it knows of a queue; none if there is no such queue.
     pub async fn queue(&self, queue: &str) -> Result<Option<ManagedQueue>, ManagementError> {
         self.management.queue(&self.vhost, queue).await
+    }
+
+    /// The figures of a queue; none if there is no such queue.
+    pub async fn figures(&self, queue: &str) -> Result<Option<QueueFigures>, ManagementError> {
+        self.management.figures(&self.vhost, queue).await
     }
 
     /// The names of all queues.

@@ -5,14 +5,25 @@ use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use crate::connection::fault::{Fault, fault};
+use crate::connection::open::Connection;
+use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 
 /// The state of a queue.
-pub(crate) struct QueueState {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueState {
     /// How many of its messages are ready.
-    pub(crate) messages: u32,
+    pub messages: u32,
     /// How many consume it.
-    pub(crate) consumers: u32,
+    pub consumers: u32,
+}
+
+/// The state of a queue of this name; none if there is no such queue.
+pub async fn queue_state(connection: &Connection, queue: &str) -> Result<Option<QueueState>, TopologyError> {
+    let channel = open_channel(connection).await?;
+    let state = look(&channel, queue).await?;
+    close(&channel).await;
+    Ok(state)
 }
 
 /// How many messages of a queue are ready; none if there is no such queue, which closes the channel.

@@ -7,5 +7,6 @@ pub(crate) mod hygiene;
 pub(crate) mod log;
 pub(crate) mod mistakes;
 pub(crate) mod record;
+pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod verify;
