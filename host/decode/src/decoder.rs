@@ -172,7 +172,7 @@ impl Decoder {
     ) -> Option<Vec<Record<'a>>> {
         let fields = match otlp::from_json(fields, self.options.bounds.logs) {
             Ok(records) if records.is_empty() => return None,
-            Ok(records) => return Some(records.into_iter().map(structured).collect()),
+            Ok(records) => return Some(of_otlp(records)),
             Err(fields) => fields,
         };
         Some(vec![Record { fields: envelope::open(fields, left), whole, is_structured: true }])
@@ -183,8 +183,7 @@ impl Decoder {
         if body.first() != Some(&0x0a) {
             return None;
         }
-        let records = otlp::from_protobuf(body, self.options.bounds.logs)?;
-        Some(records.into_iter().map(structured).collect())
+        otlp::from_protobuf(body, self.options.bounds.logs).map(of_otlp)
     }
 
     fn text<'a>(&self, text: &'a str, received: Option<Timestamp>) -> Record<'a> {
@@ -220,6 +219,12 @@ fn split(mut values: Vec<Value<'_>>, most: usize) -> (Vec<Value<'_>>, Option<Val
     }
     let beyond = values.split_off(most.saturating_sub(1));
     (values, Some(Value::List(beyond)))
+}
+
+/// A log a record, and one whose text is all that is beyond.
+fn of_otlp(records: otlp::Records<'_>) -> Vec<Record<'_>> {
+    let beyond = records.beyond.map(|beyond| text_record(Cow::Owned(beyond)));
+    records.list.into_iter().map(structured).chain(beyond).collect()
 }
 
 fn structured(fields: Table<'_>) -> Record<'_> {

@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(8);
+        let mut fields = Vec::new();
         while let Some(name) = map.next_key_seed(Name)? {
             fields.push((name, map.next_value_seed(Seed(self.0))?));
         }
@@ -115,5 +115,18 @@ impl<'de> Visitor<'de> for Name {
 
     fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
         Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_objects_allocate_nothing() {
+        let Some(Value::List(values)) = parse("[{},{}]", &Cell::new(MAX_VALUES)) else { panic!("no list") };
+        for value in values {
+            assert!(matches!(&value, Value::Table(fields) if fields.capacity() == 0), "{value:?}");
+        }
     }
 }

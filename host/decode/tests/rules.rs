@@ -1,7 +1,9 @@
 //! The rules, on messages of producers that were not captured, and on what is easily read wrong.
 
+use std::fmt::Write;
+
 use loghost_core::domain::{Severity, Source, Timestamp};
-use loghost_decode::{Decoded, Decoder, Format, Message, Options, SeverityMap, Value};
+use loghost_decode::{Bounds, Decoded, Decoder, Format, Message, Options, SeverityMap, Value};
 
 fn read(message: &Message<'_>) -> Decoded {
     let mut logs = Decoder::default().decode(message);
@@ -183,4 +185,59 @@ fn a_time_without_a_year_is_told_by_when_it_came() {
         Some(1_795_648_000_000)
     );
     assert_eq!(read(&Message { body, ..Message::default() }).timestamp, None);
+}
+
+#[test]
+fn a_wide_record_has_its_level_and_its_message() {
+    let mut body = String::from("{");
+    for n in 0..400 {
+        write!(body, r#""field{n}":{n},"#).expect("memory");
+    }
+    body.push_str(r#""level":"error","msg":"disk full","logger":"shop"}"#);
+    check(&body, "error", "disk full", "shop");
+    let attributes = read(&Message::of_text(&body)).attributes;
+    assert!(attributes.len() >= 120, "{}", attributes.len());
+}
+
+/// A field of a protobuf message: its tag, its length, its bytes.
+fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len()).expect("a short field");
+    assert!(length < 128);
+    [&[tag << 3 | 2, length], bytes].concat()
+}
+
+#[test]
+fn records_of_opentelemetry_beyond_the_bound_are_the_text_of_the_last_log() {
+    let bounds = Bounds { logs: 3, ..Bounds::default() };
+    let decoder = Decoder::new(Options { bounds, ..Options::default() });
+    let names = ["r0", "r1", "r2", "r3", "r4"];
+    let json = names.map(|name| format!(r#"{{"severityText":"ERROR","body":{{"stringValue":"{name}"}}}}"#));
+    let json = |count: usize| {
+        let records = json[..count].join(",");
+        let resource = r#"{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]}"#;
+        format!(
+            r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"scope":{{"name":"a.B"}},"logRecords":[{records}]}}]}}]}}"#
+        )
+        .into_bytes()
+    };
+    let protobuf = |count: usize| {
+        let record = |name: &&str| field(2, &field(5, &field(1, name.as_bytes())));
+        let records = names[..count].iter().map(record).collect::<Vec<_>>().concat();
+        let attribute = [field(1, b"service.name"), field(2, &field(1, b"shop"))].concat();
+        let scope = [field(1, &field(1, b"a.B")), records].concat();
+        field(1, &[field(1, &field(1, &attribute)), field(2, &scope)].concat())
+    };
+    for (body, all) in [(json(3), json(5)), (protobuf(3), protobuf(5))] {
+        let texts = |body: &[u8]| -> Vec<String> {
+            let logs = decoder.decode(&Message { body, ..Message::default() });
+            logs.into_iter().map(|log| log.message).collect()
+        };
+        assert_eq!(texts(&body), ["r0", "r1", "r2"]);
+        let texts = texts(&all);
+        assert_eq!(texts[..2], ["r0", "r1"]);
+        assert_eq!(texts.len(), 3);
+        for word in ["r2", "r3", "r4", "shop", "a.B"] {
+            assert!(texts[2].contains(word), "{}", texts[2]);
+        }
+    }
 }

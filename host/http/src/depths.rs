@@ -16,8 +16,9 @@ pub(crate) type Depths = BTreeMap<ConsumerName, u32>;
 
 /// Knows how many messages wait in queues.
 pub trait QueueDepths: Send + Sync {
-    /// How many messages wait in the queue of each of these consumers, in their order; none where it is not known.
-    fn ready(&self, consumers: Vec<ConsumerName>) -> BoxFuture<'_, Vec<Option<u32>>>;
+    /// How many messages wait in the queue of each of these consumers, in their order; none where it is not known `within`
+    /// this time.
+    fn ready(&self, consumers: Vec<ConsumerName>, within: Duration) -> BoxFuture<'_, Vec<Option<u32>>>;
 }
 
 /// There is one already who is asked.
@@ -66,7 +67,9 @@ impl KnownDepths {
         {
             return depths.clone();
         }
-        let known = timeout(PATIENCE, source.ready(consumers.clone())).await.unwrap_or_default();
+        let known = source.ready(consumers.clone(), PATIENCE);
+        // It has a moment to say what it knows by then.
+        let known = timeout(PATIENCE * 2, known).await.unwrap_or_default();
         let depths: Depths =
             consumers.into_iter().zip(known).filter_map(|(name, ready)| Some((name, ready?))).collect();
         *last = Some((Instant::now(), depths.clone()));
@@ -89,7 +92,7 @@ mod tests {
     struct Asked(Arc<AtomicU32>, bool);
 
     impl QueueDepths for Asked {
-        fn ready(&self, consumers: Vec<ConsumerName>) -> BoxFuture<'_, Vec<Option<u32>>> {
+        fn ready(&self, consumers: Vec<ConsumerName>, _: Duration) -> BoxFuture<'_, Vec<Option<u32>>> {
             let asked = self.0.fetch_add(1, Ordering::Relaxed) + 1;
             if self.1 { async move { vec![Some(asked); consumers.len()] }.boxed() } else { pending().boxed() }
         }
@@ -117,6 +120,6 @@ mod tests {
         depths.ask(Box::new(Asked(Arc::default(), false))).expect("the first");
         let begin = Instant::now();
         assert_eq!(depths.of(consumers()).await, Depths::new());
-        assert_eq!(begin.elapsed(), PATIENCE);
+        assert_eq!(begin.elapsed(), PATIENCE * 2);
     }
 }

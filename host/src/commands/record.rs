@@ -44,7 +44,7 @@ pub(crate) async fn record(options: Options) -> Result<(), Failure> {
         }
     });
     let mut recording = Recording::default();
-    let mut reader = terminal::printed(record::head(&options.filter)).await?;
+    let mut reader = terminal::printed_verbatim(record::head(&options.filter)).await?;
     let mut left = options.max_logs.map_or(u64::MAX, NonZeroU64::get);
     let mut done = Ok(());
     while left > 0 && reader == Reader::There {
@@ -142,7 +142,7 @@ impl Recording {
         }
         // The end of the last line is printed with it.
         let lines = take(&mut self.lines);
-        Ok(terminal::printed(lines.trim_end_matches('\n').to_owned()).await?)
+        Ok(terminal::printed_verbatim(lines.trim_end_matches('\n').to_owned()).await?)
     }
 
     /// Writes the rest, and the expectations.

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{BrokerApi, Connection, ManagementUrl, Names, QueueState, queue_state};
+use loghost_rabbitmq::{BrokerApi, Connection, ManagementUrl, QueueFigures, queue_state};
 use tokio::time::sleep;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
-use crate::ui::status::{self, Health, Seen};
-use crate::ui::terminal::Format;
+use crate::ui::status::{self, Health, Look, Seen};
+use crate::ui::terminal::{Format, counted, warning};
 
 /// What `status` is asked for.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub(crate) async fn status(options: Options) -> Result<(), Failure> {
         seen = look(&options) => seen?,
         () = &mut interrupted => return Err(Failure::new(Status::Unavailable, "interrupted")),
     };
-    status::print(&seen, options.over, options.format)?;
+    status::print(&seen, options.management.is_some(), options.format)?;
     if seen.iter().all(|seen| seen.health() == Health::Good) {
         Ok(())
     } else {
@@ -65,19 +65,21 @@ async fn look(options: &Options) -> Result<Vec<Seen>, Failure> {
 
 async fn look_through(connection: &Connection, options: &Options) -> Result<Vec<Seen>, Failure> {
     let names = &options.target.names;
-    let api = limits::api(connection, options.management.as_ref()).await;
-    let consumers = consumers(options, api.as_ref()).await?;
-    let before = states(connection, names, &consumers).await?;
+    let api = limits::find(connection, options.management.as_ref()).await;
+    let consumers = consumers(options, &api).await?;
+    let api = api.unwrap_or_else(|why| {
+        warning(&why);
+        None
+    });
+    let queues: Vec<String> = consumers.iter().map(|consumer| names.queue(consumer)).collect();
+    let before = looks(connection, &queues).await?;
     sleep(options.over).await;
-    let now = states(connection, names, &consumers).await?;
+    let now = looks(connection, &queues).await?;
+    let all_figures = figures(api.as_ref(), &queues).await;
     let mut seen = Vec::new();
-    for ((consumer, before), now) in consumers.into_iter().zip(before).zip(now) {
-        let queue = names.queue(&consumer);
+    let looks = before.into_iter().zip(now).zip(all_figures);
+    for ((consumer, queue), ((before, now), figures)) in consumers.into_iter().zip(queues).zip(looks) {
         let dead = queue_state(connection, &names.dead_queue(&consumer)).await.map_err(refused)?;
-        let figures = match &api {
-            Some(api) => api.figures(&queue).await.ok().flatten(),
-            None => None,
-        };
         let dead_letters = dead.map(|state| state.messages);
         seen.push(Seen { consumer, queue, before, now, dead_letters, figures });
     }
@@ -85,7 +87,10 @@ async fn look_through(connection: &Connection, options: &Options) -> Result<Vec<
 }
 
 /// Those that are named, or all that have a queue.
-async fn consumers(options: &Options, api: Option<&BrokerApi>) -> Result<Vec<ConsumerName>, Failure> {
+async fn consumers(
+    options: &Options,
+    api: &Result<Option<BrokerApi>, String>,
+) -> Result<Vec<ConsumerName>, Failure> {
     if !options.consumers.is_empty() {
         let mut named: Vec<ConsumerName> = Vec::new();
         for consumer in &options.consumers {
@@ -95,28 +100,50 @@ async fn consumers(options: &Options, api: Option<&BrokerApi>) -> Result<Vec<Con
         }
         return Ok(named);
     }
-    let queues = match api {
-        Some(api) => Some(api.queues().await.status(Status::Unavailable)?),
-        None => None,
-    };
-    let queues = queues.ok_or_else(|| {
+    let api = api.as_ref().map_err(|why| {
+        let text = "which consumers there are only the management API tells: name them, as in `loghost status error \
+                    critical`";
+        Failure::new(Status::Unavailable, format!("{why}; {text}"))
+    })?;
+    let Some(api) = api else {
         let text = "which consumers there are only the management API tells: name them, as in `loghost status error \
                     critical`, or give --management-url";
-        Failure::new(Status::Usage, text)
-    })?;
+        return Err(Failure::new(Status::Usage, text));
+    };
+    let queues = api.queues().await.status(Status::Unavailable)?;
     let consumers: BTreeSet<ConsumerName> =
         queues.iter().filter_map(|queue| options.target.names.consumer_of(queue)).collect();
     Ok(consumers.into_iter().collect())
 }
 
-async fn states(
-    connection: &Connection,
-    names: &Names,
-    consumers: &[ConsumerName],
-) -> Result<Vec<Option<QueueState>>, Failure> {
-    let mut states = Vec::new();
-    for consumer in consumers {
-        states.push(queue_state(connection, &names.queue(consumer)).await.map_err(refused)?);
+/// Looks at each of the queues, in their order.
+async fn looks(connection: &Connection, queues: &[String]) -> Result<Vec<Look>, Failure> {
+    let mut looks = Vec::new();
+    for queue in queues {
+        let state = queue_state(connection, queue).await.map_err(refused)?;
+        looks.push(Look { at: Instant::now(), state });
     }
-    Ok(states)
+    Ok(looks)
+}
+
+/// The figures of each of the queues, in their order; none where the management API does not tell them. Warns if it fails.
+async fn figures(api: Option<&BrokerApi>, queues: &[String]) -> Vec<Option<QueueFigures>> {
+    let mut all = Vec::new();
+    let mut failed = 0;
+    let mut first = None;
+    for queue in queues {
+        let Some(api) = api else {
+            all.push(None);
+            continue;
+        };
+        all.push(api.figures(queue).await.unwrap_or_else(|error| {
+            failed += 1;
+            first.get_or_insert(error);
+            None
+        }));
+    }
+    if let Some(error) = first {
+        warning(&format!("the figures of {} are not known: {error}", counted(failed, "queue")));
+    }
+    all
 }

@@ -82,16 +82,26 @@ pub(crate) async fn of_queue(
 }
 
 /// The management API; that there is none is only worth a word where somebody has said that there is one.
-pub(crate) async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
-    match BrokerApi::find(connection, given).await? {
-        Ok(api) => Some(api),
-        Err(why) => {
-            if given.is_some() {
-                let text = why.to_string();
-                connection.observer().observe(&Event::Notice(Notice::warning(&text)));
-            }
-            None
-        }
+async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
+    find(connection, given).await.unwrap_or_else(|why| {
+        let text = format!("cannot find out about delivery limits: {why}");
+        connection.observer().observe(&Event::Notice(Notice::warning(&text)));
+        None
+    })
+}
+
+/// The management API, if there is one.
+///
+/// # Errors
+///
+/// Why the one that was `given` is not asked. That there is none at the usual place is no error.
+pub(crate) async fn find(
+    connection: &Connection,
+    given: Option<&ManagementUrl>,
+) -> Result<Option<BrokerApi>, String> {
+    match BrokerApi::find(connection, given).await.transpose() {
+        Err(why) if given.is_some() => Err(why.to_string()),
+        found => Ok(found.ok().flatten()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use loghost_core::application::{Consumer, Event, Observer};
@@ -118,9 +119,9 @@ struct BrokerDepths {
 }
 
 impl QueueDepths for BrokerDepths {
-    fn ready(&self, consumers: Vec<ConsumerName>) -> BoxFuture<'_, Vec<Option<u32>>> {
+    fn ready(&self, consumers: Vec<ConsumerName>, within: Duration) -> BoxFuture<'_, Vec<Option<u32>>> {
         let queues: Vec<String> = consumers.iter().map(|consumer| self.names.queue(consumer)).collect();
-        async move { queue_lengths(&self.connection, &queues).await }.boxed()
+        async move { queue_lengths(&self.connection, &queues, within).await }.boxed()
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the state of consumers is shown: a table, or JSON.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use anstyle::Style;
 use loghost_core::domain::ConsumerName;
@@ -10,13 +10,22 @@ use serde_json::{Value, json};
 use crate::ui::table::{Cell, align};
 use crate::ui::terminal::{self, BAD, Format, TITLE, Unwritable};
 
+/// A look at a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// When the broker had answered.
+    pub(crate) at: Instant,
+    /// None where there is no such queue.
+    pub(crate) state: Option<QueueState>,
+}
+
 /// What was seen of a consumer.
 pub(crate) struct Seen {
     pub(crate) consumer: ConsumerName,
     pub(crate) queue: String,
-    /// Its queue at both looks; none where there is no such queue.
-    pub(crate) before: Option<QueueState>,
-    pub(crate) now: Option<QueueState>,
+    /// Its queue at both looks.
+    pub(crate) before: Look,
+    pub(crate) now: Look,
     /// How many dead letters it has; none if it has no queue for them.
     pub(crate) dead_letters: Option<u32>,
     /// What the management API knows.
@@ -35,25 +44,28 @@ pub(crate) enum Health {
 
 impl Seen {
     pub(crate) fn health(&self) -> Health {
-        let Some(now) = self.now else { return Health::Missing };
+        let Some(now) = self.now.state else { return Health::Missing };
         let is_stuck = |state: QueueState| state.messages > 0 && state.consumers == 0;
-        if is_stuck(now) && self.before.is_some_and(is_stuck) { Health::Stuck } else { Health::Good }
+        if is_stuck(now) && self.before.state.is_some_and(is_stuck) { Health::Stuck } else { Health::Good }
     }
 
-    /// By how many logs a second the backlog has grown; none if the queue was not there at both looks.
-    fn growth(&self, over: Duration) -> Option<f64> {
-        let (before, now) = (self.before?, self.now?);
-        Some((f64::from(now.messages) - f64::from(before.messages)) / over.as_secs_f64())
+    /// By how many logs a second the backlog has grown; none if the queue was not there at both looks,
+    /// or no time has passed.
+    fn growth(&self) -> Option<f64> {
+        let (before, now) = (self.before.state?, self.now.state?);
+        // Between the looks at one queue are those at all the others.
+        let seconds = self.now.at.saturating_duration_since(self.before.at).as_secs_f64();
+        (seconds > 0.0).then(|| (f64::from(now.messages) - f64::from(before.messages)) / seconds)
     }
 }
 
-/// Prints what was seen at two looks, which were so long apart; and, for people, what is not known.
-pub(crate) fn print(seen: &[Seen], over: Duration, format: Format) -> Result<(), Unwritable> {
+/// Prints what was seen at two looks; and how to know more, unless a management API `is_given` already.
+pub(crate) fn print(seen: &[Seen], is_given: bool, format: Format) -> Result<(), Unwritable> {
     match format {
-        Format::Text => terminal::print(&table(seen, over))?,
-        Format::Json => seen.iter().try_for_each(|seen| terminal::print_json(&object(seen, over)))?,
+        Format::Text => terminal::print(&table(seen))?,
+        Format::Json => seen.iter().try_for_each(|seen| terminal::print_json(&object(seen)))?,
     }
-    if seen.iter().any(|seen| seen.now.is_some() && seen.figures.is_none()) {
+    if !is_given && seen.iter().any(|seen| seen.now.state.is_some() && seen.figures.is_none()) {
         terminal::notice(
             "only the management API (--management-url) tells how many logs readers have in hand, what comes and is \
              acknowledged in a second, and which readers wait",
@@ -66,26 +78,26 @@ const COLUMNS: [&str; 9] =
     ["consumer", "backlog", "growth/s", "in/s", "done/s", "in hand", "readers", "waiting", "dead letters"];
 
 /// What is not known is a `?`, and what does not exist a `-`.
-fn table(seen: &[Seen], over: Duration) -> String {
+fn table(seen: &[Seen]) -> String {
     let [consumer, numbers @ ..] = COLUMNS;
     let mut title = vec![Cell::word(consumer.to_owned(), TITLE)];
     title.extend(numbers.map(|number| Cell::number(number.to_owned())));
     let mut rows = vec![title];
-    rows.extend(seen.iter().map(|seen| row(seen, over)));
+    rows.extend(seen.iter().map(row));
     align(&rows)
 }
 
-fn row(seen: &Seen, over: Duration) -> Vec<Cell> {
+fn row(seen: &Seen) -> Vec<Cell> {
     let of_queue =
-        |number: fn(QueueState) -> u32| seen.now.map_or("-".to_owned(), |now| number(now).to_string());
-    let of_api = |number: fn(&QueueFigures) -> String| match (&seen.figures, seen.now) {
+        |number: fn(QueueState) -> u32| seen.now.state.map_or("-".to_owned(), |now| number(now).to_string());
+    let of_api = |number: fn(&QueueFigures) -> String| match (&seen.figures, seen.now.state) {
         (Some(figures), _) => number(figures),
         (None, Some(_)) => "?".to_owned(),
         (None, None) => "-".to_owned(),
     };
     let numbers = [
         of_queue(|state| state.messages),
-        seen.growth(over).map_or("-".to_owned(), |growth| format!("{growth:+.1}")),
+        seen.growth().map_or("-".to_owned(), |growth| format!("{growth:+.1}")),
         of_api(|figures| format!("{:.1}", figures.published_per_second())),
         of_api(|figures| format!("{:.1}", figures.acknowledged_per_second())),
         of_api(|figures| figures.messages_unacknowledged.to_string()),
@@ -104,7 +116,7 @@ fn row(seen: &Seen, over: Duration) -> Vec<Cell> {
     row
 }
 
-fn object(seen: &Seen, over: Duration) -> Value {
+fn object(seen: &Seen) -> Value {
     let figures = seen.figures.as_ref();
     json!({
         "consumer": seen.consumer.as_str(),
@@ -114,13 +126,40 @@ fn object(seen: &Seen, over: Duration) -> Value {
             Health::Stuck => "stuck",
             Health::Missing => "missing",
         },
-        "backlog": seen.now.map(|now| now.messages),
-        "growth_per_second": seen.growth(over),
+        "backlog": seen.now.state.map(|now| now.messages),
+        "growth_per_second": seen.growth(),
         "published_per_second": figures.map(QueueFigures::published_per_second),
         "acknowledged_per_second": figures.map(QueueFigures::acknowledged_per_second),
         "unacknowledged": figures.map(|figures| figures.messages_unacknowledged),
-        "readers": seen.now.map(|now| now.consumers),
+        "readers": seen.now.state.map(|now| now.consumers),
         "readers_waiting": figures.map(QueueFigures::waiting),
         "dead_letters": seen.dead_letters,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn growth_is_by_the_time_between_the_looks_at_that_queue() {
+        let before = Instant::now();
+        let look = |seconds, messages| Look {
+            at: before + Duration::from_secs(seconds),
+            state: Some(QueueState { messages, consumers: 1 }),
+        };
+        let mut seen = Seen {
+            consumer: ConsumerName::new("error").unwrap(),
+            queue: "q".to_owned(),
+            before: look(0, 30),
+            now: look(4, 10),
+            dead_letters: None,
+            figures: None,
+        };
+        assert_eq!(seen.growth(), Some(-5.0));
+        seen.now.at = before;
+        assert_eq!(seen.growth(), None);
+    }
 }

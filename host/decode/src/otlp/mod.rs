@@ -1,6 +1,7 @@
 //! Logs of OpenTelemetry (OTLP 1, `ExportLogsServiceRequest`), as protobuf or JSON.
 
 mod proto;
+mod records;
 
 use std::borrow::Cow;
 
@@ -8,6 +9,7 @@ use prost::Message as _;
 use prost::bytes::Bytes;
 
 use self::proto::{AnyValue, KeyValue, LogRecord, Request, ResourceLogs, ScopeLogs, any_value};
+pub(crate) use self::records::Records;
 use crate::value::{Table, Value, get, take};
 
 /// How many values may be in each other.
@@ -30,31 +32,32 @@ fn shared(fields: Table<'_>) -> Table<'_> {
     fields
 }
 
-/// The records of a request in protobuf, at most so many; none if it is something else, or has no record.
-pub(crate) fn from_protobuf<'a>(body: &[u8], most: usize) -> Option<Vec<Table<'a>>> {
-    let mut records = Vec::new();
+/// The records of a request in protobuf, at most so many logs; none if it is something else, or has no record.
+pub(crate) fn from_protobuf<'a>(body: &[u8], most: usize) -> Option<Records<'a>> {
+    let mut records = Records::new(most);
     // The outer messages are decoded one within the other, so that what is built stays small whatever their number is.
     let request = Request::decode(Bytes::copy_from_slice(body)).ok()?;
     for resource in request.resource_logs {
         let resource = ResourceLogs::decode(resource).ok()?;
+        records.begin_resource();
         let of_resource =
             resource.resource.map(|resource| shared(fields(resource.attributes))).unwrap_or_default();
         for scope in resource.scope_logs {
             let scope = ScopeLogs::decode(scope).ok()?;
-            let logger =
-                scope.scope.map(|scope| scope.name).filter(|name| name.len() <= 255).unwrap_or_default();
+            records.begin_scope();
+            let logger = scope.scope.map(|scope| scope.name);
+            let logger = logger.filter(|name| !name.is_empty() && name.len() <= 255);
+            let logger = logger.map(|name| Value::Text(Cow::Owned(name)));
             for record in scope.log_records {
                 let record = LogRecord::decode(record).ok()?;
-                if records.len() < most {
-                    records.push(from_record(record, &logger, &of_resource));
-                }
+                records.push(from_record(record), logger.as_ref(), &of_resource);
             }
         }
     }
     (!records.is_empty()).then_some(records)
 }
 
-fn from_record<'a>(record: LogRecord, logger: &str, of_resource: &Table<'a>) -> Table<'a> {
+fn from_record<'a>(record: LogRecord) -> Table<'a> {
     let mut table = Table::new();
     let mut push = |name: &'static str, value: Value<'a>| table.push((Cow::Borrowed(name), value));
     if !record.severity_text.is_empty() {
@@ -69,9 +72,6 @@ fn from_record<'a>(record: LogRecord, logger: &str, of_resource: &Table<'a>) -> 
         }
     }
     push("@message", record.body.map_or(Value::Null, |body| value(body, DEPTH)));
-    if !logger.is_empty() {
-        push("logger", Value::Text(Cow::Owned(logger.to_owned())));
-    }
     for (name, id) in [("traceId", record.trace_id), ("spanId", record.span_id)] {
         if !id.is_empty() {
             let hex = id.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
@@ -79,7 +79,6 @@ fn from_record<'a>(record: LogRecord, logger: &str, of_resource: &Table<'a>) -> 
         }
     }
     table.extend(fields(record.attributes));
-    table.extend(of_resource.iter().cloned());
     table
 }
 
@@ -110,37 +109,32 @@ fn value<'a>(any: AnyValue, depth: usize) -> Value<'a> {
     }
 }
 
-/// The records of a request in JSON, at most so many; the object itself, if it is something else.
-pub(crate) fn from_json(mut request: Table<'_>, most: usize) -> Result<Vec<Table<'_>>, Table<'_>> {
+/// The records of a request in JSON, at most so many logs; the object itself, if it is something else.
+pub(crate) fn from_json(mut request: Table<'_>, most: usize) -> Result<Records<'_>, Table<'_>> {
     if !matches!(get(&request, "resourceLogs"), Some(Value::List(_))) {
         return Err(request);
     }
-    let mut records = Vec::new();
+    let mut records = Records::new(most);
     for mut resource in tables(take(&mut request, "resourceLogs")) {
+        records.begin_resource();
         let of_resource = match take(&mut resource, "resource") {
             Some(Value::Table(mut resource)) => shared(json_fields(take(&mut resource, "attributes"))),
             _ => Table::new(),
         };
         for mut scope in tables(take(&mut resource, "scopeLogs")) {
+            records.begin_scope();
             let logger = match take(&mut scope, "scope") {
                 Some(Value::Table(mut scope)) => take(&mut scope, "name"),
                 _ => None,
             };
             let logger = logger.filter(|name| name.as_text().is_some_and(|name| name.len() <= 255));
             for mut record in tables(take(&mut scope, "logRecords")) {
-                if records.len() >= most {
-                    return Ok(records);
-                }
                 let attributes = json_fields(take(&mut record, "attributes"));
                 if let Some(body) = take(&mut record, "body") {
                     record.push((Cow::Borrowed("@message"), json_value(body, DEPTH)));
                 }
-                if let Some(logger) = &logger {
-                    record.push((Cow::Borrowed("logger"), logger.clone()));
-                }
                 record.extend(attributes);
-                record.extend(of_resource.iter().cloned());
-                records.push(record);
+                records.push(record, logger.as_ref(), &of_resource);
             }
         }
     }

@@ -74,8 +74,9 @@ impl<'r, 'a> Leaves<'r, 'a, '_> {
         let has_room = if leaf.role.is_some() {
             self.list.len() - self.others < MOST_ROLES
         } else {
-            self.others += usize::from(self.others < self.bounds.attributes);
-            self.others <= self.bounds.attributes && self.list.len() < MOST_ROLES + self.bounds.attributes
+            let has_room = self.others < self.bounds.attributes;
+            self.others += usize::from(has_room);
+            has_room
         };
         if has_room {
             self.list.push(leaf);

@@ -125,7 +125,7 @@ impl Consumer {
                 self.enter(State::Opening, Some("its queue is being opened".to_owned()));
             }
             // One log is tried of one that was stopped.
-            ConsumerEvent::Consuming(_) | ConsumerEvent::StandingBy if is_stopped => {}
+            ConsumerEvent::Consuming(_) if is_stopped => {}
             ConsumerEvent::Consuming(_) | ConsumerEvent::Recovered => self.enter(State::Consuming, None),
             ConsumerEvent::StandingBy => self.enter(State::StandingBy, None),
             ConsumerEvent::Reopening(error) if !is_stopped => {

@@ -30,7 +30,7 @@ pub enum NotAsked {
     )]
     OtherCluster { found: String, expected: String },
     /// It does not answer.
-    #[error("cannot find out about delivery limits: {0}")]
+    #[error(transparent)]
     NoAnswer(#[from] ManagementError),
 }
 

@@ -2,6 +2,9 @@
 //! up.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::topology::channel::{close, open_channel};
@@ -9,10 +12,15 @@ use crate::topology::error::TopologyError;
 use crate::topology::look::length;
 
 /// How many messages are ready in each of these queues, in their order; none where there is no such queue, or it cannot be
-/// told. Waits while there is no connection.
-pub async fn queue_lengths(connection: &Arc<ReconnectingConnection>, queues: &[String]) -> Vec<Option<u32>> {
+/// told `within` this time. They are asked for one after the other.
+pub async fn queue_lengths(
+    connection: &Arc<ReconnectingConnection>,
+    queues: &[String],
+    within: Duration,
+) -> Vec<Option<u32>> {
     let mut lengths = vec![None; queues.len()];
-    let Ok(connection) = connection.connection().await else { return lengths };
+    let until = Instant::now() + within;
+    let Ok(Ok(connection)) = timeout_at(until, connection.connection()).await else { return lengths };
     let asking = async {
         let mut channel = open_channel(&connection).await?;
         for (queue, known) in queues.iter().zip(&mut lengths) {
@@ -26,6 +34,6 @@ pub async fn queue_lengths(connection: &Arc<ReconnectingConnection>, queues: &[S
         Ok::<_, TopologyError>(())
     };
     // What is known by then is told.
-    let _ = connection.answer(asking).await;
+    let _ = timeout_at(until, connection.answer(asking)).await;
     lengths
 }

@@ -112,7 +112,7 @@ async fn announce_frames_that_are_too_long() {
 
 async fn fall_silent() {
     let fake = Fake::new().await;
-    let (connection, mut peer) = open(&fake, 0, 1).await;
+    let (connection, mut peer) = open(&fake, 0, 2).await;
     let begun = Instant::now();
     let serve = async {
         let mut heartbeats = 0;
@@ -125,17 +125,18 @@ async fn fall_silent() {
         }
     };
     let (asked, loss, heartbeats) = join!(soon(connection.statistics("s")), soon(connection.ended()), serve);
-    assert_eq!(loss, Loss::Silence(Duration::from_secs(2)));
-    says(&asked.unwrap_err(), &["nothing came for 2s, not even a heartbeat"]);
-    assert!(begun.elapsed() >= Duration::from_secs(2) && heartbeats >= 2, "{heartbeats} heartbeats");
+    assert_eq!(loss, Loss::Silence(Duration::from_secs(4)));
+    says(&asked.unwrap_err(), &["nothing came for 4s, not even a heartbeat"]);
+    assert!(begun.elapsed() >= Duration::from_secs(4) && heartbeats >= 1, "{heartbeats} heartbeats");
 }
 
 async fn stay_while_there_are_heartbeats() {
     let fake = Fake::new().await;
-    let (connection, mut peer) = open(&fake, 0, 1).await;
+    let (connection, mut peer) = open(&fake, 0, 2).await;
     let mut second = interval(Duration::from_secs(1));
     let serve = async {
-        for _ in 0..4 {
+        // Longer than the silence that ends a connection, which is 4 s.
+        for _ in 0..7 {
             second.tick().await;
             peer.send(&[0, 23, 0, 1]).await;
         }

@@ -21,6 +21,7 @@ pub(crate) use self::log::{LogObserver, error, event_as_json, notice, tell, warn
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 pub(crate) use self::reporter::TerminalReporter;
+use self::stream::Form;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,18 +51,27 @@ pub(crate) struct Unwritable(#[source] io::Error);
 
 /// Writes `text`, which may be styled, to standard output, and waits until it is written, or nobody reads it.
 pub(crate) fn print(text: &str) -> Result<(), Unwritable> {
-    block_in_place(|| OUT.print(text.to_owned())).map(drop).map_err(Unwritable)
+    block_in_place(|| OUT.print(text.to_owned(), Form::Styled)).map(drop).map_err(Unwritable)
 }
 
 /// Writes `value` as one line of JSON to standard output, and waits until it is written, or nobody reads it.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Unwritable> {
     let line = json_line(value)?;
-    block_in_place(|| OUT.print(line)).map(drop).map_err(Unwritable)
+    block_in_place(|| OUT.print(line, Form::Styled)).map(drop).map_err(Unwritable)
 }
 
 /// Writes `text`, and is ready when it is written, or nobody reads it: for those who wait for something else as well.
 pub(crate) async fn printed(text: String) -> Result<Reader, Unwritable> {
-    let printed = spawn_blocking(move || OUT.print(text)).await.map_err(io::Error::other);
+    printed_as(text, Form::Styled).await
+}
+
+/// The same, of a text that is kept byte for byte in a file or a pipe; control characters are written out on a terminal.
+pub(crate) async fn printed_verbatim(text: String) -> Result<Reader, Unwritable> {
+    printed_as(text, Form::Verbatim).await
+}
+
+async fn printed_as(text: String, form: Form) -> Result<Reader, Unwritable> {
+    let printed = spawn_blocking(move || OUT.print(text, form)).await.map_err(io::Error::other);
     printed.flatten().map_err(Unwritable)
 }
 

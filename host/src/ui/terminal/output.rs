@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use loghost_system as system;
 use tokio::sync::Notify;
 
-use super::stream::Stream;
+use super::stream::{Form, Stream};
 
 /// The most bytes of lines that wait to be written.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -44,6 +44,7 @@ struct Queue {
 struct Entry {
     about: Option<String>,
     text: String,
+    form: Form,
 }
 
 /// An error that is told to everybody who writes.
@@ -84,9 +85,9 @@ impl Output {
     }
 
     /// Has a text written, and waits until it is, or nobody reads it.
-    pub(super) fn print(&'static self, text: String) -> io::Result<Reader> {
+    pub(super) fn print(&'static self, text: String, form: Form) -> io::Result<Reader> {
         let mut queue = self.lock();
-        let Some(number) = self.push(&mut queue, Entry { about: None, text })? else {
+        let Some(number) = self.push(&mut queue, Entry { about: None, text, form })? else {
             return Ok(Reader::Gone);
         };
         while queue.written < number {
@@ -102,14 +103,12 @@ impl Output {
     pub(super) fn show(&'static self, about: &str, text: String) -> io::Result<()> {
         let mut queue = self.lock();
         let bytes = text.len();
-        match queue.waiting.iter_mut().find(|entry| entry.about.as_deref() == Some(about)) {
-            Some(entry) => {
-                let before = std::mem::replace(&mut entry.text, text).len();
-                queue.bytes = queue.bytes - before + bytes;
-            }
-            None => {
-                self.push(&mut queue, Entry { about: Some(about.to_owned()), text })?;
-            }
+        if let Some(entry) = queue.waiting.iter_mut().find(|entry| entry.about.as_deref() == Some(about)) {
+            let before = std::mem::replace(&mut entry.text, text).len();
+            queue.bytes = queue.bytes - before + bytes;
+        } else {
+            let about = Some(about.to_owned());
+            self.push(&mut queue, Entry { about, text, form: Form::Styled })?;
         }
         Ok(())
     }
@@ -122,7 +121,7 @@ impl Output {
             return;
         }
         // There is nobody left to tell.
-        let _ = self.push(&mut queue, Entry { about: None, text });
+        let _ = self.push(&mut queue, Entry { about: None, text, form: Form::Styled });
     }
 
     /// Waits until all is written that was to be, or cannot be, and for no longer than `patience`; whether it is.
@@ -184,7 +183,7 @@ impl Output {
     /// Writes an entry where there is no thread to do so.
     fn write_here(&self, queue: &mut Queue, entry: &Entry) -> io::Result<Option<u64>> {
         queue.taken += 1;
-        match self.stream.write(&entry.text, 0) {
+        match self.stream.write(&entry.text, entry.form, 0) {
             Ok(()) => queue.written += 1,
             Err(error) => queue.failure = Some(Failure::from(&error)),
         }
@@ -195,14 +194,14 @@ impl Output {
     fn write_all(&self) {
         let mut queue = self.lock();
         loop {
-            let Some(Entry { text, .. }) = queue.waiting.pop_front() else {
+            let Some(Entry { text, form, .. }) = queue.waiting.pop_front() else {
                 queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             queue.bytes -= text.len();
             let left_out = std::mem::take(&mut queue.left_out);
             drop(queue);
-            let written = self.stream.write(&text, left_out);
+            let written = self.stream.write(&text, form, left_out);
             queue = self.lock();
             match written {
                 Ok(()) => queue.written += 1,

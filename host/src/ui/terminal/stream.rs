@@ -1,10 +1,13 @@
-//! Writing to one of the two streams: without colours where nobody sees them, and for as long as it takes.
+//! Writing to one of the two streams: without colours where nobody sees them, byte for byte what is to be kept, and for as
+//! long as it takes.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
+use loghost_core::domain::printable;
 use loghost_system as system;
 
 use super::log;
@@ -16,21 +19,40 @@ pub(super) enum Stream {
     Err,
 }
 
+/// How a text is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It has escape sequences of ours alone: colours, which are left out where they are not wanted.
+    Styled,
+    /// It may have any, of somebody else: they are kept in a file or a pipe, and written out on a terminal.
+    Verbatim,
+}
+
+impl Form {
+    /// `text` as `writer` gets it.
+    fn apply<'a>(self, text: &'a str, writer: &impl RawStream) -> Cow<'a, str> {
+        match self {
+            Self::Styled if AutoStream::choice(writer) == ColorChoice::Never => {
+                Cow::Owned(strip_str(text).to_string())
+            }
+            Self::Verbatim if writer.is_terminal() => printable(text),
+            Self::Styled | Self::Verbatim => Cow::Borrowed(text),
+        }
+    }
+}
+
 impl Stream {
     /// Writes a line. So many `left_out` came before it, or just after.
-    pub(super) fn write(self, text: &str, left_out: u64) -> io::Result<()> {
+    pub(super) fn write(self, text: &str, form: Form, left_out: u64) -> io::Result<()> {
         match self {
-            Self::Out => self.write_to(io::stdout().lock(), text, left_out),
-            Self::Err => self.write_to(io::stderr().lock(), text, left_out),
+            Self::Out => self.write_to(io::stdout().lock(), text, form, left_out),
+            Self::Err => self.write_to(io::stderr().lock(), text, form, left_out),
         }
     }
 
-    fn write_to(self, writer: impl RawStream, text: &str, left_out: u64) -> io::Result<()> {
+    fn write_to(self, writer: impl RawStream, text: &str, form: Form, left_out: u64) -> io::Result<()> {
         let note = if left_out > 0 { format!("{}\n", log::left_out(left_out)) } else { String::new() };
-        let mut text = format!("{text}\n{note}");
-        if AutoStream::choice(&writer) == ColorChoice::Never {
-            text = strip_str(&text).to_string();
-        }
+        let text = format!("{}\n{}", form.apply(text, &writer), Form::Styled.apply(&note, &writer));
         let mut writer = Patient { writer, stream: self };
         writer.write_all(text.as_bytes())?;
         writer.flush()
