@@ -81,7 +81,7 @@ mod tests {
         let matches = parser.try_get_matches_from(line.split(' ')).unwrap();
         match Cli::from_arg_matches(&matches).unwrap().command {
             Command::Demo(args) => format!("{:?}", crate::commands::demo::Options::from(args)),
-            Command::Run(args) => format!("{:?}", crate::commands::run::Options::try_from(args).unwrap()),
+            Command::Run(args) => format!("{:?}", crate::commands::run::Options::try_from(*args).unwrap()),
             Command::Publish(args) => {
                 format!("{:?}", crate::commands::publish::Options::try_from(args).unwrap())
             }

@@ -15,6 +15,7 @@ mod man;
 mod parse;
 mod plugin;
 mod publish;
+mod queues;
 mod record;
 mod report;
 mod run;
@@ -61,7 +62,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
-    Run(run::Args),
+    Run(Box<run::Args>),
     Publish(publish::Args),
     Tail(tail::Args),
     Record(record::Args),
@@ -166,13 +167,13 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 async fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Demo(args) => commands::demo::demo(args.into()).await,
-        Command::Run(args) => Box::pin(commands::run::run(args.try_into()?)).await,
+        Command::Demo(args) => Box::pin(commands::demo::demo(args.into())).await,
+        Command::Run(args) => Box::pin(commands::run::run((*args).try_into()?)).await,
         Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
         Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
         Command::Record(args) => commands::record::record(args.try_into()?).await,
-        Command::Verify(args) => commands::verify::verify(args.try_into()?).await,
         Command::Status(args) => commands::status::status(args.try_into()?).await,
+        Command::Verify(args) => Box::pin(commands::verify::verify(args.try_into()?)).await,
         Command::Report(args) => commands::report::report(&args.into()),
         Command::Broker(args) => commands::broker::broker(args.into()).await,
         Command::Bench(args) => commands::bench::bench(args.try_into()?).await,

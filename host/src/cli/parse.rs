@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytesize::ByteSize;
 use loghost_core::application::Tolerance;
 use loghost_core::domain::scenario::ConsumerRef;
 use loghost_core::domain::{ConsumerName, Severity, UnknownSeverity};
+use loghost_rabbitmq::Begin;
 use loghost_system::STACK;
 use regex::Regex;
 
@@ -27,6 +28,15 @@ const LEAST_QUEUES: ByteSize = ByteSize(64 << 10);
 
 /// All that a plugin's addresses reach.
 const MOST_MEMORY: ByteSize = ByteSize(1 << 32);
+
+/// The longest that a stream is told to keep logs: beyond that it can keep them without end.
+const MOST_AGE: Duration = Duration::from_hours(24 * 365 * 100);
+
+/// What the broker has numbers for.
+const MOST_OF_STREAM: ByteSize = ByteSize(1 << 62);
+
+/// The broker's index of a segment has 32 bits for where a chunk is.
+const MOST_OF_SEGMENT: ByteSize = ByteSize(3_000_000_000);
 
 /// `key=value`; the key is not empty.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
@@ -189,6 +199,80 @@ pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
     }
 }
 
+/// How long a stream keeps logs: in whole seconds, as the broker counts.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(age) if age < Duration::from_secs(1) => Err("expected at least a second".to_owned()),
+        Ok(age) if age > MOST_AGE => Err("expected at most a hundred years".to_owned()),
+        Ok(age) => Ok(Duration::from_secs(age.as_secs())),
+        Err(_) => Err("expected a time with its unit, such as 7d or 12h".to_owned()),
+    }
+}
+
+/// A size of a stream: what the broker has numbers for.
+pub(super) fn stream_size(text: &str) -> Result<ByteSize, String> {
+    at_most(MOST_OF_STREAM, text, "20GB or 500MB")
+}
+
+/// A size of a segment of a stream.
+pub(super) fn segment(text: &str) -> Result<ByteSize, String> {
+    at_most(MOST_OF_SEGMENT, text, "500MB or 50MB")
+}
+
+fn at_most(most: ByteSize, text: &str, like: &str) -> Result<ByteSize, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err("must be greater than zero".to_owned()),
+        Ok(size) if size > most => Err(format!("expected at most {most}")),
+        Ok(size) => Ok(size),
+        Err(_) => Err(format!("expected a size such as {like}")),
+    }
+}
+
+/// Where to begin in a stream.
+pub(super) fn begin(text: &str) -> Result<Begin, String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    begin_at(text, now)
+}
+
+/// The same, at this time since the Unix epoch.
+fn begin_at(text: &str, now: Duration) -> Result<Begin, String> {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match text {
+        "first" => return Ok(Begin::First),
+        "last" => return Ok(Begin::Last),
+        "next" => return Ok(Begin::Next),
+        _ => {}
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let offset = text.parse().map_err(|_| format!("expected an offset of at most {}", u64::MAX))?;
+        return Ok(Begin::Offset(offset));
+    }
+    if humantime::parse_duration(text).is_ok() {
+        return Ok(Begin::Time(millis(now.saturating_sub(duration(text)?))));
+    }
+    match time(text)? {
+        time if time > now => Err("this is not yet: for what is published from now on, give next".to_owned()),
+        time => Ok(Begin::Time(millis(time))),
+    }
+}
+
+/// A time such as `2026-11-25T10:00Z`, as that since the Unix epoch; the seconds may be left out.
+fn time(text: &str) -> Result<Duration, String> {
+    let whole = match text.strip_suffix('Z') {
+        Some(time) if time.len() == "2026-11-25T10:00".len() => format!("{time}:00Z"),
+        _ => text.to_owned(),
+    };
+    match humantime::parse_rfc3339(&whole) {
+        Ok(time) => time.duration_since(UNIX_EPOCH).map_err(|_| "expected a time since 1970".to_owned()),
+        Err(_) if text.starts_with(|first: char| first.is_ascii_digit()) && text.contains('-') => {
+            Err("expected a time in UTC, such as 2026-11-25T10:00Z or 2026-11-25T10:00:30Z".to_owned())
+        }
+        Err(_) => Err("expected first, last, next, a time ago such as 2h, a time in UTC such as \
+                       2026-11-25T10:00Z, or an offset"
+            .to_owned()),
+    }
+}
+
 /// Settings whose keys are all different.
 pub(super) fn unique(settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {
     for (n, (key, _)) in settings.iter().enumerate() {
@@ -197,4 +281,57 @@ pub(super) fn unique(settings: Vec<(String, String)>) -> Result<Vec<(String, Str
         }
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_millis(1_764_000_000_500);
+
+    #[test]
+    fn a_place_in_a_stream_is_written_in_many_ways() {
+        for (text, expected) in [
+            ("first", Begin::First),
+            ("last", Begin::Last),
+            ("next", Begin::Next),
+            ("0", Begin::Offset(0)),
+            ("18446744073709551615", Begin::Offset(u64::MAX)),
+            ("1m", Begin::Time(1_763_999_940_500)),
+            ("1h 30m", Begin::Time(1_763_994_600_500)),
+            ("1970-01-01T00:01Z", Begin::Time(60_000)),
+            ("2024-02-29T23:59:30Z", Begin::Time(1_709_251_170_000)),
+            ("2024-02-29T23:59:30.250Z", Begin::Time(1_709_251_170_250)),
+        ] {
+            assert_eq!(begin_at(text, NOW), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for (text, expected) in [
+            ("", "expected first, last, next"),
+            ("yesterday", "expected first, last, next"),
+            ("-5", "expected first, last, next"),
+            ("18446744073709551616", "expected an offset of at most"),
+            ("0s", "must be greater than zero"),
+            ("20y", "expected at most a year"),
+            ("2024-02-29", "expected a time in UTC"),
+            ("2024-02-29T23:59", "expected a time in UTC"),
+            ("2024-02-30T23:59Z", "expected a time in UTC"),
+            ("2024-02-29T23:59+01:00", "expected a time in UTC"),
+            ("1969-12-31T23:59Z", "expected a time"),
+            ("2030-01-01T00:00Z", "this is not yet"),
+        ] {
+            let refused = begin_at(text, NOW).unwrap_err();
+            assert!(refused.starts_with(expected), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn an_age_is_in_whole_seconds() {
+        assert_eq!(age("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(age("1500ms"), Ok(Duration::from_secs(1)));
+        assert!(age("999ms").is_err() && age("200y").is_err() && age("7").is_err());
+    }
 }

@@ -6,6 +6,7 @@ use loghost_core::domain::{Attributes, Log, Severity, Source};
 use loghost_decode::{Format, SeverityMap};
 
 use super::connection::ConnectionArgs;
+use super::queues::{QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse};
 use crate::commands::publish::{Decoding, Input, LineOptions, Options, Unrouted};
 use crate::compose::failure::{Failure, Status};
@@ -59,7 +60,8 @@ pub(super) struct Args {
     /// Join the lines of a stack trace to the line before them
     ///
     /// These are indented lines, `Caused by:`, `Traceback` with what belongs to it, and names of Java's exceptions: at most 1000
-    /// lines and 1 MiB. A log is published when the next one begins, or nothing has come for 250 ms.
+    /// lines and 1 MiB. A log is published when the next one begins, or nothing has come for 250 ms; with --journal,
+    /// only when the next one begins.
     #[arg(long, requires = "stdin", conflicts_with_all = ["severity_of_one", "file"])]
     multiline: bool,
 
@@ -75,10 +77,16 @@ pub(super) struct Args {
     ///
     /// Started again with the same input, it leaves out what is confirmed and sends the rest with the ids
     /// that it had, so that nothing counts twice. The input may have grown; one that is otherwise is
-    /// refused. What may not be whole yet is held back, and said: a last line without its end, and a
-    /// scenario's last log with nothing behind it (a blank line ends it).
+    /// refused. What may not be whole yet is held back, and said: a last line without its end, the last log
+    /// of --multiline, and a scenario's last log with nothing behind it (a blank line ends it).
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+
+    /// What keeps the logs; with `stream`, the streams of their severities are declared before anything is published
+    ///
+    /// A scenario may have all severities. Queues are declared by their consumers: with another type, nothing is declared.
+    #[arg(long, value_name = "TYPE")]
+    queue_type: Option<QueueTypeArg>,
 
     /// Exit with 1 if no queue wanted a log
     #[arg(long)]
@@ -87,6 +95,9 @@ pub(super) struct Args {
     /// How the report is written
     #[arg(long, value_name = "FORMAT")]
     format: Option<FormatArg>,
+
+    #[command(flatten)]
+    retention: RetentionArgs,
 
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -118,6 +129,7 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             target: args.connection.target()?,
             input,
+            streams: args.retention.retention(args.queue_type)?,
             journal: args.journal,
             unrouted: if args.require_route { Unrouted::Fails } else { Unrouted::IsSaid },
             format: FormatArg::or_default(args.format),

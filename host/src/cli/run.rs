@@ -11,6 +11,7 @@ use super::connection::{ConnectionArgs, ManagementArgs};
 use super::defaults::{Shown, time};
 use super::limits::LimitArgs;
 use super::listen::ListenArgs;
+use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse};
 use crate::commands::run::{Options, Purpose};
 use crate::compose::consumer_options::ConsumerOptions;
@@ -67,12 +68,13 @@ pub(super) struct Args {
 
     /// What queues are declared as, those of dead letters too
     ///
-    /// A queue that is there already and of the other type is used as it is.
+    /// A queue that is there already and of the other type is used as it is. With `stream`, logs are read from a stream
+    /// for each severity, which is called like its exchange, and from there only; the queues of consumers are quorum queues.
     #[arg(long, value_name = "TYPE", conflicts_with = "ephemeral")]
     queue_type: Option<QueueTypeArg>,
 
-    /// Declare exchanges, queues and bindings, and end
-    #[arg(long)]
+    /// Declare exchanges, queues, streams and bindings, and end
+    #[arg(long, conflicts_with = "from")]
     declare_only: bool,
 
     /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
@@ -138,6 +140,12 @@ pub(super) struct Args {
     grant: Vec<Grant>,
 
     #[command(flatten)]
+    retention: RetentionArgs,
+
+    #[command(flatten)]
+    position: PositionArgs,
+
+    #[command(flatten)]
     connection: ConnectionArgs,
 
     #[command(flatten)]
@@ -154,23 +162,6 @@ pub(super) struct Args {
 enum Grant {
     /// To publish logs
     Publish,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum QueueTypeArg {
-    /// Kept by one node of a cluster.
-    Classic,
-    /// Kept by several nodes, for what must survive the loss of one.
-    Quorum,
-}
-
-impl From<QueueTypeArg> for QueueType {
-    fn from(queue_type: QueueTypeArg) -> Self {
-        match queue_type {
-            QueueTypeArg::Classic => Self::Classic,
-            QueueTypeArg::Quorum => Self::Quorum,
-        }
-    }
 }
 
 pub(super) fn defaults() -> Vec<Shown> {
@@ -199,6 +190,7 @@ impl TryFrom<Args> for Options {
 
     fn try_from(args: Args) -> Result<Self, Failure> {
         let default = ConsumerOptions::default();
+        let (streams, positions) = args.position.streams(args.retention, args.queue_type)?;
         Ok(Self {
             target: args.connection.target()?,
             management: args.management.url()?,
@@ -211,6 +203,8 @@ impl TryFrom<Args> for Options {
             consumer: ConsumerOptions {
                 lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
                 queue_type: args.queue_type.map_or(default.queue_type, QueueType::from),
+                streams,
+                positions,
                 check_topology_every: args.check_topology_every.or(default.check_topology_every),
                 prefetch: args.prefetch.map(NonZeroU16::get),
                 every: args.every.unwrap_or(default.every),

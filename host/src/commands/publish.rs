@@ -5,21 +5,24 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use loghost_core::application::{JournalError, Publish, Receipts, Resume, ResumeError, SinkError};
-use loghost_core::domain::{Sequencer, printable_line};
+use loghost_core::domain::{Sequencer, Severities, printable_line};
 use tokio::time::timeout;
 
 pub(crate) use crate::commands::input::{Decoding, Input, LineOptions};
 use crate::commands::input::{HeldBack, Pieces};
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::target::{Target, new_producer, unpublished};
+use crate::compose::target::{Target, new_producer, refused, unpublished};
 use crate::files::scenario_file::Ending;
 use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::interrupted;
 use crate::ui::publish::{self, Published};
-use crate::ui::terminal::{self, Format};
-use loghost_rabbitmq::{AmqpSink, Exchanges, ReconnectingConnection};
+use crate::ui::terminal::{self, Format, LogObserver};
+use loghost_rabbitmq::{
+    AmqpSink, Exchanges, ReconnectingConnection, Retention, TopologyError, provide_streams,
+};
 use loghost_store::journal::JournalFile;
 
 /// What `publish` is asked for.
@@ -27,6 +30,8 @@ use loghost_store::journal::JournalFile;
 pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) input: Input,
+    /// How the streams are declared that are to keep the logs, if there are to be some.
+    pub(crate) streams: Option<Retention>,
     /// Where the producer keeps what it has begun and what is confirmed.
     pub(crate) journal: Option<PathBuf>,
     pub(crate) unrouted: Unrouted,
@@ -51,6 +56,7 @@ type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     // With a journal the input may grow, and what was sent of it is never sent otherwise.
     let ending = if options.journal.is_some() { Ending::Open } else { Ending::Text };
+    let severities = options.input.severities();
     let mut pieces = Pieces::of(options.input, ending)?;
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let new = new_producer()?;
@@ -58,7 +64,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let journal = journal.transpose().status(Status::BadInput)?;
     let producer = journal.as_ref().map_or(new, |journal| journal.producer().clone());
     let (connection, sink) = tokio::select! {
-        opened = open(&options.target) => opened?,
+        opened = open(&options.target, options.streams, severities) => opened?,
         () = &mut interrupted => return Err(Stop::Interrupted.failure(&pieces, None)),
     };
     let publish = Publish::new(sink, Sequencer::new(producer), SystemClock);
@@ -91,11 +97,30 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     conclude(publisher.receipts(), &pieces, options.unrouted)
 }
 
-async fn open(target: &Target) -> Result<(Arc<ReconnectingConnection>, AmqpSink), Failure> {
+async fn open(
+    target: &Target,
+    streams: Option<Retention>,
+    severities: Severities,
+) -> Result<(Arc<ReconnectingConnection>, AmqpSink), Failure> {
     let connection = target.connect("publishing").await?;
+    if let Some(retention) = streams {
+        let declaring = || provide(&connection, target, severities, retention).boxed();
+        target.retry.until_ready(&LogObserver::default(), declaring).await.map_err(refused)?;
+    }
     let sink = AmqpSink::open(Arc::clone(&connection), target.names.clone(), Exchanges::Own, []);
     let sink = sink.await.map_err(unpublished)?;
     Ok((connection, sink))
+}
+
+/// Declares the streams of these severities.
+async fn provide(
+    connection: &ReconnectingConnection,
+    target: &Target,
+    severities: Severities,
+    retention: Retention,
+) -> Result<(), TopologyError> {
+    let connection = connection.connection().await?;
+    provide_streams(&connection, &target.names, severities.iter(), &retention).await
 }
 
 /// Why not everything was sent and confirmed.

@@ -9,8 +9,8 @@ use loghost_core::application::{
 };
 use loghost_core::domain::Sequencer;
 use loghost_rabbitmq::{
-    AmqpSink, AmqpSourceFactory, CheckOptions, Inspector, Lifetime, ManagementUrl, QueueOptions,
-    SourceOptions,
+    AmqpSink, AmqpSourceFactory, CheckOptions, Inspector, KeptPosition, Lifetime, ManagementUrl,
+    QueueOptions, SourceOptions, StreamOptions, StreamWay,
 };
 use loghost_store::state::StateFolder;
 use loghost_wasm::WasmConsumer;
@@ -59,6 +59,7 @@ pub(crate) struct ConsumerBuilder {
     prefetch: u16,
     inspector: Arc<Inspector>,
     state: Option<StateFolder>,
+    stream_way: StreamWay,
 }
 
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
@@ -77,6 +78,7 @@ impl ConsumerBuilder {
             options,
             inspector: Arc::new(Inspector::new(None)),
             state: None,
+            stream_way: StreamWay::default(),
         }
     }
 
@@ -96,8 +98,12 @@ impl ConsumerBuilder {
             let inspect = Arc::clone(&self.inspector);
             CheckOptions { every, inspect }
         });
+        let has_book = self.state.is_some() || self.options.lifetime != Lifetime::Named;
+        let position = if has_book { KeptPosition::Book } else { KeptPosition::Broker };
         let source = SourceOptions {
             queue: self.queue.clone(),
+            streams: self.options.streams.clone().map(|streams| StreamOptions { position, ..streams }),
+            stream_way: self.stream_way.clone(),
             prefetch: self.prefetch,
             exchanges: self.options.exchanges,
             marker: self.options.marker.clone(),
@@ -115,7 +121,7 @@ impl ConsumerBuilder {
         // A queue that goes with the run keeps no book.
         let state = self.state.as_ref().filter(|_| self.options.lifetime == Lifetime::Named);
         let queue = self.connections.names.queue(&consumer.descriptor().name);
-        let ledger = state::ledger(state, &consumer, &queue).await?;
+        let ledger = state::ledger(state, &consumer, &queue, self.options.positions).await?;
         // Also for one that only counts: its next version may not.
         let derived = if self.options.derived == Derived::Granted {
             let severities = consumer.descriptor().publishes.iter();

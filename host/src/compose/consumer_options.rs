@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loghost_core::application::{Batching, SavedState, Tolerance};
-use loghost_rabbitmq::{Exchanges, Lifetime, QueueType};
+use loghost_rabbitmq::{Exchanges, Lifetime, QueueType, StreamOptions};
 
 use crate::compose::plugins::Derived;
 
@@ -14,6 +14,9 @@ pub(crate) struct ConsumerOptions {
     pub(crate) lifetime: Lifetime,
     /// What named queues are declared as.
     pub(crate) queue_type: QueueType,
+    /// How the streams that logs are read from are declared and read; without it, they come from queues.
+    pub(crate) streams: Option<StreamOptions>,
+    pub(crate) positions: Positions,
     pub(crate) exchanges: Exchanges,
     /// The token of a message that ends a consumer.
     pub(crate) marker: Option<String>,
@@ -42,6 +45,8 @@ impl Default for ConsumerOptions {
         Self {
             lifetime: Lifetime::Named,
             queue_type: QueueType::default(),
+            streams: None,
+            positions: Positions::default(),
             exchanges: Exchanges::Own,
             marker: None,
             check_topology_every: Some(Duration::from_mins(1)),
@@ -59,4 +64,16 @@ impl Default for ConsumerOptions {
             grace: Duration::from_secs(10),
         }
     }
+}
+
+/// What is done where a consumer has a position in its streams already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Positions {
+    /// It goes on from there.
+    #[default]
+    GoOn,
+    /// It is refused, as it was told to begin elsewhere.
+    Refuse,
+    /// It begins anew, with counts of zero.
+    Discard,
 }

@@ -13,8 +13,8 @@ use loghost_core::application::{
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities};
 use loghost_rabbitmq::{
-    AmqpSource, AmqpSourceFactory, Bound, CheckOptions, Exchanges, Inspector, QueueOptions,
-    ReconnectingConnection, SourceOptions,
+    AmqpSourceFactory, Bound, CheckOptions, ConsumerSource, Exchanges, Inspector, QueueOptions,
+    ReconnectingConnection, SourceOptions, StreamWay,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -43,7 +43,7 @@ pub(crate) struct LiveLogs {
     /// Who looks, and at what.
     reader: Descriptor,
     observer: Arc<dyn Observer>,
-    source: Option<AmqpSource<SystemClock>>,
+    source: Option<ConsumerSource<SystemClock>>,
     beginning: Beginning,
     /// The last log that was handed over, which is not acknowledged.
     handed_over: Option<Position>,
@@ -63,6 +63,8 @@ impl LiveLogs {
         let every = ConsumerOptions::default().check_topology_every;
         let options = SourceOptions {
             queue: QueueOptions::bounded(BOUND),
+            streams: None,
+            stream_way: StreamWay::default(),
             prefetch: PREFETCH,
             exchanges: Exchanges::Found,
             marker: None,
@@ -190,7 +192,7 @@ impl LiveLogs {
     fn records<O>(&mut self, burst: Vec<Delivery<O>>) -> Vec<Record> {
         let records = burst.into_iter().filter_map(|delivery| match delivery.item {
             Item::Log(record) => Some(record),
-            Item::Marker | Item::Foreign(_) => None,
+            Item::Marker | Item::Foreign(_) | Item::Passed => None,
         });
         let records: Vec<Record> = records.collect();
         self.unseen += records.iter().map(|record| self.gaps.note(record)).sum::<u64>();

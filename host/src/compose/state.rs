@@ -5,6 +5,7 @@ use std::path::Path;
 use loghost_core::application::{Consumer, Notice};
 use loghost_core::domain::printable_line;
 
+use crate::compose::consumer_options::Positions;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal;
 pub(crate) use loghost_store::state::StateLedger;
@@ -22,15 +23,35 @@ pub(crate) fn open(folder: Option<&Path>) -> Result<Option<StateFolder>, Failure
     Ok(Some(state))
 }
 
-/// The ledger of `consumer`, which takes from `queue`. Says if what is in it was kept with other settings.
+/// The ledger of `consumer`, which takes from `queue`. Says if the consumer begins anew, or if what is in it was kept with
+/// other settings.
 pub(crate) async fn ledger(
     state: Option<&StateFolder>,
     consumer: &WasmConsumer,
     queue: &str,
+    positions: Positions,
 ) -> Result<StateLedger, Failure> {
     let Some(state) = state else { return Ok(StateLedger::Volatile) };
     let name = &consumer.descriptor().name;
-    let ledger = state.ledger(name, queue, Settings::of(consumer.settings()));
+    let mut ledger = state.ledger(name, queue, Settings::of(consumer.settings()));
+    match positions {
+        Positions::GoOn => {}
+        Positions::Refuse if !ledger.has_position().await.map_err(unusable)? => {}
+        Positions::Refuse => {
+            let text = "what --state has of it goes on from its position in the streams: leave out --from; or give \
+                        --restart as well, and it begins there with counts of zero";
+            return Err(Failure::new(Status::Usage, text).of_consumer(name.clone()));
+        }
+        Positions::Discard => {
+            let former = ledger.restart().await.map_err(unusable)?.total();
+            let text = format!(
+                "begins anew at --from (--restart): its counts begin at zero, and what --state had of it is removed ({former} \
+                 logs were counted)"
+            );
+            terminal::tell(&Notice::warning(&text).of(name.as_str()));
+            return Ok(ledger);
+        }
+    }
     let changed = ledger.changed_settings().await.map_err(unusable)?;
     if !changed.is_empty() {
         let own =

@@ -167,7 +167,7 @@ fn offsets(bytes: &[u8], from: u64) -> Option<Vec<u64>> {
                 offsets.push(offset);
                 look(bytes);
             }
-            Item::Bad { first, records, error } => {
+            Item::Bad { first, records, error, .. } => {
                 offsets.extend((first..).take(usize::from(records)));
                 assert!(!error.to_string().is_empty());
             }

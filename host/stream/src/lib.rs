@@ -21,7 +21,7 @@
 //!             let message = Message::parse(bytes)?;
 //!             assert_eq!(message.annotation_text("x-routing-key")?.expect("there").as_bytes(), b"db");
 //!         }
-//!         Item::Bad { first, records, error } => panic!("{records} records from offset {first} on: {error}"),
+//!         Item::Bad { first, records, error, .. } => panic!("{records} records from offset {first} on: {error}"),
 //!     }
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

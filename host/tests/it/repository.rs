@@ -128,7 +128,7 @@ fn crates_know_only_those_beneath() {
         ("http", &["loghost-core"]),
         ("testing/rabbitmq-node", &[]),
         ("decode", &["loghost-core"]),
-        ("rabbitmq", &["loghost-core", "loghost-system"]),
+        ("rabbitmq", &["loghost-core", "loghost-stream", "loghost-system"]),
         ("store", &["loghost-core", "loghost-system"]),
         ("wasm", &["loghost-core", "loghost-system"]),
     ];

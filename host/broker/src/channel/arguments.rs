@@ -85,6 +85,10 @@ fn argument(spec: &mut QueueSpec, name: &str, value: &AMQPValue) -> Result<(), A
         ("x-queue-type", AMQPValue::LongString(kind)) => match kind.as_bytes() {
             b"classic" => spec.kind = QueueKind::Classic,
             b"quorum" => spec.kind = QueueKind::Quorum,
+            b"stream" => {
+                let text = "queue type 'stream': RabbitMQ has streams, from 3.9 on";
+                return Err(AmqpError::not_implemented(text));
+            }
             _ => return Err(AmqpError::not_implemented(format!("queue type '{kind}'"))),
         },
         ("x-queue-type", _) => return Err(invalid("a string")),

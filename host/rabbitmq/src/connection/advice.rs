@@ -2,7 +2,7 @@
 //! which need different measures.
 
 /// What `RabbitMQ`, or the client, says, and what to do about it: the first entry counts all of whose words are in the text.
-const ADVICE: [(&[&str], &str); 13] = [
+const ADVICE: [(&[&str], &str); 15] = [
     (
         &["access to topic '"],
         "the user's topic permission leaves out this key, which is the source of the log: widen it with `rabbitmqctl \
@@ -23,6 +23,8 @@ const ADVICE: [(&[&str], &str); 13] = [
         &["maximum number of channels for this connection"],
         "raise channel_max in the URL or in the broker's configuration, or run fewer consumers in one host",
     ),
+    (&["inequivalent arg 'x-queue-type'", "received 'stream'"], NO_STREAM),
+    (&["inequivalent arg 'x-queue-type'", "received the value 'stream'"], NO_STREAM),
     (&["inequivalent arg '"], "it is there already, made otherwise: delete it, or use another --prefix"),
     (
         &["RESOURCE_LOCKED"],
@@ -38,6 +40,9 @@ const ADVICE: [(&[&str], &str); 13] = [
         "let the user in there with `rabbitmqctl set_permissions -p VHOST`",
     ),
 ];
+
+const NO_STREAM: &str = "a queue of that name is there that is no stream: delete it when what is in it is no longer needed, or \
+                         use another --prefix";
 
 /// What to do about what was said, if it is known.
 pub(crate) fn advice(sentence: &str) -> Option<&'static str> {

@@ -15,6 +15,8 @@ pub(crate) enum Right {
     Configure,
     /// To bind a queue: to write to it, and to read the exchange.
     Bind,
+    /// The same for a stream, which is called like its exchange.
+    BindStream,
 }
 
 impl DeniedRights {

@@ -24,6 +24,7 @@ use crate::connection::greeting::{Greeting, Product};
 use crate::connection::handshake;
 use crate::connection::skip_bodies::SkipBodies;
 use crate::topology::event::TopologyEvent;
+use crate::topology::streams::ComparedStreams;
 
 /// How long a broker may take to answer that a channel or the connection is closed.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -43,6 +44,8 @@ pub struct Connection {
     observer: Arc<dyn Observer>,
     /// What the user may not do.
     pub(crate) denied: DeniedRights,
+    /// What is known of streams.
+    pub(crate) compared: ComparedStreams,
     /// Tells when the broker blocks publishers; ends with the connection.
     watch: AbortHandle,
     /// Why it has ended, once the client has said so.
@@ -137,7 +140,20 @@ impl Connection {
         let (channels, watch) = (Mutex::new(Vec::new()), watch.abort_handle());
         let consumers = AtomicU64::new(0);
         let (observer, denied) = (Arc::clone(observer), DeniedRights::default());
-        Self { inner, address, product, channels, consumers, skip_bodies, observer, denied, watch, ended }
+        let compared = ComparedStreams::default();
+        Self {
+            inner,
+            address,
+            product,
+            channels,
+            consumers,
+            skip_bodies,
+            observer,
+            denied,
+            compared,
+            watch,
+            ended,
+        }
     }
 
     /// The address of the broker.
@@ -193,8 +209,14 @@ impl Connection {
 
     /// Whether the broker has ended it with an internal error: what was asked for, or a message that was to be delivered,
     /// is more than the broker can do, and it may be the same again.
-    pub(crate) fn has_ended_internally(&self) -> bool {
-        self.ended.borrow().as_ref().is_some_and(|end| end.is_internal)
+    pub(crate) async fn has_ended_internally(&self) -> bool {
+        if self.is_alive() {
+            return false;
+        }
+        let mut ended = self.ended.clone();
+        // The client closes its state before it reports the reason.
+        let reason = timeout(Duration::from_secs(1), ended.wait_for(Option::is_some)).await;
+        matches!(reason, Ok(Ok(end)) if end.as_ref().is_some_and(|end| end.is_internal))
     }
 
     /// Waits until it ends. Whoever waits for an answer waits for this as well: the client never completes a request that

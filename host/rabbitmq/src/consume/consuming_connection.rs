@@ -44,7 +44,7 @@ impl ConsumingConnection {
 
     /// The connection on which `consumer` consumes next.
     pub(crate) async fn next(&mut self, consumer: &ConsumerName) -> Result<Arc<Connection>, ConnectError> {
-        let separated = self.separate(consumer);
+        let separated = self.separate(consumer).await;
         let connection = self.connection.connection().await?;
         if separated {
             connection.tell(Some(consumer), &TopologyEvent::ConnectionSeparated);
@@ -64,15 +64,17 @@ impl ConsumingConnection {
     }
 
     /// Takes another connection if the shared one has ended too often; tells whether it has.
-    fn separate(&mut self, consumer: &ConsumerName) -> bool {
+    async fn separate(&mut self, consumer: &ConsumerName) -> bool {
         let Sharing::Shared { internal_ends } = &mut self.sharing else { return false };
-        *internal_ends = match self.last.take() {
-            Some((last, since)) if last.has_ended_internally() && since.elapsed() < STEADY => {
-                *internal_ends + 1
-            }
-            Some((last, _)) if last.has_ended_internally() => 1,
-            _ => 0,
-        };
+        if let Some((last, since)) = &self.last {
+            *internal_ends = match last.has_ended_internally().await {
+                true if since.elapsed() < STEADY => *internal_ends + 1,
+                true => 1,
+                false => 0,
+            };
+            // It is looked at once.
+            self.last = None;
+        }
         if *internal_ends < ENDS {
             return false;
         }

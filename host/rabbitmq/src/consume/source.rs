@@ -2,7 +2,6 @@
 
 mod bind;
 mod open;
-mod read;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -17,22 +16,21 @@ use loghost_core::application::{
 };
 use loghost_core::domain::{ConsumerName, Filter, Position};
 
-use self::read::decode;
 use crate::connection::fault::{ConnectionEnded, lost};
 use crate::connection::gather::{Gather, is_burst};
 use crate::connection::open::Connection;
 use crate::consume::activation::{ConsumerState, release_lock};
 use crate::consume::depth::{self, Answering};
+use crate::consume::read::Read;
 use crate::consume::source_options::SourceOptions;
-use crate::message::names::Names;
-use crate::message::record::Decode;
+use crate::message::original::Original;
 use crate::topology::bindings::Bindings;
 use crate::topology::check::{DeadLetterQueue, TopologyCheck};
 use crate::topology::declare::{self, Exchanges};
 use crate::topology::queues::Lifetime;
 
 /// One consumer's queue.
-pub struct AmqpSource<K> {
+pub(crate) struct AmqpSource<K> {
     connection: Arc<Connection>,
     channel: Channel,
     state: ConsumerState,
@@ -40,17 +38,14 @@ pub struct AmqpSource<K> {
     activity: ConsumerActivity,
     consumer: ConsumerName,
     queue: String,
-    names: Names,
     bindings: Bindings,
-    /// What the queue is bound to, or will be when this host consumes it; and what it was bound to before.
-    filter: Filter,
+    /// Its filter is what the queue is bound to, or will be when this host consumes it.
+    read: Read,
+    /// What it was bound to before.
     former: Option<Filter>,
     /// Runs while this host consumes the queue.
     check: Option<BoxFuture<'static, TopologyCheck>>,
     options: SourceOptions,
-    /// Which part of the messages is received, and which part of that is decoded.
-    reads: Reads,
-    decode: Decode,
     clock: K,
     gather: Gather,
     /// Why nothing more arrives, after what was received before that.
@@ -60,13 +55,9 @@ pub struct AmqpSource<K> {
 }
 
 impl<K: Clock> LogSource for AmqpSource<K> {
-    type Original = Box<Message>;
+    type Original = Original;
 
-    async fn receive(
-        &mut self,
-        burst: &mut Vec<Delivery<Box<Message>>>,
-        max: usize,
-    ) -> Result<(), SourceError> {
+    async fn receive(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) -> Result<(), SourceError> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
@@ -86,7 +77,8 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 let Self { connection, queue, .. } = &*self;
                 self.options.queue.note_returns(connection, queue, &message.properties);
             }
-            burst.push(self.read(message, now));
+            let position = Position::Transient(message.delivery_tag);
+            burst.push(self.read.delivery(message, position, now));
             taken += 1;
             if taken == max {
                 break;
@@ -115,17 +107,16 @@ impl<K: Clock> LogSource for AmqpSource<K> {
 
     async fn adjust(&mut self, subscription: Subscription<'_>) -> Result<(), SourceError> {
         let Subscription { descriptor, reads, former, .. } = subscription;
-        if reads == Reads::Logs && self.reads == Reads::Counts {
+        if reads == Reads::Logs && self.read.reads == Reads::Counts {
             return Err(SourceError::Unread);
         }
-        self.decode = decode(descriptor, reads);
-        self.filter = descriptor.filter.clone();
+        self.read.adjust(descriptor, reads);
         self.former = former.cloned();
         let connection = Arc::clone(&self.connection);
         // They have to exist before the queue is bound to them.
         if self.options.exchanges == Exchanges::Own {
             let severities = descriptor.filter.severities().iter();
-            connection.answer(declare::declare_exchanges(&connection, &self.names, severities)).await?;
+            connection.answer(declare::declare_exchanges(&connection, &self.read.names, severities)).await?;
         }
         match self.activity {
             ConsumerActivity::Active => Ok(connection.answer(self.bind()).await?),
@@ -138,14 +129,14 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         self.connection.requeue(&self.channel).await;
         // The lock belongs to this connection, which can take it again.
         if self.options.queue.lifetime == Lifetime::Named && next == Next::Any {
-            release_lock(&self.connection, &self.names.lock(&self.consumer)).await;
+            release_lock(&self.connection, &self.read.names.lock(&self.consumer)).await;
         }
     }
 }
 
 impl<K: Clock> AmqpSource<K> {
     /// The name of the queue.
-    pub fn queue(&self) -> &str {
+    pub(crate) fn queue(&self) -> &str {
         &self.queue
     }
 

@@ -6,24 +6,30 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use loghost_core::application::{
-    Clock, ConsumerActivity, Opened, Reads, SourceError, SourceFactory, Subscription,
+    Clock, ConsumerActivity, NextOffset, Opened, Reads, SourceError, SourceFactory, Subscription,
 };
-use loghost_core::domain::{Descriptor, Severity};
+use loghost_core::domain::{Descriptor, Filter, Severity};
 use tokio::time::{Instant, sleep};
 
+use crate::connection::open::Connection;
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::activation::{release_lock, take_lock};
+use crate::consume::consumer_source::ConsumerSource;
 use crate::consume::consuming_connection::ConsumingConnection;
 use crate::consume::depth::{Questions, QueueDepth};
-use crate::consume::source::AmqpSource;
 use crate::consume::source_options::SourceOptions;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
+use crate::stream::begin::Begins;
+use crate::stream::options::StreamOptions;
 use crate::topology::bindings::Bindings;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::declare::{self, Exchanges};
 use crate::topology::declare_queue::Declared;
 use crate::topology::error::{TopologyError, failed};
+use crate::topology::event::TopologyEvent;
+use crate::topology::look;
+use crate::topology::streams;
 
 /// A source that is lost sooner than this is opened again after a delay.
 const STEADY: Duration = Duration::from_secs(5);
@@ -38,18 +44,24 @@ pub struct AmqpSourceFactory<K> {
     delays: ExponentialBackoff,
     /// When it was opened last.
     last: Option<Instant>,
+    /// Where it went on in its streams then.
+    last_offsets: Vec<NextOffset>,
     /// Whether it was open once: the user had the permissions for that.
     was_open: bool,
     /// When it first could not be opened.
     failing: Option<Instant>,
     depth: QueueDepth,
     questions: Questions,
+    /// Where it has begun to read streams.
+    begins: Begins,
 }
 
 /// A queue that was declared for a consumer.
 pub struct Declaration {
     /// Its name.
     pub queue: String,
+    /// The streams that its consumer reads instead, if there are some.
+    pub streams: Vec<String>,
     /// Whether no other host consumes it.
     pub activity: ConsumerActivity,
 }
@@ -72,10 +84,12 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
             clock,
             delays: DELAYS.build(),
             last: None,
+            last_offsets: Vec::new(),
             was_open: false,
             failing: None,
             depth,
             questions,
+            begins: Begins::default(),
         }
     }
 
@@ -89,34 +103,55 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
     pub async fn declare(&self, descriptor: &Descriptor, reads: Reads) -> Result<Declaration, TopologyError> {
         let connection = self.consuming.current().await?;
         declare::declare_exchanges(&connection, &self.names, Severity::ALL).await?;
+        let streams = self.declare_streams(&connection, &descriptor.filter).await?;
         let mut channel = open_channel(&connection).await?;
         let (name, options) = (&descriptor.name, &self.options.queue);
         if self.options.has_dead_letters(reads) || options.needs_dead_letters() {
             declare::dead_letters(&connection, &mut channel, &self.names, name, options).await?;
         }
-        let declared = declare::queue(&connection, &mut channel, &self.names, name, options).await?;
         let filter = &descriptor.filter;
+        let declared = declare::queue(&connection, &mut channel, &self.names, name, options).await?;
         let Declared { name, consumers } = declared;
         let bindings = Bindings::of(&connection, &self.names, &name);
         let lock = self.names.lock(&descriptor.name);
         let locked = take_lock(&connection, &lock).await;
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
-        let activity = if locked && consumers == 0 {
-            bindings.replace(filter, None).await?;
-            ConsumerActivity::Active
-        } else {
-            bindings.add(filter).await?;
-            ConsumerActivity::StandingBy
-        };
+        let activity =
+            if locked && consumers == 0 { ConsumerActivity::Active } else { ConsumerActivity::StandingBy };
+        match activity {
+            // The bindings that it may have are removed when the streams are read.
+            _ if self.options.streams.is_some() => {}
+            ConsumerActivity::Active => bindings.replace(filter, None).await?,
+            ConsumerActivity::StandingBy => bindings.add(filter).await?,
+        }
         if locked {
             release_lock(&connection, &lock).await;
         }
         close(&channel).await;
-        Ok(Declaration { queue: name, activity })
+        Ok(Declaration { queue: name, streams, activity })
     }
 
-    /// Waits, if the last source was lost soon after it was opened.
-    async fn pause(&mut self) {
+    /// Declares the streams of what `filter` wants, if logs are read from streams. Returns their names.
+    async fn declare_streams(
+        &self,
+        connection: &Connection,
+        filter: &Filter,
+    ) -> Result<Vec<String>, TopologyError> {
+        let Some(StreamOptions { retention, .. }) = &self.options.streams else {
+            return Ok(Vec::new());
+        };
+        let severities = filter.severities();
+        streams::declare_streams(connection, &self.names, severities.iter(), retention).await?;
+        let streams = severities.iter().map(|severity| self.names.exchange(severity).to_owned());
+        Ok(streams.collect())
+    }
+
+    /// Waits, if the last source was lost soon after it was opened: longer each time, unless streams were read meanwhile.
+    async fn pause(&mut self, offsets: &[NextOffset]) {
+        if *self.last_offsets != *offsets {
+            self.last_offsets = offsets.to_vec();
+            self.delays = DELAYS.build();
+        }
         if self.last.is_some_and(|last| last.elapsed() < STEADY) {
             // There is always a next one.
             let delay = self.delays.next().unwrap_or(STEADY);
@@ -133,10 +168,24 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         Some(self.consuming.retry_timeout()?.saturating_sub(failing))
     }
 
+    /// Tells of the logs that are in the queue of a consumer that reads streams.
+    async fn tell_left(&self, connection: &Connection, descriptor: &Descriptor) -> Result<(), TopologyError> {
+        let queue = self.names.queue(&descriptor.name);
+        let channel = open_channel(connection).await?;
+        let messages = look::length(&channel, &queue).await?;
+        if let Some(messages @ 1..) = messages {
+            connection.tell(Some(&descriptor.name), &TopologyEvent::LeftInQueue { queue, messages });
+        }
+        close(&channel).await;
+        Ok(())
+    }
+}
+
+impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
     async fn try_open(
         &mut self,
         subscription: Subscription<'_>,
-    ) -> Result<Opened<AmqpSource<K>, DeadLetterWriter>, TopologyError> {
+    ) -> Result<Opened<ConsumerSource<K>, DeadLetterWriter>, TopologyError> {
         let connection = self.consuming.next(&subscription.descriptor.name).await?;
         let severities = subscription.descriptor.filter.severities().iter();
         match self.options.exchanges {
@@ -148,28 +197,32 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
             }
             Exchanges::Lent => {}
         }
-        let opening = AmqpSource::open(
+        if self.options.streams.is_some() && !self.was_open {
+            connection.answer(self.tell_left(&connection, subscription.descriptor)).await?;
+        }
+        let opening = ConsumerSource::open(
             &connection,
             &self.publishing,
             self.names.clone(),
             subscription,
             self.options.clone(),
             self.clock.clone(),
-            self.questions.clone(),
+            (self.questions.clone(), self.begins.clone()),
         );
-        connection.answer(opening).await
+        // It is large.
+        connection.answer(Box::pin(opening)).await
     }
 }
 
 impl<K: Clock + Clone + 'static> SourceFactory for AmqpSourceFactory<K> {
-    type Source = AmqpSource<K>;
+    type Source = ConsumerSource<K>;
     type DeadLetters = DeadLetterWriter;
 
     async fn open(
         &mut self,
         subscription: Subscription<'_>,
-    ) -> Result<Opened<AmqpSource<K>, DeadLetterWriter>, SourceError> {
-        self.pause().await;
+    ) -> Result<Opened<ConsumerSource<K>, DeadLetterWriter>, SourceError> {
+        self.pause(subscription.offsets).await;
         let error = match self.try_open(subscription).await {
             Ok(opened) => {
                 self.failing = None;

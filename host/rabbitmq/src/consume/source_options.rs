@@ -2,6 +2,8 @@
 
 use loghost_core::application::Reads;
 
+use crate::stream::options::StreamOptions;
+use crate::stream::way::StreamWay;
 use crate::topology::check::{CheckOptions, DeadLetterQueue};
 use crate::topology::declare::Exchanges;
 use crate::topology::queues::{Lifetime, QueueOptions};
@@ -11,6 +13,10 @@ use crate::topology::queues::{Lifetime, QueueOptions};
 pub struct SourceOptions {
     /// How its queue is declared.
     pub queue: QueueOptions,
+    /// How the streams that logs are read from are declared and read; without it, they come from its queue.
+    pub streams: Option<StreamOptions>,
+    /// How streams can be read, as far as is known.
+    pub stream_way: StreamWay,
     /// How many deliveries may wait for their acknowledgement.
     pub prefetch: u16,
     /// Whose exchanges they come from.

@@ -1,7 +1,6 @@
 //! Writing dead letters: what is not counted is published, with its body unchanged, to a queue of its own.
 
 use lapin::BasicProperties;
-use lapin::message::Delivery as Message;
 use lapin::types::FieldTable;
 use loghost_core::application::{Cause, DeadLetters, Rejection, SourceError};
 use loghost_core::domain::ConsumerName;
@@ -10,6 +9,7 @@ use crate::connection::reconnect::ReconnectingConnection;
 use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered, full};
 use crate::message::headers::{self, Headers};
 use crate::message::names::Names;
+use crate::message::original::{Original, Published};
 use crate::message::record::{self, Origin};
 use crate::message::values;
 use crate::topology::channel::{confirm, open_channel};
@@ -84,16 +84,17 @@ impl DeadLetterWriter {
 }
 
 impl DeadLetters for DeadLetterWriter {
-    type Original = Box<Message>;
+    type Original = Original;
 
     /// Publishes the delivery, once; the future is ready when the broker has it in the queue: if that is full, when there
     /// is room. Many may be under way in one `FuturesUnordered` (see [`ConfirmedSender::send`]); a failure is one of all
     /// that were written after it.
     fn write(
         &mut self,
-        original: Box<Message>,
+        original: Original,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
+        let original = Published::from(original);
         let properties = properties(&original, rejection, &self.names, &self.consumer, self.frame_max);
         let (sending, queue) = (self.sender.send(original.data, properties), self.queue.clone());
         async move {
@@ -121,7 +122,7 @@ impl DeadLetters for DeadLetterWriter {
 /// expiration, a user id, further recipients) become headers. The most important come first, as long as there is room. A
 /// replay keeps those that it had when it was first rejected.
 fn properties(
-    message: &Message,
+    message: &Published,
     rejection: &Rejection,
     names: &Names,
     consumer: &ConsumerName,
@@ -130,11 +131,9 @@ fn properties(
     let original = &message.properties;
     let properties = headers::retained(original);
     let mut headers = Headers::beside(&properties, frame_max);
-    let origin = Origin::of(message, names);
-    let (exchange, key) = origin.map_or_else(
-        || (message.exchange.as_str(), message.routing_key.as_str()),
-        |origin| (origin.exchange, origin.routing_key),
-    );
+    let published = (message.exchange.as_str(), message.routing_key.as_str());
+    let origin = Origin::of(published, original, names);
+    let (exchange, key) = origin.map_or(published, |origin| (origin.exchange, origin.routing_key));
     let replayed = origin.is_some_and(|origin| origin.replayed);
     headers.text(record::EXCHANGE, exchange, TEXT_BYTES);
     headers.text(record::ROUTING_KEY, key, TEXT_BYTES);
@@ -190,7 +189,7 @@ mod tests {
     use super::*;
     use crate::Prefix;
 
-    fn dead_letter(message: &Message, frame_max: usize) -> BasicProperties {
+    fn dead_letter(message: &Published, frame_max: usize) -> BasicProperties {
         let rejection = Rejection {
             cause: Cause::Trapped,
             reason: "r".repeat(10_000),
@@ -204,19 +203,18 @@ mod tests {
         properties(message, &rejection, &names, &ConsumerName::new("picky").unwrap(), frame_max)
     }
 
-    fn message(large: usize) -> Message {
-        let mut message =
-            Message::mock(1, "logs.error".into(), "k".repeat(255).as_str().into(), false, vec![]);
+    fn message(large: usize) -> Published {
         let mut headers = FieldTable::default();
         headers.insert("large".into(), AMQPValue::LongString("x".repeat(large).into()));
         headers.insert("x-death".into(), AMQPValue::LongString("x".repeat(large).into()));
         let text = "t".repeat(255);
-        message.properties = BasicProperties::default()
+        let properties = BasicProperties::default()
             .with_message_id(text.as_str().into())
             .with_user_id(text.as_str().into())
             .with_expiration(text.as_str().into())
             .with_headers(headers);
-        message
+        let (exchange, routing_key) = ("logs.error".into(), "k".repeat(255).as_str().into());
+        Published { exchange, routing_key, properties, data: vec![] }
     }
 
     #[test]

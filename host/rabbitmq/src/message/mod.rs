@@ -5,5 +5,7 @@
 mod fuzz;
 pub(crate) mod headers;
 pub(crate) mod names;
+pub(crate) mod of_stream;
+pub(crate) mod original;
 pub(crate) mod record;
 pub(crate) mod values;

@@ -28,7 +28,7 @@ pub(crate) const ATTEMPTS: &str = "loghost-attempts";
 pub(crate) const REPLAY: &str = "loghost-replay";
 
 /// The header that says how many consumers a log has come through.
-const HOPS: &str = "loghost-hops";
+pub(crate) const HOPS: &str = "loghost-hops";
 
 /// The parts of a message that somebody will read; what nobody reads is not decoded.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +82,15 @@ pub(crate) struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// That of a message; none if it was not published as a log.
-    pub(crate) fn of(message: &'a Delivery, names: &Names) -> Option<Self> {
-        let (exchange, routing_key) = (message.exchange.as_str(), message.routing_key.as_str());
+    pub(crate) fn of(
+        (exchange, routing_key): (&'a str, &'a str),
+        properties: &'a BasicProperties,
+        names: &Names,
+    ) -> Option<Self> {
         if let Some(severity) = names.severity(exchange) {
             return Some(Self { severity, exchange, routing_key, attempts: 0, replayed: false });
         }
-        let headers = message.properties.headers().as_ref()?;
+        let headers = properties.headers().as_ref()?;
         if is_replay(exchange, headers) { Self::from_headers(headers, names) } else { None }
     }
 
@@ -126,8 +129,8 @@ impl<'a> Route<'a> {
 
 /// Reads a log, if the message is one. Whatever a producer put into it, there is a record of it.
 pub fn record(message: &Delivery, names: &Names, received: Timestamp, decode: Decode) -> Option<Record> {
-    let origin = Origin::of(message, names)?;
     let properties = &message.properties;
+    let origin = Origin::of((message.exchange.as_str(), message.routing_key.as_str()), properties, names)?;
     let text =
         if decode.message { String::from_utf8_lossy(&message.data).into_owned() } else { String::new() };
     Some(Record {
@@ -153,13 +156,14 @@ fn hops(properties: &BasicProperties) -> u8 {
 pub(crate) fn attributes(properties: &BasicProperties) -> Vec<(String, String)> {
     let headers = properties.headers().iter().flat_map(FieldTable::inner);
     headers
-        .filter(|(key, value)| {
-            let is_unread =
-                key.as_str() == Attributes::TIMESTAMP_KEY && values::whole_number(value).is_none();
-            is_unread || !Attributes::is_reserved(key.as_str())
-        })
+        .filter(|(key, value)| is_attribute(key.as_str(), || values::whole_number(value)))
         .map(|(key, value)| (key.to_string(), values::text(value)))
         .collect()
+}
+
+/// Whether a header says something of the log; `number` reads it as a whole number.
+pub(crate) fn is_attribute(key: &str, number: impl FnOnce() -> Option<u64>) -> bool {
+    !Attributes::is_reserved(key) || key == Attributes::TIMESTAMP_KEY && number().is_none()
 }
 
 /// Where it comes from: the routing key, which is what bindings go by; without one, the `app-id`.
@@ -188,7 +192,10 @@ const LATEST_IN_SECONDS: u64 = 100_000_000_000;
 /// The producer's time: in milliseconds from the header, or from the property, which should have seconds.
 pub(crate) fn timestamp(properties: &BasicProperties) -> Option<Timestamp> {
     let header = properties.headers().as_ref().and_then(|h| header_number(h, Attributes::TIMESTAMP_KEY));
-    let property =
-        || properties.timestamp().map(|time| if time < LATEST_IN_SECONDS { time * 1000 } else { time });
-    header.or_else(property).map(Timestamp::from_millis)
+    header.map(Timestamp::from_millis).or_else(|| properties.timestamp().map(in_millis))
+}
+
+/// The time that the property says.
+pub(crate) fn in_millis(time: u64) -> Timestamp {
+    Timestamp::from_millis(if time < LATEST_IN_SECONDS { time * 1000 } else { time })
 }

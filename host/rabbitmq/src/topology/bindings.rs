@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use lapin::Channel;
 use lapin::options::QueueBindOptions;
 use lapin::types::FieldTable;
-use loghost_core::domain::{Filter, Pattern, Severity};
+use loghost_core::domain::{Filter, Pattern, Severities, Severity};
 use tokio::sync::Mutex;
 
 use crate::connection::denied_rights::Right;
@@ -52,6 +52,20 @@ impl Bindings {
             remove_others(&self.connection, &self.names, &self.queue, severity, (filter, former)).await?;
         }
         Ok(())
+    }
+
+    /// Removes the bindings to what these filters want; whether the user may do so.
+    pub(crate) async fn remove(
+        &self,
+        filter: &Filter,
+        former: Option<&Filter>,
+    ) -> Result<bool, TopologyError> {
+        let nothing = Filter::new(Severities::default(), filter.sources().to_vec());
+        for severity in Severity::ALL {
+            remove_others(&self.connection, &self.names, &self.queue, severity, (&nothing, former)).await?;
+        }
+        let is_denied = |severity| self.connection.denied.has(Right::Bind, self.names.exchange(severity));
+        Ok(!Severity::ALL.into_iter().any(is_denied))
     }
 
     /// Binds the queue to what `filter` wants. What is bound already stays as it is.

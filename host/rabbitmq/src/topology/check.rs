@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
 use crate::message::names::Names;
+use crate::stream::options::Retention;
 use crate::topology::bindings::{self, Bindings};
 use crate::topology::channel::{close, open_channel};
 use crate::topology::declare;
@@ -24,6 +25,7 @@ use crate::topology::inspection::{Binding, Inspect, Rules};
 use crate::topology::known_queues::Noted;
 use crate::topology::look::{exchange_exists, length};
 use crate::topology::queues::QueueOptions;
+use crate::topology::streams::{self, declare_streams};
 
 /// How often, and who is asked.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct TopologyCheck {
     pub(crate) filter: Filter,
     /// How queues are declared.
     pub(crate) queues: QueueOptions,
+    /// What streams are declared with, where the logs come from those.
+    pub(crate) retention: Option<Retention>,
     pub(crate) dead_letter_queue: DeadLetterQueue,
     pub(crate) options: CheckOptions,
     /// What could not be repaired, and was told.
@@ -114,7 +118,9 @@ impl TopologyCheck {
         let mut missing = Vec::new();
         for QueueBindings { queue, mut bindings } in self.wanted() {
             if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
-                if let Some(rules) = inspection.rules {
+                // That a stream removes what is old is as it should be.
+                let is_stream = self.retention.is_some() && self.names.severity(&queue).is_some();
+                if let Some(rules) = inspection.rules.filter(|_| !is_stream) {
                     self.tell_changes(&queue, rules);
                 }
                 bindings.retain(|binding| !inspection.bindings.contains(binding));
@@ -126,8 +132,15 @@ impl TopologyCheck {
 
     /// The queues, each with all bindings that it should have.
     fn wanted(&self) -> Vec<QueueBindings> {
-        let bindings = bindings::wanted(&self.names, &self.filter);
-        let mut wanted = vec![QueueBindings { queue: self.queue.clone(), bindings }];
+        let mut wanted = match self.retention {
+            Some(_) => streams::wanted(&self.names, self.filter.severities()),
+            None => Vec::new(),
+        };
+        let bindings = match self.retention {
+            Some(_) => Vec::new(),
+            None => bindings::wanted(&self.names, &self.filter),
+        };
+        wanted.push(QueueBindings { queue: self.queue.clone(), bindings });
         if self.dead_letter_queue == DeadLetterQueue::Declared {
             let binding = Binding { exchange: self.names.dead_exchange(), key: self.consumer.to_string() };
             let bindings = vec![binding];
@@ -158,7 +171,9 @@ impl TopologyCheck {
         let mut channel = open_channel(&self.connection).await?;
         let (names, severities) = (&self.names, self.filter.severities());
         declare::declare_exchanges(&self.connection, names, severities.iter()).await?;
-        if !self.bindings.are_refused() {
+        if let Some(retention) = &self.retention {
+            declare_streams(&self.connection, names, severities.iter(), retention).await?;
+        } else if !self.bindings.are_refused() {
             self.bindings.add(&self.filter).await?;
         }
         if self.dead_letter_queue == DeadLetterQueue::Declared {

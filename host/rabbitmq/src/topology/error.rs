@@ -5,6 +5,9 @@ use loghost_core::application::SourceError;
 use crate::connection::advice;
 use crate::connection::error::ConnectError;
 use crate::connection::fault::{ConnectionEnded, Fault, fault, reason};
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::connect_error::StreamConnectError;
+use crate::stream::protocol::error::StreamError;
 
 /// Something that cannot be declared.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,31 @@ pub enum TopologyError {
         /// Whose fault it is.
         fault: Fault,
     },
+    /// A stream has less than a consumer has read of it.
+    #[error(
+        "the stream `{stream}` ends at offset {last}, and this consumer has read it up to offset {}: it was deleted and made again; its logs are \
+         read from its beginning with `--restart --from first` (counts begin at zero), or with another folder of `--state`",
+        .offset.saturating_sub(1)
+    )]
+    StreamIsShorter {
+        /// The stream.
+        stream: String,
+        /// The first offset that was not read.
+        offset: u64,
+        /// Its last offset.
+        last: u64,
+    },
+    /// There is no connection in the stream protocol.
+    #[error("{error}{advice}")]
+    NoStreamConnection {
+        /// Why.
+        error: StreamConnectError,
+        /// What to do about it, beside what the error says.
+        advice: &'static str,
+    },
+    /// The broker does not do what it is asked to in the stream protocol.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// The connection has ended before the broker said anything.
     #[error(transparent)]
     ConnectionEnded(#[from] ConnectionEnded),
@@ -33,13 +61,20 @@ impl TopologyError {
         match self {
             Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
             Self::NoConnection(error) => error.is_refusal(),
+            Self::StreamIsShorter { .. } => true,
+            Self::NoStreamConnection { error, .. } => error.obstacle().is_lasting(),
+            Self::Stream(_) => self.is_access_refused(),
             Self::ConnectionEnded(_) => false,
         }
     }
 
     /// Whether the user may not do it.
     pub(crate) fn is_access_refused(&self) -> bool {
-        matches!(self, Self::Failed { fault: Fault::Permission, .. })
+        match self {
+            Self::Failed { fault, .. } => *fault == Fault::Permission,
+            Self::Stream(StreamError::Refused { code, .. }) => *code == ResponseCode::AccessRefused,
+            _ => false,
+        }
     }
 
     /// Whether there is no exchange or queue of the name that was used.
@@ -57,9 +92,23 @@ impl From<TopologyError> for SourceError {
     fn from(error: TopologyError) -> Self {
         match error {
             error if error.is_refusal() => Self::Refused(error.into()),
-            TopologyError::Failed { .. } => Self::NotReady(error.into()),
-            TopologyError::ConnectionEnded(_) => Self::Lost(error.into()),
+            TopologyError::Stream(StreamError::Lost { .. }) | TopologyError::ConnectionEnded(_) => {
+                Self::Lost(error.into())
+            }
+            TopologyError::Failed { .. }
+            | TopologyError::StreamIsShorter { .. }
+            | TopologyError::NoStreamConnection { .. }
+            | TopologyError::Stream(_) => Self::NotReady(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),
+        }
+    }
+}
+
+impl From<StreamError> for SourceError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Gone { .. } => Self::Cancelled(error.into()),
+            _ => Self::Lost(error.into()),
         }
     }
 }
@@ -70,8 +119,12 @@ fn hint(action: &str, reason: &str, fault: Fault) -> String {
         return advice::hint(reason);
     }
     let by_another = ", or somebody who has that runs `loghost run PLUGIN --declare-only`";
+    let of_stream = ", or somebody who has that runs `loghost run PLUGIN --declare-only --queue-type stream`";
     // The first word of the action says which permission is needed.
     let (needed, otherwise) = match action.split(' ').next() {
+        Some("declare") if action.starts_with("declare the stream") => {
+            ("the permission to configure it", of_stream)
+        }
         Some("declare" | "delete") => ("the permission to configure it", by_another),
         Some("bind" | "unbind") => {
             ("the permissions to write to the queue and to read the exchange", by_another)

@@ -13,6 +13,15 @@ pub enum TopologyEvent {
         /// Each argument, with both values.
         differences: Vec<String>,
     },
+    /// A stream that exists already has other arguments than those that are asked for, and is used as it is.
+    StreamDiffers {
+        /// The stream.
+        stream: String,
+        /// Each argument, with both values.
+        differences: Vec<String>,
+        /// The definition of a policy, as JSON, by which it would have what is asked for.
+        policy: String,
+    },
     /// A queue that the user may not declare is used as it is: its arguments are not known.
     DeclarationDenied {
         /// The queue.
@@ -96,6 +105,37 @@ pub enum TopologyEvent {
     /// The broker has ended the connection of this consumer, and of those that share it, with internal errors: from now on
     /// it has one of its own.
     ConnectionSeparated,
+    /// Logs of a stream were removed before its consumer has read them.
+    LogsRemoved {
+        /// The stream.
+        stream: String,
+        /// The first offset that was not read.
+        offset: u64,
+        /// The first offset that is still there.
+        first: u64,
+    },
+    /// Streams are read through AMQP 0-9-1, because the broker does not speak the stream protocol.
+    StreamsThroughAmqp {
+        /// Why.
+        cause: String,
+    },
+    /// The broker does not store how far a consumer has read a stream.
+    OffsetNotStored {
+        /// The stream.
+        stream: String,
+    },
+    /// The user may not unbind the queue of a consumer that reads streams.
+    UnbindingDenied {
+        /// The queue.
+        queue: String,
+    },
+    /// There are logs in the queue of a consumer that reads streams.
+    LeftInQueue {
+        /// The queue.
+        queue: String,
+        /// How many.
+        messages: u32,
+    },
     /// A queue of dead letters takes no more for now: they are sent again until they are taken.
     DeadLettersRefused {
         /// The queue.

@@ -1,7 +1,7 @@
 //! Exchanges, queues and bindings: declared, looked at, and checked while they are in use.
 //!
 //! In reading order: `declare`; `queues`, `queue_plan`, `queue_difference` and `declare_queue`, with `delivery_limit` and
-//! `known_queues`; `bindings`; `look` for what exists, `inspection` for what AMQP does not tell, `check`; `delete`. All use
+//! `known_queues`; `bindings`; `streams` with `retention`; `look` for what exists, `inspection` for what AMQP does not tell, `check`; `delete`. All use
 //! `channel`, `error` and `event`.
 
 pub(crate) mod bindings;
@@ -20,3 +20,5 @@ pub(crate) mod look;
 pub(crate) mod queue_difference;
 pub(crate) mod queue_plan;
 pub(crate) mod queues;
+mod retention;
+pub(crate) mod streams;

@@ -15,7 +15,7 @@ pub(crate) const TYPE: &str = "x-queue-type";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Difference {
     pub(crate) argument: String,
-    declared: Option<AMQPValue>,
+    pub(crate) declared: Option<AMQPValue>,
     pub(crate) current: Option<AMQPValue>,
 }
 
@@ -44,6 +44,7 @@ impl Difference {
                 AMQPValue::LongString(_) => Some(AMQPValue::LongString(unquoted(current)?.into())),
                 AMQPValue::Boolean(_) => Some(AMQPValue::Boolean(unquoted(current)?.parse().ok()?)),
                 AMQPValue::LongInt(_) => Some(AMQPValue::LongInt(unquoted(current)?.parse().ok()?)),
+                AMQPValue::LongLongInt(_) => Some(AMQPValue::LongLongInt(unquoted(current)?.parse().ok()?)),
                 _ => return None,
             },
         };
@@ -88,6 +89,25 @@ impl fmt::Display for Difference {
         };
         write!(f, "{} is {}, not {}", self.argument, shown(&self.current), shown(&self.declared))
     }
+}
+
+/// The arguments, changed to what was `found` of the queue.
+pub(crate) fn amended(mut arguments: FieldTable, found: &[Difference]) -> FieldTable {
+    for Difference { argument, current, .. } in found {
+        arguments = without(&arguments, argument);
+        if let Some(value) = current {
+            arguments.insert(argument.as_str().into(), value.clone());
+        }
+    }
+    arguments
+}
+
+fn without(arguments: &FieldTable, argument: &str) -> FieldTable {
+    let mut rest = FieldTable::default();
+    for (key, value) in arguments.inner().iter().filter(|(key, _)| key.as_str() != argument) {
+        rest.insert(key.clone(), value.clone());
+    }
+    rest
 }
 
 /// An argument that is an integer.

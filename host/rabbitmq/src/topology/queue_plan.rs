@@ -6,7 +6,7 @@ use loghost_core::domain::ConsumerName;
 use crate::connection::greeting::Generation;
 use crate::message::names::Names;
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
-use crate::topology::queue_difference::{Difference, TYPE, integer};
+use crate::topology::queue_difference::{self, Difference, TYPE, integer};
 use crate::topology::queues::QueueType;
 
 const LIMIT: &str = "x-delivery-limit";
@@ -81,14 +81,7 @@ impl Plan {
 
     /// The arguments, changed to what was `found` of the queue.
     pub(crate) fn amended(&self, found: &[Difference], generation: Generation) -> FieldTable {
-        let mut arguments = self.arguments(self.found_type(found), generation);
-        for Difference { argument, current, .. } in found {
-            arguments = without(&arguments, argument);
-            if let Some(value) = current {
-                arguments.insert(argument.as_str().into(), value.clone());
-            }
-        }
-        arguments
+        queue_difference::amended(self.arguments(self.found_type(found), generation), found)
     }
 
     /// Whether no log can be lost because of a difference, and it was not `found` before.
@@ -103,14 +96,6 @@ impl Plan {
             argument => argument.starts_with("x-") && !DROPPING.contains(&argument),
         }
     }
-}
-
-fn without(arguments: &FieldTable, argument: &str) -> FieldTable {
-    let mut rest = FieldTable::default();
-    for (key, value) in arguments.inner().iter().filter(|(key, _)| key.as_str() != argument) {
-        rest.insert(key.clone(), value.clone());
-    }
-    rest
 }
 
 /// The delivery limit that follows from the arguments of a queue, and what becomes of messages beyond it.

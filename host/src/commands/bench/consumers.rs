@@ -45,7 +45,7 @@ impl BenchConsumers {
             };
             async move {
                 let mut consume = builder.build(parts).await?;
-                consume.open().await.map(|_| consume).map_err(|end| failed(&end))
+                Box::pin(consume.open()).await.map(|_| consume).map_err(|end| failed(&end))
             }
         });
         let ready: Vec<_> = stream::iter(opening).buffered(MOST_OPENING).try_collect().await?;

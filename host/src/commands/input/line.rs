@@ -1,7 +1,7 @@
 //! Lines of standard input, none longer than a bound. Knows nothing of what is in them.
 
 use anyhow::Context;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Stdin};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 
@@ -18,7 +18,10 @@ pub(super) enum Line {
 
 /// The next line; none at the end of the input. What is read of it is in `begun` until it is whole, and stays there if
 /// the future is dropped.
-pub(super) async fn next(input: &mut BufReader<Stdin>, begun: &mut Vec<u8>) -> Result<Option<Line>, Failure> {
+pub(super) async fn next<R: AsyncBufRead + Unpin>(
+    input: &mut R,
+    begun: &mut Vec<u8>,
+) -> Result<Option<Line>, Failure> {
     let room = LONGEST_LINE + 1 - begun.len() as u64;
     unreadable((&mut *input).take(room).read_until(b'\n', begun).await)?;
     let mut line = std::mem::take(begun);
@@ -40,7 +43,7 @@ pub(super) async fn next(input: &mut BufReader<Stdin>, begun: &mut Vec<u8>) -> R
 }
 
 /// Reads to the end of the line and keeps nothing of it; how many bytes these were.
-async fn skip_line(input: &mut BufReader<Stdin>) -> Result<u64, Failure> {
+async fn skip_line<R: AsyncBufRead + Unpin>(input: &mut R) -> Result<u64, Failure> {
     let mut skipped = 0;
     loop {
         let there = unreadable(input.fill_buf().await)?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use loghost_core::application::Clock;
 use loghost_core::domain::Log;
-use tokio::io::{BufReader, Stdin};
-use tokio::time::{Instant, timeout_at};
+use tokio::io::{AsyncRead, BufReader, Stdin};
+use tokio::time::timeout;
 
 use super::decoding::{Decoding, LineDecoder, Undetermined};
 use super::line::{self, LONGEST_LINE, Line};
@@ -16,7 +16,8 @@ use crate::files::scenario_file::Ending;
 use crate::platform::clock::SystemClock;
 use crate::ui::terminal;
 
-/// How long it is waited for another line of a log that may go on.
+/// How long it is waited for another line of a log that may go on, from when waiting begins: a line that came while a log
+/// was published is there, and not late.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How much is read at once.
@@ -31,13 +32,11 @@ pub(crate) struct Options {
 }
 
 /// Standard input, while it is read.
-pub(super) struct Lines {
-    input: BufReader<Stdin>,
+pub(super) struct Lines<R = Stdin> {
+    input: BufReader<R>,
     decoder: LineDecoder,
     /// The log whose lines are read, if lines are joined.
     joiner: Option<Joiner>,
-    /// When the last line of it came.
-    since: Instant,
     number: u64,
     /// How many lines were too long.
     skipped: u64,
@@ -51,11 +50,16 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(options: Options, ending: Ending) -> Self {
+        Self::of(tokio::io::stdin(), options, ending)
+    }
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn of(input: R, options: Options, ending: Ending) -> Self {
         Self {
-            input: BufReader::with_capacity(BUFFER, tokio::io::stdin()),
+            input: BufReader::with_capacity(BUFFER, input),
             decoder: LineDecoder::new(options.decoding),
             joiner: options.multiline.then(Joiner::default),
-            since: Instant::now(),
             number: 0,
             skipped: 0,
             ending,
@@ -80,7 +84,7 @@ impl Lines {
         let line = match &mut self.joiner {
             // With a journal the same input must become the same logs again, however fast it comes.
             Some(joiner) if joiner.has_begun() && self.ending == Ending::Text => {
-                match timeout_at(self.since + PATIENCE, line).await {
+                match timeout(PATIENCE, line).await {
                     Ok(line) => line?,
                     Err(_) => return Ok(Some(self.flush())),
                 }
@@ -106,7 +110,6 @@ impl Lines {
             }
             Line::Text { text, .. } => {
                 let Some(joiner) = &mut self.joiner else { return Ok(Some(self.decode(text))) };
-                self.since = Instant::now();
                 let before = joiner.push(&text);
                 Ok(Some(before.map(|before| self.decode(before)).unwrap_or_default()))
             }
@@ -164,5 +167,69 @@ impl Lines {
     pub(super) fn take_open(&mut self) -> VecDeque<Log> {
         let open = self.open.take();
         open.map(|text| self.decode(text)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use loghost_core::domain::{Attributes, Severity};
+    use loghost_decode::{Format, SeverityMap};
+    use tokio::io::ReadBuf;
+    use tokio::runtime::Builder;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Hands over a line a read, each at the second poll: as standard input does, which another thread reads.
+    struct Pipe {
+        lines: VecDeque<&'static str>,
+        is_asked: bool,
+    }
+
+    impl AsyncRead for Pipe {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            out: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.is_asked = !self.is_asked;
+            if self.is_asked {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            out.put_slice(self.lines.pop_front().unwrap_or_default().as_bytes());
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_slow_broker_does_not_split_a_stack_trace() {
+        let default = Log {
+            severity: Severity::Info,
+            message: String::new(),
+            source: None,
+            timestamp: None,
+            attributes: Attributes::default(),
+            hops: 0,
+        };
+        let decoding = Decoding { default, format: Format::None, severities: SeverityMap::default() };
+        let lines = VecDeque::from(["failed\n", "\tat a.B.c(B.java:1)\n", "\tat a.B.d(B.java:2)\n"]);
+        let pipe = Pipe { lines, is_asked: false };
+        let mut lines = Lines::of(pipe, Options { decoding, multiline: true }, Ending::Text);
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let texts = runtime.block_on(async {
+            let mut texts = Vec::new();
+            while let Some(logs) = lines.next().await.expect("good input") {
+                texts.extend(logs.into_iter().map(|log| log.message));
+                // Publishing takes longer than a line is waited for.
+                sleep(PATIENCE + Duration::from_millis(10)).await;
+            }
+            texts
+        });
+        assert_eq!(texts, ["failed\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)"]);
     }
 }

@@ -10,7 +10,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use loghost_core::domain::scenario::Step;
-use loghost_core::domain::{Log, printable};
+use loghost_core::domain::{Log, Severities, Severity, printable};
+use loghost_decode::Format;
 
 pub(crate) use self::decoding::{Decoding, Undetermined};
 use self::lines::Lines;
@@ -28,6 +29,19 @@ pub(crate) enum Input {
     File(PathBuf),
     /// The lines of standard input.
     Lines(LineOptions),
+}
+
+impl Input {
+    /// The severities that its logs may have.
+    pub(crate) fn severities(&self) -> Severities {
+        match self {
+            Self::One(log) => Severities::from_iter([log.severity]),
+            Self::Lines(LineOptions { decoding, .. }) if decoding.format == Format::None => {
+                Severities::from_iter([decoding.default.severity])
+            }
+            Self::File(_) | Self::Lines(_) => Severities::from_iter(Severity::ALL),
+        }
+    }
 }
 
 /// The most logs of a piece, and about the most bytes of their texts.
@@ -80,9 +94,10 @@ impl Pieces {
         Ok(Self { name, from, rest })
     }
 
-    /// Whether it ends by being interrupted, as what follows a file that grows does.
+    /// Whether it ends by being interrupted, as what follows a file that grows does. It does not while logs that were read
+    /// are still to be handed over.
     pub(crate) fn is_endless(&self) -> bool {
-        matches!(self.from, From::Lines(_))
+        matches!(self.from, From::Lines(_)) && self.rest.is_empty()
     }
 
     /// How many lines were left out, because they were too long.
@@ -139,8 +154,13 @@ impl Pieces {
         match &self.from {
             From::Nowhere => None,
             From::Lines(lines) => {
-                let (logs, text) = lines.held_back(&name)?;
-                Some(HeldBack { logs, text })
+                let rest = self.rest.iter().map(|(_, times)| times).sum();
+                let unsent =
+                    (rest > 0).then(|| (rest, format!("{rest} logs of {name} were read and are not sent")));
+                let parts: Vec<(u64, String)> =
+                    [unsent, lines.held_back(&name)].into_iter().flatten().collect();
+                let (logs, texts): (Vec<u64>, Vec<String>) = parts.into_iter().unzip();
+                (!logs.is_empty()).then(|| HeldBack { logs: logs.iter().sum(), text: texts.join("; ") })
             }
             From::Scenario(steps) => {
                 let Incomplete { line, logs, lacks } = steps.incomplete()?;
@@ -169,5 +189,35 @@ impl Pieces {
 impl fmt::Display for Pieces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loghost_core::domain::Attributes;
+    use loghost_decode::SeverityMap;
+
+    use super::*;
+
+    #[test]
+    fn logs_that_are_not_handed_over_are_said() {
+        let log = Log {
+            severity: Severity::Info,
+            message: "text".to_owned(),
+            source: None,
+            timestamp: None,
+            attributes: Attributes::default(),
+            hops: 0,
+        };
+        let decoding =
+            Decoding { default: log.clone(), format: Format::None, severities: SeverityMap::default() };
+        let input = Input::Lines(LineOptions { decoding, multiline: false });
+        let mut pieces = Pieces::of(input, Ending::Text).expect("good input");
+        assert!(pieces.is_endless() && pieces.held_back().is_none());
+        pieces.rest.push_back((log, 3));
+        let held_back = pieces.held_back().expect("logs that are left");
+        assert_eq!(held_back.logs, 3);
+        assert_eq!(held_back.text, "3 logs of standard input were read and are not sent");
+        assert!(!pieces.is_endless());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{Consumer, End, Observer, Opening};
-use loghost_core::domain::ConsumerName;
+use loghost_core::domain::{ConsumerName, Descriptor};
 use loghost_rabbitmq::{Lifetime, QueueDepth};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
@@ -18,7 +18,7 @@ use crate::compose::loading::say;
 use crate::compose::reload::{Member, Reloads};
 use crate::compose::supervise::{MOST_OPENING, OnFailure, chain, status_of};
 use crate::platform::clock::SystemClock;
-use crate::ui::run::{say_consuming, warn_without_state};
+use crate::ui::run::{Reading, named_streams, say_consuming, warn_without_state};
 use crate::ui::terminal::TerminalReporter;
 
 /// The consumers of a run.
@@ -44,6 +44,7 @@ pub(super) async fn prepare(
     let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         let name = consumer.descriptor().name.clone();
+        let described = described(options, consumer.descriptor());
         if consumer.keeps_state() {
             keeping.push(name.to_string());
         }
@@ -57,17 +58,17 @@ pub(super) async fn prepare(
             let (clock, reloads) = (SystemClock, Some(replaced));
             let parts = Parts { consumer, source_factory, clock, reporter, observer, reloads };
             let mut consume = builder.build(parts).await?;
-            let opening = consume.open().await.map_err(|end| not_opened(&name, &end))?;
-            Ok((name, consume, depth, opening))
+            let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&name, &end))?;
+            Ok((name, described, consume, depth, opening))
         });
     }
     let opened: Vec<Result<_, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
     let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
     for opened in opened {
         match opened {
-            Ok((name, consume, depth, opening)) => {
+            Ok((name, described, consume, depth, opening)) => {
                 if opening == Opening::Done {
-                    queues.push(described(options, &name));
+                    queues.push(described);
                 }
                 prepared.depths.insert(name.clone(), depth);
                 prepared.ready.push((name, consume));
@@ -93,16 +94,24 @@ pub(super) async fn prepare(
         say_consuming(connection.address(), &queues);
     }
     if options.state.is_none() && lifetime == Lifetime::Named {
-        warn_without_state(&keeping);
+        let reading = if options.consumer.streams.is_some() { Reading::Streams } else { Reading::Queues };
+        warn_without_state(&keeping, reading);
     }
     Ok(prepared)
 }
 
-fn described(options: &Options, name: &ConsumerName) -> String {
-    match options.consumer.lifetime {
-        Lifetime::Named => format!("{name} ({})", options.target.names.queue(name)),
-        Lifetime::Exclusive => format!("{name} (a queue of its own)"),
-    }
+/// A consumer, with what it reads.
+fn described(options: &Options, Descriptor { name, filter, .. }: &Descriptor) -> String {
+    let names = &options.target.names;
+    let reads = match (&options.consumer.streams, options.consumer.lifetime) {
+        (Some(_), _) => {
+            let streams = filter.severities().iter().map(|severity| names.exchange(severity));
+            named_streams(&streams.collect::<Vec<_>>())
+        }
+        (None, Lifetime::Named) => names.queue(name),
+        (None, Lifetime::Exclusive) => "a queue of its own".to_owned(),
+    };
+    format!("{name} ({reads})")
 }
 
 /// Why a consumer cannot begin.

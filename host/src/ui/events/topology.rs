@@ -10,6 +10,7 @@ use super::Shown;
 pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
     let level = match event {
         TopologyEvent::BindingDenied { new, .. } if new.is_empty() => Level::Info,
+        TopologyEvent::StreamsThroughAmqp { .. } | TopologyEvent::UnbindingDenied { .. } => Level::Info,
         _ => Level::Warning,
     };
     let (name, text, fields) = told(event);
@@ -24,6 +25,10 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             let text =
                 format!("the queue {queue} is there already, made otherwise ({listed}): it is used as it is");
             ("queue_differs", text, json!({ "queue": queue, "differences": differences }))
+        }
+        TopologyEvent::StreamDiffers { stream, differences, policy } => {
+            let fields = json!({ "stream": stream, "differences": differences, "policy": policy });
+            ("stream_differs", stream_differs(stream, differences, policy), fields)
         }
         TopologyEvent::DeclarationDenied { queue } => {
             let text = format!(
@@ -96,6 +101,11 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
                 .to_owned();
             ("connection_separated", text, json!({}))
         }
+        TopologyEvent::LogsRemoved { stream, offset, first } => logs_removed(stream, *offset, *first),
+        TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
+        TopologyEvent::OffsetNotStored { stream } => offset_not_stored(stream),
+        TopologyEvent::UnbindingDenied { queue } => unbinding_denied(queue),
+        TopologyEvent::LeftInQueue { queue, messages } => left_in_queue(queue, *messages),
         TopologyEvent::DeadLettersRefused { queue } => {
             let text = format!(
                 "the broker refuses dead letters for the queue `{queue}`: most likely it is full (reject-publish); \
@@ -104,6 +114,57 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             ("dead_letters_refused", text, json!({ "queue": queue }))
         }
     }
+}
+
+fn logs_removed(stream: &str, offset: u64, first: u64) -> (&'static str, String, Value) {
+    let text = format!(
+        "logs of the stream `{stream}` were removed before they were read: {} offsets at most, from {offset} to {}; its \
+         retention is too short for how long this consumer was away or behind",
+        first - offset,
+        first - 1
+    );
+    let fields = json!({ "stream": stream, "from": offset, "to": first - 1, "offsets": first - offset });
+    ("logs_removed", text, fields)
+}
+
+fn streams_through_amqp(cause: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "streams are read through AMQP 0-9-1, which takes several times the CPU: {cause}; where the stream protocol is spoken \
+         elsewhere, say where with --stream-address HOST:PORT; without --state nothing keeps how far they were read"
+    );
+    ("streams_through_amqp", text, json!({ "cause": cause }))
+}
+
+fn left_in_queue(queue: &str, messages: u32) -> (&'static str, String, Value) {
+    let text = format!(
+        "{messages} messages are in the queue {queue}, from a run without streams or a replay: they are counted; what is in a \
+         stream as well is known by its id, and without one may be counted twice"
+    );
+    ("left_in_queue", text, json!({ "queue": queue, "messages": messages }))
+}
+
+fn unbinding_denied(queue: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "the user may not unbind the queue `{queue}`: if it is bound, from a run without streams, each log comes through it as \
+         well, and is counted twice if it has no id; have somebody run this once who may unbind it"
+    );
+    ("unbinding_denied", text, json!({ "queue": queue }))
+}
+
+fn offset_not_stored(stream: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "the broker does not keep how far the stream `{stream}` was read, most likely because the user may not write to it \
+         (`rabbitmqctl set_permissions`): the next run begins where a new consumer does; or keep it with --state DIR"
+    );
+    ("offset_not_stored", text, json!({ "stream": stream }))
+}
+
+fn stream_differs(stream: &str, differences: &[String], policy: &str) -> String {
+    let (listed, pattern) = (differences.join("; "), stream.replace('.', "\\."));
+    format!(
+        "the stream {stream} is there already, made otherwise ({listed}): it is used as it is; a policy changes that and \
+         deletes no stream: rabbitmqctl set_policy NAME '^{pattern}$' '{policy}' --apply-to queues"
+    )
 }
 
 fn binding_denied(queue: &str, new: &[Binding]) -> String {

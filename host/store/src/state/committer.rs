@@ -1,6 +1,7 @@
 //! The thread that reads and writes the database. It commits everything that waits in one transaction, so that
 //! consumers share the cost of syncing.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -26,6 +27,8 @@ pub(super) struct Committer {
 pub struct CommitterHandle {
     requests: Sender<Request>,
     owner: Arc<Owner>,
+    /// What the next commit does with what was committed before.
+    former: Former,
 }
 
 /// The consumer whose rows are read or written.
@@ -37,11 +40,29 @@ pub(super) struct Owner {
     pub(super) settings: Settings,
 }
 
+/// What a commit does with what was committed of the consumer before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Former {
+    /// It adds to that.
+    #[default]
+    Kept,
+    /// It takes its place.
+    Removed,
+}
+
+/// A commit of a consumer.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) owner: Arc<Owner>,
+    pub(super) commit: Commit,
+    pub(super) former: Former,
+}
+
 #[derive(Debug)]
 enum Request {
     Load(Arc<Owner>, oneshot::Sender<Result<Saved, StateError>>),
     Settings(Arc<Owner>, oneshot::Sender<Result<Option<Settings>, StateError>>),
-    Commit(Arc<Owner>, Box<Commit>, oneshot::Sender<Result<(), Arc<StateError>>>),
+    Commit(Box<Entry>, oneshot::Sender<Result<(), Arc<StateError>>>),
     End,
 }
 
@@ -56,7 +77,7 @@ impl Committer {
     /// A handle for the consumer that takes from `queue`.
     pub(super) fn handle(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> CommitterHandle {
         let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned(), settings };
-        CommitterHandle { requests: self.requests.clone(), owner: Arc::new(owner) }
+        CommitterHandle { requests: self.requests.clone(), owner: Arc::new(owner), former: Former::Kept }
     }
 }
 
@@ -70,8 +91,22 @@ impl Drop for Committer {
 }
 
 impl CommitterHandle {
-    /// What was committed.
+    /// What was committed; nothing, if the next commit takes the place of that.
     pub(super) async fn load(&self) -> Result<Saved, StateError> {
+        match self.former {
+            Former::Kept => self.load_former().await,
+            Former::Removed => Ok(Saved::default()),
+        }
+    }
+
+    /// Has the next commit take the place of what was committed before: what that is.
+    pub(super) async fn restart(&mut self) -> Result<Saved, StateError> {
+        let former = self.load_former().await?;
+        self.former = Former::Removed;
+        Ok(former)
+    }
+
+    async fn load_former(&self) -> Result<Saved, StateError> {
         let (reply, loaded) = oneshot::channel();
         self.ask(Request::Load(Arc::clone(&self.owner), reply));
         loaded.await.unwrap_or(Err(StateError::Closed))
@@ -87,11 +122,12 @@ impl CommitterHandle {
 
     /// Sends the commit at once, not only when the future is polled.
     pub(super) fn commit(
-        &self,
+        &mut self,
         commit: Commit,
     ) -> impl Future<Output = Result<(), Arc<StateError>>> + Send + use<> {
         let (reply, committed) = oneshot::channel();
-        self.ask(Request::Commit(Arc::clone(&self.owner), Box::new(commit), reply));
+        let (owner, former) = (Arc::clone(&self.owner), mem::take(&mut self.former));
+        self.ask(Request::Commit(Box::new(Entry { owner, commit, former }), reply));
         async { committed.await.unwrap_or_else(|_| Err(Arc::new(StateError::Closed))) }
     }
 
@@ -116,16 +152,15 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
                 Request::Settings(owner, reply) => {
                     let _ = reply.send(store.contents().settings(&owner.queue));
                 }
-                Request::Commit(owner, commit, reply) => group.push((owner, commit, reply)),
+                Request::Commit(entry, reply) => group.push((entry, reply)),
                 Request::End => open = false,
             }
         }
         if group.is_empty() {
             continue;
         }
-        let commits = group.iter().map(|(owner, commit, _)| (&**owner, &**commit));
-        let committed = store.commit(commits).map_err(Arc::new);
-        for (_, _, reply) in group.drain(..) {
+        let committed = store.commit(group.iter().map(|(entry, _)| &**entry)).map_err(Arc::new);
+        for (_, reply) in group.drain(..) {
             let _ = reply.send(committed.clone());
         }
     }

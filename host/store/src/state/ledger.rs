@@ -4,6 +4,7 @@ use std::future::ready;
 
 use futures_util::future::Either;
 use loghost_core::application::{Commit, Ledger, LedgerError, Saved};
+use loghost_core::domain::Counts;
 
 use super::committer::CommitterHandle;
 use super::error::StateError;
@@ -24,6 +25,23 @@ impl StateLedger {
         match self {
             Self::Stored(handle) => handle.changed_settings().await,
             Self::Volatile => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether the consumer has a position in a stream.
+    pub async fn has_position(&self) -> Result<bool, StateError> {
+        match self {
+            Self::Stored(handle) => Ok(handle.load().await?.book.next_offsets().next().is_some()),
+            Self::Volatile => Ok(false),
+        }
+    }
+
+    /// Has the consumer begin anew: it loads nothing, and its first commit takes the place of all that was committed of it.
+    /// Returns what it had counted before; until that commit, the state still has it.
+    pub async fn restart(&mut self) -> Result<Counts, StateError> {
+        match self {
+            Self::Stored(handle) => Ok(handle.restart().await?.book.counts().clone()),
+            Self::Volatile => Ok(Counts::default()),
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use loghost_core::application::Commit;
-
-use super::committer::Owner;
+use super::committer::Entry;
 use super::contents::Contents;
 use super::error::StateError;
 use super::folder::Folder;
@@ -39,14 +37,11 @@ impl Store {
     }
 
     /// Applies all of the commits, durably, or none.
-    pub(super) fn commit<'a>(
-        &self,
-        commits: impl IntoIterator<Item = (&'a Owner, &'a Commit)>,
-    ) -> Result<(), StateError> {
+    pub(super) fn commit<'a>(&self, entries: impl IntoIterator<Item = &'a Entry>) -> Result<(), StateError> {
         self.check()?;
         let committed = commit(&self.contents.database, |transaction| {
             let mut tables = Tables::open(transaction)?;
-            commits.into_iter().try_for_each(|(owner, commit)| tables.apply(owner, commit))
+            entries.into_iter().try_for_each(|entry| tables.enter(entry))
         });
         committed.map_err(|fault: Fault| fault.at(&self.folder.database))?;
         // Again: the file may have been replaced during the commit.

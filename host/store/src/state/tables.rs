@@ -11,7 +11,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::committer::Owner;
+use super::committer::{Entry, Former, Owner};
 use super::error::StateError;
 use super::wire::{CountsWire, FilterWire};
 
@@ -73,7 +73,29 @@ impl<'t> Tables<'t> {
         })
     }
 
-    pub(super) fn apply(&mut self, owner: &Owner, commit: &Commit) -> Result<(), Fault> {
+    /// Enters a commit of a consumer.
+    pub(super) fn enter(&mut self, Entry { owner, commit, former }: &Entry) -> Result<(), Fault> {
+        if *former == Former::Removed {
+            self.remove(&owner.queue)?;
+        }
+        self.apply(owner, commit)
+    }
+
+    /// Removes all rows of the consumer that takes from `queue`.
+    fn remove(&mut self, queue: &str) -> Result<(), Fault> {
+        for table in [&mut self.consumers, &mut self.filters, &mut self.checkpoints, &mut self.settings] {
+            table.remove(queue)?;
+        }
+        // The least text that is greater.
+        let next = format!("{queue}\0");
+        self.origins.retain_in((queue, "")..(&*next, ""), |_, _| false)?;
+        for table in [&mut self.finished, &mut self.dead, &mut self.unwanted, &mut self.streams] {
+            table.retain_in((queue, "", 0)..(&*next, "", 0), |_, _| false)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, owner: &Owner, commit: &Commit) -> Result<(), Fault> {
         let Owner { consumer, queue, settings } = owner;
         let queue = queue.as_str();
         let Commit { changes, checkpoint, filter } = commit;

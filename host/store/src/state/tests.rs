@@ -6,7 +6,7 @@ use std::path::Path;
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
     Book, Claim, ConsumerName, CountedAs, Expired, Filter, FinishedLog, Record, Severities, Severity,
-    Timestamp,
+    StreamPosition, Timestamp,
 };
 use loghost_core::testing::logs;
 use redb::{Database, TableDefinition};
@@ -80,6 +80,60 @@ async fn what_is_committed_outlasts_the_host() {
     }
     let other = ledger(&state, "other").load().await.unwrap();
     assert_eq!(other.book.counts().total(), 0);
+}
+
+/// A state in which two consumers, of whose names one begins with the other, have counted from a stream as well.
+async fn written_from_streams(folder: &Path) {
+    let state = StateFolder::open(folder).unwrap();
+    for consumer in ["error", "error-2"] {
+        let mut ledger = ledger(&state, consumer);
+        let mut book = ledger.load().await.unwrap().book;
+        finish(&mut book, 1..=3, CountedAs::Accepted);
+        finish(&mut book, [4], CountedAs::Dead);
+        finish(&mut book, [5], CountedAs::Unwanted);
+        for offset in [7, 9] {
+            book.finish_position(&StreamPosition { stream: "logs.error".into(), offset, first: 7 });
+        }
+        let checkpoint = Some(consumer.as_bytes().to_vec());
+        let filter = Some(Filter::new(Severities::from_iter([Severity::Error]), vec![]));
+        ledger.commit(Commit { changes: book.changes(), checkpoint, filter }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_begins_anew_has_nothing_of_before() {
+    let folder = tempfile::tempdir().unwrap();
+    written_from_streams(folder.path()).await;
+    let account = |consumer| {
+        let queue = format!("loghost.{consumer}");
+        Contents::copied(folder.path()).unwrap().account(&queue).unwrap().unwrap()
+    };
+    let before = format!("{:?}", account("error-2"));
+    {
+        let state = StateFolder::open(folder.path()).unwrap();
+        let mut error = ledger(&state, "error");
+        assert!(error.has_position().await.unwrap());
+        assert_eq!(error.restart().await.unwrap().total(), 4);
+        assert!(!error.has_position().await.unwrap());
+        let mut saved = error.load().await.unwrap();
+        assert_eq!((saved.checkpoint, saved.filter, saved.book.counts().total()), (None, None, 0));
+        // Until the first commit, the state is as it was.
+        assert_eq!(account("error").counts.total(), 4);
+        finish(&mut saved.book, [2], CountedAs::Accepted);
+        commit(&mut error, &mut saved.book).await;
+        // Later commits add to that.
+        finish(&mut saved.book, [3], CountedAs::Accepted);
+        commit(&mut error, &mut saved.book).await;
+    }
+    let anew = account("error");
+    assert_eq!((anew.counts.total(), anew.filter, anew.streams), (2, None, vec![]));
+    assert_eq!(anew.origins.len(), 1);
+    assert_eq!(anew.origins[0].finished.iter().collect::<Vec<_>>(), [(2, 3)]);
+    assert_eq!(anew.origins[0].dead.iter().count() + anew.origins[0].unwanted.iter().count(), 0);
+    assert_eq!(format!("{:?}", account("error-2")), before);
+    let state = StateFolder::open(folder.path()).unwrap();
+    assert_eq!(ledger(&state, "error").load().await.unwrap().checkpoint, None);
+    assert_eq!(ledger(&state, "error-2").load().await.unwrap().checkpoint, Some(b"error-2".to_vec()));
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub enum Item<'r> {
         records: u16,
         /// What is wrong with it.
         error: BatchError,
+        /// What is in it, as it is in the chunk.
+        data: &'r [u8],
     },
 }
 
@@ -83,7 +85,7 @@ enum Open {
 pub(super) enum Found {
     Message(u64, Range<usize>),
     Inflated(u64, Range<usize>),
-    Bad(u64, u16, BatchError),
+    Bad(u64, u16, BatchError, Range<usize>),
 }
 
 impl Found {
@@ -96,7 +98,9 @@ impl Found {
             Self::Inflated(offset, range) => {
                 Item::Message { offset, bytes: inflater.inflated().get(range).unwrap_or_default() }
             }
-            Self::Bad(first, records, error) => Item::Bad { first, records, error },
+            Self::Bad(first, records, error, range) => {
+                Item::Bad { first, records, error, data: data.get(range).unwrap_or_default() }
+            }
         }
     }
 }
@@ -181,7 +185,7 @@ impl Position {
                 self.offset = end;
                 // Not more than the batch has.
                 let records = u16::try_from(end - first).unwrap_or(batch.records);
-                Some(Found::Bad(first, records, error))
+                Some(Found::Bad(first, records, error, self.at - batch.data.len()..self.at))
             }
         }
     }

@@ -19,7 +19,7 @@ impl Found {
     fn of(item: Item<'_>) -> Self {
         match item {
             Item::Message { offset, bytes } => Self::Message(offset, bytes.to_vec()),
-            Item::Bad { first, records, error } => Self::Bad(first, records, error),
+            Item::Bad { first, records, error, .. } => Self::Bad(first, records, error),
         }
     }
 }

@@ -8,5 +8,6 @@ pub(crate) mod permissions;
 pub(crate) mod queues;
 pub(crate) mod refusals;
 pub(crate) mod severed;
+pub(crate) mod streams;
 pub(crate) mod tls;
 pub(crate) mod topology;

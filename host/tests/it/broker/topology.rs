@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lapin::ExchangeKind;
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Then, guest};
@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("topology::an_exchange_is_made_again", an_exchange_is_made_again),
         on_each("topology::an_exchange_is_made_otherwise", an_exchange_is_made_otherwise),
         on_each("topology::a_binding_is_removed", a_binding_is_removed),
-        on_each("topology::a_look_is_mended_as_well", a_look_is_mended_as_well),
+        on(Kind::QUEUES, "topology::a_look_is_mended_as_well", a_look_is_mended_as_well),
         on_each("topology::where_dead_letters_go", where_dead_letters_go),
     ]
     .into_iter()

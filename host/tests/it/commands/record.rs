@@ -6,13 +6,13 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Output, Running, Signal, loghost};
 use crate::support::publish::is_unwanted;
 use crate::support::{repository, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each("record::is_verified_and_blessed", is_verified_and_blessed);
+    let mut trials = on(Kind::QUEUES, "record::is_verified_and_blessed", is_verified_and_blessed);
     trials.extend(on_each("record::is_what_was_published", is_what_was_published));
     trials.extend(on_each("record::what_cannot_be_written_is_said", what_cannot_be_written_is_said));
     trials
@@ -60,6 +60,7 @@ error x3 @\"a b: c\" empty=\"\" k=v said=\"say \\\"\\\\\\\" 1:2\":  two blanks
 | | and more
 info: plain
 critical:
+error: \x1b[31mred\x1b[0m
 info x2 @web: plain
 ";
     fs::write(&file, format!("{logs}debug: unseen\n")).expect("a file of ours");

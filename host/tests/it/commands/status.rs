@@ -3,14 +3,14 @@
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::{Then, declare, guest};
-use crate::support::rabbitmq::managed;
+use crate::support::rabbitmq::{free_port, managed};
 use crate::support::{Skip, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each("status::tells_who_is_stuck", tells_who_is_stuck);
+    let mut trials = on(Kind::QUEUES, "status::tells_who_is_stuck", tells_who_is_stuck);
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let name = format!("{}::status::all_are_found_by_the_management_api", kind.name());
         trials.push(needing(name, move || all_are_found_by_the_management_api(kind)));
@@ -62,6 +62,14 @@ fn tells_who_is_stuck(broker: &Broker) {
     if !broker.is_rabbitmq() {
         nobody_named.exits(2).says("name them, as in `loghost status error critical`");
     }
+    // What is said of one that was named is why it is not asked, not that one may be named.
+    let why = if broker.is_rabbitmq() { "no management API at" } else { "the broker is no RabbitMQ" };
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let wrong = || broker.loghost(["status", "--over", "100ms", "--management-url", &url]);
+    let failed = wrong().end().exits(69).says(why).says("name them, as in `loghost status error critical`");
+    failed.does_not_say("or give --management-url").does_not_say("delivery limits");
+    let shown = wrong().arg("picky").end().exits(0).says(why);
+    shown.does_not_say("only the management API").does_not_say("delivery limits");
 }
 
 fn all_are_found_by_the_management_api(kind: Kind) -> Result<(), Skip> {

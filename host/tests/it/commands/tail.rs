@@ -12,11 +12,11 @@ use crate::support::publish::is_unwanted;
 use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each("tail::shows_what_comes", shows_what_comes);
+    let mut trials = on(Kind::QUEUES, "tail::shows_what_comes", shows_what_comes);
     trials.extend(on_each("tail::only_what_is_asked_for", only_what_is_asked_for));
     trials.extend(on_each("tail::all_fields_as_json", all_fields_as_json));
     trials.extend(on_each("tail::who_reads_slowly_misses_the_oldest", who_reads_slowly_misses_the_oldest));
-    trials.extend(on_each("tail::a_pipe_that_closes_ends_it", a_pipe_that_closes_ends_it));
+    trials.extend(on(Kind::QUEUES, "tail::a_pipe_that_closes_ends_it", a_pipe_that_closes_ends_it));
     trials.extend(on([Kind::Embedded], "tail::colours_where_they_are_wanted", colours_where_they_are_wanted));
     trials.push(test("tail::reconnects", reconnects));
     trials

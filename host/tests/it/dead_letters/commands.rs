@@ -5,7 +5,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Unread, loghost};
 use crate::support::dead_letters::{
     dead_letters, deploy, last, list, messages, publish, reject, with_dead_letters,
@@ -15,11 +15,11 @@ use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each("dead_letters::are_listed_shown_and_sent_back", are_listed_shown_and_sent_back),
+        on(Kind::QUEUES, "dead_letters::are_listed_shown_and_sent_back", are_listed_shown_and_sent_back),
         on_each("dead_letters::are_looked_after_by_one_at_a_time", are_looked_after_by_one_at_a_time),
-        on_each("dead_letters::are_chosen_by_what_they_are", are_chosen_by_what_they_are),
+        on(Kind::QUEUES, "dead_letters::are_chosen_by_what_they_are", are_chosen_by_what_they_are),
         on_each("dead_letters::are_destroyed_only_as_asked", are_destroyed_only_as_asked),
-        on_each("dead_letters::leave_what_is_not_theirs", leave_what_is_not_theirs),
+        on(Kind::QUEUES, "dead_letters::leave_what_is_not_theirs", leave_what_is_not_theirs),
         on_each("dead_letters::need_a_queue", need_a_queue),
     ]
     .into_iter()

@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, DecimalValue, FieldTable};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Then, guest};
@@ -23,7 +23,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
     }
     trials.extend(on_each("foreign::counts_whatever_comes_through_its_exchange", counts_whatever_comes));
-    trials.extend(on_each("foreign::values_arrive_as_they_were_meant", values_arrive_as_they_were_meant));
+    trials.extend(on(
+        Kind::QUEUES,
+        "foreign::values_arrive_as_they_were_meant",
+        values_arrive_as_they_were_meant,
+    ));
     trials.extend(on_each("foreign::shows_a_hostile_exchange_as_text", shows_a_hostile_exchange_as_text));
     trials
 }

@@ -14,7 +14,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Loghost, Output, Running, Signal};
 use crate::support::dead_letters::{dead_letters, list};
 use crate::support::guest::{Guest, declare, guest};
@@ -29,14 +29,22 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("uncounted::foreign_messages_are_not_shown_to_a_processor", |broker| {
             foreign_messages_become_dead_letters(broker, &guest("one").processes());
         }),
-        on_each("uncounted::foreign_messages_cannot_be_replayed", foreign_messages_cannot_be_replayed),
-        on_each("uncounted::unwanted_logs_become_dead_letters", |broker| {
+        on(
+            Kind::QUEUES,
+            "uncounted::foreign_messages_cannot_be_replayed",
+            foreign_messages_cannot_be_replayed,
+        ),
+        on(Kind::QUEUES, "uncounted::unwanted_logs_become_dead_letters", |broker| {
             unwanted_logs_become_dead_letters(broker, Guest::clone);
         }),
-        on_each("uncounted::unwanted_logs_are_not_shown_to_a_processor", |broker| {
+        on(Kind::QUEUES, "uncounted::unwanted_logs_are_not_shown_to_a_processor", |broker| {
             unwanted_logs_become_dead_letters(broker, |guest| guest.clone().processes());
         }),
-        on_each("uncounted::what_a_narrower_version_finds_in_its_queue", what_a_narrower_version_finds),
+        on(
+            Kind::QUEUES,
+            "uncounted::what_a_narrower_version_finds_in_its_queue",
+            what_a_narrower_version_finds,
+        ),
         on_each("uncounted::by_the_thousand", by_the_thousand),
         on_each("uncounted::survive_kills", survive_kills),
         on_each("uncounted::are_said_where_there_are_no_dead_letters", are_said_without_dead_letters),
@@ -336,6 +344,10 @@ fn survive_kills(broker: &Broker) {
         unwanted += 200;
         let run = run(broker, &file).arg("--state").arg(&state).start();
         run.says("consuming from");
+        if first == 1 {
+            // Where it begins is in its state.
+            run.prints("\"consumer\"");
+        }
         // It is killed at a random moment.
         thread::sleep(Duration::from_millis(random.u64(0..600)));
         run.end_by(Signal::Kill);

@@ -4,7 +4,7 @@ use libtest_mimic::Trial;
 
 use crate::commands::bench::long_bench;
 use crate::commands::verify::changed;
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::dead_letters::{dead_letters, with_dead_letters};
 use crate::support::rabbitmq::free_port;
@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("closed::a_bench_ends", a_bench_ends),
         test("closed::a_broker_goes_on", a_broker_goes_on),
     ];
-    trials.extend(on_each("closed::what_is_confirmed_is_published", what_is_confirmed_is_published));
+    trials.extend(on(Kind::QUEUES, "closed::what_is_confirmed_is_published", what_is_confirmed_is_published));
     trials.extend(on_each("closed::what_is_purged_is_gone", what_is_purged_is_gone));
     trials
         .extend(on_each("closed::a_run_ends_with_what_it_has_counted", a_run_ends_with_what_it_has_counted));

@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on([Kind::RabbitMq4], "trouble::an_undeliverable_message", an_undeliverable_message));
     trials.extend(on_each("trouble::a_connection_has_few_channels", a_connection_has_few_channels));
     trials.extend(on_each("trouble::ids_count_by_the_routing_key", ids_count_by_the_routing_key));
-    trials.extend(on_each("trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
+    trials.extend(on(Kind::QUEUES, "trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
     trials.extend(on_each("trouble::sources_are_routing_keys", sources_are_routing_keys));
     trials.extend(on_each("trouble::a_report_that_cannot_be_written", a_report_that_cannot_be_written));
     trials

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::support::broker::{Broker, Kind, on_each, start_embedded};
+use crate::support::broker::{Broker, Kind, on, on_each, start_embedded};
 use crate::support::cli::{Signal, loghost};
 use crate::support::dead_letters::{dead_letters, with_dead_letters};
 use crate::support::guest::{declare, guest};
@@ -19,11 +19,11 @@ use crate::support::{self, TIMEOUT, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each("unread::output_is_no_hindrance", |broker| unread(broker, [true, false])),
-        on_each("unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
-        on_each("unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
-        on_each("unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
-        on_each("unread::a_pipe_that_does_not_wait", a_pipe_that_does_not_wait),
+        on(Kind::QUEUES, "unread::output_is_no_hindrance", |broker| unread(broker, [true, false])),
+        on(Kind::QUEUES, "unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
+        on(Kind::QUEUES, "unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
+        on(Kind::QUEUES, "unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
+        on(Kind::QUEUES, "unread::a_pipe_that_does_not_wait", a_pipe_that_does_not_wait),
         on_each("unread::a_list_can_be_interrupted", a_list_can_be_interrupted),
     ]
     .into_iter()

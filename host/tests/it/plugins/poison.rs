@@ -9,7 +9,7 @@ use std::thread;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Does, Guest, Then, declare, guest, seen};
@@ -19,8 +19,8 @@ use crate::support::sha256;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each("poison::three_in_five_hundred", three_in_five_hundred),
-        on_each("poison::a_plugin_that_traps_on_everything", a_plugin_that_traps_on_everything),
+        on(Kind::QUEUES, "poison::three_in_five_hundred", three_in_five_hundred),
+        on(Kind::QUEUES, "poison::a_plugin_that_traps_on_everything", a_plugin_that_traps_on_everything),
         on_each("poison::a_stopped_plugin_is_tried", a_stopped_plugin_is_tried),
         on_each("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
         on_each("poison::a_replayed_log_has_new_retries", a_replayed_log_has_new_retries),

@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, on_each, on_nodes};
+use crate::support::broker::{Broker, Kind, on, on_each, on_nodes};
 use crate::support::cli::{Output, Signal};
 use crate::support::guest::{Guest, Seen, Then, declare, guest, lines, seen};
 use crate::support::rabbitmq::Setup;
@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             narrow,
             publishing::what_is_too_large_to_publish_costs_a_log,
         ),
-        on_each("processor::logs_come_in_order", logs_come_in_order),
+        on(Kind::QUEUES, "processor::logs_come_in_order", logs_come_in_order),
         on_each("processor::fields_come_if_asked_for", fields_come_if_asked_for),
         on_each("processor::what_is_skipped_is_not_accepted", outcomes::what_is_skipped_is_not_accepted),
         on_each("processor::what_is_rejected_is_a_dead_letter", outcomes::what_is_rejected_is_a_dead_letter),

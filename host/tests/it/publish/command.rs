@@ -6,7 +6,7 @@ use lapin::types::{AMQPValue, LongString, ShortString};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Signal, loghost};
 use crate::support::test;
 
@@ -16,7 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_each("publish::sends_lines_as_they_come", sends_lines_as_they_come));
     trials.extend(on_each("publish::says_what_it_has_read_of_a_line", says_what_it_has_read_of_a_line));
     trials.extend(on_each("publish::sends_any_text_as_it_is", sends_any_text_as_it_is));
-    trials.extend(on_each("publish::says_what_no_queue_wanted", says_what_no_queue_wanted));
+    trials.extend(on(Kind::QUEUES, "publish::says_what_no_queue_wanted", says_what_no_queue_wanted));
     trials.extend(on_each("publish::sends_nothing_of_a_bad_file", sends_nothing_of_a_bad_file));
     trials
 }

@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use self::limited::{five, limited};
-use crate::support::broker::{Broker, on_each, on_nodes};
+use crate::support::broker::{Broker, Kind, on, on_each, on_nodes};
 use crate::support::cli::{Loghost, Output, Running, Signal};
 use crate::support::outside::Outside;
 use crate::support::rabbitmq::{Node, Setup};
@@ -24,8 +24,16 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each("full::logs_are_given_up_after_a_time", logs_are_given_up_after_a_time),
         on_each("full::an_interruption_tells_how_many", an_interruption_tells_how_many),
         on_each("full::dead_letters_are_sent_again", consumers::dead_letters_are_sent_again),
-        on_each("full::dead_letters_are_waited_for_so_long", consumers::dead_letters_are_waited_for_so_long),
-        on_each("full::derived_logs_are_waited_for_so_long", consumers::derived_logs_are_waited_for_so_long),
+        on(
+            Kind::QUEUES,
+            "full::dead_letters_are_waited_for_so_long",
+            consumers::dead_letters_are_waited_for_so_long,
+        ),
+        on(
+            Kind::QUEUES,
+            "full::derived_logs_are_waited_for_so_long",
+            consumers::derived_logs_are_waited_for_so_long,
+        ),
         on_each("full::a_replay_waits_for_room", consumers::a_replay_waits_for_room),
         on_each("full::a_replay_counts_what_is_there", consumers::a_replay_counts_what_is_there),
         on_nodes(
@@ -34,7 +42,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             refused_logs_survive_a_lost_connection,
         ),
         on_each("full::a_consumer_that_gives_up_ends_all", consumers::a_consumer_that_gives_up_ends_all),
-        on_each(
+        on(
+            Kind::QUEUES,
             "full::an_end_waits_so_long_for_dead_letters",
             consumers::an_end_waits_so_long_for_dead_letters,
         ),

@@ -5,3 +5,4 @@ pub(crate) mod decode;
 pub(crate) mod full;
 pub(crate) mod journal;
 pub(crate) mod reconnect;
+pub(crate) mod streams;

@@ -4,7 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_each, unique};
+use crate::support::broker::{Broker, Kind, on, on_each, unique};
 use crate::support::cli::{Signal, loghost};
 use crate::support::metrics::{CONSUMERS, last_of_text, total};
 use crate::support::{test, tracked};
@@ -16,12 +16,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("run::refuses_a_setting_that_no_plugin_knows", refuses_a_setting_that_no_plugin_knows),
         test("run::refuses_wrong_arguments", refuses_wrong_arguments),
     ];
-    trials
-        .extend(on_each("run::counts_so_many_logs_and_goes_on_later", counts_so_many_logs_and_goes_on_later));
+    trials.extend(on(
+        Kind::QUEUES,
+        "run::counts_so_many_logs_and_goes_on_later",
+        counts_so_many_logs_and_goes_on_later,
+    ));
     trials.extend(on_each("run::leaves_nothing_when_ephemeral", leaves_nothing_when_ephemeral));
-    trials.extend(on_each("run::loses_no_log_when_interrupted", loses_no_log_when_interrupted));
+    trials.extend(on(Kind::QUEUES, "run::loses_no_log_when_interrupted", loses_no_log_when_interrupted));
     trials.extend(on_each("run::counts_many_logs", counts_many_logs));
-    trials.extend(on_each("run::ends_when_nobody_reads", ends_when_nobody_reads));
+    trials.extend(on(Kind::QUEUES, "run::ends_when_nobody_reads", ends_when_nobody_reads));
     trials
 }
 

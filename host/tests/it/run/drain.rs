@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::publish::{logs, publish};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each("drain::has_an_end", has_an_end),
-        on_each("drain::a_second_signal_ends_at_once", a_second_signal_ends_at_once),
+        on(Kind::QUEUES, "drain::has_an_end", has_an_end),
+        on(Kind::QUEUES, "drain::a_second_signal_ends_at_once", a_second_signal_ends_at_once),
     ]
     .into_iter()
     .flatten()

@@ -4,7 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_each, on_nodes};
+use crate::support::broker::{Broker, Kind, on, on_each, on_nodes};
 use crate::support::cli::Signal;
 use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::metrics::{last_of_text, total};
@@ -14,10 +14,10 @@ use crate::support::tracked;
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_nodes("idle::an_outage_is_not_quiet", Setup::default(), an_outage_is_not_quiet),
-        on_each("idle::who_stands_by_waits_for_its_queue", who_stands_by_waits_for_its_queue),
+        on(Kind::QUEUES, "idle::who_stands_by_waits_for_its_queue", who_stands_by_waits_for_its_queue),
         on_each("idle::who_stands_by_ends_and_says_so", who_stands_by_ends_and_says_so),
         on_each("idle::what_the_client_has_is_not_left", what_the_client_has_is_not_left),
-        on_each("idle::a_stopped_consumer_is_not_waited_for", a_stopped_consumer_is_not_waited_for),
+        on(Kind::QUEUES, "idle::a_stopped_consumer_is_not_waited_for", a_stopped_consumer_is_not_waited_for),
     ]
     .into_iter()
     .flatten()

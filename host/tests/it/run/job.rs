@@ -32,7 +32,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn live(broker: &Broker, run: Running, scenario: &str, last: fn(&str) -> Metrics, signal: Signal) -> Output {
     let ready = run.says("consuming from");
     for consumer in CONSUMERS {
-        assert!(ready.contains(&format!("{consumer} ({})", broker.queue(consumer))), "{ready}");
+        let source =
+            if broker.is_stream() { "the stream".to_owned() } else { format!("{})", broker.queue(consumer)) };
+        assert!(ready.contains(&format!("{consumer} ({source}")), "{ready}");
     }
     publish(broker, scenario);
     let expected = expected(scenario);

@@ -7,5 +7,8 @@ pub(crate) mod idle;
 pub(crate) mod job;
 pub(crate) mod listen;
 pub(crate) mod report;
+pub(crate) mod restart;
 pub(crate) mod standby;
 pub(crate) mod state;
+pub(crate) mod stream_protocol;
+pub(crate) mod streams;

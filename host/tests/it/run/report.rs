@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Loghost, Signal, loghost};
 use crate::support::publish::publish_numbers;
 use crate::support::{Skip, needing, test, tracked};
@@ -20,14 +20,21 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
     trials.extend(on_each("report::shows_what_is_missing", shows_what_is_missing));
-    trials.extend(on_each("report::claims_what_it_can_know", claims_what_it_can_know));
+    trials.extend(on(Kind::QUEUES, "report::claims_what_it_can_know", claims_what_it_can_know));
     trials.extend(on_each(
         "report::holds_nothing_missing_that_is_forgotten",
         holds_nothing_missing_that_is_forgotten,
     ));
-    trials.extend(on_each("report::takes_hosts_that_took_turns_as_one", takes_hosts_that_took_turns_as_one));
-    trials
-        .extend(on_each("report::misses_what_a_journal_has_confirmed", misses_what_a_journal_has_confirmed));
+    trials.extend(on(
+        Kind::QUEUES,
+        "report::takes_hosts_that_took_turns_as_one",
+        takes_hosts_that_took_turns_as_one,
+    ));
+    trials.extend(on(
+        Kind::QUEUES,
+        "report::misses_what_a_journal_has_confirmed",
+        misses_what_a_journal_has_confirmed,
+    ));
     trials
 }
 

@@ -9,7 +9,7 @@ use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Output, Running, Signal, loghost};
 use crate::support::dead_letters::{dead_letters, list};
 use crate::support::guest::{Guest, guest};
@@ -20,15 +20,15 @@ use crate::support::{self, TIMEOUT};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for more in [
-        on_each("standby::binds_only_when_it_takes_over", binds_only_when_it_takes_over),
-        on_each("standby::hosts_that_start_at_once", hosts_that_start_at_once),
-        on_each("standby::the_last_of_three_takes_over", the_last_of_three_takes_over),
+        on(Kind::QUEUES, "standby::binds_only_when_it_takes_over", binds_only_when_it_takes_over),
+        on(Kind::QUEUES, "standby::hosts_that_start_at_once", hosts_that_start_at_once),
+        on(Kind::QUEUES, "standby::the_last_of_three_takes_over", the_last_of_three_takes_over),
         on_each(
             "standby::opening_its_queue_again_gives_nobody_a_turn",
             opening_its_queue_again_gives_nobody_a_turn,
         ),
-        on_each("standby::declaring_beside_an_active_host", declaring_beside_an_active_host),
-        on_each("standby::a_rolling_upgrade_and_back", |broker| upgrade(broker, 3, 300)),
+        on(Kind::QUEUES, "standby::declaring_beside_an_active_host", declaring_beside_an_active_host),
+        on(Kind::QUEUES, "standby::a_rolling_upgrade_and_back", |broker| upgrade(broker, 3, 300)),
     ] {
         trials.extend(more);
     }

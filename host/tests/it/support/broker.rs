@@ -25,10 +25,17 @@ pub(crate) enum Kind {
     Quorum,
     /// RabbitMQ 4, on a virtual host whose queues are quorum queues unless they are declared otherwise.
     QuorumVhost,
+    /// RabbitMQ 4, where hosts and producers are told to use streams, through the stream protocol; the queues of consumers are
+    /// quorum queues then.
+    Stream,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost, Self::Stream];
+
+    /// Those whose hosts take their logs out of queues, for tests that look into one, or publish what a stream does not take.
+    pub(crate) const QUEUES: [Self; 5] =
         [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost];
 
     /// Fewer kinds of RabbitMQ, for tests that start nodes of their own, which takes seconds.
@@ -45,6 +52,7 @@ impl Kind {
             Self::RabbitMq4 => "rabbitmq4",
             Self::Quorum => "quorum",
             Self::QuorumVhost => "quorum_vhost",
+            Self::Stream => "stream",
         }
     }
 
@@ -53,8 +61,13 @@ impl Kind {
         match self {
             Self::Embedded => None,
             Self::RabbitMq => Some(Version::V3),
-            Self::RabbitMq4 | Self::Quorum | Self::QuorumVhost => Some(Version::V4),
+            Self::RabbitMq4 | Self::Quorum | Self::QuorumVhost | Self::Stream => Some(Version::V4),
         }
+    }
+
+    /// The port where it speaks the stream protocol, if hosts are to use that.
+    fn streams(self, port: Option<u16>) -> Option<u16> {
+        port.filter(|_| self == Self::Stream)
     }
 
     /// The URL of its virtual host, from the URL of the default one.
@@ -69,6 +82,8 @@ pub(crate) struct Broker {
     kind: Kind,
     url: String,
     prefix: String,
+    /// Where it speaks the stream protocol, if its streams are read through that.
+    streams: Option<u16>,
 }
 
 /// The same test on every kind of broker.
@@ -103,11 +118,12 @@ pub(crate) fn on_nodes(name: &str, setup: Setup<'static>, body: fn(&mut Node, &B
 impl Broker {
     /// The shared broker of this kind, started if it is not running, with a new prefix.
     pub(crate) fn new(kind: Kind) -> Result<Self, Skip> {
-        let url = match kind.version() {
-            None => embedded(),
-            Some(version) => kind.vhost_of(rabbitmq::shared(version)?.url()),
+        let Some(version) = kind.version() else {
+            return Ok(Self { kind, url: embedded(), prefix: unique("it"), streams: None });
         };
-        Ok(Self { kind, url, prefix: unique("it") })
+        let node = rabbitmq::shared(version)?;
+        let (url, streams) = (kind.vhost_of(node.url()), kind.streams(node.stream_port()));
+        Ok(Self { kind, url, prefix: unique("it"), streams })
     }
 
     /// A node as a broker of this kind, with a new prefix.
@@ -115,12 +131,13 @@ impl Broker {
         if kind == Kind::QuorumVhost {
             node.add_quorum_vhost();
         }
-        Self { kind, url: kind.vhost_of(node.url()), prefix: unique("it") }
+        let (url, streams) = (kind.vhost_of(node.url()), kind.streams(node.stream_port()));
+        Self { kind, url, prefix: unique("it"), streams }
     }
 
     /// The RabbitMQ at this URL, with a new prefix.
     pub(crate) fn at(url: impl Into<String>) -> Self {
-        Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it") }
+        Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it"), streams: None }
     }
 
     /// The same for another user.
@@ -146,12 +163,22 @@ impl Broker {
 
     /// Whether its queues are quorum queues.
     pub(crate) fn is_quorum(&self) -> bool {
-        self.kind == Kind::Quorum
+        matches!(self.kind, Kind::Quorum | Kind::Stream)
+    }
+
+    /// Whether logs are read from streams.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.kind == Kind::Stream
     }
 
     /// Whether quorum queues are the default of its virtual host.
     pub(crate) fn is_quorum_vhost(&self) -> bool {
         self.kind == Kind::QuorumVhost
+    }
+
+    /// The port where it speaks the stream protocol, if streams are read through that.
+    pub(crate) fn stream_port(&self) -> Option<u16> {
+        self.streams
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -181,15 +208,34 @@ impl Broker {
     pub(crate) fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
         let (command, arguments) = arguments.split_first().expect("a command");
         let connection = [*command, "--broker", self.url(), "--prefix", self.prefix()];
-        let quorum = self.kind == Kind::Quorum && *command == "run";
-        let queue_type: &[&str] = if quorum { &["--queue-type", "quorum"] } else { &[] };
-        loghost(connection).args(arguments).unless_ephemeral(queue_type)
+        let queue_type: &[&str] = match (self.kind, *command) {
+            (Kind::Quorum, "run") => &["--queue-type", "quorum"],
+            (Kind::Stream, "run" | "publish") => &["--queue-type", "stream"],
+            _ => &[],
+        };
+        let loghost = loghost(connection).args(arguments).unless_ephemeral(queue_type);
+        match self.streams {
+            Some(port) => loghost.env("LOGHOST_STREAM_ADDRESS", format!("127.0.0.1:{port}")),
+            None => loghost,
+        }
     }
 
     /// Another client of it, which declares quorum queues where loghost does.
     pub(crate) fn outside(&self) -> Outside {
         let outside = Outside::connect(&self.url);
         if self.is_quorum() { outside.with_quorum_queues() } else { outside }
+    }
+
+    /// The arguments that a queue of the shared RabbitMQ was declared with, as `rabbitmqctl` prints them; none if there is no
+    /// such queue.
+    #[track_caller]
+    pub(crate) fn arguments(&self, queue: &str) -> Option<String> {
+        let queues = rabbitmq::rabbitmqctl(
+            self.version().expect("a RabbitMQ"),
+            &["list_queues", "--silent", "name", "type", "arguments"],
+        );
+        let line = queues.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'));
+        line.map(str::to_owned)
     }
 
     /// Gives queues of the shared RabbitMQ a policy.

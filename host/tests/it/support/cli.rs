@@ -41,6 +41,7 @@ pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Logh
         "LOGHOST_MANAGEMENT_URL",
         "LOGHOST_LISTEN",
         "LOGHOST_LISTEN_TOKEN_FILE",
+        "LOGHOST_STREAM_ADDRESS",
     ];
     for name in urls {
         command.env_remove(name);
@@ -110,7 +111,8 @@ impl Loghost {
         self
     }
 
-    /// Arguments that it has unless it is run with `--ephemeral`.
+    /// Arguments that it has unless it is run with `--ephemeral`. With those for streams, it reads them from their beginning
+    /// unless it has a state: as queues, they are declared before logs are published that are read later.
     pub(crate) fn unless_ephemeral(mut self, arguments: &'static [&'static str]) -> Self {
         self.unless_ephemeral = arguments;
         self
@@ -144,10 +146,24 @@ impl Loghost {
         self.spawn(Stdio::null(), stdout.into(), stderr.into())
     }
 
+    fn has(&self, argument: &str) -> bool {
+        self.command.get_args().any(|other| other == argument)
+    }
+
+    /// Whether it goes on from a state.
+    fn has_state(&self) -> bool {
+        let state = self.command.get_args().skip_while(|argument| *argument != "--state").nth(1);
+        state.is_some_and(|state| Path::new(state).join("loghost.redb").exists())
+    }
+
     #[track_caller]
     fn spawn(&mut self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Child {
-        if !self.command.get_args().any(|argument| argument == "--ephemeral") {
+        if !self.has("--ephemeral") {
             self.command.args(self.unless_ephemeral);
+            let reads = self.unless_ephemeral.contains(&"stream") && self.has("run");
+            if reads && !self.has("--from") && !self.has("--declare-only") && !self.has_state() {
+                self.command.args(["--from", "first"]);
+            }
         }
         match self.command.stdin(stdin).stdout(stdout).stderr(stderr).spawn() {
             Ok(child) => child,

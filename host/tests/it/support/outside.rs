@@ -1,6 +1,7 @@
 //! Another client than loghost: the depths of queues, and waiting for them.
 
 mod messages;
+mod streams;
 mod topology;
 
 use std::time::{Duration, Instant};

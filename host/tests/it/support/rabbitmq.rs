@@ -97,6 +97,11 @@ impl Node {
         self.0.url()
     }
 
+    /// The port where it speaks the stream protocol, if it does.
+    pub(crate) fn stream_port(&self) -> Option<u16> {
+        self.0.stream_port()
+    }
+
     /// Kills it without a shutdown; what it has stored stays.
     #[track_caller]
     pub(crate) fn kill(&mut self) {

@@ -47,6 +47,8 @@ pub(super) enum What {
     Foreign,
     /// What ends a scenario.
     Marker,
+    /// What the consumer has behind it in a stream.
+    Passed,
 }
 
 /// The book of a consumer, and what is on its way there.
@@ -202,7 +204,7 @@ impl<L: Ledger + 'static> Commits<L> {
     /// Notes a delivery that is finished.
     pub(super) fn stage(&mut self, Done { number, what }: Done) {
         match what {
-            What::Marker => {}
+            What::Marker | What::Passed => {}
             What::Repetition => self.staged.repeats += 1,
             What::Foreign => self.staged.uncounted.foreign += 1,
             What::Log(log) => {

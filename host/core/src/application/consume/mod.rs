@@ -236,16 +236,16 @@ impl<P: Ports> Consume<P> {
                 Err(broke) => Err(broke),
             },
             // The source is as good as it was: nothing of what is in hand need come again.
-            Err(broke @ (Break::Stopped(_) | Break::Source(SourceError::Unread))) => {
-                Err(self.finish(&mut session).await.err().unwrap_or(broke))
-            }
+            Err(
+                broke @ (Break::Stopped(_) | Break::Source(SourceError::Unread | SourceError::Reselected)),
+            ) => Err(self.finish(&mut session).await.err().unwrap_or(broke)),
             broke => broke,
         };
         if !session.pending.is_empty() {
             // It comes again, and goes there again.
             self.at_least = Reads::Logs;
         }
-        let reopens = matches!(served, Err(Break::Source(SourceError::Unread)));
+        let reopens = matches!(served, Err(Break::Source(SourceError::Unread | SourceError::Reselected)));
         session.close(if reopens { Next::Same } else { Next::Any }).await;
         self.commits.source_is_closed();
         served

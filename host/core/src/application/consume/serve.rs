@@ -85,11 +85,14 @@ impl<P: Ports> Consume<P> {
                     if burst.is_empty() {
                         continue;
                     }
-                    last_log = Instant::now();
+                    let arrived = Instant::now();
+                    if burst.iter().any(|delivery| delivery.item != Item::Passed) {
+                        last_log = arrived;
+                    }
                     session.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
                     let full = burst.len() >= self.options.max_batch || session.marked;
                     if full || self.options.batching == Batching::Arrived {
-                        self.take(session, burst.drain(..), last_log).await?;
+                        self.take(session, burst.drain(..), arrived).await?;
                     }
                 }
                 () = tick_timer.at(tick_at) => {
@@ -142,6 +145,10 @@ impl<P: Ports> Consume<P> {
             let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
             let number = session.window.add(position, original);
             let unseen = match item {
+                Item::Passed => {
+                    self.commits.stage(Done { number, what: What::Passed });
+                    continue;
+                }
                 _ if !is_new => {
                     self.commits.stage(Done { number, what: What::Repetition });
                     continue;

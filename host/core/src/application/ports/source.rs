@@ -151,6 +151,9 @@ pub enum Item {
     Marker,
     /// A message that was not published as a log: how it came instead.
     Foreign(String),
+    /// Nothing: all that is before and at this position in a stream is behind the consumer, which begins there, or does not
+    /// want it.
+    Passed,
 }
 
 /// Why nothing more comes from a source.
@@ -165,6 +168,9 @@ pub enum SourceError {
     /// Messages are needed whole now, and of what was delivered nobody has read more than it is counted by.
     #[error("needs its messages whole from now on")]
     Unread,
+    /// What it reads from is to be another selection, and what is in hand has to be finished before.
+    #[error("reads other streams from now on")]
+    Reselected,
     /// The broker did not take a dead letter.
     #[error(transparent)]
     DeadLetter(BoxError),
@@ -195,6 +201,7 @@ impl SourceError {
             Self::Lost(_)
             | Self::Cancelled(_)
             | Self::Unread
+            | Self::Reselected
             | Self::DeadLetter(_)
             | Self::Unpublished(_)
             | Self::Unpublishable(_)

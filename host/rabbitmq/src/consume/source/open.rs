@@ -8,12 +8,12 @@ use lapin::options::BasicQosOptions;
 use loghost_core::application::{Clock, ConsumerActivity, DeadLettering, Opened, Reads, Subscription};
 
 use super::AmqpSource;
-use super::read::decode;
 use crate::connection::gather::Gather;
 use crate::connection::open::Connection;
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::consume::activation::{Activation, ConsumerState, release_lock};
 use crate::consume::depth::{Answering, Questions};
+use crate::consume::read::Read;
 use crate::consume::source_options::SourceOptions;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
@@ -97,14 +97,11 @@ impl<K: Clock> AmqpSource<K> {
             activity: ConsumerActivity::StandingBy,
             consumer: descriptor.name.clone(),
             queue,
-            names,
             bindings,
-            filter: descriptor.filter.clone(),
+            read: Read::new(names, subscription, &options),
             former: former.cloned(),
             check: None,
             dead_letter_queue: options.dead_letter_queue(reads),
-            reads,
-            decode: decode(descriptor, reads),
             clock,
             gather: Gather::deliveries(),
             ended: None,

@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 
 use super::schema::is_as_described;
-use crate::support::broker::{Broker, Kind, on, on_each, start_again, start_embedded};
+use crate::support::broker::{Broker, Kind, on, start_again, start_embedded};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Does, Guest, Then, guest};
 use crate::support::http::Http;
@@ -11,8 +11,8 @@ use crate::support::{test, tracked};
 
 pub(super) fn trials() -> Vec<Trial> {
     [
-        on_each("listen::counts_move", counts_move),
-        on(Kind::ALL, "listen::a_stopped_plugin_is_a_reason", a_stopped_plugin_is_a_reason),
+        on(Kind::QUEUES, "listen::counts_move", counts_move),
+        on(Kind::QUEUES, "listen::a_stopped_plugin_is_a_reason", a_stopped_plugin_is_a_reason),
         on([Kind::Embedded], "listen::counts_of_a_state_go_on", counts_of_a_state_go_on),
         on([Kind::Embedded], "listen::what_happens_is_read_as_it_happens", what_happens_is_read),
         on([Kind::Embedded], "listen::hostile_texts_stay_texts", hostile_texts_stay_texts),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use loghost_core::domain::printable_line;
 
-use crate::stream::code::ResponseCode;
-use crate::stream::wire::TextTooLong;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::wire::TextTooLong;
 
 /// Why something that was asked of the broker is not done.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -9,22 +9,22 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::connection::open::CLOSE_TIMEOUT;
-use crate::stream::code::ResponseCode;
-use crate::stream::command::{Notice, Request};
-use crate::stream::connect_error::StreamConnectError;
-use crate::stream::driver::drive;
-use crate::stream::endpoint::StreamEndpoint;
-use crate::stream::error::{Loss, StreamError, Unsendable};
-use crate::stream::incoming::{Answer, Body};
-use crate::stream::login::log_in;
-use crate::stream::metadata::StreamMetadata;
-use crate::stream::offset::OffsetSpec;
-use crate::stream::requests::Waiter;
-use crate::stream::session::{Order, Subscribe, fitting};
-use crate::stream::statistics::StreamStatistics;
-use crate::stream::subscription::Subscription;
-use crate::stream::subscriptions::Reader;
-use crate::stream::transport::connect;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::command::{Notice, Request};
+use crate::stream::protocol::connect_error::StreamConnectError;
+use crate::stream::protocol::driver::drive;
+use crate::stream::protocol::endpoint::StreamEndpoint;
+use crate::stream::protocol::error::{Loss, StreamError, Unsendable};
+use crate::stream::protocol::incoming::{Answer, Body};
+use crate::stream::protocol::login::log_in;
+use crate::stream::protocol::metadata::StreamMetadata;
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::protocol::requests::Waiter;
+use crate::stream::protocol::session::{Order, Subscribe, fitting};
+use crate::stream::protocol::statistics::StreamStatistics;
+use crate::stream::protocol::subscription::Subscription;
+use crate::stream::protocol::subscriptions::Reader;
+use crate::stream::protocol::transport::connect;
 
 /// How long the broker may take to answer.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -9,13 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use crate::stream::command::Notice;
-use crate::stream::error::Loss;
-use crate::stream::frame::Frames;
-use crate::stream::heartbeat::{Due, Heartbeat};
-use crate::stream::login::Opened;
-use crate::stream::session::{Order, Session};
-use crate::stream::transport::Transport;
+use crate::stream::protocol::command::Notice;
+use crate::stream::protocol::error::Loss;
+use crate::stream::protocol::frame::Frames;
+use crate::stream::protocol::heartbeat::{Due, Heartbeat};
+use crate::stream::protocol::login::Opened;
+use crate::stream::protocol::session::{Order, Session};
+use crate::stream::protocol::transport::Transport;
 
 /// How many bytes may wait to be written before orders have to wait.
 const OUT_MAX: usize = 256 * 1024;

@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::stream::code::ResponseCode;
-use crate::stream::error::ProtocolError;
-use crate::stream::incoming::StreamDelivery;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::error::ProtocolError;
+use crate::stream::protocol::incoming::StreamDelivery;
 
 /// A subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
-use crate::stream::error::{ProtocolError, Unsendable};
-use crate::stream::incoming::Answer;
-use crate::stream::subscriptions::Key;
+use crate::stream::protocol::error::{ProtocolError, Unsendable};
+use crate::stream::protocol::incoming::Answer;
+use crate::stream::protocol::subscriptions::Key;
 
 /// Who waits for the answer to a request, or why there is none.
 pub(crate) type Waiter = oneshot::Sender<Result<Answer, Unsendable>>;

@@ -3,8 +3,8 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::stream::connect_error::{NoStreams, StreamConnectError};
-use crate::stream::endpoint::StreamEndpoint;
+use crate::stream::protocol::connect_error::{NoStreams, StreamConnectError};
+use crate::stream::protocol::endpoint::StreamEndpoint;
 
 /// A connection in the network.
 pub(crate) type Transport = Box<dyn Duplex>;

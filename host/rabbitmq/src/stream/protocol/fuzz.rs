@@ -7,12 +7,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::stream::command::Request;
-use crate::stream::frame::Frames;
-use crate::stream::incoming::Incoming;
-use crate::stream::offset::OffsetSpec;
-use crate::stream::session::{Order, Session, Subscribe};
-use crate::stream::subscriptions::Reader;
+use crate::stream::protocol::command::Request;
+use crate::stream::protocol::frame::Frames;
+use crate::stream::protocol::incoming::Incoming;
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::protocol::session::{Order, Session, Subscribe};
+use crate::stream::protocol::subscriptions::Reader;
 
 /// Keys that are known, as commands and as answers, more often than others.
 fn key() -> impl Strategy<Value = u16> {

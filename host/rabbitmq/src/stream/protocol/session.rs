@@ -4,13 +4,13 @@
 use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 
-use crate::stream::code::ResponseCode;
-use crate::stream::command::{Notice, Request};
-use crate::stream::error::{Loss, Unsendable};
-use crate::stream::incoming::{Answer, Incoming};
-use crate::stream::offset::OffsetSpec;
-use crate::stream::requests::{Requests, Then, Waiter};
-use crate::stream::subscriptions::{Delivered, Key, Reader, Subscriptions};
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::command::{Notice, Request};
+use crate::stream::protocol::error::{Loss, Unsendable};
+use crate::stream::protocol::incoming::{Answer, Incoming};
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::protocol::requests::{Requests, Then, Waiter};
+use crate::stream::protocol::subscriptions::{Delivered, Key, Reader, Subscriptions};
 
 /// What a handle wants.
 pub(crate) enum Order {

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::stream::code::ResponseCode;
-use crate::stream::command as key;
-use crate::stream::error::ProtocolError;
-use crate::stream::metadata::StreamMetadata;
-use crate::stream::wire::Reader;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::command as key;
+use crate::stream::protocol::error::ProtocolError;
+use crate::stream::protocol::metadata::StreamMetadata;
+use crate::stream::protocol::wire::Reader;
 
 /// A frame of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::metadata::StreamNode;
+    use crate::stream::protocol::metadata::StreamNode;
 
     fn decode(frame: &[u8]) -> Result<Incoming, ProtocolError> {
         Incoming::decode(&Bytes::copy_from_slice(frame))

@@ -4,8 +4,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::stream::offset::OffsetSpec;
-use crate::stream::wire::{TextTooLong, put_count, put_properties, put_text};
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::protocol::wire::{TextTooLong, put_count, put_properties, put_text};
 
 pub(crate) const SUBSCRIBE: u16 = 7;
 pub(crate) const DELIVER: u16 = 8;

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::stream::code::ResponseCode;
-use crate::stream::connection::{REQUEST_TIMEOUT, loss};
-use crate::stream::error::{Loss, StreamError};
-use crate::stream::incoming::StreamDelivery;
-use crate::stream::session::Order;
-use crate::stream::subscriptions::Key;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::connection::{REQUEST_TIMEOUT, loss};
+use crate::stream::protocol::error::{Loss, StreamError};
+use crate::stream::protocol::incoming::StreamDelivery;
+use crate::stream::protocol::session::Order;
+use crate::stream::protocol::subscriptions::Key;
 
 /// A subscription to a stream. It ends when it is dropped.
 ///

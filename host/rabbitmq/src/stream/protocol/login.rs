@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::stream::code::ResponseCode;
-use crate::stream::command::{ANSWER, CREDIT, DELIVER, METADATA_UPDATE, Notice, Request};
-use crate::stream::connect_error::{FIRST_STEP, NoStreams, StreamConnectError};
-use crate::stream::endpoint::{Login, StreamEndpoint};
-use crate::stream::error::{Loss, ProtocolError};
-use crate::stream::frame::{FRAME_MAX, Frames};
-use crate::stream::incoming::{Answer, Body, Incoming};
-use crate::stream::transport::Transport;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::command::{ANSWER, CREDIT, DELIVER, METADATA_UPDATE, Notice, Request};
+use crate::stream::protocol::connect_error::{FIRST_STEP, NoStreams, StreamConnectError, VERSIONS_STEP};
+use crate::stream::protocol::endpoint::{Login, StreamEndpoint};
+use crate::stream::protocol::error::{Loss, ProtocolError};
+use crate::stream::protocol::frame::{FRAME_MAX, Frames};
+use crate::stream::protocol::incoming::{Answer, Body, Incoming};
+use crate::stream::protocol::transport::Transport;
 
 /// A connection that is being opened.
 pub(crate) struct Opening<'a> {
@@ -62,7 +62,7 @@ pub(crate) async fn log_in(
     opening.step = "the virtual host";
     let opened = opening.ask(&Request::Open { vhost: endpoint.vhost().to_owned() }).await?;
     opening.frames.agree(limits.frame_max);
-    opening.step = "to agree on versions of commands";
+    opening.step = VERSIONS_STEP;
     opening.ask(&Request::ExchangeVersions).await?;
     let Opening { transport, frames, .. } = opening;
     Ok(Opened { transport, frames, limits, advertised: advertised(&opened.body) })

@@ -1,8 +1,8 @@
 //! Which nodes have a stream.
 
-use crate::stream::code::ResponseCode;
-use crate::stream::error::ProtocolError;
-use crate::stream::wire::Reader;
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::error::ProtocolError;
+use crate::stream::protocol::wire::Reader;
 
 /// Which nodes have a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]

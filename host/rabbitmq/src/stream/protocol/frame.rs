@@ -4,8 +4,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::stream::command::DELIVER;
-use crate::stream::error::ProtocolError;
+use crate::stream::protocol::command::DELIVER;
+use crate::stream::protocol::error::ProtocolError;
 
 /// The longest frame until both sides have agreed on another length, and the longest that is agreed on, in bytes. It is
 /// the broker's default.

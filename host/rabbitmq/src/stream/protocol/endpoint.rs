@@ -7,7 +7,7 @@ use lapin::uri::{AMQPUserInfo, SASLMechanism};
 
 use crate::connection::address::{Address, encode};
 use crate::connection::tls::Tls;
-use crate::stream::connect_error::{NoStreams, StreamConnectError};
+use crate::stream::protocol::connect_error::{NoStreams, StreamConnectError};
 
 /// RabbitMQ's ports for the stream protocol, without TLS and with it.
 const PORTS: [u16; 2] = [5552, 5551];

@@ -9,9 +9,9 @@ use loghost_system::Refusal;
 use crate::connection::error::Obstacle;
 use crate::connection::handshake::{self, is_closed_by_peer};
 use crate::connection::tls::TlsFileError;
-use crate::stream::code::ResponseCode;
-use crate::stream::endpoint::{Login, StreamEndpoint};
-use crate::stream::error::{Loss, ProtocolError};
+use crate::stream::protocol::code::ResponseCode;
+use crate::stream::protocol::endpoint::{Login, StreamEndpoint};
+use crate::stream::protocol::error::{Loss, ProtocolError};
 
 /// Why there is no connection to the streams of a broker.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub(crate) enum NoStreams {
     /// Something listens that does not answer, or not as a broker does.
     #[error("no broker answers in the stream protocol at {0}: {1}")]
     Stranger(StreamEndpoint, String),
+    /// Something may listen there, and does not answer in time.
+    #[error("no broker answers in the stream protocol at {0}: {1}")]
+    Silent(StreamEndpoint, String),
     /// The operating system of this host refuses a connection.
     #[error("cannot connect to {0}: {1}: {2}")]
     System(StreamEndpoint, String, Refusal),
@@ -73,12 +76,22 @@ impl StreamConnectError {
     pub fn obstacle(&self) -> Obstacle {
         match &*self.kind {
             NoStreams::NoListener(..) => Obstacle::Absence,
-            NoStreams::Stranger(..) => Obstacle::Stranger,
+            NoStreams::Stranger(..) | NoStreams::Silent(..) => Obstacle::Stranger,
             NoStreams::Closed { .. } => Obstacle::Unready,
             NoStreams::System(..) => Obstacle::System,
             NoStreams::Refused { .. } | NoStreams::NotOffered { .. } => Obstacle::Refusal,
             NoStreams::Distrust(..) => Obstacle::Distrust,
             NoStreams::BadFile(..) | NoStreams::Mechanism { .. } | NoStreams::Host(_) => Obstacle::Setting,
+        }
+    }
+
+    /// Whether there is no stream protocol to be had here: nothing listens that speaks it, or the broker is too old.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        match &*self.kind {
+            NoStreams::NoListener(..) | NoStreams::Stranger(..) => true,
+            NoStreams::Closed { step, .. } => *step == VERSIONS_STEP,
+            NoStreams::Refused { code, .. } => *code == ResponseCode::UnknownFrame,
+            _ => false,
         }
     }
 
@@ -117,7 +130,7 @@ impl StreamConnectError {
             "no answer within {waited}: it is off or very busy, something else listens there, or a firewall drops what is \
              sent"
         );
-        NoStreams::Stranger(endpoint.clone(), why).into()
+        NoStreams::Silent(endpoint.clone(), why).into()
     }
 
     /// The connection has ended in the middle of the login.
@@ -154,6 +167,9 @@ fn refusal_hint(endpoint: &StreamEndpoint, code: ResponseCode) -> &'static str {
 
 /// What is refused if the very first answer does not come.
 pub(crate) const FIRST_STEP: &str = "the connection";
+
+/// What is refused if the broker is older than 3.13.
+pub(crate) const VERSIONS_STEP: &str = "to agree on versions of commands";
 
 /// What answers, by the first four bytes of it.
 fn stranger(first: u32) -> Option<String> {

@@ -4,7 +4,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::stream::error::ProtocolError;
+use crate::stream::protocol::error::ProtocolError;
 
 /// Reads values from a frame.
 pub(crate) struct Reader<'a>(&'a [u8]);

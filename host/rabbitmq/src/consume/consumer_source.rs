@@ -1,0 +1,337 @@
+//! Where a consumer's logs come from: its queue; or its streams, beside a queue that has replays alone and decides which host
+//! is the active one. Streams are read only by that one.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use loghost_core::application::{
+    Clock, ConsumerActivity, DeadLettering, DeadLetters, Delivery, LogSource, Next, NextOffset, Opened,
+    SourceError, Subscription,
+};
+use loghost_core::domain::{ConsumerName, Position, Severities};
+
+use crate::connection::open::Connection;
+use crate::connection::reconnect::ReconnectingConnection;
+use crate::consume::depth::{Answering, Questions, QueueDepth};
+use crate::consume::read::Read;
+use crate::consume::source::AmqpSource;
+use crate::consume::source_options::SourceOptions;
+use crate::dead_letters::writer::DeadLetterWriter;
+use crate::message::names::Names;
+use crate::message::original::Original;
+use crate::stream::amqp::AmqpStreams;
+use crate::stream::begin::{Begins, Start, starts};
+use crate::stream::native::{NativeStreams, Nodes, Stores};
+use crate::stream::options::{KeptPosition, StreamOptions};
+use crate::stream::reading::Reading;
+use crate::stream::way::StreamWay;
+use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
+use crate::topology::streams::declare_streams;
+
+/// Where a consumer's logs come from.
+pub struct ConsumerSource<K> {
+    queue: AmqpSource<K>,
+    streams: Option<Streams<K>>,
+}
+
+/// The streams of a consumer.
+struct Streams<K> {
+    setup: Setup<K>,
+    state: State<K>,
+    /// Whether the bindings were removed that the queue has from a time when its logs came from there.
+    is_unbound: bool,
+    /// What was received from the queue and from the streams, and not handed on.
+    bursts: [Vec<Delivery<Original>>; 2],
+    answering: Answering,
+    /// Asks the queue alone.
+    queue_depth: QueueDepth,
+}
+
+/// What streams are opened with.
+#[derive(Clone)]
+struct Setup<K> {
+    connection: Arc<Connection>,
+    consumer: ConsumerName,
+    read: Read,
+    offsets: Vec<NextOffset>,
+    options: StreamOptions,
+    way: StreamWay,
+    begins: Begins,
+    prefetch: u16,
+    clock: K,
+}
+
+/// Whether streams are read.
+enum State<K> {
+    /// Not yet: this host may not be the active one.
+    Waiting,
+    Opening(BoxFuture<'static, Result<Reading<K>, TopologyError>>),
+    Reading(Reading<K>),
+}
+
+impl<K: Clock + Clone + 'static> ConsumerSource<K> {
+    /// Opens the queue as [`AmqpSource`] does, and the streams if there are to be some; these begin where `begins` says, if
+    /// the subscription does not say.
+    pub(crate) async fn open(
+        connection: &Arc<Connection>,
+        publishing: &ReconnectingConnection,
+        names: Names,
+        subscription: Subscription<'_>,
+        options: SourceOptions,
+        clock: K,
+        (questions, begins): (Questions, Begins),
+    ) -> Result<Opened<Self, DeadLetterWriter>, TopologyError> {
+        let Some(stream_options) = options.streams.clone() else {
+            let opening =
+                AmqpSource::open(connection, publishing, names, subscription, options, clock, questions);
+            let Opened { source: queue, dead_letters } = opening.await?;
+            return Ok(Opened { source: Self { queue, streams: None }, dead_letters });
+        };
+        let severities = subscription.descriptor.filter.severities().iter();
+        declare_streams(connection, &names, severities, &stream_options.retention).await?;
+        let setup = Setup {
+            connection: Arc::clone(connection),
+            consumer: subscription.descriptor.name.clone(),
+            read: Read::new(names.clone(), subscription, &options),
+            offsets: subscription.offsets.to_vec(),
+            options: stream_options,
+            way: options.stream_way.clone(),
+            begins,
+            prefetch: options.prefetch,
+            clock: clock.clone(),
+        };
+        // Also where another host is the active one: what is published from now on is read when this one takes over.
+        setup.note_starts(setup.read.filter.severities()).await?;
+        let (queue_depth, of_queue) = QueueDepth::new();
+        let opening = AmqpSource::open(connection, publishing, names, subscription, options, clock, of_queue);
+        let Opened { source: queue, dead_letters } = opening.await?;
+        let streams = Streams {
+            setup,
+            state: State::Waiting,
+            is_unbound: false,
+            bursts: [Vec::new(), Vec::new()],
+            answering: Answering::new(questions),
+            queue_depth,
+        };
+        let mut source = Self { queue, streams: Some(streams) };
+        if let Err(error) = source.read_streams().await {
+            source.close(Next::Any).await;
+            if let DeadLettering::Ready(dead_letters) = dead_letters {
+                dead_letters.close().await;
+            }
+            return Err(error);
+        }
+        Ok(Opened { source, dead_letters })
+    }
+
+    /// The name of the queue.
+    pub fn queue(&self) -> &str {
+        self.queue.queue()
+    }
+
+    /// Begins to read the streams, if this host is the active one and does not yet. Nothing is lost if the future is dropped.
+    async fn read_streams(&mut self) -> Result<(), TopologyError> {
+        let Some(streams) = &mut self.streams else { return Ok(()) };
+        if self.queue.activity() == ConsumerActivity::StandingBy {
+            return Ok(());
+        }
+        if let State::Waiting = streams.state {
+            let severities = streams.setup.read.filter.severities();
+            streams.state = State::Opening(streams.setup.clone().open(severities).boxed());
+        }
+        if let State::Opening(opening) = &mut streams.state {
+            let opened = streams.setup.connection.answer(Pin::new(opening)).await;
+            streams.state = State::Waiting;
+            streams.state = State::Reading(opened?);
+        }
+        if !streams.is_unbound {
+            // Not before: what is published meanwhile is in the queue or in the streams.
+            self.queue.unbind().await?;
+            streams.is_unbound = true;
+        }
+        Ok(())
+    }
+}
+
+impl<K: Clock + Clone + 'static> Setup<K> {
+    /// The names of the streams of these severities.
+    fn streams(&self, severities: Severities) -> Vec<String> {
+        severities.iter().map(|severity| self.read.names.exchange(severity).to_owned()).collect()
+    }
+
+    /// Connects to the nodes that have the streams; none if these are read through AMQP 0-9-1.
+    async fn nodes(&self, severities: Severities) -> Result<Option<Nodes>, TopologyError> {
+        let names = self.streams(severities);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &self.consumer).await
+    }
+
+    /// Finds out where reading will begin.
+    async fn note_starts(&self, severities: Severities) -> Result<(), TopologyError> {
+        let nodes = self.nodes(severities).await?;
+        let starts = self.starts(severities, nodes.as_ref()).await;
+        if let Some(nodes) = nodes {
+            nodes.close().await;
+        }
+        starts.map(drop)
+    }
+
+    async fn starts(
+        &self,
+        severities: Severities,
+        nodes: Option<&Nodes>,
+    ) -> Result<Vec<Start>, TopologyError> {
+        let begin = (self.options.begin.unwrap_or_default(), &self.begins);
+        let names = self.streams(severities);
+        let starting = starts((&self.connection, nodes), &self.consumer, &names, &self.offsets, begin);
+        self.connection.answer(starting).await
+    }
+
+    async fn open(self, severities: Severities) -> Result<Reading<K>, TopologyError> {
+        let Some(nodes) = self.nodes(severities).await? else {
+            let starts = self.starts(severities, None).await?;
+            // Of one stream alone, half the prefetch may wait for retries and dead letters, and others still come.
+            let credit = if starts.len() > 1 { self.prefetch / 2 + 1 } else { self.prefetch };
+            let opening =
+                AmqpStreams::open((self.connection, self.consumer), starts, credit, self.read, self.clock);
+            return Ok(Reading::Amqp(Box::new(opening.await?)));
+        };
+        let starting = async {
+            let stores = self.stores(&nodes).await?;
+            Ok::<_, TopologyError>((stores, self.starts(severities, Some(&nodes)).await?))
+        };
+        let (stores, starts) = match starting.await {
+            Ok(starting) => starting,
+            Err(error) => {
+                nodes.close().await;
+                return Err(error);
+            }
+        };
+        let reader = (self.read, self.clock);
+        let opening = NativeStreams::open(nodes, starts, self.prefetch.into(), reader, stores);
+        Ok(Reading::Native(Box::new(opening.await?)))
+    }
+
+    /// How the broker stores how far was read, if it is to do so. What it has stored is where reading begins, if nothing else
+    /// says that.
+    async fn stores(&self, nodes: &Nodes) -> Result<Option<Stores>, TopologyError> {
+        if self.options.position == KeptPosition::Book {
+            return Ok(None);
+        }
+        let name = self.read.names.queue(&self.consumer);
+        let stored = nodes.stored(&name).await?;
+        if self.options.begin.is_none() {
+            for (stream, offset) in &stored {
+                self.begins.begin_at(stream, offset.saturating_add(1));
+            }
+        }
+        Ok(Some(Stores { name, stored }))
+    }
+}
+
+impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
+    type Original = Original;
+
+    async fn receive(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) -> Result<(), SourceError> {
+        if self.streams.is_none() {
+            return self.queue.receive(burst, max).await;
+        }
+        self.read_streams().await?;
+        let Some(Streams { setup, state, bursts, answering, queue_depth, .. }) = &mut self.streams else {
+            return Ok(());
+        };
+        let [of_queue, of_streams] = bursts;
+        if let State::Reading(streams) = state {
+            let (depth, are_read) = (queue_depth.clone(), streams.are_read(&setup.connection));
+            let look = || async move { depth.is_empty().await && are_read.await }.boxed();
+            let unstored = |stream: &str| {
+                let event = TopologyEvent::OffsetNotStored { stream: stream.to_owned() };
+                setup.connection.tell(Some(&setup.consumer), &event);
+            };
+            if of_queue.is_empty() && of_streams.is_empty() {
+                tokio::select! {
+                    received = streams.receive(of_streams, max, unstored) => received?,
+                    received = self.queue.receive(of_queue, max) => received?,
+                    answer = answering.next(look) => answer.give(),
+                }
+            }
+        } else {
+            let depth = queue_depth.clone();
+            let look = || async move { depth.is_empty().await }.boxed();
+            tokio::select! {
+                received = self.queue.receive(of_queue, max) => received?,
+                answer = answering.next(look) => answer.give(),
+            }
+            // Active from now on: what has come of the queue waits until the streams are read.
+            return Ok(self.read_streams().await?);
+        }
+        let most = burst.len() + max;
+        for received in [of_streams, of_queue] {
+            let room = most.saturating_sub(burst.len()).min(received.len());
+            burst.extend(received.drain(..room));
+        }
+        Ok(())
+    }
+
+    fn activity(&self) -> ConsumerActivity {
+        match &self.streams {
+            Some(Streams { is_unbound: false, .. }) => ConsumerActivity::StandingBy,
+            Some(_) | None => self.queue.activity(),
+        }
+    }
+
+    async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
+        match (&position, &mut self.streams) {
+            (Position::Durable(_), Some(Streams { state: State::Reading(streams), setup, .. })) => {
+                setup.connection.answer(streams.acknowledge_through(&position)).await
+            }
+            _ => self.queue.acknowledge_through(position).await,
+        }
+    }
+
+    async fn acknowledge(&mut self, position: Position) -> Result<(), SourceError> {
+        match (&position, &mut self.streams) {
+            (Position::Durable(_), Some(Streams { state: State::Reading(streams), setup, .. })) => {
+                setup.connection.answer(streams.acknowledge(&position)).await
+            }
+            _ => self.queue.acknowledge(position).await,
+        }
+    }
+
+    async fn adjust(&mut self, subscription: Subscription<'_>) -> Result<(), SourceError> {
+        self.queue.adjust(subscription).await?;
+        let Some(Streams { setup, state, .. }) = &mut self.streams else { return Ok(()) };
+        let Subscription { descriptor, reads, offsets, .. } = subscription;
+        let before = setup.read.filter.severities();
+        setup.read.adjust(descriptor, reads);
+        setup.offsets = offsets.to_vec();
+        let severities = descriptor.filter.severities();
+        let connection = Arc::clone(&setup.connection);
+        let declaring =
+            declare_streams(&connection, &setup.read.names, severities.iter(), &setup.options.retention);
+        connection.answer(declaring).await?;
+        if severities != before {
+            // What is published from now on to those that are new is read.
+            setup.note_starts(severities).await?;
+        }
+        match state {
+            State::Reading(streams) if severities == before => {
+                streams.read_for(setup.read.clone());
+                Ok(())
+            }
+            // What is in hand would come again.
+            State::Opening(_) | State::Reading(_) => Err(SourceError::Reselected),
+            State::Waiting => Ok(()),
+        }
+    }
+
+    async fn close(self, next: Next) {
+        if let Some(Streams { state: State::Reading(streams), .. }) = self.streams {
+            streams.close().await;
+        }
+        self.queue.close(next).await;
+    }
+}

@@ -1,0 +1,116 @@
+//! What a delivered message is: a log, the marker that ends a scenario, or neither.
+
+use std::sync::Arc;
+
+use lapin::message::Delivery as Message;
+use lapin::types::ShortString;
+use loghost_core::application::{Delivery, Item, Reads, Subscription};
+use loghost_core::domain::{Descriptor, Filter, Position, Timestamp};
+
+use crate::consume::source_options::SourceOptions;
+use crate::message::names::Names;
+use crate::message::of_stream::{NoLog, StreamMessage, StreamOriginal};
+use crate::message::original::Original;
+use crate::message::record::{self, Decode};
+
+/// Who reads messages, and which part of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) names: Names,
+    /// What is wanted.
+    pub(crate) filter: Filter,
+    /// Which part of the messages is received, and which part of that is decoded.
+    pub(crate) reads: Reads,
+    decode: Decode,
+    /// The token of the marker that ends a scenario.
+    marker: Option<String>,
+    /// Whether dead letters may be made of them.
+    pub(crate) keeps_originals: bool,
+}
+
+impl Read {
+    pub(crate) fn new(names: Names, subscription: Subscription<'_>, options: &SourceOptions) -> Self {
+        let Subscription { descriptor, reads, .. } = subscription;
+        Self {
+            names,
+            filter: descriptor.filter.clone(),
+            reads,
+            decode: decode(descriptor, reads),
+            marker: options.marker.clone(),
+            keeps_originals: options.has_dead_letters(reads),
+        }
+    }
+
+    /// Goes on for a consumer that wants other logs, and looks at no more of them than before.
+    pub(crate) fn adjust(&mut self, descriptor: &Descriptor, reads: Reads) {
+        self.filter = descriptor.filter.clone();
+        self.decode = decode(descriptor, reads);
+    }
+
+    /// The delivery that a message is to the application.
+    pub(crate) fn delivery(
+        &self,
+        message: Message,
+        position: Position,
+        now: Timestamp,
+    ) -> Delivery<Original> {
+        let item = match record::record(&message, &self.names, now, self.decode) {
+            Some(record) => Item::Log(record),
+            None if self.is_marker(&message) => Item::Marker,
+            None => Item::Foreign(publication(&message)),
+        };
+        let original = self.keeps_originals.then(|| Original::Amqp(Box::new(message)));
+        Delivery { position, item, original }
+    }
+
+    /// The same of a message of a stream that came through the stream protocol; none if a binding would not have let it
+    /// through. What cannot be read is nobody's.
+    pub(crate) fn of_stream(
+        &self,
+        bytes: &[u8],
+        stream: &Arc<str>,
+        now: Timestamp,
+    ) -> Option<(Item, Option<Original>)> {
+        let item = match StreamMessage::parse(bytes, stream) {
+            Ok(message) if !self.wants(message.routing_key()) => return None,
+            Ok(message) => match message.record(&self.names, now, self.decode) {
+                Ok(record) => Item::Log(record),
+                Err(_) if self.marker.as_ref().is_some_and(|token| message.is_marker(token)) => Item::Marker,
+                Err(no_log) => Item::Foreign(no_log.to_string()),
+            },
+            Err(error) => Item::Foreign(NoLog::from(error).to_string()),
+        };
+        Some((item, self.stream_original(stream, bytes)))
+    }
+
+    /// What came of a stream, if dead letters may be made of it.
+    pub(crate) fn stream_original(&self, stream: &Arc<str>, bytes: &[u8]) -> Option<Original> {
+        self.keeps_originals.then(|| Original::Stream(StreamOriginal::new(stream, bytes)))
+    }
+
+    /// Whether a binding of a queue would let a log with this routing key through.
+    pub(crate) fn wants(&self, routing_key: &str) -> bool {
+        self.filter.sources().iter().any(|pattern| pattern.matches(routing_key))
+    }
+
+    fn is_marker(&self, message: &Message) -> bool {
+        let id = message.properties.message_id().as_ref().map(ShortString::as_str);
+        let kind = message.properties.kind().as_ref().map(ShortString::as_str);
+        let marker = self.marker.as_deref();
+        marker.is_some() && id == marker && kind == Some(record::MARKER_TYPE)
+    }
+}
+
+/// How a message was published that is no log.
+fn publication(message: &Message) -> String {
+    match message.exchange.as_str() {
+        "" => "it was published directly to the queue".to_owned(),
+        exchange => format!("it came through the exchange `{exchange}`, which is no severity's"),
+    }
+}
+
+/// The parts of a log that the consumer reads.
+fn decode(descriptor: &Descriptor, reads: Reads) -> Decode {
+    let message = reads == Reads::Logs;
+    Decode { message, attributes: message && descriptor.fields.attributes }
+}

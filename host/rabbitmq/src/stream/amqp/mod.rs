@@ -1,0 +1,230 @@
+//! The streams of a consumer, read through AMQP 0-9-1: each by a broker's consumer on a channel of its own.
+//!
+//! It is filtered here, by the routing key, as a binding would. What is not wanted is acknowledged at once, for credit alone:
+//! a broker keeps no position of such a consumer. What is delivered is acknowledged when it is finished, so that there is
+//! never more of it than the prefetch. Nothing is ever returned: `RabbitMQ` 3 ends the connection then.
+
+mod reader;
+
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use futures_util::{FutureExt, Stream, StreamExt};
+use lapin::message::Delivery as Message;
+use loghost_core::application::{Clock, Delivery, Item, SourceError};
+use loghost_core::domain::{ConsumerName, Position};
+use tokio::time::{Instant, sleep_until};
+
+use self::reader::Reader;
+use crate::connection::fault::lost;
+use crate::connection::gather::{Gather, is_burst};
+use crate::connection::open::Connection;
+use crate::consume::read::Read;
+use crate::message::original::Original;
+use crate::stream::begin::Start;
+use crate::stream::cursor::Watched;
+use crate::stream::ends;
+use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
+
+/// How long skipped logs wait for a delivery that covers them, before they are noted by themselves.
+const PASS_EVERY: Duration = Duration::from_secs(1);
+
+/// The streams of a consumer.
+pub(crate) struct AmqpStreams<K> {
+    connection: Arc<Connection>,
+    consumer: ConsumerName,
+    readers: Vec<Reader>,
+    read: Read,
+    clock: K,
+    /// The reader that is asked first, the next time.
+    turn: usize,
+    gather: Gather,
+    /// When skipped logs were noted last.
+    passed: Instant,
+    /// Why nothing more arrives, after what was received before that.
+    ended: Option<SourceError>,
+}
+
+impl<K: Clock> AmqpStreams<K> {
+    /// Begins to read the streams, with so many logs unacknowledged at most in each.
+    pub(crate) async fn open(
+        (connection, consumer): (Arc<Connection>, ConsumerName),
+        starts: Vec<Start>,
+        credit: u16,
+        read: Read,
+        clock: K,
+    ) -> Result<Self, TopologyError> {
+        let opening = starts.into_iter().map(|start| Reader::open(&connection, start, credit, read.reads));
+        let (mut readers, mut failure) = (Vec::new(), None);
+        for opened in join_all(opening).await {
+            match opened {
+                Ok(reader) => readers.push(reader),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(error) = failure {
+            join_all(readers.iter().map(Reader::close)).await;
+            return Err(error);
+        }
+        let (turn, gather, passed, ended) = (0, Gather::deliveries(), Instant::now(), None);
+        Ok(Self { connection, consumer, readers, read, clock, turn, gather, passed, ended })
+    }
+
+    /// Takes what is read for another filter from now on.
+    pub(crate) fn read_for(&mut self, read: Read) {
+        self.read = read;
+    }
+
+    /// The names of the streams, each with how far it was read.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        self.readers
+            .iter()
+            .map(|reader| (Arc::clone(reader.cursor.stream()), reader.cursor.watch()))
+            .collect()
+    }
+
+    /// As [`LogSource::receive`](loghost_core::application::LogSource::receive), into a `burst` that must not be dropped.
+    pub(crate) async fn receive(
+        &mut self,
+        burst: &mut Vec<Delivery<Original>>,
+        max: usize,
+    ) -> Result<(), SourceError> {
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
+        if self.readers.iter().any(|reader| reader.cursor.is_new()) {
+            self.pass(burst, max);
+            return Ok(());
+        }
+        loop {
+            for reader in &mut self.readers {
+                reader.acknowledge_skipped().await?;
+            }
+            self.gather.wait().await;
+            let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
+            let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
+            tokio::select! {
+                biased;
+                (index, next) = poll_fn(|cx| self.poll_next(cx)) => self.take(index, next, burst, max)?,
+                () = at(pass_at) => self.pass(burst, max),
+            }
+            if !burst.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What comes next, from any of them in turn.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<lapin::Result<Message>>)> {
+        let readers = self.readers.len();
+        for n in 0..readers {
+            let index = (self.turn + n) % readers;
+            if let Poll::Ready(next) = Pin::new(&mut self.readers[index].consumer).poll_next(cx) {
+                self.turn = index + 1;
+                return Poll::Ready((index, next));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Takes what has come of one of them, and what else has arrived there.
+    fn take(
+        &mut self,
+        index: usize,
+        mut next: Option<lapin::Result<Message>>,
+        burst: &mut Vec<Delivery<Original>>,
+        max: usize,
+    ) -> Result<(), SourceError> {
+        let (now, mut taken) = (self.clock.now(), 0);
+        let Self { connection, consumer, readers, read, .. } = self;
+        let told = |event: TopologyEvent| connection.tell(Some(consumer), &event);
+        let reader = &mut readers[index];
+        let ended = loop {
+            match next {
+                Some(Ok(message)) => match reader.read(message, read, now, told) {
+                    Ok(delivery) => burst.extend(delivery),
+                    Err(error) => break Some(error),
+                },
+                Some(Err(error)) => break Some(lost(&error)),
+                None => break Some(reader.end()),
+            }
+            taken += 1;
+            if burst.len() >= max || taken >= MOST_TAKEN {
+                break None;
+            }
+            match reader.consumer.next().now_or_never() {
+                Some(more) => next = more,
+                None => break None,
+            }
+        };
+        self.gather.note(is_burst(taken, max.min(MOST_TAKEN)));
+        match ended {
+            Some(ended) if burst.is_empty() => Err(ended),
+            ended => {
+                self.ended = ended;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes what was skipped, and where reading begins.
+    fn pass(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) {
+        self.passed = Instant::now();
+        let room = max.saturating_sub(burst.len());
+        let passed = self.readers.iter_mut().filter_map(|reader| reader.cursor.passed()).take(room);
+        burst.extend(passed.map(|position| Delivery { position, item: Item::Passed, original: None }));
+    }
+
+    /// Acknowledges all that was delivered in a stream up to this position.
+    pub(crate) async fn acknowledge_through(&mut self, position: &Position) -> Result<(), SourceError> {
+        match self.reader_of(position) {
+            Some((reader, offset)) => reader.acknowledge_through(offset).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Acknowledges one log.
+    pub(crate) async fn acknowledge(&mut self, position: &Position) -> Result<(), SourceError> {
+        match self.reader_of(position) {
+            Some((reader, offset)) => reader.acknowledge(offset).await,
+            None => Ok(()),
+        }
+    }
+
+    fn reader_of(&mut self, position: &Position) -> Option<(&mut Reader, u64)> {
+        let position = position.durable()?;
+        let reader = self.readers.iter_mut().find(|reader| *reader.cursor.stream() == position.stream)?;
+        Some((reader, position.offset))
+    }
+
+    /// Ends reading. What was not finished is read again by whoever goes on there.
+    pub(crate) async fn close(self) {
+        join_all(self.readers.iter().map(Reader::close)).await;
+    }
+}
+
+/// How many messages are taken of one stream at once, wanted or not.
+const MOST_TAKEN: usize = 1024;
+
+/// Whether all of these streams was read, as far as the broker says what there is.
+pub(crate) async fn are_read(connection: Arc<Connection>, watched: Vec<Watched>) -> bool {
+    let looks = watched.iter().map(async |(stream, next)| {
+        let last = ends::last(&connection, stream).await?;
+        Ok::<_, TopologyError>(last.is_none_or(|last| next.load(Ordering::Relaxed) > last))
+    });
+    connection.answer(try_join_all(looks)).await.is_ok_and(|read| read.iter().all(|read| *read))
+}
+
+/// Is ready at that time; never without one.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,147 @@
+//! Where a reader is in a stream, and the positions of what it delivers.
+//!
+//! A position is one more than the offset: 0 stands before the first log, so that a book can note that its consumer begins
+//! there, before there is any log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use loghost_core::application::NextOffset;
+use loghost_core::domain::{Position, StreamPosition};
+
+/// Where a reader is in a stream.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    stream: Arc<str>,
+    /// The first offset that no delivery covers.
+    uncovered: u64,
+    /// The first offset that was not read.
+    next: Arc<AtomicU64>,
+    /// Whether the consumer begins here, and its book does not have that yet.
+    is_new: bool,
+}
+
+/// The name of a stream, and the first offset that was not read.
+pub(crate) type Watched = (Arc<str>, Arc<AtomicU64>);
+
+/// The first offset that is not finished, as a book has it.
+pub(crate) fn offset_of(next: &NextOffset) -> u64 {
+    next.offset.saturating_sub(1)
+}
+
+impl Cursor {
+    /// One at the offset `next`.
+    pub(crate) fn new(stream: Arc<str>, next: u64, is_new: bool) -> Self {
+        Self { stream, uncovered: next, next: Arc::new(AtomicU64::new(next)), is_new }
+    }
+
+    /// The name of the stream.
+    pub(crate) fn stream(&self) -> &Arc<str> {
+        &self.stream
+    }
+
+    /// The first offset that was not read.
+    pub(crate) fn next(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// The first offset that no position covers.
+    pub(crate) fn uncovered(&self) -> u64 {
+        self.uncovered
+    }
+
+    /// The first offset that was not read, for whoever asks later.
+    pub(crate) fn watch(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.next)
+    }
+
+    /// Notes that the log at `offset`, which was not read before, is of no interest.
+    pub(crate) fn skip(&mut self, offset: u64) {
+        self.next.store(offset.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The position of the log at `offset`, which was not read before: it covers what was skipped before it.
+    pub(crate) fn deliver(&mut self, offset: u64) -> Position {
+        self.skip(offset);
+        self.cover()
+    }
+
+    /// How many offsets were skipped that no position covers.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.next() - self.uncovered
+    }
+
+    /// Whether [`Self::passed`] has something to tell that cannot wait.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The position of what was skipped, or of the beginning, where no delivery covers it.
+    pub(crate) fn passed(&mut self) -> Option<Position> {
+        (self.is_new || self.skipped() > 0).then(|| self.cover())
+    }
+
+    /// The position of all that was read and is not covered.
+    fn cover(&mut self) -> Position {
+        let next = self.next();
+        let first = if std::mem::take(&mut self.is_new) { self.uncovered } else { self.uncovered + 1 };
+        self.uncovered = next;
+        Position::Durable(StreamPosition { stream: Arc::clone(&self.stream), first, offset: next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loghost_core::domain::Book;
+
+    use super::*;
+
+    /// The offset at which a book that has these positions goes on.
+    fn goes_on(book: &mut Book, positions: impl IntoIterator<Item = Position>) -> u64 {
+        for position in positions {
+            let position = position.durable().unwrap();
+            assert!(book.look_up_position(position), "{position:?} is new");
+            book.finish_position(position);
+        }
+        let next = book
+            .next_offsets()
+            .next()
+            .map(|(stream, offset)| NextOffset { stream: Arc::clone(stream), offset });
+        offset_of(&next.expect("a stream"))
+    }
+
+    #[test]
+    fn a_book_notes_where_its_consumer_begins() {
+        for begin in [0, 1, 700] {
+            let mut cursor = Cursor::new(Arc::from("s"), begin, true);
+            let positions = [cursor.passed()].into_iter().flatten();
+            assert_eq!(goes_on(&mut Book::default(), positions), begin);
+            assert_eq!(cursor.passed(), None);
+        }
+    }
+
+    #[test]
+    fn a_delivery_covers_what_was_skipped_before_it() {
+        let mut cursor = Cursor::new(Arc::from("s"), 5, true);
+        cursor.skip(9);
+        let first = cursor.deliver(12);
+        let second = cursor.deliver(13);
+        let mut book = Book::default();
+        assert_eq!(goes_on(&mut book, [first]), 13);
+        assert_eq!(goes_on(&mut book, [second]), 14);
+        cursor.skip(20);
+        assert_eq!((cursor.skipped(), cursor.next()), (7, 21));
+        assert_eq!(goes_on(&mut book, cursor.passed()), 21);
+    }
+
+    #[test]
+    fn what_is_open_is_where_reading_goes_on() {
+        let mut cursor = Cursor::new(Arc::from("s"), 0, true);
+        let mut book = Book::default();
+        goes_on(&mut book, cursor.passed());
+        let _open = cursor.deliver(0);
+        let finished = cursor.deliver(3);
+        assert_eq!(goes_on(&mut book, [finished.clone()]), 0);
+        assert!(!book.look_up_position(finished.durable().unwrap()));
+    }
+}

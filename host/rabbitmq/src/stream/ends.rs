@@ -1,0 +1,131 @@
+//! The offsets at the ends of a stream, which AMQP 0-9-1 does not tell: a consumer at that end is asked.
+//!
+//! A broker says nothing to a consumer of an empty stream, and the number of messages that it tells is some seconds old, or
+//! older: retention may remove everything, when a new segment has just begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery as Message;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Consumer};
+use tokio::time::{Instant, timeout_at};
+
+use crate::connection::fault::Fault;
+use crate::connection::open::Connection;
+use crate::message::record::header_number;
+use crate::topology::channel::{close, open_channel};
+use crate::topology::error::{TopologyError, failed};
+use crate::topology::look::length;
+
+/// The header that has the offset of a message, and the argument that says where to begin.
+pub(crate) const OFFSET: &str = "x-stream-offset";
+
+/// Within this, a broker sends what there is; a stream of which it has sent nothing is empty, if it says so as well.
+const EMPTY_AFTER: Duration = Duration::from_millis(500);
+
+/// The same from a time on: of what is older there may be something.
+const NOTHING_NEWER_AFTER: Duration = Duration::from_secs(2);
+
+/// The same, if it says that there is something.
+const EMPTY_ALL_THE_SAME_AFTER: Duration = Duration::from_secs(5);
+
+/// What a broker sends first from some place of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The first offset.
+    pub(crate) first: u64,
+    /// The last one: of its chunk, if there was credit for all of it.
+    pub(crate) last: u64,
+}
+
+/// Begins to consume a stream on `channel`, which has nothing else, with so many messages unacknowledged at most.
+pub(crate) async fn consume(
+    channel: &Channel,
+    stream: &str,
+    from: AMQPValue,
+    credit: u16,
+) -> Result<Consumer, TopologyError> {
+    let cannot = |e: lapin::Error| failed(format!("consume the stream `{stream}`"), &e);
+    channel.basic_qos(credit, BasicQosOptions::default()).await.map_err(cannot)?;
+    let mut arguments = FieldTable::default();
+    arguments.insert(OFFSET.into(), from);
+    let options = BasicConsumeOptions::default();
+    channel.basic_consume(stream.into(), "stream".into(), options, arguments).await.map_err(cannot)
+}
+
+/// The offset of a message of a stream.
+pub(crate) fn offset_of(message: &Message) -> Option<u64> {
+    header_number(message.properties.headers().as_ref()?, OFFSET)
+}
+
+/// A place in a stream, by `RabbitMQ`'s name.
+pub(crate) fn named(place: &str) -> AMQPValue {
+    AMQPValue::LongString(place.into())
+}
+
+/// The last offset of a stream; none of an empty one.
+pub(crate) async fn last(connection: &Arc<Connection>, stream: &str) -> Result<Option<u64>, TopologyError> {
+    Ok(sent(connection, stream, named("last"), u16::MAX).await?.map(|sent| sent.last))
+}
+
+/// The first offset of a stream; none of an empty one.
+pub(crate) async fn first(connection: &Arc<Connection>, stream: &str) -> Result<Option<u64>, TopologyError> {
+    Ok(sent(connection, stream, named("first"), 1).await?.map(|sent| sent.first))
+}
+
+/// What the broker sends first of a stream; none if there is nothing from there on.
+pub(crate) async fn sent(
+    connection: &Arc<Connection>,
+    stream: &str,
+    from: AMQPValue,
+    credit: u16,
+) -> Result<Option<Sent>, TopologyError> {
+    let longest = match from {
+        AMQPValue::Timestamp(_) => NOTHING_NEWER_AFTER,
+        _ => EMPTY_ALL_THE_SAME_AFTER,
+    };
+    let channel = open_channel(connection).await?;
+    connection.leave_out_bodies(&channel);
+    let mut consumer = consume(&channel, stream, from, credit).await?;
+    let began = Instant::now();
+    let mut until = began + EMPTY_AFTER;
+    let first = loop {
+        match timeout_at(until, consumer.next()).await {
+            Ok(Some(message)) => {
+                break message.map_err(|e| failed(format!("consume the stream `{stream}`"), &e))?;
+            }
+            Ok(None) => return Err(unanswered(stream, "it ended the consumer")),
+            Err(_)
+                if began.elapsed() >= longest || length(&channel, stream).await?.unwrap_or_default() == 0 =>
+            {
+                close(&channel).await;
+                return Ok(None);
+            }
+            Err(_) => until += EMPTY_AFTER,
+        }
+    };
+    // A chunk is sent at once: what there is credit for has arrived with this answer.
+    length(&channel, stream).await?;
+    let offset = |message: &Message| offset_of(message).ok_or_else(|| no_offset(stream));
+    let mut sent = Sent { first: offset(&first)?, last: offset(&first)? };
+    while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
+        sent.last = sent.last.max(offset(&message)?);
+    }
+    close(&channel).await;
+    Ok(Some(sent))
+}
+
+fn unanswered(stream: &str, why: &str) -> TopologyError {
+    let (action, reason) =
+        (format!("read the stream `{stream}`"), format!("the broker does not answer: {why}"));
+    TopologyError::Failed { action, reason, fault: Fault::Elsewhere }
+}
+
+fn no_offset(stream: &str) -> TopologyError {
+    let action = format!("read the stream `{stream}`");
+    let reason = "the broker has sent a message without an offset: is it a stream?".to_owned();
+    TopologyError::Failed { action, reason, fault: Fault::Ours }
+}

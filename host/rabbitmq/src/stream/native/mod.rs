@@ -1,0 +1,337 @@
+//! The streams of a consumer, read through the stream protocol: each by a subscription, on a node that has a copy of it.
+//!
+//! It is filtered here, by the routing key, as a binding would. The broker sends chunks ahead, whatever is acknowledged: what
+//! is delivered and not finished is bounded here, by the prefetch. Without a book that outlasts the host, the broker keeps
+//! how far was read.
+
+mod ends;
+mod nodes;
+mod reader;
+mod window;
+
+use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, try_join_all};
+use loghost_core::application::{Clock, Delivery, Item, SourceError};
+use loghost_core::domain::Position;
+use tokio::time::{Instant, sleep, sleep_until};
+
+pub(crate) use self::ends::sent;
+pub(crate) use self::nodes::{Nodes, Reach};
+use self::reader::Reader;
+use crate::connection::fault::ConnectionEnded;
+use crate::connection::gather::{Gather, is_burst};
+use crate::consume::read::Read;
+use crate::message::original::Original;
+use crate::stream::begin::Start;
+use crate::stream::cursor::Watched;
+use crate::stream::protocol::connection::StreamConnection;
+use crate::stream::protocol::error::StreamError;
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::topology::error::TopologyError;
+
+/// How long skipped logs wait for a delivery that covers them, before they are noted by themselves.
+const PASS_EVERY: Duration = Duration::from_secs(1);
+
+/// The least time between two offsets that the broker stores. Each takes an offset of the stream.
+const STORE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the broker has stored an offset, and the time between.
+const LOOKS: u32 = 5;
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// The streams of a consumer.
+pub(crate) struct NativeStreams<K> {
+    nodes: Nodes,
+    readers: Vec<Reader>,
+    read: Read,
+    clock: K,
+    /// How many logs may be delivered and not finished.
+    prefetch: usize,
+    /// The reader that is asked first, the next time.
+    turn: usize,
+    gather: Gather,
+    /// When skipped logs were noted last.
+    passed: Instant,
+    /// Under which name the broker stores how far was read, if it does, and when it did last.
+    stores: Option<(String, Instant)>,
+    /// Whether it was looked whether the broker does.
+    has_looked: bool,
+    /// Is ready with the stream whose offset the broker has not stored.
+    unstored: Option<BoxFuture<'static, Option<Arc<str>>>>,
+    /// Why nothing more arrives, after what was received before that.
+    ended: Option<SourceError>,
+}
+
+/// Under which name the broker stores how far was read.
+pub(crate) struct Stores {
+    pub(crate) name: String,
+    /// The last offsets that it has.
+    pub(crate) stored: BTreeMap<String, u64>,
+}
+
+impl<K: Clock> NativeStreams<K> {
+    /// Begins to read the streams, with so many logs under way at most. The broker keeps how far was read by the name
+    /// `stores`, if there is one.
+    pub(crate) async fn open(
+        nodes: Nodes,
+        starts: Vec<Start>,
+        prefetch: usize,
+        (read, clock): (Read, K),
+        stores: Option<Stores>,
+    ) -> Result<Self, TopologyError> {
+        let opening = starts.into_iter().map(async |start| {
+            let connection = nodes.of(&start.stream).ok_or(ConnectionEnded)?;
+            let last = stores.as_ref().and_then(|stores| stores.stored.get(&*start.stream).copied());
+            Ok::<_, TopologyError>(Reader::open(connection, start, last).await?)
+        });
+        let readers = match try_join_all(opening).await {
+            Ok(readers) => readers,
+            Err(error) => {
+                nodes.close().await;
+                return Err(error);
+            }
+        };
+        let now = Instant::now();
+        Ok(Self {
+            nodes,
+            readers,
+            read,
+            clock,
+            prefetch,
+            turn: 0,
+            gather: Gather::deliveries(),
+            passed: now,
+            stores: stores.map(|stores| (stores.name, now)),
+            has_looked: false,
+            unstored: None,
+            ended: None,
+        })
+    }
+
+    /// Takes what is read for another filter from now on.
+    pub(crate) fn read_for(&mut self, read: Read) {
+        self.read = read;
+    }
+
+    /// The names of the streams, each with how far it was read.
+    fn watched(&self) -> Vec<Watched> {
+        self.readers
+            .iter()
+            .map(|reader| (Arc::clone(reader.cursor.stream()), reader.cursor.watch()))
+            .collect()
+    }
+
+    /// Whether all of them was read, as far as the broker says what there is, when somebody asks that.
+    pub(crate) fn are_read(&self) -> impl Future<Output = bool> + Send + use<K> {
+        let connections = self.readers.iter().map(|reader| Arc::clone(&reader.connection));
+        let watched: Vec<(Watched, Arc<StreamConnection>)> =
+            self.watched().into_iter().zip(connections).collect();
+        async move {
+            let looks = watched.iter().map(async |((stream, next), connection)| {
+                let last = sent(connection, stream, OffsetSpec::Last).await?;
+                Ok::<_, StreamError>(last.is_none_or(|sent| next.load(Ordering::Relaxed) > sent.last))
+            });
+            try_join_all(looks).await.is_ok_and(|read| read.iter().all(|read| *read))
+        }
+    }
+
+    /// As [`LogSource::receive`](loghost_core::application::LogSource::receive), into a `burst` that must not be dropped.
+    /// Tells with `unstored` once which stream's offset the broker does not store.
+    pub(crate) async fn receive(
+        &mut self,
+        burst: &mut Vec<Delivery<Original>>,
+        max: usize,
+        unstored: impl Fn(&str),
+    ) -> Result<(), SourceError> {
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
+        if self.readers.iter().any(|reader| reader.cursor.is_new()) {
+            self.pass(burst, max);
+            return Ok(());
+        }
+        loop {
+            self.take(burst, max)?;
+            if !burst.is_empty() {
+                return Ok(());
+            }
+            for reader in &mut self.readers {
+                reader.give_back().await?;
+            }
+            let has_room = self.room() > 0;
+            if has_room {
+                self.gather.wait().await;
+            }
+            let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
+            let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
+            let is_ahead = self.readers.iter().any(|reader| reader.to_store().is_some());
+            let store_at = self.stores.as_ref().filter(|_| is_ahead).map(|(_, last)| *last + STORE_EVERY);
+            let Self { readers, turn, .. } = self;
+            tokio::select! {
+                biased;
+                ready = poll_fn(|cx| poll_chunk(readers, *turn + 1, cx)), if has_room => *turn = ready?,
+                () = at(store_at) => self.store().await?,
+                () = at(pass_at) => {
+                    self.pass(burst, max);
+                    return Ok(());
+                }
+                stream = found(self.unstored.as_mut()) => {
+                    self.unstored = None;
+                    if let Some(stream) = stream {
+                        unstored(&stream);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many more logs may be delivered.
+    fn room(&self) -> usize {
+        let open: usize = self.readers.iter().map(|reader| reader.window.len()).sum();
+        self.prefetch.saturating_sub(open)
+    }
+
+    /// Takes what there is of the chunks that have come.
+    fn take(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) -> Result<(), SourceError> {
+        let max = max.min(self.room());
+        if max == 0 {
+            return Ok(());
+        }
+        let (now, readers, mut taken) = (self.clock.now(), self.readers.len(), 0);
+        for n in 0..readers {
+            let index = (self.turn + n) % readers;
+            let reader = &mut self.readers[index];
+            while reader.has_chunk() && burst.len() < max && taken < MOST_TAKEN {
+                taken += reader.read(&self.read, now, (burst, max));
+                if reader.has_chunk() {
+                    continue;
+                }
+                // What else has come.
+                let next = poll_fn(|cx| reader.poll_chunk(cx)).now_or_never();
+                if let Some(Err(error)) = next {
+                    self.ended = Some(error);
+                    break;
+                }
+            }
+            if burst.len() >= max || self.ended.is_some() {
+                self.turn = (index + 1) % readers;
+                break;
+            }
+        }
+        self.gather.note(is_burst(burst.len(), max));
+        match self.ended.take() {
+            Some(ended) if burst.is_empty() => Err(ended),
+            ended => {
+                self.ended = ended;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes what was skipped, and where reading begins.
+    fn pass(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) {
+        self.passed = Instant::now();
+        let room = max.saturating_sub(burst.len());
+        let passed = self.readers.iter_mut().filter_map(|reader| reader.cursor.passed()).take(room);
+        burst.extend(passed.map(|position| Delivery { position, item: Item::Passed, original: None }));
+    }
+
+    /// Has the broker store how far was read, where that has moved.
+    async fn store(&mut self) -> Result<(), SourceError> {
+        let Some((name, last)) = &mut self.stores else { return Ok(()) };
+        *last = Instant::now();
+        for reader in &mut self.readers {
+            let Some(offset) = reader.to_store() else { continue };
+            let stream = Arc::clone(reader.cursor.stream());
+            reader.connection.store_offset(name, &stream, offset).await?;
+            reader.stored = Some(offset);
+            if !std::mem::replace(&mut self.has_looked, true) {
+                // It does not say whether it has.
+                let (connection, name) = (Arc::clone(&reader.connection), name.clone());
+                let looking = async move {
+                    for _ in 0..LOOKS {
+                        sleep(BETWEEN).await;
+                        match connection.query_offset(&name, &stream).await {
+                            Ok(Some(stored)) if stored >= offset => return None,
+                            Ok(_) => {}
+                            Err(_) => return None,
+                        }
+                    }
+                    Some(stream)
+                };
+                self.unstored = Some(looking.boxed());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that all that was delivered in a stream up to this position is finished.
+    pub(crate) fn acknowledge_through(&mut self, position: &Position) {
+        if let Some((reader, number)) = self.reader_of(position) {
+            reader.window.finish_through(number);
+        }
+    }
+
+    /// Notes that one log is finished.
+    pub(crate) fn acknowledge(&mut self, position: &Position) {
+        if let Some((reader, number)) = self.reader_of(position) {
+            reader.window.finish(number);
+        }
+    }
+
+    fn reader_of(&mut self, position: &Position) -> Option<(&mut Reader, u64)> {
+        let position = position.durable()?;
+        let reader = self.readers.iter_mut().find(|reader| *reader.cursor.stream() == position.stream)?;
+        Some((reader, position.offset))
+    }
+
+    /// Ends reading. What was not finished is read again by whoever goes on there.
+    pub(crate) async fn close(mut self) {
+        // If it cannot be stored, more is read again.
+        let _ = self.store().await;
+        self.nodes.close().await;
+    }
+}
+
+/// How many records are gone through at once, wanted or not.
+const MOST_TAKEN: usize = 4096;
+
+/// Is ready with the index of a reader that has a chunk; that at `first` is asked first.
+fn poll_chunk(
+    readers: &mut [Reader],
+    first: usize,
+    cx: &mut Context<'_>,
+) -> Poll<Result<usize, SourceError>> {
+    let count = readers.len();
+    for n in 0..count {
+        let index = (first + n) % count;
+        if let Poll::Ready(ready) = readers[index].poll_chunk(cx) {
+            return Poll::Ready(ready.map(|()| index));
+        }
+    }
+    Poll::Pending
+}
+
+/// Is ready at that time; never without one.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+/// Is ready with what is found; never without something to look at.
+async fn found(looking: Option<&mut BoxFuture<'static, Option<Arc<str>>>>) -> Option<Arc<str>> {
+    match looking {
+        Some(looking) => Pin::new(looking).await,
+        None => pending().await,
+    }
+}

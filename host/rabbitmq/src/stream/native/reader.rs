@@ -1,0 +1,265 @@
+//! One stream, read by a subscription: its chunks, checked, and the deliveries in them.
+//!
+//! A checksum covers what is in a chunk, but not the offset in its header. The next chunk begins where the last one has ended,
+//! unless offsets were stored between: a chunk that begins elsewhere is asked for again, and has to be the same then.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use loghost_core::application::{Delivery, Item, SourceError};
+use loghost_core::domain::{Position, Timestamp};
+use loghost_stream::{self as stream, ChunkReader, Header, Inflater, Kind};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::window::Window;
+use crate::consume::read::Read;
+use crate::message::original::Original;
+use crate::stream::begin::Start;
+use crate::stream::cursor::Cursor;
+use crate::stream::protocol::connection::{StreamConnection, SubscribeOptions};
+use crate::stream::protocol::error::StreamError;
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::protocol::subscription::Subscription;
+
+/// How many chunks are under way. One of logs that are published one by one has some kilobytes.
+const CREDIT: u16 = 16;
+
+/// The same where they are large.
+const CREDIT_OF_LARGE: u16 = 2;
+
+/// From this on, in bytes, chunks are large: as soon as one has come, fewer are under way, so that there are not
+/// [`CREDIT`] large ones in memory for each stream for longer than it takes to read the first.
+const LARGE: usize = 1024 * 1024;
+
+/// Within this, the broker has to send a chunk again.
+const AGAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many records are gone through at once, wanted or not.
+const MOST_TAKEN: usize = 4096;
+
+/// One stream.
+pub(super) struct Reader {
+    pub(super) cursor: Cursor,
+    pub(super) connection: Arc<StreamConnection>,
+    pub(super) window: Window,
+    /// The offset that was stored last.
+    pub(super) stored: Option<u64>,
+    subscription: Subscription,
+    credit: u16,
+    /// Where the next chunk should begin.
+    expected: u64,
+    /// Has the chunk that is read.
+    chunk: ChunkReader<Bytes>,
+    state: State,
+}
+
+/// What is under way.
+enum State {
+    /// The next chunk is waited for.
+    Waiting,
+    /// One is asked for again.
+    Asking(Bytes, JoinSet<Result<Bytes, SourceError>>),
+    /// Another subscription begins, with the credit for large chunks.
+    Subscribing(BoxFuture<'static, Result<Subscription, StreamError>>),
+    /// A chunk that was found right is read.
+    Reading(Header),
+}
+
+impl Reader {
+    /// Begins at `start`; the broker has the offset `stored`, if it has one.
+    pub(super) async fn open(
+        connection: Arc<StreamConnection>,
+        start: Start,
+        stored: Option<u64>,
+    ) -> Result<Self, StreamError> {
+        let Start { stream, offset, is_new, is_emptied } = start;
+        // The first chunk of one that was found empty tells whether it was made again.
+        let from = if is_emptied { 0 } else { offset };
+        let subscription = subscribe(&connection, &stream, from, CREDIT).await?;
+        Ok(Self {
+            cursor: Cursor::new(stream, offset, is_new),
+            connection,
+            window: Window::default(),
+            stored,
+            subscription,
+            credit: CREDIT,
+            expected: offset,
+            chunk: ChunkReader::new(Inflater::default()),
+            state: State::Waiting,
+        })
+    }
+
+    /// Is ready when there is a chunk to read. Nothing is lost if it is not polled again.
+    pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
+        loop {
+            match &mut self.state {
+                State::Reading(_) => return Poll::Ready(Ok(())),
+                State::Waiting => {
+                    let next = pin!(self.subscription.next()).poll(cx);
+                    let delivery = ready!(next).map_err(SourceError::from)?;
+                    self.take(delivery.chunk)?;
+                }
+                State::Asking(bytes, asking) => {
+                    let Some(again) = ready!(asking.poll_join_next(cx)) else {
+                        return Poll::Ready(Err(self.damaged("it is not to be had again")));
+                    };
+                    let again = again.unwrap_or_else(|error| Err(SourceError::Lost(error.into())))?;
+                    if again != *bytes {
+                        return Poll::Ready(Err(
+                            self.damaged("it was another one when it was asked for again")
+                        ));
+                    }
+                    let header = self.begin(again)?;
+                    // What was read before is of those that begin before what was asked for.
+                    let is_new = header.next_offset() > self.cursor.next();
+                    self.state = if is_new { State::Reading(header) } else { State::Waiting };
+                }
+                State::Subscribing(subscribing) => {
+                    self.subscription = ready!(subscribing.poll_unpin(cx)).map_err(SourceError::from)?;
+                    self.state = State::Waiting;
+                }
+            }
+        }
+    }
+
+    /// Whether there is a chunk to read.
+    pub(super) fn has_chunk(&self) -> bool {
+        matches!(self.state, State::Reading(_))
+    }
+
+    /// Lets the broker send as many chunks as were taken. If the future is dropped, nothing is given back twice.
+    pub(super) async fn give_back(&mut self) -> Result<(), SourceError> {
+        Ok(self.subscription.give_back(u16::MAX).await?)
+    }
+
+    /// Takes a chunk in, if it is right.
+    fn take(&mut self, bytes: Bytes) -> Result<(), SourceError> {
+        let header = self.begin(bytes.clone())?;
+        self.state = if header.first_offset == self.expected {
+            State::Reading(header)
+        } else {
+            let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
+            // By itself: nobody may look at it while the consumer pauses.
+            let mut asking = JoinSet::new();
+            asking.spawn(again(connection, stream, self.expected));
+            State::Asking(bytes, asking)
+        };
+        Ok(())
+    }
+
+    fn begin(&mut self, bytes: Bytes) -> Result<Header, SourceError> {
+        self.chunk.begin(bytes, 0, self.cursor.next()).map_err(|error| self.damaged(error))
+    }
+
+    /// Appends the deliveries of the chunk that is read, up to a length of `burst` of `max`. How many records it has gone
+    /// through.
+    pub(super) fn read(
+        &mut self,
+        read: &Read,
+        now: Timestamp,
+        (burst, max): (&mut Vec<Delivery<Original>>, usize),
+    ) -> usize {
+        let State::Reading(header) = self.state else { return 0 };
+        let stream = Arc::clone(self.cursor.stream());
+        let (cursor, window) = (&mut self.cursor, &mut self.window);
+        let mut taken = 0;
+        while burst.len() < max && taken < MOST_TAKEN {
+            taken += 1;
+            match self.chunk.next_item() {
+                None => {
+                    self.end_chunk(&header);
+                    break;
+                }
+                Some(stream::Item::Message { offset, bytes }) => match read.of_stream(bytes, &stream, now) {
+                    None => cursor.skip(offset),
+                    Some((item, original)) => {
+                        let position = deliver(cursor, window, offset);
+                        burst.push(Delivery { position, item, original });
+                    }
+                },
+                Some(stream::Item::Bad { first, records, error, data }) => {
+                    let last = first.saturating_add(u64::from(records)).saturating_sub(1);
+                    let text =
+                        format!("{error}: its producer wrote {records} logs as a batch that cannot be read");
+                    let original = read.stream_original(&stream, data);
+                    let position = deliver(cursor, window, last);
+                    burst.push(Delivery { position, item: Item::Foreign(text), original });
+                }
+            }
+        }
+        taken
+    }
+
+    /// Goes on behind a chunk.
+    fn end_chunk(&mut self, header: &Header) {
+        let length = self.chunk.take().map_or(0, |bytes| bytes.len());
+        self.expected = header.next_offset();
+        self.state = State::Waiting;
+        // A chunk of the broker's own has nothing for anybody.
+        if header.kind != Kind::User && self.expected > self.cursor.next() {
+            self.cursor.skip(self.expected - 1);
+        }
+        if length > LARGE && self.credit > CREDIT_OF_LARGE {
+            self.credit = CREDIT_OF_LARGE;
+            let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
+            let (from, credit) = (self.expected, self.credit);
+            let subscribing = async move { subscribe(&connection, &stream, from, credit).await };
+            self.state = State::Subscribing(subscribing.boxed());
+        }
+    }
+
+    /// The last offset before which all is finished, and itself, if the broker has not stored it.
+    pub(super) fn to_store(&self) -> Option<u64> {
+        let next = self.window.first().unwrap_or_else(|| self.cursor.uncovered());
+        next.checked_sub(1).filter(|last| self.stored != Some(*last))
+    }
+
+    fn damaged(&self, why: impl std::fmt::Display) -> SourceError {
+        let (endpoint, stream, expected) = (self.connection.endpoint(), self.cursor.stream(), self.expected);
+        let text = format!(
+            "a chunk of the stream {stream} at offset {expected} came damaged from {endpoint}, and is read again: {why}"
+        );
+        SourceError::Lost(text.into())
+    }
+}
+
+/// The position of a log that is delivered.
+fn deliver(cursor: &mut Cursor, window: &mut Window, offset: u64) -> Position {
+    let first = cursor.uncovered();
+    let position = cursor.deliver(offset);
+    if let Position::Durable(position) = &position {
+        window.add(first, position.offset);
+    }
+    position
+}
+
+async fn subscribe(
+    connection: &StreamConnection,
+    stream: &str,
+    from: u64,
+    credit: u16,
+) -> Result<Subscription, StreamError> {
+    let (stream, from) = (stream.to_owned(), OffsetSpec::Offset(from));
+    connection.subscribe(SubscribeOptions { stream, from, credit, properties: Vec::new() }).await
+}
+
+/// The chunk that is sent first by a new subscription.
+async fn again(connection: Arc<StreamConnection>, stream: Arc<str>, from: u64) -> Result<Bytes, SourceError> {
+    let asking = async {
+        let mut subscription = subscribe(&connection, &stream, from, 1).await?;
+        let delivery = subscription.next().await?;
+        subscription.end().await?;
+        Ok::<_, StreamError>(delivery.chunk)
+    };
+    if let Ok(again) = timeout(AGAIN_WITHIN, asking).await {
+        return Ok(again?);
+    }
+    let text = format!("the broker does not send a chunk of the stream {stream} at offset {from} again");
+    Err(SourceError::Lost(text.into()))
+}

@@ -1,0 +1,31 @@
+//! A connection that speaks RabbitMQ's stream protocol: the login, requests and answers, and chunks of streams as bytes.
+//!
+//! Knows the commands of `PROTOCOL.adoc` of `rabbitmq-server`; knows nothing of what is in a chunk. In reading order:
+//! `endpoint` says where a node listens and who logs in, `transport` connects; `wire` has the types of values, `frame` finds
+//! frames in what arrives, `command` encodes what is sent, `incoming` decodes what the broker sends and `code` its response
+//! codes; `login` opens the connection, `driver` is the task that then reads and writes, with `heartbeat` and `session` as its
+//! state, and `requests` and `subscriptions` in that; `connection` and `subscription` are the handles; `offset`, `metadata` and `statistics` are
+//! what is asked and answered; `error` and `connect_error` are what can go wrong.
+
+pub(crate) mod code;
+pub(crate) mod command;
+pub(crate) mod connect_error;
+pub(crate) mod connection;
+mod driver;
+pub(crate) mod endpoint;
+pub(crate) mod error;
+pub(crate) mod frame;
+#[cfg(test)]
+mod fuzz;
+mod heartbeat;
+pub(crate) mod incoming;
+mod login;
+pub(crate) mod metadata;
+pub(crate) mod offset;
+mod requests;
+mod session;
+pub(crate) mod statistics;
+pub(crate) mod subscription;
+mod subscriptions;
+mod transport;
+pub(crate) mod wire;

@@ -1,0 +1,280 @@
+//! `loghost run --queue-type stream` through the stream protocol, where it differs from reading through AMQP 0-9-1: batches of
+//! other producers, large chunks, damaged bytes, and what the broker keeps of how far was read.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use lapin::BasicProperties;
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind, on};
+use crate::support::cli::{Loghost, Signal};
+use crate::support::dead_letters::list;
+use crate::support::guest::guest;
+use crate::support::metrics::{counts, errors, last_of};
+use crate::support::outside::Outside;
+use crate::support::rabbitmq;
+use crate::support::{Need, Skip, needing, repository, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        needing("stream_protocol::batches_of_other_producers_are_read", batches_are_read),
+        needing("long::stream_protocol::damaged_bytes_are_never_counted", || damaged_bytes(1000)),
+        needing("stream_protocol::damaged_bytes_are_never_counted", || damaged_bytes(20)),
+    ];
+    trials.extend(on([Kind::RabbitMq, Kind::RabbitMq4], "stream_protocol::is_not_needed", is_not_needed));
+    for (name, body) in [
+        ("stream_protocol::large_logs_are_read", large_logs_are_read as fn(&Broker)),
+        ("stream_protocol::the_broker_keeps_how_far_was_read", the_broker_keeps_how_far_was_read),
+        ("stream_protocol::a_stream_that_is_made_again_is_read", a_stream_that_is_made_again_is_read),
+        ("stream_protocol::no_other_way_is_taken_from_an_address_that_is_given", no_other_way_is_taken),
+        ("stream_protocol::it_is_kept_for_who_may_only_read", it_is_kept_for_who_may_only_read),
+    ] {
+        trials.extend(on([Kind::Stream], name, body));
+    }
+    trials
+}
+
+/// `loghost run` that reads streams, with metrics as JSON.
+fn run(broker: &Broker, plugin: &Path) -> Loghost {
+    let run = broker.loghost(["run", "--queue-type", "stream", "--every", "20ms", "--format", "json"]);
+    run.unless_ephemeral(&[]).arg(plugin)
+}
+
+fn plugin() -> PathBuf {
+    tracked("plugins/error.wasm")
+}
+
+/// How many errors it counts until nothing more comes.
+#[track_caller]
+fn counted(run: Loghost) -> u64 {
+    let output = run.args(["--until-idle", "500ms"]).end().exits(0);
+    errors(&last_of(&output.stdout, "error"))[0]
+}
+
+/// Publishes errors without ids.
+#[track_caller]
+fn publish(outside: &Outside, broker: &Broker, logs: usize, text: &str) {
+    let exchange = broker.exchange("error");
+    outside.publish_all((0..logs).map(|_| (&*exchange, "web", text.to_owned(), BasicProperties::default())));
+}
+
+/// Has the streams declared.
+#[track_caller]
+fn declare(broker: &Broker) {
+    run(broker, &plugin()).arg("--declare-only").end().exits(0);
+}
+
+/// Batches with and without compression, and single messages, of Python's `rstream`.
+fn batches_are_read() -> Result<(), Skip> {
+    match Command::new("python3").args(["-c", "import rstream"]).output() {
+        Ok(output) if output.status.success() => {}
+        _ => return Err(Skip::new(Need::Python, "python3 has no rstream: pip install 'rstream>=1.1,<2'")),
+    }
+    let broker = Broker::new(Kind::Stream)?;
+    declare(&broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let picky = guest("error").severities(&["error"]).processes().write(folder.path());
+    let published = |parts: &[&str]| {
+        let script = repository().join("host/tests/it/clients/stream.py");
+        let port = broker.stream_port().expect("the stream protocol").to_string();
+        let mut publish = Command::new("python3");
+        let output = publish.arg(script).args([&port, &broker.exchange("error")]).args(parts).output();
+        let output = output.expect("it started before");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        said.strip_prefix("published ")
+            .and_then(|n| n.parse::<u64>().ok())
+            .unwrap_or_else(|| panic!("{errors}"))
+    };
+    let first = published(&["gzip", "400", "plain", "7", "none", "50", "gzip", "1"]);
+    assert_eq!(first, 458);
+    publish(&broker.outside(), &broker, 5, "by AMQP");
+    let run =
+        |plugin: &Path, state: &Path| run(&broker, plugin).args(["--from", "first", "--state"]).arg(state);
+    assert_eq!(counted(run(&plugin(), &folder.path().join("counting"))), first + 5);
+    assert_eq!(counted(run(&picky, &state)), first + 5);
+    let second = published(&["gzip", "30", "plain", "3"]);
+    assert_eq!(counted(self::run(&broker, &picky).arg("--state").arg(&state)), first + 5 + second);
+    // In the middle of a batch.
+    let middle = self::run(&broker, &plugin()).args(["--from", "399"]);
+    assert_eq!(counted(middle), first + 5 + second - 399);
+    Ok(())
+}
+
+/// More than all of the credit has at once.
+fn large_logs_are_read(broker: &Broker) {
+    declare(broker);
+    let outside = broker.outside();
+    let text = "x".repeat(100_000);
+    for _ in 0..6 {
+        publish(&outside, broker, 60, &text);
+    }
+    assert_eq!(counted(run(broker, &plugin()).args(["--from", "first"])), 360);
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("error").severities(&["error"]).processes().write(folder.path());
+    assert_eq!(counted(run(broker, &picky).args(["--from", "0"])), 360);
+}
+
+/// Without a state, the next run goes on where this one has ended.
+fn the_broker_keeps_how_far_was_read(broker: &Broker) {
+    let outside = broker.outside();
+    declare(broker);
+    publish(&outside, broker, 3, "before");
+    let host = run(broker, &plugin()).start();
+    host.says("consuming from");
+    publish(&outside, broker, 5, "x");
+    counts(&host, "error", [5, 0]);
+    host.end_by(Signal::Terminate).exits(0);
+    publish(&outside, broker, 7, "x");
+    assert_eq!(counted(run(broker, &plugin())), 7);
+    assert_eq!(counted(run(broker, &plugin())), 0);
+    // Unless it is told to begin elsewhere.
+    assert_eq!(counted(run(broker, &plugin()).args(["--from", "first"])), 15);
+    publish(&outside, broker, 1, "x");
+    assert_eq!(counted(run(broker, &plugin())), 1);
+}
+
+fn a_stream_that_is_made_again_is_read(broker: &Broker) {
+    let outside = broker.outside();
+    let host = run(broker, &plugin()).start();
+    host.says("consuming from");
+    outside.delete(&broker.exchange("error"));
+    host.says("no longer has the stream");
+    host.has_said(|said| said.matches("consuming").count() > 1);
+    outside.wait_until_routed(&broker.exchange("error"), "web");
+    publish(&outside, broker, 4, "x");
+    host.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] >= 5);
+    host.end_by(Signal::Terminate).exits(0);
+}
+
+/// Where nothing listens for the stream protocol.
+fn is_not_needed(broker: &Broker) {
+    let host = run(broker, &plugin()).start();
+    let said = host.says("streams are read through AMQP 0-9-1");
+    assert!(said.contains(":5552") && said.contains("--stream-address"), "{said}");
+    host.says("consuming from");
+    publish(&broker.outside(), broker, 4, "x");
+    counts(&host, "error", [4, 0]);
+    let output = host.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches("through AMQP 0-9-1").count(), 1, "{output}");
+}
+
+fn no_other_way_is_taken(broker: &Broker) {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = free.local_addr().expect("an address").to_string();
+    drop(free);
+    let run = || run(broker, &plugin()).args(["--stream-address", &address, "--retry-for", "1s"]);
+    let output = run().end();
+    assert_ne!(output.code(), Some(0), "{output}");
+    output.says("no listener for streams at").does_not_say("through AMQP 0-9-1");
+    let output =
+        broker.loghost(["run", "--stream-address", "nowhere"]).unless_ephemeral(&[]).arg(plugin()).end();
+    output.exits(2).says("HOST:PORT");
+}
+
+/// `RabbitMQ` 4.3 asks for no permission to write; older ones do, and refuse without a word.
+fn it_is_kept_for_who_may_only_read(broker: &Broker) {
+    let user = crate::support::broker::unique("reader");
+    let (control, prefix) =
+        (|arguments: &[&str]| rabbitmq::rabbitmqctl(rabbitmq::Version::V4, arguments), broker.prefix());
+    declare(broker);
+    control(&["add_user", &user, "pw"]);
+    let read_only = format!("^(?!{prefix}\\.error$).*");
+    control(&["set_permissions", &user, ".*", &read_only, ".*"]);
+    let reader = broker.as_user(&user, "pw");
+    let host = run(&reader, &plugin()).start();
+    host.says("consuming from");
+    publish(&broker.outside(), broker, 4, "x");
+    counts(&host, "error", [4, 0]);
+    host.end_by(Signal::Terminate).exits(0).does_not_say("does not keep how far");
+    publish(&broker.outside(), broker, 2, "x");
+    assert_eq!(counted(run(&reader, &plugin())), 2);
+    control(&["delete_user", &user]);
+}
+
+/// A proxy that damages one byte of what the broker sends in each stretch of bytes.
+struct Damaging {
+    address: String,
+    damaged: Arc<AtomicU64>,
+}
+
+impl Damaging {
+    /// In front of this port, so many times.
+    fn new(port: u16, times: u64) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let damaged = Arc::new(AtomicU64::new(0));
+        let (count, left) = (Arc::clone(&damaged), Arc::new(AtomicU64::new(40_000)));
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+                let pair = |stream: &TcpStream| stream.try_clone().expect("a handle");
+                let (from, to) = (pair(&client), pair(&broker));
+                thread::spawn(move || copy(from, to, |_| {}));
+                let (count, left) = (Arc::clone(&count), Arc::clone(&left));
+                // What is damaged in the login, and what is asked then, is no matter of chunks.
+                let mut spared = 3_000_usize;
+                thread::spawn(move || {
+                    copy(broker, client, |bytes| {
+                        let from = spared.min(bytes.len());
+                        spared -= from;
+                        let bytes = &mut bytes[from..];
+                        let (before, arrived) = (left.load(Ordering::Relaxed), bytes.len() as u64);
+                        left.store(before.saturating_sub(arrived), Ordering::Relaxed);
+                        if before <= arrived && !bytes.is_empty() && count.load(Ordering::Relaxed) < times {
+                            bytes[fastrand::usize(..bytes.len())] ^= fastrand::u8(1..=u8::MAX);
+                            count.fetch_add(1, Ordering::Relaxed);
+                            left.store(fastrand::u64(30_000..150_000), Ordering::Relaxed);
+                        }
+                    });
+                });
+            }
+        });
+        Self { address, damaged }
+    }
+}
+
+/// Copies until the end, and ends both.
+fn copy(mut from: TcpStream, mut to: TcpStream, mut change: impl FnMut(&mut [u8])) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        change(&mut buffer[..read]);
+        if to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+/// Logs without ids are counted by their offsets: each damaged chunk is read again.
+fn damaged_bytes(times: u64) -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Stream)?;
+    declare(&broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let proxy = Damaging::new(broker.stream_port().expect("the stream protocol"), times);
+    let outside = broker.outside();
+    let host = run(&broker, &plugin()).args(["--from", "first", "--stream-address", &proxy.address]);
+    let host = host.arg("--state").arg(folder.path()).start();
+    let mut logs = 0;
+    while proxy.damaged.load(Ordering::Relaxed) < times {
+        publish(&outside, &broker, 500, "a log with some text in it, so that chunks have a length");
+        logs += 500;
+        host.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] >= logs);
+    }
+    publish(&outside, &broker, 500, "the last");
+    logs += 500;
+    counts(&host, "error", [logs, 0]);
+    let output = host.end_by(Signal::Terminate).exits(0);
+    assert_eq!(last_of(&output.stdout, "error")["repeated"], 0, "{output}");
+    assert!(list(&broker, "error", &[]).is_empty());
+    assert_eq!(counted(run(&broker, &plugin()).arg("--state").arg(folder.path())), logs);
+    Ok(())
+}
