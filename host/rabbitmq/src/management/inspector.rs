@@ -27,13 +27,17 @@ pub struct Inspector {
 /// The result of looking for the API of a broker.
 struct Attempt {
     address: Address,
-    at: Instant,
-    /// None if it is not there, or does not answer as it should.
+    /// None if it is not there.
     api: Option<BrokerApi>,
+    /// It is not looked for, nor asked, before this time.
+    next: Instant,
 }
 
-/// How long an API that did not answer is not asked again.
+/// How long an API that is not where a broker usually has it is not looked for again.
 const RETRY_AFTER: Duration = Duration::from_mins(5);
+
+/// How long one that was there, or that was given, is not asked again after it did not answer.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// How long an answer may take: the check of the bindings waits for it.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,13 +54,22 @@ impl Inspector {
     async fn ask(&self, connection: &Connection, queue: &str) -> Option<Inspection> {
         let mut attempt = timeout(LOCK_TIMEOUT, self.attempt.lock()).await.ok()?;
         let address = connection.address();
-        if !attempt.as_ref().is_some_and(|attempt| attempt.is_good_for(address)) {
+        let known = attempt.as_ref().filter(|attempt| attempt.address == *address);
+        if known.is_some_and(|attempt| Instant::now() < attempt.next) {
+            return None;
+        }
+        if known.is_none_or(|attempt| attempt.api.is_none()) {
             let api = BrokerApi::find(connection, self.given.as_ref()).await.and_then(Result::ok);
-            *attempt = Some(Attempt { address: address.clone(), at: Instant::now(), api });
+            let pause = match (&api, &self.given) {
+                (Some(_), _) => Duration::ZERO,
+                (None, Some(_)) => PAUSE,
+                (None, None) => RETRY_AFTER,
+            };
+            *attempt = Some(Attempt { address: address.clone(), api, next: Instant::now() + pause });
         }
         let attempt = attempt.as_mut()?;
         let Ok(Ok(inspection)) = timeout(TIMEOUT, inspect(attempt.api.as_ref()?, queue)).await else {
-            (attempt.at, attempt.api) = (Instant::now(), None);
+            attempt.next = Instant::now() + PAUSE;
             return None;
         };
         inspection
@@ -77,12 +90,6 @@ impl fmt::Debug for Inspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the password.
         f.debug_struct("Inspector").field("given", &self.given).finish_non_exhaustive()
-    }
-}
-
-impl Attempt {
-    fn is_good_for(&self, address: &Address) -> bool {
-        self.address == *address && (self.api.is_some() || self.at.elapsed() < RETRY_AFTER)
     }
 }
 
