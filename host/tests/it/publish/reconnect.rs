@@ -126,11 +126,12 @@ fn says_that_the_user_may_not(broker: &Broker) {
 }
 
 fn declares_a_deleted_exchange_again(broker: &Broker) {
-    let mut publish = broker.loghost(["publish", "--stdin", "--severity", "info"]).start();
-    publish.write_line("before");
     let queue = format!("{}-kept", broker.prefix());
     let outside = broker.outside();
     outside.listen(&queue, &broker.exchange("info"));
+    let mut publish = broker.loghost(["publish", "--stdin", "--severity", "info"]).start();
+    publish.write_line("before");
+    outside.wait_for_depth(&queue, 1);
     outside.delete_exchange(&broker.exchange("info"));
     publish.write_line("after");
     publish.close_stdin();
