@@ -20,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("strangers::that_say_nothing_are_not_waited_for", that_say_nothing_are_not_waited_for),
         test("strangers::offer_another_login", offer_another_login),
         test("strangers::announce_frames_that_are_too_long", announce_frames_that_are_too_long),
+        test("strangers::do_not_end_a_frame", do_not_end_a_frame),
+        test("strangers::deliver_to_nobody", deliver_to_nobody),
         test("strangers::fall_silent", fall_silent),
         test("strangers::stay_while_there_are_heartbeats", stay_while_there_are_heartbeats),
         test("strangers::send_more_than_there_is_credit_for", send_more_than_there_is_credit_for),
@@ -108,6 +110,36 @@ async fn announce_frames_that_are_too_long() {
         assert!(lost, "{length}");
         assert_eq!(soon(connection.ended()).await, too_long);
     }
+}
+
+/// A length that was damaged announces more than what comes; heartbeats come on.
+async fn do_not_end_a_frame() {
+    let fake = Fake::new().await;
+    let (connection, mut peer) = open(&fake, 0, 2).await;
+    let mut second = interval(Duration::from_secs(1));
+    let serve = async {
+        peer.send_raw(b"\0\x08\0\0\0\x08\0\x01\0chunk").await;
+        loop {
+            second.tick().await;
+            peer.send(&[0, 23, 0, 1]).await;
+        }
+    };
+    let loss = tokio::select! {
+        loss = soon(connection.ended()) => loss,
+        () = serve => unreachable!(),
+    };
+    assert_eq!(loss, Loss::Stalled(Duration::from_secs(10)));
+}
+
+async fn deliver_to_nobody() {
+    let fake = Fake::new().await;
+    let (connection, mut peer) = open(&fake, 0, 0).await;
+    let serve = async {
+        peer.answer(7, &[]).await;
+        peer.send(b"\0\x08\0\x01\x07chunk").await;
+    };
+    let (_subscription, ()) = join!(subscribe(&connection, "s", OffsetSpec::First, 2), serve);
+    assert_eq!(soon(connection.ended()).await, Loss::Protocol(ProtocolError::Subscription(7)));
 }
 
 async fn fall_silent() {

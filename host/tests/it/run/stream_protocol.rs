@@ -19,12 +19,12 @@ use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::outside::Outside;
 use crate::support::rabbitmq;
-use crate::support::{Need, Skip, needing, repository, tracked};
+use crate::support::{Need, Skip, long, needing, repository, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         needing("stream_protocol::batches_of_other_producers_are_read", batches_are_read),
-        needing("long::stream_protocol::damaged_bytes_are_never_counted", || damaged_bytes(1000)),
+        long("stream_protocol::damaged_bytes_are_never_counted", || damaged_bytes(1000)),
         needing("stream_protocol::damaged_bytes_are_never_counted", || damaged_bytes(20)),
     ];
     trials.extend(on([Kind::RabbitMq, Kind::RabbitMq4], "stream_protocol::is_not_needed", is_not_needed));

@@ -15,6 +15,7 @@ use crate::stream::protocol::frame::Frames;
 use crate::stream::protocol::heartbeat::{Due, Heartbeat};
 use crate::stream::protocol::login::Opened;
 use crate::stream::protocol::session::{Order, Session};
+use crate::stream::protocol::stall::{Progress, STALL};
 use crate::stream::protocol::transport::Transport;
 
 /// How many bytes may wait to be written before orders have to wait.
@@ -29,6 +30,7 @@ struct Driver {
     frames: Frames,
     session: Session,
     heartbeat: Heartbeat,
+    progress: Progress,
     orders: mpsc::Receiver<Order>,
     /// Whether what was written may not be sent yet, as with TLS.
     is_unflushed: bool,
@@ -40,7 +42,16 @@ pub(crate) async fn drive(opened: Opened, orders: mpsc::Receiver<Order>, ended: 
     let (reading, writing) = split(transport);
     let session = Session::new(limits.frame_max);
     let heartbeat = Heartbeat::new(limits.heartbeat, Instant::now());
-    let mut driver = Driver { reading, writing, frames, session, heartbeat, orders, is_unflushed: false };
+    let mut driver = Driver {
+        reading,
+        writing,
+        frames,
+        session,
+        heartbeat,
+        progress: Progress::default(),
+        orders,
+        is_unflushed: false,
+    };
     let Err(loss) = driver.run().await;
     // Before those who wait are dropped: they look here for the cause.
     ended.send_replace(Some(loss));
@@ -61,6 +72,7 @@ impl Driver {
         loop {
             while let Some(frame) = self.frames.next()? {
                 self.session.receive(&frame)?;
+                self.progress.whole(self.frames.has_begun(), Instant::now());
             }
             self.turn().await?;
         }
@@ -70,7 +82,7 @@ impl Driver {
     async fn turn(&mut self) -> Result<(), Loss> {
         let has_to_write = self.is_unflushed || !self.session.out.is_empty();
         let takes_orders = self.session.out.len() < OUT_MAX;
-        let next = self.heartbeat.next();
+        let next = self.heartbeat.next().into_iter().chain(self.progress.deadline()).min();
         let timer = pin!(async {
             if let Some(next) = next {
                 sleep_until(next.into()).await;
@@ -96,8 +108,10 @@ impl Driver {
     fn note_read(&mut self, read: io::Result<usize>) -> Result<(), Loss> {
         match read {
             Ok(0) => Err(self.session.end()),
-            Ok(_) => {
-                self.heartbeat.received(Instant::now());
+            Ok(bytes) => {
+                let now = Instant::now();
+                self.heartbeat.received(now);
+                self.progress.read(bytes, now);
                 Ok(())
             }
             Err(error) => Err(Loss::of(&error)),
@@ -105,7 +119,11 @@ impl Driver {
     }
 
     async fn look_at_the_time(&mut self) -> Result<(), Loss> {
-        match self.heartbeat.due(Instant::now()) {
+        let now = Instant::now();
+        if self.progress.deadline().is_some_and(|deadline| deadline <= now) {
+            return self.read_or(Loss::Stalled(STALL)).await;
+        }
+        match self.heartbeat.due(now) {
             Due::Nothing => Ok(()),
             Due::Heartbeat => {
                 // If what was there before cannot be written, another heartbeat would not be either.
@@ -115,13 +133,15 @@ impl Driver {
                 self.heartbeat.sent(Instant::now());
                 Ok(())
             }
-            // It may be this task that did not run.
-            Due::End(silence) => {
-                match timeout(Duration::ZERO, self.reading.read_buf(self.frames.room())).await {
-                    Ok(read) => self.note_read(read),
-                    Err(_) => Err(Loss::Silence(silence)),
-                }
-            }
+            Due::End(silence) => self.read_or(Loss::Silence(silence)).await,
+        }
+    }
+
+    /// Ends the connection unless there is something to read: it may be this task that did not run.
+    async fn read_or(&mut self, loss: Loss) -> Result<(), Loss> {
+        match timeout(Duration::ZERO, self.reading.read_buf(self.frames.room())).await {
+            Ok(read) => self.note_read(read),
+            Err(_) => Err(loss),
         }
     }
 }

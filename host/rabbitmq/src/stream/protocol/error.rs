@@ -110,6 +110,9 @@ pub enum Loss {
     /// The broker has ended it without a word.
     #[error("the broker has ended it")]
     Ended,
+    /// A frame has begun whose rest does not come.
+    #[error("the rest of a frame has not come within {}: its length may have been damaged on the way", humantime::format_duration(*.0))]
+    Stalled(Duration),
     /// Nothing came for two intervals of heartbeats.
     #[error("nothing came for {}, not even a heartbeat", humantime::format_duration(*.0))]
     Silence(Duration),
@@ -164,6 +167,9 @@ pub enum ProtocolError {
         /// The key of the request.
         request: u16,
     },
+    /// A chunk of no subscription that there is.
+    #[error("a chunk for subscription {0}, which there is not: the number may have been damaged on the way")]
+    Subscription(u8),
     /// More chunks than there was credit for.
     #[error("more chunks than the subscription has credit for")]
     Credit,

@@ -78,6 +78,11 @@ impl Frames {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
+    /// Whether a part of a frame has arrived that is not whole yet.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     fn too_long(&self, length: u32) -> ProtocolError {
         ProtocolError::TooLong { length, max: self.max }
     }

@@ -3,7 +3,7 @@
 //! Knows the commands of `PROTOCOL.adoc` of `rabbitmq-server`; knows nothing of what is in a chunk. In reading order:
 //! `endpoint` says where a node listens and who logs in, `transport` connects; `wire` has the types of values, `frame` finds
 //! frames in what arrives, `command` encodes what is sent, `incoming` decodes what the broker sends and `code` its response
-//! codes; `login` opens the connection, `driver` is the task that then reads and writes, with `heartbeat` and `session` as its
+//! codes; `login` opens the connection, `driver` is the task that then reads and writes, with `heartbeat`, `stall` and `session` as its
 //! state, and `requests` and `subscriptions` in that; `connection` and `subscription` are the handles; `offset`, `metadata` and `statistics` are
 //! what is asked and answered; `error` and `connect_error` are what can go wrong.
 
@@ -24,6 +24,7 @@ pub(crate) mod metadata;
 pub(crate) mod offset;
 mod requests;
 mod session;
+mod stall;
 pub(crate) mod statistics;
 pub(crate) mod subscription;
 mod subscriptions;

@@ -98,8 +98,9 @@ impl Subscriptions {
 
     /// Hands a chunk to its reader.
     pub(crate) fn deliver(&mut self, id: u8, delivery: StreamDelivery) -> Result<Delivered, ProtocolError> {
-        // Those of one that is unknown were sent before the broker knew that it has ended.
-        let Some(entry) = self.of.get_mut(&id) else { return Ok(Delivered::Nothing) };
+        // The broker sends nothing more of one that it has said to be ended: the number was damaged on the way.
+        let entry = self.of.get_mut(&id).ok_or(ProtocolError::Subscription(id))?;
+        // This was sent before the broker knew that it ends.
         if entry.state == State::Ending {
             return Ok(Delivered::Nothing);
         }
@@ -175,6 +176,7 @@ mod tests {
         let second = subscriptions.add("s".to_owned(), other).unwrap();
         assert_ne!(second.id, first.id);
         subscriptions.remove(first);
+        assert_eq!(subscriptions.deliver(first.id, chunk()), Err(ProtocolError::Subscription(first.id)));
         let (other, _receiver) = reader(1);
         let third = subscriptions.add("s".to_owned(), other).unwrap();
         assert_eq!(third.id, first.id);
