@@ -81,7 +81,7 @@ impl Decoder {
             Format::Otlp => self.protobuf(&body).or_else(|| self.json(text)),
             Format::Text | Format::Logfmt | Format::Syslog | Format::None => None,
         };
-        match records {
+        match records.map(|records| bounded(records, self.options.bounds.logs)) {
             Some(records) if records.len() > 1 => {
                 context.header_bytes = MOST_SHARED;
                 records.iter().map(|record| context.read(record)).collect()
@@ -219,6 +219,17 @@ fn split(mut values: Vec<Value<'_>>, most: usize) -> (Vec<Value<'_>>, Option<Val
     }
     let beyond = values.split_off(most.saturating_sub(1));
     (values, Some(Value::List(beyond)))
+}
+
+/// As many as there may be logs, of which the last is the text of those beyond: several requests of OpenTelemetry in one
+/// message may have more in all.
+fn bounded(mut records: Vec<Record<'_>>, most: usize) -> Vec<Record<'_>> {
+    if records.len() > most {
+        let beyond = records.split_off(most.saturating_sub(1));
+        let texts: Vec<_> = beyond.iter().map(|record| &*record.whole).collect();
+        records.push(text_record(Cow::Owned(texts.join("\n"))));
+    }
+    records
 }
 
 /// A log a record, and one whose text is all that is beyond.

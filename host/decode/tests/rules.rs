@@ -91,6 +91,7 @@ fn prose_is_text() {
         "{not json}",
         "<b>bold</b>",
         "<999>no priority",
+        " ",
     ] {
         let log = read(&Message::of_text(text));
         assert_eq!((log.severity, &*log.message), (None, text));
@@ -204,6 +205,18 @@ fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u8::try_from(bytes.len()).expect("a short field");
     assert!(length < 128);
     [&[tag << 3 | 2, length], bytes].concat()
+}
+
+#[test]
+fn requests_of_opentelemetry_in_an_array_keep_to_the_bound_together() {
+    let decoder =
+        Decoder::new(Options { bounds: Bounds { logs: 3, ..Bounds::default() }, ..Options::default() });
+    let record = r#"{"body":{"stringValue":"r"}}"#;
+    let request = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record},{record}]}}]}}]}}"#);
+    let body = format!("[{request},{request}]");
+    let logs = decoder.decode(&Message { body: body.as_bytes(), ..Message::default() });
+    assert_eq!(logs.len(), 3);
+    assert_eq!((&*logs[1].message, logs[2].message.matches(r#""r""#).count()), ("r", 2));
 }
 
 #[test]

@@ -25,10 +25,12 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
         (is_message && !is_empty).then_some(leaf)
     });
     let Some(leaf) = says.min_by_key(|leaf| leaf.rank()) else {
-        // A text that is empty is one all the same.
-        let is_text = record.len() == 1 && record[0].0 == "@message";
-        let text = if is_text { String::new() } else { without_end(whole) };
-        return Found { text, from: None };
+        // A text that says nothing is one all the same.
+        let text = match &**record {
+            [(name, Value::Text(text))] if name == "@message" => text,
+            _ => whole,
+        };
+        return Found { text: without_end(text), from: None };
     };
     let text = match (&*leaf.path, leaf.value) {
         ("MESSAGE", Value::List(bytes)) => bytes_of_journald(bytes),
