@@ -1,13 +1,14 @@
 //! Which broker, and under which names.
 
-use std::env;
-use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use loghost_rabbitmq::{Address, ManagementUrl, Names, Prefix, Retry};
 
+use super::configuration::credentials;
 use super::defaults::Shown;
 use super::parse;
 use crate::compose::failure::{Failure, Status};
@@ -16,8 +17,8 @@ use crate::compose::target::Target;
 /// The URL when nobody says otherwise: that of a broker on this machine, as it is installed.
 const DEFAULT_URL: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
 
-/// Where the URL is looked for when there is no `--broker`, in this order.
-const VARIABLES: [&str; 4] = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
+/// The most bytes of a file with a password.
+const MOST_PASSWORD: u64 = 4096;
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Broker")]
@@ -25,7 +26,7 @@ pub(super) struct ConnectionArgs {
     /// The broker: amqp://user:password@host:port/vhost; several are tried in turn
     ///
     /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL` (an empty
-    /// one counts as none), then `amqp://guest:guest@127.0.0.1:5672/%2f`. An IPv6 address is in brackets, and
+    /// one counts as none), the configuration file, then `amqp://guest:guest@127.0.0.1:5672/%2f`. An IPv6 address is in brackets, and
     /// what has a meaning in a URL is percent-encoded, such as a `/` in a password (`%2F`). The URL may carry parameters such as `?heartbeat=30` (in
     /// seconds) and `&connection_timeout=2000` (in milliseconds). With TLS it begins with `amqps://`, and
     /// `cacertfile`, `certfile` and `keyfile` name PEM files: whom to trust instead of whom the system trusts,
@@ -34,6 +35,17 @@ pub(super) struct ConnectionArgs {
     // Text, because an error about an argument shows it, and a URL holds a password.
     #[arg(long, value_name = "URL")]
     broker: Vec<String>,
+
+    /// Where its URLs come from, if they are no arguments
+    #[arg(long, hide = true)]
+    broker_from: Option<String>,
+
+    /// The password of the broker's user, for URLs that have a user and no password
+    ///
+    /// Such as `amqp://user@host`. Only the file's owner and group may read it; a line end behind the password is left out. A relative path in a
+    /// configuration file may also be the name of one of systemd's credentials.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
 
     /// What the names of the exchanges begin with; another one is part of the queues' names too
     #[arg(long, value_name = "NAME", value_parser = Prefix::from_str)]
@@ -46,6 +58,34 @@ pub(super) struct ConnectionArgs {
     /// URL.
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     retry_for: Option<Duration>,
+
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+/// Which configuration file is read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct FileArgs {
+    /// Take what no argument and no variable says from this file [default: loghost.toml, if it is in the working directory]
+    ///
+    /// Each option of `run` has a key there, and a variable, `LOGHOST_` with its name: --queue-type, `LOGHOST_QUEUE_TYPE` and
+    /// `queue-type`. An argument goes before a variable, and that before the file. An empty path stands for no file.
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
+}
+
+impl FileArgs {
+    /// The file, if one is named or is in the working directory, and none is not asked for.
+    pub(super) fn path(self, variable: Option<PathBuf>, usual: &Path) -> Option<PathBuf> {
+        let named = self.config.or(variable);
+        let path = named.or_else(|| usual.is_file().then(|| usual.to_owned()))?;
+        (!self.no_config && !path.as_os_str().is_empty()).then_some(path)
+    }
 }
 
 pub(super) fn defaults() -> Vec<Shown> {
@@ -57,7 +97,7 @@ pub(super) fn defaults() -> Vec<Shown> {
 pub(super) struct ManagementArgs {
     /// RabbitMQ's management plugin, which is asked what AMQP does not tell: delivery limits, bindings, policies
     ///
-    /// Without it: the variable `LOGHOST_MANAGEMENT_URL`; or the broker's host, at port 15671 if the broker is
+    /// Without it: the broker's host, at port 15671 if the broker is
     /// reached by TLS, at 15672 as guest:guest. User and password are those of the broker, unless it has others.
     // Text, because an error about an argument shows it, and a URL holds a password.
     #[arg(long, value_name = "URL")]
@@ -67,55 +107,54 @@ pub(super) struct ManagementArgs {
 impl ManagementArgs {
     /// The one that is meant, if one is named.
     pub(super) fn url(self) -> Result<Option<ManagementUrl>, Failure> {
-        let given = self.management_url.map(|url| ("--management-url", Status::Usage, url.into()));
-        let of_environment = || {
-            let url = env::var_os(MANAGEMENT_VARIABLE).filter(|url| !url.is_empty())?;
-            Some((MANAGEMENT_VARIABLE, Status::BadConfiguration, url))
-        };
-        let Some((name, status, url)) = given.or_else(of_environment) else { return Ok(None) };
-        let wrong = |reason: &dyn Display| Failure::new(status, format!("{name}: {reason}"));
-        let url = url.to_str().ok_or_else(|| wrong(&NOT_UTF_8))?;
-        url.parse().map(Some).map_err(|error| wrong(&error))
+        let Some(url) = self.management_url else { return Ok(None) };
+        let wrong = |error| Failure::new(Status::Usage, format!("--management-url: {error}"));
+        url.parse().map(Some).map_err(wrong)
     }
 }
-
-const NOT_UTF_8: &str = "this is not UTF-8";
-
-const MANAGEMENT_VARIABLE: &str = "LOGHOST_MANAGEMENT_URL";
 
 impl ConnectionArgs {
     /// The broker that is meant.
     pub(super) fn target(self) -> Result<Target, Failure> {
-        let (addresses, variable) =
-            if self.broker.is_empty() { from_environment()? } else { (addresses(&self.broker)?, None) };
+        let password = match &self.password_file {
+            Some(path) => Some(
+                credentials::read(path, MOST_PASSWORD).map_err(|error| error.context("--password-file"))?,
+            ),
+            None => None,
+        };
+        let default = [DEFAULT_URL.to_owned()];
+        let values = if self.broker.is_empty() { &default[..] } else { &self.broker };
+        let addresses = read(values, password.as_deref())?;
+        if let Some(password) = password
+            && addresses.iter().all(|address| address.access().password != password)
+        {
+            let text = "--password-file: it is for the broker's user, and no URL has a user without a password: \
+                        amqp://user@host:port/vhost";
+            return Err(Failure::new(Status::Usage, text));
+        }
         let retry = self.retry_for.map_or(Retry::WhenLost, Retry::For);
-        Ok(Target { addresses, variable, names: Names::new(self.prefix.unwrap_or_default()), retry })
+        let names = Names::new(self.prefix.unwrap_or_default());
+        Ok(Target { addresses, from: self.broker_from, names, retry })
     }
 }
 
 /// Reads the values of `--broker`.
 pub(super) fn addresses(values: &[String]) -> Result<Vec<Address>, Failure> {
+    read(values, None)
+}
+
+fn read(values: &[String], password: Option<&str>) -> Result<Vec<Address>, Failure> {
+    let address = |url: &str| match password {
+        Some(password) => Address::with_password(url, password),
+        None => url.parse(),
+    };
     let addresses: Result<Vec<Address>, _> =
-        values.iter().flat_map(|value| urls(value)).map(str::parse).collect();
+        values.iter().flat_map(|value| urls(value)).map(address).collect();
     addresses.map_err(|error| Failure::new(Status::Usage, format!("--broker: {error}")))
 }
 
-/// The addresses that a variable has, with its name, or the default.
-fn from_environment() -> Result<(Vec<Address>, Option<&'static str>), Failure> {
-    // An empty variable is none; one that cannot be used is not passed over for the next.
-    let given = |name| Some((name, env::var_os(name).filter(|value| !value.is_empty())?));
-    let found = VARIABLES.into_iter().find_map(given);
-    let variable = found.as_ref().map(|(name, _)| *name);
-    let value = found.map_or_else(|| DEFAULT_URL.into(), |(_, value)| value);
-    let name = variable.unwrap_or("the default");
-    let wrong = |reason: &dyn Display| Failure::new(Status::BadConfiguration, format!("{name}: {reason}"));
-    let value = value.to_str().ok_or_else(|| wrong(&NOT_UTF_8))?;
-    let addresses: Result<Vec<Address>, _> = urls(value).into_iter().map(str::parse).collect();
-    Ok((addresses.map_err(|error| wrong(&error))?, variable))
-}
-
 /// The URLs of a list that commas separate; a comma inside a password separates nothing.
-fn urls(list: &str) -> Vec<&str> {
+pub(super) fn urls(list: &str) -> Vec<&str> {
     let begins_url = |text: &str| {
         let scheme = text.trim_start().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         scheme.is_some_and(|scheme| scheme == "amqp" || scheme == "amqps")

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Command;
 
-use super::{FormatArg, bench, broker, connection, demo, limits, plugin, run, status, verify};
+use super::{FormatArg, bench, broker, connection, consumer, demo, limits, plugin, run, status, verify};
 use crate::ui::bench::size_text;
 use crate::ui::terminal::Format;
 
@@ -18,11 +18,11 @@ pub(super) type Shown = (&'static str, String);
 /// The same command; its help shows the defaults.
 pub(super) fn shown(command: Command) -> Command {
     let (limits, connection) = (limits::defaults(), connection::defaults());
+    let of_run =
+        [format(), run::defaults(), consumer::defaults(), limits.clone(), connection.clone()].concat();
     command
         .mut_subcommand("demo", |it| with(it, demo::defaults()))
-        .mut_subcommand("run", |it| {
-            with(it, [format(), run::defaults(), limits.clone(), connection.clone()].concat())
-        })
+        .mut_subcommand("run", |it| with(it, of_run.clone()))
         .mut_subcommand("publish", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("tail", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("record", |it| with(it, connection.clone()))
@@ -31,6 +31,10 @@ pub(super) fn shown(command: Command) -> Command {
         .mut_subcommand("report", |it| with(it, format()))
         .mut_subcommand("broker", |it| with(it, broker::defaults()))
         .mut_subcommand("bench", |it| with(it, [format(), bench::defaults()].concat()))
+        .mut_subcommand("config", |it| {
+            it.mut_subcommand("show", |it| with(it, of_run.clone()))
+                .mut_subcommand("check", |it| with(it, of_run.clone()))
+        })
         .mut_subcommand("plugin", |it| {
             it.mut_subcommand("build", |it| with(it, plugin::defaults()))
                 .mut_subcommand("inspect", |it| with(it, [format(), limits].concat()))
@@ -73,7 +77,7 @@ impl FormatArg {
 mod tests {
     use clap::{CommandFactory, FromArgMatches};
 
-    use super::super::{Cli, Command};
+    use super::super::{Cli, Command, config};
     use super::*;
 
     /// The options that a command line comes to, with a parser that has the defaults or with the one that is used.
@@ -104,6 +108,12 @@ mod tests {
             Command::DeadLetters(args) => {
                 format!("{:?}", crate::commands::dead_letters::Options::try_from(args).unwrap())
             }
+            Command::Config(args) => match args {
+                config::Args::Show(args) | config::Args::Check(args) => {
+                    format!("{:?}", crate::commands::run::Options::try_from(*args).unwrap())
+                }
+                config::Args::Init { file } => format!("{file:?}"),
+            },
             Command::Completions(args) => format!("{args:?}"),
             Command::Man(args) => format!("{args:?}"),
         }
@@ -122,6 +132,9 @@ mod tests {
             "loghost report --state a",
             "loghost broker",
             "loghost bench",
+            "loghost config show",
+            "loghost config check a.wasm",
+            "loghost config init",
             "loghost plugin build",
             "loghost plugin inspect a.wasm",
             "loghost dead-letters list a",

@@ -13,6 +13,7 @@ const EXAMPLES: &[Example] = &[
             "loghost run plugins/error.wasm",
             "loghost run plugins --state counts --broker amqp://guest:guest@127.0.0.1:5672/%2f",
             "loghost run plugins --listen 127.0.0.1:9090",
+            "loghost run --config loghost.toml",
             "loghost run plugins/all.wasm --ephemeral --until-idle 5s --format json",
         ],
     ),
@@ -50,6 +51,15 @@ const EXAMPLES: &[Example] = &[
     (&["report"], &["loghost report --state counts", "loghost report --state counts --journal sent"]),
     (&["broker"], &["loghost broker --listen 127.0.0.1:5672"]),
     (&["bench"], &["loghost bench", "loghost bench --format json"]),
+    (
+        &["config", "show"],
+        &["loghost config show", "loghost config show --config loghost.toml --format json"],
+    ),
+    (
+        &["config", "check"],
+        &["loghost config check", "loghost config check --config /etc/loghost/loghost.toml"],
+    ),
+    (&["config", "init"], &["loghost config init", "loghost config init - > loghost.toml"]),
     (&["plugin", "new"], &["loghost plugin new slow-queries --processor"]),
     (&["plugin", "build"], &["loghost plugin build slow-queries"]),
     (&["plugin", "inspect"], &["loghost plugin inspect plugins/error.wasm"]),

@@ -3,7 +3,10 @@
 mod bench;
 mod broker;
 mod completions;
+mod config;
+mod configuration;
 mod connection;
+mod consumer;
 mod dead_letters;
 mod defaults;
 mod demo;
@@ -26,6 +29,7 @@ mod verify;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
@@ -33,11 +37,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand};
 use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, STACK};
 use tokio::runtime::{Builder, Runtime};
 
+use self::configuration::InForce;
 use crate::commands;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal::{self, Format};
@@ -72,6 +77,8 @@ enum Command {
     Broker(broker::Args),
     Bench(bench::Args),
     #[command(subcommand)]
+    Config(config::Args),
+    #[command(subcommand)]
     Plugin(plugin::Args),
     #[command(subcommand)]
     DeadLetters(dead_letters::Args),
@@ -100,10 +107,13 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(say_panic));
-    let cli =
-        Cli::try_parse().unwrap_or_else(|error| suggesting::exit(&suggesting::suggesting(whole_help(error))));
-    terminal::write_log_as(FormatArg::or_default(cli.log_format));
-    let code = match run(cli.command) {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let matches = match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => suggesting::exit(&suggesting::suggesting(whole_help(error))),
+    };
+    terminal::write_log_as(FormatArg::or_default(log_format(&matches)));
+    let code = match InForce::of(arguments, &matches).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     };
@@ -111,10 +121,19 @@ pub fn main() -> ExitCode {
     code
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn log_format(matches: &ArgMatches) -> Option<FormatArg> {
+    matches.get_one("log_format").copied()
+}
+
+/// Runs the command of what is in force.
+fn run(in_force: InForce) -> Result<(), Failure> {
+    let cli = Cli::try_parse_from(&in_force.arguments).map_err(|error| in_force.refused(&error))?;
+    terminal::write_log_as(FormatArg::or_default(cli.log_format));
     let runtime = runtime().map_err(|error| Failure::of(Status::Internal, error.context("cannot start")))?;
     // On a thread of the runtime's own: plugins need more stack than the first thread is sure to have.
-    let done = runtime.block_on(runtime.spawn(dispatch(command)));
+    let dispatched =
+        async move { dispatch(cli.command, &in_force).await.map_err(|failure| in_force.told(failure)) };
+    let done = runtime.block_on(runtime.spawn(dispatched));
     // What cannot be interrupted (a plugin's call, a thread that reads standard input) is not waited for. It goes on until
     // the process ends, and so does what it needs.
     std::mem::forget(runtime);
@@ -165,10 +184,10 @@ fn runtime() -> anyhow::Result<Runtime> {
     Ok(builder.enable_all().build()?)
 }
 
-async fn dispatch(command: Command) -> Result<(), Failure> {
+async fn dispatch(command: Command, in_force: &InForce) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => Box::pin(commands::demo::demo(args.into())).await,
-        Command::Run(args) => Box::pin(commands::run::run((*args).try_into()?)).await,
+        Command::Run(args) => Box::pin(commands::run::run(config::run_options(*args, in_force)?)).await,
         Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
         Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
         Command::Record(args) => commands::record::record(args.try_into()?).await,
@@ -177,6 +196,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Report(args) => commands::report::report(&args.into()),
         Command::Broker(args) => commands::broker::broker(args.into()).await,
         Command::Bench(args) => commands::bench::bench(args.try_into()?).await,
+        Command::Config(args) => config::config(args, in_force),
         Command::Plugin(args) => commands::plugin::run(args.try_into()?).await,
         Command::DeadLetters(args) => commands::dead_letters::dead_letters(args.try_into()?).await,
         Command::Completions(args) => completions::print(&args),

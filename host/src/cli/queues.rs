@@ -1,6 +1,5 @@
 //! What queues are declared as, how long streams keep their logs, and where consumers begin to read them.
 
-use std::env;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -69,8 +68,7 @@ pub(super) struct PositionArgs {
     /// from there on what it advertises]
     ///
     /// For brokers whose own names cannot be reached from here, as in containers. All nodes are then reached through this
-    /// address. Without it: the variable `LOGHOST_STREAM_ADDRESS`; or streams are read through AMQP 0-9-1 where nothing
-    /// listens at that port.
+    /// address. Without it, streams are read through AMQP 0-9-1 where nothing listens at that port.
     #[arg(long, value_name = "HOST:PORT")]
     stream_address: Option<StreamAddress>,
 }
@@ -101,15 +99,11 @@ impl PositionArgs {
         queue_type: Option<QueueTypeArg>,
     ) -> Result<(Option<StreamOptions>, Positions), Failure> {
         only_of_streams("--from", self.from.is_some(), queue_type)?;
-        only_of_streams("--stream-address", self.stream_address.is_some(), queue_type)?;
         let streams = match retention.retention(queue_type)? {
             Some(retention) => Some(StreamOptions {
                 retention,
                 begin: self.from,
-                address: match self.stream_address {
-                    None => address_of_environment()?,
-                    given => given,
-                },
+                address: self.stream_address,
                 position: KeptPosition::default(),
             }),
             None => None,
@@ -122,21 +116,6 @@ impl PositionArgs {
         Ok((streams, positions))
     }
 }
-
-/// The address that the variable has, if it has one.
-fn address_of_environment() -> Result<Option<StreamAddress>, Failure> {
-    let Some(given) = env::var_os(ADDRESS_VARIABLE).filter(|given| !given.is_empty()) else {
-        return Ok(None);
-    };
-    // What is not UTF-8 is no address.
-    given
-        .to_string_lossy()
-        .parse()
-        .map(Some)
-        .map_err(|error| Failure::new(Status::BadConfiguration, format!("{ADDRESS_VARIABLE}: {error}")))
-}
-
-const ADDRESS_VARIABLE: &str = "LOGHOST_STREAM_ADDRESS";
 
 fn only_of_streams(name: &str, is_given: bool, queue_type: Option<QueueTypeArg>) -> Result<(), Failure> {
     if is_given && queue_type != Some(QueueTypeArg::Stream) {

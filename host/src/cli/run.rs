@@ -1,25 +1,25 @@
 //! `loghost run`
 
-use std::num::{NonZeroU16, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use loghost_core::application::{SavedState, Tolerance};
+use loghost_core::application::SavedState;
 use loghost_rabbitmq::{Lifetime, QueueType};
 
 use super::connection::{ConnectionArgs, ManagementArgs};
+use super::consumer::ConsumerArgs;
 use super::defaults::{Shown, time};
-use super::limits::LimitArgs;
 use super::listen::ListenArgs;
 use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse};
 use crate::commands::run::{Options, Purpose};
+use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
-use crate::compose::plugins::Derived;
 use crate::compose::reload::Trigger;
 use crate::compose::settings::Settings;
 use crate::compose::supervise::OnFailure;
+use crate::ui::terminal::Format;
 
 /// Consumes from a broker, with any number of plugins
 ///
@@ -31,8 +31,9 @@ pub(super) struct Args {
     /// Components; of a folder, every `.wasm` in it that is not hidden
     ///
     /// A file in a folder that is no plugin is said and left out; then the exit status is 65. A wildcard
-    /// of the shell may be given: the source of a plugin beside its file is left out.
-    #[arg(required = true, value_name = "PLUGIN")]
+    /// of the shell may be given: the source of a plugin beside its file is left out. Without any, the consumers of
+    /// the configuration file are run.
+    #[arg(value_name = "PLUGIN")]
     plugins: Vec<PathBuf>,
 
     /// A setting for all plugins that take it, or, as NAME.KEY=VALUE, for one; may be given several times
@@ -47,20 +48,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "FORMAT")]
     format: Option<FormatArg>,
 
-    /// Least time between two metrics of a plugin
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
-    every: Option<Duration>,
-
     /// End when every plugin has had its queue, empty, and nothing to do for this long
     ///
     /// A plugin whose queue another host consumes stands by, and takes over if that host goes. While the queue is empty,
     /// it has nothing to do: the run ends, and says that the other host has counted what came.
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     until_idle: Option<Duration>,
-
-    /// End each plugin when it has counted this many logs
-    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU64>)]
-    max_logs: Option<NonZeroU64>,
 
     /// Use a queue that goes when this ends, for a look at what comes from now on
     #[arg(long, conflicts_with = "declare_only")]
@@ -77,40 +70,13 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "from")]
     declare_only: bool,
 
-    /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
-    /// together]
-    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU16>)]
-    prefetch: Option<NonZeroU16>,
-
-    /// How many logs a plugin gets at once, at most
-    #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU16>)]
-    max_batch: Option<NonZeroU16>,
-
-    /// How often a log that a plugin wants to retry is tried again before it goes to the dead letters, within
-    /// five minutes in all
-    #[arg(long, value_name = "N", value_parser = parse::from_zero::<u32>)]
-    max_retries: Option<u32>,
-
     /// Keep counts here, and which logs are in them, so that they are exact over restarts and crashes
     #[arg(long, value_name = "FOLDER", conflicts_with = "ephemeral")]
     state: Option<PathBuf>,
 
-    /// How long a producer that sends nothing is remembered: a log of its that comes again later is counted
-    /// again. What counts is the time in which logs are taken, not what the system's clock shows
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
-    forget_after: Option<Duration>,
-
     /// Let plugins begin without the state that they have saved; counts are kept
     #[arg(long, requires = "state")]
     discard_state: bool,
-
-    /// Stop a plugin that fails at this many of its last logs, and leave its queue as it is
-    #[arg(long, value_name = "FAILURES/LOGS", value_parser = parse::tolerance)]
-    stop_at: Option<Tolerance>,
-
-    /// How long a stopped plugin is left alone before one log is tried; doubles up to 5m
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
-    probe_after: Option<Duration>,
 
     /// How long plugins may take, when this ends, to finish what they have in hand
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
@@ -135,10 +101,6 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     check_topology_every: Option<Duration>,
 
-    /// Allow plugins more than to consume; `publish`: to publish logs of their own
-    #[arg(long, value_name = "RIGHT")]
-    grant: Vec<Grant>,
-
     #[command(flatten)]
     retention: RetentionArgs,
 
@@ -155,13 +117,7 @@ pub(super) struct Args {
     listen: ListenArgs,
 
     #[command(flatten)]
-    limits: LimitArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Grant {
-    /// To publish logs
-    Publish,
+    consumer: ConsumerArgs,
 }
 
 pub(super) fn defaults() -> Vec<Shown> {
@@ -170,19 +126,16 @@ pub(super) fn defaults() -> Vec<Shown> {
         QueueType::Classic => "classic",
         QueueType::Quorum => "quorum",
     };
-    let Tolerance { failures, window } = default.tolerance;
-    let mut shown = vec![
-        ("every", time(default.every)),
-        ("queue_type", queue_type.to_owned()),
-        ("max_batch", default.max_batch.to_string()),
-        ("max_retries", default.max_retries.to_string()),
-        ("forget_after", time(default.forget_after)),
-        ("stop_at", format!("{failures}/{window}")),
-        ("grace", time(default.grace)),
-    ];
-    shown.extend(default.probe_after.map(|after| ("probe_after", time(after))));
+    let mut shown = vec![("queue_type", queue_type.to_owned()), ("grace", time(default.grace))];
     shown.extend(default.check_topology_every.map(|every| ("check_topology_every", time(every))));
     shown
+}
+
+impl Args {
+    /// How results are written.
+    pub(super) fn format(&self) -> Format {
+        FormatArg::or_default(self.format)
+    }
 }
 
 impl TryFrom<Args> for Options {
@@ -191,38 +144,26 @@ impl TryFrom<Args> for Options {
     fn try_from(args: Args) -> Result<Self, Failure> {
         let default = ConsumerOptions::default();
         let (streams, positions) = args.position.streams(args.retention, args.queue_type)?;
+        let consumer = ConsumerOptions {
+            lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
+            queue_type: args.queue_type.map_or(default.queue_type, QueueType::from),
+            streams,
+            positions,
+            check_topology_every: args.check_topology_every.or(default.check_topology_every),
+            saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
+            grace: args.grace.unwrap_or(default.grace),
+            ..default
+        };
         Ok(Self {
             target: args.connection.target()?,
             management: args.management.url()?,
             // What only declares has nothing to show.
             listen: if args.declare_only { None } else { args.listen.listen()? },
-            plugins: args.plugins,
+            members: Members::Plugins(args.plugins),
             settings: Settings::new(parse::unique(args.set)?),
-            limits: args.limits.into(),
+            limits: args.consumer.limits(),
             format: FormatArg::or_default(args.format),
-            consumer: ConsumerOptions {
-                lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
-                queue_type: args.queue_type.map_or(default.queue_type, QueueType::from),
-                streams,
-                positions,
-                check_topology_every: args.check_topology_every.or(default.check_topology_every),
-                prefetch: args.prefetch.map(NonZeroU16::get),
-                every: args.every.unwrap_or(default.every),
-                max_logs: args.max_logs.map(NonZeroU64::get),
-                max_batch: args.max_batch.map_or(default.max_batch, NonZeroU16::get),
-                max_retries: args.max_retries.unwrap_or(default.max_retries),
-                derived: if args.grant.contains(&Grant::Publish) {
-                    Derived::Granted
-                } else {
-                    Derived::Refused
-                },
-                saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
-                forget_after: args.forget_after.unwrap_or(default.forget_after),
-                tolerance: args.stop_at.unwrap_or(default.tolerance),
-                probe_after: args.probe_after.or(default.probe_after),
-                grace: args.grace.unwrap_or(default.grace),
-                ..default
-            },
+            consumer: args.consumer.options(consumer),
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
             until_idle: args.until_idle,
             state: args.state,

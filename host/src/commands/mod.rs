@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod broker;
+pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 mod input;

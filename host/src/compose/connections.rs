@@ -14,6 +14,7 @@ use crate::compose::target::{Target, unpublished};
 
 /// Two connections. A broker that blocks publishers must not block acknowledgements: what is published, dead letters
 /// included, has a connection of its own.
+#[derive(Clone)]
 pub(crate) struct Connections {
     pub(crate) consuming: Arc<ReconnectingConnection>,
     publishing: Arc<ReconnectingConnection>,

@@ -51,14 +51,16 @@ pub(crate) struct Parts<F, C, R> {
 }
 
 /// What the consumers of a host have in common.
+#[derive(Clone)]
 pub(crate) struct ConsumerBuilder {
     pub(crate) connections: Connections,
     /// How their queues are declared, and what is known of these.
     pub(crate) queue: QueueOptions,
     options: ConsumerOptions,
-    prefetch: u16,
+    /// How many logs of each may be under way where nothing is said of that.
+    fair_prefetch: u16,
     inspector: Arc<Inspector>,
-    state: Option<StateFolder>,
+    state: Option<Arc<StateFolder>>,
     stream_way: StreamWay,
 }
 
@@ -74,7 +76,7 @@ impl ConsumerBuilder {
         Self {
             connections,
             queue: QueueOptions::new(options.lifetime, options.queue_type),
-            prefetch: options.prefetch.unwrap_or_else(|| fair_prefetch(consumers)),
+            fair_prefetch: fair_prefetch(consumers),
             options,
             inspector: Arc::new(Inspector::new(None)),
             state: None,
@@ -84,7 +86,16 @@ impl ConsumerBuilder {
 
     /// The same, of which those with named queues keep their counts in `state`.
     pub(crate) fn state(self, state: Option<StateFolder>) -> Self {
-        Self { state, ..self }
+        Self { state: state.map(Arc::new), ..self }
+    }
+
+    /// The same for a consumer that is run with these options.
+    pub(crate) fn with(&self, options: ConsumerOptions) -> Self {
+        Self { options, ..self.clone() }
+    }
+
+    fn prefetch(&self) -> u16 {
+        self.options.prefetch.unwrap_or(self.fair_prefetch)
     }
 
     /// The same; where the management plugin is not where it usually is.
@@ -104,7 +115,7 @@ impl ConsumerBuilder {
             queue: self.queue.clone(),
             streams: self.options.streams.clone().map(|streams| StreamOptions { position, ..streams }),
             stream_way: self.stream_way.clone(),
-            prefetch: self.prefetch,
+            prefetch: self.prefetch(),
             exchanges: self.options.exchanges,
             marker: self.options.marker.clone(),
             check,
@@ -119,7 +130,7 @@ impl ConsumerBuilder {
     ) -> Result<Consume<HostPorts<F, C, R>>, Failure> {
         let Parts { consumer, source_factory, clock, reporter, observer, reloads } = parts;
         // A queue that goes with the run keeps no book.
-        let state = self.state.as_ref().filter(|_| self.options.lifetime == Lifetime::Named);
+        let state = self.state.as_deref().filter(|_| self.options.lifetime == Lifetime::Named);
         let queue = self.connections.names.queue(&consumer.descriptor().name);
         let ledger = state::ledger(state, &consumer, &queue, self.options.positions).await?;
         // Also for one that only counts: its next version may not.
@@ -144,7 +155,7 @@ impl ConsumerBuilder {
             every: options.every,
             max_logs: options.max_logs,
             max_retries: options.max_retries,
-            max_waiting: usize::from(self.prefetch).div_ceil(2),
+            max_waiting: usize::from(self.prefetch()).div_ceil(2),
             pace: if self.state.is_some() { STATE_PACE } else { Duration::ZERO },
             tolerance: options.tolerance,
             probe: options.probe_after,

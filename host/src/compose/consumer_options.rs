@@ -8,7 +8,7 @@ use loghost_rabbitmq::{Exchanges, Lifetime, QueueType, StreamOptions};
 use crate::compose::plugins::Derived;
 
 /// How the consumers of a host are run; by default as `loghost run` does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConsumerOptions {
     /// How long the queues live.
     pub(crate) lifetime: Lifetime,

@@ -1,16 +1,18 @@
 //! Loading the plugins of a run, each once.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use loghost_core::application::{Consumer, Notice};
 use loghost_core::domain::ConsumerName;
-use loghost_wasm::WasmConsumer;
+use loghost_wasm::{Limits, Runtime, WasmConsumer};
 
+use crate::compose::configured::{Configured, Members};
+use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::plugins::{Found, Loaded, PluginLoader, PluginSource};
+use crate::compose::plugins::{Found, Loaded, PluginLoader, PluginSource, runtime};
 use crate::compose::reload::Member;
-use crate::compose::settings::Taker;
+use crate::compose::settings::{Settings, Taker};
 use crate::compose::supervise::OnFailure;
 use crate::ui::terminal;
 
@@ -21,54 +23,135 @@ pub(crate) struct Started {
     pub(crate) failed: Option<Status>,
 }
 
+/// What consumers a run is asked for, and what is for all of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) members: &'a Members,
+    pub(crate) settings: &'a Settings,
+    pub(crate) limits: &'a Limits,
+    pub(crate) options: &'a ConsumerOptions,
+    pub(crate) on_failure: OnFailure,
+}
+
+/// A plugin that is to be loaded.
+struct Candidate {
+    source: PluginSource,
+    found: Found,
+    loader: Arc<PluginLoader>,
+    options: ConsumerOptions,
+    /// Where a file says so.
+    place: Option<String>,
+}
+
 /// Loads and configures every plugin; no two may have the same name. One file of a folder that is no plugin, or only
 /// half a one, is left out.
-pub(crate) fn start(
-    paths: &[PathBuf],
-    plugins: &mut PluginLoader,
-    on_failure: OnFailure,
-) -> Result<Started, Failure> {
-    let (mut loaded, mut failed): (Vec<(PluginSource, Loaded)>, Option<Failure>) = (Vec::new(), None);
+pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
+    let candidates = match wanted.members {
+        Members::Plugins(_) => named(wanted)?,
+        Members::Configured(consumers) => configured(consumers, wanted.settings)?,
+    };
+    let mut loaded: Vec<(Candidate, Loaded)> = Vec::new();
+    let mut failed: Option<Failure> = None;
     let mut names: HashMap<ConsumerName, PluginSource> = HashMap::new();
-    let files = PluginSource::files(paths)?;
-    plugins.for_files(files.iter().map(|(source, _)| source));
-    for (source, found) in files {
-        let plugin = match plugins.load(&source) {
+    for candidate in candidates {
+        let source = &candidate.source;
+        let plugin = match candidate.loader.load(source) {
             Err(failure)
-                if found == Found::InFolder
+                if candidate.found == Found::InFolder
                     && failure.status() == Status::BadInput
-                    && on_failure == OnFailure::GoOn =>
+                    && wanted.on_failure == OnFailure::GoOn =>
             {
                 if let Some(before) = failed.replace(failure) {
                     say(&before);
                 }
                 continue;
             }
-            loaded => loaded?,
+            loaded => loaded.map_err(|failure| match &candidate.place {
+                Some(place) => failure.context(place.clone()),
+                None => failure,
+            })?,
         };
         let name = &plugin.consumer.descriptor().name;
         if let Some(other) = names.insert(name.clone(), source.clone()) {
-            if other == source {
-                let text = format!("{source}: is given twice: leave it out once");
-                return Err(Failure::new(Status::BadConfiguration, text));
-            }
-            let text = format!(
-                "{source}: another plugin of this run is called `{name}` as well ({other}): leave one out. A name stands for \
-                 a queue and its counts; one plugin can run with several settings only if its name is one of them, from a \
-                 copy for each: --set FILE.KEY=VALUE"
-            );
-            return Err(Failure::new(Status::BadConfiguration, text));
+            return Err(named_twice(source, name, &other));
         }
-        loaded.push((source, plugin));
+        loaded.push((candidate, plugin));
     }
     match failed {
         Some(failure) if loaded.is_empty() => return Err(failure),
         ref some => some.iter().for_each(say),
     }
     let takers = loaded.iter().map(|(_, it)| Taker { names: &it.names, refusals: &it.refusals });
-    plugins.settings().all_taken(&takers.collect::<Vec<_>>())?;
-    let members = loaded.into_iter().map(|(source, loaded)| Member::new(source, loaded)).collect();
+    if let Some((candidate, _)) = loaded.first() {
+        candidate.loader.settings().all_taken(&takers.collect::<Vec<_>>())?;
+    }
+    let member = |(candidate, loaded): (Candidate, Loaded)| {
+        Member::new(candidate.source, candidate.loader, candidate.options, loaded)
+    };
+    let members = loaded.into_iter().map(member).collect();
     Ok(Started { members, failed: failed.as_ref().map(Failure::status) })
+}
+
+/// Those of the files that are named, which have everything in common.
+fn named(wanted: &Wanted<'_>) -> Result<Vec<Candidate>, Failure> {
+    let Members::Plugins(paths) = wanted.members else { return Ok(Vec::new()) };
+    let files = PluginSource::files(paths)?;
+    let stems = files.iter().map(|(source, _)| source.stem()).collect();
+    let settings = wanted.settings.clone().for_files(stems);
+    let runtime = runtime(wanted.limits.clone())?;
+    let loader = Arc::new(PluginLoader::new(runtime, settings, wanted.options.derived));
+    let candidate = |(source, found)| Candidate {
+        source,
+        found,
+        loader: Arc::clone(&loader),
+        options: wanted.options.clone(),
+        place: None,
+    };
+    Ok(files.into_iter().map(candidate).collect())
+}
+
+/// Those of a configuration file. What is given for all goes behind what each has of its own.
+fn configured(consumers: &[Configured], for_all: &Settings) -> Result<Vec<Candidate>, Failure> {
+    let names = consumers.iter().map(|consumer| consumer.name.to_string()).collect();
+    let own = consumers.iter().flat_map(|Configured { name, settings, .. }| {
+        settings.iter().map(move |(key, value)| (format!("{name}.{key}"), value.clone()))
+    });
+    let settings = for_all.clone().behind(own.collect()).for_files(names);
+    // An engine for all that have the same limits.
+    let mut runtimes: Vec<(Limits, Runtime)> = Vec::new();
+    let mut candidates = Vec::new();
+    for Configured { name, place, plugin, limits, options, .. } in consumers {
+        let known = runtimes.iter().position(|(others, _)| others == limits);
+        if known.is_none() {
+            runtimes.push((limits.clone(), runtime(limits.clone())?));
+        }
+        let (_, runtime) = &runtimes[known.unwrap_or(runtimes.len() - 1)];
+        let loader =
+            PluginLoader::new(runtime.clone(), settings.clone(), options.derived).for_consumer(name.clone());
+        candidates.push(Candidate {
+            source: PluginSource::File(plugin.clone()),
+            found: Found::ByName,
+            loader: Arc::new(loader),
+            options: options.clone(),
+            place: Some(place.clone()),
+        });
+    }
+    Ok(candidates)
+}
+
+fn named_twice(source: &PluginSource, name: &ConsumerName, other: &PluginSource) -> Failure {
+    if other == source {
+        return Failure::new(
+            Status::BadConfiguration,
+            format!("{source}: is given twice: leave it out once"),
+        );
+    }
+    let text = format!(
+        "{source}: another plugin of this run is called `{name}` as well ({other}): leave one out. A name stands for \
+         a queue and its counts; one plugin can run with several settings only if its name is one of them, from a \
+         copy for each: --set FILE.KEY=VALUE"
+    );
+    Failure::new(Status::BadConfiguration, text)
 }
 
 /// Says why one consumer is left out, which is no reason for the others to be.

@@ -1,5 +1,6 @@
 //! Composition: what commands have in common that build consumers and connections, watch over them, and end.
 
+pub(crate) mod configured;
 pub(crate) mod connections;
 pub(crate) mod consumer_builder;
 pub(crate) mod consumer_options;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use loghost_core::application::Consumer;
-use loghost_core::domain::{Descriptor, Severities, printable_line};
+use loghost_core::domain::{ConsumerName, Descriptor, Severities, printable_line};
 use loghost_wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
 use tokio::task::block_in_place;
 
@@ -67,7 +67,7 @@ impl PluginSource {
     }
 
     /// What it is called before it says so itself: as its file, without the extension.
-    fn stem(&self) -> String {
+    pub(crate) fn stem(&self) -> String {
         match self {
             Self::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Bundled(name) => name.clone(),
@@ -162,11 +162,13 @@ pub(crate) enum Derived {
     Refused,
 }
 
-/// What the plugins of a run have in common.
+/// What plugins are loaded with.
 pub(crate) struct PluginLoader {
     runtime: Runtime,
     settings: Settings,
     derived: Derived,
+    /// The only consumer that is loaded with it, if that is known before.
+    consumer: Option<ConsumerName>,
 }
 
 /// A plugin that was configured with what of a run's settings is its own.
@@ -179,9 +181,14 @@ pub(crate) struct Loaded {
 }
 
 impl PluginLoader {
-    /// A loader whose members are bound by `limits`, and configured with `settings`.
-    pub(crate) fn new(limits: Limits, settings: Settings, derived: Derived) -> Result<Self, Failure> {
-        Ok(Self { runtime: runtime(limits)?, settings, derived })
+    /// A loader whose members are bound by the limits of the `runtime`, and configured with `settings`.
+    pub(crate) fn new(runtime: Runtime, settings: Settings, derived: Derived) -> Self {
+        Self { runtime, settings, derived, consumer: None }
+    }
+
+    /// The same, for nothing but the consumer of this name.
+    pub(crate) fn for_consumer(self, consumer: ConsumerName) -> Self {
+        Self { consumer: Some(consumer), ..self }
     }
 
     /// The settings of the run.
@@ -189,28 +196,50 @@ impl PluginLoader {
         &self.settings
     }
 
-    /// Has it know all files of the run.
-    pub(crate) fn for_files<'a>(&mut self, files: impl Iterator<Item = &'a PluginSource>) {
-        let stems = files.map(PluginSource::stem).collect();
-        self.settings = self.settings.clone().for_files(stems);
-    }
-
     /// Loads and configures the plugin at `source`.
     pub(crate) fn load(&self, source: &PluginSource) -> Result<Loaded, Failure> {
         let plugin = load(&self.runtime, source)?;
+        let loaded = match &self.consumer {
+            Some(name) => self.load_as(name, &plugin, source)?,
+            None => self.load_any(&plugin, source)?,
+        };
+        self.check_publishing(source, loaded.consumer.descriptor())?;
+        Ok(loaded)
+    }
+
+    /// Configures the plugin of the consumer that is to be called so.
+    fn load_as(
+        &self,
+        expected: &ConsumerName,
+        plugin: &Arc<Plugin>,
+        source: &PluginSource,
+    ) -> Result<Loaded, Failure> {
+        let loaded = self.configure(plugin, source, vec![expected.to_string()])?;
+        let name = &loaded.consumer.descriptor().name;
+        if name == expected {
+            return Ok(loaded);
+        }
+        let text = format!(
+            "{source}: calls itself `{name}`, and not `{expected}`: a consumer's table is called as its plugin calls itself, \
+             [consumers.{name}]"
+        );
+        Err(Failure::new(Status::BadConfiguration, text))
+    }
+
+    /// Configures a plugin whose name only it knows.
+    fn load_any(&self, plugin: &Arc<Plugin>, source: &PluginSource) -> Result<Loaded, Failure> {
         let stem = source.stem();
-        let mut loaded = self.configure(&plugin, source, vec![stem.clone()])?;
+        let mut loaded = self.configure(plugin, source, vec![stem.clone()])?;
         let name = loaded.consumer.descriptor().name.to_string();
         if name != stem {
             // Only now it is known what is given for it by this name.
             let names = vec![stem, name];
             if self.settings.name(&names[1]) {
-                loaded = self.configure(&plugin, source, names)?;
+                loaded = self.configure(plugin, source, names)?;
             } else {
                 loaded.names = names;
             }
         }
-        self.check_publishing(source, loaded.consumer.descriptor())?;
         Ok(loaded)
     }
 

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::pending;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use loghost_core::application::{Consumer, Level, Notice};
@@ -11,6 +12,7 @@ use loghost_core::domain::ConsumerName;
 use loghost_wasm::{WasmConsumer, sha256};
 use tokio::sync::mpsc;
 
+use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::plugins::{Loaded, PluginLoader, PluginSource};
 use crate::compose::settings::Refusal;
 use crate::platform::signals::Hangups;
@@ -29,6 +31,9 @@ pub(crate) enum Trigger {
 /// A running plugin: where it came from.
 pub(crate) struct Member {
     source: PluginSource,
+    loader: Arc<PluginLoader>,
+    /// How its consumer is run.
+    pub(crate) options: ConsumerOptions,
     name: ConsumerName,
     digest: String,
     /// What of the run's settings it does not take.
@@ -36,11 +41,15 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// What was loaded from `source`, and the consumer that it is.
-    pub(crate) fn new(source: PluginSource, loaded: Loaded) -> (Self, WasmConsumer) {
-        let Loaded { consumer, refusals, .. } = loaded;
+    /// What `loader` has loaded from `source`, and the consumer that it is.
+    pub(crate) fn new(
+        source: PluginSource,
+        loader: Arc<PluginLoader>,
+        options: ConsumerOptions,
+        Loaded { consumer, refusals, .. }: Loaded,
+    ) -> (Self, WasmConsumer) {
         let (name, digest) = (consumer.descriptor().name.clone(), consumer.digest().to_owned());
-        (Self { source, name, digest, refusals }, consumer)
+        (Self { source, loader, options, name, digest, refusals }, consumer)
     }
 
     /// Whether the file is the one that was loaded last.
@@ -49,9 +58,9 @@ impl Member {
     }
 
     /// Loads what is there now.
-    fn load(&self, loader: &PluginLoader) -> anyhow::Result<WasmConsumer> {
+    fn load(&self) -> anyhow::Result<WasmConsumer> {
         let Loaded { consumer, refusals, .. } =
-            loader.load(&self.source).map_err(|failure| match failure.text() {
+            self.loader.load(&self.source).map_err(|failure| match failure.text() {
                 Some(text) => anyhow!(text),
                 None => anyhow!("{} cannot be loaded", self.source),
             })?;
@@ -69,15 +78,14 @@ impl Member {
 
 /// Loads new versions, and hands each to the consumer that it replaces.
 pub(crate) struct Reloads {
-    loader: PluginLoader,
     members: Vec<(Member, mpsc::Sender<WasmConsumer>)>,
     hangups: Hangups,
     trigger: Trigger,
 }
 
 impl Reloads {
-    pub(crate) fn new(loader: PluginLoader, hangups: Hangups, trigger: Trigger) -> Self {
-        Self { loader, members: Vec::new(), hangups, trigger }
+    pub(crate) fn new(hangups: Hangups, trigger: Trigger) -> Self {
+        Self { members: Vec::new(), hangups, trigger }
     }
 
     /// Looks after `member`, whose new versions go to `replace`.
@@ -129,7 +137,7 @@ impl Reloads {
             if unchanged == Unchanged::Left && member.is_unchanged() {
                 continue;
             }
-            match member.load(&self.loader) {
+            match member.load() {
                 Ok(consumer) => {
                     consumer.digest().clone_into(&mut member.digest);
                     // A consumer that has ended needs no new version.

@@ -77,7 +77,7 @@ impl ScenarioRunner {
         let prefix = format!("verify-{}", Uuid::new_v4().simple());
         let names = Names::new(prefix.parse().status(Status::Internal)?);
         // What is played goes with its connections: a play whose broker is lost has failed.
-        let target = Target { addresses: self.addresses.clone(), names, variable: None, retry: Retry::Never };
+        let target = Target { addresses: self.addresses.clone(), names, from: None, retry: Retry::Never };
         let purposes = ["verifying: consuming", "verifying: publishing"];
         let observer: Arc<dyn Observer> = Arc::new(LogObserver::default());
         let connections = Connections::connect(&target, purposes, &observer).await?;

@@ -41,6 +41,11 @@ impl Settings {
         Self { files, ..self }
     }
 
+    /// The same, but for those that are in `own`, before which these go.
+    pub(crate) fn behind(self, own: Vec<(String, String)>) -> Self {
+        Self { given: own.into_iter().chain(self.given).collect(), ..self }
+    }
+
     /// Whether some are given for the plugin of this name, and no other.
     pub(crate) fn name(&self, name: &str) -> bool {
         self.given.iter().any(|(key, _)| own(key, name).is_some())

@@ -20,8 +20,8 @@ pub(crate) struct Target {
     pub(crate) addresses: Vec<Address>,
     /// What exchanges and queues are called.
     pub(crate) names: Names,
-    /// The environment variable that the addresses come from, if they do.
-    pub(crate) variable: Option<&'static str>,
+    /// The environment variable, or the place in the configuration file, that the addresses come from, if they do.
+    pub(crate) from: Option<String>,
     /// How long a broker that is not there is tried.
     pub(crate) retry: Retry,
 }
@@ -94,7 +94,7 @@ impl Target {
 
     fn say_where(&self) -> String {
         let correct =
-            self.variable.map(|variable| format!("correct {variable}, which this URL comes from, or give "));
+            self.from.as_ref().map(|from| format!("correct {from}, which this URL comes from, or give "));
         let correct = correct.unwrap_or_default();
         format!("say where it is: {correct}--broker amqp://user:password@host:port/vhost")
     }

@@ -1,6 +1,7 @@
 //! What a person or a machine reads.
 
 pub(crate) mod bench;
+pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod events;

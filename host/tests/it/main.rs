@@ -23,6 +23,7 @@ fn main() {
     arguments.test_threads.get_or_insert(4);
     let trials: Vec<Trial> = [
         run::command::trials(),
+        run::configured::trials(),
         run::drain::trials(),
         run::hangup::trials(),
         run::idle::trials(),
@@ -66,6 +67,7 @@ fn main() {
         broker::tls::trials(),
         broker::topology::trials(),
         commands::bench::trials(),
+        commands::config::trials(),
         commands::demo::trials(),
         commands::described::trials(),
         commands::hygiene::trials(),

@@ -8,7 +8,7 @@ use wasmtime::{ResourceLimiter, Trap};
 use super::panic_message::PanicMessage;
 
 /// The bounds of every instance.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of linear memory, all memories together.
     pub memory: ByteSize,

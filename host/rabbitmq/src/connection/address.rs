@@ -71,6 +71,18 @@ impl Address {
         &self.text
     }
 
+    /// Reads a URL whose user has this password, if it has a user and no password.
+    pub fn with_password(text: &str, password: &str) -> Result<Self, AddressError> {
+        let is_without =
+            Parts::split(text).is_ok_and(|parts| parts.login.is_some_and(|login| login.password.is_none()));
+        match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+            Some((scheme, (user, rest))) if is_without => {
+                format!("{scheme}://{user}:{}@{rest}", encode(password)).parse()
+            }
+            _ => text.parse(),
+        }
+    }
+
     /// The URI for the client.
     pub(crate) fn uri(&self) -> AMQPUri {
         self.uri.clone()

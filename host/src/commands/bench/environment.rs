@@ -56,7 +56,7 @@ impl Embedded {
 
     /// The broker, for names under this prefix.
     pub(super) fn target(&self, names: Names) -> Target {
-        Target { addresses: vec![self.address.clone()], names, variable: None, retry: Retry::Never }
+        Target { addresses: vec![self.address.clone()], names, from: None, retry: Retry::Never }
     }
 }
 
@@ -74,7 +74,7 @@ impl Environment {
             }
             // What is measured on a connection that was lost in between is nothing.
             On::Broker(addresses) => {
-                (None, Target { addresses: addresses.clone(), names, variable: None, retry: Retry::Never })
+                (None, Target { addresses: addresses.clone(), names, from: None, retry: Retry::Never })
             }
         };
         let environment = Self {

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 
 use self::declare::{declare, say_limits};
 use self::prepare::{Prepared, prepare};
+use crate::compose::configured::{Configured, Members};
 use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::consumer_options::ConsumerOptions;
@@ -26,9 +27,8 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::idle::{Activity, ActivityObserver, idle};
 use crate::compose::limits::Patience;
 use crate::compose::listen::{Listen, Listening};
-use crate::compose::loading::{self, Started};
+use crate::compose::loading::{self, Started, Wanted};
 use crate::compose::observers::Observers;
-use crate::compose::plugins::PluginLoader;
 use crate::compose::reload::{Reloads, Trigger};
 use crate::compose::settings::Settings;
 use crate::compose::state;
@@ -48,8 +48,7 @@ pub(crate) struct Options {
     pub(crate) management: Option<ManagementUrl>,
     /// Where it is shown over HTTP, if anywhere.
     pub(crate) listen: Option<Listen>,
-    /// Files, and folders of them.
-    pub(crate) plugins: Vec<PathBuf>,
+    pub(crate) members: Members,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) format: Format,
@@ -60,6 +59,19 @@ pub(crate) struct Options {
     pub(crate) state: Option<PathBuf>,
     pub(crate) on_failure: OnFailure,
     pub(crate) reload: Trigger,
+}
+
+impl Options {
+    /// The same; without plugins, it is of these `consumers`.
+    pub(crate) fn with_consumers(self, consumers: Vec<Configured>) -> Self {
+        Self { members: self.members.or(consumers), ..self }
+    }
+
+    /// What is to be loaded.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        let Self { members, settings, limits, consumer, on_failure, .. } = self;
+        Wanted { members, settings, limits, options: consumer, on_failure: *on_failure }
+    }
 }
 
 /// What `run` is for.
@@ -89,6 +101,11 @@ fn observer(
 
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    if options.members.is_empty() {
+        let text = "which plugins? Name their files, or folders of them: loghost run plugins/error.wasm; or name consumers in a \
+                    configuration file (`loghost config init` begins one)";
+        return Err(Failure::new(Status::Usage, text));
+    }
     let listening = match &options.listen {
         Some(listen) => Some(Listening::start(listen).await?),
         None => None,
@@ -104,11 +121,9 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
-    let mut loader =
-        PluginLoader::new(options.limits.clone(), options.settings.clone(), options.consumer.derived)?;
-    let Started { members, failed } = loading::start(&options.plugins, &mut loader, options.on_failure)?;
+    let Started { members, failed } = loading::start(&options.wanted())?;
     let state = state::open(options.state.as_deref())?;
-    let mut reloads = Reloads::new(loader, hangups, options.reload);
+    let mut reloads = Reloads::new(hangups, options.reload);
     let (active, activity) = watch::channel(Activity::now());
     let observer = observer(&options, &active, listening);
     let connections = tokio::select! {

@@ -51,6 +51,7 @@ pub(super) async fn prepare(
         let reporter = Expected::new(TerminalReporter(options.format), name.clone(), active.clone());
         let observer = Arc::clone(observer);
         let (replace, replaced) = mpsc::channel(1);
+        let builder = builder.with(member.options.clone());
         reloads.add(member, replace);
         opening.push(async move {
             let source_factory = builder.source_factory(SystemClock);

@@ -1,6 +1,7 @@
 //! The other commands, and what all commands have in common: messages about mistakes, and clean output.
 
 pub(crate) mod bench;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod described;
 pub(crate) mod hygiene;

@@ -1,6 +1,7 @@
 //! `loghost run` and what it counts: how it starts and ends, what it shows over HTTP, its state, its report, and hosts that stand by.
 
 pub(crate) mod command;
+pub(crate) mod configured;
 pub(crate) mod drain;
 pub(crate) mod hangup;
 pub(crate) mod idle;

@@ -33,17 +33,12 @@ pub(crate) struct Loghost {
 /// `loghost` with these arguments.
 pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Loghost {
     let mut command = Command::new(binary());
-    let urls = [
-        "LOGHOST_AMQP_URL",
-        "AMQP_URL",
-        "RABBITMQ_URL",
-        "CLOUDAMQP_URL",
-        "LOGHOST_MANAGEMENT_URL",
-        "LOGHOST_LISTEN",
-        "LOGHOST_LISTEN_TOKEN_FILE",
-        "LOGHOST_STREAM_ADDRESS",
-    ];
-    for name in urls {
+    let is_read = |name: &OsStr| {
+        let urls = ["AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
+        let name = name.to_string_lossy();
+        name.starts_with("LOGHOST_") || urls.contains(&&*name)
+    };
+    for (name, _) in env::vars_os().filter(|(name, _)| is_read(name)) {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");

@@ -164,3 +164,16 @@ proptest! {
         prop_assert!(!shown.contains("s3cret") && !debugged.contains("s3cret"), "{url}: {shown} {debugged}");
     }
 }
+
+#[test]
+fn a_password_is_for_a_user_who_has_none() {
+    let with = |url: &str| {
+        let address = Address::with_password(url, "a/b@c%").unwrap();
+        (address.access().user.to_owned(), address.access().password.to_owned())
+    };
+    assert_eq!(with("amqp://bob@h/v?heartbeat=5"), ("bob".to_owned(), "a/b@c%".to_owned()));
+    assert_eq!(with("amqp://bob:own@h"), ("bob".to_owned(), "own".to_owned()));
+    assert_eq!(with("amqp://bob:@h"), ("bob".to_owned(), String::new()));
+    assert_eq!(with("amqp://h"), ("guest".to_owned(), "guest".to_owned()));
+    assert!(Address::with_password("http://bob@h", "s3cret").is_err());
+}

@@ -1,0 +1,86 @@
+//! What is in force for a run, and where it comes from, without secrets.
+
+use clap::Command;
+use loghost_rabbitmq::Address;
+
+use super::file::{ConsumerTable, SettingValue};
+use super::layers::{Given, InForce};
+use super::option;
+use crate::ui::config::{Row, Table, Value};
+
+/// What is shown instead of a secret.
+const HIDDEN: &str = "***";
+
+/// What is in force for `run`, which is described with its defaults.
+pub(in crate::cli) fn tables(in_force: &InForce, run: &Command) -> Vec<Table> {
+    let mut rows = Vec::new();
+    for arg in option::options(run) {
+        let key = option::key(arg).unwrap_or_default();
+        if let Some(Given { values, origin }) = in_force.given.get(key) {
+            let values = values.iter().map(|value| shown(key, value)).collect();
+            let value = value(option::is_list(arg), values);
+            rows.push(Row { key: key.to_owned(), value, origin: origin.to_string() });
+            continue;
+        }
+        let defaults = arg.get_default_values().iter();
+        let defaults: Vec<String> = defaults.map(|value| value.to_string_lossy().into_owned()).collect();
+        if !defaults.is_empty() && !option::is_flag(arg) {
+            let value = value(option::is_list(arg), defaults);
+            rows.push(Row { key: key.to_owned(), value, origin: "default".to_owned() });
+        }
+    }
+    let consumers = in_force.consumers.iter().map(consumer);
+    std::iter::once(Table { consumer: None, rows }).chain(consumers).collect()
+}
+
+fn value(is_list: bool, mut values: Vec<String>) -> Value {
+    match values.pop() {
+        Some(value) if values.is_empty() && !is_list => Value::One(value),
+        last => Value::Several(values.into_iter().chain(last).collect()),
+    }
+}
+
+fn consumer(consumer: &ConsumerTable) -> Table {
+    let ConsumerTable { name, plugin, plugin_place, settings, entries } = consumer;
+    let row = |key: &str, value, origin: &dyn ToString| Row {
+        key: key.to_owned(),
+        value,
+        origin: origin.to_string(),
+    };
+    let mut rows = vec![row("plugin", Value::One(plugin.clone()), plugin_place)];
+    for entry in entries {
+        let values = entry.values.iter().map(|value| shown(&entry.key, value)).collect();
+        rows.push(row(&entry.key, value(false, values), &entry.place));
+    }
+    for setting in settings {
+        let value = match &setting.value {
+            SettingValue::Text(_) => Value::One(HIDDEN.to_owned()),
+            SettingValue::File(path) => Value::File(path.clone()),
+        };
+        rows.push(row(&format!("settings.{}", setting.key), value, &setting.place));
+    }
+    Table { consumer: Some(name.to_string()), rows }
+}
+
+/// A value without what may be secret in it: passwords of URLs, and settings, of which only plugins know what they are.
+fn shown(key: &str, value: &str) -> String {
+    match key {
+        "broker" => urls(value),
+        "management-url" => without_login(value),
+        "set" => format!("{}={HIDDEN}", value.split('=').next().unwrap_or_default()),
+        _ => value.to_owned(),
+    }
+}
+
+fn urls(list: &str) -> String {
+    let shown = |url: &str| url.parse::<Address>().map_or_else(|_| HIDDEN.to_owned(), |url| url.to_string());
+    let urls: Vec<String> = crate::cli::connection::urls(list).into_iter().map(shown).collect();
+    urls.join(",")
+}
+
+/// A URL without user, password and parameters.
+fn without_login(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return HIDDEN.to_owned() };
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{}", rest.split(['?', '#']).next().unwrap_or_default())
+}

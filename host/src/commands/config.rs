@@ -1,0 +1,24 @@
+//! `loghost config check`: whether a run could begin, as far as can be known without a broker.
+
+use std::path::Path;
+
+use loghost_core::application::Consumer;
+use loghost_core::domain::printable_line;
+
+use crate::commands::run::Options;
+use crate::compose::failure::Failure;
+use crate::compose::loading::{self, Started};
+use crate::ui::terminal;
+
+/// Loads every plugin of a run that is configured by `file`, and says that all is well.
+pub(crate) fn check(options: &Options, file: &Path) -> Result<(), Failure> {
+    let Started { members, failed } = loading::start(&options.wanted())?;
+    if let Some(status) = failed {
+        return Err(Failure::silent(status));
+    }
+    let names: Vec<String> =
+        members.iter().map(|(_, consumer)| consumer.descriptor().name.to_string()).collect();
+    let consumers = if names.is_empty() { "no consumer".to_owned() } else { names.join(", ") };
+    let file = printable_line(&file.to_string_lossy()).into_owned();
+    terminal::print(&format!("{file} is good: {consumers}")).map_err(Failure::from)
+}

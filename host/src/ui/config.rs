@@ -1,0 +1,86 @@
+//! How a configuration is shown: as a table in TOML with the origins as comments, or as JSON.
+
+use serde_json::{Map, json};
+
+use crate::ui::terminal::{self, Format, Unwritable};
+
+/// What is in force for all, or for one consumer.
+pub(crate) struct Table {
+    /// Whose it is; none if it is for all.
+    pub(crate) consumer: Option<String>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// An option.
+pub(crate) struct Row {
+    pub(crate) key: String,
+    pub(crate) value: Value,
+    /// Where its value comes from.
+    pub(crate) origin: String,
+}
+
+/// What an option is, without secrets.
+pub(crate) enum Value {
+    One(String),
+    Several(Vec<String>),
+    /// What is in the file at this path.
+    File(String),
+}
+
+impl Value {
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::One(value) => match (value.parse::<u64>(), value.parse::<bool>()) {
+                (Ok(number), _) => json!(number),
+                (_, Ok(is_so)) => json!(is_so),
+                _ => json!(value),
+            },
+            Self::Several(values) => json!(values),
+            Self::File(path) => json!({ "file": path }),
+        }
+    }
+
+    /// Strings of JSON are strings of TOML.
+    fn toml(&self) -> String {
+        match self {
+            Self::File(path) => format!("{{ file = {} }}", json!(path)),
+            value => value.json().to_string(),
+        }
+    }
+}
+
+/// Shows what is in force.
+pub(crate) fn show(tables: &[Table], format: Format) -> Result<(), Unwritable> {
+    match format {
+        Format::Text => terminal::print(&text(tables)),
+        Format::Json => terminal::print_json(&as_json(tables)),
+    }
+}
+
+fn text(tables: &[Table]) -> String {
+    let mut lines = Vec::new();
+    for Table { consumer, rows } in tables {
+        if let Some(name) = consumer {
+            lines.push(format!("\n[consumers.{name}]"));
+        }
+        let shown: Vec<String> =
+            rows.iter().map(|row| format!("{} = {}", row.key, row.value.toml())).collect();
+        let width = shown.iter().map(|text| text.chars().count()).max().unwrap_or_default();
+        lines.extend(shown.iter().zip(rows).map(|(text, row)| format!("{text:<width$}  # {}", row.origin)));
+    }
+    lines.join("\n")
+}
+
+fn as_json(tables: &[Table]) -> serde_json::Value {
+    let object = |rows: &[Row]| -> Map<String, serde_json::Value> {
+        let entry = |row: &Row| (row.key.clone(), json!({ "value": row.value.json(), "from": row.origin }));
+        rows.iter().map(entry).collect()
+    };
+    let (all, consumers): (Vec<&Table>, Vec<&Table>) =
+        tables.iter().partition(|table| table.consumer.is_none());
+    let all: Map<_, _> = all.into_iter().flat_map(|table| object(&table.rows)).collect();
+    let consumers = consumers.into_iter();
+    let consumers: Map<_, _> =
+        consumers.filter_map(|table| Some((table.consumer.clone()?, object(&table.rows).into()))).collect();
+    json!({ "options": all, "consumers": consumers })
+}
