@@ -33,6 +33,7 @@ fn main() {
         run::restart::trials(),
         run::standby::trials(),
         run::state::trials(),
+        run::stream_begin::trials(),
         run::stream_protocol::trials(),
         run::streams::trials(),
         publish::command::trials(),

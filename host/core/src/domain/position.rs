@@ -21,6 +21,20 @@ pub struct StreamPosition {
     pub first: u64,
     /// The offset of the delivery itself.
     pub offset: u64,
+    /// What the stream is recognised by, if that is known here.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What a stream is recognised by: something that it has at an offset, and that another stream of the same name, made after
+/// this one was deleted, has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Where it is.
+    pub offset: u64,
+    /// What `value` is made of: two of different kinds cannot be compared.
+    pub kind: u8,
+    /// A digest of it.
+    pub value: u64,
 }
 
 impl Position {

@@ -112,6 +112,6 @@ impl SourceFactory for FakeSourceFactory {
             DeadLettering::Unread => DeadLettering::Unread,
             DeadLettering::None => DeadLettering::None,
         };
-        Ok(Opened { source, dead_letters })
+        Ok(Opened { source, dead_letters, begins: Vec::new() })
     }
 }

@@ -38,7 +38,8 @@ impl<S: Source> SourceFactory for Factory<S> {
             Reads::Logs => DeadLettering::Ready(DeadMessages(channel.clone())),
             Reads::Counts => DeadLettering::Unread,
         };
-        Ok(Opened { source: S::open(channel, subscription.offsets), dead_letters })
+        let source = S::open(channel, subscription.offsets);
+        Ok(Opened { source, dead_letters, begins: Vec::new() })
     }
 }
 

@@ -22,10 +22,11 @@ impl Ledger for Store {
             dead: things.dead_rows.get(origin).map_or_else(IntervalSet::default, sequences),
             unwanted: things.unwanted_rows.get(origin).map_or_else(IntervalSet::default, sequences),
         });
-        let streams = things
-            .streams
-            .iter()
-            .map(|(stream, rows)| StreamState { stream: stream.clone(), finished: sequences(rows) });
+        let streams = things.streams.iter().map(|(stream, rows)| StreamState {
+            stream: stream.clone(),
+            finished: sequences(rows),
+            fingerprint: None,
+        });
         Ok(Saved {
             book: Book::restore(things.counts.clone(), things.expired, origins, streams),
             checkpoint: things.checkpoint.clone(),

@@ -39,7 +39,8 @@ impl Streams {
             let first = self.next.get(*stream).copied().unwrap_or(0);
             let (offset, message) = messages.range(first..).next()?;
             self.next.insert((*stream).to_owned(), offset + 1);
-            let position = StreamPosition { stream: Arc::from(*stream), first, offset: *offset };
+            let position =
+                StreamPosition { stream: Arc::from(*stream), first, offset: *offset, fingerprint: None };
             Some(self.channel.delivery(Position::Durable(position), message))
         })
     }

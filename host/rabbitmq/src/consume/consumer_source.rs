@@ -10,7 +10,7 @@ use loghost_core::application::{
     Clock, ConsumerActivity, DeadLettering, DeadLetters, Delivery, LogSource, Next, NextOffset, Opened,
     SourceError, Subscription,
 };
-use loghost_core::domain::{ConsumerName, Position, Severities};
+use loghost_core::domain::{ConsumerName, Position, Severities, StreamPosition};
 
 use crate::connection::open::Connection;
 use crate::connection::reconnect::ReconnectingConnection;
@@ -87,8 +87,8 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
         let Some(stream_options) = options.streams.clone() else {
             let opening =
                 AmqpSource::open(connection, publishing, names, subscription, options, clock, questions);
-            let Opened { source: queue, dead_letters } = opening.await?;
-            return Ok(Opened { source: Self { queue, streams: None }, dead_letters });
+            let Opened { source: queue, dead_letters, begins } = opening.await?;
+            return Ok(Opened { source: Self { queue, streams: None }, dead_letters, begins });
         };
         let severities = subscription.descriptor.filter.severities().iter();
         declare_streams(connection, &names, severities, &stream_options.retention).await?;
@@ -104,10 +104,10 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             clock: clock.clone(),
         };
         // Also where another host is the active one: what is published from now on is read when this one takes over.
-        setup.note_starts(setup.read.filter.severities()).await?;
+        let begins = setup.note_starts(setup.read.filter.severities()).await?;
         let (queue_depth, of_queue) = QueueDepth::new();
         let opening = AmqpSource::open(connection, publishing, names, subscription, options, clock, of_queue);
-        let Opened { source: queue, dead_letters } = opening.await?;
+        let Opened { source: queue, dead_letters, .. } = opening.await?;
         let streams = Streams {
             setup,
             state: State::Waiting,
@@ -124,7 +124,7 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             }
             return Err(error);
         }
-        Ok(Opened { source, dead_letters })
+        Ok(Opened { source, dead_letters, begins })
     }
 
     /// The name of the queue.
@@ -169,14 +169,36 @@ impl<K: Clock + Clone + 'static> Setup<K> {
         self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &self.consumer).await
     }
 
-    /// Finds out where reading will begin.
-    async fn note_starts(&self, severities: Severities) -> Result<(), TopologyError> {
-        let nodes = self.nodes(severities).await?;
-        let starts = self.starts(severities, nodes.as_ref()).await;
-        if let Some(nodes) = nodes {
-            nodes.close().await;
+    /// Finds out where reading will begin; returns what of that is in no book.
+    async fn note_starts(&self, severities: Severities) -> Result<Vec<StreamPosition>, TopologyError> {
+        let starts = match self.nodes(severities).await? {
+            Some(mut nodes) => {
+                let starts = self.native_starts(severities, &mut nodes).await;
+                nodes.close().await;
+                starts?.1
+            }
+            None => self.starts(severities, None).await?,
+        };
+        Ok(starts.into_iter().filter_map(|start| start.beginning).collect())
+    }
+
+    /// Finds out where reading begins through the stream protocol, and what the broker has stored, if it is to.
+    async fn native_starts(
+        &self,
+        severities: Severities,
+        nodes: &mut Nodes,
+    ) -> Result<(Option<Stores>, Vec<Start>), TopologyError> {
+        let stores = self.stores(nodes).await?;
+        loop {
+            match self.starts(severities, Some(nodes)).await {
+                // A replica may have less than the leader.
+                Err(
+                    error @ (TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }),
+                ) if !nodes.turn_to_leader(&error).await? => return Err(error),
+                Err(TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }) => {}
+                starts => return Ok((stores, starts?)),
+            }
         }
-        starts.map(drop)
     }
 
     async fn starts(
@@ -191,7 +213,7 @@ impl<K: Clock + Clone + 'static> Setup<K> {
     }
 
     async fn open(self, severities: Severities) -> Result<Reading<K>, TopologyError> {
-        let Some(nodes) = self.nodes(severities).await? else {
+        let Some(mut nodes) = self.nodes(severities).await? else {
             let starts = self.starts(severities, None).await?;
             // Of one stream alone, half the prefetch may wait for retries and dead letters, and others still come.
             let credit = if starts.len() > 1 { self.prefetch / 2 + 1 } else { self.prefetch };
@@ -199,19 +221,16 @@ impl<K: Clock + Clone + 'static> Setup<K> {
                 AmqpStreams::open((self.connection, self.consumer), starts, credit, self.read, self.clock);
             return Ok(Reading::Amqp(Box::new(opening.await?)));
         };
-        let starting = async {
-            let stores = self.stores(&nodes).await?;
-            Ok::<_, TopologyError>((stores, self.starts(severities, Some(&nodes)).await?))
-        };
-        let (stores, starts) = match starting.await {
+        let (stores, starts) = match self.native_starts(severities, &mut nodes).await {
             Ok(starting) => starting,
             Err(error) => {
                 nodes.close().await;
                 return Err(error);
             }
         };
-        let reader = (self.read, self.clock);
-        let opening = NativeStreams::open(nodes, starts, self.prefetch.into(), reader, stores);
+        let (reader, prefetch) = ((self.read, self.clock), self.prefetch.into());
+        let unstored = |stream: &str| unstored(&self.connection, &self.consumer, stream);
+        let opening = NativeStreams::open(nodes, starts, prefetch, reader, stores, unstored);
         Ok(Reading::Native(Box::new(opening.await?)))
     }
 
@@ -225,11 +244,17 @@ impl<K: Clock + Clone + 'static> Setup<K> {
         let stored = nodes.stored(&name).await?;
         if self.options.begin.is_none() {
             for (stream, offset) in &stored {
-                self.begins.begin_at(stream, offset.saturating_add(1));
+                // Where it begins with the first offset, the greatest number is stored.
+                self.begins.begin_at(stream, offset.wrapping_add(1));
             }
         }
         Ok(Some(Stores { name, stored }))
     }
+}
+
+/// Tells that the broker does not store how far a stream was read.
+fn unstored(connection: &Connection, consumer: &ConsumerName, stream: &str) {
+    connection.tell(Some(consumer), &TopologyEvent::OffsetNotStored { stream: stream.to_owned() });
 }
 
 impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
@@ -247,10 +272,7 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
         if let State::Reading(streams) = state {
             let (depth, are_read) = (queue_depth.clone(), streams.are_read(&setup.connection));
             let look = || async move { depth.is_empty().await && are_read.await }.boxed();
-            let unstored = |stream: &str| {
-                let event = TopologyEvent::OffsetNotStored { stream: stream.to_owned() };
-                setup.connection.tell(Some(&setup.consumer), &event);
-            };
+            let unstored = |stream: &str| unstored(&setup.connection, &setup.consumer, stream);
             if of_queue.is_empty() && of_streams.is_empty() {
                 tokio::select! {
                     received = streams.receive(of_streams, max, unstored) => received?,
@@ -316,14 +338,15 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
         if severities != before {
             // What is published from now on to those that are new is read.
             setup.note_starts(severities).await?;
+            // It is to be committed that they begin there, and what is in hand would come again.
+            return Err(SourceError::Reselected);
         }
         match state {
-            State::Reading(streams) if severities == before => {
+            State::Reading(streams) => {
                 streams.read_for(setup.read.clone());
                 Ok(())
             }
-            // What is in hand would come again.
-            State::Opening(_) | State::Reading(_) => Err(SourceError::Reselected),
+            State::Opening(_) => Err(SourceError::Reselected),
             State::Waiting => Ok(()),
         }
     }

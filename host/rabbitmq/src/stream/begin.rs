@@ -10,12 +10,13 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use lapin::types::AMQPValue;
 use loghost_core::application::NextOffset;
-use loghost_core::domain::ConsumerName;
+use loghost_core::domain::{ConsumerName, Fingerprint, StreamPosition};
 use tokio::time::sleep;
 
 use crate::connection::open::Connection;
 use crate::stream::cursor;
-use crate::stream::ends::{self, Sent, named};
+use crate::stream::ends::{self, Certainty, End, Sent};
+use crate::stream::fingerprint;
 use crate::stream::native::{self, Nodes};
 use crate::stream::options::Begin;
 use crate::stream::protocol::connection::StreamConnection;
@@ -37,9 +38,18 @@ pub(crate) struct Begins(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     /// Where the streams begin that are in no book yet.
-    offsets: BTreeMap<String, u64>,
+    places: BTreeMap<String, Place>,
     /// The offsets up to which it was told that logs were removed.
     removed: BTreeSet<(String, u64)>,
+}
+
+/// A place in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// The first offset that is to be read.
+    offset: u64,
+    /// What the stream is recognised by, if that is known.
+    fingerprint: Option<Fingerprint>,
 }
 
 /// Where reading begins in a stream.
@@ -48,8 +58,8 @@ pub(crate) struct Start {
     pub(crate) stream: Arc<str>,
     /// The first offset.
     pub(crate) offset: u64,
-    /// Whether that is not in the book.
-    pub(crate) is_new: bool,
+    /// The same as a position, if that is not in the book.
+    pub(crate) beginning: Option<StreamPosition>,
     /// Whether the stream is empty, though something of it was read: retention has removed all of it, or it was made again.
     /// Its next log tells.
     pub(crate) is_emptied: bool,
@@ -73,24 +83,29 @@ pub(crate) async fn starts(
             None => Ends::Amqp(Arc::clone(connection)),
         };
         let known = offsets.iter().find(|next| *next.stream == **stream);
-        let noted = begins.known().offsets.get(stream).copied();
+        let noted = begins.known().places.get(stream).copied();
         let (noted, is_new) = match (known, noted) {
-            // That it begins there was lost before it was in the book.
-            (Some(next), Some(noted)) if next.offset <= noted => (Some(noted), true),
-            (Some(next), _) => (Some(cursor::offset_of(next)), next.offset == 0),
+            // Another host has read on, and the broker has stored how far.
+            (Some(next), Some(noted)) if cursor::offset_of(next) < noted.offset => (Some(noted), true),
+            (Some(next), _) => {
+                let (offset, fingerprint) = (cursor::offset_of(next), next.fingerprint);
+                (Some(Place { offset, fingerprint }), false)
+            }
             (None, noted) => (noted, true),
         };
         let mut is_emptied = false;
-        let offset = if let Some(offset) = noted {
-            let contents = check((connection, &ends), consumer, stream, offset, begins).await?;
+        let place = if let Some(place) = noted {
+            let contents = check((connection, &ends), consumer, stream, place, begins).await?;
             is_emptied = contents == Contents::None;
-            offset
+            place
         } else {
-            let offset = resolve(&ends, stream, begin).await?;
-            begins.known().offsets.insert(stream.clone(), offset);
-            offset
+            let place = resolve(&ends, stream, begin).await?;
+            begins.known().places.insert(stream.clone(), place);
+            place
         };
-        Ok(Start { stream: Arc::from(stream.as_str()), offset, is_new, is_emptied })
+        let (stream, Place { offset, fingerprint }) = (Arc::from(stream.as_str()), place);
+        let beginning = is_new.then(|| cursor::beginning(Arc::clone(&stream), offset, fingerprint));
+        Ok(Start { stream, offset, beginning, is_emptied })
     });
     try_join_all(starts).await
 }
@@ -98,7 +113,7 @@ pub(crate) async fn starts(
 impl Begins {
     /// Has reading of a stream begin at this offset, as long as no book has another.
     pub(crate) fn begin_at(&self, stream: &str, offset: u64) {
-        self.known().offsets.insert(stream.to_owned(), offset);
+        self.known().places.insert(stream.to_owned(), Place { offset, fingerprint: None });
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -125,20 +140,31 @@ impl Ends {
         }
     }
 
-    /// The last offset of a stream; none of an empty one.
-    async fn last(&self, stream: &str) -> Result<Option<u64>, TopologyError> {
+    /// The last chunk of a stream; none of an empty one.
+    async fn end(&self, stream: &str) -> Result<Option<End>, TopologyError> {
         match self {
-            Self::Amqp(connection) => ends::last(connection, stream).await,
-            Self::Native(_) => Ok(self.last_chunk(stream).await?.map(|sent| sent.last)),
+            Self::Amqp(connection) => ends::end(connection, stream).await,
+            Self::Native(connection) => {
+                let sent = native::sent(connection, stream, OffsetSpec::Last).await?;
+                Ok(sent.map(|sent| End { sent, certainty: Certainty::All }))
+            }
         }
     }
 
-    /// What is sent first of the last chunk; none of an empty stream.
-    async fn last_chunk(&self, stream: &str) -> Result<Option<Sent>, TopologyError> {
-        match self {
-            Self::Amqp(connection) => ends::sent(connection, stream, named("last"), 1).await,
-            Self::Native(connection) => Ok(native::sent(connection, stream, OffsetSpec::Last).await?),
-        }
+    /// Whether a stream that has this offset is recognised, as far as can be told.
+    async fn recognises(&self, stream: &str, known: Fingerprint) -> Result<bool, TopologyError> {
+        let sent = match self {
+            Self::Amqp(connection) if known.kind == fingerprint::MESSAGE => {
+                let from = AMQPValue::LongLongInt(i64::try_from(known.offset).unwrap_or(i64::MAX));
+                ends::sent(connection, stream, from, 1).await?
+            }
+            Self::Native(connection) if known.kind == fingerprint::CHUNK => {
+                native::sent(connection, stream, OffsetSpec::Offset(known.offset)).await?
+            }
+            _ => None,
+        };
+        // If it begins behind that, retention has removed it.
+        Ok(sent.is_none_or(|sent| sent.first > known.offset || sent.fingerprint == Some(known)))
     }
 
     /// What is sent first from a time on, in milliseconds since 1970; none if there is nothing.
@@ -155,25 +181,23 @@ impl Ends {
     }
 }
 
-/// The offset that `begin` means now.
-async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<u64, TopologyError> {
-    let end = async || Ok(ends.last(stream).await?.map_or(0, |last| last.saturating_add(1)));
-    match begin {
-        Begin::First => Ok(0),
-        // Of a stream that is shorter, it is the end.
-        Begin::Offset(offset) => Ok(offset.min(end().await?)),
-        Begin::Next => end().await,
-        Begin::Last => {
-            let sent = ends.last_chunk(stream).await?;
-            Ok(sent.map_or(0, |Sent { first, .. }| first))
-        }
-        Begin::Time(millis) => {
-            // What is published from here on is newer, or was to be had at that time.
-            let end = end().await?;
-            let sent = ends.at_time(stream, millis).await?;
-            Ok(sent.map_or(end, |Sent { first, .. }| first))
-        }
+/// The place that `begin` means now.
+async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<Place, TopologyError> {
+    if begin == Begin::First {
+        return Ok(Place { offset: 0, fingerprint: None });
     }
+    // What is published from here on is newer.
+    let last = ends.end(stream).await?.map(|end| end.sent);
+    let next = last.map_or(0, |sent| sent.last.saturating_add(1));
+    let offset = match begin {
+        Begin::First => 0,
+        // Of a stream that is shorter, it is the end.
+        Begin::Offset(offset) => offset.min(next),
+        Begin::Next => next,
+        Begin::Last => last.map_or(0, |sent| sent.first),
+        Begin::Time(millis) => ends.at_time(stream, millis).await?.map_or(next, |sent| sent.first),
+    };
+    Ok(Place { offset, fingerprint: last.and_then(|sent| sent.fingerprint) })
 }
 
 /// Whether a stream has anything.
@@ -183,28 +207,36 @@ enum Contents {
     Some,
 }
 
-/// Makes sure that a stream has what was read of it, up to `offset`, and tells if something behind that was removed.
+/// Makes sure that a stream is the one that was read up to a place, and tells if something behind that was removed.
 async fn check(
     (connection, ends): (&Connection, &Ends),
     consumer: &ConsumerName,
     stream: &str,
-    offset: u64,
+    Place { offset, fingerprint }: Place,
     begins: &Begins,
 ) -> Result<Contents, TopologyError> {
-    if offset == 0 {
+    if offset == 0 && fingerprint.is_none() {
         return Ok(Contents::Some);
     }
+    let read = offset.max(fingerprint.map_or(0, |known| known.offset.saturating_add(1)));
     let mut looks = 1;
     loop {
-        let Some(last) = ends.last(stream).await? else { return Ok(Contents::None) };
-        if last.saturating_add(1) >= offset {
+        let Some(End { sent: Sent { last, .. }, certainty }) = ends.end(stream).await? else {
+            return Ok(Contents::None);
+        };
+        if last.saturating_add(1) >= read || certainty == Certainty::AtLeast {
             break;
         }
         if looks == LOOKS {
-            return Err(TopologyError::StreamIsShorter { stream: stream.to_owned(), offset, last });
+            return Err(TopologyError::StreamIsShorter { stream: stream.to_owned(), offset: read, last });
         }
         looks += 1;
         sleep(BETWEEN).await;
+    }
+    if let Some(known) = fingerprint
+        && !ends.recognises(stream, known).await?
+    {
+        return Err(TopologyError::StreamIsAnother { stream: stream.to_owned(), offset });
     }
     if let Some(first) = ends.first(stream).await?
         && first > offset

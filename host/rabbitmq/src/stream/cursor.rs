@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use loghost_core::application::NextOffset;
-use loghost_core::domain::{Position, StreamPosition};
+use loghost_core::domain::{Fingerprint, Position, StreamPosition};
 
 /// Where a reader is in a stream.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct Cursor {
     uncovered: u64,
     /// The first offset that was not read.
     next: Arc<AtomicU64>,
-    /// Whether the consumer begins here, and its book does not have that yet.
-    is_new: bool,
+    /// What the stream is recognised by, of what was read last.
+    fingerprint: Option<Fingerprint>,
 }
 
 /// The name of a stream, and the first offset that was not read.
@@ -29,10 +29,20 @@ pub(crate) fn offset_of(next: &NextOffset) -> u64 {
     next.offset.saturating_sub(1)
 }
 
+/// The position of a consumer that begins at the offset `next`: all that is before it is behind the consumer.
+pub(crate) fn beginning(stream: Arc<str>, next: u64, fingerprint: Option<Fingerprint>) -> StreamPosition {
+    StreamPosition { stream, first: 0, offset: next, fingerprint }
+}
+
 impl Cursor {
     /// One at the offset `next`.
-    pub(crate) fn new(stream: Arc<str>, next: u64, is_new: bool) -> Self {
-        Self { stream, uncovered: next, next: Arc::new(AtomicU64::new(next)), is_new }
+    pub(crate) fn new(stream: Arc<str>, next: u64) -> Self {
+        Self { stream, uncovered: next, next: Arc::new(AtomicU64::new(next)), fingerprint: None }
+    }
+
+    /// Notes what the stream is recognised by, of what is read next.
+    pub(crate) fn recognise(&mut self, fingerprint: Option<Fingerprint>) {
+        self.fingerprint = fingerprint;
     }
 
     /// The name of the stream.
@@ -71,22 +81,18 @@ impl Cursor {
         self.next() - self.uncovered
     }
 
-    /// Whether [`Self::passed`] has something to tell that cannot wait.
-    pub(crate) fn is_new(&self) -> bool {
-        self.is_new
-    }
-
-    /// The position of what was skipped, or of the beginning, where no delivery covers it.
+    /// The position of what was skipped, where no delivery covers it.
     pub(crate) fn passed(&mut self) -> Option<Position> {
-        (self.is_new || self.skipped() > 0).then(|| self.cover())
+        (self.skipped() > 0).then(|| self.cover())
     }
 
     /// The position of all that was read and is not covered.
     fn cover(&mut self) -> Position {
         let next = self.next();
-        let first = if std::mem::take(&mut self.is_new) { self.uncovered } else { self.uncovered + 1 };
+        let first = self.uncovered.saturating_add(1);
         self.uncovered = next;
-        Position::Durable(StreamPosition { stream: Arc::clone(&self.stream), first, offset: next })
+        let (stream, fingerprint) = (Arc::clone(&self.stream), self.fingerprint);
+        Position::Durable(StreamPosition { stream, first, offset: next, fingerprint })
     }
 }
 
@@ -103,30 +109,60 @@ mod tests {
             assert!(book.look_up_position(position), "{position:?} is new");
             book.finish_position(position);
         }
-        let next = book
-            .next_offsets()
-            .next()
-            .map(|(stream, offset)| NextOffset { stream: Arc::clone(stream), offset });
+        let next = book.next_offsets().next().map(|(stream, offset, fingerprint)| NextOffset {
+            stream: Arc::clone(stream),
+            offset,
+            fingerprint,
+        });
         offset_of(&next.expect("a stream"))
+    }
+
+    /// A book of a consumer that begins there.
+    fn book(begin: u64) -> Book {
+        let mut book = Book::default();
+        book.finish_position(&beginning(Arc::from("s"), begin, None));
+        book
     }
 
     #[test]
     fn a_book_notes_where_its_consumer_begins() {
         for begin in [0, 1, 700] {
-            let mut cursor = Cursor::new(Arc::from("s"), begin, true);
-            let positions = [cursor.passed()].into_iter().flatten();
-            assert_eq!(goes_on(&mut Book::default(), positions), begin);
-            assert_eq!(cursor.passed(), None);
+            assert_eq!(goes_on(&mut book(begin), []), begin);
+            assert_eq!(Cursor::new(Arc::from("s"), begin).passed(), None);
         }
+        // Somebody else has read on since.
+        let mut book = book(3);
+        let mut cursor = Cursor::new(Arc::from("s"), 9);
+        assert_eq!(goes_on(&mut book, [cursor.deliver(9)]), 3);
+        book.finish_position(&beginning(Arc::from("s"), 9, None));
+        assert_eq!(goes_on(&mut book, []), 10);
+    }
+
+    #[test]
+    fn a_book_has_what_a_stream_is_recognised_by() {
+        let fingerprint = |offset| Some(Fingerprint { offset, kind: 1, value: offset * 100 });
+        let (mut book, mut cursor) = (book(0), Cursor::new(Arc::from("s"), 0));
+        let mut recognised = |cursor: &mut Cursor, offset| {
+            goes_on(&mut book, [cursor.deliver(offset)]);
+            let change = book.changes().streams.pop().expect("a change");
+            let (_, _, known) = book.next_offsets().next().expect("a stream");
+            (known, change.fingerprint)
+        };
+        assert_eq!(recognised(&mut cursor, 0), (None, None));
+        cursor.recognise(fingerprint(1));
+        assert_eq!(recognised(&mut cursor, 1), (fingerprint(1), fingerprint(1)));
+        assert_eq!(recognised(&mut cursor, 2), (fingerprint(1), None));
+        cursor.recognise(fingerprint(3));
+        assert_eq!(recognised(&mut cursor, 4), (fingerprint(3), fingerprint(3)));
     }
 
     #[test]
     fn a_delivery_covers_what_was_skipped_before_it() {
-        let mut cursor = Cursor::new(Arc::from("s"), 5, true);
+        let mut cursor = Cursor::new(Arc::from("s"), 5);
         cursor.skip(9);
         let first = cursor.deliver(12);
         let second = cursor.deliver(13);
-        let mut book = Book::default();
+        let mut book = book(5);
         assert_eq!(goes_on(&mut book, [first]), 13);
         assert_eq!(goes_on(&mut book, [second]), 14);
         cursor.skip(20);
@@ -136,9 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_open_is_where_reading_goes_on() {
-        let mut cursor = Cursor::new(Arc::from("s"), 0, true);
-        let mut book = Book::default();
-        goes_on(&mut book, cursor.passed());
+        let (mut cursor, mut book) = (Cursor::new(Arc::from("s"), 0), book(0));
         let _open = cursor.deliver(0);
         let finished = cursor.deliver(3);
         assert_eq!(goes_on(&mut book, [finished.clone()]), 0);

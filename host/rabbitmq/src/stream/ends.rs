@@ -1,5 +1,8 @@
 //! The offsets at the ends of a stream, which AMQP 0-9-1 does not tell: a consumer at that end is asked.
 //!
+//! Batches that a producer has compressed are not sent to such a consumer. Where the last chunk has nothing else, it is sent
+//! nothing, and what can be read is looked for from farther and farther back.
+//!
 //! A broker says nothing to a consumer of an empty stream, and the number of messages that it tells is some seconds old, or
 //! older: retention may remove everything, when a new segment has just begun.
 
@@ -11,11 +14,13 @@ use lapin::message::Delivery as Message;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
+use loghost_core::domain::Fingerprint;
 use tokio::time::{Instant, timeout_at};
 
 use crate::connection::fault::Fault;
 use crate::connection::open::Connection;
 use crate::message::record::header_number;
+use crate::stream::fingerprint;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::look::length;
@@ -32,6 +37,9 @@ const NOTHING_NEWER_AFTER: Duration = Duration::from_secs(2);
 /// The same, if it says that there is something.
 const EMPTY_ALL_THE_SAME_AFTER: Duration = Duration::from_secs(5);
 
+/// How far before its end what can be read is looked for first, in messages.
+const FIRST_BACK: u64 = 1000;
+
 /// What a broker sends first from some place of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -39,6 +47,25 @@ pub(crate) struct Sent {
     pub(crate) first: u64,
     /// The last one: of its chunk, if there was credit for all of it.
     pub(crate) last: u64,
+    /// What the stream is recognised by, of the first.
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+/// The end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The last of what can be read.
+    pub(crate) sent: Sent,
+    /// Whether there may be more that cannot be read.
+    pub(crate) certainty: Certainty,
+}
+
+/// Whether what can be read is all that there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    All,
+    /// There is something behind it that is not sent.
+    AtLeast,
 }
 
 /// Begins to consume a stream on `channel`, which has nothing else, with so many messages unacknowledged at most.
@@ -66,9 +93,39 @@ pub(crate) fn named(place: &str) -> AMQPValue {
     AMQPValue::LongString(place.into())
 }
 
-/// The last offset of a stream; none of an empty one.
-pub(crate) async fn last(connection: &Arc<Connection>, stream: &str) -> Result<Option<u64>, TopologyError> {
-    Ok(sent(connection, stream, named("last"), u16::MAX).await?.map(|sent| sent.last))
+/// The end of a stream; none of an empty one.
+pub(crate) async fn end(connection: &Arc<Connection>, stream: &str) -> Result<Option<End>, TopologyError> {
+    if let Some(sent) = sent(connection, stream, named("last"), u16::MAX).await? {
+        return Ok(Some(End { sent, certainty: Certainty::All }));
+    }
+    let sent = last_to_read(connection, stream).await?;
+    Ok(sent.map(|sent| End { sent, certainty: Certainty::AtLeast }))
+}
+
+/// The last of what can be read in a stream that has something in its last chunk that cannot be.
+async fn last_to_read(connection: &Arc<Connection>, stream: &str) -> Result<Option<Sent>, TopologyError> {
+    let Some(mut found) = sent(connection, stream, named("first"), 1).await? else { return Ok(None) };
+    let channel = open_channel(connection).await?;
+    let messages = length(&channel, stream).await?.unwrap_or_default();
+    close(&channel).await;
+    let offset = |offset| AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX));
+    let (begin, end) = (found.first, found.first.saturating_add(messages.into()));
+    let mut back = FIRST_BACK;
+    while end.saturating_sub(back) > begin {
+        let from = offset(end.saturating_sub(back));
+        if let Some(sent) = sent_within(connection, stream, from, (u16::MAX, EMPTY_AFTER)).await? {
+            found = sent;
+            break;
+        }
+        back = back.saturating_mul(10);
+    }
+    // There may be more than there was credit for.
+    while let Some(sent) =
+        sent_within(connection, stream, offset(found.last.saturating_add(1)), (u16::MAX, EMPTY_AFTER)).await?
+    {
+        found = sent;
+    }
+    Ok(Some(found))
 }
 
 /// The first offset of a stream; none of an empty one.
@@ -87,6 +144,16 @@ pub(crate) async fn sent(
         AMQPValue::Timestamp(_) => NOTHING_NEWER_AFTER,
         _ => EMPTY_ALL_THE_SAME_AFTER,
     };
+    sent_within(connection, stream, from, (credit, longest)).await
+}
+
+/// The same, if the broker sends something within this time.
+async fn sent_within(
+    connection: &Arc<Connection>,
+    stream: &str,
+    from: AMQPValue,
+    (credit, longest): (u16, Duration),
+) -> Result<Option<Sent>, TopologyError> {
     let channel = open_channel(connection).await?;
     connection.leave_out_bodies(&channel);
     let mut consumer = consume(&channel, stream, from, credit).await?;
@@ -110,7 +177,8 @@ pub(crate) async fn sent(
     // A chunk is sent at once: what there is credit for has arrived with this answer.
     length(&channel, stream).await?;
     let offset = |message: &Message| offset_of(message).ok_or_else(|| no_offset(stream));
-    let mut sent = Sent { first: offset(&first)?, last: offset(&first)? };
+    let at = offset(&first)?;
+    let mut sent = Sent { first: at, last: at, fingerprint: fingerprint::of_message(at, &first) };
     while let Some(Some(Ok(message))) = consumer.next().now_or_never() {
         sent.last = sent.last.max(offset(&message)?);
     }

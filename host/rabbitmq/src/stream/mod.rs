@@ -1,13 +1,14 @@
 //! Streams as sources of logs: each consumer reads them without taking anything out.
 //!
-//! In reading order: `options`; `cursor`, which makes positions of offsets; `ends`, what a stream has; `begin`, where
-//! reading begins; `protocol`, connections in the stream protocol; `native`, the reader that uses these; `amqp`, the one that uses
+//! In reading order: `options`; `cursor`, which makes positions of offsets; `fingerprint`, what a stream is recognised by; `ends`,
+//! what a stream has; `begin`, where reading begins; `protocol`, connections in the stream protocol; `native`, the reader that uses these; `amqp`, the one that uses
 //! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is.
 
 pub(crate) mod amqp;
 pub(crate) mod begin;
 pub(crate) mod cursor;
 mod ends;
+mod fingerprint;
 pub(crate) mod native;
 pub(crate) mod options;
 pub(crate) mod protocol;

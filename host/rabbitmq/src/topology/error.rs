@@ -36,6 +36,18 @@ pub enum TopologyError {
         /// Its last offset.
         last: u64,
     },
+    /// A stream has not what a consumer has read of it.
+    #[error(
+        "the stream `{stream}` is not the one that this consumer has read up to offset {}: it was deleted and made again; its logs are read from \
+         its beginning with `--restart --from first` (counts begin at zero), or with another folder of `--state`",
+        .offset.saturating_sub(1)
+    )]
+    StreamIsAnother {
+        /// The stream.
+        stream: String,
+        /// The first offset that was not read.
+        offset: u64,
+    },
     /// There is no connection in the stream protocol.
     #[error("{error}{advice}")]
     NoStreamConnection {
@@ -61,7 +73,7 @@ impl TopologyError {
         match self {
             Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
             Self::NoConnection(error) => error.is_refusal(),
-            Self::StreamIsShorter { .. } => true,
+            Self::StreamIsShorter { .. } | Self::StreamIsAnother { .. } => true,
             Self::NoStreamConnection { error, .. } => error.obstacle().is_lasting(),
             Self::Stream(_) => self.is_access_refused(),
             Self::ConnectionEnded(_) => false,
@@ -97,6 +109,7 @@ impl From<TopologyError> for SourceError {
             }
             TopologyError::Failed { .. }
             | TopologyError::StreamIsShorter { .. }
+            | TopologyError::StreamIsAnother { .. }
             | TopologyError::NoStreamConnection { .. }
             | TopologyError::Stream(_) => Self::NotReady(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),

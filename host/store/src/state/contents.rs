@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use loghost_core::domain::{Account, Counts, IntervalSet, OriginState, StreamState, Timestamp};
+use loghost_core::domain::{Account, Counts, Fingerprint, IntervalSet, OriginState, StreamState, Timestamp};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError, TableHandle};
 
 use super::error::StateError;
 use super::folder;
 use super::settings::Settings;
 use super::tables::{
-    CACHE, CHECKPOINTS, CONSUMERS, DEAD, FILTERS, FINISHED, FORMAT, FORMER_FORMATS, Fault, Intervals, META,
-    ORIGINS, SETTINGS, STREAMS, UNWANTED, parse,
+    CACHE, CHECKPOINTS, CONSUMERS, DEAD, FILTERS, FINGERPRINTS, FINISHED, FORMAT, FORMER_FORMATS, Fault,
+    Intervals, META, ORIGINS, SETTINGS, STREAMS, UNWANTED, parse,
 };
 use super::wire::{CountsWire, FilterWire};
 use crate::database::open_copy;
@@ -155,13 +155,25 @@ fn streams(tables: &ReadTransaction, queue: &str) -> Result<Vec<StreamState>, Fa
     let mut streams: Vec<StreamState> = Vec::new();
     intervals(tables, STREAMS, queue, |stream, first, last| {
         if streams.last().is_none_or(|last| last.stream != stream) {
-            streams.push(StreamState { stream: stream.to_owned(), finished: IntervalSet::default() });
+            let (stream, finished) = (stream.to_owned(), IntervalSet::default());
+            streams.push(StreamState { stream, finished, fingerprint: None });
         }
         if let Some(state) = streams.last_mut() {
             state.finished.insert_interval(first, last);
         }
         Ok(())
     })?;
+    let table = match tables.open_table(FINGERPRINTS) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(streams),
+        table => table?,
+    };
+    for state in &mut streams {
+        let row = table.get((queue, &*state.stream))?;
+        state.fingerprint = row.map(|row| {
+            let (offset, kind, value) = row.value();
+            Fingerprint { offset, kind, value }
+        });
+    }
     Ok(streams)
 }
 

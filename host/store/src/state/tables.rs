@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use loghost_core::application::Commit;
-use loghost_core::domain::IntervalChange;
+use loghost_core::domain::{Fingerprint, IntervalChange};
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,6 +42,10 @@ pub(super) const DEAD: Intervals<'_> = TableDefinition::new("dead");
 pub(super) const UNWANTED: Intervals<'_> = TableDefinition::new("unwanted");
 /// Queue, stream and first number of an interval of offsets that are finished to its last number.
 pub(super) const STREAMS: Intervals<'_> = TableDefinition::new("streams");
+/// Queue and stream to what the stream is recognised by: an offset, a kind and a value. Not in what was written before
+/// there was such a table.
+pub(super) const FINGERPRINTS: TableDefinition<(&str, &str), (u64, u8, u64)> =
+    TableDefinition::new("fingerprints");
 
 /// The tables, open for one commit.
 pub(super) struct Tables<'t> {
@@ -54,6 +58,7 @@ pub(super) struct Tables<'t> {
     dead: IntervalTable<'t>,
     unwanted: IntervalTable<'t>,
     streams: IntervalTable<'t>,
+    fingerprints: Table<'t, (&'static str, &'static str), (u64, u8, u64)>,
 }
 
 type IntervalTable<'t> = Table<'t, (&'static str, &'static str, u64), u64>;
@@ -70,6 +75,7 @@ impl<'t> Tables<'t> {
             dead: transaction.open_table(DEAD)?,
             unwanted: transaction.open_table(UNWANTED)?,
             streams: transaction.open_table(STREAMS)?,
+            fingerprints: transaction.open_table(FINGERPRINTS)?,
         })
     }
 
@@ -89,6 +95,7 @@ impl<'t> Tables<'t> {
         // The least text that is greater.
         let next = format!("{queue}\0");
         self.origins.retain_in((queue, "")..(&*next, ""), |_, _| false)?;
+        self.fingerprints.retain_in((queue, "")..(&*next, ""), |_, _| false)?;
         for table in [&mut self.finished, &mut self.dead, &mut self.unwanted, &mut self.streams] {
             table.retain_in((queue, "", 0)..(&*next, "", 0), |_, _| false)?;
         }
@@ -113,6 +120,9 @@ impl<'t> Tables<'t> {
         }
         for change in &changes.streams {
             write(&mut self.streams, queue, &change.stream, &change.finished)?;
+            if let Some(Fingerprint { offset, kind, value }) = change.fingerprint {
+                self.fingerprints.insert((queue, &*change.stream), (offset, kind, value))?;
+            }
         }
         let counts = CountsWire::new(consumer, &changes.counts, &changes.expired);
         self.consumers.insert(queue, &*json(&counts)?)?;

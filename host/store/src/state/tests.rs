@@ -5,12 +5,13 @@ use std::path::Path;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
-    Book, Claim, ConsumerName, CountedAs, Expired, Filter, FinishedLog, Record, Severities, Severity,
-    StreamPosition, Timestamp,
+    Book, Claim, ConsumerName, CountedAs, Expired, Filter, Fingerprint, FinishedLog, Record, Severities,
+    Severity, StreamPosition, Timestamp,
 };
 use loghost_core::testing::logs;
 use redb::{Database, TableDefinition};
 
+use super::tables::FINGERPRINTS;
 use super::{Contents, Settings, StateError, StateFolder, StateLedger};
 
 fn ledger(state: &StateFolder, consumer: &str) -> StateLedger {
@@ -92,7 +93,9 @@ async fn written_from_streams(folder: &Path) {
         finish(&mut book, [4], CountedAs::Dead);
         finish(&mut book, [5], CountedAs::Unwanted);
         for offset in [7, 9] {
-            book.finish_position(&StreamPosition { stream: "logs.error".into(), offset, first: 7 });
+            let (stream, fingerprint) =
+                ("logs.error".into(), Some(Fingerprint { offset, kind: 1, value: u64::MAX }));
+            book.finish_position(&StreamPosition { stream, offset, first: 7, fingerprint });
         }
         let checkpoint = Some(consumer.as_bytes().to_vec());
         let filter = Some(Filter::new(Severities::from_iter([Severity::Error]), vec![]));
@@ -134,6 +137,32 @@ async fn who_begins_anew_has_nothing_of_before() {
     let state = StateFolder::open(folder.path()).unwrap();
     assert_eq!(ledger(&state, "error").load().await.unwrap().checkpoint, None);
     assert_eq!(ledger(&state, "error-2").load().await.unwrap().checkpoint, Some(b"error-2".to_vec()));
+}
+
+#[tokio::test]
+async fn what_a_stream_is_recognised_by_is_kept_where_an_older_state_had_none() {
+    let folder = tempfile::tempdir().unwrap();
+    written_from_streams(folder.path()).await;
+    let known = || {
+        let account = Contents::copied(folder.path()).unwrap().account("loghost.error").unwrap().unwrap();
+        account.streams[0].fingerprint
+    };
+    let expected = |offset| Some(Fingerprint { offset, kind: 1, value: u64::MAX });
+    assert_eq!(known(), expected(9));
+    {
+        let database = Database::open(folder.path().join("loghost.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        assert!(transaction.delete_table(FINGERPRINTS).unwrap());
+        transaction.commit().unwrap();
+    }
+    assert_eq!(known(), None);
+    let state = StateFolder::open(folder.path()).unwrap();
+    let mut ledger = ledger(&state, "error");
+    let mut book = ledger.load().await.unwrap().book;
+    let (stream, fingerprint) = ("logs.error".into(), expected(10));
+    book.finish_position(&StreamPosition { stream, offset: 11, first: 10, fingerprint });
+    commit(&mut ledger, &mut book).await;
+    assert_eq!(known(), expected(10));
 }
 
 #[tokio::test]

@@ -11,5 +11,6 @@ pub(crate) mod report;
 pub(crate) mod restart;
 pub(crate) mod standby;
 pub(crate) mod state;
+pub(crate) mod stream_begin;
 pub(crate) mod stream_protocol;
 pub(crate) mod streams;

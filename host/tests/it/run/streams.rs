@@ -17,7 +17,7 @@ use crate::support::tracked;
 
 /// Through AMQP 0-9-1 with both versions, as nothing listens where the stream protocol is looked for; and through that. The
 /// arguments are given here.
-const KINDS: [Kind; 3] = [Kind::RabbitMq, Kind::RabbitMq4, Kind::Stream];
+pub(super) const KINDS: [Kind; 3] = [Kind::RabbitMq, Kind::RabbitMq4, Kind::Stream];
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -38,14 +38,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// `loghost run` that reads streams, with metrics as JSON.
-fn run(broker: &Broker, plugin: &Path) -> Loghost {
+pub(super) fn run(broker: &Broker, plugin: &Path) -> Loghost {
     let run = ["run", "--queue-type", "stream", "--every", "20ms", "--format", "json"];
     broker.loghost(run).unless_ephemeral(&[]).arg(plugin)
 }
 
 /// The same with a state, when it consumes.
 #[track_caller]
-fn running(broker: &Broker, plugin: &Path, state: &Path) -> Running {
+pub(super) fn running(broker: &Broker, plugin: &Path, state: &Path) -> Running {
     let run = run(broker, plugin).arg("--state").arg(state).start();
     run.says("consuming from");
     run
@@ -53,20 +53,20 @@ fn running(broker: &Broker, plugin: &Path, state: &Path) -> Running {
 
 /// How many errors it counts until nothing more comes.
 #[track_caller]
-fn counted(run: Loghost) -> u64 {
+pub(super) fn counted(run: Loghost) -> u64 {
     let output = run.args(["--until-idle", "500ms"]).end().exits(0);
     let metric = last_of(&output.stdout, "error");
     assert_eq!(metric["repeated"], 0, "{output}");
     errors(&metric)[0]
 }
 
-fn plugin() -> PathBuf {
+pub(super) fn plugin() -> PathBuf {
     tracked("plugins/error.wasm")
 }
 
 /// Publishes errors without ids.
 #[track_caller]
-fn publish(outside: &Outside, broker: &Broker, logs: usize) {
+pub(super) fn publish(outside: &Outside, broker: &Broker, logs: usize) {
     let exchange = broker.exchange("error");
     let log = |n| (&*exchange, "web", format!("log {n}"), BasicProperties::default());
     outside.publish_all((0..logs).map(log));
@@ -102,11 +102,9 @@ fn note_where_they_begin(broker: &Broker) {
 fn begin_where_asked(broker: &Broker) {
     let outside = broker.outside();
     let run = || run(broker, &plugin());
-    let first = run().args(["--from", "first"]).start();
-    first.says("consuming from");
+    // What is stored of how far was read takes offsets as well.
+    run().arg("--declare-only").end().exits(0);
     publish(&outside, broker, 10);
-    counts(&first, "error", [10, 0]);
-    first.end_by(Signal::Terminate).exits(0);
     let from = |begin: &str| counted(run().args(["--from", begin]));
     for (begin, expected) in [("first", 10), ("4", 6), ("9", 1), ("10", 0), ("1h", 10), ("next", 0)] {
         assert_eq!(from(begin), expected, "--from {begin}");

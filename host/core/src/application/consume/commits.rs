@@ -6,6 +6,7 @@
 use std::future::pending;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -173,7 +174,21 @@ impl<L: Ledger + 'static> Commits<L> {
     /// Where to go on in each stream.
     pub(super) fn next_offsets(&self) -> Vec<NextOffset> {
         let offsets = self.book.next_offsets();
-        offsets.map(|(stream, offset)| NextOffset { stream: stream.clone(), offset }).collect()
+        let next =
+            |(stream, offset, fingerprint)| NextOffset { stream: Arc::clone(stream), offset, fingerprint };
+        offsets.map(next).collect()
+    }
+
+    /// Commits where reading begins in streams, while no commit is under way: whatever ends the run, it goes on there.
+    pub(super) async fn begin_reading(&mut self, begins: &[StreamPosition]) -> Result<(), LedgerError> {
+        for begin in begins {
+            self.book.finish_position(begin);
+        }
+        let changes = self.book.changes();
+        if changes.streams.is_empty() {
+            return Ok(());
+        }
+        self.ledger.commit(Commit { changes, ..Commit::default() }).await
     }
 
     /// Whether the delivery at this position is new.

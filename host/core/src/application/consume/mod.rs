@@ -143,16 +143,17 @@ impl<P: Ports> Consume<P> {
                 self.opened = Some(opened);
                 Ok(Opening::Done)
             }
-            Err(error) if error.is_passing() => {
+            Err(Break::Source(error)) => {
                 self.progress.reopening(&error);
                 Ok(Opening::Pending)
             }
-            Err(error) => Err(error.into()),
+            Err(Break::End(end)) => Err(end),
+            Err(Break::Stopped(error)) => Err(End::Consumer(error)),
         }
     }
 
-    /// The source that is open, or another one.
-    async fn next_source(&mut self) -> Result<OpenedOf<P>, SourceError> {
+    /// The source that is open, or another one, when it is committed where it begins.
+    async fn next_source(&mut self) -> Result<OpenedOf<P>, Break> {
         if let Some(opened) = self.opened.take() {
             return Ok(opened);
         }
@@ -163,6 +164,10 @@ impl<P: Ports> Consume<P> {
             offsets: &self.commits.next_offsets(),
         };
         let opened = self.source_factory.open(subscription).await?;
+        if let Err(error) = self.commits.begin_reading(&opened.begins).await {
+            Session::<P>::new(opened, self.options.max_retries).close(Next::Any).await;
+            return Err(error.into());
+        }
         self.progress.opened();
         self.at_least = Reads::Counts;
         Ok(opened)

@@ -265,7 +265,8 @@ mod tests {
     #[test]
     fn each_stream_is_acknowledged_for_itself() {
         let at = |stream: &str, offset| {
-            Position::Durable(StreamPosition { stream: Arc::from(stream), first: offset, offset })
+            let stream = Arc::from(stream);
+            Position::Durable(StreamPosition { stream, first: offset, offset, fingerprint: None })
         };
         let mut window = Window::<()>::new(2);
         for position in [at("info", 7), at("error", 100), at("info", 9), at("error", 101)] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{BoxError, Consumer, DeadLettering, DeadLetters, SinkError};
-use crate::domain::{Descriptor, Filter, Position, Record};
+use crate::domain::{Descriptor, Filter, Fingerprint, Position, Record, StreamPosition};
 
 /// What opens the source of one consumer, at the start and again after each loss.
 pub trait SourceFactory: Send {
@@ -44,6 +44,8 @@ pub struct NextOffset {
     pub stream: Arc<str>,
     /// The first offset that is not finished. Some behind it may be.
     pub offset: u64,
+    /// What the stream is recognised by, if that is known.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A source, and where goes what of it is not counted.
@@ -53,6 +55,8 @@ pub struct Opened<S, D> {
     pub source: S,
     /// Its dead letters.
     pub dead_letters: DeadLettering<D>,
+    /// Where it begins in streams of which the subscription has no offset: to be committed before anything else.
+    pub begins: Vec<StreamPosition>,
 }
 
 /// Which part of the logs is looked at; more and more.
@@ -151,8 +155,7 @@ pub enum Item {
     Marker,
     /// A message that was not published as a log: how it came instead.
     Foreign(String),
-    /// Nothing: all that is before and at this position in a stream is behind the consumer, which begins there, or does not
-    /// want it.
+    /// Nothing: all that is before and at this position in a stream is behind the consumer, which does not want it.
     Passed,
 }
 

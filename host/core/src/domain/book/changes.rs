@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Expired;
-use crate::domain::{Counts, Timestamp};
+use crate::domain::{Counts, Fingerprint, Timestamp};
 
 /// What changed in a book since it was asked last; to be committed as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct StreamChange {
     pub stream: Arc<str>,
     /// Intervals of the offsets that are finished.
     pub finished: Vec<IntervalChange>,
+    /// What it is recognised by, if that has changed.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// What changed of an origin.

@@ -18,7 +18,7 @@ pub use self::log::{Claim, CountedAs, FinishedLog, OriginPosition};
 use self::origins::Origins;
 pub use self::saved::{Expired, OriginState, StreamState};
 use self::streams::Streams;
-use super::{Counts, MessageId, Record, StreamPosition, Timestamp};
+use super::{Counts, Fingerprint, MessageId, Record, StreamPosition, Timestamp};
 
 /// The counts of a consumer, with the finished sequence numbers of each origin (producer, severity and source) and the
 /// finished offsets of each stream.
@@ -52,14 +52,14 @@ impl Book {
         self.origins.latest().max(expired)
     }
 
-    /// Where to resume each stream that was read: the first offset that is not finished.
-    pub fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
+    /// Where to resume each stream that was read: the first offset that is not finished; and what the stream is recognised by.
+    pub fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64, Option<Fingerprint>)> {
         self.streams.next_offsets()
     }
 
     /// Whether the delivery at this position is new.
     pub fn look_up_position(&mut self, position: &StreamPosition) -> bool {
-        !self.streams.finished_of(position).set.contains(position.offset)
+        !self.streams.contains(position)
     }
 
     /// Whether a log is new, judging by its id, at the time `now`.
@@ -80,7 +80,7 @@ impl Book {
 
     /// Records that the delivery at this position is finished, whatever it was.
     pub fn finish_position(&mut self, position: &StreamPosition) {
-        self.streams.finished_of(position).insert_interval(position.first, position.offset);
+        self.streams.finish(position);
     }
 
     /// Records finished logs, at the time `now`.

@@ -1,6 +1,6 @@
 //! What a book is restored from.
 
-use crate::domain::{IntervalSet, Timestamp};
+use crate::domain::{Fingerprint, IntervalSet, Timestamp};
 
 /// A summary of the origins that have expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct StreamState {
     pub stream: String,
     /// The offsets that are finished.
     pub finished: IntervalSet,
+    /// What it is recognised by, if that is known.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// An origin, as it was committed.

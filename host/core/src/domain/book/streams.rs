@@ -1,49 +1,82 @@
-//! What a book has of streams: the finished offsets of each.
+//! What a book has of streams: the finished offsets of each, and what it is recognised by.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::tracked::Tracked;
 use super::{StreamChange, StreamState};
-use crate::domain::StreamPosition;
+use crate::domain::{Fingerprint, StreamPosition};
 
-/// The streams that were read, a few at most, with the offsets that are finished.
+/// The streams that were read, a few at most.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Streams(Vec<(Arc<str>, Tracked)>);
+pub(super) struct Streams(Vec<Read>);
+
+/// A stream that was read.
+#[derive(Clone, Debug)]
+struct Read {
+    stream: Arc<str>,
+    /// The offsets that are finished.
+    finished: Tracked,
+    /// What it is recognised by: the last that is known.
+    fingerprint: Option<Fingerprint>,
+    /// Whether that has changed since it was committed.
+    is_changed: bool,
+}
 
 impl Streams {
     pub(super) fn restore(streams: impl IntoIterator<Item = StreamState>) -> Self {
-        let streams = streams.into_iter().map(|state| (state.stream.into(), Tracked::from(state.finished)));
-        Self(streams.collect())
+        let read = |StreamState { stream, finished, fingerprint }| {
+            let (stream, finished) = (Arc::from(stream), Tracked::from(finished));
+            Read { stream, finished, fingerprint, is_changed: false }
+        };
+        Self(streams.into_iter().map(read).collect())
     }
 
-    /// The finished offsets of the stream of a delivery. Those before its first delivery count as finished, because the
-    /// consumer begins there.
-    pub(super) fn finished_of(&mut self, position: &StreamPosition) -> &mut Tracked {
-        let known = self.0.iter().position(|(known, _)| *known == position.stream);
+    /// Whether the delivery at this position is finished.
+    pub(super) fn contains(&mut self, position: &StreamPosition) -> bool {
+        self.of(position).finished.set.contains(position.offset)
+    }
+
+    /// Notes that the delivery at this position is finished.
+    pub(super) fn finish(&mut self, position: &StreamPosition) {
+        let read = self.of(position);
+        read.finished.insert_interval(position.first, position.offset);
+        let is_later = |new: &Fingerprint| read.fingerprint.is_none_or(|known| known.offset < new.offset);
+        if let Some(new) = position.fingerprint.filter(is_later) {
+            (read.fingerprint, read.is_changed) = (Some(new), true);
+        }
+    }
+
+    /// The stream of a delivery. What is before its first delivery counts as finished, because the consumer begins there.
+    fn of(&mut self, position: &StreamPosition) -> &mut Read {
+        let known = self.0.iter().position(|read| read.stream == position.stream);
         let index = known.unwrap_or_else(|| {
             let mut finished = Tracked::default();
             if let Some(last) = position.first.checked_sub(1) {
                 finished.insert_interval(0, last);
             }
-            self.0.push((Arc::clone(&position.stream), finished));
+            let stream = Arc::clone(&position.stream);
+            self.0.push(Read { stream, finished, fingerprint: None, is_changed: false });
             self.0.len() - 1
         });
-        &mut self.0[index].1
+        &mut self.0[index]
     }
 
-    /// The first offset of each that is not finished.
-    pub(super) fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
-        self.0.iter().map(|(stream, finished)| {
-            let next = finished.set.interval_of(0).map_or(0, |(_, last)| last.saturating_add(1));
-            (stream, next)
+    /// The first offset of each that is not finished, and what it is recognised by.
+    pub(super) fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64, Option<Fingerprint>)> {
+        self.0.iter().map(|read| {
+            let next = read.finished.set.interval_of(0).map_or(0, |(_, last)| last.saturating_add(1));
+            (&read.stream, next, read.fingerprint)
         })
     }
 
     /// What has changed since the last call.
     pub(super) fn changes(&mut self) -> Vec<StreamChange> {
-        let changes = self.0.iter_mut().filter_map(|(stream, finished)| {
-            let finished = finished.changes();
-            (!finished.is_empty()).then(|| StreamChange { stream: Arc::clone(stream), finished })
+        let changes = self.0.iter_mut().filter_map(|read| {
+            let (finished, is_changed) = (read.finished.changes(), mem::take(&mut read.is_changed));
+            let fingerprint = read.fingerprint.filter(|_| is_changed);
+            let stream = Arc::clone(&read.stream);
+            (!finished.is_empty() || is_changed).then_some(StreamChange { stream, finished, fingerprint })
         });
         changes.collect()
     }

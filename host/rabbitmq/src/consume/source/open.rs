@@ -46,7 +46,7 @@ impl<K: Clock> AmqpSource<K> {
             let source =
                 Self::consume(connection, &mut channel, names, subscription, options, clock, questions)
                     .await?;
-            Ok(Opened { source, dead_letters })
+            Ok(Opened { source, dead_letters, begins: Vec::new() })
         };
         let opened = opened.await;
         if opened.is_err() {

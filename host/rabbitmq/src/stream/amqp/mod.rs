@@ -98,10 +98,6 @@ impl<K: Clock> AmqpStreams<K> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
-        if self.readers.iter().any(|reader| reader.cursor.is_new()) {
-            self.pass(burst, max);
-            return Ok(());
-        }
         loop {
             for reader in &mut self.readers {
                 reader.acknowledge_skipped().await?;
@@ -173,7 +169,7 @@ impl<K: Clock> AmqpStreams<K> {
         }
     }
 
-    /// Notes what was skipped, and where reading begins.
+    /// Notes what was skipped.
     fn pass(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) {
         self.passed = Instant::now();
         let room = max.saturating_sub(burst.len());
@@ -215,8 +211,8 @@ const MOST_TAKEN: usize = 1024;
 /// Whether all of these streams was read, as far as the broker says what there is.
 pub(crate) async fn are_read(connection: Arc<Connection>, watched: Vec<Watched>) -> bool {
     let looks = watched.iter().map(async |(stream, next)| {
-        let last = ends::last(&connection, stream).await?;
-        Ok::<_, TopologyError>(last.is_none_or(|last| next.load(Ordering::Relaxed) > last))
+        let end = ends::end(&connection, stream).await?;
+        Ok::<_, TopologyError>(end.is_none_or(|end| next.load(Ordering::Relaxed) > end.sent.last))
     });
     connection.answer(try_join_all(looks)).await.is_ok_and(|read| read.iter().all(|read| *read))
 }

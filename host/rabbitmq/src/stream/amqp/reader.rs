@@ -18,9 +18,13 @@ use crate::message::original::Original;
 use crate::stream::begin::Start;
 use crate::stream::cursor::Cursor;
 use crate::stream::ends::{self, OFFSET};
+use crate::stream::fingerprint;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::TopologyError;
 use crate::topology::event::TopologyEvent;
+
+/// How many offsets are between two logs that the stream is recognised by.
+const RECOGNISE_EVERY: u64 = 100;
 
 /// One stream.
 pub(super) struct Reader {
@@ -29,6 +33,8 @@ pub(super) struct Reader {
     channel: Channel,
     /// Whether the next log tells what became of a stream that was found empty.
     is_emptied: bool,
+    /// The offset from which on the next log is to be one that the stream is recognised by.
+    recognised: u64,
     /// What was delivered and is not acknowledged: the number of the position, and the tag.
     delivered: VecDeque<(u64, u64)>,
     /// The tags of what is of no interest, and not acknowledged: of several without anything delivered among them, the last.
@@ -47,7 +53,7 @@ struct Skipped {
 impl Reader {
     pub(super) async fn open(
         connection: &Connection,
-        Start { stream, offset, is_new, is_emptied }: Start,
+        Start { stream, offset, is_emptied, .. }: Start,
         credit: u16,
         reads: Reads,
     ) -> Result<Self, TopologyError> {
@@ -60,9 +66,9 @@ impl Reader {
         // An offset that it could not have is never reached.
         let from = AMQPValue::LongLongInt(i64::try_from(from).unwrap_or(i64::MAX));
         let consumer = ends::consume(&channel, &stream, from, credit).await?;
-        let cursor = Cursor::new(stream, offset, is_new);
+        let cursor = Cursor::new(stream, offset);
         let (delivered, skipped) = (VecDeque::new(), Skipped::default());
-        Ok(Self { cursor, consumer, channel, is_emptied, delivered, skipped })
+        Ok(Self { cursor, consumer, channel, is_emptied, recognised: 0, delivered, skipped })
     }
 
     /// The delivery that a message is to the application, if it is one.
@@ -93,6 +99,10 @@ impl Reader {
             }
             self.skip(tag);
             return Ok(None);
+        }
+        if offset >= self.recognised {
+            self.cursor.recognise(fingerprint::of_message(offset, &message));
+            self.recognised = offset.saturating_add(RECOGNISE_EVERY);
         }
         let position = self.cursor.deliver(offset);
         self.delivered.push_back((self.cursor.next(), tag));

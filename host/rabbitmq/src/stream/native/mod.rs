@@ -7,25 +7,26 @@
 mod ends;
 mod nodes;
 mod reader;
+mod storing;
 mod window;
 
-use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::try_join_all;
 use loghost_core::application::{Clock, Delivery, Item, SourceError};
 use loghost_core::domain::Position;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 pub(crate) use self::ends::sent;
 pub(crate) use self::nodes::{Nodes, Reach};
 use self::reader::Reader;
+pub(crate) use self::storing::Stores;
+use self::storing::Storing;
 use crate::connection::fault::ConnectionEnded;
 use crate::connection::gather::{Gather, is_burst};
 use crate::consume::read::Read;
@@ -40,13 +41,6 @@ use crate::topology::error::TopologyError;
 /// How long skipped logs wait for a delivery that covers them, before they are noted by themselves.
 const PASS_EVERY: Duration = Duration::from_secs(1);
 
-/// The least time between two offsets that the broker stores. Each takes an offset of the stream.
-const STORE_EVERY: Duration = Duration::from_secs(1);
-
-/// How often it is looked whether the broker has stored an offset, and the time between.
-const LOOKS: u32 = 5;
-const BETWEEN: Duration = Duration::from_secs(1);
-
 /// The streams of a consumer.
 pub(crate) struct NativeStreams<K> {
     nodes: Nodes,
@@ -60,46 +54,47 @@ pub(crate) struct NativeStreams<K> {
     gather: Gather,
     /// When skipped logs were noted last.
     passed: Instant,
-    /// Under which name the broker stores how far was read, if it does, and when it did last.
-    stores: Option<(String, Instant)>,
-    /// Whether it was looked whether the broker does.
-    has_looked: bool,
-    /// Is ready with the stream whose offset the broker has not stored.
-    unstored: Option<BoxFuture<'static, Option<Arc<str>>>>,
+    /// Has the broker store how far was read, if it is to.
+    storing: Option<Storing>,
     /// Why nothing more arrives, after what was received before that.
     ended: Option<SourceError>,
 }
 
-/// Under which name the broker stores how far was read.
-pub(crate) struct Stores {
-    pub(crate) name: String,
-    /// The last offsets that it has.
-    pub(crate) stored: BTreeMap<String, u64>,
-}
-
 impl<K: Clock> NativeStreams<K> {
     /// Begins to read the streams, with so many logs under way at most. The broker keeps how far was read by the name
-    /// `stores`, if there is one.
+    /// `stores`, if there is one: it has stored where reading begins, or it was told with `unstored` that it has not.
     pub(crate) async fn open(
         nodes: Nodes,
         starts: Vec<Start>,
         prefetch: usize,
         (read, clock): (Read, K),
         stores: Option<Stores>,
+        unstored: impl Fn(&str),
     ) -> Result<Self, TopologyError> {
         let opening = starts.into_iter().map(async |start| {
             let connection = nodes.of(&start.stream).ok_or(ConnectionEnded)?;
             let last = stores.as_ref().and_then(|stores| stores.stored.get(&*start.stream).copied());
             Ok::<_, TopologyError>(Reader::open(connection, start, last).await?)
         });
-        let readers = match try_join_all(opening).await {
+        let mut storing = stores.as_ref().map(|stores| Storing::new(stores.name.clone()));
+        let opening = async {
+            let mut readers = try_join_all(opening).await?;
+            if let Some(storing) = &mut storing {
+                storing.store(&mut readers).await?;
+                let stream = if storing.is_looking() { storing.looked().await } else { None };
+                if let Some(stream) = stream {
+                    unstored(&stream);
+                }
+            }
+            Ok(readers)
+        };
+        let readers = match opening.await {
             Ok(readers) => readers,
             Err(error) => {
                 nodes.close().await;
                 return Err(error);
             }
         };
-        let now = Instant::now();
         Ok(Self {
             nodes,
             readers,
@@ -108,10 +103,8 @@ impl<K: Clock> NativeStreams<K> {
             prefetch,
             turn: 0,
             gather: Gather::deliveries(),
-            passed: now,
-            stores: stores.map(|stores| (stores.name, now)),
-            has_looked: false,
-            unstored: None,
+            passed: Instant::now(),
+            storing,
             ended: None,
         })
     }
@@ -154,10 +147,6 @@ impl<K: Clock> NativeStreams<K> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
-        if self.readers.iter().any(|reader| reader.cursor.is_new()) {
-            self.pass(burst, max);
-            return Ok(());
-        }
         loop {
             self.take(burst, max)?;
             if !burst.is_empty() {
@@ -173,8 +162,8 @@ impl<K: Clock> NativeStreams<K> {
             let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
             let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
             let is_ahead = self.readers.iter().any(|reader| reader.to_store().is_some());
-            let store_at = self.stores.as_ref().filter(|_| is_ahead).map(|(_, last)| *last + STORE_EVERY);
-            let Self { readers, turn, .. } = self;
+            let store_at = self.storing.as_ref().filter(|_| is_ahead).map(Storing::due);
+            let Self { readers, turn, storing, .. } = self;
             tokio::select! {
                 biased;
                 ready = poll_fn(|cx| poll_chunk(readers, *turn + 1, cx)), if has_room => *turn = ready?,
@@ -183,12 +172,7 @@ impl<K: Clock> NativeStreams<K> {
                     self.pass(burst, max);
                     return Ok(());
                 }
-                stream = found(self.unstored.as_mut()) => {
-                    self.unstored = None;
-                    if let Some(stream) = stream {
-                        unstored(&stream);
-                    }
-                }
+                stream = looked(storing.as_mut()) => stream.iter().for_each(|stream| unstored(stream)),
             }
         }
     }
@@ -236,7 +220,7 @@ impl<K: Clock> NativeStreams<K> {
         }
     }
 
-    /// Notes what was skipped, and where reading begins.
+    /// Notes what was skipped.
     fn pass(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) {
         self.passed = Instant::now();
         let room = max.saturating_sub(burst.len());
@@ -244,33 +228,12 @@ impl<K: Clock> NativeStreams<K> {
         burst.extend(passed.map(|position| Delivery { position, item: Item::Passed, original: None }));
     }
 
-    /// Has the broker store how far was read, where that has moved.
-    async fn store(&mut self) -> Result<(), SourceError> {
-        let Some((name, last)) = &mut self.stores else { return Ok(()) };
-        *last = Instant::now();
-        for reader in &mut self.readers {
-            let Some(offset) = reader.to_store() else { continue };
-            let stream = Arc::clone(reader.cursor.stream());
-            reader.connection.store_offset(name, &stream, offset).await?;
-            reader.stored = Some(offset);
-            if !std::mem::replace(&mut self.has_looked, true) {
-                // It does not say whether it has.
-                let (connection, name) = (Arc::clone(&reader.connection), name.clone());
-                let looking = async move {
-                    for _ in 0..LOOKS {
-                        sleep(BETWEEN).await;
-                        match connection.query_offset(&name, &stream).await {
-                            Ok(Some(stored)) if stored >= offset => return None,
-                            Ok(_) => {}
-                            Err(_) => return None,
-                        }
-                    }
-                    Some(stream)
-                };
-                self.unstored = Some(looking.boxed());
-            }
+    /// Has the broker store how far was read, if it is to.
+    async fn store(&mut self) -> Result<(), StreamError> {
+        match &mut self.storing {
+            Some(storing) => storing.store(&mut self.readers).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Notes that all that was delivered in a stream up to this position is finished.
@@ -328,10 +291,10 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Is ready with what is found; never without something to look at.
-async fn found(looking: Option<&mut BoxFuture<'static, Option<Arc<str>>>>) -> Option<Arc<str>> {
-    match looking {
-        Some(looking) => Pin::new(looking).await,
+/// As [`Storing::looked`]; never, if nothing is stored.
+async fn looked(storing: Option<&mut Storing>) -> Option<Arc<str>> {
+    match storing {
+        Some(storing) => storing.looked().await,
         None => pending().await,
     }
 }

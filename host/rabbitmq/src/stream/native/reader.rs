@@ -22,6 +22,7 @@ use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
 use crate::stream::cursor::Cursor;
+use crate::stream::fingerprint;
 use crate::stream::protocol::connection::{StreamConnection, SubscribeOptions};
 use crate::stream::protocol::error::StreamError;
 use crate::stream::protocol::offset::OffsetSpec;
@@ -78,12 +79,12 @@ impl Reader {
         start: Start,
         stored: Option<u64>,
     ) -> Result<Self, StreamError> {
-        let Start { stream, offset, is_new, is_emptied } = start;
+        let Start { stream, offset, is_emptied, .. } = start;
         // The first chunk of one that was found empty tells whether it was made again.
         let from = if is_emptied { 0 } else { offset };
         let subscription = subscribe(&connection, &stream, from, CREDIT).await?;
         Ok(Self {
-            cursor: Cursor::new(stream, offset, is_new),
+            cursor: Cursor::new(stream, offset),
             connection,
             window: Window::default(),
             stored,
@@ -168,6 +169,9 @@ impl Reader {
         let State::Reading(header) = self.state else { return 0 };
         let stream = Arc::clone(self.cursor.stream());
         let (cursor, window) = (&mut self.cursor, &mut self.window);
+        if let Some(fingerprint) = fingerprint::of_chunk(&header) {
+            cursor.recognise(Some(fingerprint));
+        }
         let mut taken = 0;
         while burst.len() < max && taken < MOST_TAKEN {
             taken += 1;
@@ -214,10 +218,11 @@ impl Reader {
         }
     }
 
-    /// The last offset before which all is finished, and itself, if the broker has not stored it.
+    /// The last offset before which all is finished, and itself, if the broker has not stored it. Before the first offset,
+    /// that is the greatest number.
     pub(super) fn to_store(&self) -> Option<u64> {
         let next = self.window.first().unwrap_or_else(|| self.cursor.uncovered());
-        next.checked_sub(1).filter(|last| self.stored != Some(*last))
+        Some(next.wrapping_sub(1)).filter(|last| self.stored != Some(*last))
     }
 
     fn damaged(&self, why: impl std::fmt::Display) -> SourceError {
