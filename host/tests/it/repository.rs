@@ -120,7 +120,7 @@ fn no_layer_knows_those_above() {
 
 /// A crate can use only what its manifest names.
 fn crates_know_only_those_beneath() {
-    let beneath: [(&str, &[&str]); 10] = [
+    let beneath: [(&str, &[&str]); 11] = [
         ("core", &[]),
         ("broker", &[]),
         ("stream", &[]),
@@ -130,6 +130,7 @@ fn crates_know_only_those_beneath() {
         ("decode", &["loghost-core"]),
         ("rabbitmq", &["loghost-core", "loghost-stream", "loghost-system"]),
         ("store", &["loghost-core", "loghost-system"]),
+        ("tracing", &["loghost-core", "loghost-rabbitmq"]),
         ("wasm", &["loghost-core", "loghost-system"]),
     ];
     for (name, expected) in beneath {
@@ -157,6 +158,7 @@ fn nothing_is_left_unfinished() {
         "host/store",
         "host/stream",
         "host/system",
+        "host/tracing",
         "host/testing",
         "host/wasm",
         "plugins",
