@@ -28,9 +28,9 @@ async fn each_node_of_a_cluster_has_a_copy() -> Result<(), Skip> {
         }
     })
     .await;
-    let ports = |of: &[StreamNode]| of.iter().map(|node| node.port).collect::<BTreeSet<_>>();
-    let expected: BTreeSet<_> = nodes.iter().filter_map(|node| node.stream_port()).collect();
-    assert_eq!(ports(&[replicas.clone(), vec![leader]].concat()), expected);
+    let hosts = |of: &[StreamNode]| of.iter().map(|node| node.host.clone()).collect::<BTreeSet<_>>();
+    let expected: BTreeSet<_> = nodes.iter().map(|node| node.address().to_string()).collect();
+    assert_eq!(hosts(&[replicas.clone(), vec![leader]].concat()), expected);
     for replica in &replicas {
         let endpoint = connection.endpoint().at(&replica.host, replica.port).expect("a host");
         let at_replica = connect(&endpoint).await;

@@ -53,7 +53,7 @@ pub(crate) fn stop() {
 
 /// Where a node listens for the stream protocol.
 pub(crate) fn endpoint_of(node: &Node) -> StreamEndpoint {
-    endpoint(&node.url(), "127.0.0.1", node.stream_port().expect("a port for streams"))
+    endpoint(&node.url(), &node.address().to_string(), node.stream_port().expect("a port for streams"))
 }
 
 impl Place {

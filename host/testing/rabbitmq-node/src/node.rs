@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::thread;
 
 use crate::evidence::keep_log;
@@ -21,7 +22,7 @@ impl Node {
     /// Starts a node and waits until it answers, which takes seconds.
     pub fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
         version.look()?;
-        let mut node = Self::new(Place::new(version, setup)?)?;
+        let mut node = Self::new(Place::new(version, setup, Ipv4Addr::LOCALHOST)?)?;
         node.restart()?;
         Ok(node)
     }
@@ -33,7 +34,17 @@ impl Node {
 
     /// Where it listens, with its default user and virtual host.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.place.port)
+        format!("amqp://guest:guest@{}:{}/%2f", self.place.address, self.place.port)
+    }
+
+    /// What the nodes of its cluster call it.
+    pub fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// The address where it listens: 127.0.0.1, or, of a cluster's node, one of its own in 127.0.0.0/8.
+    pub fn address(&self) -> Ipv4Addr {
+        self.place.address
     }
 
     /// The port where it listens with TLS, if its setup has TLS.
@@ -41,7 +52,7 @@ impl Node {
         self.place.tls_port
     }
 
-    /// The port where it listens for the stream protocol; none before version 4.
+    /// The port where it listens for the stream protocol, which is 5552 in a cluster; none before version 4.
     pub fn stream_port(&self) -> Option<u16> {
         self.place.streams.map(|streams| streams.plain)
     }

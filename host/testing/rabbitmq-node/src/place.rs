@@ -2,14 +2,16 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+use crate::port::{STREAM_PORT, free_port};
 use crate::version::PROGRAMS;
-use crate::{Error, ServerTls, Setup, Version, free_port};
+use crate::{Error, ServerTls, Setup, Version};
 
 const UNWRITTEN: &str = "cannot write what RabbitMQ is to read";
 
@@ -25,6 +27,8 @@ pub(crate) struct Place {
     pub(crate) version: Version,
     pub(crate) folder: TempDir,
     pub(crate) name: String,
+    /// Where it listens, but for the management plugin.
+    pub(crate) address: Ipv4Addr,
     pub(crate) port: u16,
     pub(crate) tls_port: Option<u16>,
     pub(crate) streams: Option<StreamPorts>,
@@ -34,16 +38,18 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
+    /// One whose ports are all its own, if it has the address of all the others.
+    pub(crate) fn new(version: Version, setup: &Setup<'_>, address: Ipv4Addr) -> Result<Self, Error> {
         let Setup { config, plugins, tls } = setup;
         let folder = tempfile::Builder::new().prefix("loghost-rabbitmq-").tempdir();
         let [port, mapper_port, distribution_port] = [(); 3].map(|()| free_port());
-        let streams = (version == Version::V4)
-            .then(|| StreamPorts { plain: free_port(), tls: tls.map(|_| free_port()) });
+        let plain = if address == Ipv4Addr::LOCALHOST { free_port() } else { STREAM_PORT };
+        let streams = (version == Version::V4).then(|| StreamPorts { plain, tls: tls.map(|_| free_port()) });
         let place = Self {
             version,
             folder: folder.map_err(Error::system("cannot make a folder for RabbitMQ"))?,
             name: unique_name(),
+            address,
             port,
             tls_port: tls.map(|_| free_port()),
             streams,
@@ -51,7 +57,7 @@ impl Place {
             distribution_port,
         };
         let config = format!(
-            "listeners.tcp.1 = 127.0.0.1:{port}\n\
+            "listeners.tcp.1 = {address}:{port}\n\
              disk_free_limit.absolute = 200MB\n\
              log.file.level = warning\n\
              {config}\n"
@@ -70,9 +76,10 @@ impl Place {
     /// Has it listen for the stream protocol, and tell clients an address that they reach.
     fn configure_streams(&self) -> Result<(), Error> {
         let Some(StreamPorts { plain, .. }) = self.streams else { return Ok(()) };
+        let address = self.address;
         self.configure(&format!(
-            "stream.listeners.tcp.1 = 127.0.0.1:{plain}\n\
-             stream.advertised_host = 127.0.0.1\n\
+            "stream.listeners.tcp.1 = {address}:{plain}\n\
+             stream.advertised_host = {address}\n\
              stream.advertised_port = {plain}\n"
         ))
     }

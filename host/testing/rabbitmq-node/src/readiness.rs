@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const START: Duration = Duration::from_mins(3);
 pub(crate) fn wait_until_up(place: &Place) -> Result<(), Error> {
     let deadline = Instant::now() + START;
     let folder = place.folder.path();
-    while !answers(place.port) {
+    while !answers((place.address, place.port).into()) {
         if folder.join("ended").exists() || Instant::now() > deadline {
             let output = fs::read_to_string(folder.join("output")).unwrap_or_default();
             return Err(Error::NotStarted { output });
@@ -28,8 +28,7 @@ pub(crate) fn wait_until_up(place: &Place) -> Result<(), Error> {
 }
 
 /// Whether the node answers the header of AMQP with a method: a port alone may be open too early.
-fn answers(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+fn answers(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
     let mut first = [0];
     stream.set_read_timeout(Some(Duration::from_secs(1))).is_ok()
