@@ -4,17 +4,20 @@
 //! while it has one. So the active host holds a lock as long as it consumes: an exclusive queue, which is deleted with its
 //! connection. A host that stands by does not consume, and looks at intervals whether anybody does: only if not, it tries
 //! to take the lock, because the broker logs each refusal.
+//!
+//! From version 4.2 on, a lock that was declared on a node that is down stays until that node is back. A host that finds no
+//! consumer for a while, and the lock taken, consumes without it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::BoxFuture;
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::{BasicNackOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::denied_rights::Right;
 use crate::connection::fault::{Fault, fault};
@@ -30,6 +33,10 @@ const LOOKS: ExponentialBuilder = ExponentialBuilder::new()
 
 /// Jitter lengthens it by up to its own length.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// A lock is left behind if the queue has had no consumer for this long: a host consumes as soon as it has the lock, and a busy
+/// queue may report no consumers for a moment.
+const LEFT_BEHIND: Duration = Duration::from_secs(15);
 
 /// Whether this host consumes the queue.
 pub(crate) enum ConsumerState {
@@ -72,14 +79,34 @@ impl Activation {
     /// Waits until no other host consumes the queue, and consumes it.
     pub(crate) async fn wait(self) -> lapin::Result<Consumer> {
         let mut delays = LOOKS.build();
+        let mut unconsumed = None;
         loop {
             sleep(delays.next().unwrap_or(LONGEST)).await;
-            if self.consumers().await? == 0
-                && let Some(consumer) = self.attempt().await?
+            if self.consumers().await? > 0 {
+                unconsumed = None;
+                continue;
+            }
+            if let Some(consumer) = self.attempt().await? {
+                return Ok(consumer);
+            }
+            if unconsumed.get_or_insert_with(Instant::now).elapsed() >= LEFT_BEHIND
+                && let Some(consumer) = self.attempt_unlocked().await?
             {
                 return Ok(consumer);
             }
         }
+    }
+
+    /// Consumes the queue without the lock, unless another host does at the same moment.
+    async fn attempt_unlocked(&self) -> lapin::Result<Option<Consumer>> {
+        let consumer = self.connection.consume(&self.channel, &self.queue).await?;
+        if self.consumers().await? <= 1 {
+            return Ok(Some(consumer));
+        }
+        self.connection.cancel(&self.channel, &consumer).await?;
+        // Of a queue without a single active consumer, this one may have got some.
+        self.channel.basic_nack(0, BasicNackOptions { multiple: true, requeue: true }).await?;
+        Ok(None)
     }
 
     async fn consumers(&self) -> lapin::Result<u32> {
