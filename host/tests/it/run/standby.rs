@@ -32,7 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ] {
         trials.extend(more);
     }
-    for kind in Kind::LONG {
+    for kind in Kind::LONG.into_iter().filter(|kind| Kind::QUEUES.contains(kind)) {
         let name = format!("{}::standby::a_rolling_upgrade_and_back", kind.name());
         trials.push(support::long(&name, move || {
             upgrade(&Broker::new(kind)?, 9, 4000);

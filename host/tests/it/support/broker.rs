@@ -42,7 +42,7 @@ impl Kind {
     pub(crate) const RABBITMQ: [Self; 3] = [Self::RabbitMq, Self::RabbitMq4, Self::Quorum];
 
     /// Those that the long tests run on.
-    pub(crate) const LONG: [Self; 2] = [Self::RabbitMq, Self::Quorum];
+    pub(crate) const LONG: [Self; 3] = [Self::RabbitMq, Self::Quorum, Self::Stream];
 
     /// What the names of its tests begin with.
     pub(crate) fn name(self) -> &'static str {
@@ -81,6 +81,8 @@ impl Kind {
 pub(crate) struct Broker {
     kind: Kind,
     url: String,
+    /// The other nodes of its cluster.
+    others: Vec<String>,
     prefix: String,
     /// Where it speaks the stream protocol, if its streams are read through that.
     streams: Option<u16>,
@@ -119,11 +121,10 @@ impl Broker {
     /// The shared broker of this kind, started if it is not running, with a new prefix.
     pub(crate) fn new(kind: Kind) -> Result<Self, Skip> {
         let Some(version) = kind.version() else {
-            return Ok(Self { kind, url: embedded(), prefix: unique("it"), streams: None });
+            return Ok(Self::with(kind, embedded(), None));
         };
         let node = rabbitmq::shared(version)?;
-        let (url, streams) = (kind.vhost_of(node.url()), kind.streams(node.stream_port()));
-        Ok(Self { kind, url, prefix: unique("it"), streams })
+        Ok(Self::with(kind, kind.vhost_of(node.url()), kind.streams(node.stream_port())))
     }
 
     /// A node as a broker of this kind, with a new prefix.
@@ -131,13 +132,24 @@ impl Broker {
         if kind == Kind::QuorumVhost {
             node.add_quorum_vhost();
         }
-        let (url, streams) = (kind.vhost_of(node.url()), kind.streams(node.stream_port()));
-        Self { kind, url, prefix: unique("it"), streams }
+        Self::with(kind, kind.vhost_of(node.url()), kind.streams(node.stream_port()))
+    }
+
+    /// A cluster as a broker of this kind, with a new prefix: loghost is told all of its nodes, and finds out by itself where
+    /// they speak the stream protocol.
+    pub(crate) fn of_cluster(kind: Kind, nodes: &[Node]) -> Self {
+        let mut urls = nodes.iter().map(Node::url);
+        let first = Self::with(kind, urls.next().expect("a node"), None);
+        Self { others: urls.collect(), ..first }
     }
 
     /// The RabbitMQ at this URL, with a new prefix.
     pub(crate) fn at(url: impl Into<String>) -> Self {
-        Self { kind: Kind::RabbitMq, url: url.into(), prefix: unique("it"), streams: None }
+        Self::with(Kind::RabbitMq, url.into(), None)
+    }
+
+    fn with(kind: Kind, url: String, streams: Option<u16>) -> Self {
+        Self { kind, url, others: Vec::new(), prefix: unique("it"), streams }
     }
 
     /// The same for another user.
@@ -213,7 +225,8 @@ impl Broker {
             (Kind::Stream, "run" | "publish") => &["--queue-type", "stream"],
             _ => &[],
         };
-        let loghost = loghost(connection).args(arguments).unless_ephemeral(queue_type);
+        let others = self.others.iter().flat_map(|url| ["--broker", url]);
+        let loghost = loghost(connection).args(others).args(arguments).unless_ephemeral(queue_type);
         match self.streams {
             Some(port) => loghost.env("LOGHOST_STREAM_ADDRESS", format!("127.0.0.1:{port}")),
             None => loghost,

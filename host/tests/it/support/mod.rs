@@ -109,10 +109,34 @@ pub(crate) fn needing(
     })
 }
 
-/// A test that takes minutes, and runs only with `LOGHOST_LONG=1`.
+/// Which of the long tests run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Long {
+    None,
+    /// All, with as many logs and kills as there is time for in each run of everything.
+    Short,
+    /// All, with as many as they are made for.
+    Full,
+}
+
+/// As `LOGHOST_LONG` says.
+fn long_tests() -> Long {
+    match env::var("LOGHOST_LONG").as_deref() {
+        Ok("1") => Long::Short,
+        Ok("full") => Long::Full,
+        _ => Long::None,
+    }
+}
+
+/// A number of a long test: what it is with `LOGHOST_LONG=1`, or what it is with `LOGHOST_LONG=full`.
+pub(crate) fn sized<T>(short: T, full: T) -> T {
+    if long_tests() == Long::Full { full } else { short }
+}
+
+/// A test that takes minutes, and runs only with `LOGHOST_LONG=1`, or `full`.
 pub(crate) fn long(name: &str, body: impl FnOnce() -> Result<(), Skip> + Send + 'static) -> Trial {
     Trial::ignorable_test(format!("long::{name}"), move || {
-        if env::var_os("LOGHOST_LONG").is_none_or(|value| value != "1") {
+        if long_tests() == Long::None {
             return Ok(Completion::ignored_with("long: set LOGHOST_LONG=1"));
         }
         match body() {

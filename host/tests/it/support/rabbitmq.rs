@@ -97,6 +97,11 @@ impl Node {
         self.0.url()
     }
 
+    /// What the nodes of its cluster call it.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// The port where it speaks the stream protocol, if it does.
     pub(crate) fn stream_port(&self) -> Option<u16> {
         self.0.stream_port()

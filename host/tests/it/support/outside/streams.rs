@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
 
 use super::Outside;
 use super::topology::text;
@@ -13,11 +14,7 @@ impl Outside {
     #[track_caller]
     pub(crate) fn read_stream(&self, stream: &str, messages: usize) -> Vec<Delivery> {
         let read: lapin::Result<Vec<_>> = self.on_channel(async |channel| {
-            channel.basic_qos(100, BasicQosOptions::default()).await?;
-            let mut arguments = FieldTable::default();
-            arguments.insert("x-stream-offset".into(), text("first"));
-            let options = BasicConsumeOptions::default();
-            let mut consumer = channel.basic_consume(stream.into(), "".into(), options, arguments).await?;
+            let mut consumer = from_first(&channel, stream, 100).await?;
             let mut read = Vec::new();
             while read.len() < messages {
                 let Some(message) = consumer.next().await else { break };
@@ -29,4 +26,37 @@ impl Outside {
         });
         read.expect("the stream is there")
     }
+    /// How many messages a stream has up to the first one with this body, which is waited for.
+    #[track_caller]
+    pub(crate) fn count_through(&self, stream: &str, last: &[u8]) -> u64 {
+        let counted: lapin::Result<u64> = self.on_channel(async |channel| {
+            let mut consumer = from_first(&channel, stream, PREFETCH).await?;
+            let mut messages = 0;
+            while let Some(message) = consumer.next().await {
+                let message = message?;
+                messages += 1;
+                let is_last = message.data == last;
+                if messages % u64::from(PREFETCH / 2) == 0 || is_last {
+                    message.ack(BasicAckOptions { multiple: true }).await?;
+                }
+                if is_last {
+                    break;
+                }
+            }
+            Ok(messages)
+        });
+        counted.expect("the stream is there")
+    }
+}
+
+/// Where many messages are read, and half of them are acknowledged at once.
+const PREFETCH: u16 = 1000;
+
+/// A consumer of a stream, from its first message.
+async fn from_first(channel: &Channel, stream: &str, prefetch: u16) -> lapin::Result<Consumer> {
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-stream-offset".into(), text("first"));
+    let options = BasicConsumeOptions::default();
+    channel.basic_consume(stream.into(), "".into(), options, arguments).await
 }

@@ -1,0 +1,91 @@
+//! Of three nodes, the one that leads what is published to is killed and brought back while logs are published and counted:
+//! every log that was confirmed is counted once.
+
+use std::time::Instant;
+
+use fastrand::Rng;
+use libtest_mimic::Trial;
+
+use super::host::{Host, run};
+use super::producers::{Ids, Producers};
+use super::{HOST, Seed, TIMEOUT, check_report};
+use crate::support::broker::{Broker, Kind};
+use crate::support::cli::Signal;
+use crate::support::rabbitmq::{self, Node, Version};
+use crate::support::{self, Skip};
+
+pub(super) fn trials() -> Vec<Trial> {
+    let trial = |kind: Kind| {
+        let name = format!("{}::crash::of_the_leader", kind.name());
+        support::long(&name, move || crash(kind))
+    };
+    [Kind::Quorum, Kind::Stream].map(trial).into()
+}
+
+fn crash(kind: Kind) -> Result<(), Skip> {
+    let (kills, logs) = support::sized((2, 40_000), (10, 200_000));
+    let mut nodes: [Node; 3] = rabbitmq::cluster(Version::V4)?;
+    let broker = Broker::of_cluster(kind, &nodes);
+    let seed = Seed::new();
+    let mut random = Rng::with_seed(seed.0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugins = HOST.plugins.file(folder.path());
+    let mut host = Host::start(&broker, &plugins, folder.path().join("state"));
+    // What most of the logs go to, or all of them.
+    let led = if broker.is_stream() { broker.exchange("error") } else { broker.queue("all") };
+    let producers = Producers::new((&broker, Ids::Given), folder.path(), 2 * kills + 1, logs);
+
+    // While one part is published, the node is killed, and it is brought back while the next one is.
+    for part in (1..=2 * kills).step_by(2) {
+        let leader = leader(&nodes, &led);
+        nodes.iter().for_each(Node::store_topology);
+        let publishing = producers.start(part);
+        host.counts(producers.sent(part - 1) + random.u64(1..=producers.sent(1) / 2));
+        nodes[leader].kill();
+        publishing.end();
+        host.counts(producers.sent(part));
+        let others: Vec<&Node> = (0..3).filter(|n| *n != leader).map(|n| &nodes[n]).collect();
+        let (led_by, online) = members(others[0], &led);
+        let is_other = others.iter().any(|node| node.name() == led_by);
+        assert!(is_other && online == 2, "{led} is led by `{led_by}`, on {online} nodes");
+
+        let publishing = producers.start(part + 1);
+        nodes[leader].restart();
+        publishing.end();
+        host.counts(producers.sent(part + 1));
+    }
+    producers.complete();
+
+    let state = host.state;
+    host.running.end_by(Signal::Terminate).exits(0);
+    let rest = run(&broker, &plugins, &state).args(["--until-idle", "3s"]).start();
+    let output = rest.end_within(TIMEOUT).exits(0);
+    if let Producers::WithJournals(producers) = &producers {
+        check_report(&[state], producers, HOST);
+    }
+    HOST.plugins.check(&output, &producers.expected());
+    Ok(())
+}
+
+/// Which node leads a queue or stream, when each node has a copy again.
+#[track_caller]
+fn leader(nodes: &[Node; 3], queue: &str) -> usize {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let (leader, online) = members(&nodes[0], queue);
+        let led_by = nodes.iter().position(|node| node.name() == leader);
+        if let Some(index) = led_by.filter(|_| online == nodes.len()) {
+            return index;
+        }
+        assert!(Instant::now() < deadline, "{queue} is led by `{leader}`, on {online} nodes");
+    }
+}
+
+/// The name of the node that leads a queue or stream, and on how many nodes it has a copy that is there.
+#[track_caller]
+fn members(node: &Node, queue: &str) -> (String, usize) {
+    let queues = node.rabbitmqctl(&["list_queues", "--silent", "name", "leader", "online"]);
+    let line = queues.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'));
+    let (leader, online) = line.and_then(|line| line.split_once('\t')).expect("what was declared");
+    (leader.to_owned(), online.matches('@').count())
+}
