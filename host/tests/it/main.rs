@@ -3,7 +3,8 @@
 //!
 //! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists
 //! needs whose tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `promtool`, `root` or
-//! `all`), `LOGHOST_LONG=1` runs the long tests, and `LOGHOST_BIN` names another binary to test.
+//! `all`), `LOGHOST_LONG=1` runs the long tests, `LOGHOST_LONG=full` with all the logs that they are made for, and
+//! `LOGHOST_BIN` names another binary to test.
 
 mod broker;
 mod commands;
@@ -22,6 +23,7 @@ fn main() {
     // Tests mostly wait for other processes.
     arguments.test_threads.get_or_insert(4);
     let trials: Vec<Trial> = [
+        run::beside::trials(),
         run::command::trials(),
         run::configured::trials(),
         run::drain::trials(),

@@ -1,5 +1,7 @@
-//! `loghost run` and what it counts: how it starts and ends, what it shows over HTTP, its state, its report, and hosts that stand by.
+//! `loghost run` and what it counts: how it starts and ends, what it shows over HTTP, its state, its report, hosts that stand by, and streams
+//! beside queues.
 
+pub(crate) mod beside;
 pub(crate) mod command;
 pub(crate) mod configured;
 pub(crate) mod drain;
