@@ -95,7 +95,8 @@ pub(crate) fn named(place: &str) -> AMQPValue {
 
 /// The end of a stream; none of an empty one.
 pub(crate) async fn end(connection: &Arc<Connection>, stream: &str) -> Result<Option<End>, TopologyError> {
-    if let Some(sent) = sent(connection, stream, named("last"), u16::MAX).await? {
+    let last = sent_within(connection, stream, named("last"), (u16::MAX, EMPTY_AFTER)).await?;
+    if let Some(sent) = last {
         return Ok(Some(End { sent, certainty: Certainty::All }));
     }
     let sent = last_to_read(connection, stream).await?;

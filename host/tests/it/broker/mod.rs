@@ -8,6 +8,7 @@ pub(crate) mod permissions;
 pub(crate) mod queues;
 pub(crate) mod refusals;
 pub(crate) mod severed;
+pub(crate) mod stream_tls;
 pub(crate) mod streams;
 pub(crate) mod tls;
 pub(crate) mod topology;

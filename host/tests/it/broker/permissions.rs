@@ -61,7 +61,7 @@ impl<'a> User<'a> {
     }
 
     /// Replaces the permissions.
-    fn may(&self, permissions: [&str; 3]) {
+    pub(crate) fn may(&self, permissions: [&str; 3]) {
         let permissions = permissions.map(|pattern| pattern.replace("PREFIX", self.broker.prefix()));
         let [configure, write, read] = &permissions;
         self.ctl(&["set_permissions", &self.name, configure, write, read]);

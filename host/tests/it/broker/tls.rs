@@ -36,14 +36,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A folder of authorities and of what they sign: `name.pem` and `name.key`.
-struct Certificates(TempDir);
+pub(super) struct Certificates(TempDir);
 
 impl Certificates {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub(super) fn path(&self, file: &str) -> PathBuf {
         self.0.path().join(file)
     }
 
@@ -54,7 +54,7 @@ impl Certificates {
     }
 
     /// Makes an authority.
-    fn authority(&self, name: &str) -> Issuer<'static, KeyPair> {
+    pub(super) fn authority(&self, name: &str) -> Issuer<'static, KeyPair> {
         let mut params = params(name, &[], 2050);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -64,7 +64,7 @@ impl Certificates {
     }
 
     /// Makes a certificate for these hosts, or for a client, that is valid until this year.
-    fn sign(&self, issuer: &Issuer<'_, KeyPair>, name: &str, hosts: &[&str], until: i32) {
+    pub(super) fn sign(&self, issuer: &Issuer<'_, KeyPair>, name: &str, hosts: &[&str], until: i32) {
         let key = KeyPair::generate().expect("a key");
         let certificate = params(name, hosts, until).signed_by(&key, issuer).expect("a certificate");
         self.write(name, &certificate.pem(), &key);

@@ -1,12 +1,23 @@
 """Publishes to a stream through the stream protocol: PORT STREAM, and then any number of KIND N, of which KIND is `plain`, for
-N messages, or `none` or `gzip`, for N messages in one batch of that compression. Prints how many were confirmed."""
+N messages, `none` or `gzip`, for N messages in one batch of that compression, or `bad`, for N in one whose bytes are no gzip. Prints how
+many were confirmed."""
 
 import asyncio
 import sys
 
-from rstream import AMQPMessage, CompressionType, Producer, Properties
+from rstream import AMQPMessage, CompressionType, Producer, Properties, compression
 
-KINDS = {"none": CompressionType.No, "gzip": CompressionType.Gzip}
+KINDS = {"none": CompressionType.No, "gzip": CompressionType.Gzip, "bad": CompressionType.Gzip}
+COMPRESS = compression.GzipCompressionCodec.compress
+
+
+def compress(codec, messages):
+    COMPRESS(codec, messages)
+    if b"bad 0" in bytes(messages[0]):
+        codec.buffer = bytes(len(codec.buffer))
+
+
+compression.GzipCompressionCodec.compress = compress
 
 
 def messages(kind, n):

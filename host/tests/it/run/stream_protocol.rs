@@ -70,37 +70,42 @@ fn declare(broker: &Broker) {
     run(broker, &plugin()).arg("--declare-only").end().exits(0);
 }
 
+/// A broker, for a test that publishes with Python's `rstream`.
+pub(super) fn broker_of_batches() -> Result<Broker, Skip> {
+    match Command::new("python3").args(["-c", "import rstream"]).output() {
+        Ok(output) if output.status.success() => Broker::new(Kind::Stream),
+        _ => Err(Skip::new(Need::Python, "python3 has no rstream: pip install 'rstream>=1.1,<2'")),
+    }
+}
+
+/// Publishes these parts with `rstream`; how many messages that are.
+#[track_caller]
+pub(super) fn publish_batches(broker: &Broker, parts: &[&str]) -> u64 {
+    let script = repository().join("host/tests/it/clients/stream.py");
+    let port = broker.stream_port().expect("the stream protocol").to_string();
+    let mut publish = Command::new("python3");
+    let output = publish.arg(script).args([&port, &broker.exchange("error")]).args(parts).output();
+    let output = output.expect("it started before");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    said.strip_prefix("published ").and_then(|n| n.parse::<u64>().ok()).unwrap_or_else(|| panic!("{errors}"))
+}
+
 /// Batches with and without compression, and single messages, of Python's `rstream`.
 fn batches_are_read() -> Result<(), Skip> {
-    match Command::new("python3").args(["-c", "import rstream"]).output() {
-        Ok(output) if output.status.success() => {}
-        _ => return Err(Skip::new(Need::Python, "python3 has no rstream: pip install 'rstream>=1.1,<2'")),
-    }
-    let broker = Broker::new(Kind::Stream)?;
+    let broker = broker_of_batches()?;
     declare(&broker);
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
     let picky = guest("error").severities(&["error"]).processes().write(folder.path());
-    let published = |parts: &[&str]| {
-        let script = repository().join("host/tests/it/clients/stream.py");
-        let port = broker.stream_port().expect("the stream protocol").to_string();
-        let mut publish = Command::new("python3");
-        let output = publish.arg(script).args([&port, &broker.exchange("error")]).args(parts).output();
-        let output = output.expect("it started before");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        said.strip_prefix("published ")
-            .and_then(|n| n.parse::<u64>().ok())
-            .unwrap_or_else(|| panic!("{errors}"))
-    };
-    let first = published(&["gzip", "400", "plain", "7", "none", "50", "gzip", "1"]);
+    let first = publish_batches(&broker, &["gzip", "400", "plain", "7", "none", "50", "gzip", "1"]);
     assert_eq!(first, 458);
     publish(&broker.outside(), &broker, 5, "by AMQP");
     let run =
         |plugin: &Path, state: &Path| run(&broker, plugin).args(["--from", "first", "--state"]).arg(state);
     assert_eq!(counted(run(&plugin(), &folder.path().join("counting"))), first + 5);
     assert_eq!(counted(run(&picky, &state)), first + 5);
-    let second = published(&["gzip", "30", "plain", "3"]);
+    let second = publish_batches(&broker, &["gzip", "30", "plain", "3"]);
     assert_eq!(counted(self::run(&broker, &picky).arg("--state").arg(&state)), first + 5 + second);
     // In the middle of a batch.
     let middle = self::run(&broker, &plugin()).args(["--from", "399"]);

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loghost_rabbitmq_node as launcher;
-pub(crate) use loghost_rabbitmq_node::{Setup, Version, free_port, management};
+pub(crate) use loghost_rabbitmq_node::{ServerTls, Setup, Version, free_port, management};
 
 use super::broker::Kind;
 use super::{Need, Skip};
@@ -105,6 +105,16 @@ impl Node {
     /// The port where it speaks the stream protocol, if it does.
     pub(crate) fn stream_port(&self) -> Option<u16> {
         self.0.stream_port()
+    }
+
+    /// The port where it listens with TLS, if its setup has TLS.
+    pub(crate) fn tls_port(&self) -> Option<u16> {
+        self.0.tls_port()
+    }
+
+    /// The port where it speaks the stream protocol with TLS, if it does.
+    pub(crate) fn stream_tls_port(&self) -> Option<u16> {
+        self.0.stream_tls_port()
     }
 
     /// Kills it without a shutdown; what it has stored stays.
