@@ -49,6 +49,7 @@ struct CountsAnswer {
     foreign: u64,
     repeated: u64,
     without_id: u64,
+    undetermined: u64,
 }
 
 #[derive(Serialize)]
@@ -100,6 +101,7 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
             foreign: it.counts.foreign,
             repeated: it.counts.repeated,
             without_id: it.counts.without_id,
+            undetermined: it.counts.undetermined,
         },
         deliveries: DeliveriesAnswer {
             received: it.deliveries,

@@ -33,6 +33,7 @@ pub use management::inspector::Inspector;
 pub use management::of_broker::BrokerApi;
 pub use management::queue_figures::QueueFigures;
 pub use management::url::{ManagementUrl, ManagementUrlError};
+pub use message::bind_rule::{BindRule, BindRuleError, BindRules, Decoding, ExchangeType};
 pub use message::names::{Names, Prefix};
 pub use message::original::Original;
 pub use message::record::{Decode, properties, record};

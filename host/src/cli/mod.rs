@@ -1,6 +1,7 @@
 //! The command line: clap structs become plain typed options, one file for each command.
 
 mod bench;
+mod bind;
 mod broker;
 mod completions;
 mod config;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use loghost_core::domain::{Attributes, Log, Severity, Source};
-use loghost_decode::{Format, SeverityMap};
+use loghost_decode::Format;
 
+use super::bind::severity_map;
 use super::connection::ConnectionArgs;
 use super::queues::{QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse};
@@ -116,10 +117,7 @@ impl TryFrom<Args> for Options {
             let severity = severity.ok_or_else(|| Failure::new(Status::Usage, NO_SEVERITY))?;
             let default = log(severity, args.message, args.source, args.attribute)?;
             if args.stdin {
-                let mut severities = SeverityMap::default();
-                for (level, severity) in args.severity_map {
-                    severities.insert(&level, severity);
-                }
+                let severities = severity_map(args.severity_map);
                 let decoding = Decoding { default, format, severities };
                 Input::Lines(LineOptions { decoding, multiline: args.multiline })
             } else {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use loghost_core::domain::scenario::ConsumerRef;
 
+use super::bind::BindArgs;
 use super::connection::ConnectionArgs;
 use super::live_logs::LiveLogArgs;
 use super::parse;
@@ -38,6 +39,9 @@ pub(super) struct Args {
     expect: Vec<ConsumerRef>,
 
     #[command(flatten)]
+    bind: BindArgs,
+
+    #[command(flatten)]
     connection: ConnectionArgs,
 }
 
@@ -48,6 +52,7 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             target: args.connection.target()?,
             filter: args.logs.into(),
+            rules: args.bind.into(),
             expect: args.expect,
             max_logs: args.max_logs,
             period: args.period,

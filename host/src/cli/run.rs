@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use loghost_core::application::SavedState;
-use loghost_rabbitmq::{Lifetime, QueueType};
+use loghost_rabbitmq::{BindRules, Lifetime, QueueType};
 
+use super::bind::BindArgs;
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::consumer::ConsumerArgs;
 use super::defaults::{Shown, time};
@@ -15,7 +16,7 @@ use super::{FormatArg, parse};
 use crate::commands::run::{Options, Purpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
-use crate::compose::failure::Failure;
+use crate::compose::failure::{Failure, Status};
 use crate::compose::reload::Trigger;
 use crate::compose::settings::Settings;
 use crate::compose::supervise::OnFailure;
@@ -102,6 +103,9 @@ pub(super) struct Args {
     check_topology_every: Option<Duration>,
 
     #[command(flatten)]
+    bind: BindArgs,
+
+    #[command(flatten)]
     retention: RetentionArgs,
 
     #[command(flatten)]
@@ -119,6 +123,9 @@ pub(super) struct Args {
     #[command(flatten)]
     consumer: ConsumerArgs,
 }
+
+const BIND_OF_STREAMS: &str = "--bind binds queues, and with --queue-type stream logs are read from streams: leave out one of them \
+     (a second `loghost run` without --queue-type stream can count what --bind brings)";
 
 pub(super) fn defaults() -> Vec<Shown> {
     let default = ConsumerOptions::default();
@@ -144,11 +151,16 @@ impl TryFrom<Args> for Options {
     fn try_from(args: Args) -> Result<Self, Failure> {
         let default = ConsumerOptions::default();
         let (streams, positions) = args.position.streams(args.retention, args.queue_type)?;
+        let rules = BindRules::from(args.bind);
+        if streams.is_some() && !rules.is_empty() {
+            return Err(Failure::new(Status::Usage, BIND_OF_STREAMS));
+        }
         let consumer = ConsumerOptions {
             lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
             queue_type: args.queue_type.map_or(default.queue_type, QueueType::from),
             streams,
             positions,
+            rules,
             check_topology_every: args.check_topology_every.or(default.check_topology_every),
             saved_state: if args.discard_state { SavedState::Discarded } else { SavedState::Restored },
             grace: args.grace.unwrap_or(default.grace),

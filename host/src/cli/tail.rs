@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use regex::Regex;
 
+use super::bind::BindArgs;
 use super::connection::ConnectionArgs;
 use super::live_logs::LiveLogArgs;
 use super::{FormatArg, parse};
@@ -33,6 +34,9 @@ pub(super) struct Args {
     format: Option<FormatArg>,
 
     #[command(flatten)]
+    bind: BindArgs,
+
+    #[command(flatten)]
     connection: ConnectionArgs,
 }
 
@@ -43,6 +47,7 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             target: args.connection.target()?,
             filter: args.logs.into(),
+            rules: args.bind.into(),
             grep: args.grep,
             max_logs: args.max_logs,
             format: FormatArg::or_default(args.format),

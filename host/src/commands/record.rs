@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use loghost_core::domain::scenario::{ConsumerRef, write, write_expectation};
 use loghost_core::domain::{Attributes, Filter, Log, Record, Source};
+use loghost_rabbitmq::BindRules;
 use tokio::time::sleep;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
@@ -22,6 +23,8 @@ use crate::ui::terminal::{self, Reader};
 pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) filter: Filter,
+    /// Which exchanges of others are looked at as well.
+    pub(crate) rules: BindRules,
     /// Whose metrics the scenario expects; those of the bundled plugins, if none is named.
     pub(crate) expect: Vec<ConsumerRef>,
     /// It ends after so many.
@@ -34,7 +37,7 @@ pub(crate) struct Options {
 pub(crate) async fn record(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let mut logs = tokio::select! {
-        opened = LiveLogs::open(&options.target, "record", options.filter.clone()) => opened?,
+        opened = LiveLogs::open(&options.target, "record", options.filter.clone(), options.rules.clone()) => opened?,
         () = &mut interrupted => return Ok(()),
     };
     let mut over = pin!(async {

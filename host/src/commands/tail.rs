@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::pin::pin;
 
 use loghost_core::domain::{Filter, Record};
+use loghost_rabbitmq::BindRules;
 use regex::Regex;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
@@ -18,6 +19,8 @@ use crate::ui::terminal::{self, Format, Reader};
 pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) filter: Filter,
+    /// Which exchanges of others are looked at as well.
+    pub(crate) rules: BindRules,
     /// What the message must have in it.
     pub(crate) grep: Option<Regex>,
     /// It ends after so many.
@@ -29,7 +32,7 @@ pub(crate) struct Options {
 pub(crate) async fn tail(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let mut logs = tokio::select! {
-        opened = LiveLogs::open(&options.target, "tail", options.filter.clone()) => opened?,
+        opened = LiveLogs::open(&options.target, "tail", options.filter.clone(), options.rules.clone()) => opened?,
         () = &mut interrupted => return Ok(()),
     };
     let done = tokio::select! {

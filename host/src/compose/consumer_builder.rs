@@ -117,6 +117,7 @@ impl ConsumerBuilder {
             stream_way: self.stream_way.clone(),
             prefetch: self.prefetch(),
             exchanges: self.options.exchanges,
+            rules: self.options.rules.clone(),
             marker: self.options.marker.clone(),
             check,
         };

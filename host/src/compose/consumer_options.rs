@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loghost_core::application::{Batching, SavedState, Tolerance};
-use loghost_rabbitmq::{Exchanges, Lifetime, QueueType, StreamOptions};
+use loghost_rabbitmq::{BindRules, Exchanges, Lifetime, QueueType, StreamOptions};
 
 use crate::compose::plugins::Derived;
 
@@ -18,6 +18,8 @@ pub(crate) struct ConsumerOptions {
     pub(crate) streams: Option<StreamOptions>,
     pub(crate) positions: Positions,
     pub(crate) exchanges: Exchanges,
+    /// Which exchanges of others they come from as well.
+    pub(crate) rules: BindRules,
     /// The token of a message that ends a consumer.
     pub(crate) marker: Option<String>,
     /// The longest time until a consumer's exchanges and bindings are made sure of again, if they are.
@@ -48,6 +50,7 @@ impl Default for ConsumerOptions {
             streams: None,
             positions: Positions::default(),
             exchanges: Exchanges::Own,
+            rules: BindRules::default(),
             marker: None,
             check_topology_every: Some(Duration::from_mins(1)),
             prefetch: None,

@@ -13,7 +13,7 @@ use loghost_core::application::{
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities};
 use loghost_rabbitmq::{
-    AmqpSourceFactory, Bound, CheckOptions, ConsumerSource, Exchanges, Inspector, QueueOptions,
+    AmqpSourceFactory, BindRules, Bound, CheckOptions, ConsumerSource, Exchanges, Inspector, QueueOptions,
     ReconnectingConnection, SourceOptions, StreamWay,
 };
 use tokio::time::{Instant, sleep_until};
@@ -57,7 +57,12 @@ pub(crate) struct LiveLogs {
 
 impl LiveLogs {
     /// Looks at the logs that `filter` wants, as a reader of this `name`. What is published from now on comes.
-    pub(crate) async fn open(target: &Target, name: &str, filter: Filter) -> Result<Self, Failure> {
+    pub(crate) async fn open(
+        target: &Target,
+        name: &str,
+        filter: Filter,
+        rules: BindRules,
+    ) -> Result<Self, Failure> {
         let observer: Arc<dyn Observer> = Arc::new(LogObserver { queues: Queues::Copies });
         let connection = target.connect_observed(name, Arc::clone(&observer)).await?;
         let every = ConsumerOptions::default().check_topology_every;
@@ -67,6 +72,7 @@ impl LiveLogs {
             stream_way: StreamWay::default(),
             prefetch: PREFETCH,
             exchanges: Exchanges::Found,
+            rules: rules.clone(),
             marker: None,
             check: every.map(|every| CheckOptions { every, inspect: Arc::new(Inspector::new(None)) }),
         };
@@ -100,7 +106,7 @@ impl LiveLogs {
             logs.open_source().await?;
         }
         let connected = logs.connection.connection().await.map_err(|error| target.unreachable(&error))?;
-        live_logs::say_looking(connected.address(), &target.names, &logs.reader.filter);
+        live_logs::say_looking(connected.address(), &target.names, &logs.reader.filter, &rules);
         Ok(logs)
     }
 
@@ -190,9 +196,10 @@ impl LiveLogs {
 
     /// The logs among what was delivered. What is none was put into the queue by somebody who knows its name.
     fn records<O>(&mut self, burst: Vec<Delivery<O>>) -> Vec<Record> {
-        let records = burst.into_iter().filter_map(|delivery| match delivery.item {
-            Item::Log(record) => Some(record),
-            Item::Marker | Item::Foreign(_) | Item::Passed => None,
+        let records = burst.into_iter().flat_map(|delivery| match delivery.item {
+            Item::Log(record) => vec![record],
+            Item::Logs(records) => records,
+            Item::Marker | Item::Foreign(_) | Item::Passed => Vec::new(),
         });
         let records: Vec<Record> = records.collect();
         self.unseen += records.iter().map(|record| self.gaps.note(record)).sum::<u64>();

@@ -73,6 +73,9 @@ pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
             say("sha256", &headers.plugin.sha256);
             say("severity", headers.severity.map_or("", Severity::as_str));
             say("source", &headers.source);
+            if let Some(place) = &headers.place {
+                say("log of message", place);
+            }
             say("exchange", &headers.exchange);
             say("routing key", &headers.routing_key);
         }
@@ -120,6 +123,7 @@ pub(crate) fn object(letter: &DeadLetter) -> Value {
             "version": headers.plugin.version,
             "sha256": headers.plugin.sha256,
         })),
+        "place": headers.and_then(|headers| headers.place.as_deref()),
         "exchange": headers.map_or(letter.came_through(), |headers| headers.exchange.as_str()),
         "routing_key": headers.map(|headers| headers.routing_key.as_str()),
         "original": headers.map(|headers| texts_json(&headers.original)),

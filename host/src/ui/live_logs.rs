@@ -1,13 +1,14 @@
 //! What is said to whoever looks at logs as they come.
 
 use loghost_core::domain::{Filter, Pattern, printable_line};
-use loghost_rabbitmq::{Address, Names};
+use loghost_rabbitmq::{Address, BindRules, Names};
 
 use crate::ui::terminal::{self, counted};
 
 /// Says what is looked at.
-pub(crate) fn say_looking(address: &Address, names: &Names, filter: &Filter) {
+pub(crate) fn say_looking(address: &Address, names: &Names, filter: &Filter, rules: &BindRules) {
     let exchanges = filter.severities().iter().map(|severity| names.exchange(severity));
+    let exchanges = exchanges.chain(rules.exchanges(filter));
     let exchanges = exchanges.collect::<Vec<_>>().join(", ");
     let all = [Pattern::everything()];
     let sources = if filter.sources() == all {

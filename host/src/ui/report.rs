@@ -112,6 +112,10 @@ fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
             "came without an id: one that came twice is counted twice, and none is known to be missing";
         remarks.push(format!("{} {text}", counts.without_id));
     }
+    if counts.undetermined > 0 {
+        let text = "did not say how serious they are, and are counted as --default-severity says";
+        remarks.push(format!("{} {text}", counts.undetermined));
+    }
     let list = |outcome: &str| format!("loghost dead-letters list {} --outcome {outcome}", consumer.consumer);
     if counts.unwanted.total() > 0 {
         let (n, list) = (counts.unwanted.total(), list("unwanted"));
@@ -177,6 +181,7 @@ fn object(consumer: &ConsumerBalance) -> Value {
         "counted_twice": tally_json(twice),
         "repeated": counts.repeated,
         "without_id": counts.without_id,
+        "undetermined": counts.undetermined,
         "missing": tally_json(missing),
         "gaps": gaps.collect::<Vec<_>>(),
         "folded": {

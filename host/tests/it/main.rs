@@ -24,6 +24,8 @@ fn main() {
     arguments.test_threads.get_or_insert(4);
     let trials: Vec<Trial> = [
         run::beside::trials(),
+        run::bind::trials(),
+        run::captured::trials(),
         run::command::trials(),
         run::configured::trials(),
         run::drain::trials(),

@@ -128,7 +128,7 @@ fn crates_know_only_those_beneath() {
         ("http", &["loghost-core"]),
         ("testing/rabbitmq-node", &[]),
         ("decode", &["loghost-core"]),
-        ("rabbitmq", &["loghost-core", "loghost-stream", "loghost-system"]),
+        ("rabbitmq", &["loghost-core", "loghost-decode", "loghost-stream", "loghost-system"]),
         ("store", &["loghost-core", "loghost-system"]),
         ("tracing", &["loghost-core", "loghost-rabbitmq"]),
         ("wasm", &["loghost-core", "loghost-system"]),

@@ -12,10 +12,10 @@ pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
     Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity, ConsumerError,
-    ConsumerEvent, DeadLettering, DeadLetters, Delivery, Event, Item, Ledger, LedgerError, Level, Load,
-    LogSink, LogSource, Next, NextOffset, Notice, Observer, Opened, PublisherEvent, Reads, Receipts,
-    Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory, Subscription,
-    Uncounted,
+    ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Event, Item, Ledger, LedgerError, Level,
+    Load, LogSink, LogSource, Next, NextOffset, Notice, Observer, Opened, Place, PublisherEvent, Reads,
+    Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory,
+    Subscription, Uncounted,
 };
 pub use publish::Publish;
 pub use resume::{Resume, ResumeError};

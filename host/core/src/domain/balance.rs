@@ -124,6 +124,7 @@ impl Balance {
         sum.foreign += counts.foreign;
         sum.repeated += counts.repeated;
         sum.without_id += counts.without_id;
+        sum.undetermined += counts.undetermined;
         sum.first = sum.first.into_iter().chain(counts.first).min();
         sum.last = sum.last.max(counts.last);
         let (sum, expired) = (&mut self.expired, &account.expired);

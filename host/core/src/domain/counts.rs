@@ -21,6 +21,8 @@ pub struct Counts {
     pub repeated: u64,
     /// How many of the counted logs had no id of loghost's form.
     pub without_id: u64,
+    /// How many of the counted logs did not say how serious they are, and were counted as what was chosen for such logs.
+    pub undetermined: u64,
     /// The earliest timestamp among the accepted logs.
     pub first: Option<Timestamp>,
     /// The latest timestamp among the accepted logs.

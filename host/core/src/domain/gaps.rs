@@ -49,6 +49,7 @@ mod tests {
     fn record(severity: Severity, source: &str, id: Option<&str>) -> Record {
         Record {
             severity,
+            undetermined: false,
             timestamp: Timestamp::from_millis(0),
             attempt: 1,
             message: String::new(),

@@ -22,8 +22,10 @@ pub struct Log {
 /// A log that was received. Any program may have sent it: its fields are valid text, and nothing more is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The severity of the exchange it was published to.
+    /// The severity of the exchange it was published to, or what its message says.
     pub severity: Severity,
+    /// Whether nothing says so: the severity is the one that was chosen for such logs.
+    pub undetermined: bool,
     /// What the producer says, or when it was received.
     pub timestamp: Timestamp,
     /// Which attempt at it this is, from 1.

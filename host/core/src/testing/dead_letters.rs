@@ -3,7 +3,7 @@
 use std::future::ready;
 
 use super::Calls;
-use crate::application::{Cause, DeadLetters, Rejection, SourceError};
+use crate::application::{Cause, DeadLetters, DeadLog, Rejection, SourceError};
 
 /// Records each dead letter.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ impl DeadLetters for FakeDeadLetters {
     fn write(
         &mut self,
         n: u64,
+        log: Option<DeadLog<'_>>,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
         let cause = match rejection.cause {
@@ -25,7 +26,12 @@ impl DeadLetters for FakeDeadLetters {
             Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",
         };
         let Rejection { reason, attempts, .. } = rejection;
-        self.0.record(|| format!("dead-letter {n}: {cause}{reason} after {attempts}"));
+        let place = log.and_then(|DeadLog { record, place }| {
+            let place = place?;
+            Some(format!(" ({}/{}: {})", place.number, place.of, record.message))
+        });
+        let place = place.unwrap_or_default();
+        self.0.record(|| format!("dead-letter {n}{place}: {cause}{reason} after {attempts}"));
         ready(Ok(()))
     }
 

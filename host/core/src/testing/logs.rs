@@ -51,6 +51,7 @@ pub fn record(sequence: u64) -> Record {
 pub fn error_record(sequence: u64, message: &str) -> Record {
     Record {
         severity: Severity::Error,
+        undetermined: false,
         timestamp: Timestamp::from_millis(sequence),
         attempt: 1,
         message: message.to_owned(),

@@ -20,6 +20,7 @@ impl Observer for FakeObserver {
             ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
                 self.0.record(|| format!("left uncounted: {foreign} foreign, {unwanted} unwanted"));
             }
+            ConsumerEvent::PassedBy(logs) => self.0.record(|| format!("left uncounted: {logs} passed by")),
             _ => {}
         }
     }

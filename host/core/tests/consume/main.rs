@@ -8,4 +8,5 @@ mod events;
 mod processing;
 mod publishing;
 mod retries;
+mod several;
 mod uncounted;

@@ -4,12 +4,13 @@
 use std::marker::PhantomData;
 
 use loghost_core::application::{
-    DeadLettering, DeadLetters, Delivery, Item, LogSource, NextOffset, Opened, Reads, Rejection, SourceError,
-    SourceFactory, Subscription,
+    DeadLettering, DeadLetters, DeadLog, Delivery, Item, LogSource, NextOffset, Opened, Reads, Rejection,
+    SourceError, SourceFactory, Subscription,
 };
-use loghost_core::domain::{Position, Record};
+use loghost_core::domain::{Position, Record, Severity};
 use loghost_core::testing::logs;
 
+use crate::producer::UNASKED;
 use crate::world::{Luck, Message, Things, World};
 
 /// A source of a world.
@@ -85,7 +86,9 @@ impl Channel {
 
     /// A message, as it is delivered to somebody who reads so much of it.
     pub(crate) fn delivery(&self, position: Position, message: &Message) -> Delivery<Message> {
-        let item = if message.is_log {
+        let item = if let Some((_, texts)) = &message.several {
+            Item::Logs(texts.iter().copied().map(record_of_several).collect())
+        } else if message.is_log {
             Item::Log(record(message))
         } else {
             Item::Foreign("it came another way".to_owned())
@@ -103,9 +106,20 @@ impl DeadLetters for DeadMessages {
     fn write(
         &mut self,
         message: Message,
+        log: Option<DeadLog<'_>>,
         _: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
-        self.0.act("dead-letter", |things| things.dead.push(message))
+        let place = log.and_then(|log| log.place);
+        if let (Some(DeadLog { record, place: Some(place) }), Some((_, texts))) = (log, &message.several) {
+            assert_eq!((texts[place.number - 1], texts.len()), (&*record.message, place.of));
+        }
+        let place = place.map(|place| place.number);
+        self.0.act("dead-letter", move |things| match (&message.several, place) {
+            (Some((number, _)), Some(place)) => {
+                things.dead_places.insert((*number, place));
+            }
+            _ => things.dead.push(message),
+        })
     }
 
     async fn close(self) {}
@@ -119,4 +133,9 @@ fn record(message: &Message) -> Record {
         replayed: message.replayed,
         ..logs::error_record(1, message.text)
     }
+}
+
+fn record_of_several(text: &str) -> Record {
+    let severity = if text == UNASKED { Severity::Debug } else { Severity::Error };
+    Record { severity, id: None, ..logs::error_record(1, text) }
 }

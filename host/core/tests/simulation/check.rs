@@ -1,6 +1,6 @@
 //! What must be so when it is quiet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loghost_core::domain::MessageId;
 
@@ -43,6 +43,15 @@ pub(crate) fn check(world: &World, published: &Published, behaviour: Behaviour) 
     assert!(dead.is_subset(&letters), "dead in the book, and not among the dead letters");
     let others = things.dead.iter().filter(|message| !message.is_log);
     assert_eq!(others.filter_map(|message| message.id.clone()).collect::<BTreeSet<_>>(), published.foreign);
+    let is_kept = |(name, rows): (&String, &BTreeMap<u64, u64>)| name.ends_with("places") && !rows.is_empty();
+    assert!(
+        !things.streams.iter().any(is_kept),
+        "places of messages that are finished: {:?}",
+        things.streams
+    );
+    if things.processes {
+        assert!(published.refused.is_subset(&things.dead_places), "{published:?}: {:?}", things.dead_places);
+    }
     let foreign = published.foreign.len() as u64;
     match things.kind {
         // Nothing tells one that comes again from a new one...

@@ -17,6 +17,9 @@ pub(crate) struct Published {
     pub(crate) unwanted: u64,
     /// How many of them have no id.
     pub(crate) without_id: u64,
+    /// How many messages have several logs, and the places of those that the consumer does not accept.
+    pub(crate) several: usize,
+    pub(crate) refused: BTreeSet<(usize, usize)>,
     /// Messages that are no logs.
     pub(crate) foreign: BTreeSet<String>,
 }
@@ -61,9 +64,40 @@ pub(crate) async fn publish(world: &World) -> Published {
         if world.things().rng.u8(0..8) == 0 {
             published.foreign.insert(world.publish_elsewhere(published.foreign.len()));
         }
+        // Without ids, they are counted once where they have offsets.
+        let has_offsets = world.things().kind == Kind::Stream;
+        if has_offsets && world.things().rng.u8(0..6) == 0 {
+            published.several(world);
+        }
     }
     published
 }
+
+impl Published {
+    /// Publishes a message with several logs, some of which the filter does not want.
+    fn several(&mut self, world: &World) {
+        let texts: Vec<&str> = {
+            let mut things = world.things();
+            let logs = things.rng.usize(1..6);
+            let some = ["ok", "ok", "skip", "reject", "retry", "poison", UNASKED];
+            (0..logs).filter_map(|_| things.rng.choice(some)).collect()
+        };
+        for (place, text) in texts.iter().enumerate() {
+            if matches!(*text, "reject" | "poison") {
+                // One log is no part of a message.
+                self.refused.extend((texts.len() > 1).then_some((self.several, place + 1)));
+            }
+            let counts = u64::from(*text != UNASKED);
+            self.wanted += counts;
+            self.without_id += counts;
+        }
+        world.publish_several(self.several, texts);
+        self.several += 1;
+    }
+}
+
+/// The text of a log that the filter does not want, of a message with several.
+pub(crate) const UNASKED: &str = "unasked";
 
 pub(crate) struct Sink(World);
 
@@ -78,6 +112,7 @@ impl LogSink for Sink {
             text: text.unwrap(),
             replayed: false,
             is_log: true,
+            several: None,
         };
         let mut things = self.0.things();
         let things = &mut *things;

@@ -1,6 +1,6 @@
 //! All that outlives a crash of the host, and the faults.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub(crate) struct Message {
     pub(crate) replayed: bool,
     /// Whether it was published as a log.
     pub(crate) is_log: bool,
+    /// The texts of its logs, where it has several, and a number that it is known by.
+    pub(crate) several: Option<(usize, Vec<&'static str>)>,
 }
 
 /// All that outlives a crash of the host, and the faults.
@@ -57,6 +59,8 @@ pub(crate) struct Things {
     pub(crate) channel: u64,
     pub(crate) next_tag: u64,
     pub(crate) dead: Vec<Message>,
+    /// Of messages with several logs the places of those that are dead.
+    pub(crate) dead_places: BTreeSet<(usize, usize)>,
     pub(crate) clock: Timestamp,
 
     pub(crate) counts: Counts,
@@ -99,6 +103,7 @@ impl World {
             channel: 0,
             next_tag: 1,
             dead: Vec::new(),
+            dead_places: BTreeSet::new(),
             clock: Timestamp::default(),
             counts: Counts::default(),
             expired: Expired::default(),
@@ -162,10 +167,31 @@ impl World {
     pub(crate) fn publish_elsewhere(&self, number: usize) -> String {
         let id = format!("foreign {number}");
         let (severity, source) = (Severity::Error, String::new());
-        let message =
-            Message { id: Some(id.clone()), severity, source, text: "ok", replayed: false, is_log: false };
+        let message = Message {
+            id: Some(id.clone()),
+            severity,
+            source,
+            text: "ok",
+            replayed: false,
+            is_log: false,
+            several: None,
+        };
         self.things().queue.push_back(message);
         id
+    }
+
+    /// Puts a message of others into the queue, which has these logs.
+    pub(crate) fn publish_several(&self, number: usize, texts: Vec<&'static str>) {
+        let message = Message {
+            id: None,
+            severity: Severity::Error,
+            source: String::new(),
+            text: "",
+            replayed: false,
+            is_log: true,
+            several: Some((number, texts)),
+        };
+        self.things().queue.push_back(message);
     }
 
     /// Takes the id from what was published last, unless there are copies of it.

@@ -181,7 +181,8 @@ impl Consumer {
             | ConsumerEvent::CallBegins
             | ConsumerEvent::CallEnds
             | ConsumerEvent::NotCounted(..)
-            | ConsumerEvent::LeftUncounted(..) => {}
+            | ConsumerEvent::LeftUncounted(..)
+            | ConsumerEvent::PassedBy(_) => {}
         }
     }
 

@@ -23,13 +23,16 @@ type Single = (About, fn(&Consumer) -> u64);
 /// A metric of times, and its values of a consumer.
 type Times = (About, fn(&Consumer) -> &Histogram);
 
-const COUNTERS: [Single; 9] = [
+const COUNTERS: [Single; 10] = [
     (("loghost_deliveries_received", "Deliveries taken from the consumer's queue."), |it| it.deliveries),
     (("loghost_deliveries_acknowledged", "Deliveries that need not come again."), |it| it.acknowledged),
     (("loghost_deliveries_repeated", "Deliveries of logs that were counted before."), |it| {
         it.counts.repeated
     }),
     (("loghost_messages_foreign", "Messages that were not published as logs."), |it| it.counts.foreign),
+    (("loghost_logs_undetermined", "Counted logs that did not say how serious they are."), |it| {
+        it.counts.undetermined
+    }),
     (("loghost_traps", "Calls that the plugin failed at."), |it| it.traps),
     (("loghost_retries", "Logs that the plugin wanted to try again, each time."), |it| it.retries),
     (("loghost_stops", "How often the consumer was stopped because it kept failing."), |it| it.stops),

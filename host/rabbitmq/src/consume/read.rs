@@ -8,6 +8,8 @@ use loghost_core::application::{Delivery, Item, Reads, Subscription};
 use loghost_core::domain::{Descriptor, Filter, Position, Timestamp};
 
 use crate::consume::source_options::SourceOptions;
+use crate::message::bind_rule::BindRules;
+use crate::message::found_logs;
 use crate::message::names::Names;
 use crate::message::of_stream::{NoLog, StreamMessage, StreamOriginal};
 use crate::message::original::Original;
@@ -22,6 +24,8 @@ pub(crate) struct Read {
     /// Which part of the messages is received, and which part of that is decoded.
     pub(crate) reads: Reads,
     decode: Decode,
+    /// How messages of others are read.
+    rules: BindRules,
     /// The token of the marker that ends a scenario.
     marker: Option<String>,
     /// Whether dead letters may be made of them.
@@ -36,9 +40,15 @@ impl Read {
             filter: descriptor.filter.clone(),
             reads,
             decode: decode(descriptor, reads),
+            rules: options.rules.clone(),
             marker: options.marker.clone(),
             keeps_originals: options.has_dead_letters(reads),
         }
+    }
+
+    /// Whether it would be a message's body as well that a consumer which wants `filter` is counted by.
+    pub(crate) fn decodes_bodies(&self, filter: &Filter) -> bool {
+        self.rules.decode_bodies(filter)
     }
 
     /// Goes on for a consumer that wants other logs, and looks at no more of them than before.
@@ -55,11 +65,18 @@ impl Read {
         now: Timestamp,
     ) -> Delivery<Original> {
         let item = match record::record(&message, &self.names, now, self.decode) {
+            Some(record) if record.replayed => {
+                let (rules, read) = ((&self.rules, &self.names), (now, self.decode_found()));
+                Item::Log(found_logs::replayed(&message, rules, read, record))
+            }
             Some(record) => Item::Log(record),
             None if self.is_marker(&message) => Item::Marker,
-            None => Item::Foreign(publication(&message)),
+            None => match found_logs::logs(&message, &self.rules, now, self.decode_found()) {
+                Some(logs) => Item::Logs(logs),
+                None => Item::Foreign(publication(&message)),
+            },
         };
-        let original = self.keeps_originals.then(|| Original::Amqp(Box::new(message)));
+        let original = self.keeps_originals.then(|| Original::Amqp(Arc::new(message)));
         Delivery { position, item, original }
     }
 
@@ -91,6 +108,11 @@ impl Read {
     /// Whether a binding of a queue would let a log with this routing key through.
     pub(crate) fn wants(&self, routing_key: &str) -> bool {
         self.filter.sources().iter().any(|pattern| pattern.matches(routing_key))
+    }
+
+    /// The parts that somebody will read of what is found in messages of others: one of several is all that its dead letter has.
+    fn decode_found(&self) -> Decode {
+        Decode { attributes: self.decode.attributes || self.keeps_originals, ..self.decode }
     }
 
     fn is_marker(&self, message: &Message) -> bool {

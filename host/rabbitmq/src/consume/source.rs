@@ -12,7 +12,7 @@ use lapin::Channel;
 use lapin::message::Delivery as Message;
 use lapin::options::BasicAckOptions;
 use loghost_core::application::{
-    Clock, ConsumerActivity, Delivery, LogSource, Next, Reads, SourceError, Subscription,
+    Clock, ConsumerActivity, Delivery, Item, LogSource, Next, Reads, SourceError, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Filter, Position};
 
@@ -66,7 +66,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         }
         self.gather.wait().await;
         let mut next = self.next().await?;
-        let (now, mut taken) = (self.clock.now(), 0);
+        let (now, mut taken, mut size) = (self.clock.now(), 0, 0);
         loop {
             let message = match next {
                 Some(Ok(message)) => message,
@@ -78,9 +78,11 @@ impl<K: Clock> LogSource for AmqpSource<K> {
                 self.options.queue.note_returns(connection, queue, &message.properties);
             }
             let position = Position::Transient(message.delivery_tag);
-            burst.push(self.read.delivery(message, position, now));
+            let delivery = self.read.delivery(message, position, now);
+            size += size_found(&delivery.item);
+            burst.push(delivery);
             taken += 1;
-            if taken == max {
+            if taken == max || size > MOST_FOUND {
                 break;
             }
             let ConsumerState::Active(consumer) = &mut self.state else { break };
@@ -107,7 +109,9 @@ impl<K: Clock> LogSource for AmqpSource<K> {
 
     async fn adjust(&mut self, subscription: Subscription<'_>) -> Result<(), SourceError> {
         let Subscription { descriptor, reads, former, .. } = subscription;
-        if reads == Reads::Logs && self.read.reads == Reads::Counts {
+        let filters = [&self.read.filter, &descriptor.filter];
+        let [before, now] = filters.map(|filter| self.read.decodes_bodies(filter));
+        if self.read.reads == Reads::Counts && (reads == Reads::Logs || now && !before) {
             return Err(SourceError::Unread);
         }
         self.read.adjust(descriptor, reads);
@@ -203,6 +207,18 @@ impl<K: Clock> AmqpSource<K> {
         }
         self.ended = Some(ended);
         Ok(())
+    }
+}
+
+/// From so many bytes of texts on that were found in messages of others, no more is received together: a small message may
+/// inflate to a large one.
+const MOST_FOUND: usize = 16 << 20;
+
+/// How large the texts are that were found in a message of others.
+fn size_found(item: &Item) -> usize {
+    match item {
+        Item::Logs(records) => records.iter().map(|record| record.message.len()).sum(),
+        Item::Log(_) | Item::Marker | Item::Foreign(_) | Item::Passed => 0,
     }
 }
 

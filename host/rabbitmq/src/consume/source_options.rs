@@ -2,6 +2,7 @@
 
 use loghost_core::application::Reads;
 
+use crate::message::bind_rule::BindRules;
 use crate::stream::options::StreamOptions;
 use crate::stream::way::StreamWay;
 use crate::topology::check::{CheckOptions, DeadLetterQueue};
@@ -21,6 +22,8 @@ pub struct SourceOptions {
     pub prefetch: u16,
     /// Whose exchanges they come from.
     pub exchanges: Exchanges,
+    /// Which exchanges of others they come from as well, where they come from a queue.
+    pub rules: BindRules,
     /// The token of the marker that ends a scenario.
     pub marker: Option<String>,
     /// How it is made sure that logs still arrive.

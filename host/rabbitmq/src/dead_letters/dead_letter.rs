@@ -28,6 +28,8 @@ pub struct DeadLetterHeaders {
     pub severity: Option<Severity>,
     /// The log's source; empty if it has none.
     pub source: String,
+    /// Which of the logs of its message it is, as `2/3`, if there were several.
+    pub place: Option<String>,
     /// The exchange that it was published to.
     pub exchange: String,
     /// The routing key with which it was.
@@ -109,6 +111,7 @@ impl DeadLetter {
         for (key, value) in self.message.properties.headers().iter().flat_map(FieldTable::inner) {
             let key = key.as_str();
             let stays = matches!(key, record::EXCHANGE | record::ROUTING_KEY | record::ATTEMPTS)
+                || matches!(key, record::SEVERITY | record::SOURCE | record::PLACE)
                 || key.starts_with(headers::ORIGINAL);
             if stays || !headers::acts(key) {
                 headers.put(key, value.clone());
@@ -144,7 +147,7 @@ impl DeadLetterHeaders {
         let outcome = record::header_text(headers, dead::OUTCOME)?;
         let cause = CAUSES.into_iter().find(|cause| dead::outcome(*cause) == outcome)?;
         let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
-        let severity = names.severity(exchange);
+        let severity = names.severity(exchange).or_else(|| record::found_severity(headers));
         if severity.is_none() && cause != Cause::Foreign {
             return None;
         }
@@ -153,7 +156,10 @@ impl DeadLetterHeaders {
         });
         Some(Self {
             severity,
-            source: severity.map_or("", |_| record::source(properties, routing_key)).to_owned(),
+            source: text(record::SOURCE).unwrap_or_else(|| {
+                severity.map_or("", |_| record::source(properties, routing_key)).to_owned()
+            }),
+            place: text(record::PLACE),
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
             cause,
@@ -185,6 +191,7 @@ impl DeadLetterHeaders {
             source: severity.map_or("", |_| record::source(properties, routing_key)).to_owned(),
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
+            place: None,
             cause: Cause::Dropped,
             reason: format!("the broker took it out of the queue: {}", death.reason),
             backtrace: None,

@@ -2,8 +2,8 @@
 
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
-use loghost_core::application::{Cause, DeadLetters, Rejection, SourceError};
-use loghost_core::domain::ConsumerName;
+use loghost_core::application::{Cause, DeadLetters, DeadLog, Rejection, SourceError};
+use loghost_core::domain::{ConsumerName, Record};
 
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered, full};
@@ -92,10 +92,13 @@ impl DeadLetters for DeadLetterWriter {
     fn write(
         &mut self,
         original: Original,
+        log: Option<DeadLog<'_>>,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
-        let original = Published::from(original);
-        let properties = properties(&original, rejection, &self.names, &self.consumer, self.frame_max);
+        let found = log.map(|log| log.record);
+        let original = Published::of(original, log);
+        let said = (rejection, found);
+        let properties = properties(&original, said, &self.names, &self.consumer, self.frame_max);
         let (sending, queue) = (self.sender.send(original.data, properties), self.queue.clone());
         async move {
             match sending.await {
@@ -123,7 +126,7 @@ impl DeadLetters for DeadLetterWriter {
 /// replay keeps those that it had when it was first rejected.
 fn properties(
     message: &Published,
-    rejection: &Rejection,
+    (rejection, log): (&Rejection, Option<&Record>),
     names: &Names,
     consumer: &ConsumerName,
     frame_max: usize,
@@ -132,12 +135,21 @@ fn properties(
     let properties = headers::retained(original);
     let mut headers = Headers::beside(&properties, frame_max);
     let published = (message.exchange.as_str(), message.routing_key.as_str());
+    let given = || original.headers().iter().flat_map(FieldTable::inner);
     let origin = Origin::of(published, original, names);
     let (exchange, key) = origin.map_or(published, |origin| (origin.exchange, origin.routing_key));
     let replayed = origin.is_some_and(|origin| origin.replayed);
     headers.text(record::EXCHANGE, exchange, TEXT_BYTES);
     headers.text(record::ROUTING_KEY, key, TEXT_BYTES);
     headers.number(record::ATTEMPTS, rejection.attempts.into());
+    // Of any other log the exchange says it.
+    if let Some(log) = log.filter(|_| names.severity(exchange).is_none()) {
+        headers.text(record::SEVERITY, log.severity.as_str(), TEXT_BYTES);
+        headers.text(record::SOURCE, &log.source, TEXT_BYTES);
+    }
+    if let Some((_, place)) = given().find(|(key, _)| key.as_str() == record::PLACE) {
+        headers.put(record::PLACE, place.clone());
+    }
     headers.text(OUTCOME, outcome(rejection.cause), TEXT_BYTES);
     headers.number(TIME, rejection.at.as_millis());
     headers.text(PLUGIN, consumer.as_str(), TEXT_BYTES);
@@ -149,9 +161,9 @@ fn properties(
     if !replayed {
         acting_properties(original, &mut headers);
     }
-    let given = || original.headers().iter().flat_map(FieldTable::inner);
     for (key, value) in given().filter(|(key, _)| headers::acts(key.as_str())) {
         match key.as_str() {
+            record::PLACE => {}
             key if !replayed => {
                 headers.text(&format!("{}{key}", headers::ORIGINAL), &values::text(value), TEXT_BYTES);
             }
@@ -200,7 +212,7 @@ mod tests {
             digest: "d".repeat(64),
         };
         let names = Names::new(Prefix::default());
-        properties(message, &rejection, &names, &ConsumerName::new("picky").unwrap(), frame_max)
+        properties(message, (&rejection, None), &names, &ConsumerName::new("picky").unwrap(), frame_max)
     }
 
     fn message(large: usize) -> Published {

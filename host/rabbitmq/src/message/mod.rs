@@ -1,6 +1,8 @@
 //! What logs look like as messages: what exchanges and queues are called, a log's properties and headers, and the values in
 //! these.
 
+pub(crate) mod bind_rule;
+pub(crate) mod found_logs;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod headers;

@@ -41,7 +41,7 @@ pub(crate) struct StreamMessage<'a> {
 pub struct StreamOriginal {
     stream: Arc<str>,
     /// A message, or whatever it is instead.
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 /// Why a message is no log.
@@ -96,6 +96,7 @@ impl<'a> StreamMessage<'a> {
         let hops = if decode.message { number(HOPS)?.unwrap_or_default() } else { 0 };
         Ok(Record {
             severity,
+            undetermined: false,
             timestamp: timestamp.unwrap_or(received),
             attempt: 1,
             message: if decode.message {
@@ -173,22 +174,27 @@ impl StreamOriginal {
         Self { stream: Arc::clone(stream), bytes: bytes.into() }
     }
 
+    /// The exchange that it was published to, and the routing key.
+    pub(crate) fn route(&self) -> (ShortString, ShortString) {
+        match StreamMessage::parse(&self.bytes, &self.stream) {
+            Ok(read) => (short(&read.exchange), short(&read.routing_key)),
+            Err(_) => (short(&self.stream), ShortString::default()),
+        }
+    }
+
     /// The message as it would be through AMQP 0-9-1; what cannot be read, or has another body than text, is the body as
     /// it is.
     pub(crate) fn publish(self) -> Published {
+        let (exchange, routing_key) = self.route();
         let Self { stream, bytes } = self;
         let read = StreamMessage::parse(&bytes, &stream);
         let properties = read.as_ref().ok().and_then(|read| amqp::properties(&read.message).ok());
         let body = read.as_ref().ok().and_then(|read| read.body().ok()).map(|body| body.bytes().into_owned());
-        let (exchange, routing_key) = match &read {
-            Ok(read) => (short(&read.exchange), short(&read.routing_key)),
-            Err(_) => (short(&stream), ShortString::default()),
-        };
         Published {
             exchange,
             routing_key,
             properties: properties.unwrap_or_default(),
-            data: body.unwrap_or_else(|| bytes.into_vec()),
+            data: body.unwrap_or_else(|| bytes.to_vec()),
         }
     }
 }

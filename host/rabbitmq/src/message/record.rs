@@ -24,6 +24,12 @@ pub(crate) const EXCHANGE: &str = "loghost-exchange";
 pub(crate) const ROUTING_KEY: &str = "loghost-routing-key";
 pub(crate) const ATTEMPTS: &str = "loghost-attempts";
 
+/// The headers of a dead letter, and of its replay, of a log that was found in a message of others: what it was found to be,
+/// and, if it was one of several, where it was, as `2/3`. Then the body is its text.
+pub(crate) const SEVERITY: &str = "loghost-severity";
+pub(crate) const SOURCE: &str = "loghost-source";
+pub(crate) const PLACE: &str = "loghost-place";
+
 /// The header that marks a replay.
 pub(crate) const REPLAY: &str = "loghost-replay";
 
@@ -97,7 +103,7 @@ impl<'a> Origin<'a> {
     /// That which the headers of a replay say.
     fn from_headers(headers: &'a FieldTable, names: &Names) -> Option<Self> {
         let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
-        let severity = names.severity(exchange)?;
+        let severity = names.severity(exchange).or_else(|| found_severity(headers))?;
         Some(Self { severity, exchange, routing_key, attempts, replayed: true })
     }
 }
@@ -127,19 +133,31 @@ impl<'a> Route<'a> {
     }
 }
 
+/// The severity that was found in a message of others, as its dead letter says.
+pub(crate) fn found_severity(headers: &FieldTable) -> Option<Severity> {
+    header_text(headers, SEVERITY)?.parse().ok()
+}
+
+/// The source that was found in a message of others, as its dead letter says.
+pub(crate) fn found_source(properties: &BasicProperties) -> Option<&str> {
+    header_text(properties.headers().as_ref()?, SOURCE)
+}
+
 /// Reads a log, if the message is one. Whatever a producer put into it, there is a record of it.
 pub fn record(message: &Delivery, names: &Names, received: Timestamp, decode: Decode) -> Option<Record> {
     let properties = &message.properties;
     let origin = Origin::of((message.exchange.as_str(), message.routing_key.as_str()), properties, names)?;
+    let found = if origin.replayed { found_source(properties) } else { None };
     let text =
         if decode.message { String::from_utf8_lossy(&message.data).into_owned() } else { String::new() };
     Some(Record {
         severity: origin.severity,
+        undetermined: false,
         timestamp: timestamp(properties).unwrap_or(received),
         attempt: origin.attempts.saturating_add(1),
         message: text,
         id: properties.message_id().as_ref().map(ToString::to_string),
-        source: source(properties, origin.routing_key).to_owned(),
+        source: found.unwrap_or_else(|| source(properties, origin.routing_key)).to_owned(),
         attributes: if decode.attributes { attributes(properties) } else { Vec::new() },
         unkeyed: origin.routing_key.is_empty(),
         replayed: origin.replayed,
@@ -147,7 +165,7 @@ pub fn record(message: &Delivery, names: &Names, received: Timestamp, decode: De
     })
 }
 
-fn hops(properties: &BasicProperties) -> u8 {
+pub(crate) fn hops(properties: &BasicProperties) -> u8 {
     let hops = properties.headers().as_ref().and_then(|headers| header_number(headers, HOPS));
     hops.map_or(0, |hops| u8::try_from(hops).unwrap_or(u8::MAX))
 }

@@ -1,20 +1,22 @@
 //! The bindings of a consumer's queue: they follow the filter of the host that consumes it.
 //!
 //! AMQP cannot list bindings. Those that can be named are removed: on the exchanges of all severities, with the
-//! patterns of this filter and of the one before.
+//! patterns of this filter and of the one before, and those of rules for exchanges of others that it does not want.
 
-use std::sync::Arc;
+use std::sync::{self, Arc, MutexGuard, PoisonError};
 
 use futures_util::future::try_join_all;
 use lapin::Channel;
 use lapin::options::QueueBindOptions;
 use lapin::types::FieldTable;
-use loghost_core::domain::{Filter, Pattern, Severities, Severity};
+use loghost_core::domain::{ConsumerName, Filter, Pattern, Severities, Severity};
 use tokio::sync::Mutex;
 
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
+use crate::message::bind_rule::BindRules;
 use crate::message::names::Names;
+use crate::topology::bound_exchanges::Known;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::inspection::Binding;
@@ -22,17 +24,38 @@ use crate::topology::inspection::Binding;
 /// The bindings of a queue, which are changed on a channel of their own: a refusal closes no other.
 #[derive(Clone)]
 pub(crate) struct Bindings {
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     names: Names,
-    queue: String,
+    pub(super) consumer: ConsumerName,
+    pub(super) queue: String,
+    /// Which exchanges of others it is bound to as well.
+    pub(super) rules: BindRules,
+    known: Arc<sync::Mutex<Known>>,
     /// The channel of a change that was dropped before its end: the next change uses it as well, and so comes after it.
     channel: Arc<Mutex<Option<Channel>>>,
 }
 
 impl Bindings {
-    pub(crate) fn of(connection: &Arc<Connection>, names: &Names, queue: &str) -> Self {
-        let (connection, names, queue) = (Arc::clone(connection), names.clone(), queue.to_owned());
-        Self { connection, names, queue, channel: Arc::default() }
+    pub(crate) fn of(
+        connection: &Arc<Connection>,
+        names: &Names,
+        (consumer, queue): (&ConsumerName, &str),
+        rules: &BindRules,
+    ) -> Self {
+        Self {
+            connection: Arc::clone(connection),
+            names: names.clone(),
+            consumer: consumer.clone(),
+            queue: queue.to_owned(),
+            rules: rules.clone(),
+            known: Arc::default(),
+            channel: Arc::default(),
+        }
+    }
+
+    /// What is known of the exchanges of others.
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the user may not change them, as the broker has said.
@@ -51,7 +74,7 @@ impl Bindings {
         for severity in Severity::ALL {
             remove_others(&self.connection, &self.names, &self.queue, severity, (filter, former)).await?;
         }
-        Ok(())
+        self.remove_bound(filter).await
     }
 
     /// Removes the bindings to what these filters want; whether the user may do so.
@@ -85,7 +108,8 @@ impl Bindings {
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
             self.connection.denied.add(Right::Bind, &self.queue);
         }
-        bound
+        bound?;
+        self.add_bound(filter).await
     }
 }
 
@@ -146,7 +170,12 @@ pub(crate) async fn bind(
 }
 
 /// Removes a binding, if it exists.
-async fn unbind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), TopologyError> {
+pub(super) async fn unbind(
+    channel: &Channel,
+    queue: &str,
+    exchange: &str,
+    key: &str,
+) -> Result<(), TopologyError> {
     channel
         .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
         .await

@@ -136,9 +136,12 @@ impl TopologyCheck {
             Some(_) => streams::wanted(&self.names, self.filter.severities()),
             None => Vec::new(),
         };
-        let bindings = match self.retention {
-            Some(_) => Vec::new(),
-            None => bindings::wanted(&self.names, &self.filter),
+        let bindings = if self.retention.is_some() {
+            Vec::new()
+        } else {
+            let mut bindings = bindings::wanted(&self.names, &self.filter);
+            bindings.extend(self.bindings.bound(&self.filter));
+            bindings
         };
         wanted.push(QueueBindings { queue: self.queue.clone(), bindings });
         if self.dead_letter_queue == DeadLetterQueue::Declared {

@@ -159,6 +159,15 @@ pub(crate) async fn queue(
     }
 }
 
+/// Declares an exchange of others, as a rule says.
+pub(crate) async fn exchange_of_rule(
+    channel: &Channel,
+    name: &str,
+    kind: ExchangeKind,
+) -> Result<(), TopologyError> {
+    exchange(channel, name, kind, DURABLE).await
+}
+
 async fn exchange(
     channel: &Channel,
     name: &str,

@@ -78,6 +78,23 @@ pub enum TopologyEvent {
         /// The exchange.
         exchange: String,
     },
+    /// An exchange of others is not there, and nobody says what to declare it as: it is waited for.
+    ExchangeMissing {
+        /// The exchange.
+        exchange: String,
+    },
+    /// An exchange of others, which was missing or refused, is there: the queue is bound to it.
+    ExchangeFound {
+        /// The exchange.
+        exchange: String,
+    },
+    /// The broker does not let a queue be bound to an exchange of others.
+    ExchangeRefused {
+        /// The exchange.
+        exchange: String,
+        /// What it refuses, and why.
+        cause: String,
+    },
     /// A queue was missing: it is declared and bound again.
     QueueRestored {
         /// The queue.

@@ -5,6 +5,7 @@
 //! `channel`, `error` and `event`.
 
 pub(crate) mod bindings;
+pub(crate) mod bound_exchanges;
 pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod declare;

@@ -112,7 +112,10 @@ fn described(options: &Options, Descriptor { name, filter, .. }: &Descriptor) ->
         (None, Lifetime::Named) => names.queue(name),
         (None, Lifetime::Exclusive) => "a queue of its own".to_owned(),
     };
-    format!("{name} ({reads})")
+    let others: Vec<&str> = options.consumer.rules.exchanges(filter).into_iter().collect();
+    let also =
+        if others.is_empty() { String::new() } else { format!(", bound to {} as well", others.join(", ")) };
+    format!("{name} ({reads}{also})")
 }
 
 /// Why a consumer cannot begin.

@@ -30,6 +30,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         ConsumerEvent::Consuming(_)
         | ConsumerEvent::StandingBy
         | ConsumerEvent::Recovered
+        | ConsumerEvent::PassedBy(_)
         | ConsumerEvent::Reloaded(..) => Level::Info,
         ConsumerEvent::Reopening(_)
         | ConsumerEvent::Failed(..)
@@ -73,6 +74,7 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::Paused(_) => "paused",
         ConsumerEvent::NotCounted(..) => "not_counted",
         ConsumerEvent::LeftUncounted(..) => "left_uncounted",
+        ConsumerEvent::PassedBy(_) => "passed_by",
         ConsumerEvent::Reloaded(..) => "reloaded",
         ConsumerEvent::ReloadRefused(_) => "reload_refused",
         ConsumerEvent::Ended(_) => "ended",
@@ -95,6 +97,7 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
             json!({ "foreign": foreign, "unwanted": unwanted })
         }
+        ConsumerEvent::PassedBy(logs) => json!({ "logs": logs }),
         ConsumerEvent::Reloaded(descriptor, digest) => {
             json!({ "version": descriptor.version, "sha256": digest })
         }
@@ -151,6 +154,9 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
             format!("a message is not counted, and {kept} ({reason}); how many more, is said at the end")
         }
         ConsumerEvent::LeftUncounted(uncounted, dead_lettering) => left_uncounted(uncounted, *dead_lettering),
+        ConsumerEvent::PassedBy(logs) => format!(
+            "not wanted in this run: {logs} logs that were found in messages of other producers; they were acknowledged"
+        ),
         ConsumerEvent::Recovered => "no longer fails: goes on".to_owned(),
         ConsumerEvent::Reloaded(descriptor, digest) => {
             let digest = digest.get(..12).unwrap_or(digest);

@@ -10,7 +10,9 @@ use super::Shown;
 pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
     let level = match event {
         TopologyEvent::BindingDenied { new, .. } if new.is_empty() => Level::Info,
-        TopologyEvent::StreamsThroughAmqp { .. } | TopologyEvent::UnbindingDenied { .. } => Level::Info,
+        TopologyEvent::StreamsThroughAmqp { .. }
+        | TopologyEvent::UnbindingDenied { .. }
+        | TopologyEvent::ExchangeFound { .. } => Level::Info,
         _ => Level::Warning,
     };
     let (name, text, fields) = told(event);
@@ -71,6 +73,24 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         TopologyEvent::ExchangeRestored { exchange } => {
             let text = format!("the exchange `{exchange}` was missing: declared and bound again");
             ("exchange_restored", text, json!({ "exchange": exchange }))
+        }
+        TopologyEvent::ExchangeMissing { exchange } => {
+            let text = format!(
+                "the exchange `{exchange}` is not there: it is looked for at intervals (--check-topology-every), and bound when \
+                 it is; `--bind '{exchange};type=topic'` declares it"
+            );
+            ("exchange_missing", text, json!({ "exchange": exchange }))
+        }
+        TopologyEvent::ExchangeFound { exchange } => {
+            let text = format!("the exchange `{exchange}` is there: bound");
+            ("exchange_found", text, json!({ "exchange": exchange }))
+        }
+        TopologyEvent::ExchangeRefused { exchange, cause } => {
+            let text = format!(
+                "logs of the exchange `{exchange}` do not arrive: {cause} (binding needs the right to read the exchange, and to \
+                 write to the queue)"
+            );
+            ("exchange_refused", text, json!({ "exchange": exchange, "cause": cause }))
         }
         TopologyEvent::QueueRestored { queue } => {
             let text = format!("the queue `{queue}` was missing: declared and bound again");

@@ -53,6 +53,7 @@ fn metric_json(report: &Report<'_>) -> Value {
     say("foreign", counts.foreign.into());
     say("repeated", counts.repeated.into());
     say("without_id", counts.without_id.into());
+    say("undetermined", counts.undetermined.into());
     match &report.text {
         Ok(text) => say("text", text.as_str().into()),
         Err(error) => {

@@ -18,6 +18,9 @@ pub(super) struct CountsWire {
     foreign: u64,
     repeated: u64,
     without_id: u64,
+    // Nor this one.
+    #[serde(default)]
+    undetermined: u64,
     first: Option<u64>,
     last: Option<u64>,
     #[serde(rename = "folded")]
@@ -63,6 +66,7 @@ impl CountsWire {
             foreign: counts.foreign,
             repeated: counts.repeated,
             without_id: counts.without_id,
+            undetermined: counts.undetermined,
             first: counts.first.map(Timestamp::as_millis),
             last: counts.last.map(Timestamp::as_millis),
             expired: ExpiredWire {
@@ -82,6 +86,7 @@ impl CountsWire {
             foreign: self.foreign,
             repeated: self.repeated,
             without_id: self.without_id,
+            undetermined: self.undetermined,
             first: self.first.map(Timestamp::from_millis),
             last: self.last.map(Timestamp::from_millis),
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lapin::ExchangeKind;
+use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind};
@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("who_sets_up_configures", who_sets_up_configures);
         add("a_publisher_writes", a_publisher_writes);
         add("a_consumer_reads", a_consumer_reads);
+        add("a_consumer_binds_what_it_may_read", a_consumer_binds_what_it_may_read);
         add("a_consumer_starts_again_and_again", a_consumer_starts_again_and_again);
         add("a_consumer_wants_more", a_consumer_wants_more);
         add("a_consumer_that_publishes", a_consumer_that_publishes);
@@ -168,6 +169,30 @@ fn a_consumer_reads(broker: &Broker) {
         assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(0));
         assert_eq!(broker.outside().depth(&broker.dead_queue("picky")), Some(before + 1));
     }
+}
+
+/// It binds its queue to an exchange of others that it may read; another is said, and the rest goes on.
+fn a_consumer_binds_what_it_may_read(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    let outside = broker.outside();
+    let [app, secret] = ["app", "secret"].map(|name| format!("{}-{name}", broker.prefix()));
+    for exchange in [&app, &secret] {
+        outside.declare_exchange(exchange, ExchangeKind::Topic);
+    }
+    let queue = r"loghost\.PREFIX\.picky";
+    let read = format!(r"^({queue}|PREFIX\.error|PREFIX-app)$");
+    let write = format!(r"^(PREFIX\.dead|{queue})$");
+    let consumer = User::new(broker, "binds", ["^$", &write, &read]);
+    let bind = ["--bind", &app, "--bind", &secret];
+    let run =
+        consumer.loghost(["run", "--every", "50ms", "--format", "json"]).args(bind).arg(&plugin).start();
+    run.says(&format!("logs of the exchange `{secret}` do not arrive: "));
+    run.says("consuming from");
+    let body = br#"{"level":"error","msg":"good"}"#;
+    outside.publish(&app, "shop", body, BasicProperties::default());
+    drop(broker.loghost(["publish", "error", "text"]).end().exits(0));
+    counts(&run, "picky", [2, 0]);
+    run.end_by(Signal::Terminate).exits(0);
 }
 
 /// More runs than the delivery limit return a log: returning it must not count as a failed delivery.

@@ -14,7 +14,9 @@ use tokio::time::Instant;
 use super::book_time::BookTime;
 use super::window::Window;
 use crate::application::ports::{Commit, ConsumerActivity, Ledger, LedgerError, NextOffset, Uncounted};
-use crate::domain::{Book, Claim, CountedAs, Counts, Filter, FinishedLog, Record, StreamPosition, Timestamp};
+use crate::domain::{
+    Book, Claim, CountedAs, Counts, Filter, FinishedLog, Position, Record, StreamPosition, Timestamp,
+};
 
 /// How often origins that were not seen for long are looked for, at least.
 const EXPIRE_EVERY: Duration = Duration::from_hours(1);
@@ -30,7 +32,7 @@ pub(super) struct Pace {
     pub(super) forget_after: Duration,
 }
 
-/// A delivery that is finished.
+/// A log, or a delivery that is none, that is finished.
 #[derive(Debug)]
 pub(super) struct Done {
     /// Its number.
@@ -38,7 +40,7 @@ pub(super) struct Done {
     pub(super) what: What,
 }
 
-/// What a finished delivery was.
+/// What it was.
 #[derive(Debug)]
 pub(super) enum What {
     Log(FinishedLog),
@@ -50,6 +52,8 @@ pub(super) enum What {
     Marker,
     /// What the consumer has behind it in a stream.
     Passed,
+    /// A log of a message of others that the filter does not want.
+    PassedBy,
 }
 
 /// The book of a consumer, and what is on its way there.
@@ -71,6 +75,8 @@ pub(super) struct Commits<L> {
     finished: u64,
     /// What was committed in this run that is not counted.
     uncounted: Uncounted,
+    /// How many logs of messages of others were not wanted in this run.
+    passed_by: u64,
 }
 
 /// What is finished, and not in a commit.
@@ -80,9 +86,11 @@ struct Staged {
     logs: Vec<FinishedLog>,
     /// What the consumer was not shown.
     uncounted: Uncounted,
+    /// How many logs of messages of others are not wanted.
+    passed_by: u64,
     /// How many deliveries were repetitions.
     repeats: u64,
-    /// The numbers of all deliveries that are finished, to be acknowledged after the commit.
+    /// The numbers of all that is finished, to be acknowledged after the commit.
     numbers: Vec<u64>,
     /// What the consumer keeps, after all of these.
     checkpoint: Option<Vec<u8>>,
@@ -100,7 +108,7 @@ pub(super) struct Committed {
     pub(super) counts: Counts,
     /// Whether there is something new to show.
     pub(super) news: bool,
-    /// The numbers of the deliveries that can be acknowledged.
+    /// The numbers of what can be acknowledged.
     pub(super) numbers: Vec<u64>,
     pub(super) checkpoint: Option<Vec<u8>>,
     /// How long it took.
@@ -136,6 +144,7 @@ impl<L: Ledger + 'static> Commits<L> {
             unsaved_filter: None,
             finished: 0,
             uncounted: Uncounted::default(),
+            passed_by: 0,
             pace,
         }
     }
@@ -196,6 +205,11 @@ impl<L: Ledger + 'static> Commits<L> {
         self.book.look_up_position(position)
     }
 
+    /// Whether the log at this place, from 0, of the several in the delivery at this position is new.
+    pub(super) fn look_up_place(&self, position: &StreamPosition, place: usize) -> bool {
+        self.book.look_up_place(position, place)
+    }
+
     /// Whether a log that has arrived at this time of the book is new, by its id.
     pub(super) fn look_up(&mut self, record: &Record, arrived: Timestamp) -> Claim {
         self.book.look_up(record, arrived)
@@ -216,12 +230,18 @@ impl<L: Ledger + 'static> Commits<L> {
         self.uncounted
     }
 
-    /// Notes a delivery that is finished.
+    /// How many logs of messages of others were not wanted in this run.
+    pub(super) fn passed_by(&self) -> u64 {
+        self.passed_by
+    }
+
+    /// Notes what is finished.
     pub(super) fn stage(&mut self, Done { number, what }: Done) {
         match what {
             What::Marker | What::Passed => {}
             What::Repetition => self.staged.repeats += 1,
             What::Foreign => self.staged.uncounted.foreign += 1,
+            What::PassedBy => self.staged.passed_by += 1,
             What::Log(log) => {
                 match log.counted_as {
                     CountedAs::Unwanted => self.staged.uncounted.unwanted += 1,
@@ -275,17 +295,24 @@ impl<L: Ledger + 'static> Commits<L> {
 
     fn begin_at<O>(&mut self, now: Instant, window: &mut Window<O>) {
         self.next_from = now + self.pace.interval;
-        let Staged { logs, uncounted, repeats, numbers, checkpoint } = mem::take(&mut self.staged);
+        let Staged { logs, uncounted, passed_by, repeats, numbers, checkpoint } = mem::take(&mut self.staged);
         let (book_time, news) =
             (self.book_time.at(now), !logs.is_empty() || uncounted.foreign > 0 || repeats > 0);
         self.book.finish(&logs, book_time);
         window.entered(&logs);
-        for position in numbers.iter().filter_map(|number| window.position(*number)?.durable()) {
-            self.book.finish_position(position);
+        window.enter(&numbers);
+        for number in &numbers {
+            if let Some(position) = window.position(*number).and_then(Position::durable) {
+                match window.open_place(*number) {
+                    None => self.book.finish_position(position),
+                    Some(place) => self.book.finish_place(position, place),
+                }
+            }
         }
         self.book.note_foreign(uncounted.foreign);
         self.uncounted.foreign += uncounted.foreign;
         self.uncounted.unwanted += uncounted.unwanted;
+        self.passed_by += passed_by;
         self.book.repeat(repeats);
         if self.expire_at <= now {
             let horizon = book_time.minus(self.pace.forget_after);

@@ -3,7 +3,7 @@
 //! The acknowledgement comes last, after the commit, and that after what the consumer publishes in turn has
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
-//! In reading order: `serve` is the loop over one source, the life of a log; `process` asks the consumer, and finds the
+//! In reading order: `serve` is the loop over one source; `take` makes logs of deliveries, each one's life; `process` asks the consumer, and finds the
 //! log that it fails at; `unseen` is what the consumer is not shown. What they work on has four owners: `session` (the
 //! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
 //! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported). `timer` is
@@ -19,6 +19,7 @@ mod processing;
 mod progress;
 mod serve;
 mod session;
+mod take;
 mod timer;
 mod unseen;
 mod window;
@@ -179,7 +180,7 @@ impl<P: Ports> Consume<P> {
         let end = self.lead(pin!(shutdown)).await;
         // Whatever waits, waits elsewhere from now on.
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
-        self.progress.left_uncounted(self.commits.uncounted());
+        self.progress.left_uncounted(self.commits.uncounted(), self.commits.passed_by());
         let end = match end {
             // It would fail again.
             End::Report(_) => end,

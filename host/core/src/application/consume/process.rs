@@ -1,5 +1,6 @@
 //! Processing: shows logs to the consumer, does what it says, and finds the one log that it fails at.
 
+use std::iter;
 use std::pin::pin;
 
 use tokio::time::{Instant, sleep_until};
@@ -30,6 +31,24 @@ impl Batch {
     pub(super) fn push(&mut self, handle: Handle, record: Record) {
         self.handles.push(handle);
         self.records.push(record);
+    }
+
+    /// In parts of at most `most` logs, in their order.
+    pub(super) fn into_parts(self, most: usize) -> impl Iterator<Item = Self> {
+        let mut rest = Some(self).filter(|batch| !batch.is_empty());
+        let (mut handles, mut records) = (Vec::new().into_iter(), Vec::new().into_iter());
+        iter::from_fn(move || {
+            // As a rule it is one part, which is not touched.
+            if let Some(batch) = rest.take() {
+                if batch.records.len() <= most {
+                    return Some(batch);
+                }
+                (handles, records) = (batch.handles.into_iter(), batch.records.into_iter());
+            }
+            let handles: Vec<Handle> = handles.by_ref().take(most).collect();
+            let records = records.by_ref().take(most).collect();
+            (!handles.is_empty()).then_some(Self { handles, records })
+        })
     }
 
     fn tasks(self) -> impl Iterator<Item = Task> {
@@ -203,7 +222,7 @@ impl<P: Ports> Consume<P> {
         cause: Cause,
     ) {
         let rejection = self.rejection(cause, reason, backtrace, task.record.attempt);
-        session.dead_letter(task.done(CountedAs::Dead), &rejection);
+        session.dead_letter(task.done(CountedAs::Dead), Some(&task.record), &rejection);
     }
 
     /// What is said of a delivery that is given up now.
@@ -238,7 +257,8 @@ impl Task {
 impl Handle {
     pub(super) fn done(&self, record: &Record, counted_as: CountedAs) -> Done {
         let Self { number, position } = *self;
-        let Record { severity, timestamp, .. } = *record;
-        Done { number, what: What::Log(FinishedLog { position, severity, timestamp, counted_as }) }
+        let Record { severity, undetermined, timestamp, .. } = *record;
+        let log = FinishedLog { position, severity, undetermined, timestamp, counted_as };
+        Done { number, what: What::Log(log) }
     }
 }

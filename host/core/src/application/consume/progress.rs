@@ -82,7 +82,10 @@ impl<R: Reporter> Progress<R> {
     }
 
     /// Tells what was not counted in the whole run.
-    pub(super) fn left_uncounted(&self, uncounted: Uncounted) {
+    pub(super) fn left_uncounted(&self, uncounted: Uncounted, passed_by: u64) {
+        if passed_by > 0 {
+            self.tell(ConsumerEvent::PassedBy(passed_by));
+        }
         if uncounted != Uncounted::default() {
             self.tell(ConsumerEvent::LeftUncounted(uncounted, self.dead_lettering));
         }

@@ -4,18 +4,13 @@ use std::pin::Pin;
 
 use tokio::time::Instant;
 
-use super::commits::{Committed, Done, What};
+use super::commits::Committed;
 use super::process::Batch;
-use super::session::{OriginalOf, Session};
+use super::session::Session;
 use super::timer::Timer;
-use super::unseen::Unseen;
-use super::window::{Handle, Task};
 use super::{Batching, Break, Consume, Ports};
 use crate::application::end::End;
-use crate::application::ports::{
-    Beginning, Clock, ConsumerActivity, ConsumerEvent, Delivery, Item, LogSource, Subscription,
-};
-use crate::domain::{Claim, CountedAs, Tally};
+use crate::application::ports::{Beginning, ConsumerActivity, ConsumerEvent, Item, LogSource, Subscription};
 
 impl<P: Ports> Consume<P> {
     /// Serves the source of `session` until the run is to end, or something breaks. Tells whether this host is the one
@@ -117,88 +112,12 @@ impl<P: Ports> Consume<P> {
     /// How many more deliveries may be taken, `gathered` being in hand.
     fn room(&self, session: &Session<P>, gathered: usize) -> usize {
         let waiting = session.waiting();
-        // One log alone tells whether a stopped consumer has recovered.
-        let batch = if self.processing.is_stopped() { 1 } else { self.options.max_batch };
+        let batch = self.largest_batch();
         let wanted = self.options.max_logs.map_or(u64::MAX, |max| {
             max.saturating_sub(self.commits.finished() + waiting as u64 + gathered as u64)
         });
         let batch = batch.saturating_sub(gathered).min(self.options.max_waiting.saturating_sub(waiting));
         batch.min(usize::try_from(wanted).unwrap_or(usize::MAX))
-    }
-
-    /// Takes in what was delivered and `arrived` then: has it processed, if it is wanted and new; what is unwanted or no
-    /// log goes to the dead letters.
-    async fn take(
-        &mut self,
-        session: &mut Session<P>,
-        burst: impl ExactSizeIterator<Item = Delivery<OriginalOf<P>>>,
-        arrived: Instant,
-    ) -> Result<(), Break> {
-        let mut batch = Batch::default();
-        let (mut unread, mut latest) = (None, None);
-        let (processes, arrived) = (self.processing.processes(), self.commits.book_time_at(arrived));
-        let (deliveries, mut logs) = (burst.len(), Tally::default());
-        for Delivery { position, item, original } in burst {
-            if let Item::Log(record) = &item {
-                logs[record.severity] += 1;
-            }
-            let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
-            let number = session.window.add(position, original);
-            let unseen = match item {
-                Item::Passed => {
-                    self.commits.stage(Done { number, what: What::Passed });
-                    continue;
-                }
-                _ if !is_new => {
-                    self.commits.stage(Done { number, what: What::Repetition });
-                    continue;
-                }
-                Item::Marker => {
-                    self.commits.stage(Done { number, what: What::Marker });
-                    continue;
-                }
-                Item::Foreign(how) => Unseen::Foreign(number, how),
-                Item::Log(record) => {
-                    let Claim::New(position) = self.commits.look_up(&record, arrived) else {
-                        self.commits.stage(Done { number, what: What::Repetition });
-                        continue;
-                    };
-                    // Should the one that is under way come again after a loss, this one need not.
-                    if position.is_some_and(|position| !session.window.begin(position)) {
-                        self.commits.stage(Done { number, what: What::Repetition });
-                        continue;
-                    }
-                    let handle = Handle { number, position };
-                    match self.unseen(&record) {
-                        Some(unseen) => unseen(Task { handle, record }),
-                        None if processes => {
-                            batch.push(handle, record);
-                            continue;
-                        }
-                        // What nobody looks at is finished.
-                        None => {
-                            latest = latest.max(Some(record.timestamp));
-                            self.commits.stage(handle.done(&record, CountedAs::Accepted));
-                            continue;
-                        }
-                    }
-                }
-            };
-            if let Err(error) = self.pass_by(session, &unseen) {
-                // This and what is behind it comes again.
-                unread = Some(error);
-                break;
-            }
-        }
-        if let Some(latest) = latest {
-            self.clock.witness(latest);
-        }
-        self.progress.tell(ConsumerEvent::Received { deliveries, logs });
-        self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });
-        if !batch.is_empty() {
-            self.process(session, batch).await?;
-        }
-        unread.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Has the source go on for the consumer as it is now.
@@ -219,8 +138,7 @@ impl<P: Ports> Consume<P> {
         committed: Committed,
     ) -> Result<(), Break> {
         let numbers = self.committed(committed);
-        let deliveries = numbers.len();
-        session.acknowledge(numbers).await?;
+        let deliveries = session.acknowledge(numbers).await?;
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries, load: session.load() });
         Ok(())
     }

@@ -9,8 +9,10 @@ use super::commits::Done;
 use super::window::Window;
 use super::{Ports, SourceOf};
 use crate::application::ports::{
-    Cause, DeadLettering, DeadLetters, Load, LogSource, Next, Opened, Rejection, SourceError, SourceFactory,
+    Cause, DeadLettering, DeadLetters, DeadLog, Load, LogSource, Next, Opened, Rejection, SourceError,
+    SourceFactory,
 };
+use crate::domain::Record;
 
 /// Where goes what is not counted with these adapters.
 type DeadLettersOf<P> = <<P as Ports>::SourceFactory as SourceFactory>::DeadLetters;
@@ -63,14 +65,17 @@ impl<P: Ports> Session<P> {
         self.dead_letters.kind()
     }
 
-    /// Sends a delivery to the dead letters, where there are any; it is `done` when it is safe there.
-    pub(super) fn dead_letter(&mut self, done: Done, rejection: &Rejection) {
+    /// Sends a delivery to the dead letters, where there are any, or of several in it this one log; it is `done` when it is
+    /// safe there.
+    pub(super) fn dead_letter(&mut self, done: Done, log: Option<&Record>, rejection: &Rejection) {
         let original = self.window.take_original(done.number);
         let cause = rejection.cause;
         let writing = match (&mut self.dead_letters, original) {
             (DeadLettering::None, _) => Ok(None),
             (DeadLettering::Ready(dead_letters), Some(original)) => {
-                Ok(Some(dead_letters.write(original, rejection)))
+                let place = self.window.place(done.number);
+                let log = log.map(|record| DeadLog { record, place });
+                Ok(Some(dead_letters.write(original, log, rejection)))
             }
             (DeadLettering::Ready(_) | DeadLettering::Unread, _) => Err(SourceError::Unread),
         };
@@ -82,8 +87,8 @@ impl<P: Ports> Session<P> {
         }));
     }
 
-    /// Acknowledges deliveries that are finished, and whose commit is safe.
-    pub(super) async fn acknowledge(&mut self, numbers: Vec<u64>) -> Result<(), SourceError> {
+    /// Acknowledges the deliveries of which everything is finished, and the commit of that safe; returns how many.
+    pub(super) async fn acknowledge(&mut self, numbers: Vec<u64>) -> Result<usize, SourceError> {
         let due = self.window.finish(numbers);
         for position in due.through {
             self.source.acknowledge_through(position).await?;
@@ -91,7 +96,7 @@ impl<P: Ports> Session<P> {
         for position in due.single {
             self.source.acknowledge(position).await?;
         }
-        Ok(())
+        Ok(due.deliveries)
     }
 
     /// Ends it, for whoever comes next.

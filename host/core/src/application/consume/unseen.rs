@@ -14,7 +14,7 @@ use crate::domain::{CountedAs, Record};
 /// A delivery that the consumer is not shown.
 #[derive(Debug)]
 pub(super) enum Unseen {
-    /// A message that is no log: the number of its delivery, and how it came.
+    /// A message that is no log: its number, and how it came.
     Foreign(u64, String),
     /// A log that the filter does not want.
     Unwanted(Task),
@@ -59,6 +59,14 @@ impl Unseen {
         }
     }
 
+    /// The log, if it is one.
+    fn log(&self) -> Option<&Record> {
+        match self {
+            Self::Foreign(..) => None,
+            Self::Unwanted(task) | Self::Looped(task) => Some(&task.record),
+        }
+    }
+
     fn done(&self) -> Done {
         match self {
             Self::Foreign(number, _) => Done { number: *number, what: What::Foreign },
@@ -92,7 +100,7 @@ impl<P: Ports> Consume<P> {
         let (cause, reason) = (unseen.cause(), unseen.reason());
         self.progress.not_counted(cause, &reason, dead_lettering);
         let rejection = self.rejection(cause, reason, None, unseen.attempts());
-        session.dead_letter(unseen.done(), &rejection);
+        session.dead_letter(unseen.done(), unseen.log(), &rejection);
         Ok(())
     }
 }

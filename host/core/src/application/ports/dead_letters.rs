@@ -3,23 +3,43 @@
 use std::future::Future;
 
 use super::SourceError;
-use crate::domain::Timestamp;
+use crate::domain::{Record, Timestamp};
 
 /// The dead letters of one consumer.
 pub trait DeadLetters: Send {
     /// What a dead letter is made of: a delivery, as it came.
     type Original: Send;
 
-    /// Writes the delivery among the dead letters, with what is said of it. The future is ready when it is safe there; the
+    /// Writes the delivery, or one log of several in it, among the dead letters, with what is said of it; without a log, it is a
+    /// delivery that is none. The future is ready when it is safe there; the
     /// delivery itself is still to be acknowledged. Any number may be under way, in one `FuturesUnordered`.
     fn write(
         &mut self,
         original: Self::Original,
+        log: Option<DeadLog<'_>>,
         rejection: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<Self>;
 
     /// Gives up what they were written through.
     fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A log that goes to the dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLog<'a> {
+    /// The log.
+    pub record: &'a Record,
+    /// Where it is among the logs of its delivery, if there are several: the others stay.
+    pub place: Option<Place>,
+}
+
+/// Where a log is among several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
 }
 
 /// Whether what is not counted can be kept, and through what.

@@ -104,6 +104,9 @@ pub enum ConsumerEvent<'a> {
     NotCounted(&'a str, DeadLettering),
     /// So much was not counted in this run, which ends.
     LeftUncounted(Uncounted, DeadLettering),
+    /// So many logs that were found in messages of others did not match its filter in this run, which ends: they were
+    /// acknowledged.
+    PassedBy(u64),
     /// Its new version, of this digest, has taken over.
     Reloaded(&'a Descriptor, &'a str),
     /// Its new version cannot take over, and the old one goes on.

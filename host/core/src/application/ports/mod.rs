@@ -11,7 +11,7 @@ mod sink;
 mod source;
 
 pub use consumer::{Consumer, ConsumerError};
-pub use dead_letters::{Cause, DeadLettering, DeadLetters, Rejection};
+pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, Place, Rejection};
 pub use event::{
     Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, PublisherEvent, Uncounted,
 };

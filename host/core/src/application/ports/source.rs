@@ -80,8 +80,8 @@ impl Reads {
 /// A log that was delivered and not acknowledged when the source is dropped, or its connection lost, is
 /// delivered again.
 pub trait LogSource: Send {
-    /// A delivery, as it came.
-    type Original: Send;
+    /// A delivery, as it came; cheap to clone.
+    type Original: Clone + Send;
 
     /// Appends what has arrived to `burst`, at most `max` deliveries (at least 1); waits while there is
     /// none, and returns also when its [activity](Self::activity) has changed. Nothing is lost if the future
@@ -151,6 +151,9 @@ pub struct Delivery<O> {
 pub enum Item {
     /// A log.
     Log(Record),
+    /// The logs that were found in a message, in their order. Who sent it knows no filter: what the consumer does not want
+    /// is passed by, and no dead letter.
+    Logs(Vec<Record>),
     /// What was sent to mark the end of a scenario.
     Marker,
     /// A message that was not published as a log: how it came instead.

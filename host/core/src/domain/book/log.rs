@@ -40,6 +40,8 @@ pub struct FinishedLog {
     pub position: Option<OriginPosition>,
     /// Its severity.
     pub severity: Severity,
+    /// Whether nothing said which it is.
+    pub undetermined: bool,
     /// Its time.
     pub timestamp: Timestamp,
     /// What it is counted as.
@@ -52,6 +54,7 @@ impl FinishedLog {
     pub fn runs(logs: &[Self]) -> impl Iterator<Item = &[Self]> {
         logs.chunk_by(|log, next| {
             log.counted_as == next.counted_as
+                && log.undetermined == next.undetermined
                 && log.position.zip(next.position).is_some_and(|(position, next)| {
                     position.origin == next.origin && position.sequence.checked_add(1) == Some(next.sequence)
                 })

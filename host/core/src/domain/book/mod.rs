@@ -5,6 +5,7 @@ mod changes;
 mod log;
 mod origin;
 mod origins;
+mod places;
 mod saved;
 mod streams;
 #[cfg(test)]
@@ -62,6 +63,11 @@ impl Book {
         !self.streams.contains(position)
     }
 
+    /// Whether the log at this place, from 0, of the several in the delivery at this position is new.
+    pub fn look_up_place(&self, position: &StreamPosition, place: usize) -> bool {
+        !self.streams.contains_place(position, place)
+    }
+
     /// Whether a log is new, judging by its id, at the time `now`.
     pub fn look_up(&mut self, record: &Record, now: Timestamp) -> Claim {
         let Some(Ok((producer, sequence))) = record.id.as_deref().map(MessageId::parts) else {
@@ -83,13 +89,18 @@ impl Book {
         self.streams.finish(position);
     }
 
+    /// Records that the log at this place, from 0, is finished, and others of the delivery at this position are not.
+    pub fn finish_place(&mut self, position: &StreamPosition, place: usize) {
+        self.streams.finish_place(position, place);
+    }
+
     /// Records finished logs, at the time `now`.
     pub fn finish(&mut self, logs: &[FinishedLog], now: Timestamp) {
         FinishedLog::runs(logs).for_each(|run| self.finish_run(run, now));
     }
 
     fn finish_run(&mut self, run: &[FinishedLog], now: Timestamp) {
-        let [FinishedLog { position, severity, counted_as, .. }, ..] = *run else { return };
+        let [FinishedLog { position, severity, undetermined, counted_as, .. }, ..] = *run else { return };
         let logs = run.len() as u64;
         let known = position.and_then(|position| Some((position, self.origins.get_mut(position.origin)?)));
         if let Some((OriginPosition { origin: number, sequence }, origin)) = known {
@@ -100,6 +111,9 @@ impl Book {
             self.counts.unwanted.take(severity, were_unwanted);
         } else if counted_as != CountedAs::Unwanted {
             self.counts.without_id += logs;
+        }
+        if undetermined && counted_as != CountedAs::Unwanted {
+            self.counts.undetermined += logs;
         }
         match counted_as {
             CountedAs::Accepted => run.iter().for_each(|log| self.counts.accept(severity, log.timestamp)),

@@ -1,15 +1,20 @@
-//! What a book has of streams: the finished offsets of each, and what it is recognised by.
+//! What a book has of streams: the finished offsets of each, and what it is recognised by; of messages that are finished in
+//! part, the finished places.
 
 use std::mem;
 use std::sync::Arc;
 
+use super::places::Places;
 use super::tracked::Tracked;
 use super::{StreamChange, StreamState};
 use crate::domain::{Fingerprint, StreamPosition};
 
 /// The streams that were read, a few at most.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Streams(Vec<Read>);
+pub(super) struct Streams {
+    read: Vec<Read>,
+    places: Places,
+}
 
 /// A stream that was read.
 #[derive(Clone, Debug)]
@@ -29,7 +34,8 @@ impl Streams {
             let (stream, finished) = (Arc::from(stream), Tracked::from(finished));
             Read { stream, finished, fingerprint, is_changed: false }
         };
-        Self(streams.into_iter().map(read).collect())
+        let (places, streams): (Vec<_>, Vec<_>) = streams.into_iter().partition(Places::are_of);
+        Self { read: streams.into_iter().map(read).collect(), places: Places::restore(places) }
     }
 
     /// Whether the delivery at this position is finished.
@@ -39,6 +45,7 @@ impl Streams {
 
     /// Notes that the delivery at this position is finished.
     pub(super) fn finish(&mut self, position: &StreamPosition) {
+        self.places.forget(position);
         let read = self.of(position);
         read.finished.insert_interval(position.first, position.offset);
         let is_later = |new: &Fingerprint| read.fingerprint.is_none_or(|known| known.offset < new.offset);
@@ -47,24 +54,36 @@ impl Streams {
         }
     }
 
+    /// Notes that the log at this place, from 0, of the several in the delivery at this position is finished, and others are not.
+    pub(super) fn finish_place(&mut self, position: &StreamPosition, place: usize) {
+        // Where nothing else of the stream is finished, it goes on from there.
+        self.of(position);
+        self.places.finish(position, place);
+    }
+
+    /// Whether the log at this place is finished, of a delivery of which others are not.
+    pub(super) fn contains_place(&self, position: &StreamPosition, place: usize) -> bool {
+        self.places.contains(position, place)
+    }
+
     /// The stream of a delivery. What is before its first delivery counts as finished, because the consumer begins there.
     fn of(&mut self, position: &StreamPosition) -> &mut Read {
-        let known = self.0.iter().position(|read| read.stream == position.stream);
+        let known = self.read.iter().position(|read| read.stream == position.stream);
         let index = known.unwrap_or_else(|| {
             let mut finished = Tracked::default();
             if let Some(last) = position.first.checked_sub(1) {
                 finished.insert_interval(0, last);
             }
             let stream = Arc::clone(&position.stream);
-            self.0.push(Read { stream, finished, fingerprint: None, is_changed: false });
-            self.0.len() - 1
+            self.read.push(Read { stream, finished, fingerprint: None, is_changed: false });
+            self.read.len() - 1
         });
-        &mut self.0[index]
+        &mut self.read[index]
     }
 
     /// The first offset of each that is not finished, and what it is recognised by.
     pub(super) fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64, Option<Fingerprint>)> {
-        self.0.iter().map(|read| {
+        self.read.iter().map(|read| {
             let next = read.finished.set.interval_of(0).map_or(0, |(_, last)| last.saturating_add(1));
             (&read.stream, next, read.fingerprint)
         })
@@ -72,12 +91,12 @@ impl Streams {
 
     /// What has changed since the last call.
     pub(super) fn changes(&mut self) -> Vec<StreamChange> {
-        let changes = self.0.iter_mut().filter_map(|read| {
+        let changes = self.read.iter_mut().filter_map(|read| {
             let (finished, is_changed) = (read.finished.changes(), mem::take(&mut read.is_changed));
             let fingerprint = read.fingerprint.filter(|_| is_changed);
             let stream = Arc::clone(&read.stream);
             (!finished.is_empty() || is_changed).then_some(StreamChange { stream, finished, fingerprint })
         });
-        changes.collect()
+        changes.chain(self.places.changes()).collect()
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::Severity;
 fn record(sequence: u64, replayed: bool) -> Record {
     Record {
         severity: Severity::Error,
+        undetermined: false,
         timestamp: Timestamp::from_millis(sequence),
         attempt: 1,
         message: String::new(),
@@ -25,7 +26,7 @@ fn record(sequence: u64, replayed: bool) -> Record {
 fn finished_log(claim: Claim, counted_as: CountedAs, now: u64) -> Option<FinishedLog> {
     let Claim::New(position) = claim else { return None };
     let timestamp = Timestamp::from_millis(now);
-    Some(FinishedLog { position, severity: Severity::Error, timestamp, counted_as })
+    Some(FinishedLog { position, severity: Severity::Error, undetermined: false, timestamp, counted_as })
 }
 
 fn finish(book: &mut Book, claim: Claim, counted_as: CountedAs, now: u64) {

@@ -70,10 +70,10 @@ impl<K: Clock> AmqpSource<K> {
         let Subscription { descriptor, reads, former, .. } = subscription;
         let name = &descriptor.name;
         let queue = declare::queue(connection, channel, &names, name, &options.queue).await?.name;
-        if reads == Reads::Counts {
+        if reads == Reads::Counts && !options.rules.decode_bodies(&descriptor.filter) {
             connection.leave_out_bodies(channel);
         }
-        let bindings = Bindings::of(connection, &names, &queue);
+        let bindings = Bindings::of(connection, &names, (name, &queue), &options.rules);
         let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
         let state = match options.queue.lifetime {

@@ -1,13 +1,19 @@
 //! What was delivered and is not acknowledged: a log that is under way is here, and nowhere else.
 //!
-//! Deliveries are numbered as they come; by its number a delivery is found while it is processed, while it waits for
+//! Logs are numbered as they come, and so are deliveries that are none; by its number a log is found while it is processed, while it waits for
 //! another attempt, on its way to the dead letters, and until its commit is safe.
+
+mod messages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::messages::Messages;
+use crate::application::ports::Place;
 use crate::domain::{FinishedLog, IntervalSet, OriginPosition, Position, Record};
 
 /// The delay before the second attempt; it doubles with each one after.
@@ -17,12 +23,14 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// (`RabbitMQ`: 30 minutes).
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// The deliveries that the source waits to hear of, in its order.
+/// The deliveries that the source waits to hear of, in its order: one entry for each, or for each log of several in it.
 #[derive(Debug)]
 pub(super) struct Window<O> {
-    /// The number of the first.
+    /// The number of the first entry.
     first: u64,
     deliveries: VecDeque<Delivered<O>>,
+    /// Which of them are several logs of one delivery.
+    messages: Messages,
     /// The logs among them that are not in the book yet, by the number of their origin.
     under_way: Vec<IntervalSet>,
     /// How many attempts a log has after its first.
@@ -33,7 +41,7 @@ pub(super) struct Window<O> {
     due: BTreeSet<(Instant, u64)>,
 }
 
-/// A delivery.
+/// A delivery, or a log of several in it.
 #[derive(Debug)]
 struct Delivered<O> {
     position: Position,
@@ -42,12 +50,12 @@ struct Delivered<O> {
     progress: Progress,
 }
 
-/// How far a delivery is.
+/// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Open,
     Finished,
-    /// Finished, and acknowledged out of its order.
+    /// Finished, and its delivery acknowledged out of its order.
     Acknowledged,
 }
 
@@ -71,7 +79,7 @@ pub(super) struct Task {
 /// What a log is known by, without what it says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handle {
-    /// The number of its delivery.
+    /// Its number.
     pub(super) number: u64,
     pub(super) position: Option<OriginPosition>,
 }
@@ -81,6 +89,8 @@ pub(super) struct Handle {
 pub(super) struct Due {
     pub(super) through: Vec<Position>,
     pub(super) single: Vec<Position>,
+    /// How many deliveries that are.
+    pub(super) deliveries: usize,
 }
 
 impl<O> Window<O> {
@@ -88,6 +98,7 @@ impl<O> Window<O> {
         Self {
             first: 0,
             deliveries: VecDeque::new(),
+            messages: Messages::default(),
             under_way: Vec::new(),
             max_retries,
             retries: BTreeMap::new(),
@@ -95,7 +106,7 @@ impl<O> Window<O> {
         }
     }
 
-    /// How many deliveries there are, some perhaps acknowledged behind one that is not.
+    /// How many logs there are, some perhaps acknowledged behind one that is not.
     pub(super) fn len(&self) -> usize {
         self.deliveries.len()
     }
@@ -104,6 +115,35 @@ impl<O> Window<O> {
     pub(super) fn add(&mut self, position: Position, original: Option<O>) -> u64 {
         self.deliveries.push_back(Delivered { position, original, progress: Progress::Open });
         self.first + self.deliveries.len() as u64 - 1
+    }
+
+    /// Notes a delivery in which there are several logs, at least one; numbers them, and returns the first number.
+    pub(super) fn add_several(&mut self, position: Position, original: Option<O>, logs: usize) -> u64
+    where
+        O: Clone,
+    {
+        for _ in 1..logs {
+            self.add(position.clone(), original.clone());
+        }
+        let last = self.add(position, original);
+        let first = last - (logs.max(1) as u64 - 1);
+        self.messages.add(first, last);
+        first
+    }
+
+    /// Where a log is among those of its delivery, if there are several.
+    pub(super) fn place(&self, number: u64) -> Option<Place> {
+        self.messages.place(number)
+    }
+
+    /// Notes that these are entered in the book.
+    pub(super) fn enter(&mut self, numbers: &[u64]) {
+        self.messages.enter(numbers);
+    }
+
+    /// Where a log is among those of its delivery, from 0, as long as others of these are not in the book.
+    pub(super) fn open_place(&self, number: u64) -> Option<usize> {
+        self.messages.open_place(number)
     }
 
     /// Notes that a log is under way; false if it is already, by another delivery.
@@ -175,8 +215,8 @@ impl<O> Window<O> {
         numbers.into_iter().filter_map(|number| self.retries.get_mut(&number)?.waiting.take()).collect()
     }
 
-    /// Notes that these are finished; returns what can be acknowledged now. What lies behind one that is open
-    /// (it waits for a retry, perhaps for minutes) is acknowledged by itself: held back, it would come again
+    /// Notes that these are finished; returns what can be acknowledged now: deliveries of which every log is. What lies behind
+    /// one that is open (it waits for a retry, perhaps for minutes) is acknowledged by itself: held back, it would come again
     /// after a clean end, and use up the prefetch.
     pub(super) fn finish(&mut self, finished: Vec<u64>) -> Due {
         for number in &finished {
@@ -185,18 +225,30 @@ impl<O> Window<O> {
                 delivered.progress = Progress::Finished;
             }
         }
+        self.messages.finish(&finished);
         let mut due = Due::default();
         while let Some(delivered) = self.deliveries.pop_front_if(|first| first.progress != Progress::Open) {
+            let is_whole = self.messages.leave(self.first);
             self.first += 1;
-            if delivered.progress == Progress::Finished {
+            if is_whole && delivered.progress == Progress::Finished {
+                due.deliveries += 1;
                 due.acknowledge_through(delivered.position);
             }
         }
         // What has been taken out of the window is no longer found in it.
         for number in finished {
-            if let Some(delivered) = self.get_mut(number) {
-                delivered.progress = Progress::Acknowledged;
+            let Some(delivered) = self.index(number).and_then(|index| self.deliveries.get(index)) else {
+                continue;
+            };
+            // One that is acknowledged already was, with others, because of one before it here.
+            if delivered.progress == Progress::Finished && self.messages.is_whole(number) {
+                due.deliveries += 1;
                 due.single.push(delivered.position.clone());
+                for number in self.messages.numbers(number) {
+                    if let Some(delivered) = self.get_mut(number) {
+                        delivered.progress = Progress::Acknowledged;
+                    }
+                }
             }
         }
         due
@@ -219,75 +271,5 @@ impl Due {
             Some(other) => *other = position,
             None => self.through.push(position),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::domain::{CountedAs, Severity, StreamPosition, Timestamp};
-
-    fn queued(tags: &[u64]) -> Vec<Position> {
-        tags.iter().copied().map(Position::Transient).collect()
-    }
-
-    fn delivered(tags: &[u64]) -> Window<()> {
-        let mut window = Window::new(2);
-        for (number, position) in queued(tags).into_iter().enumerate() {
-            assert_eq!(window.add(position, None), number as u64);
-        }
-        window
-    }
-
-    #[test]
-    fn what_is_finished_in_order_is_acknowledged_at_once() {
-        let mut window = delivered(&[5, 6, 9, 10]);
-        let due = window.finish(vec![1, 0, 2]);
-        assert_eq!(due, Due { through: queued(&[9]), single: vec![] });
-        let due = window.finish(vec![3]);
-        assert_eq!(due, Due { through: queued(&[10]), single: vec![] });
-    }
-
-    #[test]
-    fn what_lies_behind_an_open_one_is_acknowledged_by_itself() {
-        let mut window = delivered(&[1, 2, 3, 4]);
-        let due = window.finish(vec![0, 2]);
-        assert_eq!(due, Due { through: queued(&[1]), single: queued(&[3]) });
-        // Nothing is acknowledged twice.
-        let due = window.finish(vec![1]);
-        assert_eq!(due, Due { through: queued(&[2]), single: vec![] });
-        let due = window.finish(vec![3]);
-        assert_eq!(due, Due { through: queued(&[4]), single: vec![] });
-    }
-
-    #[test]
-    fn each_stream_is_acknowledged_for_itself() {
-        let at = |stream: &str, offset| {
-            let stream = Arc::from(stream);
-            Position::Durable(StreamPosition { stream, first: offset, offset, fingerprint: None })
-        };
-        let mut window = Window::<()>::new(2);
-        for position in [at("info", 7), at("error", 100), at("info", 9), at("error", 101)] {
-            window.add(position, None);
-        }
-        let due = window.finish(vec![0, 1, 2]);
-        assert_eq!(due, Due { through: vec![at("info", 9), at("error", 100)], single: vec![] });
-    }
-
-    #[test]
-    fn a_log_is_under_way_once() {
-        let mut window = delivered(&[1]);
-        let position = OriginPosition { origin: 3, sequence: 7 };
-        let finished = FinishedLog {
-            position: Some(position),
-            severity: Severity::Info,
-            timestamp: Timestamp::default(),
-            counted_as: CountedAs::Accepted,
-        };
-        assert!(window.begin(position) && !window.begin(position) && window.has(3) && !window.has(2));
-        window.entered(&[finished]);
-        assert!(!window.has(3) && window.begin(position));
     }
 }

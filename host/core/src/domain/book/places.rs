@@ -1,0 +1,82 @@
+//! What a book has of messages of streams that are finished in part: the finished places, each an offset and where a log is in
+//! the message there.
+
+use std::sync::Arc;
+
+use super::tracked::Tracked;
+use super::{StreamChange, StreamState};
+use crate::domain::StreamPosition;
+
+/// The finished places of each stream that has some. As a ledger has them, they are a stream of its own, [named](SUFFIX) after
+/// the stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places(Vec<(Arc<str>, Tracked)>);
+
+/// What the name ends with under which a ledger has the places of a stream. No stream's name has this character.
+const SUFFIX: &str = "\0places";
+
+/// The low bits of the number of a place, which say where in its message it is; the offset is above.
+const BITS: u32 = 14;
+
+impl Places {
+    /// Whether this is what a ledger has of places, and not of a stream.
+    pub(super) fn are_of(state: &StreamState) -> bool {
+        state.stream.ends_with(SUFFIX)
+    }
+
+    pub(super) fn restore(states: impl IntoIterator<Item = StreamState>) -> Self {
+        let places = states.into_iter().map(|state| (state.stream.into(), Tracked::from(state.finished)));
+        Self(places.collect())
+    }
+
+    /// Records that the log at this place is finished. A place beyond all bounds is not recorded: its log is counted again if
+    /// the message comes again.
+    pub(super) fn finish(&mut self, position: &StreamPosition, place: usize) {
+        let Some(number) = number(position.offset, place) else { return };
+        let index = self.index_of(position).unwrap_or_else(|| {
+            self.0.push((format!("{}{SUFFIX}", position.stream).into(), Tracked::default()));
+            self.0.len() - 1
+        });
+        self.0[index].1.insert_interval(number, number);
+    }
+
+    /// Whether the log at this place is finished.
+    pub(super) fn contains(&self, position: &StreamPosition, place: usize) -> bool {
+        let places = self.index_of(position).map(|index| &self.0[index].1);
+        places.zip(number(position.offset, place)).is_some_and(|(places, number)| places.set.contains(number))
+    }
+
+    /// Forgets those that a delivery covers, which is finished.
+    pub(super) fn forget(&mut self, position: &StreamPosition) {
+        if !self.0.is_empty()
+            && let Some(((first, _), (_, last))) = numbers(position.first).zip(numbers(position.offset))
+            && let Some(index) = self.index_of(position)
+        {
+            self.0[index].1.remove_interval(first, last);
+        }
+    }
+
+    /// What has changed since the last call.
+    pub(super) fn changes(&mut self) -> impl Iterator<Item = StreamChange> {
+        self.0.iter_mut().filter_map(|(stream, finished)| {
+            let (stream, finished) = (Arc::clone(stream), finished.changes());
+            (!finished.is_empty()).then_some(StreamChange { stream, finished, fingerprint: None })
+        })
+    }
+
+    fn index_of(&self, position: &StreamPosition) -> Option<usize> {
+        self.0.iter().position(|(name, _)| name.strip_suffix(SUFFIX) == Some(&*position.stream))
+    }
+}
+
+/// The number of a place in the message at this offset; none where it has none.
+fn number(offset: u64, place: usize) -> Option<u64> {
+    let place = u64::try_from(place).ok().filter(|place| *place < 1 << BITS)?;
+    Some(numbers(offset)?.0 + place)
+}
+
+/// The numbers of all places in the message at this offset.
+fn numbers(offset: u64) -> Option<(u64, u64)> {
+    let first = offset.checked_mul(1 << BITS)?;
+    Some((first, first + ((1 << BITS) - 1)))
+}

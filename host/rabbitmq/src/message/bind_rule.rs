@@ -1,0 +1,266 @@
+//! Rules by which exchanges of others are read: which messages, and how serious their logs are.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use lapin::ExchangeKind;
+use loghost_core::domain::{Filter, Pattern, PatternError, Severity, UnknownSeverity};
+use loghost_decode::{Decoder, Format, Options, SeverityMap, UnknownFormat};
+
+use crate::topology::inspection::Binding;
+
+/// What is read of an exchange that producers have: `EXCHANGE[/PATTERN][=SEVERITY][;decode=FORMAT][;type=TYPE]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindRule {
+    /// The exchange.
+    pub exchange: String,
+    /// The routing keys of its messages: a pattern where it is a topic exchange.
+    pub pattern: Pattern,
+    /// How serious they are; none if each message says so itself.
+    pub severity: Option<Severity>,
+    /// How they are decoded, if that is their own.
+    pub format: Option<Format>,
+    /// What the exchange is declared as if it is not there; without it, it is waited for.
+    pub declare: Option<ExchangeType>,
+}
+
+/// What an exchange is declared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeType {
+    /// Bindings are patterns of routing keys.
+    Topic,
+    /// Bindings are routing keys.
+    Direct,
+    /// Every message goes everywhere.
+    Fanout,
+}
+
+/// A text that is no rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BindRuleError {
+    /// It names no exchange.
+    #[error("it names no exchange: expected EXCHANGE[/PATTERN][=SEVERITY][;decode=FORMAT][;type=TYPE]")]
+    NoExchange,
+    /// What follows the slash is no pattern.
+    #[error("what follows the `/` cannot be a pattern: {0}")]
+    Pattern(#[from] PatternError),
+    /// What follows the equals sign is no severity.
+    #[error(transparent)]
+    Severity(#[from] UnknownSeverity),
+    /// It is to be decoded in an unknown way.
+    #[error("`{}` is no format: expected one of auto, text, json, logfmt, syslog, gelf, otlp and none", .0.0)]
+    Format(UnknownFormat),
+    /// It is to be declared as something unknown.
+    #[error("`{0}` is no type that an exchange is declared as: expected topic, direct or fanout")]
+    Type(String),
+    /// Something else follows a semicolon.
+    #[error("`;{0}` is not known: expected ;decode=FORMAT or ;type=TYPE")]
+    Option(String),
+}
+
+impl FromStr for BindRule {
+    type Err = BindRuleError;
+
+    fn from_str(text: &str) -> Result<Self, BindRuleError> {
+        let mut parts = text.split(';');
+        let rule = parts.next().unwrap_or_default();
+        let (route, severity) = match rule.rsplit_once('=') {
+            Some((route, severity)) => (route, Some(severity.parse()?)),
+            None => (rule, None),
+        };
+        let (exchange, pattern) = match route.split_once('/') {
+            Some((exchange, pattern)) => (exchange, Pattern::new(pattern)?),
+            None => (route, Pattern::everything()),
+        };
+        if exchange.is_empty() {
+            return Err(BindRuleError::NoExchange);
+        }
+        let exchange = exchange.to_owned();
+        let mut rule = Self { exchange, pattern, severity, format: None, declare: None };
+        for option in parts {
+            match option.split_once('=') {
+                Some(("decode", format)) => {
+                    rule.format = Some(format.parse().map_err(BindRuleError::Format)?);
+                }
+                Some(("type", kind)) => rule.declare = Some(kind.parse()?),
+                _ => return Err(BindRuleError::Option(option.to_owned())),
+            }
+        }
+        Ok(rule)
+    }
+}
+
+impl FromStr for ExchangeType {
+    type Err = BindRuleError;
+
+    fn from_str(word: &str) -> Result<Self, BindRuleError> {
+        match word {
+            "topic" => Ok(Self::Topic),
+            "direct" => Ok(Self::Direct),
+            "fanout" => Ok(Self::Fanout),
+            other => Err(BindRuleError::Type(other.to_owned())),
+        }
+    }
+}
+
+impl From<ExchangeType> for ExchangeKind {
+    fn from(kind: ExchangeType) -> Self {
+        match kind {
+            ExchangeType::Topic => Self::Topic,
+            ExchangeType::Direct => Self::Direct,
+            ExchangeType::Fanout => Self::Fanout,
+        }
+    }
+}
+
+/// How messages are decoded that no rule says it of.
+#[derive(Clone, Debug)]
+pub struct Decoding {
+    /// What they are taken for; none: what says its severity is taken as it is, and everything else as `auto`.
+    pub format: Option<Format>,
+    /// What producers' levels are.
+    pub severities: SeverityMap,
+    /// What those are that do not say how serious they are.
+    pub default_severity: Severity,
+}
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Self { format: None, severities: SeverityMap::default(), default_severity: Severity::Info }
+    }
+}
+
+/// All rules of a host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BindRules(Arc<[Rule]>);
+
+/// A rule, and what reads its messages.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) bind: BindRule,
+    pub(crate) decoder: Decoder,
+    /// Whether the bodies of its messages say something of their logs but the text.
+    decodes_bodies: bool,
+    pub(crate) default_severity: Severity,
+}
+
+impl BindRules {
+    /// These rules; where several match a message, the first does.
+    pub fn new(rules: Vec<BindRule>, decoding: &Decoding) -> Self {
+        let rule = |bind: BindRule| {
+            let usual = if bind.severity.is_some() { Format::None } else { Format::Auto };
+            let format = bind.format.or(decoding.format).unwrap_or(usual);
+            let options = Options { format, severities: decoding.severities.clone(), ..Options::default() };
+            Rule {
+                bind,
+                decoder: Decoder::new(options),
+                decodes_bodies: format != Format::None,
+                default_severity: decoding.default_severity,
+            }
+        };
+        Self(rules.into_iter().map(rule).collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The rule for messages that were published there with this key.
+    pub(crate) fn find(&self, exchange: &str, routing_key: &str) -> Option<&Rule> {
+        self.0.iter().find(|Rule { bind, .. }| bind.exchange == exchange && bind.pattern.matches(routing_key))
+    }
+
+    /// The exchanges that have what `filter` wants.
+    pub fn exchanges(&self, filter: &Filter) -> BTreeSet<&str> {
+        self.wanted(filter).map(|rule| &*rule.exchange).collect()
+    }
+
+    /// What an exchange is declared as if it is not there.
+    pub(crate) fn declaration(&self, exchange: &str) -> Option<ExchangeType> {
+        self.0.iter().find_map(|Rule { bind, .. }| bind.declare.filter(|_| bind.exchange == exchange))
+    }
+
+    /// What a queue is bound to for the logs that `filter` wants: where the severity lies in the message, to all of them.
+    pub(crate) fn bindings(&self, filter: &Filter) -> Vec<Binding> {
+        self.wanted(filter).map(BindRule::binding).collect()
+    }
+
+    /// What a queue is not bound to then.
+    pub(crate) fn others(&self, filter: &Filter) -> Vec<Binding> {
+        let wanted = self.bindings(filter);
+        let all = self.0.iter().map(|rule| rule.bind.binding());
+        all.filter(|binding| !wanted.contains(binding)).collect()
+    }
+
+    /// Whether the bodies of messages are decoded of what `filter` wants.
+    pub(crate) fn decode_bodies(&self, filter: &Filter) -> bool {
+        self.0.iter().any(|rule| rule.decodes_bodies && rule.bind.is_wanted(filter))
+    }
+
+    fn wanted(&self, filter: &Filter) -> impl Iterator<Item = &BindRule> {
+        self.0.iter().map(|rule| &rule.bind).filter(|bind| bind.is_wanted(filter))
+    }
+}
+
+impl BindRule {
+    fn binding(&self) -> Binding {
+        Binding { exchange: self.exchange.clone(), key: self.pattern.to_string() }
+    }
+
+    fn is_wanted(&self, filter: &Filter) -> bool {
+        self.severity.is_none_or(|severity| filter.severities().contains(severity))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loghost_core::domain::Severities;
+
+    use super::*;
+
+    fn rules(texts: &[&str]) -> BindRules {
+        let parsed = texts.iter().map(|text| text.parse().expect("a rule"));
+        BindRules::new(parsed.collect(), &Decoding::default())
+    }
+
+    #[test]
+    fn rules_are_read() {
+        let rule: BindRule = "amq.rabbitmq.log/*.error=error;decode=text;type=topic".parse().unwrap();
+        let expected = BindRule {
+            exchange: "amq.rabbitmq.log".to_owned(),
+            pattern: Pattern::new("*.error").unwrap(),
+            severity: Some(Severity::Error),
+            format: Some(Format::Text),
+            declare: Some(ExchangeType::Topic),
+        };
+        assert_eq!(rule, expected);
+        let rule: BindRule = "app".parse().unwrap();
+        assert_eq!((rule.pattern, rule.severity, rule.format), (Pattern::everything(), None, None));
+        for wrong in ["", "/a", "app/", "app=fatal", "app;decode=xml", "app;type=headers", "app;", "app;x"] {
+            assert!(wrong.parse::<BindRule>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_queue_is_bound_to_what_its_filter_can_need() {
+        let rules = rules(&["log/error=error", "log/info=info", "app", "log/#.debug=debug"]);
+        let errors = Filter::new(Severities::from_iter([Severity::Error]), vec![]);
+        let keys = |bindings: Vec<Binding>| -> Vec<String> {
+            bindings.into_iter().map(|Binding { exchange, key }| format!("{exchange}/{key}")).collect()
+        };
+        assert_eq!(keys(rules.bindings(&errors)), ["log/error", "app/#"]);
+        assert_eq!(keys(rules.others(&errors)), ["log/info", "log/#.debug"]);
+        assert!(rules.decode_bodies(&errors));
+        assert_eq!(rules.find("log", "x.debug").and_then(|rule| rule.bind.severity), Some(Severity::Debug));
+        assert!(rules.find("log", "x").is_none() && rules.find("other", "error").is_none());
+    }
+
+    #[test]
+    fn what_says_its_severity_is_counted_without_its_body() {
+        let all = Filter::new(Severities::from_iter(Severity::ALL), vec![]);
+        assert!(!rules(&["log/error=error", "app/info=info"]).decode_bodies(&all));
+        assert!(rules(&["log/error=error;decode=json"]).decode_bodies(&all));
+    }
+}

@@ -1,0 +1,130 @@
+//! The logs that are found in a message of others: what the rule for its exchange says, and what it says itself.
+
+use std::borrow::Cow;
+
+use lapin::message::Delivery;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use loghost_core::domain::{Record, Timestamp};
+use loghost_decode::{Decoded, Message, Table, Value};
+
+use crate::message::bind_rule::{BindRules, Rule};
+use crate::message::names::Names;
+use crate::message::record::{self, Decode, Route};
+use crate::message::values;
+
+/// The logs in a message, if a rule says how to read it.
+pub(crate) fn logs(
+    message: &Delivery,
+    rules: &BindRules,
+    received: Timestamp,
+    decode: Decode,
+) -> Option<Vec<Record>> {
+    let route = (message.exchange.as_str(), message.routing_key.as_str());
+    let rule = rules.find(route.0, route.1)?;
+    Some(read(message, route, rule, received, decode))
+}
+
+/// The log in a message that was sent back as it came, if a rule says how to read it; `record` is what it is without one.
+pub(crate) fn replayed(
+    message: &Delivery,
+    (rules, names): (&BindRules, &Names),
+    (received, decode): (Timestamp, Decode),
+    record: Record,
+) -> Record {
+    let found = || {
+        let headers = message.properties.headers().as_ref()?;
+        let Route { exchange, routing_key, .. } = Route::from_headers(headers)?;
+        // One log of several is its text.
+        if names.severity(exchange).is_some() || headers.contains_key(record::PLACE) {
+            return None;
+        }
+        let rule = rules.find(exchange, routing_key)?;
+        let mut logs = read(message, (exchange, routing_key), rule, received, decode);
+        // There was one when it became a dead letter.
+        logs.pop().filter(|_| logs.is_empty())
+    };
+    match found() {
+        Some(found) => Record { attempt: record.attempt, replayed: true, ..found },
+        None => record,
+    }
+}
+
+fn read(
+    message: &Delivery,
+    (exchange, routing_key): (&str, &str),
+    rule: &Rule,
+    received: Timestamp,
+    decode: Decode,
+) -> Vec<Record> {
+    let properties = &message.properties;
+    let text = |text: &'_ Option<ShortString>| text.as_ref().map(ShortString::as_str).map(str::to_owned);
+    let (content_type, kind, app_id) =
+        (text(properties.content_type()), text(properties.kind()), text(properties.app_id()));
+    let headers = properties.headers().as_ref().map(FieldTable::inner);
+    let headers = headers.into_iter().flatten().filter(|(name, _)| !name.as_str().starts_with("loghost-"));
+    let decoded = rule.decoder.decode(&Message {
+        exchange,
+        routing_key,
+        content_type: content_type.as_deref(),
+        kind: kind.as_deref(),
+        app_id: app_id.as_deref(),
+        timestamp: *properties.timestamp(),
+        headers: headers.map(|(name, header)| (Cow::Borrowed(name.as_str()), value(header))).collect(),
+        received: Some(received),
+        body: &message.data,
+    });
+    // An id is that of one log.
+    let id = properties.message_id().as_ref().filter(|_| decoded.len() == 1).map(ToString::to_string);
+    let hops = if decode.message { record::hops(properties) } else { 0 };
+    let log = |decoded: Decoded| {
+        let Decoded { severity, message, source, timestamp, mut attributes } = decoded;
+        let severity = rule.bind.severity.or(severity);
+        attributes.sort_unstable();
+        Record {
+            severity: severity.unwrap_or(rule.default_severity),
+            undetermined: severity.is_none(),
+            timestamp: timestamp.unwrap_or(received),
+            attempt: 1,
+            message: if decode.message { message } else { String::new() },
+            id: id.clone(),
+            source: source.map_or_else(String::new, |source| source.as_str().to_owned()),
+            attributes: if decode.attributes { attributes } else { Vec::new() },
+            unkeyed: routing_key.is_empty(),
+            replayed: false,
+            hops,
+        }
+    };
+    decoded.into_iter().map(log).collect()
+}
+
+/// A header, in terms of no client.
+fn value(header: &AMQPValue) -> Value<'_> {
+    match header {
+        AMQPValue::Void => Value::Null,
+        AMQPValue::Boolean(value) => Value::Bool(*value),
+        AMQPValue::ShortShortInt(value) => Value::Int((*value).into()),
+        AMQPValue::ShortShortUInt(value) => Value::Int((*value).into()),
+        AMQPValue::ShortInt(value) => Value::Int((*value).into()),
+        AMQPValue::ShortUInt(value) => Value::Int((*value).into()),
+        AMQPValue::LongInt(value) => Value::Int((*value).into()),
+        AMQPValue::LongUInt(value) => Value::Int((*value).into()),
+        AMQPValue::LongLongInt(value) => Value::Int(*value),
+        AMQPValue::Timestamp(value) => Value::Unsigned(*value),
+        AMQPValue::Double(value) => Value::Float(*value),
+        AMQPValue::ShortString(text) => Value::text(text.as_str()),
+        AMQPValue::LongString(text) => of_bytes(text.as_bytes()),
+        AMQPValue::ByteArray(bytes) => of_bytes(bytes.as_slice()),
+        AMQPValue::FieldArray(values) => Value::List(values.as_slice().iter().map(value).collect()),
+        AMQPValue::FieldTable(fields) => Value::Table(table(fields)),
+        AMQPValue::Float(_) | AMQPValue::DecimalValue(_) => Value::Text(Cow::Owned(values::text(header))),
+    }
+}
+
+fn of_bytes(bytes: &[u8]) -> Value<'_> {
+    str::from_utf8(bytes).map_or(Value::Bytes(Cow::Borrowed(bytes)), Value::text)
+}
+
+fn table(fields: &FieldTable) -> Table<'_> {
+    let fields = fields.inner().iter();
+    fields.map(|(name, field)| (Cow::Borrowed(name.as_str()), value(field))).collect()
+}

@@ -1,0 +1,112 @@
+//! Binding a consumer's queue to exchanges of others: they are looked at passively, and declared only where a rule says how.
+//! One that is not there is waited for; whatever changes is told once.
+
+use std::collections::BTreeMap;
+
+use lapin::ExchangeKind;
+use loghost_core::domain::Filter;
+
+use crate::topology::bindings::{Bindings, bind, unbind};
+use crate::topology::channel::{close, open_channel};
+use crate::topology::declare;
+use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
+use crate::topology::inspection::Binding;
+use crate::topology::look::exchange_exists;
+
+/// What is known of the exchanges of others.
+pub(crate) type Known = BTreeMap<String, ExchangeState>;
+
+/// Whether a queue is bound to an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ExchangeState {
+    Bound,
+    /// It is not there.
+    Missing,
+    /// The broker does not allow it.
+    Refused {
+        cause: String,
+    },
+}
+
+impl Bindings {
+    /// Binds the queue to the exchanges of others that have what `filter` wants, where they are there.
+    pub(super) async fn add_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
+        let bindings = self.rules.bindings(filter);
+        for exchange in self.rules.exchanges(filter) {
+            let keys = bindings.iter().filter(|binding| binding.exchange == exchange);
+            let state = match self.bind_keys(exchange, keys).await {
+                Ok(state) => state,
+                Err(error) if error.is_missing() => ExchangeState::Missing,
+                Err(error) if error.is_refusal() => ExchangeState::Refused { cause: error.to_string() },
+                Err(error) => return Err(error),
+            };
+            self.note(exchange, state);
+        }
+        Ok(())
+    }
+
+    /// Removes the bindings of rules that `filter` does not want. Where they cannot be removed there are none, or the user may
+    /// not; what they bring is passed by.
+    pub(super) async fn remove_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
+        for Binding { exchange, key } in self.rules.others(filter) {
+            let channel = open_channel(&self.connection).await?;
+            match unbind(&channel, &self.queue, &exchange, &key).await {
+                Ok(()) => close(&channel).await,
+                Err(error) if error.is_missing() || error.is_refusal() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The bindings to exchanges of others that are there.
+    pub(super) fn bound(&self, filter: &Filter) -> Vec<Binding> {
+        let known = self.known();
+        let is_bound = |binding: &Binding| known.get(&binding.exchange) == Some(&ExchangeState::Bound);
+        self.rules.bindings(filter).into_iter().filter(is_bound).collect()
+    }
+
+    async fn bind_keys(
+        &self,
+        exchange: &str,
+        bindings: impl Iterator<Item = &Binding>,
+    ) -> Result<ExchangeState, TopologyError> {
+        let mut channel = open_channel(&self.connection).await?;
+        let is_there = match exchange_exists(&channel, exchange).await {
+            Ok(is_there) => is_there,
+            // RabbitMQ 4, to a user without any permission for it: binding needs one, and says which.
+            Err(error) if error.is_access_refused() => {
+                channel = open_channel(&self.connection).await?;
+                true
+            }
+            Err(error) => return Err(error),
+        };
+        if !is_there {
+            let Some(kind) = self.rules.declaration(exchange) else { return Ok(ExchangeState::Missing) };
+            channel = open_channel(&self.connection).await?;
+            declare::exchange_of_rule(&channel, exchange, ExchangeKind::from(kind)).await?;
+        }
+        for binding in bindings {
+            bind(&channel, &self.queue, exchange, &binding.key).await?;
+        }
+        close(&channel).await;
+        Ok(ExchangeState::Bound)
+    }
+
+    /// Notes whether the queue is bound to an exchange, and tells it if that is news.
+    fn note(&self, exchange: &str, state: ExchangeState) {
+        let before = self.known().insert(exchange.to_owned(), state.clone());
+        if before.as_ref() == Some(&state) {
+            return;
+        }
+        let exchange = exchange.to_owned();
+        let event = match state {
+            ExchangeState::Bound if before.is_none() => return,
+            ExchangeState::Bound => TopologyEvent::ExchangeFound { exchange },
+            ExchangeState::Missing => TopologyEvent::ExchangeMissing { exchange },
+            ExchangeState::Refused { cause } => TopologyEvent::ExchangeRefused { exchange, cause },
+        };
+        self.connection.tell(Some(&self.consumer), &event);
+    }
+}

@@ -1,0 +1,262 @@
+//! `loghost run --bind`: exchanges of others, what of them is counted, and what becomes of them.
+
+use lapin::{BasicProperties, ExchangeKind};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::support::broker::{Broker, Kind, on};
+use crate::support::cli::{Output, Running, Signal, loghost};
+use crate::support::dead_letters::{dead_letters, list, reject};
+use crate::support::guest::guest;
+use crate::support::metrics::{counts, errors, last_of, tally};
+use crate::support::outside::Outside;
+use crate::support::tracked;
+
+const KINDS: [Kind; 4] = [Kind::Embedded, Kind::RabbitMq, Kind::RabbitMq4, Kind::Quorum];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = [
+        on(KINDS, "bind::the_broker_delivers_what_is_wanted", the_broker_delivers_what_is_wanted),
+        on(KINDS, "bind::each_log_of_a_message_has_its_verdict", each_log_of_a_message_has_its_verdict),
+        on(KINDS, "bind::a_message_that_is_a_log_comes_back_whole", a_message_that_is_a_log_comes_back_whole),
+        on(KINDS, "bind::is_exact_with_ids_when_killed", is_exact_with_ids_when_killed),
+        on(KINDS, "bind::no_log_of_a_message_is_lost_when_killed", no_log_of_a_message_is_lost_when_killed),
+        on(KINDS, "bind::an_exchange_comes_and_goes", an_exchange_comes_and_goes),
+        on(KINDS, "bind::an_exchange_is_declared_as_asked", an_exchange_is_declared_as_asked),
+        on(KINDS, "bind::what_is_not_wanted_any_more_is_unbound", what_is_not_wanted_any_more_is_unbound),
+        on(KINDS, "bind::tail_shows_what_is_bound", tail_shows_what_is_bound),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    trials.extend(on([Kind::RabbitMq4], "bind::streams_are_not_bound", streams_are_not_bound));
+    trials
+}
+
+/// An exchange of a producer.
+fn exchange(broker: &Broker) -> (String, Outside) {
+    let (exchange, outside) = (format!("{}-app", broker.prefix()), broker.outside());
+    outside.declare_exchange(&exchange, ExchangeKind::Topic);
+    (exchange, outside)
+}
+
+fn publish(outside: &Outside, exchange: &str, key: &str, body: &str) {
+    outside.publish(exchange, key, body.as_bytes(), BasicProperties::default());
+}
+
+#[track_caller]
+fn ends(run: Running) -> Output {
+    run.end_by(Signal::Terminate).exits(0)
+}
+
+/// Where the rule says the severity, by the key.
+fn the_broker_delivers_what_is_wanted(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let rules = [format!("{exchange}/*.error=error"), format!("{exchange}/*.warning=info")];
+    let plugins = ["error", "all"].map(|name| tracked(&format!("plugins/{name}.wasm")));
+    let run = || {
+        let run = broker.loghost(["run", "--format", "json", "--bind", &rules[0], "--bind", &rules[1]]);
+        run.args(&plugins)
+    };
+    run().arg("--declare-only").end().exits(0);
+    for _ in 0..30 {
+        publish(&outside, &exchange, "shop.error", "disk full");
+        publish(&outside, &exchange, "shop.warning", "disk nearly full");
+    }
+    assert_eq!(outside.depth(&broker.queue("error")), Some(30), "no more than it can need");
+    let output = run().args(["--until-idle", "500ms"]).end().exits(0).does_not_say("not wanted");
+    assert_eq!(last_of(&output.stdout, "error")["counts"], tally([0, 0, 30, 0]), "{output}");
+    let all = last_of(&output.stdout, "all");
+    assert_eq!((&all["counts"], &all["undetermined"]), (&tally([0, 30, 30, 0]), &json!(0)), "{output}");
+}
+
+/// A message with three logs, the second of which is rejected.
+const THREE: &str = r#"{"level":"error","msg":"one","logger":"shop.cart"}
+{"level":"fatal","msg":"bad two","logger":"shop.cart","user":{"id":7}}
+{"level":"debug","msg":"three"}"#;
+
+fn each_log_of_a_message_has_its_verdict(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error", "critical"]).fields(&["attributes"]);
+    let rejecting = picky.clone().on("bad", reject("no")).write(folder.path());
+    let run = || broker.loghost(["run", "--format", "json", "--every", "20ms", "--bind", &exchange]);
+    let running = run().arg(&rejecting).start();
+    running.says("consuming from");
+    publish(&outside, &exchange, "shop", THREE);
+    running.has_printed(|so_far| {
+        let metric = last_of(so_far, "picky");
+        metric["counts"] == tally([0, 0, 1, 0]) && metric["rejected"] == tally([0, 0, 0, 1])
+    });
+    outside.wait_for_depth(&broker.dead_queue("picky"), 1);
+    ends(running).says("not wanted in this run: 1 log");
+    assert_eq!(outside.depth(&broker.queue("picky")), Some(0), "it is acknowledged when all are finished");
+    let letters = list(broker, "picky", &[]);
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    let said = |keys: [&str; 5]| keys.map(|key| letter[key].clone());
+    assert_eq!(
+        said(["message", "severity", "source", "place", "exchange"]),
+        [json!("bad two"), json!("critical"), json!("shop.cart"), json!("2/3"), json!(exchange)]
+    );
+    assert_eq!(letter["attributes"]["user.id"], "7", "{letter}");
+    // Mended, it takes the one log, also without the rule.
+    let mended = picky.version("2").processes().write(folder.path());
+    dead_letters(broker, "replay", ["picky", "--all"]).end().exits(0);
+    let output = broker.loghost(["run", "--format", "json", "--max-logs", "1"]).arg(mended).end().exits(0);
+    assert_eq!(last_of(&output.stdout, "picky")["counts"], tally([0, 0, 0, 1]), "{output}");
+}
+
+fn a_message_that_is_a_log_comes_back_whole(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error"]);
+    let run = || broker.loghost(["run", "--format", "json", "--max-logs", "1", "--bind", &exchange]);
+    let body = r#"{"level":"error","msg":"bad one","logger":"shop"}"#;
+    let rejecting = picky.clone().on("bad", reject("no")).write(folder.path());
+    let declare = broker.loghost(["run", "--declare-only", "--bind", &exchange]).arg(&rejecting);
+    declare.end().exits(0);
+    publish(&outside, &exchange, "shop", body);
+    run().arg(&rejecting).end().exits(0);
+    let letters = list(broker, "picky", &[]);
+    assert_eq!((&letters[0]["message"], &letters[0]["place"]), (&json!(body), &Value::Null), "{letters:?}");
+    assert_eq!((&letters[0]["severity"], &letters[0]["source"]), (&json!("error"), &json!("shop")));
+    dead_letters(broker, "replay", ["picky", "--all"]).end().exits(0);
+    // It is decoded again: what is rejected now is the text, and not the JSON.
+    let other = picky.version("2").on("{", reject("not decoded")).write(folder.path());
+    let output = run().arg(other).end().exits(0);
+    assert_eq!(errors(&last_of(&output.stdout, "picky")), [1, 0], "{output}");
+}
+
+/// The exchange of another prefix is one of others; ids count in it as well.
+fn is_exact_with_ids_when_killed(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let prefix = format!("{}x", broker.prefix());
+    let lines: String = (0..3000).map(|n| format!("log {n}\n")).collect();
+    let rule = format!("{prefix}.error=error;type=topic");
+    let run = || {
+        let run = broker.loghost(["run", "--format", "json", "--every", "20ms", "--bind", &rule]);
+        run.arg("--state").arg(folder.path()).arg(tracked("plugins/error.wasm"))
+    };
+    broker
+        .loghost(["run", "--declare-only", "--bind", &rule])
+        .arg(tracked("plugins/error.wasm"))
+        .end()
+        .exits(0);
+    let publish = loghost(["publish", "--stdin", "--severity", "error", "--broker", broker.url()]);
+    publish.args(["--prefix", &prefix]).stdin(lines).end().exits(0);
+    for killed_at in [200, 1500] {
+        let running = run().start();
+        running.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] >= killed_at);
+        running.end_by(Signal::Kill);
+        broker.outside().wait_until_unconsumed(&broker.queue("error"));
+    }
+    let output = run().args(["--until-idle", "500ms"]).end().exits(0);
+    let metric = last_of(&output.stdout, "error");
+    assert_eq!((errors(&metric)[0], &metric["without_id"]), (3000, &json!(0)), "{output}");
+}
+
+fn no_log_of_a_message_is_lost_when_killed(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("picky").severities(&["error"]).on("bad", reject("no")).write(folder.path());
+    let state = folder.path().join("state");
+    let run = || {
+        let run = broker.loghost(["run", "--format", "json", "--every", "20ms", "--bind", &exchange]);
+        run.arg("--state").arg(&state).arg(&plugin)
+    };
+    broker.loghost(["run", "--declare-only", "--bind", &exchange]).arg(&plugin).end().exits(0);
+    let message =
+        r#"[{"level":"error","msg":"a"},{"level":"error","msg":"bad"},{"level":"error","msg":"b"}]"#;
+    let messages = (0..1000).map(|_| (&*exchange, "shop", message.to_owned(), BasicProperties::default()));
+    outside.publish_all(messages);
+    let running = run().start();
+    running.has_printed(|so_far| errors(&last_of(so_far, "picky"))[0] >= 300);
+    running.end_by(Signal::Kill);
+    outside.wait_until_unconsumed(&broker.queue("picky"));
+    let output = run().args(["--until-idle", "500ms"]).end().exits(0);
+    let metric = last_of(&output.stdout, "picky");
+    let [accepted, rejected] = errors(&metric);
+    // Without ids, what was in hand when it was killed may be counted again: as much as may be under way.
+    assert!((2000..=2000 + 2 * 1000).contains(&accepted), "{output}");
+    assert!((1000..=1000 + 1000).contains(&rejected), "{output}");
+    assert_eq!(outside.depth(&broker.queue("picky")), Some(0));
+    assert!(
+        outside.depth(&broker.dead_queue("picky")) >= Some(1000),
+        "each of them is among the dead letters"
+    );
+}
+
+fn an_exchange_comes_and_goes(broker: &Broker) {
+    let exchange = format!("{}-app", broker.prefix());
+    let rule = format!("{exchange}/shop.#=error");
+    let run = ["run", "--format", "json", "--every", "20ms", "--check-topology-every", "1s", "--bind", &rule];
+    let run = broker.loghost(run).arg(tracked("plugins/error.wasm")).start();
+    run.says(&format!("the exchange `{exchange}` is not there: it is looked for at intervals"));
+    run.says("consuming from");
+    let outside = broker.outside();
+    for round in 1..=2 {
+        outside.declare_exchange(&exchange, ExchangeKind::Topic);
+        run.has_said(|said| {
+            said.matches(&format!("the exchange `{exchange}` is there: bound")).count() == round
+        });
+        publish(&outside, &exchange, "shop.cart", "disk full");
+        counts(&run, "error", [round as u64, 0]);
+        outside.delete_exchange(&exchange);
+        let missing = format!("the exchange `{exchange}` is not there");
+        run.has_said(|said| said.matches(&missing).count() == round + 1);
+    }
+    ends(run);
+}
+
+fn an_exchange_is_declared_as_asked(broker: &Broker) {
+    let exchange = format!("{}-app", broker.prefix());
+    let rule = format!("{exchange};type=fanout;decode=logfmt");
+    let run = ["run", "--format", "json", "--every", "20ms", "--default-severity", "error", "--bind", &rule];
+    let run = broker.loghost(run).arg(tracked("plugins/error.wasm")).start();
+    run.says("bound to").contains(&exchange).then_some(()).expect("it is said");
+    let outside = broker.outside();
+    outside.wait_until_routed(&exchange, "any");
+    publish(&outside, &exchange, "any", "level=info msg=fine");
+    publish(&outside, &exchange, "", "level=crit msg=worse");
+    publish(&outside, &exchange, "any", r#"level=error msg="disk full""#);
+    // The question whether it is routed was an empty message, which does not say how serious it is.
+    counts(&run, "error", [2, 0]);
+    let output = ends(run);
+    assert_eq!(last_of(&output.stdout, "error")["undetermined"], 1, "{output}");
+}
+
+fn what_is_not_wanted_any_more_is_unbound(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = [format!("{exchange}/e=error"), format!("{exchange}/i=info")];
+    let run = |severities: &[&'static str]| {
+        let plugin = guest("narrow").version(&severities.len().to_string()).severities(severities);
+        let run = broker.loghost(["run", "--until-idle", "200ms", "--bind", &rules[0], "--bind", &rules[1]]);
+        run.arg(plugin.write(folder.path())).end().exits(0);
+    };
+    run(&["error", "info"]);
+    outside.wait_until_routed(&exchange, "i");
+    run(&["error"]);
+    let queue = broker.queue("narrow");
+    assert_eq!(outside.depth(&queue), Some(0));
+    outside.wait_until_routed(&exchange, "e");
+    outside.publish_all([(&*exchange, "i", "text".to_owned(), BasicProperties::default())]);
+    assert_eq!(outside.depth(&queue), Some(1), "only what has the key e");
+}
+
+fn tail_shows_what_is_bound(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let tail = broker.loghost(["tail", "--max-logs", "2", "--format", "json", "--severity", "error"]);
+    let tail = tail.args(["--bind", &exchange]).start();
+    tail.says(&format!("looking at what comes through {}, {exchange}", broker.exchange("error")));
+    outside.wait_until_routed(&exchange, "x.error");
+    publish(&outside, &exchange, "shop", THREE);
+    let output = tail.end().exits(0);
+    let messages: Vec<Value> = output.json().iter().map(|log| log["message"].clone()).collect();
+    assert_eq!(messages, ["", "one"], "{output}");
+}
+
+fn streams_are_not_bound(broker: &Broker) {
+    let run = broker.loghost(["run", "--queue-type", "stream", "--bind", "app"]);
+    run.arg(tracked("plugins/error.wasm")).end().exits(2).says("--bind binds queues");
+}
