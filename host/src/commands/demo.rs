@@ -33,7 +33,7 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let (broker, address) = embedded().await?;
     demo::say_playing(scenario.name(), &address);
     let mut scenario_runner = ScenarioRunner::new(vec![address], PlayOptions::default())?;
-    let played = scenario_runner.play(scenario).await?;
+    let played = Box::pin(scenario_runner.play(scenario)).await?;
     broker.shutdown().await;
     demo::print(&played.receipts.confirmed, &played.metrics)?;
     if played.metrics.iter().all(PlayedMetric::passed) {

@@ -44,7 +44,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     for path in &options.scenarios {
         let scenario = open_scenario(path)?;
         let name = scenario.name().to_owned();
-        let played = scenario_runner.play(scenario).await?;
+        let played = Box::pin(scenario_runner.play(scenario)).await?;
         if options.then == Then::Bless {
             bless(path, played)?;
             continue;

@@ -74,24 +74,9 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             let text = format!("the exchange `{exchange}` was missing: declared and bound again");
             ("exchange_restored", text, json!({ "exchange": exchange }))
         }
-        TopologyEvent::ExchangeMissing { exchange } => {
-            let text = format!(
-                "the exchange `{exchange}` is not there: it is looked for at intervals (--check-topology-every), and bound when \
-                 it is; `--bind '{exchange};type=topic'` declares it"
-            );
-            ("exchange_missing", text, json!({ "exchange": exchange }))
-        }
-        TopologyEvent::ExchangeFound { exchange } => {
-            let text = format!("the exchange `{exchange}` is there: bound");
-            ("exchange_found", text, json!({ "exchange": exchange }))
-        }
-        TopologyEvent::ExchangeRefused { exchange, cause } => {
-            let text = format!(
-                "logs of the exchange `{exchange}` do not arrive: {cause} (binding needs the right to read the exchange, and to \
-                 write to the queue)"
-            );
-            ("exchange_refused", text, json!({ "exchange": exchange, "cause": cause }))
-        }
+        TopologyEvent::ExchangeMissing { exchange } => exchange_missing(exchange),
+        TopologyEvent::ExchangeFound { exchange } => exchange_found(exchange),
+        TopologyEvent::ExchangeRefused { exchange, cause } => exchange_refused(exchange, cause),
         TopologyEvent::QueueRestored { queue } => {
             let text = format!("the queue `{queue}` was missing: declared and bound again");
             ("queue_restored", text, json!({ "queue": queue }))
@@ -134,6 +119,27 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             ("dead_letters_refused", text, json!({ "queue": queue }))
         }
     }
+}
+
+fn exchange_missing(exchange: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "the exchange `{exchange}` is not there: it is looked for at intervals (--check-topology-every), and bound when it is; \
+         `--bind '{exchange};type=topic'` declares it"
+    );
+    ("exchange_missing", text, json!({ "exchange": exchange }))
+}
+
+fn exchange_found(exchange: &str) -> (&'static str, String, Value) {
+    let text = format!("the exchange `{exchange}` is there: bound");
+    ("exchange_found", text, json!({ "exchange": exchange }))
+}
+
+fn exchange_refused(exchange: &str, cause: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "logs of the exchange `{exchange}` do not arrive: {cause} (binding needs the right to read the exchange, and to write to \
+         the queue)"
+    );
+    ("exchange_refused", text, json!({ "exchange": exchange, "cause": cause }))
 }
 
 fn logs_removed(stream: &str, offset: u64, first: u64) -> (&'static str, String, Value) {

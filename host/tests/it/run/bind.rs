@@ -131,7 +131,7 @@ fn a_message_that_is_a_log_comes_back_whole(broker: &Broker) {
 fn is_exact_with_ids_when_killed(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let prefix = format!("{}x", broker.prefix());
-    let lines: String = (0..3000).map(|n| format!("log {n}\n")).collect();
+    let lines: Vec<String> = (0..3000).map(|n| format!("log {n}")).collect();
     let rule = format!("{prefix}.error=error;type=topic");
     let run = || {
         let run = broker.loghost(["run", "--format", "json", "--every", "20ms", "--bind", &rule]);
@@ -143,7 +143,7 @@ fn is_exact_with_ids_when_killed(broker: &Broker) {
         .end()
         .exits(0);
     let publish = loghost(["publish", "--stdin", "--severity", "error", "--broker", broker.url()]);
-    publish.args(["--prefix", &prefix]).stdin(lines).end().exits(0);
+    publish.args(["--prefix", &prefix]).stdin(lines.join("\n") + "\n").end().exits(0);
     for killed_at in [200, 1500] {
         let running = run().start();
         running.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] >= killed_at);

@@ -122,15 +122,15 @@ fn header(value: &Value) -> AMQPValue {
         },
         Value::String(text) => AMQPValue::LongString(text.as_str().into()),
         Value::Array(values) => AMQPValue::FieldArray(values.iter().map(header).collect::<Vec<_>>().into()),
-        Value::Object(fields) => match fields.get("base64") {
-            Some(text) => AMQPValue::LongString(bytes(text).into()),
-            None => {
-                let mut table = FieldTable::default();
-                for (name, field) in fields {
-                    table.insert(name.as_str().into(), header(field));
-                }
-                AMQPValue::FieldTable(table)
+        Value::Object(fields) => {
+            if let Some(text) = fields.get("base64") {
+                return AMQPValue::LongString(bytes(text).into());
             }
-        },
+            let mut table = FieldTable::default();
+            for (name, field) in fields {
+                table.insert(name.as_str().into(), header(field));
+            }
+            AMQPValue::FieldTable(table)
+        }
     }
 }
