@@ -60,7 +60,7 @@ pub(super) struct ConsumerArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Grant {
+pub(super) enum Grant {
     /// To publish logs
     Publish,
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Command;
 
-use super::{FormatArg, bench, broker, connection, consumer, demo, limits, plugin, run, status, verify};
+use super::{
+    FormatArg, bench, broker, connection, consumer, demo, limits, plugin, replay, run, status, verify,
+};
 use crate::ui::bench::size_text;
 use crate::ui::terminal::Format;
 
@@ -23,6 +25,9 @@ pub(super) fn shown(command: Command) -> Command {
     command
         .mut_subcommand("demo", |it| with(it, demo::defaults()))
         .mut_subcommand("run", |it| with(it, of_run.clone()))
+        .mut_subcommand("replay", |it| {
+            with(it, [format(), replay::defaults(), limits.clone(), connection.clone()].concat())
+        })
         .mut_subcommand("publish", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("tail", |it| with(it, [format(), connection.clone()].concat()))
         .mut_subcommand("record", |it| with(it, connection.clone()))
@@ -86,6 +91,9 @@ mod tests {
         match Cli::from_arg_matches(&matches).unwrap().command {
             Command::Demo(args) => format!("{:?}", crate::commands::demo::Options::from(args)),
             Command::Run(args) => format!("{:?}", crate::commands::run::Options::try_from(*args).unwrap()),
+            Command::Replay(args) => {
+                format!("{:?}", crate::commands::replay::Options::try_from(*args).unwrap())
+            }
             Command::Publish(args) => {
                 format!("{:?}", crate::commands::publish::Options::try_from(args).unwrap())
             }
@@ -124,6 +132,7 @@ mod tests {
         let lines = [
             "loghost demo",
             "loghost run a.wasm",
+            "loghost replay a.wasm --from first",
             "loghost publish info a",
             "loghost tail",
             "loghost record",

@@ -19,6 +19,13 @@ const EXAMPLES: &[Example] = &[
         ],
     ),
     (
+        &["replay"],
+        &[
+            "loghost replay plugins/error.wasm --from 1d",
+            "loghost replay old.wasm --from 2026-11-25T10:00Z --until 2026-11-25T12:00Z --compare new.wasm",
+        ],
+    ),
+    (
         &["publish"],
         &[
             "loghost publish error \"disk full\" --source db-1",
@@ -32,12 +39,14 @@ const EXAMPLES: &[Example] = &[
             "loghost tail --severity error --severity critical",
             "loghost tail --source \"db.*\" --grep \"(?i)timed? out\"",
             "loghost tail --format json --max-logs 100 > logs.json",
+            "loghost tail --from 2h --until 1h --severity critical",
         ],
     ),
     (
         &["record"],
         &[
             "loghost record --max-logs 200 > scenarios/shop.txt",
+            "loghost record --from 1d --max-logs 200 --severity error > scenarios/yesterday.txt",
             "loghost record --for 10s --source \"shop.#\" --expect ./gate.wasm > scenarios/shop.txt",
         ],
     ),

@@ -14,13 +14,15 @@ mod demo;
 mod examples;
 mod limits;
 mod listen;
-mod live_logs;
+mod look;
 mod man;
 mod parse;
+mod past;
 mod plugin;
 mod publish;
 mod queues;
 mod record;
+mod replay;
 mod report;
 mod run;
 mod status;
@@ -51,7 +53,7 @@ use crate::ui::terminal::{self, Format};
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
 /// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
-/// differs, logs are missing, a dead letter is not there or a consumer is stuck, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
+/// or a version differs, logs are missing, a dead letter is not there or a consumer is stuck, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
 /// threads, open files or memory, 74 something cannot be written, 75 a consumer was stopped because it failed, 78 bad
 /// configuration.
 #[derive(Debug, Parser)]
@@ -69,6 +71,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Run(Box<run::Args>),
+    Replay(Box<replay::Args>),
     Publish(publish::Args),
     Tail(tail::Args),
     Record(record::Args),
@@ -189,6 +192,7 @@ async fn dispatch(command: Command, in_force: &InForce) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => Box::pin(commands::demo::demo(args.into())).await,
         Command::Run(args) => Box::pin(commands::run::run(config::run_options(*args, in_force)?)).await,
+        Command::Replay(args) => Box::pin(commands::replay::replay((*args).try_into()?)).await,
         Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
         Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
         Command::Record(args) => commands::record::record(args.try_into()?).await,

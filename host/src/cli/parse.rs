@@ -234,6 +234,17 @@ pub(super) fn begin(text: &str) -> Result<Begin, String> {
     begin_at(text, now)
 }
 
+/// Where to begin in what a stream has.
+pub(super) fn past(text: &str) -> Result<Begin, String> {
+    match begin(text)? {
+        Begin::Next => {
+            Err("behind what is there, there is nothing: expected first, last, a time or an offset"
+                .to_owned())
+        }
+        begin => Ok(begin),
+    }
+}
+
 /// The same, at this time since the Unix epoch.
 fn begin_at(text: &str, now: Duration) -> Result<Begin, String> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);

@@ -9,6 +9,7 @@ mod input;
 pub(crate) mod plugin;
 pub(crate) mod publish;
 pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod status;

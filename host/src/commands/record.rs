@@ -6,13 +6,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use loghost_core::domain::scenario::{ConsumerRef, write, write_expectation};
-use loghost_core::domain::{Attributes, Filter, Log, Record, Source};
-use loghost_rabbitmq::BindRules;
+use loghost_core::domain::{Attributes, Log, Record, Source};
 use tokio::time::sleep;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::live_logs::LiveLogs;
-use crate::compose::target::Target;
+use crate::compose::look::{Logs, Look};
 use crate::files::bundled;
 use crate::platform::signals::interrupted;
 use crate::ui::record;
@@ -21,23 +19,18 @@ use crate::ui::terminal::{self, Reader};
 /// What `record` is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) target: Target,
-    pub(crate) filter: Filter,
-    /// Which exchanges of others are looked at as well.
-    pub(crate) rules: BindRules,
+    pub(crate) look: Look,
     /// Whose metrics the scenario expects; those of the bundled plugins, if none is named.
     pub(crate) expect: Vec<ConsumerRef>,
-    /// It ends after so many.
-    pub(crate) max_logs: Option<NonZeroU64>,
     /// It ends after so long.
     pub(crate) period: Option<Duration>,
 }
 
-/// Writes what comes, until enough has come, nobody reads it, or it is asked to end; then what is expected.
+/// Writes what comes, until enough has come, there is no more, nobody reads it, or it is asked to end; then what is expected.
 pub(crate) async fn record(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let mut logs = tokio::select! {
-        opened = LiveLogs::open(&options.target, "record", options.filter.clone(), options.rules.clone()) => opened?,
+        opened = Logs::open(&options.look, "record") => opened?,
         () = &mut interrupted => return Ok(()),
     };
     let mut over = pin!(async {
@@ -47,8 +40,8 @@ pub(crate) async fn record(options: Options) -> Result<(), Failure> {
         }
     });
     let mut recording = Recording::default();
-    let mut reader = terminal::printed_verbatim(record::head(&options.filter)).await?;
-    let mut left = options.max_logs.map_or(u64::MAX, NonZeroU64::get);
+    let mut reader = terminal::printed_verbatim(record::head(&options.look.filter)).await?;
+    let mut left = options.look.max_logs.map_or(u64::MAX, NonZeroU64::get);
     let mut done = Ok(());
     while left > 0 && reader == Reader::There {
         let records = tokio::select! {
@@ -57,6 +50,7 @@ pub(crate) async fn record(options: Options) -> Result<(), Failure> {
             () = &mut interrupted => break,
         };
         let mut records = match records {
+            Ok(records) if records.is_empty() => break,
             Ok(records) => records,
             Err(failure) => {
                 // What was recorded before stays a scenario.

@@ -3,13 +3,11 @@
 use std::num::NonZeroU64;
 use std::pin::pin;
 
-use loghost_core::domain::{Filter, Record};
-use loghost_rabbitmq::BindRules;
+use loghost_core::domain::Record;
 use regex::Regex;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::live_logs::LiveLogs;
-use crate::compose::target::Target;
+use crate::compose::look::{Logs, Look};
 use crate::platform::signals::interrupted;
 use crate::ui::tail;
 use crate::ui::terminal::{self, Format, Reader};
@@ -17,22 +15,17 @@ use crate::ui::terminal::{self, Format, Reader};
 /// What `tail` is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) target: Target,
-    pub(crate) filter: Filter,
-    /// Which exchanges of others are looked at as well.
-    pub(crate) rules: BindRules,
+    pub(crate) look: Look,
     /// What the message must have in it.
     pub(crate) grep: Option<Regex>,
-    /// It ends after so many.
-    pub(crate) max_logs: Option<NonZeroU64>,
     pub(crate) format: Format,
 }
 
-/// Shows what comes, until enough is shown, nobody reads it, or it is asked to end.
+/// Shows what comes, until enough is shown, there is no more, nobody reads it, or it is asked to end.
 pub(crate) async fn tail(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let mut logs = tokio::select! {
-        opened = LiveLogs::open(&options.target, "tail", options.filter.clone(), options.rules.clone()) => opened?,
+        opened = Logs::open(&options.look, "tail") => opened?,
         () = &mut interrupted => return Ok(()),
     };
     let done = tokio::select! {
@@ -44,11 +37,14 @@ pub(crate) async fn tail(options: Options) -> Result<(), Failure> {
     done
 }
 
-/// Shows what comes, until enough is shown or nobody reads it.
-async fn show(logs: &mut LiveLogs, options: &Options) -> Result<(), Failure> {
-    let mut left = options.max_logs.map_or(u64::MAX, NonZeroU64::get);
+/// Shows what comes, until enough is shown, there is no more, or nobody reads it.
+async fn show(logs: &mut Logs, options: &Options) -> Result<(), Failure> {
+    let mut left = options.look.max_logs.map_or(u64::MAX, NonZeroU64::get);
     while left > 0 {
         let records = logs.next().await?;
+        if records.is_empty() {
+            break;
+        }
         let is_wanted =
             |record: &&Record| options.grep.as_ref().is_none_or(|grep| grep.is_match(&record.message));
         let mut lines = Vec::new();

@@ -81,6 +81,7 @@ fn main() {
         commands::log::trials(),
         commands::mistakes::trials(),
         commands::record::trials(),
+        commands::replay::trials(),
         commands::status::trials(),
         commands::tail::trials(),
         commands::verify::trials(),

@@ -5,17 +5,20 @@ mod end;
 mod journal;
 mod ports;
 mod publish;
+mod replay;
 mod resume;
 
 pub use consume::{Adapters, Batching, Consume, ConsumeOptions, Opening, Ports, SavedState, Tolerance};
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity, ConsumerError,
-    ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Event, Item, Ledger, LedgerError, Level,
-    Load, LogSink, LogSource, Next, NextOffset, Notice, Observer, Opened, Place, PublisherEvent, Reads,
-    Receipts, Rejection, Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory,
-    Subscription, Uncounted,
+    Answer, Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity,
+    ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Difference, Event, Extent,
+    Fate, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, NextOffset, NotCounted, Notice,
+    Observer, Opened, PastLog, PastLogs, Place, PublisherEvent, Reads, Receipts, Rejection, ReplayObserver,
+    Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory, StreamPlace, Subscription,
+    Uncounted,
 };
 pub use publish::Publish;
+pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};
 pub use resume::{Resume, ResumeError};

@@ -45,3 +45,10 @@ pub struct Record {
     /// How many consumers are in the chain of derived logs that led to this one.
     pub hops: u8,
 }
+
+impl Record {
+    /// The routing key that it was published with: its source, unless that was found elsewhere in it.
+    pub fn routing_key(&self) -> &str {
+        if self.unkeyed { "" } else { &self.source }
+    }
+}

@@ -51,6 +51,20 @@ impl Read {
         self.rules.decode_bodies(filter)
     }
 
+    /// Whoever looks at logs of the past, which become no dead letters.
+    pub(crate) fn past(names: Names, filter: Filter, decode: Decode) -> Self {
+        let reads = if decode.message { Reads::Logs } else { Reads::Counts };
+        Self {
+            names,
+            filter,
+            reads,
+            decode,
+            rules: BindRules::default(),
+            marker: None,
+            keeps_originals: false,
+        }
+    }
+
     /// Goes on for a consumer that wants other logs, and looks at no more of them than before.
     pub(crate) fn adjust(&mut self, descriptor: &Descriptor, reads: Reads) {
         self.filter = descriptor.filter.clone();

@@ -33,7 +33,7 @@ const TEXT_BYTES: usize = 4 * 1024;
 const VERSION_BYTES: usize = 256;
 
 /// How a cause is called.
-pub(crate) fn outcome(cause: Cause) -> &'static str {
+pub fn outcome(cause: Cause) -> &'static str {
     match cause {
         Cause::Rejected => "reject",
         Cause::RetriesExhausted => "retry",

@@ -45,9 +45,9 @@ struct Known {
 
 /// A place in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+pub(crate) struct Place {
     /// The first offset that is to be read.
-    offset: u64,
+    pub(crate) offset: u64,
     /// What the stream is recognised by, if that is known.
     fingerprint: Option<Fingerprint>,
 }
@@ -63,6 +63,8 @@ pub(crate) struct Start {
     /// Whether the stream is empty, though something of it was read: retention has removed all of it, or it was made again.
     /// Its next log tells.
     pub(crate) is_emptied: bool,
+    /// The offset at which reading ends, if it does.
+    pub(crate) end: Option<u64>,
 }
 
 /// Finds where reading begins in each of `streams`, and tells what was removed before `consumer` has read it.
@@ -78,10 +80,7 @@ pub(crate) async fn starts(
     (begin, begins): (Begin, &Begins),
 ) -> Result<Vec<Start>, TopologyError> {
     let starts = streams.iter().map(async |stream| {
-        let ends = match nodes.and_then(|nodes| nodes.of(stream)) {
-            Some(connection) => Ends::Native(connection),
-            None => Ends::Amqp(Arc::clone(connection)),
-        };
+        let ends = Ends::of(stream, connection, nodes);
         let known = offsets.iter().find(|next| *next.stream == **stream);
         let noted = begins.known().places.get(stream).copied();
         let (noted, is_new) = match (known, noted) {
@@ -105,7 +104,7 @@ pub(crate) async fn starts(
         };
         let (stream, Place { offset, fingerprint }) = (Arc::from(stream.as_str()), place);
         let beginning = is_new.then(|| cursor::beginning(Arc::clone(&stream), offset, fingerprint));
-        Ok(Start { stream, offset, beginning, is_emptied })
+        Ok(Start { stream, offset, beginning, is_emptied, end: None })
     });
     try_join_all(starts).await
 }
@@ -122,7 +121,7 @@ impl Begins {
 }
 
 /// Who is asked for the ends of a stream.
-enum Ends {
+pub(crate) enum Ends {
     /// A broker, through AMQP 0-9-1.
     Amqp(Arc<Connection>),
     /// A node that has the stream.
@@ -130,8 +129,16 @@ enum Ends {
 }
 
 impl Ends {
+    /// Who is asked for those of `stream`: a node of those that have it, or a broker, if streams are read through AMQP 0-9-1.
+    pub(crate) fn of(stream: &str, connection: &Arc<Connection>, nodes: Option<&Nodes>) -> Self {
+        match nodes.and_then(|nodes| nodes.of(stream)) {
+            Some(connection) => Self::Native(connection),
+            None => Self::Amqp(Arc::clone(connection)),
+        }
+    }
+
     /// The first offset of a stream; none of an empty one.
-    async fn first(&self, stream: &str) -> Result<Option<u64>, TopologyError> {
+    pub(crate) async fn first(&self, stream: &str) -> Result<Option<u64>, TopologyError> {
         match self {
             Self::Amqp(connection) => ends::first(connection, stream).await,
             Self::Native(connection) => {
@@ -141,7 +148,7 @@ impl Ends {
     }
 
     /// The last chunk of a stream; none of an empty one.
-    async fn end(&self, stream: &str) -> Result<Option<End>, TopologyError> {
+    pub(crate) async fn end(&self, stream: &str) -> Result<Option<End>, TopologyError> {
         match self {
             Self::Amqp(connection) => ends::end(connection, stream).await,
             Self::Native(connection) => {
@@ -182,7 +189,7 @@ impl Ends {
 }
 
 /// The place that `begin` means now.
-async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<Place, TopologyError> {
+pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<Place, TopologyError> {
     if begin == Begin::First {
         return Ok(Place { offset: 0, fingerprint: None });
     }

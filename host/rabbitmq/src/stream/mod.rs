@@ -2,7 +2,7 @@
 //!
 //! In reading order: `options`; `cursor`, which makes positions of offsets; `fingerprint`, what a stream is recognised by; `ends`,
 //! what a stream has; `begin`, where reading begins; `protocol`, connections in the stream protocol; `native`, the reader that uses these; `amqp`, the one that uses
-//! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is.
+//! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is; `past`, a span that is read once.
 
 pub(crate) mod amqp;
 pub(crate) mod begin;
@@ -11,6 +11,7 @@ mod ends;
 mod fingerprint;
 pub(crate) mod native;
 pub(crate) mod options;
+pub(crate) mod past;
 pub(crate) mod protocol;
 pub(crate) mod reading;
 pub(crate) mod way;

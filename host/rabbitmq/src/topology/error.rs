@@ -48,6 +48,13 @@ pub enum TopologyError {
         /// The first offset that was not read.
         offset: u64,
     },
+    /// There are no streams to read.
+    #[error(
+        "there is no stream `{}`: `loghost run PLUGIN --declare-only --queue-type stream` makes the streams of a plugin, which \
+         have what is published from then on; RabbitMQ has streams from 3.9 on, the embedded broker has none",
+        .0.join("`, `")
+    )]
+    NoStream(Vec<String>),
     /// There is no connection in the stream protocol.
     #[error("{error}{advice}")]
     NoStreamConnection {
@@ -73,7 +80,7 @@ impl TopologyError {
         match self {
             Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
             Self::NoConnection(error) => error.is_refusal(),
-            Self::StreamIsShorter { .. } | Self::StreamIsAnother { .. } => true,
+            Self::StreamIsShorter { .. } | Self::StreamIsAnother { .. } | Self::NoStream(_) => true,
             Self::NoStreamConnection { error, .. } => error.obstacle().is_lasting(),
             Self::Stream(_) => self.is_access_refused(),
             Self::ConnectionEnded(_) => false,
@@ -110,6 +117,7 @@ impl From<TopologyError> for SourceError {
             TopologyError::Failed { .. }
             | TopologyError::StreamIsShorter { .. }
             | TopologyError::StreamIsAnother { .. }
+            | TopologyError::NoStream(_)
             | TopologyError::NoStreamConnection { .. }
             | TopologyError::Stream(_) => Self::NotReady(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),

@@ -131,6 +131,15 @@ pub enum TopologyEvent {
         /// The first offset that is still there.
         first: u64,
     },
+    /// Logs of a stream were removed that are to be read from the past.
+    PastRemoved {
+        /// The stream.
+        stream: String,
+        /// The first offset that was asked for, if it was asked for by an offset.
+        wanted: Option<u64>,
+        /// The first offset that is still there.
+        first: u64,
+    },
     /// Streams are read through AMQP 0-9-1, because the broker does not speak the stream protocol.
     StreamsThroughAmqp {
         /// Why.

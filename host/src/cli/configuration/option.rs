@@ -23,8 +23,8 @@ pub(super) const CONFIG: &str = "config";
 /// The heading of those that every command takes from the environment and the file, if it has them.
 const OF_EVERY_COMMAND: &str = "Broker";
 
-/// Those that are for every command, whatever their heading.
-const GLOBAL: [&str; 1] = ["log-format"];
+/// Those that are for every command that has them, whatever their heading.
+const GLOBAL: [&str; 2] = ["log-format", "stream-address"];
 
 /// The name of an option, which is its key in the file too; none for what is no such option.
 pub(super) fn key(arg: &Arg) -> Option<&str> {

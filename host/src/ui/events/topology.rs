@@ -107,6 +107,7 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             ("connection_separated", text, json!({}))
         }
         TopologyEvent::LogsRemoved { stream, offset, first } => logs_removed(stream, *offset, *first),
+        TopologyEvent::PastRemoved { stream, wanted, first } => past_removed(stream, *wanted, *first),
         TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
         TopologyEvent::OffsetNotStored { stream } => offset_not_stored(stream),
         TopologyEvent::UnbindingDenied { queue } => unbinding_denied(queue),
@@ -151,6 +152,17 @@ fn logs_removed(stream: &str, offset: u64, first: u64) -> (&'static str, String,
     );
     let fields = json!({ "stream": stream, "from": offset, "to": first - 1, "offsets": first - offset });
     ("logs_removed", text, fields)
+}
+
+fn past_removed(stream: &str, wanted: Option<u64>, first: u64) -> (&'static str, String, Value) {
+    let before = match wanted {
+        Some(wanted) => format!("of what was asked for, up to {} logs", first - wanted),
+        None => format!("what was before, up to {first} logs, of which some may have been asked for,"),
+    };
+    let text = format!(
+        "the stream `{stream}` begins at offset {first}: {before} are not there, as its retention has removed them"
+    );
+    ("past_removed", text, json!({ "stream": stream, "wanted": wanted, "first": first }))
 }
 
 fn streams_through_amqp(cause: &str) -> (&'static str, String, Value) {

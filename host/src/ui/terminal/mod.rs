@@ -20,7 +20,7 @@ use tokio::task::{block_in_place, spawn_blocking};
 pub(crate) use self::log::{LogObserver, error, event_as_json, notice, tell, warning, write_log_as};
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
-pub(crate) use self::reporter::TerminalReporter;
+pub(crate) use self::reporter::{TerminalReporter, metric_json, metric_text};
 use self::stream::Form;
 
 /// How results are written.

@@ -23,7 +23,7 @@ impl Reporter for TerminalReporter {
 }
 
 /// The plugin's words under its name; where it has none, the host's counts, marked as such.
-fn metric_text(report: &Report<'_>) -> String {
+pub(crate) fn metric_text(report: &Report<'_>) -> String {
     let title = format!("{TITLE}[{}]{TITLE:#}", report.consumer);
     match &report.text {
         Ok(text) => format!("{title}\n{}", printable(text)),
@@ -39,7 +39,8 @@ fn metric_text(report: &Report<'_>) -> String {
     }
 }
 
-fn metric_json(report: &Report<'_>) -> Value {
+/// The same, for programs.
+pub(crate) fn metric_json(report: &Report<'_>) -> Map<String, Value> {
     let counts = report.counts;
     let mut object = Map::new();
     let mut say = |key: &str, value: Value| {
@@ -62,5 +63,5 @@ fn metric_json(report: &Report<'_>) -> Value {
         }
     }
     say("last", report.last.into());
-    object.into()
+    object
 }

@@ -33,9 +33,12 @@ pub use self::adapters::{Adapters, Ports};
 pub use self::breaker::Tolerance;
 use self::commits::Commits;
 pub use self::options::{Batching, ConsumeOptions, SavedState};
-use self::processing::Processing;
+pub(super) use self::process::{BEFORE_ANY_LOG, Batch};
+pub(super) use self::processing::Processing;
 use self::progress::Progress;
 use self::session::{OpenedOf, Session};
+pub(super) use self::unseen::looped;
+pub(super) use self::window::{Handle, Task};
 use super::end::{End, Finished};
 use super::ports::{
     Beginning, Clock, Consumer, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads, ReportError,

@@ -18,17 +18,17 @@ use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record};
 
 /// Logs that are processed together; apart, because the consumer is shown the records in one piece.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(in crate::application) struct Batch {
     handles: Vec<Handle>,
     records: Vec<Record>,
 }
 
 impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::application) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    pub(super) fn push(&mut self, handle: Handle, record: Record) {
+    pub(in crate::application) fn push(&mut self, handle: Handle, record: Record) {
         self.handles.push(handle);
         self.records.push(record);
     }
@@ -51,11 +51,16 @@ impl Batch {
         })
     }
 
-    fn tasks(self) -> impl Iterator<Item = Task> {
+    /// The records, in one piece.
+    pub(in crate::application) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(in crate::application) fn tasks(self) -> impl Iterator<Item = Task> {
         self.handles.into_iter().zip(self.records).map(|(handle, record)| Task { handle, record })
     }
 
-    fn split_off(&mut self, at: usize) -> Self {
+    pub(in crate::application) fn split_off(&mut self, at: usize) -> Self {
         Self { handles: self.handles.split_off(at), records: self.records.split_off(at) }
     }
 }
@@ -70,7 +75,7 @@ impl Extend<Task> for Batch {
 type Answer = (Processed, Option<Vec<u8>>);
 
 /// Consumers fail at these before they have seen a log.
-const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
+pub(in crate::application) const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
 impl<P: Ports> Consume<P> {
     /// Shows `batch` to the consumer, or nothing at a tick. A batch that it fails at is halved until
@@ -124,21 +129,15 @@ impl<P: Ports> Consume<P> {
         records: &[Record],
     ) -> Result<Result<Answer, ConsumerError>, Break> {
         let since = Instant::now();
-        let (mut processed, state) = match self.processing.process(self.clock.now(), records).await {
+        let (processed, state) = match self.processing.process(self.clock.now(), records).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };
         self.progress.tell(ConsumerEvent::Processed { logs: records.len(), took: since.elapsed() });
-        let hops = records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
-        processed.publish.iter_mut().for_each(|log| log.hops = hops);
         match self.publish(session, &processed.publish).await {
             Ok(()) => Ok(Ok((processed, state))),
             Err(Break::End(End::Sink(SinkError::NotTaken(why)))) => {
-                if let Err(error) = self.processing.undo().await {
-                    return Ok(Err(error));
-                }
-                let reason = format!("the broker does not take a log that it publishes: {why}");
-                Ok(Err(ConsumerError { call: "process", reason, backtrace: None }))
+                Ok(Err(self.processing.not_taken(&why).await))
             }
             Err(broke) => Err(broke),
         }

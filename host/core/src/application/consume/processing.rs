@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use super::breaker::{Breaker, Tolerance};
-use crate::application::ports::{Consumer, ConsumerError, Reads};
+use crate::application::ports::{BoxError, Consumer, ConsumerError, Reads};
 use crate::domain::{Descriptor, Processed, Record, Timestamp};
 
 /// The longest that a stopped consumer is left alone.
 const LONGEST_PROBE: Duration = Duration::from_mins(5);
 
 /// A consumer that processes logs.
-pub(super) struct Processing<C> {
+pub(in crate::application) struct Processing<C> {
     consumer: C,
     /// What it keeps: as it was committed last, and as it was saved last.
     committed: Option<Vec<u8>>,
@@ -26,7 +26,7 @@ pub(super) struct Processing<C> {
 }
 
 impl<C: Consumer> Processing<C> {
-    pub(super) fn new(consumer: C, tolerance: Tolerance) -> Self {
+    pub(in crate::application) fn new(consumer: C, tolerance: Tolerance) -> Self {
         Self {
             consumer,
             committed: None,
@@ -38,11 +38,11 @@ impl<C: Consumer> Processing<C> {
         }
     }
 
-    pub(super) fn consumer(&mut self) -> &mut C {
+    pub(in crate::application) fn consumer(&mut self) -> &mut C {
         &mut self.consumer
     }
 
-    pub(super) fn descriptor(&self) -> &Descriptor {
+    pub(in crate::application) fn descriptor(&self) -> &Descriptor {
         self.consumer.descriptor()
     }
 
@@ -50,7 +50,7 @@ impl<C: Consumer> Processing<C> {
         self.consumer.digest()
     }
 
-    pub(super) fn processes(&self) -> bool {
+    pub(in crate::application) fn processes(&self) -> bool {
         self.consumer.processes()
     }
 
@@ -70,12 +70,14 @@ impl<C: Consumer> Processing<C> {
 
     /// Shows it the records, and has it save what it keeps: only then has it seen them. Returns that, if it keeps
     /// anything.
-    pub(super) async fn process(
+    pub(in crate::application) async fn process(
         &mut self,
         now: Timestamp,
         records: &[Record],
     ) -> Result<(Processed, Option<Vec<u8>>), ConsumerError> {
-        let processed = self.consumer.process(now, records).await?;
+        let mut processed = self.consumer.process(now, records).await?;
+        let hops = records.iter().map(|record| record.hops).max().map_or(0, |hops| hops.saturating_add(1));
+        processed.publish.iter_mut().for_each(|log| log.hops = hops);
         if !self.consumer.keeps_state() {
             return Ok((processed, None));
         }
@@ -90,6 +92,16 @@ impl<C: Consumer> Processing<C> {
         // If it cannot be now, it must be before the next call.
         self.stale = true;
         self.refresh().await
+    }
+
+    /// How it has failed if a broker does not take what it publishes, and would not take it again: it starts afresh from
+    /// what it saved before.
+    pub(in crate::application) async fn not_taken(&mut self, why: &BoxError) -> ConsumerError {
+        if let Err(error) = self.undo().await {
+            return error;
+        }
+        let reason = format!("the broker does not take a log that it publishes: {why}");
+        ConsumerError { call: "process", reason, backtrace: None }
     }
 
     /// Notes that what it has saved is committed.
@@ -115,7 +127,7 @@ impl<C: Consumer> Processing<C> {
     }
 
     /// Notes that so many logs went well; returns whether it was stopped until now.
-    pub(super) fn passed(&mut self, logs: usize) -> bool {
+    pub(in crate::application) fn passed(&mut self, logs: usize) -> bool {
         self.breaker.passed(logs);
         let recovered = self.stopped.take_if(|_| logs > 0).is_some();
         if recovered {
@@ -125,7 +137,7 @@ impl<C: Consumer> Processing<C> {
     }
 
     /// Notes that it failed at one log; returns whether it is to be stopped.
-    pub(super) fn failed(&mut self) -> bool {
+    pub(in crate::application) fn failed(&mut self) -> bool {
         self.breaker.failed() || self.is_stopped()
     }
 

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::window::Task;
 use super::{Consume, Ports};
 use crate::application::ports::{Cause, DeadLettering, Reads, SourceError};
-use crate::domain::{CountedAs, Record};
+use crate::domain::{CountedAs, Descriptor, Record};
 
 /// A delivery that the consumer is not shown.
 #[derive(Debug)]
@@ -24,6 +24,19 @@ pub(super) enum Unseen {
 
 /// How many consumers that publish a log may come through, before one that publishes is not shown it.
 const MOST_HOPS: u8 = 8;
+
+/// Why a consumer of this `descriptor` is not shown a log that has come through too many consumers that publish; none if
+/// it is.
+pub(in crate::application) fn looped(descriptor: &Descriptor, record: &Record) -> Option<String> {
+    (record.hops >= MOST_HOPS && !descriptor.publishes.is_empty()).then(|| circle(record))
+}
+
+fn circle(record: &Record) -> String {
+    format!(
+        "consumers publish in a circle: it has come through {} of them, one because of the other",
+        record.hops
+    )
+}
 
 impl Unseen {
     fn cause(&self) -> Cause {
@@ -44,10 +57,7 @@ impl Unseen {
                 };
                 format!("the filter does not want {} logs {source}", record.severity)
             }
-            Self::Looped(Task { record, .. }) => format!(
-                "consumers publish in a circle: it has come through {} of them, one because of the other",
-                record.hops
-            ),
+            Self::Looped(Task { record, .. }) => circle(record),
         }
     }
 
@@ -82,7 +92,7 @@ impl<P: Ports> Consume<P> {
         let descriptor = self.processing.descriptor();
         if !descriptor.filter.wants(record.severity, &record.source) {
             Some(Unseen::Unwanted)
-        } else if record.hops >= MOST_HOPS && !descriptor.publishes.is_empty() {
+        } else if looped(descriptor, record).is_some() {
             Some(Unseen::Looped)
         } else {
             None

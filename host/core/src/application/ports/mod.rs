@@ -6,6 +6,7 @@ mod dead_letters;
 mod event;
 mod ledger;
 mod notice;
+mod past;
 mod reporter;
 mod sink;
 mod source;
@@ -17,6 +18,9 @@ pub use event::{
 };
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice};
+pub use past::{
+    Answer, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, ReplayObserver, StreamPlace,
+};
 pub use reporter::{Report, ReportError, Reporter};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{

@@ -3,7 +3,7 @@
 use crate::domain::{Severity, Timestamp};
 
 /// The position of a log among those of its origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OriginPosition {
     /// The number of the origin in this book.
     pub origin: usize,

@@ -102,6 +102,10 @@ impl<K: Clock> AmqpStreams<K> {
             for reader in &mut self.readers {
                 reader.acknowledge_skipped().await?;
             }
+            if self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0) {
+                self.pass(burst, max);
+                return Ok(());
+            }
             self.gather.wait().await;
             let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
             let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
@@ -121,6 +125,9 @@ impl<K: Clock> AmqpStreams<K> {
         let readers = self.readers.len();
         for n in 0..readers {
             let index = (self.turn + n) % readers;
+            if self.readers[index].is_over() {
+                continue;
+            }
             if let Poll::Ready(next) = Pin::new(&mut self.readers[index].consumer).poll_next(cx) {
                 self.turn = index + 1;
                 return Poll::Ready((index, next));
@@ -151,7 +158,7 @@ impl<K: Clock> AmqpStreams<K> {
                 None => break Some(reader.end()),
             }
             taken += 1;
-            if burst.len() >= max || taken >= MOST_TAKEN {
+            if burst.len() >= max || taken >= MOST_TAKEN || reader.is_over() {
                 break None;
             }
             match reader.consumer.next().now_or_never() {

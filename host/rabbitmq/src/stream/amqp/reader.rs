@@ -35,6 +35,8 @@ pub(super) struct Reader {
     is_emptied: bool,
     /// The offset from which on the next log is to be one that the stream is recognised by.
     recognised: u64,
+    /// The offset at which reading ends, if it does.
+    end: Option<u64>,
     /// What was delivered and is not acknowledged: the number of the position, and the tag.
     delivered: VecDeque<(u64, u64)>,
     /// The tags of what is of no interest, and not acknowledged: of several without anything delivered among them, the last.
@@ -53,7 +55,7 @@ struct Skipped {
 impl Reader {
     pub(super) async fn open(
         connection: &Connection,
-        Start { stream, offset, is_emptied, .. }: Start,
+        Start { stream, offset, is_emptied, end, .. }: Start,
         credit: u16,
         reads: Reads,
     ) -> Result<Self, TopologyError> {
@@ -68,7 +70,12 @@ impl Reader {
         let consumer = ends::consume(&channel, &stream, from, credit).await?;
         let cursor = Cursor::new(stream, offset);
         let (delivered, skipped) = (VecDeque::new(), Skipped::default());
-        Ok(Self { cursor, consumer, channel, is_emptied, recognised: 0, delivered, skipped })
+        Ok(Self { cursor, consumer, channel, is_emptied, end, recognised: 0, delivered, skipped })
+    }
+
+    /// Whether all was read that is to be.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| self.cursor.next() >= end)
     }
 
     /// The delivery that a message is to the application, if it is one.
@@ -93,7 +100,8 @@ impl Reader {
         name_origin(&mut message, self.cursor.stream());
         // A chunk comes whole, also if it begins before what was asked for.
         let is_known = offset < self.cursor.next();
-        if is_known || !read.wants(message.routing_key.as_str()) {
+        let is_behind = self.end.is_some_and(|end| offset >= end);
+        if is_known || is_behind || !read.wants(message.routing_key.as_str()) {
             if !is_known {
                 self.cursor.skip(offset);
             }
@@ -106,7 +114,7 @@ impl Reader {
         }
         let position = self.cursor.deliver(offset);
         self.delivered.push_back((self.cursor.next(), tag));
-        if read.keeps_originals {
+        if read.reads == Reads::Logs {
             message.properties = without_offset(std::mem::take(&mut message.properties));
         }
         Ok(Some(read.delivery(message, position, now)))

@@ -159,6 +159,10 @@ impl<K: Clock> NativeStreams<K> {
             if has_room {
                 self.gather.wait().await;
             }
+            if self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0) {
+                self.pass(burst, max);
+                return Ok(());
+            }
             let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
             let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
             let is_ahead = self.readers.iter().any(|reader| reader.to_store().is_some());

@@ -55,6 +55,8 @@ pub(super) struct Reader {
     credit: u16,
     /// Where the next chunk should begin.
     expected: u64,
+    /// The offset at which reading ends, if it does.
+    end: Option<u64>,
     /// Has the chunk that is read.
     chunk: ChunkReader<Bytes>,
     state: State,
@@ -79,7 +81,7 @@ impl Reader {
         start: Start,
         stored: Option<u64>,
     ) -> Result<Self, StreamError> {
-        let Start { stream, offset, is_emptied, .. } = start;
+        let Start { stream, offset, is_emptied, end, .. } = start;
         // The first chunk of one that was found empty tells whether it was made again.
         let from = if is_emptied { 0 } else { offset };
         let subscription = subscribe(&connection, &stream, from, CREDIT).await?;
@@ -91,6 +93,7 @@ impl Reader {
             subscription,
             credit: CREDIT,
             expected: offset,
+            end,
             chunk: ChunkReader::new(Inflater::default()),
             state: State::Waiting,
         })
@@ -99,6 +102,9 @@ impl Reader {
     /// Is ready when there is a chunk to read. Nothing is lost if it is not polled again.
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         loop {
+            if self.is_over() {
+                return Poll::Pending;
+            }
             match &mut self.state {
                 State::Reading(_) => return Poll::Ready(Ok(())),
                 State::Waiting => {
@@ -131,7 +137,12 @@ impl Reader {
 
     /// Whether there is a chunk to read.
     pub(super) fn has_chunk(&self) -> bool {
-        matches!(self.state, State::Reading(_))
+        matches!(self.state, State::Reading(_)) && !self.is_over()
+    }
+
+    /// Whether all was read that is to be.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| self.cursor.next() >= end)
     }
 
     /// Lets the broker send as many chunks as were taken. If the future is dropped, nothing is given back twice.
@@ -168,25 +179,32 @@ impl Reader {
     ) -> usize {
         let State::Reading(header) = self.state else { return 0 };
         let stream = Arc::clone(self.cursor.stream());
+        let end = self.end.unwrap_or(u64::MAX);
+        // That of the broker is the same for whoever reads it again.
+        let written = u64::try_from(header.timestamp_ms).ok().filter(|written| *written > 0);
+        let received = written.map_or(now, Timestamp::from_millis);
         let (cursor, window) = (&mut self.cursor, &mut self.window);
         if let Some(fingerprint) = fingerprint::of_chunk(&header) {
             cursor.recognise(Some(fingerprint));
         }
         let mut taken = 0;
-        while burst.len() < max && taken < MOST_TAKEN {
+        while burst.len() < max && taken < MOST_TAKEN && cursor.next() < end {
             taken += 1;
             match self.chunk.next_item() {
                 None => {
                     self.end_chunk(&header);
                     break;
                 }
-                Some(stream::Item::Message { offset, bytes }) => match read.of_stream(bytes, &stream, now) {
-                    None => cursor.skip(offset),
-                    Some((item, original)) => {
-                        let position = deliver(cursor, window, offset);
-                        burst.push(Delivery { position, item, original });
+                Some(stream::Item::Message { offset, .. }) if offset >= end => cursor.skip(offset),
+                Some(stream::Item::Message { offset, bytes }) => {
+                    match read.of_stream(bytes, &stream, received) {
+                        None => cursor.skip(offset),
+                        Some((item, original)) => {
+                            let position = deliver(cursor, window, offset);
+                            burst.push(Delivery { position, item, original });
+                        }
                     }
-                },
+                }
                 Some(stream::Item::Bad { first, records, error, data }) => {
                     let last = first.saturating_add(u64::from(records)).saturating_sub(1);
                     let text =

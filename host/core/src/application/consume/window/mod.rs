@@ -71,17 +71,17 @@ struct Retry {
 
 /// A log that is to be processed.
 #[derive(Debug)]
-pub(super) struct Task {
-    pub(super) handle: Handle,
-    pub(super) record: Record,
+pub(in crate::application) struct Task {
+    pub(in crate::application) handle: Handle,
+    pub(in crate::application) record: Record,
 }
 
 /// What a log is known by, without what it says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Handle {
+pub(in crate::application) struct Handle {
     /// Its number.
-    pub(super) number: u64,
-    pub(super) position: Option<OriginPosition>,
+    pub(in crate::application) number: u64,
+    pub(in crate::application) position: Option<OriginPosition>,
 }
 
 /// What can be acknowledged: everything through one delivery of each sequence, and some behind it one by one.

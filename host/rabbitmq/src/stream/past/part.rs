@@ -1,0 +1,215 @@
+//! One stream of a span: what of it has come, and where reading goes on after a loss.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::sync::Arc;
+
+use backon::{BackoffBuilder, ExponentialBackoff};
+use loghost_core::application::{Clock, Delivery, Item, PastLog, SourceError, StreamPlace};
+use loghost_core::domain::{ConsumerName, Timestamp};
+use tokio::time::sleep;
+
+use super::Span;
+use crate::connection::open::Connection;
+use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
+use crate::consume::read::Read;
+use crate::message::original::Original;
+use crate::stream::amqp::AmqpStreams;
+use crate::stream::begin::Start;
+use crate::stream::native::NativeStreams;
+use crate::stream::options::StreamAddress;
+use crate::stream::reading::Reading;
+use crate::stream::way::StreamWay;
+use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
+
+/// How many logs of a stream are taken at once.
+const BURST: u16 = 1024;
+
+/// How many of them may be under way where AMQP 0-9-1 is spoken. They are acknowledged as they are taken.
+const PREFETCH: u16 = 2 * BURST;
+
+/// What streams are read with.
+pub(super) struct Setup {
+    pub(super) connection: Arc<ReconnectingConnection>,
+    pub(super) read: Read,
+    pub(super) address: Option<StreamAddress>,
+    pub(super) way: StreamWay,
+    pub(super) reader: ConsumerName,
+}
+
+/// One stream.
+pub(super) struct Part {
+    pub(super) span: Span,
+    /// What has come and was not handed on.
+    pub(super) logs: VecDeque<PastLog>,
+    /// The first offset that has not come.
+    next: u64,
+    /// Where reading ends; none where it goes on.
+    end: Option<u64>,
+    /// The time of the log that has come last.
+    latest: Timestamp,
+    reading: Option<(Arc<Connection>, Reading<Untimed>)>,
+    received: Vec<Delivery<Original>>,
+    delays: ExponentialBackoff,
+    /// Why it could not be read, as it was told.
+    obstacle: Option<String>,
+}
+
+/// Shows the time that a log has which has none, and of which the broker does not say when it came.
+#[derive(Clone, Copy, Debug)]
+struct Untimed;
+
+const NO_TIME: Timestamp = Timestamp::from_millis(u64::MAX);
+
+impl Clock for Untimed {
+    fn now(&self) -> Timestamp {
+        NO_TIME
+    }
+}
+
+impl Part {
+    pub(super) fn new(span: Span) -> Self {
+        Self {
+            logs: VecDeque::new(),
+            next: span.from,
+            end: Some(span.until),
+            latest: Timestamp::default(),
+            reading: None,
+            received: Vec::new(),
+            delays: DELAYS.build(),
+            obstacle: None,
+            span,
+        }
+    }
+
+    /// The time of the next log, if one has come.
+    pub(super) fn head(&self) -> Option<Timestamp> {
+        let first = self.logs.front()?;
+        // What is no log stands where it was found.
+        Some(first.log.as_ref().map_or(Timestamp::default(), |record| record.timestamp))
+    }
+
+    /// How many offsets of the span were read.
+    pub(super) fn read(&self) -> u64 {
+        self.next.min(self.span.until) - self.span.from
+    }
+
+    /// Whether it goes on behind the span.
+    pub(super) fn follows(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Goes on behind the span.
+    pub(super) async fn go_on(&mut self, setup: &Setup) {
+        if self.end.take().is_some() {
+            self.close_reading().await;
+            // What it fails at, it fails at again when it is waited for.
+            self.reading = setup.open(self.start()).await.ok();
+        }
+    }
+
+    /// Waits until something has come, or the end. Nothing is lost if the future is dropped.
+    pub(super) async fn fill(&mut self, setup: &Setup) -> Result<(), SourceError> {
+        while self.logs.is_empty() && self.end.is_none_or(|end| self.next < end) {
+            let Err(error) = self.receive(setup).await else {
+                (self.delays, self.obstacle) = (DELAYS.build(), None);
+                continue;
+            };
+            self.close_reading().await;
+            if !error.is_passing() {
+                return Err(error);
+            }
+            let cause = format!("{error:?}");
+            if self.obstacle.as_ref() != Some(&cause) {
+                self.tell(setup, &error).await?;
+                self.obstacle = Some(cause);
+            }
+            sleep(self.delays.next().unwrap_or_default()).await;
+        }
+        Ok(())
+    }
+
+    /// Takes what comes.
+    async fn receive(&mut self, setup: &Setup) -> Result<(), SourceError> {
+        if self.reading.is_none() {
+            self.reading = Some(setup.open(self.start()).await?);
+        }
+        let Some((connection, reading)) = &mut self.reading else { return Ok(()) };
+        if self.received.is_empty() {
+            reading.receive(&mut self.received, BURST.into(), |_| ()).await?;
+        }
+        if let Some(last) = self.received.last() {
+            connection.answer(reading.acknowledge_through(&last.position)).await?;
+        }
+        let Self { span, received, logs, next, latest, .. } = self;
+        for Delivery { position, item, .. } in received.drain(..) {
+            let Some(position) = position.durable() else { continue };
+            // A position is one more than the offset.
+            *next = position.offset;
+            let log = match item {
+                // Nothing is found in messages of others, for which there are no rules.
+                Item::Passed | Item::Marker | Item::Logs(_) => continue,
+                Item::Foreign(how) => Err(how),
+                Item::Log(mut record) => {
+                    if record.timestamp == NO_TIME {
+                        record.timestamp = *latest;
+                    }
+                    *latest = record.timestamp;
+                    Ok(record)
+                }
+            };
+            let (severity, stream) = (span.severity, Arc::clone(&span.stream));
+            let place = StreamPlace { severity, stream, offset: position.offset.saturating_sub(1) };
+            logs.push_back(PastLog { place, log });
+        }
+        Ok(())
+    }
+
+    /// Where reading goes on.
+    fn start(&self) -> Start {
+        let (stream, offset, end) = (Arc::clone(&self.span.stream), self.next, self.end);
+        Start { stream, offset, beginning: None, is_emptied: false, end }
+    }
+
+    /// Tells why it is read again.
+    async fn tell(&mut self, setup: &Setup, error: &SourceError) -> Result<(), SourceError> {
+        let connection = setup.connection.connection().await.map_err(TopologyError::from)?;
+        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        let cause = format!("the stream `{}` is read again: {error}{cause}", self.span.stream);
+        connection.tell(None, &TopologyEvent::NotReady { cause });
+        Ok(())
+    }
+
+    async fn close_reading(&mut self) {
+        self.received.clear();
+        if let Some((_, reading)) = self.reading.take() {
+            reading.close().await;
+        }
+    }
+
+    pub(super) async fn close(mut self) {
+        self.close_reading().await;
+    }
+}
+
+impl Setup {
+    /// Begins to read a stream.
+    async fn open(&self, start: Start) -> Result<(Arc<Connection>, Reading<Untimed>), TopologyError> {
+        let connection = self.connection.connection().await?;
+        let Self { read, address, way, reader, .. } = self;
+        let opening = async {
+            let nodes = way.nodes(&connection, address.as_ref(), &[&start.stream], reader).await?;
+            let (starts, read) = (vec![start], read.clone());
+            let Some(nodes) = nodes else {
+                let from = (Arc::clone(&connection), reader.clone());
+                let opening = AmqpStreams::open(from, starts, PREFETCH, read, Untimed);
+                return Ok::<_, TopologyError>(Reading::Amqp(Box::new(opening.await?)));
+            };
+            let opening = NativeStreams::open(nodes, starts, PREFETCH.into(), (read, Untimed), None, |_| ());
+            Ok(Reading::Native(Box::new(opening.await?)))
+        };
+        let reading = connection.answer(opening).await?;
+        Ok((connection, reading))
+    }
+}

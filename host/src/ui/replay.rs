@@ -1,0 +1,248 @@
+//! How a replay is shown: what is not counted, or where two plugins differ, as it is found; how far it is; the metrics.
+
+use std::fmt::Write;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use loghost_core::application::{
+    Answer, Cause, Compared, Difference, Extent, Fate, NotCounted, ReplayObserver, Replayed, Report,
+    ReportError, StreamPlace,
+};
+use loghost_core::domain::{Log, Record, Source, printable_line};
+use loghost_rabbitmq::{Span, outcome};
+use serde_json::{Value, json};
+
+use crate::ui::past::say_reading;
+use crate::ui::tail;
+use crate::ui::terminal::{
+    self, BAD, DIM, Format, GOOD, TITLE, Unwritable, counted, metric_json, metric_text, texts_json,
+};
+
+/// The most logs that are listed for people.
+const MOST: u64 = 20;
+
+/// How the bar is drawn: what was read of the offsets, how fast, and how long it still takes.
+const BAR: &str = "{wide_bar} {human_pos} of {human_len} logs  {per_sec}  {eta} left";
+
+/// Shows a replay.
+pub(crate) struct ReplayView {
+    format: Format,
+    /// What the two plugins of a comparison are called.
+    versions: Option<[String; 2]>,
+    bar: ProgressBar,
+    /// How many logs were found that are listed.
+    found: u64,
+}
+
+/// What came of a replay.
+pub(crate) enum Replays<'a> {
+    /// For each plugin by itself.
+    Each(&'a [Replayed]),
+    /// For two, compared.
+    Compared(&'a Compared),
+}
+
+impl ReplayView {
+    /// One of these spans; says which they are.
+    pub(crate) fn new<'a>(
+        format: Format,
+        versions: Option<[String; 2]>,
+        spans: impl Iterator<Item = &'a Span>,
+    ) -> Self {
+        let mut logs = 0;
+        say_reading("replaying", spans.inspect(|span| logs += span.until - span.from));
+        // On standard error, and nothing where that is no terminal.
+        let bar = ProgressBar::new(logs);
+        if let Ok(style) = ProgressStyle::with_template(BAR) {
+            bar.set_style(style);
+        }
+        Self { format, versions, bar, found: 0 }
+    }
+
+    /// Prints what came of it.
+    pub(crate) fn end(&self, replays: &Replays<'_>) -> Result<(), Unwritable> {
+        self.bar.finish_and_clear();
+        match replays {
+            Replays::Each(replayed) => {
+                self.say_rest("not counted")?;
+                replayed.iter().try_for_each(|replayed| self.metric(replayed, None))
+            }
+            Replays::Compared(compared) => {
+                self.say_rest("in which they differ")?;
+                for (n, replayed) in compared.replayed.iter().enumerate() {
+                    self.metric(replayed, self.versions.as_ref().map(|versions| &*versions[n]))?;
+                }
+                self.summary(compared)
+            }
+        }
+    }
+
+    fn metric(&self, replayed: &Replayed, version: Option<&str>) -> Result<(), Unwritable> {
+        let Replayed { consumer, counts, text, .. } = replayed;
+        let report = Report { consumer, counts, text: text.clone(), last: true };
+        match self.format {
+            Format::Text => {
+                let version = version.map(|version| format!("{DIM}{}{DIM:#} ", printable_line(version)));
+                terminal::print(&(version.unwrap_or_default() + &metric_text(&report)))
+            }
+            Format::Json => {
+                let mut object = metric_json(&report);
+                object.insert("version".to_owned(), replayed.version.as_str().into());
+                if let Some(version) = version {
+                    object.insert("plugin".to_owned(), version.into());
+                }
+                terminal::print_json(&object)
+            }
+        }
+    }
+
+    fn summary(&self, compared: &Compared) -> Result<(), Unwritable> {
+        let [one, other] = &compared.replayed;
+        let are_same = one.text == other.text;
+        if self.format == Format::Json {
+            return terminal::print_json(
+                &json!({ "differences": compared.differences, "same_metric": are_same }),
+            );
+        }
+        let logs = match compared.differences {
+            0 => format!("{GOOD}no log differs{GOOD:#}"),
+            n => format!("{BAD}{} differ{BAD:#}", logs(n)),
+        };
+        let metrics = if are_same {
+            format!("{GOOD}the metrics are the same{GOOD:#}")
+        } else {
+            format!("{BAD}the metrics differ{BAD:#}")
+        };
+        terminal::print(&format!("{logs}, {metrics}"))
+    }
+
+    /// Says how many logs were found that are not listed.
+    fn say_rest(&self, what: &str) -> Result<(), Unwritable> {
+        if self.format == Format::Json || self.found <= MOST {
+            return Ok(());
+        }
+        let rest = logs(self.found - MOST);
+        terminal::print(&format!("{DIM}and {rest} more {what}; --format json lists all{DIM:#}"))
+    }
+
+    /// Lists a log that was found.
+    fn list(
+        &mut self,
+        text: impl FnOnce() -> String,
+        object: impl FnOnce() -> Value,
+    ) -> Result<(), ReportError> {
+        self.found += 1;
+        let listed = match self.format {
+            Format::Text if self.found > MOST => Ok(()),
+            Format::Text => self.bar.suspend(|| terminal::print(&text())),
+            Format::Json => self.bar.suspend(|| terminal::print_json(&object())),
+        };
+        listed.map_err(|error| ReportError(error.into()))
+    }
+}
+
+impl ReplayObserver for ReplayView {
+    fn not_counted(&mut self, log: &NotCounted<'_>) -> Result<(), ReportError> {
+        let NotCounted { consumer, place, record, cause, reason, attempts } = *log;
+        let text = || {
+            let (fate, at) = (dead(cause, reason), at(place));
+            format!("{TITLE}[{consumer}]{TITLE:#} {at} {BAD}{fate}{BAD:#}{}", shown(record))
+        };
+        self.list(text, || {
+            let answer = json!({ "outcome": outcome(cause), "reason": reason, "attempts": attempts });
+            json!({ "not_counted": answer, "consumer": consumer.as_str(), "at": place_json(place), "log": record.map(tail::object) })
+        })
+    }
+
+    fn differs(&mut self, difference: &Difference<'_>) -> Result<(), ReportError> {
+        let Difference { place, record, answers } = *difference;
+        let versions = self.versions.clone().unwrap_or_default();
+        let pairs = || versions.iter().zip(answers);
+        let text = || {
+            let answers = pairs().map(|(version, answer)| {
+                format!("\n    {DIM}{}:{DIM:#} {}", printable_line(version), answered(answer))
+            });
+            format!("{TITLE}differs{TITLE:#} {}{}{}", at(place), shown(record), answers.collect::<String>())
+        };
+        self.list(text, || {
+            let answers: Vec<Value> = pairs().map(|(version, answer)| answer_json(version, answer)).collect();
+            json!({ "differs": answers, "at": place_json(place), "log": record.map(tail::object) })
+        })
+    }
+
+    fn progress(&mut self, extent: Extent) {
+        self.bar.set_position(extent.read);
+    }
+}
+
+fn logs(n: u64) -> String {
+    counted(usize::try_from(n).unwrap_or(usize::MAX), "log")
+}
+
+fn at(place: &StreamPlace) -> String {
+    format!("{}/{}", printable_line(&place.stream), place.offset)
+}
+
+fn place_json(place: &StreamPlace) -> Value {
+    json!({ "stream": &*place.stream, "offset": place.offset })
+}
+
+/// A log below the line that says what is the matter with it.
+fn shown(record: Option<&Record>) -> String {
+    record.map_or_else(String::new, |record| format!("\n  {}", tail::line(record)))
+}
+
+fn dead(cause: Cause, reason: &str) -> String {
+    format!("{}: {}", outcome(cause), printable_line(reason))
+}
+
+/// What a plugin makes of a log, in a line.
+fn answered(answer: &Answer) -> String {
+    let mut text = match &answer.fate {
+        Fate::Dead(cause, reason) => dead(*cause, reason),
+        fate => fate_word(fate).to_owned(),
+    };
+    if answer.attempts > 1 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ", at attempt {}", answer.attempts);
+    }
+    for Log { severity, message, .. } in &answer.publishes {
+        let _ = write!(text, "; publishes {severity}: {}", printable_line(message));
+    }
+    text
+}
+
+fn fate_word(fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Unwanted => "unwanted",
+        Fate::Unseen => "unseen",
+        Fate::Repeated => "repeated",
+        Fate::Accepted => "accept",
+        Fate::Skipped => "skip",
+        Fate::Dead(cause, _) => outcome(*cause),
+    }
+}
+
+fn answer_json(version: &str, answer: &Answer) -> Value {
+    let reason = match &answer.fate {
+        Fate::Dead(_, reason) => Some(reason),
+        _ => None,
+    };
+    let publishes = answer.publishes.iter().map(|log| {
+        let source = log.source.as_ref().map(Source::as_str);
+        let attributes: Vec<(String, String)> =
+            log.attributes.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        json!({
+            "severity": log.severity.as_str(),
+            "source": source,
+            "message": log.message,
+            "attributes": texts_json(&attributes),
+        })
+    });
+    json!({
+        "plugin": version,
+        "outcome": fate_word(&answer.fate),
+        "reason": reason,
+        "attempts": answer.attempts,
+        "publishes": publishes.collect::<Vec<_>>(),
+    })
+}
