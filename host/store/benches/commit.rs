@@ -27,6 +27,7 @@ fn commit(bencher: Bencher<'_, '_>, batch: usize) {
                 position,
                 severity: Severity::Info,
                 timestamp: now,
+                undetermined: false,
                 counted_as: CountedAs::Accepted,
             };
             book.finish(&[log], now);
@@ -49,6 +50,7 @@ fn book(bencher: Bencher<'_, '_>, batch: usize) {
                     position,
                     severity: Severity::Info,
                     timestamp: now,
+                    undetermined: false,
                     counted_as: CountedAs::Accepted,
                 };
                 book.finish(&[log], now);

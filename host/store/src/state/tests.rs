@@ -30,7 +30,10 @@ fn finish(book: &mut Book, numbers: impl IntoIterator<Item = u64>, counted_as: C
             panic!("{n} is there already")
         };
         let Record { severity, timestamp, .. } = record;
-        book.finish(&[FinishedLog { position, severity, timestamp, counted_as }], timestamp);
+        book.finish(
+            &[FinishedLog { position, severity, undetermined: false, timestamp, counted_as }],
+            timestamp,
+        );
     }
 }
 
