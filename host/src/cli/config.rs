@@ -1,17 +1,19 @@
 //! `loghost config`
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::{Arg, CommandFactory};
+use clap::{Arg, CommandFactory, Parser};
 use loghost_core::domain::printable_line;
 
 use super::configuration::{FILE, InForce, init, show};
-use super::{Cli, command, run};
+use super::{Cli, Command, command, run};
 use crate::commands;
-use crate::commands::run::Options;
+use crate::commands::run::{Configuration, Options};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::ui::{config, terminal};
 
@@ -57,7 +59,21 @@ pub(super) fn config(args: Args, in_force: &InForce) -> Result<(), Failure> {
 pub(super) fn run_options(args: run::Args, in_force: &InForce) -> Result<Options, Failure> {
     let options = Options::try_from(args).map_err(|failure| in_force.told(failure))?;
     let consumers = in_force.consumers(&options.consumer)?;
-    Ok(options.with_consumers(consumers))
+    let configuration = in_force.file.clone().map(|file| Configuration { file, read: run_options_again });
+    Ok(Options { configuration, ..options.with_consumers(consumers) })
+}
+
+/// What the arguments of this process ask `run` for with what is in force now.
+fn run_options_again() -> Result<Options, Failure> {
+    let refused = |error: clap::Error| Failure::of(Status::Internal, error);
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let matches = Cli::command().try_get_matches_from(&arguments).map_err(refused)?;
+    let in_force = InForce::of(arguments, &matches)?;
+    let cli = Cli::try_parse_from(&in_force.arguments).map_err(|error| in_force.refused(&error))?;
+    match cli.command {
+        Command::Run(args) => run_options(*args, &in_force),
+        _ => Err(Failure::new(Status::Internal, "only `run` has consumers")),
+    }
 }
 
 /// The options of `run` with their defaults, in the order in which they are described.

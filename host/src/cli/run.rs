@@ -181,6 +181,7 @@ impl TryFrom<Args> for Options {
             state: args.state,
             on_failure: if args.exit_on_failure { OnFailure::End } else { OnFailure::GoOn },
             reload: if args.watch { Trigger::Change } else { Trigger::Hangup },
+            configuration: None,
         })
     }
 }

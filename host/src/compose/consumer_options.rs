@@ -42,6 +42,16 @@ pub(crate) struct ConsumerOptions {
     pub(crate) grace: Duration,
 }
 
+impl ConsumerOptions {
+    /// The same in a run that goes on, whose consumers have in common what they have in `run`; nothing that was begun is begun
+    /// anew.
+    pub(crate) fn within(self, run: &Self) -> Self {
+        let Self { lifetime, queue_type, exchanges, check_topology_every, grace, .. } = *run;
+        let streams = run.streams.clone();
+        Self { lifetime, queue_type, streams, exchanges, check_topology_every, grace, ..self }
+    }
+}
+
 impl Default for ConsumerOptions {
     fn default() -> Self {
         Self {

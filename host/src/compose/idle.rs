@@ -1,6 +1,7 @@
 //! When there is nothing left to do: `run --until-idle`.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use loghost_core::application::{ConsumerEvent, Event, Load, Observer, Report, ReportError, Reporter};
@@ -73,11 +74,29 @@ impl Activity {
     }
 }
 
+/// How many logs wait for each consumer of a run: for those that are there now.
+#[derive(Clone, Default)]
+pub(crate) struct Depths(Arc<Mutex<HashMap<ConsumerName, QueueDepth>>>);
+
+impl Depths {
+    pub(crate) fn put(&self, consumer: ConsumerName, depth: QueueDepth) {
+        self.locked().insert(consumer, depth);
+    }
+
+    pub(crate) fn remove(&self, consumer: &ConsumerName) {
+        self.locked().remove(consumer);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<ConsumerName, QueueDepth>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Is ready when every consumer has had its queue, and nothing to do, for as long as `limit`, and the queues are
 /// empty; never without a limit. Of a consumer that is stopped nothing is expected. Gives those that stand by.
 pub(crate) async fn idle(
     mut activity: watch::Receiver<Activity>,
-    depths: &HashMap<ConsumerName, QueueDepth>,
+    depths: &Depths,
     limit: Option<Duration>,
 ) -> Vec<ConsumerName> {
     let Some(limit) = limit else { return std::future::pending().await };
@@ -105,11 +124,9 @@ pub(crate) async fn idle(
 }
 
 /// Whether nothing waits in the queues of those who work.
-async fn are_empty(
-    depths: &HashMap<ConsumerName, QueueDepth>,
-    mut activity: watch::Receiver<Activity>,
-) -> bool {
-    for (consumer, depth) in depths {
+async fn are_empty(depths: &Depths, mut activity: watch::Receiver<Activity>) -> bool {
+    let depths = depths.locked().clone();
+    for (consumer, depth) in &depths {
         let is_empty = tokio::select! {
             biased;
             // Its queue is not looked at any more.

@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use loghost_core::application::{Consumer, Event, Observer};
+use loghost_core::application::{Event, Observer};
 use loghost_core::domain::ConsumerName;
 use loghost_http::{BindError, Board, Feed, QueueDepths, Server, Shown, Token};
 use loghost_rabbitmq::{Lifetime, Names, ReconnectingConnection, queue_lengths};
 use loghost_system::private::read_secret;
-use loghost_wasm::WasmConsumer;
 use tokio::io;
 
 use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::reload::Member;
 use crate::ui::events::{self, Queues};
 use crate::ui::terminal::{self, event_as_json};
 
@@ -70,16 +68,13 @@ impl Listening {
         [Arc::clone(&self.board) as _, Arc::new(events)]
     }
 
-    /// Expects these consumers, and has the broker asked for their queues, if those can be named.
-    pub(crate) fn expect(
-        &self,
-        members: &[(Member, WasmConsumer)],
-        connections: &Connections,
-        lifetime: Lifetime,
-    ) {
-        for (_, consumer) in members {
-            self.board.expect(&consumer.descriptor().name);
-        }
+    /// What is shown of consumers.
+    pub(crate) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
+    /// Has the broker asked for the queues of consumers, if those can be named.
+    pub(crate) fn ask(&self, connections: &Connections, lifetime: Lifetime) {
         if lifetime == Lifetime::Named {
             let depths = BrokerDepths {
                 connection: Arc::clone(&connections.consuming),

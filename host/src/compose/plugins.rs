@@ -193,6 +193,13 @@ impl PluginLoader {
         Self { consumer: Some(consumer), ..self }
     }
 
+    /// Whether the consumer of this name has the same settings and limits with it as with `other`.
+    pub(crate) fn is_as(&self, other: &Self, name: &ConsumerName) -> bool {
+        let names = [name.to_string()];
+        self.settings.of(&names, &[]) == other.settings.of(&names, &[])
+            && self.runtime.limits() == other.runtime.limits()
+    }
+
     /// The settings of the run.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings

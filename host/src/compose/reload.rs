@@ -3,18 +3,24 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::pending;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use loghost_core::application::{Consumer, Level, Notice};
+use futures_util::future::FutureExt;
+use loghost_core::application::{Consumer, Level, Notice, Opening};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::{WasmConsumer, sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::block_in_place;
 
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::plugins::{Loaded, PluginLoader, PluginSource};
+use crate::compose::rereading::Rereading;
 use crate::compose::settings::Refusal;
+use crate::compose::starter::{Start, Starter};
+use crate::compose::supervise::Another;
 use crate::platform::signals::Hangups;
 use crate::platform::watch::Watch;
 use crate::ui::terminal;
@@ -57,6 +63,12 @@ impl Member {
         self.source.read().is_ok_and(|bytes| sha256(&bytes) == self.digest)
     }
 
+    /// Whether it is the same, and run in the same way.
+    fn is_as(&self, other: &Self) -> bool {
+        let is_loaded_alike = self.source == other.source && self.digest == other.digest;
+        is_loaded_alike && self.options == other.options && self.loader.is_as(&other.loader, &self.name)
+    }
+
     /// Loads what is there now.
     fn load(&self) -> anyhow::Result<WasmConsumer> {
         let Loaded { consumer, refusals, .. } =
@@ -76,34 +88,60 @@ impl Member {
     }
 }
 
-/// Loads new versions, and hands each to the consumer that it replaces.
+/// Loads new versions, and hands each to the consumer that it replaces. With a configuration file, reads that again as well,
+/// and starts and stops consumers as it says.
 pub(crate) struct Reloads {
-    members: Vec<(Member, mpsc::Sender<WasmConsumer>)>,
+    running: Vec<Running>,
     hangups: Hangups,
     trigger: Trigger,
+    configuration: Option<Rereading>,
+    another: mpsc::Sender<Another>,
+}
+
+/// A consumer of the run.
+struct Running {
+    member: Member,
+    replace: mpsc::Sender<WasmConsumer>,
+    /// Stops it. Nobody listens when it has ended.
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    fn new(member: Member, consumer: WasmConsumer) -> (Self, Start) {
+        let options = member.options.clone();
+        let ((replace, replaced), (stop, stopped)) = (mpsc::channel(1), watch::channel(false));
+        (Self { member, replace, stop }, Start { consumer, options, replaced, stopped })
+    }
 }
 
 impl Reloads {
-    pub(crate) fn new(hangups: Hangups, trigger: Trigger) -> Self {
-        Self { members: Vec::new(), hangups, trigger }
+    /// Loads at SIGHUP, or as the `trigger` says; what begins to run goes to `another`.
+    pub(crate) fn new(
+        hangups: Hangups,
+        trigger: Trigger,
+        configuration: Option<Rereading>,
+        another: mpsc::Sender<Another>,
+    ) -> Self {
+        Self { running: Vec::new(), hangups, trigger, configuration, another }
     }
 
-    /// Looks after `member`, whose new versions go to `replace`.
-    pub(crate) fn add(&mut self, member: Member, replace: mpsc::Sender<WasmConsumer>) {
-        self.members.push((member, replace));
+    /// Looks after `member` from now on, which is to be started.
+    pub(crate) fn add(&mut self, member: Member, consumer: WasmConsumer) -> Start {
+        let (running, start) = Running::new(member, consumer);
+        self.running.push(running);
+        start
     }
 
     /// Loads new versions as they come.
-    pub(crate) async fn run(mut self) -> Infallible {
-        let mut watch = match self.trigger {
-            Trigger::Hangup => None,
-            Trigger::Change => self.watch(),
-        };
-        // What changed while the plugins were loaded and their sources opened was not told.
-        if watch.is_some() {
-            self.load(Unchanged::Left).await;
-        }
+    pub(crate) async fn run(mut self, starter: &Arc<Starter>) -> Infallible {
+        let (mut watch, mut files) = (None, Vec::new());
         loop {
+            // What changed before a file was watched is not told.
+            while self.trigger == Trigger::Change && files != self.files() {
+                files = self.files();
+                watch = Watch::new(files.clone()).inspect_err(say_unwatched).ok();
+                self.look(starter, Unchanged::Left).await;
+            }
             let changed = async {
                 match &mut watch {
                     Some(watch) => watch.changed().await,
@@ -112,28 +150,43 @@ impl Reloads {
             };
             tokio::select! {
                 () = self.hangups.next() => {
-                    terminal::notice("SIGHUP: loading the plugins again");
-                    self.load(Unchanged::Reloaded).await;
+                    let and_file = if self.configuration.is_some() { "reading the configuration and " } else { "" };
+                    terminal::notice(&format!("SIGHUP: {and_file}loading the plugins again"));
+                    self.look(starter, Unchanged::Reloaded).await;
                 }
                 changed = changed => {
                     if let Err(error) = changed {
                         watch = None;
                         say_unwatched(&error);
                     }
-                    self.load(Unchanged::Left).await;
+                    self.look(starter, Unchanged::Left).await;
                 }
             }
         }
     }
 
-    fn watch(&self) -> Option<Watch> {
-        let files: Vec<PathBuf> =
-            self.members.iter().filter_map(|(member, _)| member.source.path()).collect();
-        Watch::new(files).inspect_err(say_unwatched).ok()
+    /// All that may change.
+    fn files(&self) -> Vec<PathBuf> {
+        let plugins = self.running.iter().filter_map(|running| running.member.source.path());
+        let file = self.configuration.iter().map(|configuration| configuration.file.clone());
+        plugins.chain(file).collect()
+    }
+
+    async fn look(&mut self, starter: &Arc<Starter>, unchanged: Unchanged) {
+        match &self.configuration {
+            None => self.load(unchanged).await,
+            Some(configuration) => match block_in_place(|| configuration.load()) {
+                Ok(members) => self.reconfigure(members, starter).await,
+                Err(failure) => {
+                    let text = failure.text().unwrap_or_default();
+                    terminal::error(&format!("nothing is reloaded, all goes on as it is: {text}"), None);
+                }
+            },
+        }
     }
 
     async fn load(&mut self, unchanged: Unchanged) {
-        for (member, replace) in &mut self.members {
+        for Running { member, replace, .. } in &mut self.running {
             if unchanged == Unchanged::Left && member.is_unchanged() {
                 continue;
             }
@@ -150,6 +203,83 @@ impl Reloads {
             }
         }
     }
+
+    /// Makes the consumers of the run these `members`. One that is as it was is left alone; one of which only the plugin, its
+    /// settings or its limits have changed is handed the new version; one that is to be run otherwise is run anew.
+    async fn reconfigure(&mut self, members: Vec<(Member, WasmConsumer)>, starter: &Arc<Starter>) {
+        let is_wanted =
+            |running: &Running| members.iter().any(|(member, _)| member.name == running.member.name);
+        let (kept, removed): (Vec<Running>, Vec<Running>) =
+            mem::take(&mut self.running).into_iter().partition(is_wanted);
+        self.running = kept;
+        for running in removed {
+            remove(running, Arc::clone(starter));
+        }
+        for (member, consumer) in members {
+            let name = member.name.clone();
+            let former = self.running.iter_mut().find(|running| running.member.name == name);
+            match former {
+                Some(running) if running.member.is_as(&member) => {}
+                Some(running) if running.member.options == member.options && !running.stop.is_closed() => {
+                    running.member = member;
+                    let _ = running.replace.send(consumer).await;
+                }
+                Some(running) => {
+                    say(&name, "is run anew, as the configuration has changed");
+                    let (anew, start) = Running::new(member, consumer);
+                    let former = mem::replace(running, anew);
+                    former.stop.send_replace(true);
+                    self.start(start, name, Some(former.stop), starter).await;
+                }
+                None => {
+                    say(&name, "is new in the configuration");
+                    let start = self.add(member, consumer);
+                    self.start(start, name, None, starter).await;
+                }
+            }
+        }
+    }
+
+    /// Starts a consumer, when the `former` one of its name has ended.
+    async fn start(
+        &self,
+        start: Start,
+        name: ConsumerName,
+        former: Option<watch::Sender<bool>>,
+        starter: &Arc<Starter>,
+    ) {
+        let starter = Arc::clone(starter);
+        let is_stopped = (start.stopped.clone(), starter.stopped.clone());
+        let running = async move {
+            if let Some(former) = former {
+                former.closed().await;
+            }
+            if *is_stopped.0.borrow() || *is_stopped.1.borrow() {
+                return Ok(None);
+            }
+            let opened = starter.open(start).await?;
+            if opened.opening == Opening::Done {
+                say(&opened.descriptor.name, "begins to consume");
+            }
+            Ok(Some(Box::pin(opened.run()).await))
+        };
+        // Without anybody who takes it, the run ends.
+        let _ = self.another.send(Another { name, running: running.boxed() }).await;
+    }
+}
+
+/// Stops a consumer that is not in the configuration any more.
+fn remove(Running { member, stop, .. }: Running, starter: Arc<Starter>) {
+    say(&member.name, "is not in the configuration any more: ends, and leaves its queue as it is");
+    stop.send_replace(true);
+    tokio::spawn(async move {
+        stop.closed().await;
+        starter.forget(&member.name);
+    });
+}
+
+fn say(name: &ConsumerName, text: &str) {
+    terminal::tell(&Notice::info(text).of(name.as_str()));
 }
 
 fn say_unwatched(error: &impl Display) {

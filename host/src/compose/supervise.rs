@@ -7,11 +7,12 @@ use std::panic::resume_unwind;
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use loghost_core::application::{End, Finished, Level, Notice, SourceError};
 use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, NoThread, Refusal};
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -50,11 +51,21 @@ pub(crate) struct Ended {
     pub(crate) is_asked: bool,
 }
 
+/// How a consumer has run: not at all, if it was stopped before.
+pub(crate) type Ran = Result<Option<Finished>, Failure>;
+
+/// A consumer that runs from now on, beside the others.
+pub(crate) struct Another {
+    pub(crate) name: ConsumerName,
+    pub(crate) running: BoxFuture<'static, Ran>,
+}
+
 /// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
 /// on: they have `grace` to finish what they have in hand. Says what went wrong with each.
 pub(crate) async fn supervise(
-    mut tasks: JoinSet<Finished>,
+    mut tasks: JoinSet<Ran>,
     mut names: HashMap<Id, ConsumerName>,
+    mut others: mpsc::Receiver<Another>,
     ending: impl Future<Output = Ending>,
     stop: watch::Sender<bool>,
     (grace, on_failure): (Duration, OnFailure),
@@ -68,6 +79,15 @@ pub(crate) async fn supervise(
         let joined = tokio::select! {
             biased;
             joined = tasks.join_next_with_id() => joined,
+            Some(Another { name, running }) = others.recv(), if !is_ending => {
+                match run_alone(&mut tasks, running) {
+                    Ok(task) => {
+                        names.insert(task.id(), name);
+                    }
+                    Err(error) => failed(&name, &chain(&error)),
+                }
+                continue;
+            }
             why = &mut ending, if !is_ending => {
                 is_ending = true;
                 ended_so.is_asked = matches!(why, Ending::Asked);
@@ -91,13 +111,19 @@ pub(crate) async fn supervise(
         let Some(joined) = joined else { return ended_so };
         let name = names.remove(&joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id));
         let status = match (joined, name) {
-            (Ok((_, finished)), Some(name)) => {
-                let status = ended(&name, &finished);
+            (Ok((_, ran)), Some(name)) => {
+                let status = match &ran {
+                    Ok(finished) => finished.as_ref().and_then(|finished| ended(&name, finished)),
+                    Err(failure) => {
+                        failed(&name, &failure.text().unwrap_or_default());
+                        Some(failure.status())
+                    }
+                };
                 let ends_all = status.is_some() && on_failure == OnFailure::End;
                 if ends_all && deadline.is_none() && !tasks.is_empty() {
                     terminal::notice(&format!("ending all, as {name} has ended (--exit-on-failure)"));
                 }
-                if ends_all || concerns_all(&finished.end) {
+                if ends_all || matches!(&ran, Ok(Some(finished)) if concerns_all(&finished.end)) {
                     deadline.get_or_insert(Instant::now() + grace);
                     stop.send_replace(true);
                 }
@@ -120,9 +146,9 @@ pub(crate) async fn supervise(
 
 /// Runs a consumer on a thread of its own, which a plugin may take its whole time on. It is none of the runtime's, which
 /// waits for ever where the system gives it none.
-pub(crate) fn run_alone(
-    tasks: &mut JoinSet<Finished>,
-    running: impl Future<Output = Finished> + Send + 'static,
+pub(crate) fn run_alone<T: Send + 'static>(
+    tasks: &mut JoinSet<T>,
+    running: impl Future<Output = T> + Send + 'static,
 ) -> Result<AbortHandle, NoThread> {
     let (runtime, running) = (Handle::current(), Box::pin(running));
     let (done, finished) = oneshot::channel();
@@ -174,6 +200,20 @@ fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
 
 fn failed(name: &ConsumerName, text: &str) {
     terminal::tell(&Notice::new(Level::Error, text).of(name.as_str()));
+}
+
+/// Why a consumer cannot begin.
+pub(crate) fn not_opened(name: &ConsumerName, end: &End) -> Failure {
+    let why = chain(end);
+    let failure = match end {
+        End::Consumer(_) => {
+            let advice = "it does not take up its saved state: mend it, or begin without that state with \
+                          --discard-state (counts are kept)";
+            Failure::new(Status::BadInput, format!("{why}: {advice}"))
+        }
+        end => Failure::new(status_of(end), why),
+    };
+    failure.of_consumer(name.clone())
 }
 
 /// The exit status that an end means, if it is none of the good ones.

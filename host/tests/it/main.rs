@@ -33,6 +33,7 @@ fn main() {
         run::idle::trials(),
         run::job::trials(),
         run::listen::trials(),
+        run::reconfigured::trials(),
         run::report::trials(),
         run::restart::trials(),
         run::standby::trials(),

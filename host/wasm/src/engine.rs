@@ -37,6 +37,11 @@ pub enum RuntimeError {
 }
 
 impl Runtime {
+    /// What its instances are bound by.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Sets up an engine whose instances are bound by `limits`.
     pub fn new(limits: Limits) -> Result<Self, RuntimeError> {
         let mut config = Config::new();

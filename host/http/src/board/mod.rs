@@ -31,6 +31,11 @@ impl Board {
         self.with(consumer, |_| {});
     }
 
+    /// Forgets a consumer that is no longer one of the run.
+    pub fn forget(&self, consumer: &ConsumerName) {
+        self.consumers.write().unwrap_or_else(PoisonError::into_inner).remove(consumer);
+    }
+
     /// All figures of consumers and connections, in `OpenMetrics`; none is left out but what only the broker knows.
     pub fn metrics(&self) -> Option<String> {
         metrics::written(self, Depths::new(), "", metrics::Format::OpenMetrics).ok()

@@ -4,6 +4,7 @@ mod declare;
 mod prepare;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use loghost_core::application::Observer;
+use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Lifetime, ManagementUrl};
 use loghost_wasm::Limits;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 
 use self::declare::{declare, say_limits};
@@ -24,15 +26,17 @@ use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::idle::{Activity, ActivityObserver, idle};
+use crate::compose::idle::{Activity, ActivityObserver, Depths, idle};
 use crate::compose::limits::Patience;
 use crate::compose::listen::{Listen, Listening};
 use crate::compose::loading::{self, Started, Wanted};
 use crate::compose::observers::Observers;
 use crate::compose::reload::{Reloads, Trigger};
+use crate::compose::rereading::{Reread, Rereading};
 use crate::compose::settings::Settings;
+use crate::compose::starter::{Opened, Starter};
 use crate::compose::state;
-use crate::compose::supervise::{Ended, Ending, OnFailure, run_alone, supervise};
+use crate::compose::supervise::{Ended, Ending, OnFailure, Ran, run_alone, supervise};
 use crate::compose::target::Target;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
@@ -59,12 +63,59 @@ pub(crate) struct Options {
     pub(crate) state: Option<PathBuf>,
     pub(crate) on_failure: OnFailure,
     pub(crate) reload: Trigger,
+    /// How its configuration is read again, if its consumers come from a file.
+    pub(crate) configuration: Option<Configuration>,
+}
+
+/// A configuration file, and what it asks for.
+#[derive(Clone)]
+pub(crate) struct Configuration {
+    pub(crate) file: PathBuf,
+    pub(crate) read: fn() -> Result<Options, Failure>,
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
+    }
 }
 
 impl Options {
     /// The same; without plugins, it is of these `consumers`.
     pub(crate) fn with_consumers(self, consumers: Vec<Configured>) -> Self {
         Self { members: self.members.or(consumers), ..self }
+    }
+
+    /// How the configuration is read again, if the consumers are those of a file.
+    fn rereading(&self) -> Option<Rereading> {
+        let Configuration { file, read } = self.configuration.clone()?;
+        let base = self.consumer.clone();
+        let reread = move || read().map(|options| options.reread(&base));
+        matches!(self.members, Members::Configured(_)).then(|| Rereading {
+            file,
+            read: Box::new(reread),
+            lasting: self.lasting(),
+        })
+    }
+
+    /// What is taken over of it in a run that has begun as `base`.
+    fn reread(mut self, base: &ConsumerOptions) -> Reread {
+        let lasting = self.lasting();
+        if let Members::Configured(consumers) = &mut self.members {
+            for consumer in consumers {
+                consumer.options = consumer.options.clone().within(base);
+            }
+        }
+        let Self { members, settings, limits, consumer: options, on_failure, .. } = self;
+        Reread { members, settings, limits, options, on_failure, lasting }
+    }
+
+    /// All that is the same as long as a run lasts; to be compared.
+    fn lasting(&self) -> String {
+        let Self { target, management, listen, format, until_idle, state, on_failure, reload, .. } = self;
+        let consumer = ConsumerOptions::default().within(&self.consumer);
+        let of_run = (target, management, listen, format, until_idle, state, on_failure, reload);
+        format!("{of_run:?} {consumer:?}")
     }
 
     /// What is to be loaded.
@@ -123,7 +174,8 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
     let Started { members, failed } = loading::start(&options.wanted())?;
     let state = state::open(options.state.as_deref())?;
-    let mut reloads = Reloads::new(hangups, options.reload);
+    let (another, others) = mpsc::channel(1);
+    let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), another);
     let (active, activity) = watch::channel(Activity::now());
     let observer = observer(&options, &active, listening);
     let connections = tokio::select! {
@@ -134,14 +186,25 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         .management(options.management.clone())
         .state(state);
     if let Some(listening) = listening {
-        listening.expect(&members, &builder.connections, options.consumer.lifetime);
+        listening.ask(&builder.connections, options.consumer.lifetime);
     }
+    let (stop, stopped) = watch::channel(false);
+    let starter = Arc::new(Starter {
+        builder,
+        format: options.format,
+        active,
+        observer,
+        depths: Depths::default(),
+        board: listening.map(Listening::board),
+        stopped,
+    });
+    let builder = &starter.builder;
     let preparing = async {
         if options.purpose == Purpose::Declare {
-            let failed = declare(&options, &builder, &members, &*observer).await.or(failed);
+            let failed = declare(&options, builder, &members, &*starter.observer).await.or(failed);
             return Ok(Prepared { failed, ..Prepared::default() });
         }
-        let preparing = prepare(&options, &builder, members, &mut reloads, (&active, &observer));
+        let preparing = prepare(&options, &starter, members, &mut reloads);
         let mut prepared = Box::pin(preparing).await?;
         prepared.failed = failed.or(prepared.failed);
         Ok(prepared)
@@ -150,7 +213,7 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         prepared = preparing => prepared.map(Some),
         () = &mut interrupted => Ok(None),
     };
-    let Prepared { ready, depths, failed } = match prepared {
+    let Prepared { ready, failed } = match prepared {
         Ok(Some(prepared)) => prepared,
         // Some may have logs in hand already: they are given back.
         unprepared => {
@@ -159,25 +222,8 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         }
     };
 
-    let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let (mut names, mut no_thread) = (HashMap::new(), None);
-    for (name, consume) in ready {
-        let mut stopped = stopped.clone();
-        let running = consume.run(async move {
-            // An error means that the host has gone, which is a reason to stop as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        });
-        match run_alone(&mut tasks, running) {
-            Ok(task) => names.insert(task.id(), name),
-            Err(error) => {
-                no_thread = Some(Failure::of(Status::System, anyhow::Error::new(error).context(name)));
-                break;
-            }
-        };
-    }
-    drop(stopped);
-
+    let (names, no_thread) = begin(ready, &mut tasks);
     let ending = async {
         if let Some(failure) = no_thread {
             return Ending::Failed(failure);
@@ -188,7 +234,7 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
                 terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
                 Ending::Asked
             }
-            standing_by = idle(activity, &depths, options.until_idle) => {
+            standing_by = idle(activity, &starter.depths, options.until_idle) => {
                 standing_by.iter().for_each(say_standing_by);
                 Ending::Idle
             }
@@ -199,11 +245,11 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         }
     };
     let beside = async {
-        let ((), never) = tokio::join!(say_limits(&options, &builder, Patience::Some), reloads.run());
+        let ((), never) = tokio::join!(say_limits(&options, builder, Patience::Some), reloads.run(&starter));
         never
     };
     let Ended { failure, is_asked } = tokio::select! {
-        ended = supervise(tasks, names, ending, stop, (options.consumer.grace, options.on_failure)) => ended,
+        ended = supervise(tasks, names, others, ending, stop, (options.consumer.grace, options.on_failure)) => ended,
         never = beside => match never {},
         never = tell_leaps() => match never {},
     };
@@ -217,4 +263,21 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         }
     }
     failed.or(failure).map_or(Ok(()), |status| Err(Failure::silent(status)))
+}
+
+/// Runs consumers, each as one of the `tasks`, of which it gives the names; and why some do not run, if the system has no more
+/// threads.
+fn begin(ready: Vec<Opened>, tasks: &mut JoinSet<Ran>) -> (HashMap<Id, ConsumerName>, Option<Failure>) {
+    let mut names = HashMap::new();
+    for opened in ready {
+        let name = opened.descriptor.name.clone();
+        match run_alone(tasks, async { Ok(Some(Box::pin(opened.run()).await)) }) {
+            Ok(task) => names.insert(task.id(), name),
+            Err(error) => {
+                let failure = Failure::of(Status::System, anyhow::Error::new(error).context(name));
+                return (names, Some(failure));
+            }
+        };
+    }
+    (names, None)
 }

@@ -1,32 +1,23 @@
 //! Opening the consumers of a run, side by side.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use futures_util::stream::{self, StreamExt};
-use loghost_core::application::{Consumer, End, Observer, Opening};
-use loghost_core::domain::{ConsumerName, Descriptor};
-use loghost_rabbitmq::{Lifetime, QueueDepth};
+use loghost_core::application::{Consumer, Opening};
+use loghost_core::domain::Descriptor;
+use loghost_rabbitmq::Lifetime;
 use loghost_wasm::WasmConsumer;
-use tokio::sync::{mpsc, watch};
 
 use super::Options;
-use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::idle::{Activity, Expected};
 use crate::compose::loading::say;
 use crate::compose::reload::{Member, Reloads};
-use crate::compose::supervise::{MOST_OPENING, OnFailure, chain, status_of};
-use crate::platform::clock::SystemClock;
+use crate::compose::starter::{Opened, Starter};
+use crate::compose::supervise::{MOST_OPENING, OnFailure};
 use crate::ui::run::{Reading, named_streams, say_consuming, warn_without_state};
-use crate::ui::terminal::TerminalReporter;
 
 /// The consumers of a run.
 #[derive(Default)]
 pub(super) struct Prepared {
-    pub(super) ready: Vec<(ConsumerName, HostConsumer<Expected>)>,
-    /// How many logs wait for each.
-    pub(super) depths: HashMap<ConsumerName, QueueDepth>,
+    pub(super) ready: Vec<Opened>,
     /// What it means that others cannot begin; why was said.
     pub(super) failed: Option<Status>,
 }
@@ -35,44 +26,27 @@ pub(super) struct Prepared {
 /// left out. Nothing is acknowledged before that.
 pub(super) async fn prepare(
     options: &Options,
-    builder: &ConsumerBuilder,
+    starter: &Starter,
     members: Vec<(Member, WasmConsumer)>,
     reloads: &mut Reloads,
-    (active, observer): (&watch::Sender<Activity>, &Arc<dyn Observer>),
 ) -> Result<Prepared, Failure> {
     let lifetime = options.consumer.lifetime;
     let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
-        let name = consumer.descriptor().name.clone();
-        let described = described(options, consumer.descriptor());
         if consumer.keeps_state() {
-            keeping.push(name.to_string());
+            keeping.push(consumer.descriptor().name.to_string());
         }
-        let reporter = Expected::new(TerminalReporter(options.format), name.clone(), active.clone());
-        let observer = Arc::clone(observer);
-        let (replace, replaced) = mpsc::channel(1);
-        let builder = builder.with(member.options.clone());
-        reloads.add(member, replace);
-        opening.push(async move {
-            let source_factory = builder.source_factory(SystemClock);
-            let depth = source_factory.depth();
-            let (clock, reloads) = (SystemClock, Some(replaced));
-            let parts = Parts { consumer, source_factory, clock, reporter, observer, reloads };
-            let mut consume = builder.build(parts).await?;
-            let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&name, &end))?;
-            Ok((name, described, consume, depth, opening))
-        });
+        opening.push(starter.open(reloads.add(member, consumer)));
     }
-    let opened: Vec<Result<_, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
+    let opened: Vec<Result<Opened, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
     let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
     for opened in opened {
         match opened {
-            Ok((name, described, consume, depth, opening)) => {
-                if opening == Opening::Done {
-                    queues.push(described);
+            Ok(opened) => {
+                if opened.opening == Opening::Done {
+                    queues.push(described(options, &opened.descriptor));
                 }
-                prepared.depths.insert(name.clone(), depth);
-                prepared.ready.push((name, consume));
+                prepared.ready.push(opened);
             }
             Err(failure) => failures.push(failure),
         }
@@ -86,7 +60,8 @@ pub(super) async fn prepare(
     failures.iter().for_each(say);
     prepared.failed = failures.first().map(Failure::status);
     if !queues.is_empty() {
-        let connection = builder
+        let connection = starter
+            .builder
             .connections
             .consuming
             .connection()
@@ -116,18 +91,4 @@ fn described(options: &Options, Descriptor { name, filter, .. }: &Descriptor) ->
     let also =
         if others.is_empty() { String::new() } else { format!(", bound to {} as well", others.join(", ")) };
     format!("{name} ({reads}{also})")
-}
-
-/// Why a consumer cannot begin.
-fn not_opened(name: &ConsumerName, end: &End) -> Failure {
-    let why = chain(end);
-    let failure = match end {
-        End::Consumer(_) => {
-            let advice = "it does not take up its saved state: mend it, or begin without that state with \
-                          --discard-state (counts are kept)";
-            Failure::new(Status::BadInput, format!("{why}: {advice}"))
-        }
-        end => Failure::new(status_of(end), why),
-    };
-    failure.of_consumer(name.clone())
 }

@@ -11,6 +11,7 @@ pub(crate) mod hangup;
 pub(crate) mod idle;
 pub(crate) mod job;
 pub(crate) mod listen;
+pub(crate) mod reconfigured;
 pub(crate) mod report;
 pub(crate) mod restart;
 pub(crate) mod standby;

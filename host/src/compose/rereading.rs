@@ -1,0 +1,53 @@
+//! Reading a configuration file again while its consumers run.
+
+use std::path::PathBuf;
+
+use loghost_wasm::{Limits, WasmConsumer};
+
+use crate::compose::configured::Members;
+use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::failure::{Failure, Status};
+use crate::compose::loading::{self, Wanted};
+use crate::compose::reload::Member;
+use crate::compose::settings::Settings;
+use crate::compose::supervise::OnFailure;
+use crate::ui::terminal;
+
+/// What a configuration says when it is read again.
+pub(crate) struct Reread {
+    pub(crate) members: Members,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) options: ConsumerOptions,
+    pub(crate) on_failure: OnFailure,
+    /// All of it that stays as it is until the next start; to be compared.
+    pub(crate) lasting: String,
+}
+
+/// Where a run reads its configuration again.
+pub(crate) struct Rereading {
+    pub(crate) file: PathBuf,
+    /// What it says now.
+    pub(crate) read: Box<dyn Fn() -> Result<Reread, Failure> + Send + Sync>,
+    /// What [`Reread::lasting`] was at the start.
+    pub(crate) lasting: String,
+}
+
+impl Rereading {
+    /// Loads all that the file asks for now.
+    pub(super) fn load(&self) -> Result<Vec<(Member, WasmConsumer)>, Failure> {
+        let reread = (self.read)()?;
+        let Reread { members, settings, limits, options, on_failure, lasting } = &reread;
+        if members.is_empty() {
+            return Err(Failure::new(Status::BadConfiguration, "the configuration names no consumer"));
+        }
+        let wanted = Wanted { members, settings, limits, options, on_failure: *on_failure };
+        let started = loading::start(&wanted)?;
+        if *lasting != self.lasting {
+            terminal::warning(
+                "only consumers are reloaded: what else has changed in the configuration waits for the next start",
+            );
+        }
+        Ok(started.members)
+    }
+}

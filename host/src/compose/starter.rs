@@ -1,0 +1,103 @@
+//! Starting the consumers of a run: at its beginning, and while it goes on.
+
+use std::sync::Arc;
+
+use loghost_core::application::{Consumer, Finished, Observer, Opening};
+use loghost_core::domain::{ConsumerName, Descriptor};
+use loghost_http::Board;
+use loghost_wasm::WasmConsumer;
+use tokio::sync::{mpsc, watch};
+
+use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
+use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::failure::Failure;
+use crate::compose::idle::{Activity, Depths, Expected};
+use crate::compose::supervise::not_opened;
+use crate::platform::clock::SystemClock;
+use crate::ui::terminal::{Format, TerminalReporter};
+
+/// What it takes to start a consumer of a run.
+pub(crate) struct Starter {
+    pub(crate) builder: ConsumerBuilder,
+    pub(crate) format: Format,
+    pub(crate) active: watch::Sender<Activity>,
+    pub(crate) observer: Arc<dyn Observer>,
+    /// How many logs wait for each.
+    pub(crate) depths: Depths,
+    /// Who shows over HTTP what consumers do, if anybody does.
+    pub(crate) board: Option<Arc<Board>>,
+    /// Whether all consumers are to stop.
+    pub(crate) stopped: watch::Receiver<bool>,
+}
+
+/// A consumer that is to be started.
+pub(crate) struct Start {
+    pub(crate) consumer: WasmConsumer,
+    pub(crate) options: ConsumerOptions,
+    /// Where new versions of it come from.
+    pub(crate) replaced: mpsc::Receiver<WasmConsumer>,
+    /// Whether it alone is to stop. Whoever waits until nobody listens to that waits for its end.
+    pub(crate) stopped: watch::Receiver<bool>,
+}
+
+/// A consumer whose source is open, or will be.
+pub(crate) struct Opened {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) opening: Opening,
+    consume: HostConsumer<Expected>,
+    stopped: watch::Receiver<bool>,
+    all_stopped: watch::Receiver<bool>,
+}
+
+impl Starter {
+    /// Builds a consumer, and opens its source; one whose queue cannot be had yet opens it later. From now on it is expected to
+    /// have something to do.
+    pub(crate) fn open(&self, start: Start) -> impl Future<Output = Result<Opened, Failure>> + Send + '_ {
+        let Start { consumer, options, replaced, stopped } = start;
+        let descriptor = consumer.descriptor().clone();
+        let reporter =
+            Expected::new(TerminalReporter(self.format), descriptor.name.clone(), self.active.clone());
+        if let Some(board) = &self.board {
+            board.expect(&descriptor.name);
+        }
+        async move {
+            let builder = self.builder.with(options);
+            let source_factory = builder.source_factory(SystemClock);
+            self.depths.put(descriptor.name.clone(), source_factory.depth());
+            let (clock, observer) = (SystemClock, Arc::clone(&self.observer));
+            let parts =
+                Parts { consumer, source_factory, clock, reporter, observer, reloads: Some(replaced) };
+            let mut consume = builder.build(parts).await?;
+            let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&descriptor.name, &end))?;
+            Ok(Opened { descriptor, opening, consume, stopped, all_stopped: self.stopped.clone() })
+        }
+    }
+
+    /// Forgets a consumer that runs no longer.
+    pub(crate) fn forget(&self, name: &ConsumerName) {
+        self.depths.remove(name);
+        if let Some(board) = &self.board {
+            board.forget(name);
+        }
+    }
+}
+
+impl Opened {
+    /// Runs it until it, or all of them, are stopped.
+    pub(crate) async fn run(self) -> Finished {
+        let Self { consume, stopped, all_stopped, .. } = self;
+        // It has ended when nobody listens any more.
+        let listening = stopped.clone();
+        let finished = Box::pin(consume.run(either(stopped, all_stopped))).await;
+        drop(listening);
+        finished
+    }
+}
+
+/// Is ready when one of them says so, or nobody is there who could: the host has gone, which is a reason to stop as well.
+async fn either(mut one: watch::Receiver<bool>, mut other: watch::Receiver<bool>) {
+    tokio::select! {
+        _ = one.wait_for(|stop| *stop) => {}
+        _ = other.wait_for(|stop| *stop) => {}
+    }
+}
