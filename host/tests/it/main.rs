@@ -77,6 +77,7 @@ fn main() {
         commands::bench::trials(),
         commands::config::trials(),
         commands::demo::trials(),
+        commands::deploy::trials(),
         commands::described::trials(),
         commands::hygiene::trials(),
         commands::log::trials(),

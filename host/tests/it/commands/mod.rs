@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod deploy;
 pub(crate) mod described;
 pub(crate) mod hygiene;
 pub(crate) mod log;

@@ -1,0 +1,105 @@
+//! The files of `host/deploy`: each is what the program that reads it takes, and names what loghost has.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind};
+use crate::support::cli::{Signal, loghost};
+use crate::support::guest::{Then, guest};
+use crate::support::http::{Answer, Http};
+use crate::support::{Need, Skip, needing, repository, test};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        needing("deploy::prometheus_takes_the_alerts", prometheus_takes_the_alerts),
+        needing("deploy::alerts_are_on_metrics_that_exist", alerts_are_on_metrics_that_exist),
+        test("deploy::systemd_takes_the_service", systemd_takes_the_service),
+        test("deploy::the_service_is_started_with_options_that_exist", options_exist),
+    ]
+}
+
+fn file(path: &str) -> PathBuf {
+    repository().join("host/deploy").join(path)
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(file(path)).expect("a readable file")
+}
+
+#[track_caller]
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The rules, and when each fires.
+fn prometheus_takes_the_alerts() -> Result<(), Skip> {
+    let promtool = |arguments: &[&str]| {
+        let run = Command::new("promtool").args(arguments).current_dir(file("prometheus")).output();
+        run.map_err(|_| Skip::new(Need::Promtool, "promtool is not installed: apt-get install prometheus"))
+    };
+    succeeds(&promtool(&["check", "rules", "alerts.yml"])?);
+    succeeds(&promtool(&["test", "rules", "alerts_test.yml"])?);
+    // Each alert is among the tests.
+    let (rules, tests) = (text("prometheus/alerts.yml"), text("prometheus/alerts_test.yml"));
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() >= 5, "{alerts:?}");
+    for alert in alerts {
+        assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} is not tested");
+    }
+    Ok(())
+}
+
+/// A run that shows each metric that an alert is on: also those of what goes wrong.
+fn alerts_are_on_metrics_that_exist() -> Result<(), Skip> {
+    let rules = text("prometheus/alerts.yml");
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+    let named: BTreeSet<&str> =
+        rules.split(|c| !is_part(c)).filter(|word| word.starts_with("loghost_")).collect();
+    assert!(named.len() >= 5, "{named:?}");
+
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("strict").processes().on("no", Then::Reject("no".to_owned())).write(folder.path());
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0"]).arg(&plugin).start();
+    run.says("consuming from");
+    broker.loghost(["publish", "error", "no", "--require-route"]).end().exits(0);
+    fs::write(&plugin, "no plugin").expect("a file of ours");
+    run.signal(Signal::Hangup);
+    run.says("not reloaded, the old one goes on");
+    let shows = |answer: &Answer, metric: &str| {
+        let sample = format!("{metric}{{");
+        answer.body.lines().any(|line| line.starts_with(&sample))
+    };
+    for metric in named {
+        Http::of(&run).get_until("/metrics", |answer| shows(answer, metric));
+    }
+    Ok(())
+}
+
+/// With a program that is there in the place of loghost, which need not be installed.
+fn systemd_takes_the_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let unit = folder.path().join("loghost.service");
+    let service = text("systemd/loghost.service").replace("/usr/local/bin/loghost", "/bin/true");
+    fs::write(&unit, service).expect("a file in a folder of ours");
+    // Where there is no systemd, nobody is to read it.
+    if let Ok(output) = Command::new("systemd-analyze").arg("verify").arg(&unit).output() {
+        succeeds(&output);
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+fn options_exist() {
+    let help = loghost(["run", "--help"]).end().exits(0).stdout;
+    let service = text("systemd/loghost.service");
+    let start = service.lines().find(|line| line.starts_with("ExecStart=")).expect("a command");
+    let options: Vec<&str> = start.split(' ').filter(|word| word.starts_with("--")).collect();
+    assert_eq!(options, ["--config", "--log-format"]);
+    for option in options.into_iter().chain(["--password-file", "--state"]) {
+        assert!(help.contains(&format!("{option} ")), "no {option}: {help}");
+    }
+}
