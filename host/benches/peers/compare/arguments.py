@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from . import __doc__ as description
-from .names import ALONE, BROKER, CONSUME, PUBLISH, Place, Work
-from .peer import ALONE_FACTOR, Peer
+from .names import ALONE, BROKER, BROKER4, CONSUME, PUBLISH, Place, Work
+from .peer import ALONE_FACTOR, STREAM_FACTOR, Peer
 
 Format = Literal["text", "markdown", "json"]
 
@@ -20,7 +20,7 @@ class Options:
     rounds: int
     logs: int
     only: re.Pattern[str]
-    # None: in both, and both.
+    # None: in all, and both.
     place: Place | None
     work: Work | None
     loghost: Path | None
@@ -34,10 +34,10 @@ class Options:
         """Whether anything is to be done there."""
         return self.place in (None, place)
 
-    def chooses(self, peer: Peer) -> bool:
-        """Whether this peer is to run."""
+    def chooses(self, peer: Peer, place: Place) -> bool:
+        """Whether this peer is to run there."""
         named = self.only.search(peer.key) or self.only.search(peer.title)
-        return named is not None and self.work in (None, peer.work)
+        return named is not None and self.work in (None, peer.work) and place in peer.places
 
 
 def parse() -> Options:
@@ -45,13 +45,17 @@ def parse() -> Options:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="how often each peer runs (15)")
     parser.add_argument(
-        "--logs", type=int, default=50_000, metavar="N", help=f"per run; alone {ALONE_FACTOR} times as many (50000)"
+        "--logs",
+        type=int,
+        default=50_000,
+        metavar="N",
+        help=f"per run; alone {ALONE_FACTOR} times as many, of a stream {STREAM_FACTOR} times (50000)",
     )
     parser.add_argument("--quick", action="store_true", help="3 rounds of few logs, for a look")
     parser.add_argument(
         "--only", type=re.compile, default="", metavar="REGEX", help="the peers with such keys or titles"
     )
-    places: dict[str, Place] = {place.lower(): place for place in (ALONE, BROKER)}
+    places: dict[str, Place] = {place.lower(): place for place in (ALONE, BROKER, BROKER4)}
     parser.add_argument("--place", choices=places, help="only there")
     parser.add_argument("--work", choices=[CONSUME, PUBLISH], help="only that")
     parser.add_argument("--loghost", type=Path, metavar="PATH", help="a loghost that is built already")

@@ -3,15 +3,16 @@
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .arguments import Options
 from .commands import Failed, output, say
-from .measurement import Sample, run_once
-from .names import BROKER, CLIENTS, CONSUME, EXCHANGES, PREFIX, Place
-from .peer import Peer
-from .servers import Server
+from .measurement import Sample, Stored, run_once
+from .names import ALONE, CLIENTS, CONSUME, FULL, PEERS, PREFIX, SEVERITIES, Place
+from .peer import STREAM_FACTOR, Peer
+from .server import Server
 from .tools import Tools
 
 
@@ -26,6 +27,8 @@ class Comparison:
         node_path = str(CLIENTS / "node_modules")
         self.environment = os.environ | {"NODE_PATH": node_path, "PYTHONDONTWRITEBYTECODE": "1"}
         self.samples: dict[str, list[Sample]] = {peer.key: [] for peer in peers}
+        # What it took to fill the streams of a prefix.
+        self.streams: dict[str, Stored | None] = {}
         self.starts: dict[str, list[Sample]] = {peer.key: [] for peer in peers if not peer.measures_itself}
 
     def run(self) -> None:
@@ -35,9 +38,10 @@ class Comparison:
                 say(f"{self.place}: round {number + 1} of {self.options.rounds}")
                 self.round(number)
         finally:
-            if self.place == BROKER:
-                names = [*EXCHANGES, f"{PREFIX}.dead"]
-                self.lapin("delete", *(part for name in names for part in ("--exchange", name)))
+            if self.place != ALONE:
+                for prefix in (PREFIX, FULL):
+                    names = [f"{prefix}.{name}" for name in (*SEVERITIES, "dead")]
+                    self.lapin("delete", *(part for name in names for part in ("--queue", name, "--exchange", name)))
         for key, starts in self.starts.items():
             seconds = statistics.median(start.seconds for start in starts)
             cpu_seconds = statistics.median(start.cpu_seconds for start in starts)
@@ -60,19 +64,46 @@ class Comparison:
             return self.try_sample(peer, logs)
 
     def try_sample(self, peer: Peer, logs: int) -> Sample:
-        """Runs a peer, on queues that are new."""
-        if self.place != BROKER:
+        """Runs a peer, on queues that are new, or on streams that were filled before."""
+        if self.place == ALONE:
             return self.run_once(peer, logs)
-        binds = [part for name, to in peer.queues.items() for part in ("--bind", f"{name}={','.join(to)}")]
-        sources = [part for name in peer.sources for part in ("--exchange", name)]
-        self.lapin("fill", *binds, *sources, "--logs", str(logs if peer.work == CONSUME else 0))
-        # What it has yet to do with these logs is not the peer's.
-        time.sleep(self.options.settle)
         try:
-            return self.run_once(peer, logs)
+            stored = self.stored(peer, logs)
+            # What it has yet to do with these logs is not the peer's.
+            time.sleep(self.options.settle)
+            return replace(self.run_once(peer, logs), stored=stored)
         finally:
             queues = [part for name in peer.queues for part in ("--queue", name, "--queue", f"{name}.dead")]
             self.lapin("delete", *queues)
+
+    def stored(self, peer: Peer, logs: int) -> Stored | None:
+        """Stores what a peer is to consume; what that took, of the server."""
+        if peer.work != CONSUME:
+            return self.fill(peer, peer.queues, 0)
+        if peer.queue_type != "stream":
+            return self.fill(peer, peer.queues, logs)
+        if peer.prefix not in self.streams:
+            say(f"filling the streams of {peer.prefix}")
+            streams = {f"{peer.prefix}.{name}": [f"{peer.prefix}.{name}"] for name in SEVERITIES}
+            self.streams[peer.prefix] = self.fill(peer, streams, self.options.logs * STREAM_FACTOR)
+        stored = self.streams[peer.prefix]
+        return stored and replace(stored, copies=peer.copies)
+
+    def fill(self, peer: Peer, queues: Mapping[str, Sequence[str]], logs: int) -> Stored | None:
+        """Makes queues, and publishes so many logs to each of a peer's sources."""
+        cpu, disk = self.server.cpu(), self.server.disk()
+        binds = [part for name, to in queues.items() for part in ("--bind", f"{name}={','.join(to)}")]
+        sources = [part for name in peer.sources for part in ("--exchange", name)]
+        by_lapin = 0 if peer.prefix == FULL else logs
+        self.lapin("fill", "--queue-type", peer.queue_type, *binds, *sources, "--logs", str(by_lapin))
+        if peer.prefix == FULL and self.tools.python and self.server.streams:
+            publish = [self.tools.python, PEERS / "clients/rstream_peer.py", "publish", "--broker", self.server.streams]
+            for name in peer.sources:
+                output(*publish, "--exchange", name, "--logs", str(logs))
+        cpu_after, disk_after = self.server.cpu(), self.server.disk()
+        if cpu is None or disk is None or cpu_after is None or disk_after is None:
+            return None
+        return Stored(max(logs * len(peer.sources), 1), cpu_after - cpu, disk_after - disk, peer.copies)
 
     def run_once(self, peer: Peer, logs: int) -> Sample:
         """Runs a peer, here."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from .arguments import Options, parse
 from .commands import Failed, say
 from .comparison import Comparison
-from .names import ALONE, BROKER, TARGET
+from .names import ALONE, BROKER, BROKER4, TARGET
 from .peers import peers
 from .results import Result, evaluate
 from .servers import serving
@@ -36,14 +36,17 @@ def main() -> None:
 def compare(options: Options) -> Result:
     """Runs the peers that are chosen, in each place that is wanted."""
     tools = prepare(options)
-    chosen = [peer for peer in peers(tools) if options.chooses(peer)]
-    if not chosen:
-        raise Failed("there is no such peer")
+    everyone = peers(tools)
     comparisons = []
     with tempfile.TemporaryDirectory(prefix="peers-", dir=TARGET) as scratch:
-        for place in filter(options.wants, (ALONE, BROKER)):
+        for place in filter(options.wants, (ALONE, BROKER, BROKER4)):
+            chosen = [peer for peer in everyone if options.chooses(peer, place)]
+            if not chosen:
+                continue
             with serving(place, options.broker, tools) as server:
                 comparison = Comparison(place, server, chosen, tools, Path(scratch), options)
                 comparison.run()
                 comparisons.append(comparison)
+    if not comparisons:
+        raise Failed("there is no such peer")
     return evaluate(comparisons, options)

@@ -9,18 +9,30 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from .commands import Failed, end
 from .peer import Peer
-from .servers import Server
+from .server import Server
 
 LONGEST_RUN = 600
 
-# Logs per second, seconds per log, and CPU per log.
-Figure = Literal["rate", "wall", "cpu"]
+# Logs per second, seconds per log, CPU per log, and CPU of the server per log: to store it, and to deliver it to all.
+Figure = Literal["rate", "wall", "cpu", "server"]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What it took the server to store logs, before a run."""
+
+    logs: int
+    cpu_seconds: float
+    # On the disk.
+    octets: int
+    # How many consumers get each.
+    copies: int
 
 
 @dataclass(frozen=True)
@@ -34,17 +46,28 @@ class Sample:
     server_cpu_seconds: float | None
     # What others took of the machine meanwhile, as a share of it.
     others: float
+    # None where nothing was stored, or by a server that is somebody else's.
+    stored: Stored | None = None
 
     def value(self, of: Figure) -> float:
         """One of the figures that are compared."""
         if of == "rate":
             return self.logs / self.seconds
+        if of == "server":
+            return self.server_cpu()
         return (self.seconds if of == "wall" else self.cpu_seconds) / self.logs
+
+    def server_cpu(self) -> float:
+        """What a log took the server; nothing if it is somebody else's."""
+        if self.stored is None or self.server_cpu_seconds is None:
+            return 0.0
+        delivered = self.server_cpu_seconds / self.logs * self.stored.copies
+        return self.stored.cpu_seconds / self.stored.logs + delivered
 
     def less(self, seconds: float, cpu_seconds: float) -> "Sample":
         """Without what it takes to start and end."""
         rest = max(self.seconds - seconds, 1e-6), max(self.cpu_seconds - cpu_seconds, 1e-6)
-        return Sample(self.logs, *rest, self.server_cpu_seconds, self.others)
+        return replace(self, seconds=rest[0], cpu_seconds=rest[1])
 
 
 class Machine:
@@ -60,7 +83,7 @@ class Machine:
 def run_once(peer: Peer, server: Server, logs: int, scratch: Path, environment: Mapping[str, str]) -> Sample:
     """Runs a peer; what it took, all of it if it does not measure itself."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    command = peer.command(server.url, logs, folder)
+    command = peer.command(server, logs, folder)
     stdin = folder / "stdin"
     stdin.write_text(peer.stdin(logs) if peer.stdin else "")
     with open(stdin) as lines, open(folder / "stdout", "w+") as out, open(folder / "stderr", "w+") as err:

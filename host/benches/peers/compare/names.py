@@ -11,13 +11,19 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 CLIENTS = TARGET / "clients"
 
 PREFIX = "peers"
-EXCHANGES = [f"{PREFIX}.{severity}" for severity in ("debug", "info", "error", "critical")]
+# Of streams that are filled through the stream protocol.
+FULL = "peers-full"
+SEVERITIES = ("debug", "info", "error", "critical")
+EXCHANGES = [f"{PREFIX}.{severity}" for severity in SEVERITIES]
 _, INFO, ERROR, CRITICAL = EXCHANGES
 QUEUE = f"loghost.{PREFIX}.peer"
 
-Place = Literal["alone", "RabbitMQ"]
+Place = Literal["alone", "RabbitMQ", "RabbitMQ4"]
 ALONE: Place = "alone"
 BROKER: Place = "RabbitMQ"
+BROKER4: Place = "RabbitMQ4"
+
+QueueType = Literal["classic", "quorum", "stream"]
 
 Work = Literal["consume", "publish"]
 CONSUME: Work = "consume"

@@ -1,8 +1,9 @@
 """All peers that are compared, in the order in which they are shown."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from clients.common import BODY, SOURCE, WINDOW
 
@@ -10,10 +11,12 @@ from .commands import output
 from .names import (
     ALONE,
     BROKER,
+    BROKER4,
     CONSUME,
     CRITICAL,
     ERROR,
     EXCHANGES,
+    FULL,
     INFO,
     PEERS,
     PREFIX,
@@ -21,12 +24,19 @@ from .names import (
     QUEUE,
     ROOT,
     Place,
+    QueueType,
     Work,
 )
 from .peer import Command, CommandOf, Peer
+from .server import Server
 from .tools import Tools
 
 PLUGINS = ROOT / "plugins"
+
+CLASSIC_AND_QUORUM: tuple[QueueType, ...] = ("classic", "quorum")
+
+# What reads streams anew in each run.
+FROM_FIRST = ("--queue-type", "stream", "--from", "first")
 
 # What the queues of the bundled consumers are bound to.
 FOUR = {
@@ -53,6 +63,7 @@ def peers(tools: Tools) -> list[Peer]:
     found += counting(tools)
     found += four_queues(tools)
     found.append(publishing(tools))
+    found += by_queue_type(tools)
     return found
 
 
@@ -61,8 +72,8 @@ def outside(key: str, title: str, command: Command, share: Mapping[Place, float]
     wheres: dict[Work, list[str]] = {CONSUME: ["--queue", QUEUE], PUBLISH: ["--exchange", INFO]}
     for work, where in wheres.items():
 
-        def arguments(url: str, logs: int, _folder: Path, work: Work = work, where: list[str] = where) -> Command:
-            return [*command, work, "--broker", url, "--logs", str(logs), *where]
+        def arguments(server: Server, logs: int, _folder: Path, work: Work = work, where: list[str] = where) -> Command:
+            return [*command, work, "--broker", server.url, "--logs", str(logs), *where]
 
         yield Peer(f"{key}-{work}", title, work, arguments, share=share or {})
 
@@ -78,16 +89,9 @@ def reference(tools: Tools) -> Iterator[Peer]:
 
 def counting(tools: Tools) -> Iterator[Peer]:
     """loghost with one consumer."""
-
-    def host(key: str, title: str, command: CommandOf, name: str) -> Peer:
+    for key, title, plugin, name, state in hosts(tools):
         queues = {f"loghost.{PREFIX}.{name}": [INFO]}
-        return Peer(key, title, CONSUME, command, measures_itself=False, queues=queues)
-
-    yield host("loghost-counting", "loghost, counting", running(tools, PLUGINS / "all.wasm"), "all")
-    if tools.processor:
-        name = json.loads(output(tools.loghost, "plugin", "inspect", tools.processor, "--format", "json"))["name"]
-        yield host("loghost-processor", "loghost, processor", running(tools, tools.processor), name)
-    yield host("loghost-state", "loghost, --state", running(tools, PLUGINS / "all.wasm", state=True), "all")
+        yield Peer(key, title, CONSUME, running(tools, plugin, state), measures_itself=False, queues=queues)
 
 
 def four_queues(tools: Tools) -> Iterator[Peer]:
@@ -116,9 +120,9 @@ def four_queues(tools: Tools) -> Iterator[Peer]:
 def publishing(tools: Tools) -> Peer:
     """`loghost publish`, which reads what it publishes."""
 
-    def arguments(url: str, _logs: int, _folder: Path) -> Command:
+    def arguments(server: Server, _logs: int, _folder: Path) -> Command:
         lines = ["--stdin", "--severity", "info", "--source", SOURCE]
-        return [tools.loghost, "publish", *lines, "--broker", url, "--prefix", PREFIX]
+        return [tools.loghost, "publish", *lines, "--broker", server.url, "--prefix", PREFIX]
 
     def stdin(logs: int) -> str:
         return (BODY.decode() + "\n") * logs
@@ -128,15 +132,113 @@ def publishing(tools: Tools) -> Peer:
 
 def loop(tools: Tools, *arguments: str) -> CommandOf:
     """A bare loop of lapin."""
-    return lambda url, logs, _folder: [tools.lapin_peer, "--broker", url, *arguments, "--logs", str(logs)]
+    return lambda server, logs, _folder: [tools.lapin_peer, "--broker", server.url, *arguments, "--logs", str(logs)]
 
 
-def running(tools: Tools, plugins: Path, state: bool = False) -> CommandOf:
+def running(
+    tools: Tools, plugins: Path, state: bool = False, more: Sequence[str] = (), prefix: str = PREFIX
+) -> CommandOf:
     """`loghost run` with a plugin, or a folder of them."""
 
-    def arguments(url: str, logs: int, folder: Path) -> Command:
-        more: Command = ["--state", folder / "state"] if state else []
+    def arguments(server: Server, logs: int, folder: Path) -> Command:
         limit = ["--max-logs", str(logs), "--format", "json"]
-        return [tools.loghost, "run", plugins, "--broker", url, "--prefix", PREFIX, *limit, *more]
+        to = ["--state", folder / "state"] if state else []
+        where = ["--broker", server.url, "--prefix", prefix]
+        if "stream" in more and server.streams:
+            where += ["--stream-address", urlsplit(server.streams).netloc.rpartition("@")[2]]
+        return [tools.loghost, "run", plugins, *where, *limit, *to, *more]
 
     return arguments
+
+
+def by_queue_type(tools: Tools) -> Iterator[Peer]:
+    """What is read from queues of each type, and from streams with small and with full chunks."""
+    for queue_type in CLASSIC_AND_QUORUM:
+        yield from of_queues(tools, queue_type)
+    for prefix, chunks in ((PREFIX, "stream"), (FULL, "stream, full chunks")):
+        yield from of_streams(tools, prefix, chunks)
+
+
+def of_queues(tools: Tools, queue_type: QueueType) -> Iterator[Peer]:
+    """Clients of a queue."""
+
+    def peer(key: str, title: str, command: CommandOf, measures_itself: bool, name: str) -> Peer:
+        return Peer(
+            f"{key}-{queue_type}",
+            f"{title}, {queue_type}",
+            CONSUME,
+            command,
+            measures_itself,
+            (BROKER4,),
+            queue_type,
+            queues={f"loghost.{PREFIX}.{name}": [INFO]},
+        )
+
+    if tools.c_peer:
+        consume = [tools.c_peer, "consume"]
+        c: CommandOf = lambda server, logs, _: [*consume, "--broker", server.url, "--logs", str(logs), "--queue", QUEUE]
+        yield peer("c", "C librabbitmq", c, True, "peer")
+    yield peer("lapin", "lapin in bursts", loop(tools, "consume", "--mode", "bursts", "--queue", QUEUE), True, "peer")
+    for key, title, plugin, name, state in hosts(tools):
+        yield peer(key, title, running(tools, plugin, state, ["--queue-type", queue_type]), False, name)
+    yield Peer(
+        f"loghost-four-{queue_type}",
+        f"loghost, four consumers, {queue_type}",
+        CONSUME,
+        running(tools, PLUGINS, False, ["--queue-type", queue_type]),
+        False,
+        (BROKER4,),
+        queue_type,
+        queues=FOUR,
+        sources=[INFO, ERROR, CRITICAL],
+        logs_each=len(FOUR),
+        copies=2,
+        share={BROKER4: 0.5},
+    )
+
+
+def of_streams(tools: Tools, prefix: str, chunks: str) -> Iterator[Peer]:
+    """Readers of streams."""
+    kind = "stream" if prefix == PREFIX else "full"
+    sources = [f"{prefix}.{name}" for name in ("info", "error", "critical")]
+
+    def peer(key: str, title: str, command: CommandOf, names: Sequence[str], share: float = 1) -> Peer:
+        return Peer(
+            f"{key}-{kind}",
+            f"{title}, {chunks}",
+            CONSUME,
+            command,
+            not names,
+            (BROKER4,),
+            "stream",
+            prefix,
+            queues={f"loghost.{prefix}.{name}": [] for name in names},
+            sources=sources,
+            logs_each=max(len(names), 1),
+            copies=2 if len(names) == len(FOUR) else 1,
+            share={BROKER4: share},
+        )
+
+    if tools.python:
+        reader = [tools.python, PEERS / "clients/rstream_peer.py", "consume", "--queue", sources[0]]
+        rstream: CommandOf = lambda server, logs, _: [*reader, "--broker", server.streams or "", "--logs", str(logs)]
+        yield peer("rstream", "rstream", rstream, [], 0.2)
+    for key, title, plugin, name, state in hosts(tools):
+        yield peer(key, title, running(tools, plugin, state, FROM_FIRST, prefix), [name])
+    names = [queue.rpartition(".")[2] for queue in FOUR]
+    four = running(tools, PLUGINS, False, FROM_FIRST, prefix)
+    yield peer("loghost-four", "loghost, four consumers", four, names, 0.5)
+
+
+def hosts(tools: Tools) -> Iterator[tuple[str, str, Path, str, bool]]:
+    """loghost with one consumer: key, title, plugin, its name, and whether it has a state."""
+    yield "loghost-counting", "loghost, counting", PLUGINS / "all.wasm", "all", False
+    if tools.processor:
+        yield "loghost-processor", "loghost, processor", tools.processor, name_of(tools, tools.processor), False
+    yield "loghost-state", "loghost, --state", PLUGINS / "all.wasm", "all", True
+
+
+def name_of(tools: Tools, plugin: Path) -> str:
+    """What a plugin calls itself."""
+    name: str = json.loads(output(tools.loghost, "plugin", "inspect", plugin, "--format", "json"))["name"]
+    return name

@@ -12,13 +12,18 @@ from typing import Any, TypedDict
 from .arguments import Options
 from .comparison import Comparison
 from .measurement import Sample
-from .names import CONSUME, PUBLISH, Place, Work
+from .names import BROKER4, CONSUME, PUBLISH, TARGET, Place, Work
 from .peer import Peer
 from .ratios import Ratio, ratio, spread
 from .targets import TARGETS
 
 # What each kind of work is set against in the tables.
 REFERENCES: dict[Work, str] = {CONSUME: "lapin-bursts", PUBLISH: "lapin-window"}
+
+
+def reference_of(peer: Peer, place: Place) -> str:
+    """What a peer is set against."""
+    return "lapin-classic" if place == BROKER4 else REFERENCES[peer.work]
 
 
 class Compared(TypedDict, total=False):
@@ -41,6 +46,8 @@ class Row(Compared):
     logs_per_second: float
     cpu_us_per_log: float
     server_cpu_us_per_log: float | None
+    stored_cpu_us_per_log: float | None
+    stored_octets_per_log: float | None
     spread_of_rate: float
     spread_of_cpu: float
     rounds: list[dict[str, Any]]
@@ -119,6 +126,7 @@ def row(comparison: Comparison, peer: Peer) -> Row:
     mine = comparison.samples[peer.key]
     rates, cpus = [s.value("rate") for s in mine], [s.value("cpu") for s in mine]
     servers = [s.server_cpu_seconds / s.logs for s in mine if s.server_cpu_seconds is not None]
+    stored = [s.stored for s in mine if s.stored is not None]
     result: Row = {
         "peer": peer.key,
         "title": peer.title,
@@ -126,17 +134,24 @@ def row(comparison: Comparison, peer: Peer) -> Row:
         "logs": mine[0].logs,
         "logs_per_second": statistics.median(rates),
         "cpu_us_per_log": statistics.median(cpus) * 1e6,
-        "server_cpu_us_per_log": statistics.median(servers) * 1e6 if servers else None,
+        "server_cpu_us_per_log": median([1e6 * server for server in servers]),
+        "stored_cpu_us_per_log": median([s.cpu_seconds / s.logs * 1e6 for s in stored]),
+        "stored_octets_per_log": median([s.octets / s.logs for s in stored]),
         "spread_of_rate": spread(rates),
         "spread_of_cpu": spread(cpus),
         "rounds": plain(mine),
     }
     if peer.key in comparison.starts:
         result["starts"] = plain(comparison.starts[peer.key])
-    if reference := comparison.samples.get(REFERENCES[peer.work]):
+    if reference := comparison.samples.get(reference_of(peer, comparison.place)):
         result["rate_ratio"] = ratio(mine, reference, "rate")
         result["cpu_ratio"] = ratio(mine, reference, "cpu")
     return result
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The median, if there are values."""
+    return statistics.median(values) if values else None
 
 
 def plain(samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -166,9 +181,10 @@ def targets(comparison: Comparison) -> list[TargetResult]:
 def machine() -> MachineResult:
     """This one."""
     processor = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    brokers = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*"))
+    roots = [Path("/"), Path(os.environ.get("LOGHOST_RABBITMQ4_ROOT", TARGET / "rabbitmq4"))]
+    brokers = [found for root in roots for found in root.glob("usr/lib/rabbitmq/lib/rabbitmq_server-*")]
     return {
         "processors": os.cpu_count(),
         "processor": processor[1] if processor else platform.machine(),
-        "rabbitmq": brokers[0].name.rpartition("-")[2] if brokers else None,
+        "rabbitmq": " and ".join(broker.name.rpartition("-")[2] for broker in brokers) or None,
     }

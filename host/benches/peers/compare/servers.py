@@ -1,31 +1,14 @@
-"""What the peers are connected to, and what it takes of the processors."""
+"""Starting what the peers are connected to."""
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from .commands import Failed, say
-from .names import ALONE, INFO, Place
+from .names import ALONE, BROKER4, INFO, Place
+from .server import Server
 from .tools import Tools
-
-
-@dataclass(frozen=True)
-class Server:
-    """A process that serves."""
-
-    url: str
-    # None if it is somebody else's.
-    pid: int | None
-
-    def cpu(self) -> float | None:
-        """The seconds that it has taken so far; none if it is somebody else's."""
-        if self.pid is None:
-            return None
-        stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
@@ -35,8 +18,9 @@ def serving(place: Place, broker: str | None, tools: Tools) -> Iterator[Server]:
         with started(tools.firehose, "--until-eof", "--exchange", INFO) as server:
             yield server
     elif tools.rabbitmq_node:
-        say("starting RabbitMQ")
-        with started(tools.rabbitmq_node) as server:
+        version = "4" if place == BROKER4 else "3"
+        say(f"starting RabbitMQ {version}")
+        with started(tools.rabbitmq_node, version) as server:
             yield server
     elif broker:
         yield Server(broker, None)
@@ -44,7 +28,7 @@ def serving(place: Place, broker: str | None, tools: Tools) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def started(*command: str | Path) -> Iterator[Server]:
-    """A process that prints its URL, and the id of the process that serves if that is another one.
+    """A process that prints its URL, the id of the process that serves if that is another one, and its URL for streams.
 
     It ends with its standard input, even if nobody is left to end it.
     """
@@ -54,4 +38,4 @@ def started(*command: str | Path) -> Iterator[Server]:
         if not line:
             raise Failed(f"{command[0]} does not start")
         url, pid = line[0], int(line[1]) if line[1:] else process.pid
-        yield Server(url, pid)
+        yield Server(url, pid, *line[2:])

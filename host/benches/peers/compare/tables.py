@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from .arguments import Format
-from .names import CONSUME, PUBLISH, Work
+from .names import BROKER4, CONSUME, PUBLISH, Place, Work
 from .ratios import Ratio
 from .results import PlaceResult, Result, Row
 
@@ -45,17 +45,20 @@ def peers_table(place: PlaceResult, work: Work) -> Table:
     """The peers that do this work, beside the reference."""
     reference = "lapin in bursts" if work == CONSUME else "lapin"
     headings = ["", "logs/s", "CPU µs/log", "server µs/log", f"logs/s to {reference}", f"CPU to {reference}"]
-    return f"{work}, {place['place']}", headings, [line(row) for row in place["peers"] if row["work"] == work]
+    if place["place"] == BROKER4:
+        headings[4:4] = ["server µs/log stored", "disk bytes/log"]
+    rows = [line(row, place["place"]) for row in place["peers"] if row["work"] == work]
+    return f"{work}, {place['place']}", headings, rows
 
 
-def line(row: Row) -> list[str]:
+def line(row: Row, place: Place) -> list[str]:
     """A peer's cells."""
-    server = row["server_cpu_us_per_log"]
+    stored = [row["stored_cpu_us_per_log"], row["stored_octets_per_log"]] if place == BROKER4 else []
     return [
         row["title"],
         f"{row['logs_per_second']:,.0f}",
         f"{row['cpu_us_per_log']:.2f}",
-        "" if server is None else f"{server:.1f}",
+        *("" if value is None else f"{value:.1f}" for value in [row["server_cpu_us_per_log"], *stored]),
         with_interval(row.get("rate_ratio")),
         with_interval(row.get("cpu_ratio")),
     ]

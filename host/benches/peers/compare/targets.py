@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .measurement import Figure
-from .names import ALONE, BROKER, Place
+from .names import ALONE, BROKER, BROKER4, Place
 from .ratios import Ratio
 
 
@@ -64,4 +64,33 @@ TARGETS = [
     Target("--state, logs/s to without", ALONE, "loghost-state", "loghost-counting", "rate", at_least=0.8),
     Target("publish, logs/s to lapin", ALONE, "loghost-publish", "lapin-window", "rate", at_least=1.0),
     Target("publish, CPU to lapin", ALONE, "loghost-publish", "lapin-window", "cpu", at_most=1.15),
+    Target(
+        "stream, CPU to lapin on classic", BROKER4, "loghost-counting-stream", "lapin-classic", "cpu", at_most=0.125
+    ),
+    Target("stream, logs/s to C on classic", BROKER4, "loghost-counting-stream", "c-classic", "rate", at_least=2.5),
+    Target("full chunks, logs/s to C on classic", BROKER4, "loghost-counting-full", "c-classic", "rate", at_least=8),
+    Target(
+        "stream, processor, CPU to lapin on classic",
+        BROKER4,
+        "loghost-processor-stream",
+        "lapin-classic",
+        "cpu",
+        at_most=0.25,
+    ),
+    Target(
+        "four consumers of streams, broker's CPU to classic",
+        BROKER4,
+        "loghost-four-stream",
+        "loghost-four-classic",
+        "server",
+        at_most=1 / 3,
+    ),
+    Target(
+        "stream, --state, logs/s to without",
+        BROKER4,
+        "loghost-state-stream",
+        "loghost-counting-stream",
+        "rate",
+        at_least=0.9,
+    ),
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .arguments import Options
 from .commands import Failed, output, say
-from .names import BROKER, CLIENTS, PEERS, ROOT, TARGET
+from .names import BROKER, BROKER4, CLIENTS, PEERS, ROOT, TARGET
 
 
 @dataclass
@@ -37,7 +37,7 @@ def prepare(options: Options) -> Tools:
         build("loghost")
         loghost = release("loghost")
     tools = Tools(release("lapin-peer"), release("firehose"), loghost.resolve())
-    if options.wants(BROKER) and options.broker is None:
+    if (options.wants(BROKER) or options.wants(BROKER4)) and options.broker is None:
         build("loghost-rabbitmq-node")
         tools.rabbitmq_node = release("rabbitmq-node")
 
@@ -58,11 +58,11 @@ def install_clients(tools: Tools) -> None:
         c_peer = CLIENTS / "peer"
         output("cc", "-O2", "-Wall", "-Wextra", PEERS / "clients/peer.c", "-o", c_peer, "-lrabbitmq")
         tools.c_peer = c_peer
-    with missing("pika and aio-pika: apt-get install python3-venv"):
+    with missing("pika, aio-pika and rstream: apt-get install python3-venv"):
         python = CLIENTS / "bin/python3"
         if not python.exists():
             output(sys.executable, "-m", "venv", CLIENTS)
-        output(CLIENTS / "bin/pip", "install", "--quiet", "pika>=1.3,<2", "aio-pika>=9,<10")
+        output(CLIENTS / "bin/pip", "install", "--quiet", "pika>=1.3,<2", "aio-pika>=9,<10", "rstream>=1.1,<2")
         tools.python = python
     with missing("amqplib: apt-get install nodejs npm"):
         output("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", CLIENTS, "amqplib@^0.10")

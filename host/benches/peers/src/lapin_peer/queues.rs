@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lapin::options::{
     ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
     QueueDeclareOptions, QueueDeleteOptions,
@@ -21,6 +21,10 @@ pub(crate) struct Options {
     /// A queue to make again, and the exchanges to bind it to; may be given several times
     #[arg(long = "bind", required = true, value_name = "QUEUE=EXCHANGE[,EXCHANGE...]", value_parser = bind)]
     binds: Vec<Bind>,
+
+    /// Of what type the queues are
+    #[arg(long, default_value = "classic", value_name = "TYPE")]
+    queue_type: QueueType,
 
     /// An exchange to publish to; may be given several times
     #[arg(long = "exchange", value_name = "NAME")]
@@ -42,6 +46,13 @@ pub(crate) struct Doomed {
     exchanges: Vec<String>,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum QueueType {
+    Classic,
+    Quorum,
+    Stream,
+}
+
 #[derive(Clone)]
 struct Bind {
     queue: String,
@@ -55,7 +66,7 @@ fn bind(text: &str) -> Result<Bind, &'static str> {
 
 /// Makes the queues, and returns when the broker has confirmed all logs.
 pub(crate) async fn fill(broker: &str, options: Options) -> anyhow::Result<()> {
-    let Options { binds, exchanges, logs } = options;
+    let Options { binds, queue_type, exchanges, logs } = options;
     let connection = connect(broker).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -66,7 +77,7 @@ pub(crate) async fn fill(broker: &str, options: Options) -> anyhow::Result<()> {
         channel.exchange_declare(name, kind, durable, none).await?;
     }
     for Bind { queue, exchanges } in &binds {
-        make(&channel, queue, exchanges).await?;
+        make(&channel, queue, queue_type, exchanges).await?;
     }
     for exchange in &exchanges {
         publish(&channel, exchange, logs, WINDOW).await?;
@@ -75,11 +86,27 @@ pub(crate) async fn fill(broker: &str, options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn make(channel: &Channel, queue: &str, exchanges: &[String]) -> anyhow::Result<()> {
+async fn make(
+    channel: &Channel,
+    queue: &str,
+    queue_type: QueueType,
+    exchanges: &[String],
+) -> anyhow::Result<()> {
     channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
-    arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    let single = ("x-single-active-consumer", AMQPValue::Boolean(true));
+    let of_type = |name: &str| ("x-queue-type", AMQPValue::LongString(name.into()));
+    let pairs = match queue_type {
+        QueueType::Classic => vec![single],
+        QueueType::Quorum => {
+            vec![single, of_type("quorum"), ("x-delivery-limit", AMQPValue::LongLongInt(-1))]
+        }
+        QueueType::Stream => vec![of_type("stream")],
+    };
+    for (name, value) in pairs {
+        arguments.insert(name.into(), value);
+    }
     channel.queue_declare(queue.into(), durable, arguments).await?;
     for exchange in exchanges {
         let (options, none) = (QueueBindOptions::default(), FieldTable::default());
