@@ -14,7 +14,7 @@ const EXAMPLES: &[Example] = &[
             "loghost run plugins --state counts --broker amqp://guest:guest@127.0.0.1:5672/%2f",
             "loghost run plugins --listen 127.0.0.1:9090",
             "loghost run --config loghost.toml",
-            "loghost run plugins --bind app --bind 'amq.rabbitmq.log/error=error'",
+            "loghost run plugins --bind app --bind \"amq.rabbitmq.log/error=error\"",
             "loghost run plugins/all.wasm --ephemeral --until-idle 5s --format json",
         ],
     ),
