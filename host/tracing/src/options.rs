@@ -37,8 +37,7 @@ impl Options {
     pub fn new(url: &str, source: &str) -> Result<Self, OptionsError> {
         let source = Source::new(source).map_err(|error| OptionsError::Source(error.to_string()))?;
         let names = Names::new(Prefix::default());
-        Ok(Self { addresses: Vec::new(), source, names, limits: Limits::default() })
-            .and_then(|options: Self| options.or(url))
+        Self { addresses: Vec::new(), source, names, limits: Limits::default() }.or(url)
     }
 
     /// Another broker of the cluster: the first that answers is taken.

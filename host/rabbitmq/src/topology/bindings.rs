@@ -3,9 +3,10 @@
 //! AMQP cannot list bindings. Those that can be named are removed: on the exchanges of all severities, with the
 //! patterns of this filter and of the one before, and those of rules for exchanges of others that it does not want.
 
+use std::collections::BTreeSet;
 use std::sync::{self, Arc, MutexGuard, PoisonError};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use lapin::Channel;
 use lapin::options::QueueBindOptions;
 use lapin::types::FieldTable;
@@ -102,7 +103,7 @@ impl Bindings {
         let wanted = wanted(&self.names, filter);
         let binding =
             wanted.iter().map(|Binding { exchange, key }| bind(channel, &self.queue, exchange, key));
-        let bound = try_join_all(binding).await.map(drop);
+        let bound = all(binding).await;
         close(channel).await;
         *open = None;
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
@@ -136,16 +137,18 @@ async fn remove_others(
     let former = former.map_or(&[][..], Filter::sources);
     let wanted = filter.severities().contains(severity);
     let patterns = filter.sources().iter().chain(former).chain([&everything]);
-    let others: Vec<&Pattern> =
-        patterns.filter(|pattern| !wanted || !filter.sources().contains(pattern)).collect();
+    let others: BTreeSet<&str> = patterns
+        .filter(|pattern| !wanted || !filter.sources().contains(pattern))
+        .map(Pattern::as_str)
+        .collect();
     let exchange = names.exchange(severity);
     if others.is_empty() || connection.denied.has(Right::Bind, exchange) {
         return Ok(());
     }
     let channel = open_channel(connection).await?;
-    let removing = others.into_iter().map(|pattern| unbind(&channel, queue, exchange, pattern.as_str()));
-    match try_join_all(removing).await {
-        Ok(_) => close(&channel).await,
+    let removing = others.into_iter().map(|pattern| unbind(&channel, queue, exchange, pattern));
+    match all(removing).await {
+        Ok(()) => close(&channel).await,
         Err(error) if error.is_access_refused() => {
             connection.denied.add(Right::Bind, exchange);
         }
@@ -153,6 +156,15 @@ async fn remove_others(
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Does all of these on one channel. If the broker says no to one, that closes the channel to the others, and is the error.
+async fn all(
+    changes: impl Iterator<Item = impl Future<Output = Result<(), TopologyError>>>,
+) -> Result<(), TopologyError> {
+    let errors = join_all(changes).await.into_iter().filter_map(Result::err);
+    let is_answer = |error: &TopologyError| error.is_access_refused() || error.is_missing();
+    errors.min_by_key(|error| !is_answer(error)).map_or(Ok(()), Err)
 }
 
 /// Binds `queue` to `exchange`.

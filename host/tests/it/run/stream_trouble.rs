@@ -61,7 +61,7 @@ fn run_at(node: &Node, prefix: &str) -> Loghost {
     let port = node.stream_port().expect("the stream protocol");
     let run = loghost(["run", "--queue-type", "stream", "--every", "20ms", "--format", "json", "--broker"]);
     let run = run.args([&*node.url(), "--prefix", prefix]).unless_ephemeral(&[]).arg(plugin());
-    run.env("LOGHOST_STREAM_ADDRESS", format!("127.0.0.1:{port}"))
+    run.env("LOGHOST_STREAM_ADDRESS", format!("{}:{port}", node.address()))
 }
 
 /// It has less than was read at the leader.

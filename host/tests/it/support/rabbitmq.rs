@@ -1,6 +1,7 @@
 //! The RabbitMQ nodes of the tests: a shared one of each version, which is started when the first test asks for it,
 //! and nodes that one test uses alone. A test fails if a node does not start or refuses a command.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loghost_rabbitmq_node as launcher;
@@ -100,6 +101,11 @@ impl Node {
     /// What the nodes of its cluster call it.
     pub(crate) fn name(&self) -> &str {
         self.0.name()
+    }
+
+    /// The address where it listens.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.0.address()
     }
 
     /// The port where it speaks the stream protocol, if it does.
