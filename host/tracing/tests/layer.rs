@@ -9,7 +9,10 @@ use lapin::options::{BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, 
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 use loghost_broker::{Broker, Options};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tracing_subscriber::prelude::*;
 
 const SEVERITIES: [&str; 4] = ["debug", "info", "error", "critical"];
@@ -61,15 +64,35 @@ fn header(message: &BasicGetMessage, name: &str) -> Option<String> {
     }
 }
 
-fn broker(runtime: &Runtime, listen: u16) -> Broker {
-    let bound = Broker::bind(([127, 0, 0, 1], listen).into(), Options::default());
+fn broker(runtime: &Runtime) -> Broker {
+    let bound = Broker::bind(([127, 0, 0, 1], 0).into(), Options::default());
     runtime.block_on(bound).expect("a port")
+}
+
+/// The URL of a proxy of the broker at `url` that ends each connection until `true` is sent, so that queues are bound before
+/// the first log comes.
+async fn gated_proxy(url: &str) -> (String, watch::Sender<bool>) {
+    let (before, address) = url.split_once('@').expect("credentials");
+    let (address, vhost) = address.split_once('/').expect("a virtual host");
+    let (address, listener) = (address.to_owned(), TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    let proxy = format!("{before}@{}/{vhost}", listener.local_addr().expect("an address"));
+    let (open, is_open) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.expect("a connection");
+            if *is_open.borrow() {
+                let mut broker = TcpStream::connect(&address).await.expect("a connection to the broker");
+                tokio::spawn(async move { copy_bidirectional(&mut client, &mut broker).await });
+            }
+        }
+    });
+    (proxy, open)
 }
 
 #[test]
 fn a_program_publishes_each_severity_with_its_fields() {
     let runtime = Runtime::new().expect("a runtime");
-    let broker = broker(&runtime, 0);
+    let broker = broker(&runtime);
     let url = broker.url();
     let channel = runtime.block_on(queues(&url));
     let output = service().args([&*url, "shop", "1000"]).output().expect("it is built");
@@ -119,10 +142,9 @@ fn a_program_publishes_each_severity_with_its_fields() {
 #[test]
 fn without_a_broker_nothing_blocks_and_what_does_not_fit_is_counted() {
     let runtime = Runtime::new().expect("a runtime");
-    // The port of a broker that is gone, and comes back later.
-    let gone = broker(&runtime, 0);
-    let url = gone.url();
-    runtime.block_on(gone.shutdown());
+    let broker = broker(&runtime);
+    let channel = runtime.block_on(queues(&broker.url()));
+    let (url, open) = runtime.block_on(gated_proxy(&broker.url()));
     let options = loghost_tracing::Options::new(&url, "shop").expect("options").queue(100, 1 << 20);
     let publisher = options.start().expect("a thread");
     tracing::subscriber::with_default(tracing_subscriber::registry().with(publisher.layer()), || {
@@ -131,10 +153,7 @@ fn without_a_broker_nothing_blocks_and_what_does_not_fit_is_counted() {
         }
         let counts = publisher.counts();
         assert_eq!((counts.dropped, counts.unconfirmed, counts.confirmed), (50, 100, 0), "{counts:?}");
-        let port =
-            url.rsplit(':').next().and_then(|rest| rest.split('/').next()).and_then(|port| port.parse().ok());
-        let broker = broker(&runtime, port.expect("a port"));
-        let channel = runtime.block_on(queues(&url));
+        open.send_replace(true);
         let counts = publisher.close(Duration::from_secs(30));
         // With the log that tells of those.
         assert_eq!((counts.dropped, counts.unconfirmed, counts.confirmed), (50, 0, 101), "{counts:?}");
@@ -149,7 +168,7 @@ fn without_a_broker_nothing_blocks_and_what_does_not_fit_is_counted() {
 #[test]
 fn a_broker_that_refuses_is_told_of() {
     let runtime = Runtime::new().expect("a runtime");
-    let broker = broker(&runtime, 0);
+    let broker = broker(&runtime);
     let url = broker.url().replacen("guest:guest", "guest:wrong", 1);
     let publisher = loghost_tracing::Options::new(&url, "shop").expect("options").start().expect("a thread");
     tracing::subscriber::with_default(tracing_subscriber::registry().with(publisher.layer()), || {
@@ -173,7 +192,7 @@ fn what_cannot_be_a_source_is_said() {
 #[test]
 fn a_publisher_that_is_dropped_publishes_what_waits() {
     let runtime = Runtime::new().expect("a runtime");
-    let broker = broker(&runtime, 0);
+    let broker = broker(&runtime);
     let channel = runtime.block_on(queues(&broker.url()));
     let publisher =
         loghost_tracing::Options::new(&broker.url(), "shop").expect("options").start().expect("a thread");
