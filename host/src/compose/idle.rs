@@ -39,6 +39,9 @@ enum Place {
     Stopped,
 }
 
+/// The most consumers that are named of those that do the same.
+const MOST_NAMED: usize = 5;
+
 impl Activity {
     /// Something to do now, and no consumers.
     pub(crate) fn now() -> Self {
@@ -65,6 +68,41 @@ impl Activity {
     fn has_queue(&self, consumer: &ConsumerName) -> bool {
         let doing = self.consumers.get(consumer);
         doing.is_some_and(|doing| matches!(doing.place, Place::AtWork | Place::StandingBy))
+    }
+
+    /// Whether each consumer has begun: its queue is its own or another host's, or was left as it is.
+    pub(crate) fn is_begun(&self) -> bool {
+        !self.consumers.is_empty() && self.consumers.values().all(|doing| doing.place != Place::Away)
+    }
+
+    /// How many consumers do what, in a line; those that are not at work by their names.
+    pub(crate) fn summary(&self) -> String {
+        let at = |place| {
+            let mut names: Vec<&str> = self
+                .consumers
+                .iter()
+                .filter(|(_, it)| it.place == place)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            names.sort_unstable();
+            names
+        };
+        let mut parts = Vec::new();
+        let at_work = at(Place::AtWork).len();
+        if at_work > 0 {
+            parts.push(format!("{at_work} consuming"));
+        }
+        for (place, word) in
+            [(Place::StandingBy, "standing by"), (Place::Away, "being opened"), (Place::Stopped, "stopped")]
+        {
+            let names = at(place);
+            if !names.is_empty() {
+                let more = if names.len() > MOST_NAMED { ", ..." } else { "" };
+                let first = names[..names.len().min(MOST_NAMED)].join(", ");
+                parts.push(format!("{} {word} ({first}{more})", names.len()));
+            }
+        }
+        if parts.is_empty() { "starting".to_owned() } else { parts.join(", ") }
     }
 
     /// Those that stand by.

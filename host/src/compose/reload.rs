@@ -173,6 +173,12 @@ impl Reloads {
     }
 
     async fn look(&mut self, starter: &Arc<Starter>, unchanged: Unchanged) {
+        starter.service.reloading();
+        self.load_all(starter, unchanged).await;
+        starter.service.reloaded();
+    }
+
+    async fn load_all(&mut self, starter: &Arc<Starter>, unchanged: Unchanged) {
         match &self.configuration {
             None => self.load(unchanged).await,
             Some(configuration) => match block_in_place(|| configuration.load()) {

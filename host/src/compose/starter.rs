@@ -1,6 +1,7 @@
 //! Starting the consumers of a run: at its beginning, and while it goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loghost_core::application::{Consumer, Finished, Observer, Opening};
 use loghost_core::domain::{ConsumerName, Descriptor};
@@ -12,6 +13,7 @@ use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::idle::{Activity, Depths, Expected};
+use crate::compose::service::Service;
 use crate::compose::supervise::not_opened;
 use crate::platform::clock::SystemClock;
 use crate::ui::terminal::{Format, TerminalReporter};
@@ -26,6 +28,8 @@ pub(crate) struct Starter {
     pub(crate) depths: Depths,
     /// Who shows over HTTP what consumers do, if anybody does.
     pub(crate) board: Option<Arc<Board>>,
+    /// Who tells whoever manages the run as a service what consumers do.
+    pub(crate) service: Arc<Service>,
     /// Whether all consumers are to stop.
     pub(crate) stopped: watch::Receiver<bool>,
 }
@@ -45,6 +49,9 @@ pub(crate) struct Opened {
     pub(crate) descriptor: Descriptor,
     pub(crate) opening: Opening,
     consume: HostConsumer<Expected>,
+    /// How long a call of it may take.
+    call_limit: Duration,
+    service: Arc<Service>,
     stopped: watch::Receiver<bool>,
     all_stopped: watch::Receiver<bool>,
 }
@@ -54,7 +61,7 @@ impl Starter {
     /// have something to do.
     pub(crate) fn open(&self, start: Start) -> impl Future<Output = Result<Opened, Failure>> + Send + '_ {
         let Start { consumer, options, replaced, stopped } = start;
-        let descriptor = consumer.descriptor().clone();
+        let (descriptor, call_limit) = (consumer.descriptor().clone(), consumer.call_limit());
         let reporter =
             Expected::new(TerminalReporter(self.format), descriptor.name.clone(), self.active.clone());
         if let Some(board) = &self.board {
@@ -69,7 +76,8 @@ impl Starter {
                 Parts { consumer, source_factory, clock, reporter, observer, reloads: Some(replaced) };
             let mut consume = builder.build(parts).await?;
             let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&descriptor.name, &end))?;
-            Ok(Opened { descriptor, opening, consume, stopped, all_stopped: self.stopped.clone() })
+            let (service, all_stopped) = (Arc::clone(&self.service), self.stopped.clone());
+            Ok(Opened { descriptor, opening, consume, call_limit, service, stopped, all_stopped })
         }
     }
 
@@ -85,10 +93,11 @@ impl Starter {
 impl Opened {
     /// Runs it until it, or all of them, are stopped.
     pub(crate) async fn run(self) -> Finished {
-        let Self { consume, stopped, all_stopped, .. } = self;
+        let Self { descriptor, consume, call_limit, service, stopped, all_stopped, .. } = self;
         // It has ended when nobody listens any more.
         let listening = stopped.clone();
-        let finished = Box::pin(consume.run(either(stopped, all_stopped))).await;
+        let running = Box::pin(consume.run(either(stopped, all_stopped)));
+        let finished = service.watched(&descriptor.name, call_limit, running).await;
         drop(listening);
         finished
     }

@@ -1,6 +1,7 @@
 //! A plugin as a `Consumer`: configures it, calls it, and makes a new instance after a failure.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loghost_core::application::{Consumer, ConsumerError};
 use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp, printable_line};
@@ -73,6 +74,11 @@ impl WasmConsumer {
     /// What it was configured with.
     pub fn settings(&self) -> &[(String, String)] {
         &self.settings
+    }
+
+    /// How long a call of it may take.
+    pub fn call_limit(&self) -> Duration {
+        self.runtime.limits().time
     }
 
     /// Makes a call on the instance, or on a new one if there is none. It runs in `block_in_place`, so that a slow

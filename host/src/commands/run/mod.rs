@@ -33,6 +33,7 @@ use crate::compose::loading::{self, Started, Wanted};
 use crate::compose::observers::Observers;
 use crate::compose::reload::{Reloads, Trigger};
 use crate::compose::rereading::{Reread, Rereading};
+use crate::compose::service::Service;
 use crate::compose::settings::Settings;
 use crate::compose::starter::{Opened, Starter};
 use crate::compose::state;
@@ -138,14 +139,18 @@ pub(crate) enum Purpose {
 fn observer(
     options: &Options,
     active: &watch::Sender<Activity>,
+    service: &Arc<Service>,
     listening: Option<&Listening>,
 ) -> Arc<dyn Observer> {
     let queues = match options.consumer.lifetime {
         Lifetime::Named => Queues::Named,
         Lifetime::Exclusive => Queues::Copies,
     };
-    let mut observers: Vec<Arc<dyn Observer>> =
-        vec![Arc::new(ActivityObserver(active.clone())), Arc::new(LogObserver { queues })];
+    let mut observers: Vec<Arc<dyn Observer>> = vec![
+        Arc::new(ActivityObserver(active.clone())),
+        Arc::new(LogObserver { queues }),
+        Arc::clone(service) as _,
+    ];
     observers.extend(listening.into_iter().flat_map(|listening| listening.observers(queues)));
     Arc::new(Observers(observers))
 }
@@ -177,7 +182,8 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
     let (another, others) = mpsc::channel(1);
     let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), another);
     let (active, activity) = watch::channel(Activity::now());
-    let observer = observer(&options, &active, listening);
+    let (service, _telling) = Service::start(activity.clone());
+    let observer = observer(&options, &active, &service, listening);
     let connections = tokio::select! {
         connected = Connections::connect(&options.target, ["consuming", "publishing"], &observer) => connected?,
         () = &mut interrupted => return Ok(()),
@@ -196,6 +202,7 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         observer,
         depths: Depths::default(),
         board: listening.map(Listening::board),
+        service,
         stopped,
     });
     let builder = &starter.builder;
@@ -224,7 +231,7 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
 
     let mut tasks = JoinSet::new();
     let (names, no_thread) = begin(ready, &mut tasks);
-    let ending = async {
+    let why = async {
         if let Some(failure) = no_thread {
             return Ending::Failed(failure);
         }
@@ -244,6 +251,11 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
             },
         }
     };
+    let ending = async {
+        let why = why.await;
+        starter.service.stopping();
+        why
+    };
     let beside = async {
         let ((), never) = tokio::join!(say_limits(&options, builder, Patience::Some), reloads.run(&starter));
         never
@@ -253,6 +265,8 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         never = beside => match never {},
         never = tell_leaps() => match never {},
     };
+    // Also where they have ended by themselves.
+    starter.service.stopping();
     builder.connections.close().await;
     if !is_asked {
         // Somebody reads slowly; who does not read at all has to be told to end.

@@ -14,6 +14,7 @@ pub(crate) mod listen;
 pub(crate) mod reconfigured;
 pub(crate) mod report;
 pub(crate) mod restart;
+pub(crate) mod service;
 pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod stream_begin;

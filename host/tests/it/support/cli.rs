@@ -34,7 +34,14 @@ pub(crate) struct Loghost {
 pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Loghost {
     let mut command = Command::new(binary());
     let is_read = |name: &OsStr| {
-        let urls = ["AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
+        let urls = [
+            "AMQP_URL",
+            "RABBITMQ_URL",
+            "CLOUDAMQP_URL",
+            "CREDENTIALS_DIRECTORY",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
+        ];
         let name = name.to_string_lossy();
         name.starts_with("LOGHOST_") || urls.contains(&&*name)
     };

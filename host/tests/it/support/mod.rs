@@ -47,6 +47,8 @@ pub(crate) enum Need {
     Ipv6,
     /// Prometheus, and the tool that comes with it.
     Promtool,
+    /// What checks units of systemd.
+    Systemd,
 }
 
 impl fmt::Display for Need {
@@ -62,6 +64,7 @@ impl fmt::Display for Need {
             Self::Root => "root",
             Self::Ipv6 => "ipv6",
             Self::Promtool => "promtool",
+            Self::Systemd => "systemd",
         })
     }
 }
