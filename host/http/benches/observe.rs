@@ -8,9 +8,10 @@ use std::{hint, thread};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use loghost_board::Board;
 use loghost_core::application::{ConsumerEvent, Event, Load, Observer};
 use loghost_core::domain::{ConsumerName, Counts, Severity, Tally};
-use loghost_http::Board;
+use loghost_http::open_metrics;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -70,7 +71,7 @@ fn on_while_somebody_asks(bencher: Bencher<'_, '_>) {
         let (board, done) = (Arc::clone(&board), Arc::clone(&done));
         thread::spawn(move || {
             while !done.load(Ordering::Relaxed) {
-                hint::black_box(board.metrics());
+                hint::black_box(open_metrics(&board));
                 // Only the first is waited for.
                 let _ = asked.send(());
             }
@@ -86,9 +87,9 @@ fn on_while_somebody_asks(bencher: Bencher<'_, '_>) {
 fn board() -> Board {
     let board = Board::default();
     for n in 0..200 {
-        board.expect(&ConsumerName::new(format!("consumer-{n}")).expect("a name"));
+        board.expect(&ConsumerName::new(format!("consumer-{n}")).expect("a name"), &[]);
     }
-    board.expect(&ConsumerName::new("bench").expect("a name"));
+    board.expect(&ConsumerName::new("bench").expect("a name"), &[]);
     board
 }
 
@@ -96,5 +97,5 @@ fn board() -> Board {
 #[divan::bench]
 fn scrape(bencher: Bencher<'_, '_>) {
     let board = board();
-    bencher.bench_local(|| board.metrics());
+    bencher.bench_local(|| open_metrics(&board));
 }

@@ -2,13 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use loghost_board::{Board, Connection, Consumer, Depths};
 use loghost_core::domain::{ConsumerName, Tally};
 use serde::Serialize;
-
-use crate::board::Board;
-use crate::board::connection::Connection;
-use crate::board::consumer::Consumer;
-use crate::depths::Depths;
 
 #[derive(Serialize)]
 struct Answer {

@@ -1,13 +1,10 @@
 //! What a host shows over HTTP: metrics for Prometheus, whether it is alive and ready, its consumers as JSON, and what
 //! happens as it happens. Everything is for reading: nothing can be changed through it.
 //!
-//! Knows the events of the core and HTTP; knows no broker, no plugin and no terminal. In reading order: [`board`] counts
-//! what it is told, [`metrics`], [`api`] and [`ready`] show that, [`feed`] passes on what happens, [`depths`] is what only the
-//! broker knows, and [`server`] answers requests, of those that [`guard`] lets through.
+//! Knows the events of the core and HTTP; knows no broker, no plugin and no terminal. In reading order: [`metrics`],
+//! [`api`] and [`ready`] show what the board has counted, [`feed`] passes on what happens, and [`server`] answers requests, of those that [`guard`] lets through.
 
 mod api;
-mod board;
-mod depths;
 mod feed;
 mod guard;
 mod metrics;
@@ -16,8 +13,7 @@ mod ready;
 mod server;
 mod token;
 
-pub use board::Board;
-pub use depths::{QueueDepths, TooLate};
 pub use feed::Feed;
+pub use metrics::open_metrics;
 pub use server::{BindError, Server, Shown};
 pub use token::{Token, TokenError};

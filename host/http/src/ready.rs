@@ -1,7 +1,6 @@
 //! Whether a host is ready: each of its consumers consumes, or stands by.
 
-use crate::board::Board;
-use crate::board::consumer::State;
+use loghost_board::{Board, State};
 
 /// Why the host is not ready, a line for each reason; nothing if it is.
 pub(crate) fn obstacles(board: &Board) -> Vec<String> {
@@ -37,7 +36,7 @@ mod tests {
     fn check(events: Vec<ConsumerEvent<'_>>, expected: &[&str]) {
         let board = Board::default();
         let name = ConsumerName::new("error").expect("a name");
-        board.expect(&name);
+        board.expect(&name, &[]);
         for event in events {
             board.observe(&Event::Consumer(&name, event));
         }

@@ -30,11 +30,9 @@ mod suggesting;
 mod tail;
 mod verify;
 
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -110,7 +108,7 @@ impl From<FormatArg> for Format {
 
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
-    panic::set_hook(Box::new(say_panic));
+    terminal::say_panics();
     let arguments: Vec<OsString> = env::args_os().collect();
     let matches = match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
@@ -159,18 +157,6 @@ fn command() -> clap::Command {
 
 /// How long it is waited, at the end, for somebody to read what was said.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Says where and why a thread has panicked, without waiting for anybody to read it.
-fn say_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
-    let why = panic.payload_as_str().unwrap_or("without a word");
-    let backtrace = Backtrace::capture();
-    let backtrace = match backtrace.status() {
-        BacktraceStatus::Captured => format!("\n{backtrace}"),
-        _ => String::new(),
-    };
-    terminal::error(&format!("a thread of loghost panicked{place}: {why}{backtrace}"), None);
-}
 
 /// Each consumer of a play or a bench may take one.
 const MAX_THREADS: usize = 1 << 16;

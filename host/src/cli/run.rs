@@ -13,14 +13,14 @@ use super::defaults::{Shown, time};
 use super::listen::ListenArgs;
 use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse};
-use crate::commands::run::{Options, Purpose};
+use crate::commands::run::{Display, Options, Purpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::reload::Trigger;
 use crate::compose::settings::Settings;
 use crate::compose::supervise::OnFailure;
-use crate::ui::terminal::Format;
+use crate::ui::terminal::{self, Format};
 
 /// Consumes from a broker, with any number of plugins
 ///
@@ -48,6 +48,14 @@ pub(super) struct Args {
     /// How metrics are written
     #[arg(long, value_name = "FORMAT")]
     format: Option<FormatArg>,
+
+    /// Write lines, also where there is a terminal to show a view on
+    ///
+    /// A view is shown where standard input and standard output are a terminal: what each plugin does, and keys to pause,
+    /// resume and reload it (`h` shows all). The last metrics are written when it ends. With --format json, and where TERM
+    /// is `dumb`, there is none.
+    #[arg(long)]
+    plain: bool,
 
     /// End when every plugin has had its queue, empty, and nothing to do for this long
     ///
@@ -166,6 +174,8 @@ impl TryFrom<Args> for Options {
             grace: args.grace.unwrap_or(default.grace),
             ..default
         };
+        let format = FormatArg::or_default(args.format);
+        let is_view = !args.plain && !args.declare_only && format == Format::Text && terminal::has_screen();
         Ok(Self {
             target: args.connection.target()?,
             management: args.management.url()?,
@@ -174,7 +184,8 @@ impl TryFrom<Args> for Options {
             members: Members::Plugins(args.plugins),
             settings: Settings::new(parse::unique(args.set)?),
             limits: args.consumer.limits(),
-            format: FormatArg::or_default(args.format),
+            format,
+            display: if is_view { Display::Screen } else { Display::Lines },
             consumer: args.consumer.options(consumer),
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
             until_idle: args.until_idle,

@@ -1,14 +1,16 @@
 //! `loghost demo`: the whole job in one process.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::compose::embedded::embedded;
-use crate::compose::failure::{Failure, Status};
+use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::scenario_runner::{PlayOptions, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
-use crate::ui::demo;
+use crate::ui::demo::{self, Playing};
+use crate::ui::terminal;
 use crate::ui::verify::PlayedMetric;
 
 /// What `demo` is asked for.
@@ -24,16 +26,27 @@ impl Default for Options {
     }
 }
 
-/// Plays the scenario on an embedded broker, and shows every metric.
+/// Plays the scenario on an embedded broker, and shows every metric; to whoever watches, also which log goes where.
 pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
-    let scenario = match options.scenario.to_str().and_then(bundled::scenario) {
+    let mut scenario = match options.scenario.to_str().and_then(bundled::scenario) {
         Some((name, text)) => ScenarioFile::bundled(name, text),
         None => open_scenario(&options.scenario)?,
     };
     let (broker, address) = embedded().await?;
     demo::say_playing(scenario.name(), &address);
     let mut scenario_runner = ScenarioRunner::new(vec![address], PlayOptions::default())?;
-    let played = Box::pin(scenario_runner.play(scenario)).await?;
+    let mut playing = None;
+    if terminal::is_watched() {
+        let logs = scenario.check().status(Status::BadInput)?.logs.total();
+        let watching = Arc::new(Playing::begin(logs));
+        scenario_runner = scenario_runner.watched_by(Arc::clone(&watching) as _);
+        playing = Some(watching);
+    }
+    let played = Box::pin(scenario_runner.play(scenario)).await;
+    if let Some(playing) = playing {
+        playing.end();
+    }
+    let played = played?;
     broker.shutdown().await;
     demo::print(&played.receipts.confirmed, &played.metrics)?;
     if played.metrics.iter().all(PlayedMetric::passed) {

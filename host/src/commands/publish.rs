@@ -19,7 +19,7 @@ use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::interrupted;
 use crate::ui::publish::{self, Published};
-use crate::ui::terminal::{self, Format, LogObserver};
+use crate::ui::terminal::{self, Format, LogObserver, Progress};
 use loghost_rabbitmq::{
     AmqpSink, Exchanges, ReconnectingConnection, Retention, TopologyError, provide_streams,
 };
@@ -162,6 +162,10 @@ async fn send(
     publisher: &mut Publisher,
     connection: &ReconnectingConnection,
 ) -> Result<(), Stop> {
+    let progress = match pieces.total() {
+        Some(total) => Progress::begin("publishing", total, "logs"),
+        None => Progress::none(),
+    };
     // Of what ends by itself, the end tells.
     let mut unwanted = if pieces.is_endless() { Unwanted::Unseen } else { Unwanted::Said };
     loop {
@@ -189,6 +193,7 @@ async fn send(
             continue;
         }
         publisher.piece(&piece).await?;
+        progress.at(publisher.receipts().answered() + publisher.already_confirmed().total());
         unwanted.look(publisher.receipts());
     }
 }

@@ -8,7 +8,7 @@ use crate::compose::scenario_runner::{PlayOptions, Played, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
 use crate::compose::target::On;
 use crate::files::scenario_file;
-use crate::ui::terminal::Format;
+use crate::ui::terminal::{Format, Progress};
 use crate::ui::verify::{self, PlayedMetric};
 
 /// What `verify` is asked for.
@@ -41,10 +41,15 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     };
     let mut scenario_runner = ScenarioRunner::new(addresses, options.play)?;
     let (mut passed, mut failed) = (0, 0);
+    let progress = match options.scenarios.len() {
+        0 | 1 => Progress::none(),
+        several => Progress::begin("verifying", several as u64, "scenarios"),
+    };
     for path in &options.scenarios {
         let scenario = open_scenario(path)?;
         let name = scenario.name().to_owned();
         let played = Box::pin(scenario_runner.play(scenario)).await?;
+        progress.one();
         if options.then == Then::Bless {
             bless(path, played)?;
             continue;
@@ -58,6 +63,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         }
         verify::print(&name, &played.metrics, options.format)?;
     }
+    drop(progress);
     if let Some(broker) = broker {
         broker.shutdown().await;
     }

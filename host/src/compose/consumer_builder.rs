@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Adapters, Clock, Consume, ConsumeOptions, Consumer, Observer, Ports, Publish, Reporter, SourceFactory,
+    Adapters, Clock, Consume, ConsumeOptions, Consumer, Control, Observer, Ports, Publish, Reporter,
+    SourceFactory,
 };
 use loghost_core::domain::Sequencer;
 use loghost_rabbitmq::{
@@ -46,8 +47,8 @@ pub(crate) struct Parts<F, C, R> {
     pub(crate) clock: C,
     pub(crate) reporter: R,
     pub(crate) observer: Arc<dyn Observer>,
-    /// Where new versions of it come from, if there may be some.
-    pub(crate) reloads: Option<mpsc::Receiver<WasmConsumer>>,
+    /// Where it is told from what to do, if it may be.
+    pub(crate) controls: Option<mpsc::Receiver<Control<WasmConsumer>>>,
 }
 
 /// What the consumers of a host have in common.
@@ -129,7 +130,7 @@ impl ConsumerBuilder {
         &self,
         parts: Parts<F, C, R>,
     ) -> Result<Consume<HostPorts<F, C, R>>, Failure> {
-        let Parts { consumer, source_factory, clock, reporter, observer, reloads } = parts;
+        let Parts { consumer, source_factory, clock, reporter, observer, controls } = parts;
         // A queue that goes with the run keeps no book.
         let state = self.state.as_deref().filter(|_| self.options.lifetime == Lifetime::Named);
         let queue = self.connections.names.queue(&consumer.descriptor().name);
@@ -142,9 +143,9 @@ impl ConsumerBuilder {
         } else {
             None
         };
-        let reloads = reloads.unwrap_or_else(|| mpsc::channel(1).1);
+        let controls = controls.unwrap_or_else(|| mpsc::channel(1).1);
         let adapters =
-            Adapters { source_factory, consumer, ledger, clock, reporter, observer, derived, reloads };
+            Adapters { source_factory, consumer, ledger, clock, reporter, observer, derived, controls };
         Ok(Consume::new(adapters, self.consume_options()))
     }
 

@@ -29,7 +29,7 @@ struct Doing {
 /// Where a consumer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// It has no queue: not yet, or its connection is lost.
+    /// It has no queue: not yet, its connection is lost, or it is paused.
     Away,
     /// It has its queue.
     AtWork,
@@ -198,6 +198,8 @@ impl Activity {
             ConsumerEvent::StandingBy => self.put(consumer, Place::StandingBy),
             ConsumerEvent::Consuming(_) | ConsumerEvent::Recovered => self.put(consumer, Place::AtWork),
             ConsumerEvent::Reloaded(..) if stopped => self.put(consumer, Place::AtWork),
+            // Whoever has paused it may resume it.
+            ConsumerEvent::Paused | ConsumerEvent::Resumed => self.put(consumer, Place::Away),
             ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, Place::Away),
             ConsumerEvent::Stopped(..) => self.put(consumer, Place::Stopped),
             ConsumerEvent::Acknowledged { load, .. } => {

@@ -3,17 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt};
+use loghost_board::Board;
 use loghost_core::application::{Event, Observer};
-use loghost_core::domain::ConsumerName;
-use loghost_http::{BindError, Board, Feed, QueueDepths, Server, Shown, Token};
-use loghost_rabbitmq::{Lifetime, Names, ReconnectingConnection, queue_lengths};
+use loghost_http::{BindError, Feed, Server, Shown, Token};
 use loghost_system::private::read_secret;
 use tokio::io;
 
-use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::events::{self, Queues};
 use crate::ui::terminal::{self, event_as_json};
@@ -29,7 +25,6 @@ pub(crate) struct Listen {
 /// A server of a run.
 pub(crate) struct Listening {
     server: Server,
-    board: Arc<Board>,
     feed: Feed,
 }
 
@@ -37,17 +32,13 @@ pub(crate) struct Listening {
 const MOST_TOKEN: u64 = 4096;
 
 impl Listening {
-    /// Listens, and says where. What can be known of the run is known to the server by its [observers](Self::observers).
-    pub(crate) async fn start(listen: &Listen) -> Result<Self, Failure> {
+    /// Listens, and says where. What can be known of the run is known to the server by the board, and by its
+    /// [observer](Self::observer).
+    pub(crate) async fn start(listen: &Listen, board: Arc<Board>) -> Result<Self, Failure> {
         let token = listen.token_file.as_deref().map(token).transpose()?;
-        let (board, feed) = (Arc::new(Board::default()), Feed::default());
+        let feed = Feed::default();
         let is_for_all = !listen.address.ip().is_loopback();
-        let shown = Shown {
-            board: Arc::clone(&board),
-            feed: feed.clone(),
-            token,
-            version: env!("CARGO_PKG_VERSION"),
-        };
+        let shown = Shown { board, feed: feed.clone(), token, version: env!("CARGO_PKG_VERSION") };
         let server = Server::bind(listen.address, shown).await.map_err(unbound)?;
         let address = server.address();
         terminal::notice(&format!(
@@ -59,30 +50,12 @@ impl Listening {
                  token; keep it to a network of your own, or put a proxy with TLS before it",
             );
         }
-        Ok(Self { server, board, feed })
+        Ok(Self { server, feed })
     }
 
     /// Whom to tell what happens.
-    pub(crate) fn observers(&self, queues: Queues) -> [Arc<dyn Observer>; 2] {
-        let events = EventsObserver { feed: self.feed.clone(), queues };
-        [Arc::clone(&self.board) as _, Arc::new(events)]
-    }
-
-    /// What is shown of consumers.
-    pub(crate) fn board(&self) -> Arc<Board> {
-        Arc::clone(&self.board)
-    }
-
-    /// Has the broker asked for the queues of consumers, if those can be named.
-    pub(crate) fn ask(&self, connections: &Connections, lifetime: Lifetime) {
-        if lifetime == Lifetime::Named {
-            let depths = BrokerDepths {
-                connection: Arc::clone(&connections.consuming),
-                names: connections.names.clone(),
-            };
-            // A run has one broker.
-            let _ = self.server.ask_depths(Box::new(depths));
-        }
+    pub(crate) fn observer(&self, queues: Queues) -> Arc<dyn Observer> {
+        Arc::new(EventsObserver { feed: self.feed.clone(), queues })
     }
 
     /// Ends the server, and waits for it.
@@ -104,19 +77,6 @@ impl Observer for EventsObserver {
         }
         let Some(shown) = events::shown(event, self.queues) else { return };
         self.feed.send(shown.name, &event_as_json(shown));
-    }
-}
-
-/// Asks the broker how many messages wait in queues.
-struct BrokerDepths {
-    connection: Arc<ReconnectingConnection>,
-    names: Names,
-}
-
-impl QueueDepths for BrokerDepths {
-    fn ready(&self, consumers: Vec<ConsumerName>, within: Duration) -> BoxFuture<'_, Vec<Option<u32>>> {
-        let queues: Vec<String> = consumers.iter().map(|consumer| self.names.queue(consumer)).collect();
-        async move { queue_lengths(&self.connection, &queues, within).await }.boxed()
     }
 }
 

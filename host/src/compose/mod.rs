@@ -4,6 +4,8 @@ pub(crate) mod configured;
 pub(crate) mod connections;
 pub(crate) mod consumer_builder;
 pub(crate) mod consumer_options;
+pub(crate) mod control;
+pub(crate) mod depths;
 pub(crate) mod embedded;
 pub(crate) mod failure;
 pub(crate) mod guest_lines;

@@ -180,6 +180,8 @@ pub(crate) struct Loaded {
     pub(crate) names: Vec<String>,
     /// What was given for all, and it does not take.
     pub(crate) refusals: Vec<Refusal>,
+    /// What it was configured with.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 impl PluginLoader {
@@ -263,7 +265,7 @@ impl PluginLoader {
         loop {
             let settings = self.settings.of(&names, &refusals);
             let error = match configure(&self.runtime, plugin.clone(), source, settings.clone()) {
-                Ok(consumer) => return Ok(Loaded { consumer, names, refusals }),
+                Ok(consumer) => return Ok(Loaded { consumer, names, refusals, settings }),
                 Err(error) => error,
             };
             let refusal = refusal(&error).filter(|it| {

@@ -1,4 +1,4 @@
-//! New versions of running plugins: when their files change, or at SIGHUP.
+//! New versions of running plugins: when their files change, at SIGHUP, or when somebody asks for one.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use futures_util::future::FutureExt;
-use loghost_core::application::{Consumer, Level, Notice, Opening};
+use loghost_core::application::{Consumer, Control, Level, Notice, Opening};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::{WasmConsumer, sha256};
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
 use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::control::Controls;
 use crate::compose::plugins::{Loaded, PluginLoader, PluginSource};
 use crate::compose::rereading::Rereading;
 use crate::compose::settings::Refusal;
@@ -44,6 +45,7 @@ pub(crate) struct Member {
     digest: String,
     /// What of the run's settings it does not take.
     refusals: Vec<Refusal>,
+    settings: Vec<(String, String)>,
 }
 
 impl Member {
@@ -52,10 +54,20 @@ impl Member {
         source: PluginSource,
         loader: Arc<PluginLoader>,
         options: ConsumerOptions,
-        Loaded { consumer, refusals, .. }: Loaded,
+        Loaded { consumer, refusals, settings, .. }: Loaded,
     ) -> (Self, WasmConsumer) {
         let (name, digest) = (consumer.descriptor().name.clone(), consumer.digest().to_owned());
-        (Self { source, loader, options, name, digest, refusals }, consumer)
+        (Self { source, loader, options, name, digest, refusals, settings }, consumer)
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &ConsumerName {
+        &self.name
+    }
+
+    /// What it was configured with.
+    pub(crate) fn settings(&self) -> &[(String, String)] {
+        &self.settings
     }
 
     /// Whether the file is the one that was loaded last.
@@ -92,6 +104,8 @@ impl Member {
 /// and starts and stops consumers as it says.
 pub(crate) struct Reloads {
     running: Vec<Running>,
+    /// Whose plugin somebody wants loaded again.
+    requests: mpsc::Receiver<ConsumerName>,
     hangups: Hangups,
     trigger: Trigger,
     configuration: Option<Rereading>,
@@ -101,33 +115,35 @@ pub(crate) struct Reloads {
 /// A consumer of the run.
 struct Running {
     member: Member,
-    replace: mpsc::Sender<WasmConsumer>,
+    /// Where it is told from what to do.
+    control: mpsc::Sender<Control<WasmConsumer>>,
     /// Stops it. Nobody listens when it has ended.
     stop: watch::Sender<bool>,
 }
 
 impl Running {
-    fn new(member: Member, consumer: WasmConsumer) -> (Self, Start) {
+    fn new(member: Member, consumer: WasmConsumer, all: &Controls) -> (Self, Start) {
         let options = member.options.clone();
-        let ((replace, replaced), (stop, stopped)) = (mpsc::channel(1), watch::channel(false));
-        (Self { member, replace, stop }, Start { consumer, options, replaced, stopped })
+        let ((controls, control), (stop, stopped)) = (all.add(member.name.clone()), watch::channel(false));
+        (Self { member, control, stop }, Start { consumer, options, controls, stopped })
     }
 }
 
 impl Reloads {
-    /// Loads at SIGHUP, or as the `trigger` says; what begins to run goes to `another`.
+    /// Loads at SIGHUP, as the `trigger` says, or what is requested; what begins to run goes to `another`.
     pub(crate) fn new(
         hangups: Hangups,
         trigger: Trigger,
         configuration: Option<Rereading>,
+        requests: mpsc::Receiver<ConsumerName>,
         another: mpsc::Sender<Another>,
     ) -> Self {
-        Self { running: Vec::new(), hangups, trigger, configuration, another }
+        Self { running: Vec::new(), requests, hangups, trigger, configuration, another }
     }
 
     /// Looks after `member` from now on, which is to be started.
-    pub(crate) fn add(&mut self, member: Member, consumer: WasmConsumer) -> Start {
-        let (running, start) = Running::new(member, consumer);
+    pub(crate) fn add(&mut self, member: Member, consumer: WasmConsumer, starter: &Starter) -> Start {
+        let (running, start) = Running::new(member, consumer, &starter.controls);
         self.running.push(running);
         start
     }
@@ -140,7 +156,7 @@ impl Reloads {
             while self.trigger == Trigger::Change && files != self.files() {
                 files = self.files();
                 watch = Watch::new(files.clone()).inspect_err(say_unwatched).ok();
-                self.look(starter, Unchanged::Left).await;
+                self.look(starter, &Which::Changed).await;
             }
             let changed = async {
                 match &mut watch {
@@ -152,14 +168,15 @@ impl Reloads {
                 () = self.hangups.next() => {
                     let and_file = if self.configuration.is_some() { "reading the configuration and " } else { "" };
                     terminal::notice(&format!("SIGHUP: {and_file}loading the plugins again"));
-                    self.look(starter, Unchanged::Reloaded).await;
+                    self.look(starter, &Which::All).await;
                 }
+                Some(consumer) = self.requests.recv() => self.look(starter, &Which::One(consumer)).await,
                 changed = changed => {
                     if let Err(error) = changed {
                         watch = None;
                         say_unwatched(&error);
                     }
-                    self.look(starter, Unchanged::Left).await;
+                    self.look(starter, &Which::Changed).await;
                 }
             }
         }
@@ -172,35 +189,43 @@ impl Reloads {
         plugins.chain(file).collect()
     }
 
-    async fn look(&mut self, starter: &Arc<Starter>, unchanged: Unchanged) {
+    async fn look(&mut self, starter: &Arc<Starter>, which: &Which) {
         starter.service.reloading();
-        self.load_all(starter, unchanged).await;
+        self.load_all(starter, which).await;
         starter.service.reloaded();
     }
 
-    async fn load_all(&mut self, starter: &Arc<Starter>, unchanged: Unchanged) {
+    /// Loads what is meant; unless it is one alone, as the configuration says now.
+    async fn load_all(&mut self, starter: &Arc<Starter>, which: &Which) {
         match &self.configuration {
-            None => self.load(unchanged).await,
-            Some(configuration) => match block_in_place(|| configuration.load()) {
-                Ok(members) => self.reconfigure(members, starter).await,
-                Err(failure) => {
-                    let text = failure.text().unwrap_or_default();
-                    terminal::error(&format!("nothing is reloaded, all goes on as it is: {text}"), None);
+            Some(configuration) if !matches!(which, Which::One(_)) => {
+                match block_in_place(|| configuration.load()) {
+                    Ok(members) => self.reconfigure(members, starter).await,
+                    Err(failure) => {
+                        let text = failure.text().unwrap_or_default();
+                        terminal::error(&format!("nothing is reloaded, all goes on as it is: {text}"), None);
+                    }
                 }
-            },
+            }
+            _ => self.load(which).await,
         }
     }
 
-    async fn load(&mut self, unchanged: Unchanged) {
-        for Running { member, replace, .. } in &mut self.running {
-            if unchanged == Unchanged::Left && member.is_unchanged() {
+    async fn load(&mut self, which: &Which) {
+        for Running { member, control, .. } in &mut self.running {
+            let is_meant = match which {
+                Which::Changed => !member.is_unchanged(),
+                Which::All => true,
+                Which::One(name) => member.name == *name,
+            };
+            if !is_meant {
                 continue;
             }
             match member.load() {
                 Ok(consumer) => {
                     consumer.digest().clone_into(&mut member.digest);
                     // A consumer that has ended needs no new version.
-                    let _ = replace.send(consumer).await;
+                    let _ = control.send(Control::Replace(consumer)).await;
                 }
                 Err(error) => {
                     let text = format!("not reloaded, the old one goes on: {error:#}");
@@ -223,23 +248,24 @@ impl Reloads {
         }
         for (member, consumer) in members {
             let name = member.name.clone();
+            starter.board.expect(&name, member.settings());
             let former = self.running.iter_mut().find(|running| running.member.name == name);
             match former {
                 Some(running) if running.member.is_as(&member) => {}
                 Some(running) if running.member.options == member.options && !running.stop.is_closed() => {
                     running.member = member;
-                    let _ = running.replace.send(consumer).await;
+                    let _ = running.control.send(Control::Replace(consumer)).await;
                 }
                 Some(running) => {
                     say(&name, "is run anew, as the configuration has changed");
-                    let (anew, start) = Running::new(member, consumer);
+                    let (anew, start) = Running::new(member, consumer, &starter.controls);
                     let former = mem::replace(running, anew);
                     former.stop.send_replace(true);
                     self.start(start, name, Some(former.stop), starter).await;
                 }
                 None => {
                     say(&name, "is new in the configuration");
-                    let start = self.add(member, consumer);
+                    let start = self.add(member, consumer, starter);
                     self.start(start, name, None, starter).await;
                 }
             }
@@ -292,10 +318,13 @@ fn say_unwatched(error: &impl Display) {
     terminal::warning(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
 }
 
-/// What becomes of a plugin whose file is what it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unchanged {
-    /// It is loaded again: whoever asks may have changed what it depends on.
-    Reloaded,
-    Left,
+/// Which plugins are loaded again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Which {
+    /// Those whose files are no longer what they were.
+    Changed,
+    /// All: whoever asks may have changed what they depend on.
+    All,
+    /// This one.
+    One(ConsumerName),
 }

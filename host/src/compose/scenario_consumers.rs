@@ -23,11 +23,11 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::Derived;
 use crate::compose::supervise::status_of;
 use crate::platform::clock::ReplayClock;
-use crate::ui::terminal::LogObserver;
 
 /// The consumers of a play.
 pub(crate) struct ScenarioConsumers {
     builder: ConsumerBuilder,
+    observer: Arc<dyn Observer>,
     roles: Vec<Role>,
     tasks: JoinSet<(usize, Result<String, String>)>,
     /// The token of the message that follows the last log.
@@ -45,11 +45,11 @@ struct Role {
 }
 
 impl ScenarioConsumers {
-    /// None yet, of those that consume through these connections.
-    pub(crate) fn new(connections: Connections) -> Self {
+    /// None yet, of those that consume through these connections; `observer` is told what happens to them.
+    pub(crate) fn new(connections: Connections, observer: Arc<dyn Observer>) -> Self {
         let marker = Uuid::new_v4().to_string();
         let builder = ConsumerBuilder::new(connections, options(marker.clone()), 1);
-        Self { builder, roles: Vec::new(), tasks: JoinSet::new(), marker }
+        Self { builder, observer, roles: Vec::new(), tasks: JoinSet::new(), marker }
     }
 
     pub(crate) fn connections(&self) -> &Connections {
@@ -72,8 +72,9 @@ impl ScenarioConsumers {
         let (told, text) = watch::channel(None);
         let source_factory = Once(Some(opened));
         // Nobody replaces a consumer in the middle of a play.
-        let (reporter, observer) = (LastMetric(told), Arc::new(Arrivals(arriving)));
-        let parts = Parts { consumer, source_factory, clock, reporter, observer, reloads: None };
+        let (reporter, observer) =
+            (LastMetric(told), Arc::new(Arrivals(arriving, Arc::clone(&self.observer))));
+        let parts = Parts { consumer, source_factory, clock, reporter, observer, controls: None };
         let mut consume = self.builder.build(parts).await?;
         Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
         let place = self.roles.len();
@@ -192,14 +193,14 @@ impl Reporter for LastMetric {
     }
 }
 
-/// Counts what a consumer gets, and shows the rest.
-struct Arrivals(watch::Sender<u64>);
+/// Counts what a consumer gets, and passes on what happens.
+struct Arrivals(watch::Sender<u64>, Arc<dyn Observer>);
 
 impl Observer for Arrivals {
     fn observe(&self, event: &Event<'_>) {
         if let Event::Consumer(_, ConsumerEvent::Acknowledged { deliveries, .. }) = event {
             self.0.send_modify(|arrived| *arrived += *deliveries as u64);
         }
-        LogObserver::default().observe(event);
+        self.1.observe(event);
     }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::observers::Observers;
 use crate::compose::plugins::{self, PluginSource};
 use crate::compose::scenario_consumers::ScenarioConsumers;
 use crate::compose::target::{Target, refused};
@@ -31,6 +32,8 @@ pub(crate) struct ScenarioRunner {
     addresses: Vec<Address>,
     patience: Duration,
     loaded: HashMap<PluginSource, Arc<Plugin>>,
+    /// Who is told what happens.
+    observer: Arc<dyn Observer>,
 }
 
 /// How scenarios are played.
@@ -61,7 +64,13 @@ impl ScenarioRunner {
     pub(crate) fn new(addresses: Vec<Address>, options: PlayOptions) -> Result<Self, Failure> {
         let PlayOptions { timeout, limits } = options;
         let runtime = plugins::runtime(limits)?;
-        Ok(Self { runtime, addresses, patience: timeout, loaded: HashMap::new() })
+        let observer = Arc::new(LogObserver::default());
+        Ok(Self { runtime, addresses, patience: timeout, loaded: HashMap::new(), observer })
+    }
+
+    /// The same, of which `observer` is told as well what happens.
+    pub(crate) fn watched_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Arc::new(Observers(vec![self.observer, observer])), ..self }
     }
 
     /// Plays `scenario`.
@@ -79,13 +88,12 @@ impl ScenarioRunner {
         // What is played goes with its connections: a play whose broker is lost has failed.
         let target = Target { addresses: self.addresses.clone(), names, from: None, retry: Retry::Never };
         let purposes = ["verifying: consuming", "verifying: publishing"];
-        let observer: Arc<dyn Observer> = Arc::new(LogObserver::default());
-        let connections = Connections::connect(&target, purposes, &observer).await?;
+        let connections = Connections::connect(&target, purposes, &self.observer).await?;
         let connection =
             connections.consuming.connection().await.map_err(|error| target.unreachable(&error))?;
         loghost_rabbitmq::lend_exchanges(&connection, &target.names).await.map_err(refused)?;
 
-        let mut scenario_consumers = ScenarioConsumers::new(connections);
+        let mut scenario_consumers = ScenarioConsumers::new(connections, Arc::clone(&self.observer));
         for consumer in consumers {
             scenario_consumers.enter(consumer).await?;
         }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loghost_core::application::{Consumer, Finished, Observer, Opening};
+use loghost_board::Board;
+use loghost_core::application::{Consumer, Control, Finished, Observer, Opening};
 use loghost_core::domain::{ConsumerName, Descriptor};
-use loghost_http::Board;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 
 use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
 use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::control::Controls;
 use crate::compose::failure::Failure;
 use crate::compose::idle::{Activity, Depths, Expected};
 use crate::compose::service::Service;
@@ -26,8 +27,10 @@ pub(crate) struct Starter {
     pub(crate) observer: Arc<dyn Observer>,
     /// How many logs wait for each.
     pub(crate) depths: Depths,
-    /// Who shows over HTTP what consumers do, if anybody does.
-    pub(crate) board: Option<Arc<Board>>,
+    /// What is known of each.
+    pub(crate) board: Arc<Board>,
+    /// How each is told what to do.
+    pub(crate) controls: Arc<Controls>,
     /// Who tells whoever manages the run as a service what consumers do.
     pub(crate) service: Arc<Service>,
     /// Whether all consumers are to stop.
@@ -38,8 +41,8 @@ pub(crate) struct Starter {
 pub(crate) struct Start {
     pub(crate) consumer: WasmConsumer,
     pub(crate) options: ConsumerOptions,
-    /// Where new versions of it come from.
-    pub(crate) replaced: mpsc::Receiver<WasmConsumer>,
+    /// Where it is told from what to do.
+    pub(crate) controls: mpsc::Receiver<Control<WasmConsumer>>,
     /// Whether it alone is to stop. Whoever waits until nobody listens to that waits for its end.
     pub(crate) stopped: watch::Receiver<bool>,
 }
@@ -60,20 +63,17 @@ impl Starter {
     /// Builds a consumer, and opens its source; one whose queue cannot be had yet opens it later. From now on it is expected to
     /// have something to do.
     pub(crate) fn open(&self, start: Start) -> impl Future<Output = Result<Opened, Failure>> + Send + '_ {
-        let Start { consumer, options, replaced, stopped } = start;
+        let Start { consumer, options, controls, stopped } = start;
         let (descriptor, call_limit) = (consumer.descriptor().clone(), consumer.call_limit());
         let reporter =
             Expected::new(TerminalReporter(self.format), descriptor.name.clone(), self.active.clone());
-        if let Some(board) = &self.board {
-            board.expect(&descriptor.name);
-        }
         async move {
             let builder = self.builder.with(options);
             let source_factory = builder.source_factory(SystemClock);
             self.depths.put(descriptor.name.clone(), source_factory.depth());
             let (clock, observer) = (SystemClock, Arc::clone(&self.observer));
-            let parts =
-                Parts { consumer, source_factory, clock, reporter, observer, reloads: Some(replaced) };
+            let controls = Some(controls);
+            let parts = Parts { consumer, source_factory, clock, reporter, observer, controls };
             let mut consume = builder.build(parts).await?;
             let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&descriptor.name, &end))?;
             let (service, all_stopped) = (Arc::clone(&self.service), self.stopped.clone());
@@ -84,9 +84,8 @@ impl Starter {
     /// Forgets a consumer that runs no longer.
     pub(crate) fn forget(&self, name: &ConsumerName) {
         self.depths.remove(name);
-        if let Some(board) = &self.board {
-            board.forget(name);
-        }
+        self.controls.forget(name);
+        self.board.forget(name);
     }
 }
 

@@ -68,18 +68,103 @@ fn is_hangup_ignored() -> bool {
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Is ready at Ctrl-C.
+/// Is ready at Ctrl-C, and at the key that stands for it.
 #[cfg(not(unix))]
 pub(crate) fn interrupted() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = INTERRUPTED.notified() => {}
+        }
     })
+}
+
+#[cfg(not(unix))]
+static INTERRUPTED: tokio::sync::Notify = tokio::sync::Notify::const_new();
+
+/// Has this process do what it does at Ctrl-C.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where it can fail")]
+pub(crate) fn interrupt() -> io::Result<()> {
+    INTERRUPTED.notify_one();
+    Ok(())
+}
+
+/// There are no shells with jobs here.
+#[cfg(not(unix))]
+pub(crate) struct JobControl;
+
+#[cfg(not(unix))]
+impl JobControl {
+    #[expect(clippy::unnecessary_wraps, reason = "as where it can fail")]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Is never ready.
+    pub(crate) async fn next(&mut self) -> JobRequest {
+        std::future::pending().await
+    }
+}
+
+/// Suspends nothing.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where it can fail")]
+pub(crate) fn stop_job() -> io::Result<()> {
+    Ok(())
 }
 
 /// Is ready at Ctrl-C.
 #[cfg(not(unix))]
 pub(crate) fn interrupted_but_by_hangup() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     interrupted()
+}
+
+/// Has this process do what it does at Ctrl-C.
+#[cfg(unix)]
+pub(crate) fn interrupt() -> io::Result<()> {
+    use rustix::process::{Signal, getpid, kill_process};
+    Ok(kill_process(getpid(), Signal::INT)?)
+}
+
+/// What a shell with jobs wants of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobRequest {
+    /// That it is suspended, as at Ctrl-Z.
+    Suspend,
+    /// That it goes on.
+    Continued,
+}
+
+/// What a shell with jobs wants of this process, each time: it is no longer suspended by itself.
+#[cfg(unix)]
+pub(crate) struct JobControl {
+    suspend: tokio::signal::unix::Signal,
+    continued: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl JobControl {
+    pub(crate) fn new() -> io::Result<Self> {
+        use rustix::process::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+        let suspend = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+        Ok(Self { suspend, continued: signal(SignalKind::from_raw(Signal::CONT.as_raw()))? })
+    }
+
+    /// What it wants next.
+    pub(crate) async fn next(&mut self) -> JobRequest {
+        tokio::select! {
+            _ = self.suspend.recv() => JobRequest::Suspend,
+            _ = self.continued.recv() => JobRequest::Continued,
+        }
+    }
+}
+
+/// Suspends this process, and those of its job, until a shell has it go on.
+#[cfg(unix)]
+pub(crate) fn stop_job() -> io::Result<()> {
+    Ok(rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?)
 }
 
 /// SIGHUP, each time it comes.

@@ -1,9 +1,16 @@
-//! How a demo is shown: what is played, what was published, every metric, and whether that is what was expected.
+//! How a demo is shown: what is played and, on a terminal, which log goes where; what was published, every metric, and whether
+//! that is what was expected.
 
-use loghost_core::domain::{Tally, printable, printable_line};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use loghost_core::application::{ConsumerEvent, Event, Observer, PublisherEvent};
+use loghost_core::domain::{ConsumerName, Filter, Log, Tally, printable, printable_line};
 use loghost_rabbitmq::Address;
 
-use crate::ui::terminal::{self, DIM, GOOD, TITLE, Unwritable, counted};
+use crate::ui::tail::style;
+use crate::ui::terminal::{self, DIM, GOOD, Progress, TITLE, Unwritable, counted};
+use crate::ui::text::fit;
 use crate::ui::verify::{PlayedMetric, line};
 
 /// Says what is played, and where.
@@ -33,6 +40,100 @@ pub(crate) fn print(confirmed: &Tally, metrics: &[PlayedMetric]) -> Result<(), U
         "not as the scenario expects {DIM}(- expected, + written){DIM:#}\n{}",
         wrong.join("\n")
     ))
+}
+
+/// Shows which log goes where, as the broker confirms it.
+pub(crate) struct Playing(Mutex<Seen>);
+
+/// What was seen so far.
+struct Seen {
+    consumers: Vec<(ConsumerName, Filter)>,
+    /// The log that was confirmed last, and how often in a row.
+    last: Option<(Log, u64)>,
+    lines: usize,
+    confirmed: u64,
+    progress: Option<Progress>,
+}
+
+/// How many lines are shown: those that a person may read.
+const MOST_LINES: usize = 60;
+
+/// How long it is waited for them to be written, before what came of them is.
+const LINES_WITHIN: Duration = Duration::from_secs(1);
+
+impl Playing {
+    /// Shows how so many logs go.
+    pub(crate) fn begin(logs: u64) -> Self {
+        let progress = Some(Progress::begin("playing", logs, "logs"));
+        let seen = Seen { consumers: Vec::new(), last: None, lines: 0, confirmed: 0, progress };
+        Self(Mutex::new(seen))
+    }
+
+    /// Shows what is left to show.
+    pub(crate) fn end(&self) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.show_last();
+        if seen.lines > MOST_LINES {
+            terminal::show_beside(format!("{DIM}and {} others{DIM:#}", seen.lines - MOST_LINES));
+        }
+        seen.progress = None;
+        terminal::finish_saying(LINES_WITHIN);
+    }
+}
+
+impl Observer for Playing {
+    fn observe(&self, event: &Event<'_>) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Consumer(name, ConsumerEvent::Opening { descriptor, .. }) => {
+                seen.consumers.push(((*name).clone(), descriptor.filter.clone()));
+            }
+            Event::Publisher(_, PublisherEvent::Confirmed(log)) => seen.take(log),
+            _ => {}
+        }
+    }
+}
+
+impl Seen {
+    fn take(&mut self, log: &Log) {
+        self.confirmed += 1;
+        if let Some(progress) = &self.progress {
+            progress.at(self.confirmed);
+        }
+        match &mut self.last {
+            Some((last, times)) if last == log => *times += 1,
+            _ => {
+                self.show_last();
+                self.last = Some((log.clone(), 1));
+            }
+        }
+    }
+
+    fn show_last(&mut self) {
+        let Some((log, times)) = self.last.take() else { return };
+        self.lines += 1;
+        if self.lines > MOST_LINES {
+            return;
+        }
+        let source = log.source.as_ref().map_or("", |source| source.as_str());
+        let wants = |(_, filter): &&(ConsumerName, Filter)| filter.wants(log.severity, source);
+        let to: Vec<&str> = self.consumers.iter().filter(wants).map(|(name, _)| name.as_str()).collect();
+        let to = if to.is_empty() { "nobody".to_owned() } else { to.join(", ") };
+        let times = if times > 1 { format!("{times} x ") } else { String::new() };
+        let message = log.message.lines().next().unwrap_or_default();
+        // The severity, the arrow and a gap are beside it.
+        let room = columns().saturating_sub(16 + times.len() + to.len()).max(16);
+        let message = fit(&printable_line(message), room);
+        let (style, severity) = (style(log.severity), log.severity);
+        terminal::show_beside(format!(
+            "{style}{severity:<8}{style:#}  {DIM}{times}{DIM:#}{message}  {DIM}->{DIM:#} {TITLE}{to}{TITLE:#}"
+        ));
+    }
+}
+
+/// How wide the terminal is.
+fn columns() -> usize {
+    crossterm::terminal::size().map_or(80, |(columns, _)| columns.into())
 }
 
 fn indented(text: &str) -> String {

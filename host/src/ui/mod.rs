@@ -17,5 +17,7 @@ pub(crate) mod status;
 mod table;
 pub(crate) mod tail;
 pub(crate) mod terminal;
+mod text;
 mod time;
 pub(crate) mod verify;
+pub(crate) mod view;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use loghost_core::application::{
     Answer, Cause, Compared, Difference, Extent, Fate, NotCounted, ReplayObserver, Replayed, Report,
     ReportError, StreamPlace,
@@ -14,21 +13,19 @@ use serde_json::{Value, json};
 use crate::ui::past::say_reading;
 use crate::ui::tail;
 use crate::ui::terminal::{
-    self, BAD, DIM, Format, GOOD, TITLE, Unwritable, counted, metric_json, metric_text, texts_json,
+    self, BAD, DIM, Format, GOOD, Progress, TITLE, Unwritable, counted, metric_json, metric_text, texts_json,
 };
 
 /// The most logs that are listed for people.
 const MOST: u64 = 20;
-
-/// How the bar is drawn: what was read of the offsets, how fast, and how long it still takes.
-const BAR: &str = "{wide_bar} {human_pos} of {human_len} logs  {per_sec}  {eta} left";
 
 /// Shows a replay.
 pub(crate) struct ReplayView {
     format: Format,
     /// What the two plugins of a comparison are called.
     versions: Option<[String; 2]>,
-    bar: ProgressBar,
+    /// What was read of the offsets.
+    progress: Progress,
     /// How many logs were found that are listed.
     found: u64,
 }
@@ -50,17 +47,12 @@ impl ReplayView {
     ) -> Self {
         let mut logs = 0;
         say_reading("replaying", spans.inspect(|span| logs += span.until - span.from));
-        // On standard error, and nothing where that is no terminal.
-        let bar = ProgressBar::new(logs);
-        if let Ok(style) = ProgressStyle::with_template(BAR) {
-            bar.set_style(style);
-        }
-        Self { format, versions, bar, found: 0 }
+        let progress = Progress::begin("replaying", logs, "logs");
+        Self { format, versions, progress, found: 0 }
     }
 
     /// Prints what came of it.
     pub(crate) fn end(&self, replays: &Replays<'_>) -> Result<(), Unwritable> {
-        self.bar.finish_and_clear();
         match replays {
             Replays::Each(replayed) => {
                 self.say_rest("not counted")?;
@@ -133,8 +125,8 @@ impl ReplayView {
         self.found += 1;
         let listed = match self.format {
             Format::Text if self.found > MOST => Ok(()),
-            Format::Text => self.bar.suspend(|| terminal::print(&text())),
-            Format::Json => self.bar.suspend(|| terminal::print_json(&object())),
+            Format::Text => terminal::print(&text()),
+            Format::Json => terminal::print_json(&object()),
         };
         listed.map_err(|error| ReportError(error.into()))
     }
@@ -170,7 +162,7 @@ impl ReplayObserver for ReplayView {
     }
 
     fn progress(&mut self, extent: Extent) {
-        self.bar.set_position(extent.read);
+        self.progress.at(extent.read);
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn line(record: &Record) -> String {
     line
 }
 
-fn style(severity: Severity) -> Style {
+pub(crate) fn style(severity: Severity) -> Style {
     match severity {
         Severity::Debug => DIM,
         Severity::Info => AnsiColor::Green.on_default(),

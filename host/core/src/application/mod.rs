@@ -8,7 +8,9 @@ mod publish;
 mod replay;
 mod resume;
 
-pub use consume::{Adapters, Batching, Consume, ConsumeOptions, Opening, Ports, SavedState, Tolerance};
+pub use consume::{
+    Adapters, Batching, Consume, ConsumeOptions, Control, Opening, Ports, SavedState, Tolerance,
+};
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
@@ -16,8 +18,8 @@ pub use ports::{
     ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Difference, Event, Extent,
     Fate, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, NextOffset, NotCounted, Notice,
     Observer, Opened, PastLog, PastLogs, Place, PublisherEvent, Reads, Receipts, Rejection, ReplayObserver,
-    Report, ReportError, Reporter, Saved, SinkError, SourceError, SourceFactory, StreamPlace, Subscription,
-    Uncounted,
+    Report, ReportError, Reporter, Request, RequestError, RunControl, Saved, SinkError, SourceError,
+    SourceFactory, StreamPlace, Subscription, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

@@ -34,6 +34,6 @@ pub fn adapters(source: FakeSource, consumer: FakeConsumer) -> Adapters<Fakes> {
         reporter: FakeReporter(calls.clone()),
         observer: Arc::new(FakeObserver(calls)),
         derived: None,
-        reloads: mpsc::channel(1).1,
+        controls: mpsc::channel(1).1,
     }
 }

@@ -21,6 +21,8 @@ impl Observer for FakeObserver {
                 self.0.record(|| format!("left uncounted: {foreign} foreign, {unwanted} unwanted"));
             }
             ConsumerEvent::PassedBy(logs) => self.0.record(|| format!("left uncounted: {logs} passed by")),
+            ConsumerEvent::Paused => self.0.record(|| "paused"),
+            ConsumerEvent::Resumed => self.0.record(|| "resumed"),
             _ => {}
         }
     }

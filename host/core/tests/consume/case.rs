@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{
-    Adapters, Consume, ConsumeOptions, ConsumerError, DeadLettering, Delivery, Finished, Observer, Publish,
-    Reads, Receipts,
+    Adapters, Consume, ConsumeOptions, ConsumerError, Control, DeadLettering, Delivery, Finished, Observer,
+    Publish, Reads, Receipts,
 };
 use loghost_core::domain::{
     Attributes, Descriptor, Log, Outcome, Processed, Producer, Record, Sequencer, Severity, Verdict,
@@ -31,12 +31,20 @@ pub(crate) struct Case {
     pub(crate) commit_delay: Option<Duration>,
     /// When what the consumer publishes is answered.
     pub(crate) answer: SinkAnswer,
-    /// The milliseconds after which a new version comes.
-    pub(crate) new_version: Option<u64>,
+    /// What it is told, and after how many milliseconds.
+    pub(crate) told: Vec<(u64, Told)>,
     /// The seconds after which the run is asked to end.
     pub(crate) until: u64,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) calls: Calls,
+}
+
+/// What a consumer is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told {
+    NewVersion,
+    Pause,
+    Resume,
 }
 
 impl Case {
@@ -50,7 +58,7 @@ impl Case {
             options: options(),
             commit_delay: None,
             answer: SinkAnswer::AtOnce,
-            new_version: None,
+            told: Vec::new(),
             until: 60,
             observer: Arc::new(FakeObserver(calls.clone())),
             calls,
@@ -79,19 +87,24 @@ impl Case {
         };
         let sink = FakeSink { calls: calls.clone(), answer: self.answer, receipts: Receipts::default() };
         let producer = Producer::new("tester").unwrap();
-        let (reload, reloads) = mpsc::channel(1);
-        if let Some(millis) = self.new_version {
-            let second = consumer("2");
+        let (control, controls) = mpsc::channel(1);
+        for (millis, told) in self.told {
+            let (told_by, second) = (control.clone(), consumer("2"));
             tokio::spawn(async move {
                 sleep_until(begin + Duration::from_millis(millis)).await;
-                reload.send(second).await
+                let control = match told {
+                    Told::NewVersion => Control::Replace(second),
+                    Told::Pause => Control::Pause,
+                    Told::Resume => Control::Resume,
+                };
+                told_by.send(control).await
             });
         }
         let adapters = Adapters {
             ledger: FakeLedger { calls: calls.clone(), delay: self.commit_delay },
             observer: self.observer,
             derived: Some(Publish::new(sink, Sequencer::new(producer), FakeClock)),
-            reloads,
+            controls,
             ..adapters(source, consumer("1"))
         };
         let mut consume = Consume::new(adapters, self.options);
@@ -102,9 +115,16 @@ impl Case {
         let close = lines.iter().position(|line| line == "close").expect("the source is closed");
         lines.remove(close);
         assert!(
-            lines[close..].iter().all(|line| ["metric", "stopped", "reopening", "left uncounted"]
-                .iter()
-                .any(|word| line.starts_with(word))),
+            lines[close..].iter().all(|line| [
+                "metric",
+                "stopped",
+                "reopening",
+                "left uncounted",
+                "paused",
+                "resumed"
+            ]
+            .iter()
+            .any(|word| line.starts_with(word))),
             "{lines:?}"
         );
         (finished, lines)

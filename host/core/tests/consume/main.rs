@@ -5,6 +5,7 @@ mod case;
 mod commits;
 mod end;
 mod events;
+mod pausing;
 mod processing;
 mod publishing;
 mod retries;

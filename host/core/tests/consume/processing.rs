@@ -6,7 +6,7 @@ use loghost_core::application::{ConsumeOptions, End, Reads};
 use loghost_core::domain::Timestamp;
 use loghost_core::testing::options;
 
-use crate::case::{Case, log, starting_with, without_metrics};
+use crate::case::{Case, Told, log, starting_with, without_metrics};
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_processed_committed_and_then_acknowledged() {
@@ -81,7 +81,7 @@ async fn a_stopped_consumer_is_left_alone_and_then_tried() {
 #[tokio::test(start_paused = true)]
 async fn a_new_version_takes_over_between_two_batches() {
     let bursts = vec![(0, vec![log(1, "a")]), (200, vec![log(2, "b")])];
-    let (finished, lines) = Case { new_version: Some(100), ..Case::new(bursts) }.run().await;
+    let (finished, lines) = Case { told: vec![(100, Told::NewVersion)], ..Case::new(bursts) }.run().await;
     assert_eq!(without_metrics(&lines), ["process [a/1]", "ack 1", "adjust to 2", "process [b/1]", "ack 2"]);
     assert_eq!(finished.counts.accepted.total(), 2);
 }

@@ -19,7 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use loghost_core::application::{Adapters, Consume, ConsumeOptions, End, Finished, Ports, Tolerance};
+use futures_util::future::join;
+use loghost_core::application::{
+    Adapters, Consume, ConsumeOptions, Control, End, Finished, Ports, Tolerance,
+};
 use loghost_core::testing::{FakeObserver, options};
 use tokio::runtime;
 use tokio::sync::mpsc;
@@ -149,7 +152,7 @@ async fn host<S: Source>(world: &World, behaviour: Behaviour) -> Result<Finished
         forget_after: FORGET_AFTER,
         ..options()
     };
-    let (reload, reloads) = mpsc::channel(1);
+    let (told_by, controls) = mpsc::channel(1);
     let consumer = || Tester::new(world, behaviour);
     let adapters: Adapters<Fakes<S>> = Adapters {
         source_factory: Factory { world: world.clone(), source: PhantomData },
@@ -159,22 +162,33 @@ async fn host<S: Source>(world: &World, behaviour: Behaviour) -> Result<Finished
         reporter: Honest(world.clone()),
         observer: Arc::new(FakeObserver::default()),
         derived: None,
-        reloads,
+        controls,
     };
     let mut consume = Consume::new(adapters, options);
     consume.open().await?;
-    let reloads_one = world.things().rng.bool();
-    if reloads_one {
-        // A new version, in the middle of things.
-        reload.send(consumer()).await.unwrap();
-    }
-    let world = world.clone();
-    Ok(consume
-        .run(async move {
-            while !world.is_quiet() {
-                // In virtual time.
-                sleep(Duration::from_secs(1)).await;
-            }
-        })
-        .await)
+    // In the middle of things: a new version, or a pause.
+    let told = {
+        let mut things = world.things();
+        [(); 3].map(|()| (things.rng.u64(0..50), things.rng.u8(0..3)))
+    };
+    let telling = async {
+        for (millis, what) in told {
+            sleep(Duration::from_millis(millis)).await;
+            let control = match what {
+                0 => Control::Replace(consumer()),
+                1 => Control::Pause,
+                _ => Control::Resume,
+            };
+            // It may have ended.
+            let _ = told_by.send(control).await;
+        }
+        let _ = told_by.send(Control::Resume).await;
+    };
+    let running = consume.run(async {
+        while !world.is_quiet() {
+            // In virtual time.
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    Ok(join(running, telling).await.0)
 }

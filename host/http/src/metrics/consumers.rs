@@ -2,15 +2,13 @@
 
 use std::fmt;
 
+use loghost_board::{Consumer, Depths, Histogram, State};
 use loghost_core::domain::{ConsumerName, Tally};
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use super::Families;
-use crate::board::consumer::{Consumer, State};
-use crate::board::histogram::Histogram;
-use crate::depths::Depths;
 
 type Consumers = [(ConsumerName, Consumer)];
 
@@ -36,7 +34,9 @@ const COUNTERS: [Single; 10] = [
     (("loghost_traps", "Calls that the plugin failed at."), |it| it.traps),
     (("loghost_retries", "Logs that the plugin wanted to try again, each time."), |it| it.retries),
     (("loghost_stops", "How often the consumer was stopped because it kept failing."), |it| it.stops),
-    (("loghost_pauses", "How often the consumer took no more because too many logs waited."), |it| it.pauses),
+    (("loghost_saturations", "How often the consumer took no more because too many logs waited."), |it| {
+        it.saturations
+    }),
     (("loghost_reloads_refused", "New versions that could not take over."), |it| it.reloads_refused),
 ];
 

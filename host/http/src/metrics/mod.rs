@@ -6,6 +6,7 @@ mod rest;
 
 use std::fmt;
 
+use loghost_board::{Board, Connection, Consumer, Depths};
 use loghost_core::domain::ConsumerName;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -13,10 +14,6 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::board::Board;
-use crate::board::connection::Connection;
-use crate::board::consumer::Consumer;
-use crate::depths::Depths;
 use crate::process;
 
 /// A format that Prometheus reads.
@@ -55,6 +52,11 @@ struct Figures {
     connections: Vec<(String, Connection)>,
     depths: Depths,
     process: process::Figures,
+}
+
+/// All figures of consumers and connections, in `OpenMetrics`; none is left out but what only the broker knows.
+pub fn open_metrics(board: &Board) -> Option<String> {
+    written(board, Depths::new(), "", Format::OpenMetrics).ok()
 }
 
 /// The figures of the board and of this process, and these depths of queues.

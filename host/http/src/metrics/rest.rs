@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use loghost_board::Connection;
 use prometheus_client::encoding::NoLabelSet;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use super::Families;
-use crate::board::connection::Connection;
 use crate::process::Figures;
 
 /// A metric with its name and its help, and its value of a connection.

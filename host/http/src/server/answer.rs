@@ -13,8 +13,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Shown;
-use crate::board::consumer::State;
-use crate::depths::{Depths, KnownDepths};
 use crate::guard::{Access, access};
 use crate::metrics::{Format, written};
 use crate::{api, ready};
@@ -30,7 +28,6 @@ const MOST_READERS: usize = 16;
 /// Answers requests.
 pub(super) struct Answering {
     shown: Shown,
-    depths: Arc<KnownDepths>,
     stopped: watch::Receiver<bool>,
     readers: Arc<Semaphore>,
 }
@@ -43,8 +40,8 @@ const ABOUT: &str = "loghost\n\n/metrics        figures for Prometheus\n/live   
                      /api/events     what happens, as it happens\n";
 
 impl Answering {
-    pub(super) fn new(shown: Shown, depths: Arc<KnownDepths>, stopped: watch::Receiver<bool>) -> Self {
-        Self { shown, depths, stopped, readers: Arc::new(Semaphore::new(MOST_READERS)) }
+    pub(super) fn new(shown: Shown, stopped: watch::Receiver<bool>) -> Self {
+        Self { shown, stopped, readers: Arc::new(Semaphore::new(MOST_READERS)) }
     }
 
     /// Answers; nothing that is asked is an error.
@@ -77,7 +74,7 @@ impl Answering {
             ("/", _) => text(StatusCode::OK, ABOUT),
             ("/metrics", _) => self.metrics(request).await,
             ("/api/consumers", _) => {
-                let depths = self.depths().await;
+                let depths = self.shown.board.depths().await;
                 match api::consumers(&self.shown.board, &depths, self.shown.version) {
                     Ok(json) => whole(StatusCode::OK, JSON, json),
                     Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
@@ -102,19 +99,11 @@ impl Answering {
     async fn metrics(&self, request: &Request<Incoming>) -> Response<Body> {
         let accept = request.headers().get(ACCEPT).and_then(|header| header.to_str().ok());
         let format = Format::accepted(accept);
-        let depths = self.depths().await;
+        let depths = self.shown.board.depths().await;
         match written(&self.shown.board, depths, self.shown.version, format) {
             Ok(metrics) => whole(StatusCode::OK, format.content_type(), metrics),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
         }
-    }
-
-    /// The depths of the queues that consumers have.
-    async fn depths(&self) -> Depths {
-        let consumers = self.shown.board.consumers().into_iter();
-        let with_queue = consumers
-            .filter(|(_, it)| matches!(it.state, State::Consuming | State::StandingBy | State::Stopped));
-        self.depths.of(with_queue.map(|(name, _)| name).collect()).await
     }
 
     fn events(&self, method: &Method) -> Response<Body> {

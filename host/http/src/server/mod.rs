@@ -15,6 +15,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use loghost_board::Board;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,8 +23,6 @@ use tokio::time::{sleep, timeout};
 
 use self::answer::Answering;
 use self::patient::Patient;
-use crate::board::Board;
-use crate::depths::{KnownDepths, QueueDepths, TooLate};
 use crate::feed::Feed;
 use crate::process;
 use crate::token::Token;
@@ -45,7 +44,6 @@ pub struct Shown {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    depths: Arc<KnownDepths>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
@@ -86,20 +84,14 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
-        let depths = Arc::new(KnownDepths::default());
-        let answering = Arc::new(Answering::new(shown, Arc::clone(&depths), stopped.clone()));
+        let answering = Arc::new(Answering::new(shown, stopped.clone()));
         let accepting = tokio::spawn(accept(listener, answering, stopped));
-        Ok(Self { address, depths, stop, accepting })
+        Ok(Self { address, stop, accepting })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Has `source` asked for the depths of queues from now on.
-    pub fn ask_depths(&self, source: Box<dyn QueueDepths>) -> Result<(), TooLate> {
-        self.depths.ask(source)
     }
 
     /// Ends, and waits for it, which takes a second at most.

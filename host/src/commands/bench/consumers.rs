@@ -41,7 +41,7 @@ impl BenchConsumers {
                 reporter: Watcher(Arc::clone(&counted)),
                 observer: Arc::new(Watcher(Arc::clone(&counted))),
                 // Nobody replaces a consumer that is measured.
-                reloads: None,
+                controls: None,
             };
             async move {
                 let mut consume = builder.build(parts).await?;

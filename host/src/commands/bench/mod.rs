@@ -30,8 +30,8 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::On;
 use crate::platform::signals::interrupted;
 pub(crate) use crate::ui::bench::Bench;
-use crate::ui::bench::{Beside, Case, Measured, Progress, Remarks, Reports, say_progress};
-use crate::ui::terminal::{self, Format};
+use crate::ui::bench::{Beside, Case, Measured, Remarks, Reports, Stage, say_progress};
+use crate::ui::terminal::{self, Format, Progress};
 
 /// What `bench` is asked for.
 #[derive(Clone, Debug)]
@@ -110,8 +110,13 @@ async fn measure_all(
         terminal::warning(&format!("the earlier run was another one: {differences}"));
     }
     let (mut names, mut all) = (Vec::new(), Calibration::default());
+    let samples = options.benches.iter().map(|bench| {
+        let cases = plan(*bench, options).len() as u64;
+        if *bench == Bench::Memory { cases } else { cases * (u64::from(options.runs) + 1) }
+    });
+    let progress = Progress::begin("measuring", samples.sum(), "samples");
     for bench in &options.benches {
-        let cases = measure(*bench, options, environment).await?;
+        let cases = measure(*bench, options, environment, &progress).await?;
         for (case, _, calibration) in &cases {
             names.push(case.name());
             all.add(calibration);
@@ -137,25 +142,35 @@ async fn measure(
     bench: Bench,
     options: &Options,
     environment: &mut Environment,
+    progress: &Progress,
 ) -> Result<Vec<(Case, Vec<Sample>, Calibration)>, Failure> {
     let mut cases: Vec<(Case, Vec<Sample>, Calibration)> =
         plan(bench, options).into_iter().map(|case| (case, Vec::new(), Calibration::default())).collect();
+    // One of them is enough to tell how far it is.
+    let say = |bench, at: &_| {
+        if !progress.is_shown() {
+            say_progress(bench, at);
+        }
+    };
     if bench == Bench::Memory {
-        say_progress(bench, &Progress::Once);
+        say(bench, &Stage::Once);
         for (case, samples, _) in &mut cases {
             samples.push(environment.run(case, logs(case, options.logs)).await?);
+            progress.one();
         }
         return Ok(cases);
     }
-    say_progress(bench, &Progress::WarmingUp);
+    say(bench, &Stage::WarmingUp);
     for (case, _, _) in &cases {
         environment.run(case, logs(case, options.logs).div_ceil(10)).await?;
+        progress.one();
     }
     for run in 1..=options.runs {
-        say_progress(bench, &Progress::Run(run, options.runs));
+        say(bench, &Stage::Run(run, options.runs));
         for (case, samples, calibration) in &mut cases {
             calibration.take();
             samples.push(environment.run(case, logs(case, options.logs)).await?);
+            progress.one();
         }
     }
     Ok(cases)

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::Selection;
 use crate::ui::dead_letters::say_progress;
-use crate::ui::terminal;
+use crate::ui::terminal::{self, Progress};
 
 /// How many dead letters, and how many bytes of them, may wait for the broker's answer.
 const WINDOW: usize = 1024;
@@ -38,6 +38,7 @@ pub(super) struct Batch {
     not_dead_letters: u32,
     not_logs: u32,
     notice_at: Instant,
+    progress: Progress,
 }
 
 /// What became of them.
@@ -76,7 +77,10 @@ pub(super) async fn finish_each(
     let notice_at = Instant::now() + EVERY;
     let under_way = FuturesUnordered::new();
     let (bytes, begun, done, not_dead_letters, not_logs) = (0, 0, 0, 0, 0);
-    let mut batch = Batch { verb, under_way, bytes, begun, done, not_dead_letters, not_logs, notice_at };
+    let total = selection.max.map_or(queue.length(), |max| max.min(queue.length()));
+    let progress = Progress::begin(verb, total.into(), "dead letters");
+    let mut batch =
+        Batch { verb, under_way, bytes, begun, done, not_dead_letters, not_logs, notice_at, progress };
     let mut end = match batch.walk(queue, selection, finish, pin!(interrupted)).await {
         Ok(Walk::Done) => BatchEnd::Done,
         Ok(Walk::Interrupted) => {
@@ -178,7 +182,8 @@ impl Batch {
         self.bytes -= size;
         answer?;
         self.done += 1;
-        if Instant::now() >= self.notice_at {
+        self.progress.at(self.done.into());
+        if !self.progress.is_shown() && Instant::now() >= self.notice_at {
             self.notice_at = Instant::now() + EVERY;
             say_progress(self.verb, self.done, queue.read(), queue.length());
         }

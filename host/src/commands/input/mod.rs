@@ -54,6 +54,8 @@ pub(crate) struct Pieces {
     from: From,
     /// What has been read, and is still to be handed over: logs, and how many times.
     rest: VecDeque<(Log, u64)>,
+    /// How many logs there are, where that is known.
+    total: Option<u64>,
 }
 
 enum From {
@@ -74,6 +76,7 @@ impl Pieces {
     /// Begins to read `input`. Nothing comes of a file that is not good to its end. Where the ending is open,
     /// a log that the input ends in is not handed over.
     pub(crate) fn of(input: Input, ending: Ending) -> Result<Self, Failure> {
+        let mut total = None;
         let (name, from, rest) = match input {
             Input::One(log) => ("the log".to_owned(), From::Nowhere, VecDeque::from([(log, 1)])),
             Input::Lines(options) => {
@@ -82,7 +85,7 @@ impl Pieces {
             }
             Input::File(path) => {
                 let mut scenario = open_scenario(&path)?.ending(ending);
-                scenario.check().status(Status::BadInput)?;
+                total = Some(scenario.check().status(Status::BadInput)?.logs.total());
                 let name = scenario.name().to_owned();
                 (
                     name,
@@ -91,7 +94,12 @@ impl Pieces {
                 )
             }
         };
-        Ok(Self { name, from, rest })
+        Ok(Self { name, from, rest, total })
+    }
+
+    /// How many logs it has, where that is known: a file that is added to may have more.
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.total
     }
 
     /// Whether it ends by being interrupted, as what follows a file that grows does. It does not while logs that were read

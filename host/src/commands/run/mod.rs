@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
+use loghost_board::Board;
 use loghost_core::application::Observer;
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Lifetime, ManagementUrl};
@@ -25,6 +26,8 @@ use crate::compose::configured::{Configured, Members};
 use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::control::Controls;
+use crate::compose::depths::BrokerDepths;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::idle::{Activity, ActivityObserver, Depths, idle};
 use crate::compose::limits::Patience;
@@ -44,6 +47,7 @@ use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
 use crate::ui::events::Queues;
 use crate::ui::run::say_standing_by;
 use crate::ui::terminal::{self, Format, LogObserver};
+use crate::ui::view::{Shown, View};
 
 /// What `run` is asked for.
 #[derive(Clone, Debug)]
@@ -57,6 +61,7 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) format: Format,
+    pub(crate) display: Display,
     pub(crate) consumer: ConsumerOptions,
     pub(crate) purpose: Purpose,
     pub(crate) until_idle: Option<Duration>,
@@ -126,6 +131,15 @@ impl Options {
     }
 }
 
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Display {
+    /// As a view on the screen of the terminal.
+    Screen,
+    /// As lines.
+    Lines,
+}
+
 /// What `run` is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -140,7 +154,7 @@ fn observer(
     options: &Options,
     active: &watch::Sender<Activity>,
     service: &Arc<Service>,
-    listening: Option<&Listening>,
+    (board, listening): (&Arc<Board>, Option<&Listening>),
 ) -> Arc<dyn Observer> {
     let queues = match options.consumer.lifetime {
         Lifetime::Named => Queues::Named,
@@ -151,8 +165,30 @@ fn observer(
         Arc::new(LogObserver { queues }),
         Arc::clone(service) as _,
     ];
-    observers.extend(listening.into_iter().flat_map(|listening| listening.observers(queues)));
+    if listening.is_some() || options.display == Display::Screen {
+        observers.push(Arc::clone(board) as _);
+    }
+    observers.extend(listening.map(|listening| listening.observer(queues)));
     Arc::new(Observers(observers))
+}
+
+/// Has the broker asked how much waits for the consumers, if their queues can be named.
+fn ask_depths(options: &Options, board: &Board, builder: &ConsumerBuilder) {
+    if options.consumer.lifetime == Lifetime::Named {
+        // A run has one broker.
+        let _ = board.ask_depths(Box::new(BrokerDepths::new(&builder.connections)));
+    }
+}
+
+/// Shows the run on the screen, if that is wanted and possible.
+fn view(options: &Options, board: &Arc<Board>, control: &Arc<Controls>) -> Option<View> {
+    if options.display == Display::Lines {
+        return None;
+    }
+    let (board, control) = (Arc::clone(board), Arc::clone(control) as _);
+    let view = View::start(Shown { board, control });
+    let failed = |error: &_| terminal::warning(&format!("there can be no view, only lines: {error}"));
+    view.inspect_err(failed).ok()
 }
 
 /// Runs the plugins until asked to end, or until all of them have ended.
@@ -162,28 +198,34 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                     configuration file (`loghost config init` begins one)";
         return Err(Failure::new(Status::Usage, text));
     }
+    let board = Arc::new(Board::default());
     let listening = match &options.listen {
-        Some(listen) => Some(Listening::start(listen).await?),
+        Some(listen) => Some(Listening::start(listen, Arc::clone(&board)).await?),
         None => None,
     };
-    let ran = Box::pin(consume(options, listening.as_ref())).await;
+    let ran = Box::pin(consume(options, &board, listening.as_ref())).await;
     if let Some(listening) = listening {
         listening.end().await;
     }
     ran
 }
 
-async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), Failure> {
+async fn consume(options: Options, board: &Arc<Board>, listening: Option<&Listening>) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
     let Started { members, failed } = loading::start(&options.wanted())?;
     let state = state::open(options.state.as_deref())?;
     let (another, others) = mpsc::channel(1);
-    let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), another);
+    let (controls, requests) = Controls::new();
+    let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests, another);
     let (active, activity) = watch::channel(Activity::now());
     let (service, _telling) = Service::start(activity.clone());
-    let observer = observer(&options, &active, &service, listening);
+    let observer = observer(&options, &active, &service, (board, listening));
+    for (member, _) in &members {
+        board.expect(member.name(), member.settings());
+    }
+    let view = view(&options, board, &controls);
     let connections = tokio::select! {
         connected = Connections::connect(&options.target, ["consuming", "publishing"], &observer) => connected?,
         () = &mut interrupted => return Ok(()),
@@ -191,9 +233,7 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
     let builder = ConsumerBuilder::new(connections, options.consumer.clone(), members.len())
         .management(options.management.clone())
         .state(state);
-    if let Some(listening) = listening {
-        listening.ask(&builder.connections, options.consumer.lifetime);
-    }
+    ask_depths(&options, board, &builder);
     let (stop, stopped) = watch::channel(false);
     let starter = Arc::new(Starter {
         builder,
@@ -201,7 +241,8 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
         active,
         observer,
         depths: Depths::default(),
-        board: listening.map(Listening::board),
+        board: Arc::clone(board),
+        controls,
         service,
         stopped,
     });
@@ -268,6 +309,7 @@ async fn consume(options: Options, listening: Option<&Listening>) -> Result<(), 
     // Also where they have ended by themselves.
     starter.service.stopping();
     builder.connections.close().await;
+    drop(view);
     if !is_asked {
         // Somebody reads slowly; who does not read at all has to be told to end.
         tokio::select! {

@@ -36,7 +36,7 @@ pub(super) async fn prepare(
         if consumer.keeps_state() {
             keeping.push(consumer.descriptor().name.to_string());
         }
-        opening.push(starter.open(reloads.add(member, consumer)));
+        opening.push(starter.open(reloads.add(member, consumer, starter)));
     }
     let opened: Vec<Result<Opened, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
     let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());

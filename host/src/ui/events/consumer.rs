@@ -31,10 +31,12 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::StandingBy
         | ConsumerEvent::Recovered
         | ConsumerEvent::PassedBy(_)
+        | ConsumerEvent::Paused
+        | ConsumerEvent::Resumed
         | ConsumerEvent::Reloaded(..) => Level::Info,
         ConsumerEvent::Reopening(_)
         | ConsumerEvent::Failed(..)
-        | ConsumerEvent::Paused(_)
+        | ConsumerEvent::Saturated(_)
         | ConsumerEvent::NotCounted(..)
         | ConsumerEvent::LeftUncounted(..) => Level::Warning,
         ConsumerEvent::Stopped(..) | ConsumerEvent::ReloadRefused(_) => Level::Error,
@@ -48,6 +50,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::Acknowledged { .. }
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
+        | ConsumerEvent::Reported(_)
         | ConsumerEvent::Ended(_) => Level::Debug,
     }
 }
@@ -71,7 +74,10 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::CallEnds => "call_ends",
         ConsumerEvent::Stopped(..) => "stopped",
         ConsumerEvent::Recovered => "recovered",
-        ConsumerEvent::Paused(_) => "paused",
+        ConsumerEvent::Saturated(_) => "saturated",
+        ConsumerEvent::Paused => "paused",
+        ConsumerEvent::Resumed => "resumed",
+        ConsumerEvent::Reported(_) => "reported",
         ConsumerEvent::NotCounted(..) => "not_counted",
         ConsumerEvent::LeftUncounted(..) => "left_uncounted",
         ConsumerEvent::PassedBy(_) => "passed_by",
@@ -92,7 +98,7 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         ConsumerEvent::Stopped(error, delay) => {
             json!({ "error": error.reason, "retry_after_seconds": delay.as_secs_f64() })
         }
-        ConsumerEvent::Paused(waiting) => json!({ "waiting": waiting }),
+        ConsumerEvent::Saturated(waiting) => json!({ "waiting": waiting }),
         ConsumerEvent::NotCounted(reason, _) => json!({ "reason": reason }),
         ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
             json!({ "foreign": foreign, "unwanted": unwanted })
@@ -141,9 +147,17 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
              (or mend it: a new file with --watch, or SIGHUP): {error}",
             humantime::format_duration(*delay)
         ),
-        ConsumerEvent::Paused(waiting) => {
+        ConsumerEvent::Paused => match queues {
+            Queues::Named => {
+                "paused: what comes waits in its queue, unless another host stands by, which takes over now"
+                    .to_owned()
+            }
+            Queues::Copies => "paused: what is published meanwhile is not seen".to_owned(),
+        },
+        ConsumerEvent::Resumed => "resumed: opening its queue again".to_owned(),
+        ConsumerEvent::Saturated(waiting) => {
             format!(
-                "pauses: {waiting} logs wait for another attempt, or for the broker to take them as dead letters"
+                "takes no more: {waiting} logs wait for another attempt, or for the broker to take them as dead letters"
             )
         }
         ConsumerEvent::NotCounted(reason, dead_lettering) => {
@@ -175,6 +189,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::Acknowledged { .. }
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
+        | ConsumerEvent::Reported(_)
         | ConsumerEvent::Ended(_) => return None,
     })
 }

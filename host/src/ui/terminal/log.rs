@@ -1,6 +1,7 @@
 //! The log of a process: lines on standard error, as text or as JSON.
 
-use std::sync::OnceLock;
+use std::collections::VecDeque;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use anstyle::Style;
@@ -14,6 +15,23 @@ use crate::ui::events::{self, Queues, Readers, Shown};
 
 /// How the lines are written, once that is known.
 static FORMAT: OnceLock<Format> = OnceLock::new();
+
+/// What was said last, for a view.
+static LAST: Mutex<VecDeque<Said>> = Mutex::new(VecDeque::new());
+
+/// How many lines are kept for it, and how many characters of each.
+const MOST_KEPT: usize = 100;
+const LONGEST_KEPT: usize = 1000;
+
+/// A line that was said.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) at: SystemTime,
+    pub(crate) level: Level,
+    /// The consumer that it is about, if it is about one.
+    pub(crate) consumer: Option<String>,
+    pub(crate) text: String,
+}
 
 /// What stands in a line.
 struct Line<'a> {
@@ -53,6 +71,7 @@ pub(crate) fn warning(text: &str) {
 /// indented.
 pub(crate) fn error(text: &str, consumer: Option<&str>) {
     let line = Line { level: Level::Error, consumer, event: "error", text, fields: Map::new() };
+    keep(&line);
     match format() {
         Format::Text => ERR.say(format!("{}{}", head(&line), printable(text).replace('\n', "\n  "))),
         Format::Json => ERR.say(json(&line)),
@@ -71,7 +90,24 @@ fn format() -> Format {
 }
 
 fn write(line: &Line<'_>) {
+    keep(line);
     ERR.say(shown(line));
+}
+
+/// What was said last, the oldest first.
+pub(crate) fn last_said() -> Vec<Said> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}
+
+fn keep(line: &Line<'_>) {
+    let text = printable_line(line.text).chars().take(LONGEST_KEPT).collect();
+    let consumer = line.consumer.map(|name| printable_line(name).into_owned());
+    let said = Said { at: SystemTime::now(), level: line.level, consumer, text };
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.len() >= MOST_KEPT {
+        last.pop_front();
+    }
+    last.push_back(said);
 }
 
 fn shown(line: &Line<'_>) -> String {

@@ -4,11 +4,15 @@
 
 mod log;
 mod output;
+mod panics;
+mod progress;
 mod reporter;
+mod screen;
 mod stream;
 
+use std::env;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -17,10 +21,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::{block_in_place, spawn_blocking};
 
-pub(crate) use self::log::{LogObserver, error, event_as_json, notice, tell, warning, write_log_as};
+pub(crate) use self::log::{
+    LogObserver, Said, error, event_as_json, last_said, notice, tell, warning, write_log_as,
+};
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
+pub(crate) use self::panics::say_panics;
+pub(crate) use self::progress::Progress;
 pub(crate) use self::reporter::{TerminalReporter, metric_json, metric_text};
+pub(crate) use self::screen::{Screen, has_screen, is_in_foreground};
 use self::stream::Form;
 
 /// How results are written.
@@ -81,8 +90,9 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Unwritable> {
     Ok(escape(&json))
 }
 
-/// Waits until all is written that was to be, for no longer than `patience`.
+/// Gives the screen back, if there is a view, and waits until all is written that was to be, for no longer than `patience`.
 pub(crate) fn finish(patience: Duration) {
+    screen::give_back_within(patience);
     OUT.finish(patience);
     ERR.finish(patience);
 }
@@ -95,6 +105,26 @@ pub(crate) async fn written() {
 /// Is ready when standard output cannot be written any more; an error unless whoever read it has gone, as `head` does.
 pub(crate) async fn closed() -> Result<(), Unwritable> {
     OUT.closed().await.map_err(Unwritable)
+}
+
+/// Whether a person watches what this process writes, as it writes it.
+pub(crate) fn is_watched() -> bool {
+    is_able() && io::stdout().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether the terminal, if there is one, can do more than take lines.
+fn is_able() -> bool {
+    env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// Shows a text, which may be styled, beside the results.
+pub(crate) fn show_beside(text: String) {
+    ERR.say(text);
+}
+
+/// Waits until what was said is written, for no longer than `patience`.
+pub(crate) fn finish_saying(patience: Duration) {
+    block_in_place(|| ERR.finish(patience));
 }
 
 /// A tally as a JSON object: a number for each severity.

@@ -18,6 +18,9 @@ use super::stream::{Form, Stream};
 /// The most bytes of lines that wait to be written.
 const MOST_BYTES: usize = 1024 * 1024;
 
+/// The most lines that wait while nothing is written: those that were said last.
+const MOST_HELD: usize = 100;
+
 /// One of the two streams.
 pub(super) struct Output {
     stream: Stream,
@@ -36,6 +39,8 @@ struct Queue {
     taken: u64,
     written: u64,
     is_begun: bool,
+    /// Whether nothing is written for now.
+    is_held: bool,
     /// Why nothing can be written any more.
     failure: Option<Failure>,
 }
@@ -79,6 +84,7 @@ impl Output {
             taken: 0,
             written: 0,
             is_begun: false,
+            is_held: false,
             failure: None,
         };
         Self { stream, queue: Mutex::new(queue), changed: Condvar::new(), told: Notify::const_new() }
@@ -116,12 +122,26 @@ impl Output {
     /// Has a text written, unless too much waits already.
     pub(super) fn say(&'static self, text: String) {
         let mut queue = self.lock();
+        if queue.is_held && queue.waiting.len() >= MOST_HELD {
+            queue.leave_out_oldest();
+        }
         if queue.bytes + text.len() > MOST_BYTES {
             queue.left_out += 1;
             return;
         }
         // There is nobody left to tell.
         let _ = self.push(&mut queue, Entry { about: None, text, form: Form::Styled });
+    }
+
+    /// Writes nothing from now on, until it is [released](Self::release).
+    pub(super) fn hold(&self) {
+        self.lock().is_held = true;
+    }
+
+    /// Writes what has waited, and goes on.
+    pub(super) fn release(&self) {
+        self.lock().is_held = false;
+        self.changed.notify_all();
     }
 
     /// Waits until all is written that was to be, or cannot be, and for no longer than `patience`; whether it is.
@@ -194,7 +214,8 @@ impl Output {
     fn write_all(&self) {
         let mut queue = self.lock();
         loop {
-            let Some(Entry { text, form, .. }) = queue.waiting.pop_front() else {
+            let entry = if queue.is_held { None } else { queue.waiting.pop_front() };
+            let Some(Entry { text, form, .. }) = entry else {
                 queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
@@ -231,6 +252,16 @@ impl Queue {
             Some(Failure::Unread) => Ok(Reader::Gone),
             Some(Failure::Os(code)) => Err(io::Error::from_raw_os_error(code)),
             Some(Failure::Kind(kind)) => Err(kind.into()),
+        }
+    }
+
+    /// Makes room for a newer one.
+    fn leave_out_oldest(&mut self) {
+        if let Some(oldest) = self.waiting.pop_front() {
+            self.bytes -= oldest.text.len();
+            self.left_out += 1;
+            // Nobody waits for a line.
+            self.written += 1;
         }
     }
 

@@ -10,7 +10,7 @@ use anstream::{AutoStream, ColorChoice};
 use loghost_core::domain::printable;
 use loghost_system as system;
 
-use super::log;
+use super::{log, progress};
 
 /// One of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,10 +44,10 @@ impl Form {
 impl Stream {
     /// Writes a line. So many `left_out` came before it, or just after.
     pub(super) fn write(self, text: &str, form: Form, left_out: u64) -> io::Result<()> {
-        match self {
+        progress::beside(|| match self {
             Self::Out => self.write_to(io::stdout().lock(), text, form, left_out),
             Self::Err => self.write_to(io::stderr().lock(), text, form, left_out),
-        }
+        })
     }
 
     fn write_to(self, writer: impl RawStream, text: &str, form: Form, left_out: u64) -> io::Result<()> {
@@ -60,9 +60,9 @@ impl Stream {
 }
 
 /// A stream that is waited for where it takes no more at the moment: whoever began the process may have made it so.
-struct Patient<W> {
-    writer: W,
-    stream: Stream,
+pub(super) struct Patient<W> {
+    pub(super) writer: W,
+    pub(super) stream: Stream,
 }
 
 impl<W: Write> Patient<W> {

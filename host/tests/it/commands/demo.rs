@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("demo::plays_a_file_and_says_what_differs", plays_a_file_and_says_what_differs),
         test("demo::refuses_what_is_no_scenario", refuses_what_is_no_scenario),
         test("demo::ends_when_nobody_reads", ends_when_nobody_reads),
+        test("demo::shows_on_a_terminal_which_log_goes_where", shows_on_a_terminal_which_log_goes_where),
         test("broker::prints_its_url_and_ends_when_asked", prints_its_url_and_ends_when_asked),
         test("broker::says_which_port_is_taken", says_which_port_is_taken),
     ]
@@ -59,6 +60,23 @@ fn refuses_what_is_no_scenario() {
 
 fn ends_when_nobody_reads() {
     loghost(["demo"]).unread().end().does_not_say("panicked").does_not_say("RUST_BACKTRACE");
+}
+
+fn shows_on_a_terminal_which_log_goes_where() {
+    let terminal = loghost(["demo"]).on_terminal((100, 60));
+    let (status, screen) = terminal.end();
+    assert!(status.success(), "{screen}");
+    for line in [
+        "debug   cache warmed in 38 ms  -> all, debug-info",
+        "info    GET /health 200  -> all, debug-info",
+        "error   disk full: no space left on device  -> all, error",
+        "critical  the database is down  -> all, critical",
+        "total     4",
+        "4 metrics, as the scenario expects",
+    ] {
+        let spaced = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(spaced(&screen).contains(&spaced(line)), "{line}:\n{screen}");
+    }
 }
 
 fn prints_its_url_and_ends_when_asked() {

@@ -8,6 +8,7 @@ pub(crate) mod described;
 pub(crate) mod hygiene;
 pub(crate) mod log;
 pub(crate) mod mistakes;
+pub(crate) mod progress;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod status;

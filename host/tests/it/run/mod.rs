@@ -1,5 +1,5 @@
-//! `loghost run` and what it counts: how it starts and ends, what it shows over HTTP, its state, its report, hosts that stand by, and streams
-//! beside queues.
+//! `loghost run` and what it counts: how it starts and ends, what it shows on a terminal and over HTTP, its state, its report, hosts
+//! that stand by, and streams beside queues.
 
 pub(crate) mod beside;
 pub(crate) mod bind;
@@ -21,3 +21,4 @@ pub(crate) mod stream_begin;
 pub(crate) mod stream_protocol;
 pub(crate) mod stream_trouble;
 pub(crate) mod streams;
+pub(crate) mod view;

@@ -14,6 +14,7 @@ pub(crate) use self::running::{Running, Signal};
 pub(crate) use self::unread::{Unread, first_lines};
 use super::capture::Captured;
 pub(crate) use super::output::Output;
+use super::terminal::{Size, Terminal};
 
 /// The binary under test.
 pub(crate) fn binary() -> PathBuf {
@@ -146,6 +147,35 @@ impl Loghost {
     #[track_caller]
     pub(crate) fn start_with(mut self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
         self.spawn(Stdio::null(), stdout.into(), stderr.into())
+    }
+
+    /// Starts it on a terminal of this size.
+    #[track_caller]
+    pub(crate) fn on_terminal(mut self, size: Size) -> Terminal {
+        if self.command.get_envs().all(|(name, _)| name != "TERM") {
+            self.command.env("TERM", "xterm-256color");
+        }
+        Terminal::start(&self.command, self.line, size)
+    }
+
+    /// Has it typed at a shell with jobs, and this after it, on a terminal of this size.
+    #[track_caller]
+    pub(crate) fn typed_at_shell(mut self, after: &str, size: Size) -> Terminal {
+        self.command.env("TERM", "xterm-256color").env("PS1", "shell> ");
+        let mut shell = Command::new("bash");
+        shell.args(["--norc", "--noprofile", "-i"]);
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+        let mut terminal = Terminal::start(&shell, self.line, size);
+        terminal.shows("shell> ");
+        terminal.press(&format!("{} {after}\n", words.join(" ")));
+        terminal
     }
 
     fn has(&self, argument: &str) -> bool {

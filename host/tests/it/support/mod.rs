@@ -13,6 +13,7 @@ pub(crate) mod outside;
 pub(crate) mod publish;
 pub(crate) mod rabbitmq;
 pub(crate) mod raw;
+pub(crate) mod terminal;
 
 use std::env;
 use std::fmt;

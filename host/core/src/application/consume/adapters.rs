@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::control::Control;
 use crate::application::ports::{Clock, Consumer, Ledger, LogSink, Observer, Reporter, SourceFactory};
 use crate::application::publish::Publish;
 
@@ -39,6 +40,6 @@ pub struct Adapters<P: Ports> {
     pub observer: Arc<dyn Observer>,
     /// Publishes what the consumer wants published; none if that goes nowhere.
     pub derived: Option<Publish<P::Sink, P::Clock>>,
-    /// New versions of the consumer come through it: their names must be the same.
-    pub reloads: mpsc::Receiver<P::Consumer>,
+    /// The consumer is told through it what to do; new versions of it must be of its name.
+    pub controls: mpsc::Receiver<Control<P::Consumer>>,
 }

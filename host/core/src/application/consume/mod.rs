@@ -4,19 +4,21 @@
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
 //! In reading order: `serve` is the loop over one source; `take` makes logs of deliveries, each one's life; `process` asks the consumer, and finds the
-//! log that it fails at; `unseen` is what the consumer is not shown. What they work on has four owners: `session` (the
+//! log that it fails at; `unseen` is what the consumer is not shown, `rest` when it is left alone. What they work on has four owners: `session` (the
 //! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
 //! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported). `timer` is
-//! what the loop waits for a time with.
+//! what the loop waits for a time with, and `control` what it is told from outside.
 
 mod adapters;
 mod book_time;
 mod breaker;
 mod commits;
+mod control;
 mod options;
 mod process;
 mod processing;
 mod progress;
+mod rest;
 mod serve;
 mod session;
 mod take;
@@ -27,11 +29,11 @@ mod window;
 use std::pin::{Pin, pin};
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 
 pub use self::adapters::{Adapters, Ports};
 pub use self::breaker::Tolerance;
 use self::commits::Commits;
+pub use self::control::Control;
 pub use self::options::{Batching, ConsumeOptions, SavedState};
 pub(super) use self::process::{BEFORE_ANY_LOG, Batch};
 pub(super) use self::processing::Processing;
@@ -55,7 +57,7 @@ pub struct Consume<P: Ports> {
     source_factory: P::SourceFactory,
     clock: P::Clock,
     derived: Option<Publish<P::Sink, P::Clock>>,
-    reloads: mpsc::Receiver<P::Consumer>,
+    controls: mpsc::Receiver<Control<P::Consumer>>,
     options: ConsumeOptions,
 
     processing: Processing<P::Consumer>,
@@ -68,6 +70,8 @@ pub struct Consume<P: Ports> {
     former: Option<Filter>,
     /// What the next source must read at least: all of the logs, where one waits that goes to the dead letters.
     at_least: Reads,
+    /// Whether somebody has paused it, and nobody has resumed it.
+    is_paused: bool,
 }
 
 /// Whether the source of a consumer is open.
@@ -87,6 +91,8 @@ enum Break {
     Source(SourceError),
     /// The consumer keeps failing.
     Stopped(ConsumerError),
+    /// Somebody has paused it.
+    Paused,
 }
 
 impl<E: Into<End>> From<E> for Break {
@@ -101,20 +107,21 @@ impl<E: Into<End>> From<E> for Break {
 impl<P: Ports> Consume<P> {
     /// Feeds the consumer from what the factory opens, and keeps its book in the ledger.
     pub fn new(adapters: Adapters<P>, options: ConsumeOptions) -> Self {
-        let Adapters { source_factory, consumer, ledger, clock, reporter, observer, derived, reloads } =
+        let Adapters { source_factory, consumer, ledger, clock, reporter, observer, derived, controls } =
             adapters;
         let name = consumer.descriptor().name.clone();
         Self {
             source_factory,
             clock,
             derived,
-            reloads,
+            controls,
             processing: Processing::new(consumer, options.tolerance),
             commits: Commits::new(ledger, options.pace()),
             progress: Progress::new(reporter, observer, name, options.every),
             opened: None,
             former: None,
             at_least: Reads::Counts,
+            is_paused: false,
             options,
         }
     }
@@ -153,6 +160,8 @@ impl<P: Ports> Consume<P> {
             }
             Err(Break::End(end)) => Err(end),
             Err(Break::Stopped(error)) => Err(End::Consumer(error)),
+            // It is when it runs.
+            Err(Break::Paused) => Ok(Opening::Pending),
         }
     }
 
@@ -205,6 +214,11 @@ impl<P: Ports> Consume<P> {
     async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
         let mut beginning = if self.opened.is_some() { Beginning::AtStart } else { Beginning::Later };
         loop {
+            if self.is_paused
+                && let Some(end) = self.pause(shutdown.as_mut()).await
+            {
+                return end;
+            }
             let stopped = match self.serve_one(shutdown.as_mut(), beginning).await {
                 Ok(end) | Err(Break::End(end)) => return end,
                 Err(Break::Source(error)) => {
@@ -212,6 +226,7 @@ impl<P: Ports> Consume<P> {
                     None
                 }
                 Err(Break::Stopped(error)) => Some(error),
+                Err(Break::Paused) => None,
             };
             beginning = Beginning::Later;
             if let Err(error) = self.discard().await {
@@ -246,7 +261,9 @@ impl<P: Ports> Consume<P> {
             },
             // The source is as good as it was: nothing of what is in hand need come again.
             Err(
-                broke @ (Break::Stopped(_) | Break::Source(SourceError::Unread | SourceError::Reselected)),
+                broke @ (Break::Stopped(_)
+                | Break::Paused
+                | Break::Source(SourceError::Unread | SourceError::Reselected)),
             ) => Err(self.finish(&mut session).await.err().unwrap_or(broke)),
             broke => broke,
         };
@@ -271,31 +288,6 @@ impl<P: Ports> Consume<P> {
         self.processing.rewind();
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
         Ok(())
-    }
-
-    /// Leaves a stopped consumer alone for a time, or until it is replaced.
-    async fn rest<S: Future<Output = ()>>(
-        &mut self,
-        error: ConsumerError,
-        mut shutdown: Pin<&mut S>,
-    ) -> Option<End> {
-        let Some(first) = self.options.probe else { return Some(End::Consumer(error)) };
-        let delay = self.processing.stop(error.clone(), first);
-        self.progress.tell(ConsumerEvent::Stopped(&error, delay));
-        let until = Instant::now() + delay;
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut shutdown => return Some(End::Shutdown),
-                Some(new) = self.reloads.recv() => {
-                    if self.replace(new).await {
-                        self.say_reloaded();
-                        return None;
-                    }
-                }
-                () = sleep_until(until) => return None,
-            }
-        }
     }
 
     /// Lets `new` take the consumer's place, with what it keeps; false if it does not take that up.
@@ -323,6 +315,7 @@ impl<P: Ports> Consume<P> {
         self.progress.tell(ConsumerEvent::CallBegins);
         let text = self.processing.consumer().format_metric(&metric).await;
         self.progress.tell(ConsumerEvent::CallEnds);
+        self.progress.tell(ConsumerEvent::Reported(text.as_deref()));
         self.progress.report(text, last)
     }
 }

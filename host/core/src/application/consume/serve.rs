@@ -8,7 +8,7 @@ use super::commits::Committed;
 use super::process::Batch;
 use super::session::Session;
 use super::timer::Timer;
-use super::{Batching, Break, Consume, Ports};
+use super::{Batching, Break, Consume, Control, Ports};
 use crate::application::end::End;
 use crate::application::ports::{Beginning, ConsumerActivity, ConsumerEvent, Item, LogSource, Subscription};
 
@@ -23,7 +23,7 @@ impl<P: Ports> Consume<P> {
     ) -> Result<End, Break> {
         let mut burst = Vec::new();
         let mut last_log = Instant::now();
-        let mut paused = false;
+        let mut saturated = false;
         let mut told = None;
         let (mut commit_timer, mut report_timer) = (Timer::new(), Timer::new());
         let (mut retry_timer, mut tick_timer) = (Timer::new(), Timer::new());
@@ -45,10 +45,10 @@ impl<P: Ports> Consume<P> {
                 return Ok(End::Marker);
             }
             let full = session.waiting() >= self.options.max_waiting;
-            if full && !paused {
-                self.progress.tell(ConsumerEvent::Paused(session.waiting()));
+            if full && !saturated {
+                self.progress.tell(ConsumerEvent::Saturated(session.waiting()));
             }
-            paused = full;
+            saturated = full;
             let room = self.room(session, burst.len());
             let taking = room > 0 && !session.marked;
             let ticks = self.processing.processes() && activity == ConsumerActivity::Active;
@@ -67,14 +67,19 @@ impl<P: Ports> Consume<P> {
                     due.extend(session.window.take_due(Instant::now(), self.options.max_batch));
                     self.process(session, due).await?;
                 }
-                Some(new) = self.reloads.recv() => {
-                    if self.replace(new).await {
+                Some(control) = self.controls.recv() => match control {
+                    Control::Replace(new) => if self.replace(new).await {
                         let adjusted = self.adjust(session).await;
                         // If it could not be, the next source is as it should be.
                         self.say_reloaded();
                         adjusted?;
                     }
-                }
+                    Control::Pause => {
+                        self.is_paused = true;
+                        return Err(Break::Paused);
+                    }
+                    Control::Resume => {}
+                },
                 received = session.source.receive(&mut burst, room), if taking => {
                     received?;
                     if burst.is_empty() {

@@ -99,7 +99,13 @@ pub enum ConsumerEvent<'a> {
     /// It no longer fails.
     Recovered,
     /// So many logs wait for their next attempt, or to be safe among the dead letters, that it takes no more.
-    Paused(usize),
+    Saturated(usize),
+    /// Somebody has paused it: it takes no logs, and another host may.
+    Paused,
+    /// It was resumed, and its source is opened next.
+    Resumed,
+    /// It has written a metric, in these words; or has failed at it.
+    Reported(Result<&'a str, &'a ConsumerError>),
     /// A delivery is not counted, for this reason: the first of its kind in this run.
     NotCounted(&'a str, DeadLettering),
     /// So much was not counted in this run, which ends.

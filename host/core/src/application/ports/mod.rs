@@ -8,6 +8,7 @@ mod ledger;
 mod notice;
 mod past;
 mod reporter;
+mod run_control;
 mod sink;
 mod source;
 
@@ -22,6 +23,7 @@ pub use past::{
     Answer, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, ReplayObserver, StreamPlace,
 };
 pub use reporter::{Report, ReportError, Reporter};
+pub use run_control::{Request, RequestError, RunControl};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
     ConsumerActivity, Delivery, Item, LogSource, Next, NextOffset, Opened, Reads, SourceError, SourceFactory,

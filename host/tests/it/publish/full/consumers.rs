@@ -98,7 +98,7 @@ pub(super) fn dead_letters_are_sent_again(broker: &Broker) {
     send("good\n".repeat(20));
     counts(&run, "counts", 20);
     send((7..=14).map(bad).collect::<Vec<_>>().concat());
-    run.says("pauses");
+    run.says("takes no more");
     dead.make_room();
     let letters = drain(&dead.outside, &dead.queue, 14);
     let texts: BTreeMap<String, u32> = letters.into_iter().fold(BTreeMap::new(), |mut texts, (_, text)| {

@@ -4,29 +4,29 @@ use loghost_core::application::{ConnectionEvent, PublisherEvent};
 
 /// A connection for one purpose.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Connection {
+pub struct Connection {
     /// Whether there is one.
-    pub(crate) is_up: bool,
+    pub is_up: bool,
     /// Where to, if it was made once; without a password.
-    pub(crate) address: Option<String>,
+    pub address: Option<String>,
     /// Why there is none, if it is known.
-    pub(crate) cause: Option<String>,
+    pub cause: Option<String>,
     /// Why the broker takes nothing that is published on it, if so.
-    pub(crate) blocked: Option<String>,
+    pub blocked: Option<String>,
     /// How often it was made again.
-    pub(crate) reconnects: u64,
+    pub reconnects: u64,
     /// How many attempts to make it failed.
-    pub(crate) failures: u64,
+    pub failures: u64,
     /// How many logs of consumers were confirmed on it.
-    pub(crate) confirmed: u64,
+    pub confirmed: u64,
     /// How often one was refused for now.
-    pub(crate) refused: u64,
+    pub refused: u64,
     /// How many will not be taken.
-    pub(crate) given_up: u64,
+    pub given_up: u64,
 }
 
 impl Connection {
-    pub(super) fn note(&mut self, event: &ConnectionEvent<'_>) {
+    pub(crate) fn note(&mut self, event: &ConnectionEvent<'_>) {
         match event {
             ConnectionEvent::Connected { address, failed_attempts } => {
                 self.failures = self.failures.max(u64::from(*failed_attempts));
@@ -48,7 +48,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn note_published(&mut self, event: &PublisherEvent<'_>) {
+    pub(crate) fn note_published(&mut self, event: &PublisherEvent<'_>) {
         match event {
             PublisherEvent::Confirmed(_) => self.confirmed += 1,
             PublisherEvent::Refused(..) => self.refused += 1,

@@ -1,8 +1,8 @@
 //! How often a value was in which range.
 
-/// Counts of values in ranges, the bounds of which are fixed; the last range has none.
+/// How often a value was in which range: the bounds of which are fixed; the last range has none.
 #[derive(Clone, Debug)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     bounds: &'static [f64],
     counts: Vec<u64>,
     sum: f64,
@@ -31,17 +31,17 @@ impl Histogram {
     }
 
     /// The sum of all values.
-    pub(crate) fn sum(&self) -> f64 {
+    pub fn sum(&self) -> f64 {
         self.sum
     }
 
     /// How many values there were.
-    pub(crate) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// How many values were in each range, with its upper bound, which belongs to it.
-    pub(crate) fn ranges(&self) -> Vec<(f64, u64)> {
+    pub fn ranges(&self) -> Vec<(f64, u64)> {
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         bounds.zip(self.counts.iter().copied()).collect()
     }

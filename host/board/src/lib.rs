@@ -1,11 +1,17 @@
 //! What is known of a run: an observer that counts events, once, for all who show them.
 //!
+//! Knows the events of the core; knows nobody who shows the figures. In reading order: [`Board`] is told what happens,
+//! [`Consumer`] and [`Connection`] are what it knows of each, `history` is what a consumer received lately, and `depths` what
+//! only the broker knows.
+//!
 //! Each event is told for a batch, or less often; it costs a look into a map and a short lock that nobody else holds for
 //! long: whoever shows the figures copies them.
 
-pub(crate) mod connection;
-pub(crate) mod consumer;
-pub(crate) mod histogram;
+mod connection;
+mod consumer;
+mod depths;
+mod histogram;
+mod history;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -13,22 +19,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use loghost_core::application::{Event, Observer};
 use loghost_core::domain::ConsumerName;
 
-use self::connection::Connection;
-use self::consumer::Consumer;
-use crate::depths::Depths;
-use crate::metrics;
+pub use self::connection::Connection;
+pub use self::consumer::{Consumer, State};
+use self::depths::KnownDepths;
+pub use self::depths::{Depths, QueueDepths, TooLate};
+pub use self::histogram::Histogram;
+pub use self::history::{History, LONGEST, STEP};
 
 /// The figures of a run.
 #[derive(Debug, Default)]
 pub struct Board {
     consumers: RwLock<BTreeMap<ConsumerName, Arc<Mutex<Consumer>>>>,
     connections: Mutex<BTreeMap<String, Connection>>,
+    depths: KnownDepths,
 }
 
 impl Board {
-    /// Expects a consumer: until it consumes, the host is not ready.
-    pub fn expect(&self, consumer: &ConsumerName) {
-        self.with(consumer, |_| {});
+    /// Expects a consumer, configured with these `settings`: until it consumes, the host is not ready.
+    pub fn expect(&self, consumer: &ConsumerName, settings: &[(String, String)]) {
+        self.with(consumer, |consumer| settings.clone_into(&mut consumer.settings));
     }
 
     /// Forgets a consumer that is no longer one of the run.
@@ -36,19 +45,37 @@ impl Board {
         self.consumers.write().unwrap_or_else(PoisonError::into_inner).remove(consumer);
     }
 
-    /// All figures of consumers and connections, in `OpenMetrics`; none is left out but what only the broker knows.
-    pub fn metrics(&self) -> Option<String> {
-        metrics::written(self, Depths::new(), "", metrics::Format::OpenMetrics).ok()
+    /// Has `source` asked for the depths of queues from now on.
+    pub fn ask_depths(&self, source: Box<dyn QueueDepths>) -> Result<(), TooLate> {
+        self.depths.ask(source)
+    }
+
+    /// How many messages wait in the queues of consumers, as far as it is known; asks the broker at most once a second, and
+    /// does not wait for it for long.
+    pub async fn depths(&self) -> Depths {
+        let with_queue = self.map(|name, it| it.state.has_queue().then(|| name.clone()));
+        self.depths.of(with_queue.into_iter().flatten().collect()).await
     }
 
     /// What is known of each consumer, in the order of their names.
-    pub(crate) fn consumers(&self) -> Vec<(ConsumerName, Consumer)> {
+    pub fn consumers(&self) -> Vec<(ConsumerName, Consumer)> {
+        self.map(|name, consumer| (name.clone(), consumer.clone()))
+    }
+
+    /// What is known of one consumer.
+    pub fn consumer(&self, name: &ConsumerName) -> Option<Consumer> {
         let consumers = self.consumers.read().unwrap_or_else(PoisonError::into_inner);
-        consumers.iter().map(|(name, consumer)| (name.clone(), locked(consumer).clone())).collect()
+        consumers.get(name).map(|consumer| locked(consumer).clone())
+    }
+
+    /// What `look` finds at each consumer, in the order of their names. What happens to that consumer waits meanwhile.
+    pub fn map<T>(&self, mut look: impl FnMut(&ConsumerName, &Consumer) -> T) -> Vec<T> {
+        let consumers = self.consumers.read().unwrap_or_else(PoisonError::into_inner);
+        consumers.iter().map(|(name, consumer)| look(name, &locked(consumer))).collect()
     }
 
     /// What is known of each connection, by its purpose.
-    pub(crate) fn connections(&self) -> Vec<(String, Connection)> {
+    pub fn connections(&self) -> Vec<(String, Connection)> {
         let connections = locked(&self.connections);
         connections.iter().map(|(purpose, it)| (purpose.clone(), it.clone())).collect()
     }

@@ -2,70 +2,103 @@
 
 use std::error::Error;
 use std::iter::successors;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use loghost_core::application::{Cause, ConsumerEvent, Load};
+use loghost_core::application::{Cause, ConsumerError, ConsumerEvent, Load};
 use loghost_core::domain::{Counts, Tally};
 
-use super::histogram::{Histogram, LOGS, SECONDS};
+use crate::histogram::{Histogram, LOGS, SECONDS};
+use crate::history::History;
 
 /// A consumer, and what it has done in this run.
 #[derive(Clone, Debug)]
-pub(crate) struct Consumer {
+pub struct Consumer {
     /// Its version, when it is known.
-    pub(crate) version: String,
+    pub version: String,
     /// SHA-256 of its code, when it is known.
-    pub(crate) digest: String,
-    pub(crate) state: State,
+    pub digest: String,
+    /// What it is configured with.
+    pub settings: Vec<(String, String)>,
+    /// What it does.
+    pub state: State,
     /// Why it is in this state, where that is not as it should be.
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
     /// Since when, in milliseconds since the Unix epoch.
-    pub(crate) since: u64,
+    pub since: u64,
     /// Why it failed last, if it did.
-    pub(crate) last_failure: Option<String>,
+    pub last_failure: Option<String>,
+    /// Where in its code that was, one frame a line, if it is known.
+    pub backtrace: Option<String>,
+    /// The metric that it wrote last, in its own words; or why it has none.
+    pub metric: Option<Result<String, String>>,
     /// What is counted and safe, over all runs that share a state.
-    pub(crate) counts: Counts,
-    pub(crate) load: Load,
-    /// Deliveries taken from its source, and the logs among them.
-    pub(crate) deliveries: u64,
-    pub(crate) received: Tally,
-    pub(crate) acknowledged: u64,
-    /// Its calls, in seconds, and the logs in each that had some.
-    pub(crate) calls: Histogram,
-    pub(crate) batches: Histogram,
-    pub(crate) traps: u64,
-    pub(crate) retries: u64,
-    pub(crate) stops: u64,
-    pub(crate) pauses: u64,
-    pub(crate) reloads: u64,
-    pub(crate) reloads_refused: u64,
+    pub counts: Counts,
+    /// What it has in hand.
+    pub load: Load,
+    /// Deliveries taken from its source.
+    pub deliveries: u64,
+    /// The logs among them, repetitions included.
+    pub received: Tally,
+    /// The same, lately.
+    pub history: History,
+    /// Deliveries that need not come again.
+    pub acknowledged: u64,
+    /// Its calls, in seconds.
+    pub calls: Histogram,
+    /// The logs in each call that had some.
+    pub batches: Histogram,
+    /// Calls that it failed at.
+    pub traps: u64,
+    /// Logs that it wanted to try again, each time.
+    pub retries: u64,
+    /// How often it was stopped because it kept failing.
+    pub stops: u64,
+    /// How often it took no more because too many logs waited.
+    pub saturations: u64,
+    /// New versions that have taken over.
+    pub reloads: u64,
+    /// New versions that could not.
+    pub reloads_refused: u64,
     /// Its commits, in seconds.
-    pub(crate) commits: Histogram,
+    pub commits: Histogram,
     dead_letters: [u64; CAUSES.len()],
 }
 
 /// What a consumer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum State {
     /// It is being started, or its source is being opened.
     Opening,
+    /// It takes its logs.
     Consuming,
+    /// Another host takes its logs.
     StandingBy,
     /// It keeps failing, and is left alone.
     Stopped,
+    /// Somebody has paused it.
+    Paused,
+    /// Its run has ended, or could not begin.
     Ended,
 }
 
 impl State {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Opening, Self::Consuming, Self::StandingBy, Self::Stopped, Self::Ended];
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Opening, Self::Consuming, Self::StandingBy, Self::Stopped, Self::Paused, Self::Ended];
 
-    pub(crate) fn as_str(self) -> &'static str {
+    /// Whether its queue is there, to be asked for its depth.
+    pub(crate) fn has_queue(self) -> bool {
+        matches!(self, Self::Consuming | Self::StandingBy | Self::Stopped | Self::Paused)
+    }
+
+    /// What it is called, for machines.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Opening => "opening",
             Self::Consuming => "consuming",
             Self::StandingBy => "standing_by",
             Self::Stopped => "stopped",
+            Self::Paused => "paused",
             Self::Ended => "ended",
         }
     }
@@ -87,21 +120,25 @@ impl Default for Consumer {
         Self {
             version: String::new(),
             digest: String::new(),
+            settings: Vec::new(),
             state: State::Opening,
             reason: Some("is being started".to_owned()),
             since: now(),
             last_failure: None,
+            backtrace: None,
+            metric: None,
             counts: Counts::default(),
             load: Load::default(),
             deliveries: 0,
             received: Tally::default(),
+            history: History::default(),
             acknowledged: 0,
             calls: Histogram::new(SECONDS),
             batches: Histogram::new(LOGS),
             traps: 0,
             retries: 0,
             stops: 0,
-            pauses: 0,
+            saturations: 0,
             reloads: 0,
             reloads_refused: 0,
             commits: Histogram::new(SECONDS),
@@ -112,11 +149,11 @@ impl Default for Consumer {
 
 impl Consumer {
     /// How many of its deliveries are among the dead letters, for each cause.
-    pub(crate) fn dead_letters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn dead_letters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         CAUSES.into_iter().zip(self.dead_letters).map(|((_, name), count)| (name, count))
     }
 
-    pub(super) fn note(&mut self, event: &ConsumerEvent<'_>) {
+    pub(crate) fn note(&mut self, event: &ConsumerEvent<'_>) {
         let is_stopped = self.state == State::Stopped;
         match event {
             ConsumerEvent::Opening { descriptor, digest, counts } => {
@@ -134,6 +171,7 @@ impl Consumer {
             ConsumerEvent::Received { deliveries, logs } => {
                 self.deliveries += *deliveries as u64;
                 self.received += *logs;
+                self.history.add(Instant::now(), *logs);
             }
             ConsumerEvent::Processed { logs, took } => {
                 self.calls.add(took.as_secs_f64());
@@ -142,7 +180,7 @@ impl Consumer {
                 }
             }
             ConsumerEvent::Trapped { .. } => self.traps += 1,
-            ConsumerEvent::Failed(error, _) => self.last_failure = Some(error.to_string()),
+            ConsumerEvent::Failed(error, _) => self.has_failed(error),
             ConsumerEvent::Retrying(logs) => self.retries += *logs as u64,
             ConsumerEvent::DeadLettered(cause) => {
                 if let Some(at) = CAUSES.iter().position(|(it, _)| it == cause) {
@@ -159,12 +197,12 @@ impl Consumer {
             }
             ConsumerEvent::Stopped(error, delay) => {
                 self.stops += 1;
-                self.last_failure = Some(error.to_string());
+                self.has_failed(error);
                 let again = humantime::format_duration(Duration::from_secs(delay.as_secs()));
                 let reason = format!("keeps failing, and is tried again after {again}: {error}");
                 self.enter(State::Stopped, Some(reason));
             }
-            ConsumerEvent::Paused(_) => self.pauses += 1,
+            ConsumerEvent::Saturated(_) => self.saturations += 1,
             ConsumerEvent::Reloaded(descriptor, digest) => {
                 self.reloads += 1;
                 (self.version, self.digest) = (descriptor.version.clone(), (*digest).to_owned());
@@ -177,6 +215,18 @@ impl Consumer {
                 let reason = error.map_or_else(|| "has ended".to_owned(), chain);
                 self.enter(State::Ended, Some(reason));
             }
+            ConsumerEvent::Reported(metric) => {
+                self.metric = Some(metric.map(ToOwned::to_owned).map_err(ToString::to_string));
+            }
+            ConsumerEvent::Paused => {
+                self.enter(
+                    State::Paused,
+                    Some("was paused, and takes no logs until it is resumed".to_owned()),
+                );
+            }
+            ConsumerEvent::Resumed => {
+                self.enter(State::Opening, Some("its queue is being opened".to_owned()));
+            }
             ConsumerEvent::Reopening(_)
             | ConsumerEvent::CallBegins
             | ConsumerEvent::CallEnds
@@ -184,6 +234,11 @@ impl Consumer {
             | ConsumerEvent::LeftUncounted(..)
             | ConsumerEvent::PassedBy(_) => {}
         }
+    }
+
+    fn has_failed(&mut self, error: &ConsumerError) {
+        self.last_failure = Some(error.to_string());
+        self.backtrace.clone_from(&error.backtrace);
     }
 
     fn enter(&mut self, state: State, reason: Option<String>) {

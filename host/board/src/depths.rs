@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 /// How many messages wait in the queues of these consumers.
-pub(crate) type Depths = BTreeMap<ConsumerName, u32>;
+pub type Depths = BTreeMap<ConsumerName, u32>;
 
 /// Knows how many messages wait in queues.
 pub trait QueueDepths: Send + Sync {

@@ -1,0 +1,12 @@
+//! What a running consumer is told from outside.
+
+/// What a running consumer is told. It does so as soon as it is back from the plugin, and tells of it by an event.
+#[derive(Debug)]
+pub enum Control<C> {
+    /// Let this new version of it take over, with what it keeps.
+    Replace(C),
+    /// Finish what is in hand, and take no logs until it is resumed.
+    Pause,
+    /// Go on.
+    Resume,
+}

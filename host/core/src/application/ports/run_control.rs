@@ -1,0 +1,48 @@
+//! Controlling a run that is under way: for whoever shows it.
+
+use crate::domain::ConsumerName;
+
+/// Controls the consumers of a run.
+pub trait RunControl: Send + Sync {
+    /// Asks something of a consumer, without waiting for it: what comes of it is told by events.
+    fn request(&self, consumer: &ConsumerName, request: Request) -> Result<(), RequestError>;
+}
+
+/// What can be asked of a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// To finish what is in hand, and take no logs until it is resumed.
+    Pause,
+    /// To go on; of one that is not paused this asks nothing.
+    Resume,
+    /// To load its plugin again, which takes over if it can.
+    Reload,
+}
+
+impl Request {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pause, Self::Resume, Self::Reload];
+
+    /// What it is called.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Reload => "reload",
+        }
+    }
+}
+
+/// A request that is not passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// There is no such consumer in the run.
+    #[error("the run has no consumer of this name")]
+    Unknown,
+    /// It has ended.
+    #[error("the consumer has ended")]
+    Ended,
+    /// Others wait already.
+    #[error("the consumer has not done yet what was asked of it before; try again later")]
+    Busy,
+}

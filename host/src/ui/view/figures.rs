@@ -1,0 +1,89 @@
+//! What a view shows of a run, taken from the board at one moment.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use loghost_board::{Board, Connection, Depths, State};
+use loghost_core::domain::{ConsumerName, Tally};
+
+/// A consumer, in a row.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) name: ConsumerName,
+    pub(super) state: State,
+    /// What is counted as accepted.
+    pub(super) accepted: Tally,
+    pub(super) rejected: u64,
+    pub(super) retried: u64,
+    /// Messages that wait in its queue, if it is known.
+    pub(super) queue: Option<u32>,
+    /// Logs a second, lately; repetitions included.
+    pub(super) rate: u64,
+    /// Logs in each step of its history, the last one last.
+    pub(super) history: Vec<u64>,
+}
+
+/// All that is known of a run at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Figures {
+    /// In the order of their names.
+    pub(super) rows: Vec<Row>,
+    /// By their purposes.
+    pub(super) connections: Vec<(String, Connection)>,
+}
+
+/// Takes figures, and remembers what rates are made of.
+#[derive(Debug, Default)]
+pub(super) struct Sampler {
+    received: BTreeMap<ConsumerName, VecDeque<(Instant, u64)>>,
+}
+
+/// Over how long a rate is taken: a number that is read does not jump.
+const RATE_OVER: Duration = Duration::from_secs(3);
+
+/// How many steps of history are shown at most.
+pub(super) const STEPS: usize = 60;
+
+impl Sampler {
+    /// What is known now.
+    pub(super) fn take(&mut self, board: &Board, depths: &Depths, now: Instant) -> Figures {
+        let rows = board.map(|name, it| {
+            let samples = self.received.entry(name.clone()).or_default();
+            let rejected = it.counts.rejected.total();
+            Row {
+                name: name.clone(),
+                state: it.state,
+                accepted: it.counts.accepted,
+                rejected,
+                retried: it.retries,
+                queue: depths.get(name).copied(),
+                rate: rate(samples, now, it.received.total()),
+                history: it.history.until(now, STEPS).iter().map(Tally::total).collect(),
+            }
+        });
+        Figures { rows, connections: board.connections() }
+    }
+}
+
+/// Logs a second since the oldest of these samples, to which this one is added.
+fn rate(samples: &mut VecDeque<(Instant, u64)>, now: Instant, received: u64) -> u64 {
+    samples.push_back((now, received));
+    while samples.get(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) >= RATE_OVER) {
+        samples.pop_front();
+    }
+    let Some((since, before)) = samples.front() else { return 0 };
+    let millis = u64::try_from(now.saturating_duration_since(*since).as_millis()).unwrap_or(u64::MAX);
+    (received - before).saturating_mul(1000).checked_div(millis).unwrap_or(0)
+}
+
+/// What a state is called, for people.
+pub(super) fn state_text(state: State) -> &'static str {
+    match state {
+        State::Opening => "opening",
+        State::Consuming => "consuming",
+        State::StandingBy => "standing by",
+        State::Stopped => "stopped",
+        State::Paused => "paused",
+        State::Ended => "ended",
+    }
+}

@@ -1,0 +1,129 @@
+//! What keys do.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use loghost_board::State;
+use loghost_core::application::Request;
+
+use super::model::{Model, Page};
+
+/// What a key asks for, of somebody else than the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Nothing.
+    None,
+    /// That the run ends.
+    End,
+    /// That the process is suspended.
+    Suspend,
+    /// That all is drawn again.
+    Redraw,
+    /// That the consumer in this row is selected.
+    Select(usize),
+    /// Something of the consumer that is selected.
+    Ask(Request),
+    /// That all plugins are loaded again.
+    ReloadAll,
+}
+
+/// Takes a key in. `lines` are what fits on a page.
+pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> Wish {
+    model.answer = None;
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return match key.code {
+            KeyCode::Char('c') => Wish::End,
+            KeyCode::Char('z') => Wish::Suspend,
+            KeyCode::Char('l') => Wish::Redraw,
+            _ => Wish::None,
+        };
+    }
+    match model.page {
+        Page::Filter => filter(model, key.code),
+        Page::Overview => overview(model, key.code, lines),
+        Page::Consumer | Page::Log | Page::Help => page(model, key.code, lines),
+    }
+}
+
+fn filter(model: &mut Model, key: KeyCode) -> Wish {
+    match key {
+        KeyCode::Enter => model.page = Page::Overview,
+        KeyCode::Esc => {
+            model.filter.clear();
+            model.page = Page::Overview;
+        }
+        KeyCode::Backspace => {
+            model.filter.pop();
+        }
+        // No name is longer.
+        KeyCode::Char(c) if model.filter.len() < 64 => model.filter.push(c),
+        _ => return Wish::None,
+    }
+    model.arrange();
+    model.place().map_or(Wish::Select(0), |_| Wish::None)
+}
+
+fn overview(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
+    let (place, last) = (model.place().unwrap_or(0), model.rows.len().saturating_sub(1));
+    match key {
+        KeyCode::Up | KeyCode::Char('k') => return Wish::Select(place.saturating_sub(1)),
+        KeyCode::Down | KeyCode::Char('j') => return Wish::Select((place + 1).min(last)),
+        KeyCode::PageUp => return Wish::Select(place.saturating_sub(lines)),
+        KeyCode::PageDown => return Wish::Select((place + lines).min(last)),
+        KeyCode::Home | KeyCode::Char('g') => return Wish::Select(0),
+        KeyCode::End | KeyCode::Char('G') => return Wish::Select(last),
+        KeyCode::Enter | KeyCode::Right => open(model, Page::Consumer),
+        KeyCode::Char('/') => model.page = Page::Filter,
+        KeyCode::Esc => {
+            model.filter.clear();
+            model.arrange();
+        }
+        KeyCode::Char('s') => {
+            model.sort = model.sort.next();
+            model.arrange();
+        }
+        other => return common(model, other),
+    }
+    Wish::None
+}
+
+fn page(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
+    match key {
+        KeyCode::Up | KeyCode::Char('k') => model.scroll = model.scroll.saturating_sub(1),
+        // No further than there is something to see: that is known when it is drawn.
+        KeyCode::Down | KeyCode::Char('j') => model.scroll += 1,
+        KeyCode::PageUp => model.scroll = model.scroll.saturating_sub(lines),
+        KeyCode::PageDown => model.scroll += lines,
+        KeyCode::Home | KeyCode::Char('g') => model.scroll = 0,
+        KeyCode::End | KeyCode::Char('G') => model.scroll = usize::MAX / 2,
+        KeyCode::Esc | KeyCode::Left | KeyCode::Enter => open(model, Page::Overview),
+        other => return common(model, other),
+    }
+    Wish::None
+}
+
+/// What a key does on every page.
+fn common(model: &mut Model, key: KeyCode) -> Wish {
+    match key {
+        KeyCode::Char('q') => return Wish::End,
+        KeyCode::Char('p') => {
+            let is_paused = model.selected.as_ref().is_some_and(|it| it.consumer.state == State::Paused);
+            return Wish::Ask(if is_paused { Request::Resume } else { Request::Pause });
+        }
+        KeyCode::Char('r') => return Wish::Ask(Request::Reload),
+        KeyCode::Char('R') => return Wish::ReloadAll,
+        KeyCode::Char('l') => open_or_close(model, Page::Log),
+        KeyCode::Char('h' | '?') => open_or_close(model, Page::Help),
+        _ => {}
+    }
+    Wish::None
+}
+
+fn open_or_close(model: &mut Model, page: Page) {
+    let page = if model.page == page { Page::Overview } else { page };
+    open(model, page);
+}
+
+fn open(model: &mut Model, page: Page) {
+    // The log is read from its end.
+    model.scroll = if page == Page::Log { usize::MAX / 2 } else { 0 };
+    model.page = page;
+}

@@ -1,0 +1,51 @@
+//! How far commands are, on a terminal.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+
+use crate::support::broker::{Broker, Kind};
+use crate::support::cli::{Loghost, loghost};
+use crate::support::{Skip, needing, test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        needing("progress::of_publishing_a_file", of_publishing_a_file),
+        test("progress::of_several_scenarios", of_several_scenarios),
+        test("progress::is_nothing_where_there_is_no_terminal", is_nothing_where_there_is_no_terminal),
+    ]
+}
+
+/// Runs it to its end on a terminal: what was shown meanwhile, in which nothing is left of how far it is.
+#[track_caller]
+fn shown(command: Loghost, doing: &str) -> String {
+    let terminal = command.on_terminal((100, 40));
+    terminal.has_written(&format!("{doing} ["));
+    let (status, screen) = terminal.end();
+    assert!(status.success() && !screen.contains(&format!("{doing} [")), "{status}: {screen}");
+    screen
+}
+
+fn of_publishing_a_file() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("many.txt");
+    fs::write(&file, "info x20000: hello\n").expect("a file in a folder of ours");
+    let screen = shown(broker.loghost(["publish", "--file"]).arg(file), "publishing");
+    assert!(screen.contains("total 20000"), "{screen}");
+    Ok(())
+}
+
+fn of_several_scenarios() {
+    let scenarios = [1, 2, 3].map(|n| tracked(&format!("scenarios/{n}.txt")));
+    let screen = shown(loghost(["verify"]).args(scenarios), "verifying");
+    assert!(screen.contains("12"), "{screen}");
+}
+
+fn is_nothing_where_there_is_no_terminal() {
+    let scenarios = [1, 3].map(|n| tracked(&format!("scenarios/{n}.txt")));
+    loghost(["verify"]).args(&scenarios).end().exits(0).does_not_say("verifying");
+    let terminal = loghost(["verify"]).args(&scenarios).env("TERM", "dumb").on_terminal((100, 40));
+    let (status, screen) = terminal.end();
+    assert!(status.success() && !screen.contains("verifying"), "{status}: {screen}");
+}
