@@ -29,8 +29,10 @@ struct Doing {
 /// Where a consumer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// It has no queue: not yet, its connection is lost, or it is paused.
+    /// It has no queue: not yet, or its connection is lost.
     Away,
+    /// It has given its queue back. Whoever has paused it may resume it.
+    Paused,
     /// It has its queue.
     AtWork,
     /// Another host consumes from its queue.
@@ -57,7 +59,7 @@ impl Activity {
     /// Since when nobody has had anything to do; nothing while somebody has.
     fn quiet_since(&self) -> Option<Instant> {
         let busy = self.consumers.values().any(|doing| match doing.place {
-            Place::Away => true,
+            Place::Away | Place::Paused => true,
             Place::AtWork | Place::StandingBy => doing.load != Load::default() || doing.is_called,
             Place::Stopped => false,
         });
@@ -92,9 +94,12 @@ impl Activity {
         if at_work > 0 {
             parts.push(format!("{at_work} consuming"));
         }
-        for (place, word) in
-            [(Place::StandingBy, "standing by"), (Place::Away, "being opened"), (Place::Stopped, "stopped")]
-        {
+        for (place, word) in [
+            (Place::StandingBy, "standing by"),
+            (Place::Away, "being opened"),
+            (Place::Paused, "paused"),
+            (Place::Stopped, "stopped"),
+        ] {
             let names = at(place);
             if !names.is_empty() {
                 let more = if names.len() > MOST_NAMED { ", ..." } else { "" };
@@ -198,8 +203,8 @@ impl Activity {
             ConsumerEvent::StandingBy => self.put(consumer, Place::StandingBy),
             ConsumerEvent::Consuming(_) | ConsumerEvent::Recovered => self.put(consumer, Place::AtWork),
             ConsumerEvent::Reloaded(..) if stopped => self.put(consumer, Place::AtWork),
-            // Whoever has paused it may resume it.
-            ConsumerEvent::Paused | ConsumerEvent::Resumed => self.put(consumer, Place::Away),
+            ConsumerEvent::Paused => self.put(consumer, Place::Paused),
+            ConsumerEvent::Resumed => self.put(consumer, Place::Away),
             ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, Place::Away),
             ConsumerEvent::Stopped(..) => self.put(consumer, Place::Stopped),
             ConsumerEvent::Acknowledged { load, .. } => {

@@ -2,6 +2,7 @@
 
 use libtest_mimic::Trial;
 
+use super::configured::Configuration;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, loghost};
 use crate::support::guest::{Does, Then, guest};
@@ -15,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("view::shows_why_a_consumer_fails", shows_why_a_consumer_fails),
         needing("view::follows_the_size_of_the_terminal", follows_the_size_of_the_terminal),
         needing("view::scrolls_and_filters_many_consumers", scrolls_and_filters_many_consumers),
+        needing("view::follows_the_configuration", follows_the_configuration),
         needing("view::gives_the_terminal_back_however_it_ends", gives_the_terminal_back_however_it_ends),
         needing("view::is_suspended_and_comes_back", is_suspended_and_comes_back),
         needing("view::leaves_the_terminal_to_the_shell", leaves_the_terminal_to_the_shell),
@@ -162,6 +164,40 @@ fn scrolls_and_filters_many_consumers() -> Result<(), Skip> {
     // What needs somebody comes first.
     terminal.press("sg");
     row(&terminal, "consumer-050", &["paused"]);
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+    Ok(())
+}
+
+fn follows_the_configuration() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let configuration = Configuration::new(&broker);
+    for name in ["comes", "goes", "stays"] {
+        guest(name).takes(&["word"]).write(configuration.path());
+    }
+    let stays = |word: &str| {
+        format!("[consumers.stays]\nplugin = \"stays.wasm\"\nsettings = {{ word = \"{word}\" }}\n")
+    };
+    let other = |name: &str| format!("[consumers.{name}]\nplugin = \"{name}.wasm\"\n");
+    configuration.write(&format!("{}{}", stays("old"), other("goes")));
+    let mut terminal = configuration.run().on_terminal(SIZE);
+    terminal.shows("2 consuming");
+    terminal.press("jp");
+    row(&terminal, "stays", &["paused"]);
+    terminal.shows("word = old");
+    configuration.write(&format!("{}{}", stays("new"), other("comes")));
+    terminal.signal("HUP");
+    row(&terminal, "comes", &["consuming"]);
+    terminal.shows_that("that one is gone", |screen| !screen.lines().any(|line| line.starts_with("goes ")));
+    terminal.shows("word = new");
+    // Those that have come are controlled like the others.
+    row(&terminal, "stays", &["paused"]);
+    terminal.press("p");
+    terminal.shows("2 consuming");
+    terminal.press("kp");
+    row(&terminal, "comes", &["paused"]);
+    terminal.press("r");
+    terminal.shows("[comes] reloaded: version");
     terminal.press("q");
     assert!(terminal.end().0.success());
     Ok(())
