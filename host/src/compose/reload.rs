@@ -7,19 +7,16 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use futures_util::future::FutureExt;
-use loghost_core::application::{Consumer, Control, Level, Notice, Opening};
+use loghost_core::application::{Control, Level, Notice, Opening};
 use loghost_core::domain::ConsumerName;
-use loghost_wasm::{WasmConsumer, sha256};
+use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
-use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::control::Controls;
-use crate::compose::plugins::{Loaded, PluginLoader, PluginSource};
+use crate::compose::member::Member;
 use crate::compose::rereading::Rereading;
-use crate::compose::settings::Refusal;
 use crate::compose::starter::{Start, Starter};
 use crate::compose::supervise::Another;
 use crate::platform::signals::Hangups;
@@ -33,71 +30,6 @@ pub(crate) enum Trigger {
     Hangup,
     /// A change of a plugin's file.
     Change,
-}
-
-/// A running plugin: where it came from.
-pub(crate) struct Member {
-    source: PluginSource,
-    loader: Arc<PluginLoader>,
-    /// How its consumer is run.
-    pub(crate) options: ConsumerOptions,
-    name: ConsumerName,
-    digest: String,
-    /// What of the run's settings it does not take.
-    refusals: Vec<Refusal>,
-    settings: Vec<(String, String)>,
-}
-
-impl Member {
-    /// What `loader` has loaded from `source`, and the consumer that it is.
-    pub(crate) fn new(
-        source: PluginSource,
-        loader: Arc<PluginLoader>,
-        options: ConsumerOptions,
-        Loaded { consumer, refusals, settings, .. }: Loaded,
-    ) -> (Self, WasmConsumer) {
-        let (name, digest) = (consumer.descriptor().name.clone(), consumer.digest().to_owned());
-        (Self { source, loader, options, name, digest, refusals, settings }, consumer)
-    }
-
-    /// What it is called.
-    pub(crate) fn name(&self) -> &ConsumerName {
-        &self.name
-    }
-
-    /// What it was configured with.
-    pub(crate) fn settings(&self) -> &[(String, String)] {
-        &self.settings
-    }
-
-    /// Whether the file is the one that was loaded last.
-    fn is_unchanged(&self) -> bool {
-        self.source.read().is_ok_and(|bytes| sha256(&bytes) == self.digest)
-    }
-
-    /// Whether it is the same, and run in the same way.
-    fn is_as(&self, other: &Self) -> bool {
-        let is_loaded_alike = self.source == other.source && self.digest == other.digest;
-        is_loaded_alike && self.options == other.options && self.loader.is_as(&other.loader, &self.name)
-    }
-
-    /// Loads what is there now.
-    fn load(&self) -> anyhow::Result<WasmConsumer> {
-        let Loaded { consumer, refusals, .. } =
-            self.loader.load(&self.source).map_err(|failure| match failure.text() {
-                Some(text) => anyhow!(text),
-                None => anyhow!("{} cannot be loaded", self.source),
-            })?;
-        let name = &consumer.descriptor().name;
-        if *name != self.name {
-            return Err(anyhow!("{}: is called `{name}` now; end the run, and start it anew", self.source));
-        }
-        let is_new = |refusal: &&Refusal| self.refusals.iter().all(|other| other.key != refusal.key);
-        if let Some(Refusal { key, .. }) = refusals.iter().find(is_new) {
-            return Err(anyhow!("{}: does not take the setting `{key}`, as the old one does", self.source));
-        }
-        Ok(consumer)
-    }
 }
 
 /// Loads new versions, and hands each to the consumer that it replaces. With a configuration file, reads that again as well,
@@ -124,7 +56,7 @@ struct Running {
 impl Running {
     fn new(member: Member, consumer: WasmConsumer, all: &Controls) -> (Self, Start) {
         let options = member.options.clone();
-        let ((controls, control), (stop, stopped)) = (all.add(member.name.clone()), watch::channel(false));
+        let ((controls, control), (stop, stopped)) = (all.add(member.name().clone()), watch::channel(false));
         (Self { member, control, stop }, Start { consumer, options, controls, stopped })
     }
 }
@@ -184,7 +116,7 @@ impl Reloads {
 
     /// All that may change.
     fn files(&self) -> Vec<PathBuf> {
-        let plugins = self.running.iter().filter_map(|running| running.member.source.path());
+        let plugins = self.running.iter().filter_map(|running| running.member.path());
         let file = self.configuration.iter().map(|configuration| configuration.file.clone());
         plugins.chain(file).collect()
     }
@@ -216,20 +148,19 @@ impl Reloads {
             let is_meant = match which {
                 Which::Changed => !member.is_unchanged(),
                 Which::All => true,
-                Which::One(name) => member.name == *name,
+                Which::One(name) => member.name() == name,
             };
             if !is_meant {
                 continue;
             }
             match member.load() {
                 Ok(consumer) => {
-                    consumer.digest().clone_into(&mut member.digest);
                     // A consumer that has ended needs no new version.
                     let _ = control.send(Control::Replace(consumer)).await;
                 }
                 Err(error) => {
                     let text = format!("not reloaded, the old one goes on: {error:#}");
-                    terminal::tell(&Notice::new(Level::Error, &text).of(member.name.as_str()));
+                    terminal::tell(&Notice::new(Level::Error, &text).of(member.name().as_str()));
                 }
             }
         }
@@ -239,7 +170,7 @@ impl Reloads {
     /// settings or its limits have changed is handed the new version; one that is to be run otherwise is run anew.
     async fn reconfigure(&mut self, members: Vec<(Member, WasmConsumer)>, starter: &Arc<Starter>) {
         let is_wanted =
-            |running: &Running| members.iter().any(|(member, _)| member.name == running.member.name);
+            |running: &Running| members.iter().any(|(member, _)| member.name() == running.member.name());
         let (kept, removed): (Vec<Running>, Vec<Running>) =
             mem::take(&mut self.running).into_iter().partition(is_wanted);
         self.running = kept;
@@ -247,9 +178,9 @@ impl Reloads {
             remove(running, Arc::clone(starter));
         }
         for (member, consumer) in members {
-            let name = member.name.clone();
+            let name = member.name().clone();
             starter.board.expect(&name, member.settings());
-            let former = self.running.iter_mut().find(|running| running.member.name == name);
+            let former = self.running.iter_mut().find(|running| *running.member.name() == name);
             match former {
                 Some(running) if running.member.is_as(&member) => {}
                 Some(running) if running.member.options == member.options && !running.stop.is_closed() => {
@@ -302,11 +233,11 @@ impl Reloads {
 
 /// Stops a consumer that is not in the configuration any more.
 fn remove(Running { member, stop, .. }: Running, starter: Arc<Starter>) {
-    say(&member.name, "is not in the configuration any more: ends, and leaves its queue as it is");
+    say(member.name(), "is not in the configuration any more: ends, and leaves its queue as it is");
     stop.send_replace(true);
     tokio::spawn(async move {
         stop.closed().await;
-        starter.forget(&member.name);
+        starter.forget(member.name());
     });
 }
 

@@ -8,7 +8,7 @@ use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::loading::{self, Wanted};
-use crate::compose::reload::Member;
+use crate::compose::member::Member;
 use crate::compose::settings::Settings;
 use crate::compose::supervise::OnFailure;
 use crate::ui::terminal;

@@ -9,7 +9,7 @@ use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::Status;
 use crate::compose::limits::{self, Patience};
 use crate::compose::loading::say;
-use crate::compose::reload::Member;
+use crate::compose::member::Member;
 use crate::compose::target::refused;
 use crate::platform::clock::SystemClock;
 use crate::ui::run::say_declared;

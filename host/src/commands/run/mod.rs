@@ -1,195 +1,42 @@
 //! `loghost run`: plugins side by side, each fed from its own queue.
 
 mod declare;
+mod options;
 mod prepare;
+mod shown;
 
 use std::collections::HashMap;
-use std::fmt;
-use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{Fuse, FutureExt};
 use loghost_board::Board;
-use loghost_core::application::Observer;
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{Lifetime, ManagementUrl};
-use loghost_wasm::Limits;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 
 use self::declare::{declare, say_limits};
+pub(crate) use self::options::{Configuration, Display, Options, Purpose};
 use self::prepare::{Prepared, prepare};
-use crate::compose::configured::{Configured, Members};
+use self::shown::{ask_depths, observer, view};
 use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
-use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::control::Controls;
-use crate::compose::depths::BrokerDepths;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::idle::{Activity, ActivityObserver, Depths, idle};
+use crate::compose::idle::{Activity, Depths, idle};
 use crate::compose::limits::Patience;
-use crate::compose::listen::{Listen, Listening};
-use crate::compose::loading::{self, Started, Wanted};
-use crate::compose::observers::Observers;
-use crate::compose::reload::{Reloads, Trigger};
-use crate::compose::rereading::{Reread, Rereading};
+use crate::compose::listen::Listening;
+use crate::compose::loading::{self, Started};
+use crate::compose::reload::Reloads;
 use crate::compose::service::Service;
-use crate::compose::settings::Settings;
 use crate::compose::starter::{Opened, Starter};
 use crate::compose::state;
-use crate::compose::supervise::{Ended, Ending, OnFailure, Ran, run_alone, supervise};
-use crate::compose::target::Target;
+use crate::compose::supervise::{Ended, Ending, Ran, run_alone, supervise};
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
-use crate::ui::events::Queues;
 use crate::ui::run::say_standing_by;
-use crate::ui::terminal::{self, Format, LogObserver};
-use crate::ui::view::{Shown, View};
-
-/// What `run` is asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) target: Target,
-    /// Where the broker's management plugin is, if it is not where it usually is.
-    pub(crate) management: Option<ManagementUrl>,
-    /// Where it is shown over HTTP, if anywhere.
-    pub(crate) listen: Option<Listen>,
-    pub(crate) members: Members,
-    pub(crate) settings: Settings,
-    pub(crate) limits: Limits,
-    pub(crate) format: Format,
-    pub(crate) display: Display,
-    pub(crate) consumer: ConsumerOptions,
-    pub(crate) purpose: Purpose,
-    pub(crate) until_idle: Option<Duration>,
-    /// The folder that keeps counts over restarts.
-    pub(crate) state: Option<PathBuf>,
-    pub(crate) on_failure: OnFailure,
-    pub(crate) reload: Trigger,
-    /// How its configuration is read again, if its consumers come from a file.
-    pub(crate) configuration: Option<Configuration>,
-}
-
-/// A configuration file, and what it asks for.
-#[derive(Clone)]
-pub(crate) struct Configuration {
-    pub(crate) file: PathBuf,
-    pub(crate) read: fn() -> Result<Options, Failure>,
-}
-
-impl fmt::Debug for Configuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.file.fmt(f)
-    }
-}
-
-impl Options {
-    /// The same; without plugins, it is of these `consumers`.
-    pub(crate) fn with_consumers(self, consumers: Vec<Configured>) -> Self {
-        Self { members: self.members.or(consumers), ..self }
-    }
-
-    /// How the configuration is read again, if the consumers are those of a file.
-    fn rereading(&self) -> Option<Rereading> {
-        let Configuration { file, read } = self.configuration.clone()?;
-        let base = self.consumer.clone();
-        let reread = move || read().map(|options| options.reread(&base));
-        matches!(self.members, Members::Configured(_)).then(|| Rereading {
-            file,
-            read: Box::new(reread),
-            lasting: self.lasting(),
-        })
-    }
-
-    /// What is taken over of it in a run that has begun as `base`.
-    fn reread(mut self, base: &ConsumerOptions) -> Reread {
-        let lasting = self.lasting();
-        if let Members::Configured(consumers) = &mut self.members {
-            for consumer in consumers {
-                consumer.options = consumer.options.clone().within(base);
-            }
-        }
-        let Self { members, settings, limits, consumer: options, on_failure, .. } = self;
-        Reread { members, settings, limits, options, on_failure, lasting }
-    }
-
-    /// All that is the same as long as a run lasts; to be compared.
-    fn lasting(&self) -> String {
-        let Self { target, management, listen, format, until_idle, state, on_failure, reload, .. } = self;
-        let consumer = ConsumerOptions::default().within(&self.consumer);
-        let of_run = (target, management, listen, format, until_idle, state, on_failure, reload);
-        format!("{of_run:?} {consumer:?}")
-    }
-
-    /// What is to be loaded.
-    pub(crate) fn wanted(&self) -> Wanted<'_> {
-        let Self { members, settings, limits, consumer, on_failure, .. } = self;
-        Wanted { members, settings, limits, options: consumer, on_failure: *on_failure }
-    }
-}
-
-/// How a run is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Display {
-    /// As a view on the screen of the terminal.
-    Screen,
-    /// As lines.
-    Lines,
-}
-
-/// What `run` is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To consume.
-    Consume,
-    /// To leave exchanges, queues and bindings behind, and nothing else.
-    Declare,
-}
-
-/// Who is told what happens in a run.
-fn observer(
-    options: &Options,
-    active: &watch::Sender<Activity>,
-    service: &Arc<Service>,
-    (board, listening): (&Arc<Board>, Option<&Listening>),
-) -> Arc<dyn Observer> {
-    let queues = match options.consumer.lifetime {
-        Lifetime::Named => Queues::Named,
-        Lifetime::Exclusive => Queues::Copies,
-    };
-    let mut observers: Vec<Arc<dyn Observer>> = vec![
-        Arc::new(ActivityObserver(active.clone())),
-        Arc::new(LogObserver { queues }),
-        Arc::clone(service) as _,
-    ];
-    if listening.is_some() || options.display == Display::Screen {
-        observers.push(Arc::clone(board) as _);
-    }
-    observers.extend(listening.map(|listening| listening.observer(queues)));
-    Arc::new(Observers(observers))
-}
-
-/// Has the broker asked how much waits for the consumers, if their queues can be named.
-fn ask_depths(options: &Options, board: &Board, builder: &ConsumerBuilder) {
-    if options.consumer.lifetime == Lifetime::Named {
-        // A run has one broker.
-        let _ = board.ask_depths(Box::new(BrokerDepths::new(&builder.connections)));
-    }
-}
-
-/// Shows the run on the screen, if that is wanted and possible.
-fn view(options: &Options, board: &Arc<Board>, control: &Arc<Controls>) -> Option<View> {
-    if options.display == Display::Lines {
-        return None;
-    }
-    let (board, control) = (Arc::clone(board), Arc::clone(control) as _);
-    let view = View::start(Shown { board, control });
-    let failed = |error: &_| terminal::warning(&format!("there can be no view, only lines: {error}"));
-    view.inspect_err(failed).ok()
-}
+use crate::ui::terminal;
 
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -272,28 +119,11 @@ async fn consume(options: Options, board: &Arc<Board>, listening: Option<&Listen
 
     let mut tasks = JoinSet::new();
     let (names, no_thread) = begin(ready, &mut tasks);
-    let why = async {
-        if let Some(failure) = no_thread {
-            return Ending::Failed(failure);
-        }
-        tokio::select! {
-            () = &mut interrupted => {
-                let grace = humantime::format_duration(options.consumer.grace);
-                terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
-                Ending::Asked
-            }
-            standing_by = idle(activity, &starter.depths, options.until_idle) => {
-                standing_by.iter().for_each(say_standing_by);
-                Ending::Idle
-            }
-            closed = terminal::closed() => match closed {
-                Ok(()) => Ending::Unread,
-                Err(error) => Ending::Failed(error.into()),
-            },
-        }
-    };
     let ending = async {
-        let why = why.await;
+        let why = match no_thread {
+            Some(failure) => Ending::Failed(failure),
+            None => asked_or_idle(&options, interrupted.as_mut(), activity, &starter.depths).await,
+        };
         starter.service.stopping();
         why
     };
@@ -319,6 +149,30 @@ async fn consume(options: Options, board: &Arc<Board>, listening: Option<&Listen
         }
     }
     failed.or(failure).map_or(Ok(()), |status| Err(Failure::silent(status)))
+}
+
+/// Why consumers are to end that have begun.
+async fn asked_or_idle(
+    options: &Options,
+    mut interrupted: Pin<&mut Fuse<impl Future<Output = ()>>>,
+    activity: watch::Receiver<Activity>,
+    depths: &Depths,
+) -> Ending {
+    tokio::select! {
+        () = &mut interrupted => {
+            let grace = humantime::format_duration(options.consumer.grace);
+            terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
+            Ending::Asked
+        }
+        standing_by = idle(activity, depths, options.until_idle) => {
+            standing_by.iter().for_each(say_standing_by);
+            Ending::Idle
+        }
+        closed = terminal::closed() => match closed {
+            Ok(()) => Ending::Unread,
+            Err(error) => Ending::Failed(error.into()),
+        },
+    }
 }
 
 /// Runs consumers, each as one of the `tasks`, of which it gives the names; and why some do not run, if the system has no more

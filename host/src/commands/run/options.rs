@@ -1,0 +1,120 @@
+//! What `loghost run` is asked for, and what of it is taken over while it runs.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use loghost_rabbitmq::ManagementUrl;
+use loghost_wasm::Limits;
+
+use crate::compose::configured::{Configured, Members};
+use crate::compose::consumer_options::ConsumerOptions;
+use crate::compose::failure::Failure;
+use crate::compose::listen::Listen;
+use crate::compose::loading::Wanted;
+use crate::compose::reload::Trigger;
+use crate::compose::rereading::{Reread, Rereading};
+use crate::compose::settings::Settings;
+use crate::compose::supervise::OnFailure;
+use crate::compose::target::Target;
+use crate::ui::terminal::Format;
+
+/// What `run` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) target: Target,
+    /// Where the broker's management plugin is, if it is not where it usually is.
+    pub(crate) management: Option<ManagementUrl>,
+    /// Where it is shown over HTTP, if anywhere.
+    pub(crate) listen: Option<Listen>,
+    pub(crate) members: Members,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) format: Format,
+    pub(crate) display: Display,
+    pub(crate) consumer: ConsumerOptions,
+    pub(crate) purpose: Purpose,
+    pub(crate) until_idle: Option<Duration>,
+    /// The folder that keeps counts over restarts.
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) reload: Trigger,
+    /// How its configuration is read again, if its consumers come from a file.
+    pub(crate) configuration: Option<Configuration>,
+}
+
+/// A configuration file, and what it asks for.
+#[derive(Clone)]
+pub(crate) struct Configuration {
+    pub(crate) file: PathBuf,
+    pub(crate) read: fn() -> Result<Options, Failure>,
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
+    }
+}
+
+impl Options {
+    /// The same; without plugins, it is of these `consumers`.
+    pub(crate) fn with_consumers(self, consumers: Vec<Configured>) -> Self {
+        Self { members: self.members.or(consumers), ..self }
+    }
+
+    /// How the configuration is read again, if the consumers are those of a file.
+    pub(super) fn rereading(&self) -> Option<Rereading> {
+        let Configuration { file, read } = self.configuration.clone()?;
+        let base = self.consumer.clone();
+        let reread = move || read().map(|options| options.reread(&base));
+        matches!(self.members, Members::Configured(_)).then(|| Rereading {
+            file,
+            read: Box::new(reread),
+            lasting: self.lasting(),
+        })
+    }
+
+    /// What is taken over of it in a run that has begun as `base`.
+    fn reread(mut self, base: &ConsumerOptions) -> Reread {
+        let lasting = self.lasting();
+        if let Members::Configured(consumers) = &mut self.members {
+            for consumer in consumers {
+                consumer.options = consumer.options.clone().within(base);
+            }
+        }
+        let Self { members, settings, limits, consumer: options, on_failure, .. } = self;
+        Reread { members, settings, limits, options, on_failure, lasting }
+    }
+
+    /// All that is the same as long as a run lasts; to be compared.
+    fn lasting(&self) -> String {
+        let Self { target, management, listen, format, until_idle, state, on_failure, reload, .. } = self;
+        let consumer = ConsumerOptions::default().within(&self.consumer);
+        let of_run = (target, management, listen, format, until_idle, state, on_failure, reload);
+        format!("{of_run:?} {consumer:?}")
+    }
+
+    /// What is to be loaded.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        let Self { members, settings, limits, consumer, on_failure, .. } = self;
+        Wanted { members, settings, limits, options: consumer, on_failure: *on_failure }
+    }
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Display {
+    /// As a view on the screen of the terminal.
+    Screen,
+    /// As lines.
+    Lines,
+}
+
+/// What `run` is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To consume.
+    Consume,
+    /// To leave exchanges, queues and bindings behind, and nothing else.
+    Declare,
+}

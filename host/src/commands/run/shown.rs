@@ -1,0 +1,62 @@
+//! Who is told what happens in a run, and shows it.
+
+use std::sync::Arc;
+
+use loghost_board::Board;
+use loghost_core::application::Observer;
+use loghost_rabbitmq::Lifetime;
+use tokio::sync::watch;
+
+use super::options::{Display, Options};
+use crate::compose::consumer_builder::ConsumerBuilder;
+use crate::compose::control::Controls;
+use crate::compose::depths::BrokerDepths;
+use crate::compose::idle::{Activity, ActivityObserver};
+use crate::compose::listen::Listening;
+use crate::compose::observers::Observers;
+use crate::compose::service::Service;
+use crate::ui::events::Queues;
+use crate::ui::terminal::{self, LogObserver};
+use crate::ui::view::{Shown, View};
+
+/// Who is told what happens in a run.
+pub(super) fn observer(
+    options: &Options,
+    active: &watch::Sender<Activity>,
+    service: &Arc<Service>,
+    (board, listening): (&Arc<Board>, Option<&Listening>),
+) -> Arc<dyn Observer> {
+    let queues = match options.consumer.lifetime {
+        Lifetime::Named => Queues::Named,
+        Lifetime::Exclusive => Queues::Copies,
+    };
+    let mut observers: Vec<Arc<dyn Observer>> = vec![
+        Arc::new(ActivityObserver(active.clone())),
+        Arc::new(LogObserver { queues }),
+        Arc::clone(service) as _,
+    ];
+    if listening.is_some() || options.display == Display::Screen {
+        observers.push(Arc::clone(board) as _);
+    }
+    observers.extend(listening.map(|listening| listening.observer(queues)));
+    Arc::new(Observers(observers))
+}
+
+/// Has the broker asked how much waits for the consumers, if their queues can be named.
+pub(super) fn ask_depths(options: &Options, board: &Board, builder: &ConsumerBuilder) {
+    if options.consumer.lifetime == Lifetime::Named {
+        // A run has one broker.
+        let _ = board.ask_depths(Box::new(BrokerDepths::new(&builder.connections)));
+    }
+}
+
+/// Shows the run on the screen, if that is wanted and possible.
+pub(super) fn view(options: &Options, board: &Arc<Board>, control: &Arc<Controls>) -> Option<View> {
+    if options.display == Display::Lines {
+        return None;
+    }
+    let (board, control) = (Arc::clone(board), Arc::clone(control) as _);
+    let view = View::start(Shown { board, control });
+    let failed = |error: &_| terminal::warning(&format!("there can be no view, only lines: {error}"));
+    view.inspect_err(failed).ok()
+}
