@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
-use loghost_core::application::{Control, Level, Notice, Opening};
+use loghost_core::application::{ConsumerEvent, Control, Event, Notice, Opening, ReloadRefusal};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
@@ -55,9 +55,30 @@ struct Running {
 
 impl Running {
     fn new(member: Member, consumer: WasmConsumer, all: &Controls) -> (Self, Start) {
-        let options = member.options.clone();
-        let ((controls, control), (stop, stopped)) = (all.add(member.name().clone()), watch::channel(false));
-        (Self { member, control, stop }, Start { consumer, options, controls, stopped })
+        let (control, stop) = (mpsc::channel(1).0, watch::channel(false).0);
+        let mut running = Self { member, control, stop };
+        let start = running.begin(consumer, all);
+        (running, start)
+    }
+
+    /// Whether it has ended, or could not begin.
+    fn has_ended(&self) -> bool {
+        self.stop.is_closed()
+    }
+
+    /// Begins it, or begins it again when it has ended.
+    fn begin(&mut self, consumer: WasmConsumer, all: &Controls) -> Start {
+        let options = self.member.options.clone();
+        let ((controls, control), (stop, stopped)) =
+            (all.add(self.member.name().clone()), watch::channel(false));
+        (self.control, self.stop) = (control, stop);
+        Start { consumer, options, controls, stopped }
+    }
+
+    /// Tells that it goes on as it is, and why.
+    fn refused(&self, starter: &Starter, why: ReloadRefusal<'_>) {
+        let event = ConsumerEvent::ReloadRefused(why);
+        starter.observer.observe(&Event::Consumer(self.member.name(), event));
     }
 }
 
@@ -132,43 +153,64 @@ impl Reloads {
         match &self.configuration {
             Some(configuration) if !matches!(which, Which::One(_)) => {
                 match block_in_place(|| configuration.load()) {
-                    Ok(members) => self.reconfigure(members, starter).await,
+                    Ok(members) => self.reconfigure(members, starter, which).await,
                     Err(failure) => {
                         let text = failure.text().unwrap_or_default();
                         terminal::error(&format!("nothing is reloaded, all goes on as it is: {text}"), None);
+                        for running in self.running.iter().filter(|running| !running.has_ended()) {
+                            running.refused(starter, ReloadRefusal::All);
+                        }
                     }
                 }
             }
-            _ => self.load(which).await,
+            _ => self.load(starter, which).await,
         }
     }
 
-    async fn load(&mut self, which: &Which) {
-        for Running { member, control, .. } in &mut self.running {
+    /// Loads what is meant; of that, one that has ended begins anew.
+    async fn load(&mut self, starter: &Arc<Starter>, which: &Which) {
+        for at in 0..self.running.len() {
+            let running = &mut self.running[at];
             let is_meant = match which {
-                Which::Changed => !member.is_unchanged(),
+                Which::Changed => !running.member.is_unchanged(),
                 Which::All => true,
-                Which::One(name) => member.name() == name,
+                Which::One(name) => running.member.name() == name,
             };
             if !is_meant {
                 continue;
             }
-            match member.load() {
-                Ok(consumer) => {
-                    // A consumer that has ended needs no new version.
-                    let _ = control.send(Control::Replace(consumer)).await;
+            let consumer = match running.member.load() {
+                Ok(consumer) => consumer,
+                Err(error) if running.has_ended() => {
+                    let text = format!("has ended, and cannot be tried again: {error:#}");
+                    terminal::error(&text, Some(running.member.name().as_str()));
+                    continue;
                 }
                 Err(error) => {
-                    let text = format!("not reloaded, the old one goes on: {error:#}");
-                    terminal::tell(&Notice::new(Level::Error, &text).of(member.name().as_str()));
+                    running.refused(starter, ReloadRefusal::Unloadable(&format!("{error:#}")));
+                    continue;
                 }
+            };
+            if running.has_ended() {
+                let name = running.member.name().clone();
+                say(&name, AGAIN);
+                let start = running.begin(consumer, &starter.controls);
+                self.start(start, name, None, starter).await;
+            } else {
+                let _ = running.control.send(Control::Replace(consumer)).await;
             }
         }
     }
 
     /// Makes the consumers of the run these `members`. One that is as it was is left alone; one of which only the plugin, its
     /// settings or its limits have changed is handed the new version; one that is to be run otherwise is run anew.
-    async fn reconfigure(&mut self, members: Vec<(Member, WasmConsumer)>, starter: &Arc<Starter>) {
+    /// Where all are meant, one that has ended begins anew.
+    async fn reconfigure(
+        &mut self,
+        members: Vec<(Member, WasmConsumer)>,
+        starter: &Arc<Starter>,
+        which: &Which,
+    ) {
         let is_wanted =
             |running: &Running| members.iter().any(|(member, _)| member.name() == running.member.name());
         let (kept, removed): (Vec<Running>, Vec<Running>) =
@@ -182,8 +224,14 @@ impl Reloads {
             starter.board.expect(&name, member.settings());
             let former = self.running.iter_mut().find(|running| *running.member.name() == name);
             match former {
-                Some(running) if running.member.is_as(&member) => {}
-                Some(running) if running.member.options == member.options && !running.stop.is_closed() => {
+                Some(running) if running.member.is_as(&member) => {
+                    if running.has_ended() && *which == Which::All {
+                        say(&name, AGAIN);
+                        let start = running.begin(consumer, &starter.controls);
+                        self.start(start, name, None, starter).await;
+                    }
+                }
+                Some(running) if running.member.options == member.options && !running.has_ended() => {
                     running.member = member;
                     let _ = running.control.send(Control::Replace(consumer)).await;
                 }
@@ -240,6 +288,9 @@ fn remove(Running { member, stop, .. }: Running, starter: Arc<Starter>) {
         starter.forget(member.name());
     });
 }
+
+/// What is said of a consumer that has ended, or could not begin.
+const AGAIN: &str = "has ended: is tried again";
 
 fn say(name: &ConsumerName, text: &str) {
     terminal::tell(&Notice::info(text).of(name.as_str()));

@@ -37,7 +37,9 @@ const COUNTERS: [Single; 10] = [
     (("loghost_saturations", "How often the consumer took no more because too many logs waited."), |it| {
         it.saturations
     }),
-    (("loghost_reloads_refused", "New versions that could not take over."), |it| it.reloads_refused),
+    (("loghost_reloads_refused", "Attempts to load it again after which it went on as it was."), |it| {
+        it.reloads_refused
+    }),
 ];
 
 const GAUGES: [Single; 2] = [

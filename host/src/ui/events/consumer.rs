@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use loghost_core::application::{Beginning, ConsumerEvent, DeadLettering, Level, SourceError, Uncounted};
+use loghost_core::application::{
+    Beginning, ConsumerEvent, DeadLettering, Level, ReloadRefusal, SourceError, Uncounted,
+};
 use loghost_core::domain::ConsumerName;
 use serde_json::{Value, json};
 
@@ -107,7 +109,8 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         ConsumerEvent::Reloaded(descriptor, digest) => {
             json!({ "version": descriptor.version, "sha256": digest })
         }
-        ConsumerEvent::ReloadRefused(error) => json!({ "error": error.reason }),
+        ConsumerEvent::ReloadRefused(ReloadRefusal::State(error)) => json!({ "error": error.reason }),
+        ConsumerEvent::ReloadRefused(ReloadRefusal::Unloadable(error)) => json!({ "error": error }),
         _ => Value::Null,
     }
 }
@@ -176,8 +179,11 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
             let digest = digest.get(..12).unwrap_or(digest);
             format!("reloaded: version {} ({digest}) has taken over", descriptor.version)
         }
-        ConsumerEvent::ReloadRefused(error) => {
+        ConsumerEvent::ReloadRefused(ReloadRefusal::State(error)) => {
             format!("not reloaded, the old one goes on: the new one does not take up its state: {error}")
+        }
+        ConsumerEvent::ReloadRefused(ReloadRefusal::Unloadable(error)) => {
+            format!("not reloaded, the old one goes on: {error}")
         }
         ConsumerEvent::Opening { .. }
         | ConsumerEvent::Received { .. }
@@ -190,6 +196,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
         | ConsumerEvent::Reported(_)
+        | ConsumerEvent::ReloadRefused(ReloadRefusal::All)
         | ConsumerEvent::Ended(_) => return None,
     })
 }

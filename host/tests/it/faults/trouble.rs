@@ -21,6 +21,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("trouble::a_broker_that_is_full", a_broker_that_is_full),
     ];
     trials.extend(on_each("trouble::a_queue_made_otherwise", a_queue_made_otherwise));
+    trials.extend(on(
+        Kind::QUEUES,
+        "trouble::one_that_could_not_begin_is_tried_again",
+        one_that_could_not_begin_is_tried_again,
+    ));
     trials.extend(on_each("trouble::a_deleted_queue", a_deleted_queue));
     trials.extend(on([Kind::RabbitMq4], "trouble::an_undeliverable_message", an_undeliverable_message));
     trials.extend(on_each("trouble::a_connection_has_few_channels", a_connection_has_few_channels));
@@ -46,6 +51,22 @@ fn a_queue_made_otherwise(broker: &Broker) {
     let run = run.says("[error] left out: ").says(&broker.queue("error")).says("--prefix");
     assert_eq!(total(&last_of_text(&run.stdout), "all"), Some(200), "{run}");
     broker.outside().wait_for_depth(&broker.queue("all"), 0);
+}
+
+/// Of a run without a configuration file.
+fn one_that_could_not_begin_is_tried_again(broker: &Broker) {
+    broker.outside().listen(&broker.queue("error"), &broker.exchange("error"));
+    let plugins = [tracked("plugins/all.wasm"), tracked("plugins/error.wasm")];
+    let run = broker.loghost(["run", "--every", "50ms"]).args(plugins).start();
+    run.says("[error] left out: ");
+    run.says("consuming from");
+    broker.outside().delete(&broker.queue("error"));
+    run.signal(Signal::Hangup);
+    run.says("[error] begins to consume");
+    publish_lines(broker, "error", "here now\n".to_owned());
+    run.has_printed(|so_far| total(&last_of_text(so_far), "error") == Some(1));
+    run.has_printed(|so_far| total(&last_of_text(so_far), "all") == Some(1));
+    run.end_by(Signal::Terminate).exits(78);
 }
 
 /// It is declared again, with its bindings; the other consumers do not notice.

@@ -12,6 +12,7 @@ use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Guest, Then, declare, guest};
+use crate::support::http::Http;
 use crate::support::metrics::{counts, errors, last_of, tally};
 use crate::support::publish::{arrives, is_unwanted};
 use crate::support::rabbitmq::free_port;
@@ -188,7 +189,7 @@ fn what_is_refused(broker: &Broker) {
     let state = folder.path().join("state");
     let keeping = guest("keeping").keeps_count();
     let file = keeping.write(folder.path());
-    let run = run(broker, &file, &state).start();
+    let run = run(broker, &file, &state).args(["--listen", "127.0.0.1:0"]).start();
     run.says("consuming from");
     let refused: [(Guest, &str); 5] = [
         (
@@ -212,6 +213,8 @@ fn what_is_refused(broker: &Broker) {
     }
     arrives(broker, "error", "web");
     counts(&run, "keeping", [6, 0]);
+    let refused = "loghost_reloads_refused_total{consumer=\"keeping\"} 4\n";
+    Http::of(&run).get_until("/metrics", |answer| answer.body.contains(refused));
     let output = run.end_by(Signal::Terminate).exits(0);
     let metric = last_of(&output.stdout, "keeping");
     assert_eq!((errors(&metric), &metric["text"]), ([6, 0], &json!("6")), "{output}");

@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(Kind::QUEUES, "reconfigured::consumers_come_go_and_change", consumers_come_go_and_change),
         on([Kind::Embedded], "reconfigured::a_bad_file_changes_nothing", a_bad_file_changes_nothing),
         on([Kind::Embedded], "reconfigured::a_file_that_is_watched", a_file_that_is_watched),
+        on(Kind::QUEUES, "reconfigured::one_that_could_not_begin_is_tried_again", could_not_begin),
     ]
     .into_iter()
     .flatten()
@@ -86,7 +87,7 @@ fn a_bad_file_changes_nothing(broker: &Broker) {
     let configuration = Configuration::new(broker);
     guest("good").takes(&["word"]).write(configuration.path());
     configuration.write(&consumers(&[("good", "")]));
-    let run = configuration.run().args(["--format", "json"]).start();
+    let run = configuration.run().args(["--format", "json", "--listen", "127.0.0.1:0"]).start();
     run.says("consuming from");
     counts(broker, &run, &[("good", 1)]);
     let said = "nothing is reloaded, all goes on as it is: ";
@@ -111,6 +112,8 @@ fn a_bad_file_changes_nothing(broker: &Broker) {
     fs::remove_file(configuration.file()).expect("a file of ours");
     run.signal(Signal::Hangup);
     run.says("cannot read the configuration file");
+    let refused = "loghost_reloads_refused_total{consumer=\"good\"} 6\n";
+    Http::of(&run).get_until("/metrics", |answer| answer.body.contains(refused));
     counts(broker, &run, &[("good", 2)]);
     // What waits for the next start is said.
     configuration.write(&format!("grace = \"3s\"\n{}", consumers(&[("good", "")])));
@@ -136,4 +139,28 @@ fn a_file_that_is_watched(broker: &Broker) {
     second.version("2").write(configuration.path());
     run.says("[second] reloaded: version 2");
     run.end_by(Signal::Terminate).exits(0);
+}
+
+/// Its queue was made otherwise; when that is gone, SIGHUP has it begin, and the other one does not notice.
+fn could_not_begin(broker: &Broker) {
+    let configuration = Configuration::new(broker);
+    for name in ["good", "hindered"] {
+        guest(name).write(configuration.path());
+    }
+    configuration.write(&consumers(&[("good", ""), ("hindered", "")]));
+    let queue = broker.queue("hindered");
+    broker.outside().listen(&queue, &broker.exchange("error"));
+    let run = configuration.run().args(["--format", "json"]).start();
+    run.says("[hindered] left out: ");
+    run.says("consuming from");
+    counts(broker, &run, &[("good", 1)]);
+    run.signal(Signal::Hangup);
+    run.says("[hindered] has ended: is tried again");
+    run.says("error [hindered] cannot declare the queue");
+    broker.outside().delete(&queue);
+    run.signal(Signal::Hangup);
+    run.says("[hindered] begins to consume");
+    counts(broker, &run, &[("good", 2), ("hindered", 1)]);
+    // That it could not begin at first, is told at the end.
+    run.end_by(Signal::Terminate).exits(78).does_not_say("[good]");
 }

@@ -43,8 +43,8 @@ pub(super) use self::unseen::looped;
 pub(super) use self::window::{Handle, Task};
 use super::end::{End, Finished};
 use super::ports::{
-    Beginning, Clock, Consumer, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads, ReportError,
-    SourceError, SourceFactory, Subscription,
+    Beginning, Clock, Consumer, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads, ReloadRefusal,
+    ReportError, SourceError, SourceFactory, Subscription,
 };
 use super::publish::Publish;
 use crate::domain::{Filter, Metric};
@@ -295,7 +295,7 @@ impl<P: Ports> Consume<P> {
         let old = match self.processing.replace(new).await {
             Ok(old) => old,
             Err(error) => {
-                self.progress.tell(ConsumerEvent::ReloadRefused(&error));
+                self.progress.tell(ConsumerEvent::ReloadRefused(ReloadRefusal::State(&error)));
                 return false;
             }
         };

@@ -115,10 +115,21 @@ pub enum ConsumerEvent<'a> {
     PassedBy(u64),
     /// Its new version, of this digest, has taken over.
     Reloaded(&'a Descriptor, &'a str),
-    /// Its new version cannot take over, and the old one goes on.
-    ReloadRefused(&'a ConsumerError),
+    /// It was to be loaded again, and goes on as it is.
+    ReloadRefused(ReloadRefusal<'a>),
     /// Its run has ended, or could not begin; with the reason, unless it ended as it should.
     Ended(Option<&'a (dyn Error + 'static)>),
+}
+
+/// Why a consumer is not loaded again.
+#[derive(Debug)]
+pub enum ReloadRefusal<'a> {
+    /// The new version does not take up the state of the old one.
+    State(&'a ConsumerError),
+    /// The new version cannot be loaded, for this reason.
+    Unloadable(&'a str),
+    /// Nothing is loaded again, of any consumer: what is to be run cannot be used as a whole. The reason is said once for all.
+    All,
 }
 
 /// When a consumer began to take its logs.
