@@ -13,7 +13,7 @@ use super::defaults::{Shown, time};
 use super::listen::ListenArgs;
 use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse};
-use crate::commands::run::{Display, Options, Purpose};
+use crate::commands::run::{Detail, Display, Options, Purpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
@@ -56,6 +56,10 @@ pub(super) struct Args {
     /// is `dumb`, there is none.
     #[arg(long)]
     plain: bool,
+
+    /// Say also what happens all the time: each batch, commit and acknowledgement
+    #[arg(long, short)]
+    verbose: bool,
 
     /// End when every plugin has had its queue, empty, and nothing to do for this long
     ///
@@ -185,6 +189,7 @@ impl TryFrom<Args> for Options {
             settings: Settings::new(parse::unique(args.set)?),
             limits: args.consumer.limits(),
             format,
+            detail: if args.verbose { Detail::All } else { Detail::Changes },
             display: if is_view { Display::Screen } else { Display::Lines },
             consumer: args.consumer.options(consumer),
             purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },

@@ -17,7 +17,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 
 use self::declare::{declare, say_limits};
-pub(crate) use self::options::{Configuration, Display, Options, Purpose};
+pub(crate) use self::options::{Configuration, Detail, Display, Options, Purpose};
 use self::prepare::{Prepared, prepare};
 use self::shown::{ask_depths, observer, view};
 use crate::compose::connections::Connections;

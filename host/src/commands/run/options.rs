@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) limits: Limits,
     pub(crate) format: Format,
     pub(crate) display: Display,
+    pub(crate) detail: Detail,
     pub(crate) consumer: ConsumerOptions,
     pub(crate) purpose: Purpose,
     pub(crate) until_idle: Option<Duration>,
@@ -88,9 +89,11 @@ impl Options {
 
     /// All that is the same as long as a run lasts; to be compared.
     fn lasting(&self) -> String {
-        let Self { target, management, listen, format, until_idle, state, on_failure, reload, .. } = self;
+        let Self {
+            target, management, listen, format, detail, until_idle, state, on_failure, reload, ..
+        } = self;
         let consumer = ConsumerOptions::default().within(&self.consumer);
-        let of_run = (target, management, listen, format, until_idle, state, on_failure, reload);
+        let of_run = (target, management, listen, format, detail, until_idle, state, on_failure, reload);
         format!("{of_run:?} {consumer:?}")
     }
 
@@ -99,6 +102,15 @@ impl Options {
         let Self { members, settings, limits, consumer, on_failure, .. } = self;
         Wanted { members, settings, limits, options: consumer, on_failure: *on_failure }
     }
+}
+
+/// How much is said of what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What begins, ends, fails or changes.
+    Changes,
+    /// Also each batch, commit and acknowledgement.
+    All,
 }
 
 /// How a run is shown.

@@ -7,7 +7,7 @@ use loghost_core::application::Observer;
 use loghost_rabbitmq::Lifetime;
 use tokio::sync::watch;
 
-use super::options::{Display, Options};
+use super::options::{Detail, Display, Options};
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::control::Controls;
 use crate::compose::depths::BrokerDepths;
@@ -16,7 +16,7 @@ use crate::compose::listen::Listening;
 use crate::compose::observers::Observers;
 use crate::compose::service::Service;
 use crate::ui::events::Queues;
-use crate::ui::terminal::{self, LogObserver};
+use crate::ui::terminal::{self, DetailObserver, LogObserver};
 use crate::ui::view::{Shown, View};
 
 /// Who is told what happens in a run.
@@ -35,6 +35,9 @@ pub(super) fn observer(
         Arc::new(LogObserver { queues }),
         Arc::clone(service) as _,
     ];
+    if options.detail == Detail::All {
+        observers.push(Arc::new(DetailObserver));
+    }
     if listening.is_some() || options.display == Display::Screen {
         observers.push(Arc::clone(board) as _);
     }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod consumer;
+mod detail;
 mod publisher;
 mod topology;
 
@@ -56,6 +57,14 @@ pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<Shown<'a>> 
             let (level, text) = (notice.level, notice.text.to_owned());
             Some(Shown { consumer: notice.consumer, ..Shown::new(level, "notice", text, Value::Null) })
         }
+    }
+}
+
+/// An event of those that happen all the time, as it is shown to whoever looks closely.
+pub(crate) fn detail<'a>(event: &Event<'a>) -> Option<Shown<'a>> {
+    match event {
+        Event::Consumer(consumer, event) => detail::shown(consumer, event),
+        _ => None,
     }
 }
 

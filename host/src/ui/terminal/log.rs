@@ -176,3 +176,14 @@ impl Observer for LogObserver {
         }
     }
 }
+
+/// Writes to the log what happens all the time.
+#[derive(Debug)]
+pub(crate) struct DetailObserver;
+
+impl Observer for DetailObserver {
+    fn observe(&self, event: &Event<'_>) {
+        let Some(Shown { level, consumer, name, text, fields, .. }) = events::detail(event) else { return };
+        write(&Line { level, consumer, event: name, text: &text, fields });
+    }
+}

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use tokio::task::{block_in_place, spawn_blocking};
 
 pub(crate) use self::log::{
-    LogObserver, Said, error, event_as_json, last_said, notice, tell, warning, write_log_as,
+    DetailObserver, LogObserver, Said, error, event_as_json, last_said, notice, tell, warning, write_log_as,
 };
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};

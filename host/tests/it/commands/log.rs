@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, on_each, start_again, start_embedded};
+use crate::support::broker::{Broker, Kind, on, on_each, start_again, start_embedded};
 use crate::support::cli::{Output, Signal, loghost};
 use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::publish::publish;
@@ -11,6 +11,7 @@ use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each("log::tells_what_a_consumer_does", tells_what_a_consumer_does);
+    trials.extend(on([Kind::Embedded], "log::is_quiet_unless_asked", is_quiet_unless_asked));
     trials.push(test("log::tells_what_a_connection_does", tells_what_a_connection_does));
     trials.push(test("log::tells_why_a_command_fails", tells_why_a_command_fails));
     trials
@@ -48,6 +49,34 @@ fn tells_what_a_consumer_does(broker: &Broker) {
     assert!(failed["error"].as_str().is_some_and(|error| error.starts_with("panicked")), "{failed}");
     assert!(failed["id"].as_str().is_some_and(|id| id.starts_with("loghost:")), "{failed}");
     assert!(!output.stderr.contains('\u{1b}'), "nothing of a log reaches a terminal raw: {output}");
+}
+
+/// Each batch is said with `-v`, with figures, and otherwise not.
+fn is_quiet_unless_asked(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let strict = guest("strict").on("bad", Then::Reject("no".to_owned())).write(folder.path());
+    declare(broker, std::slice::from_ref(&strict));
+    let run = |arguments: &[&str]| {
+        publish(broker, &["good", "bad"].map(str::to_owned));
+        let run = broker.loghost(["run", "--log-format", "json", "--max-logs", "2"]).args(arguments);
+        let output = run.arg(&strict).end().exits(0);
+        let of_it = events(&output).into_iter().filter(|event| event["consumer"] == "strict");
+        of_it.collect::<Vec<Value>>()
+    };
+    let quiet = run(&[]);
+    assert!(quiet.iter().all(|event| event["level"] != "debug"), "{quiet:?}");
+    let verbose = run(&["-v"]);
+    let sum = |name: &str, figure: &str| -> u64 {
+        let of_name = verbose.iter().filter(|event| event["event"] == name && event["level"] == "debug");
+        of_name.map(|event| event[figure].as_u64().expect("a figure")).sum()
+    };
+    for (name, figure) in [("received", "deliveries"), ("processed", "logs"), ("committed", "deliveries")] {
+        assert_eq!(sum(name, figure), 2, "{name}: {verbose:?}");
+    }
+    let dead = verbose.iter().find(|event| event["event"] == "dead_lettered");
+    assert_eq!(dead.expect("a dead letter")["cause"], "rejected");
+    let people = broker.loghost(["run", "-v", "--until-idle", "100ms"]).arg(&strict).end().exits(0);
+    people.says("[strict] opens its queue: version 1; logs counted before: 0");
 }
 
 /// A connection that is lost and made again is events with figures; so is that a consumer consumes, which people are told
