@@ -16,13 +16,14 @@ use crate::support::cli::{Running, Signal};
 use crate::support::dead_letters::{
     Deployed, dead_letters, deploy, last, list, publish, reject, with_dead_letters,
 };
-use crate::support::guest::guest;
+use crate::support::guest::{guest, seen};
 use crate::support::needing;
 use crate::support::outside::Outside;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on(Kind::QUEUES, "dead_letters::keep_where_they_came_from", keep_where_they_came_from),
+        on_each("dead_letters::keep_the_trace_that_they_are_part_of", keep_the_trace),
         on(Kind::QUEUES, "dead_letters::go_back_by_the_thousand", go_back_by_the_thousand),
         on_each("dead_letters::survive_a_kill", survive_a_kill),
         on_each("dead_letters::survive_an_interruption", survive_an_interruption),
@@ -36,6 +37,31 @@ pub(crate) fn trials() -> Vec<Trial> {
         Ok(())
     })])
     .collect()
+}
+
+/// W3C trace context, in the headers of the message: as a dead letter, and sent back.
+fn keep_the_trace(broker: &Broker) {
+    const CONTEXT: [(&str, &str); 2] = [
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("tracestate", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"),
+    ];
+    let first = deploy(broker, &guest("traced").on("bad", reject("no")));
+    let mut headers = FieldTable::default();
+    for (key, value) in CONTEXT {
+        headers.insert(key.into(), AMQPValue::LongString(value.into()));
+    }
+    let properties = BasicProperties::default().with_message_id("m-1".into()).with_headers(headers);
+    broker.outside().publish(&broker.exchange("error"), "shop", b"bad", properties);
+    first.run(1, &[]);
+    let letters = list(broker, "traced", &[]);
+    for (key, value) in CONTEXT {
+        assert_eq!(letters[0]["attributes"][key], value, "{letters:?}");
+    }
+    dead_letters(broker, "replay", ["traced", "--all"]).end().exits(0).prints("replayed 1  left 0");
+    let output = deploy(broker, &guest("traced").fields(&["attributes"]).transcribes()).run(1, &[]);
+    let seen = seen(&output.stderr, "traced");
+    let attributes = CONTEXT.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(seen[0].attributes, Some(attributes.to_vec()), "{output}");
 }
 
 /// A dead letter that is sent back and rejected again is the same dead letter, with another reason.
