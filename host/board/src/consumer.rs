@@ -5,10 +5,12 @@ use std::iter::successors;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loghost_core::application::{Cause, ConsumerError, ConsumerEvent, Load};
-use loghost_core::domain::{Counts, Tally};
+use loghost_core::domain::{Counts, Descriptor, Severities, Tally};
 
+use crate::dead_letters::LastDeadLetters;
 use crate::histogram::{Histogram, LOGS, SECONDS};
 use crate::history::History;
+use crate::text::{MOST_METRIC, beginning};
 
 /// A consumer, and what it has done in this run.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Consumer {
     pub digest: String,
     /// What it is configured with.
     pub settings: Vec<(String, String)>,
+    /// The severities that it wants, when they are known.
+    pub severities: Severities,
     /// What it does.
     pub state: State,
     /// Why it is in this state, where that is not as it should be.
@@ -29,7 +33,7 @@ pub struct Consumer {
     pub last_failure: Option<String>,
     /// Where in its code that was, one frame a line, if it is known.
     pub backtrace: Option<String>,
-    /// The metric that it wrote last, in its own words; or why it has none.
+    /// The metric that it wrote last, in its own words, or as much of it as is kept; or why it has none.
     pub metric: Option<Result<String, String>>,
     /// What is counted and safe, over all runs that share a state.
     pub counts: Counts,
@@ -61,6 +65,8 @@ pub struct Consumer {
     pub reloads_refused: u64,
     /// Its commits, in seconds.
     pub commits: Histogram,
+    /// The deliveries that went to the dead letters last.
+    pub last_dead_letters: LastDeadLetters,
     dead_letters: [u64; CAUSES.len()],
 }
 
@@ -121,6 +127,7 @@ impl Default for Consumer {
             version: String::new(),
             digest: String::new(),
             settings: Vec::new(),
+            severities: Severities::default(),
             state: State::Opening,
             reason: Some("is being started".to_owned()),
             since: now(),
@@ -142,6 +149,7 @@ impl Default for Consumer {
             reloads: 0,
             reloads_refused: 0,
             commits: Histogram::new(SECONDS),
+            last_dead_letters: LastDeadLetters::default(),
             dead_letters: [0; CAUSES.len()],
         }
     }
@@ -157,7 +165,7 @@ impl Consumer {
         let is_stopped = self.state == State::Stopped;
         match event {
             ConsumerEvent::Opening { descriptor, digest, counts } => {
-                (self.version, self.digest) = (descriptor.version.clone(), (*digest).to_owned());
+                self.describe(descriptor, digest);
                 self.counts = (*counts).clone();
                 self.enter(State::Opening, Some("its queue is being opened".to_owned()));
             }
@@ -182,9 +190,10 @@ impl Consumer {
             ConsumerEvent::Trapped { .. } => self.traps += 1,
             ConsumerEvent::Failed(error, _) => self.has_failed(error),
             ConsumerEvent::Retrying(logs) => self.retries += *logs as u64,
-            ConsumerEvent::DeadLettered(cause) => {
-                if let Some(at) = CAUSES.iter().position(|(it, _)| it == cause) {
+            ConsumerEvent::DeadLettered(rejection) => {
+                if let Some(at) = CAUSES.iter().position(|(cause, _)| *cause == rejection.cause) {
                     self.dead_letters[at] += 1;
+                    self.last_dead_letters.add(CAUSES[at].1, rejection);
                 }
             }
             ConsumerEvent::Committed { counts, took, .. } => {
@@ -205,7 +214,7 @@ impl Consumer {
             ConsumerEvent::Saturated(_) => self.saturations += 1,
             ConsumerEvent::Reloaded(descriptor, digest) => {
                 self.reloads += 1;
-                (self.version, self.digest) = (descriptor.version.clone(), (*digest).to_owned());
+                self.describe(descriptor, digest);
                 if is_stopped {
                     self.enter(State::Opening, Some("a new version begins".to_owned()));
                 }
@@ -216,7 +225,8 @@ impl Consumer {
                 self.enter(State::Ended, Some(reason));
             }
             ConsumerEvent::Reported(metric) => {
-                self.metric = Some(metric.map(ToOwned::to_owned).map_err(ToString::to_string));
+                let metric = metric.map(|text| beginning(text, MOST_METRIC));
+                self.metric = Some(metric.map_err(|error| beginning(&error.to_string(), MOST_METRIC)));
             }
             ConsumerEvent::Paused => {
                 self.enter(
@@ -234,6 +244,12 @@ impl Consumer {
             | ConsumerEvent::LeftUncounted(..)
             | ConsumerEvent::PassedBy(_) => {}
         }
+    }
+
+    fn describe(&mut self, descriptor: &Descriptor, digest: &str) {
+        self.version.clone_from(&descriptor.version);
+        digest.clone_into(&mut self.digest);
+        self.severities = descriptor.filter.severities();
     }
 
     fn has_failed(&mut self, error: &ConsumerError) {

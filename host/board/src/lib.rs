@@ -1,17 +1,19 @@
 //! What is known of a run: an observer that counts events, once, for all who show them.
 //!
 //! Knows the events of the core; knows nobody who shows the figures. In reading order: [`Board`] is told what happens,
-//! [`Consumer`] and [`Connection`] are what it knows of each, `history` is what a consumer received lately, and `depths` what
-//! only the broker knows.
+//! [`Consumer`] and [`Connection`] are what it knows of each, `history` is what a consumer received lately, `dead_letters` what
+//! went there last, and `depths` what only the broker knows.
 //!
 //! Each event is told for a batch, or less often; it costs a look into a map and a short lock that nobody else holds for
 //! long: whoever shows the figures copies them.
 
 mod connection;
 mod consumer;
+mod dead_letters;
 mod depths;
 mod histogram;
 mod history;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -21,6 +23,7 @@ use loghost_core::domain::ConsumerName;
 
 pub use self::connection::Connection;
 pub use self::consumer::{Consumer, State};
+pub use self::dead_letters::{DeadLetter, LastDeadLetters};
 use self::depths::KnownDepths;
 pub use self::depths::{Depths, QueueDepths, TooLate};
 pub use self::histogram::Histogram;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use loghost_board::{Board, Connection, Consumer, Depths};
-use loghost_core::domain::{ConsumerName, Tally};
+use loghost_board::{Board, Connection, Consumer, DeadLetter, Depths};
+use loghost_core::domain::{ConsumerName, Severity, Tally};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -18,6 +18,7 @@ struct ConsumerAnswer {
     name: String,
     version: Option<String>,
     sha256: Option<String>,
+    severities: Vec<&'static str>,
     state: &'static str,
     reason: Option<String>,
     since: u64,
@@ -25,6 +26,8 @@ struct ConsumerAnswer {
     received: BTreeMap<&'static str, u64>,
     counts: CountsAnswer,
     dead_letters: BTreeMap<&'static str, u64>,
+    /// The newest first.
+    last_dead_letters: Vec<DeadLetterAnswer>,
     deliveries: DeliveriesAnswer,
     calls: u64,
     call_seconds: f64,
@@ -34,6 +37,7 @@ struct ConsumerAnswer {
     commits: u64,
     /// Messages that wait in its queue; null where that is not known.
     queue: Option<u32>,
+    metric: Option<MetricAnswer>,
 }
 
 #[derive(Serialize)]
@@ -54,6 +58,21 @@ struct DeliveriesAnswer {
     acknowledged: u64,
     unacknowledged: usize,
     waiting: usize,
+}
+
+#[derive(Serialize)]
+struct DeadLetterAnswer {
+    at: u64,
+    cause: &'static str,
+    reason: String,
+    attempts: u32,
+}
+
+/// One of the two is null.
+#[derive(Serialize)]
+struct MetricAnswer {
+    text: Option<String>,
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +101,8 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
     ConsumerAnswer {
         name: name.to_string(),
         dead_letters: it.dead_letters().collect(),
+        last_dead_letters: it.last_dead_letters.iter().map(dead_letter).collect(),
+        severities: it.severities.iter().map(Severity::as_str).collect(),
         version: is_known.then_some(it.version),
         sha256: is_known.then_some(it.digest),
         state: it.state.as_str(),
@@ -112,7 +133,20 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
         stops: it.stops,
         commits: it.commits.count(),
         queue: depths.get(name).copied(),
+        metric: it.metric.map(metric),
     }
+}
+
+fn dead_letter(it: &DeadLetter) -> DeadLetterAnswer {
+    DeadLetterAnswer { at: it.at, cause: it.cause, reason: it.reason.to_string(), attempts: it.attempts }
+}
+
+fn metric(metric: Result<String, String>) -> MetricAnswer {
+    let (text, error) = match metric {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(error)),
+    };
+    MetricAnswer { text, error }
 }
 
 fn connection(purpose: String, it: Connection) -> ConnectionAnswer {

@@ -2,12 +2,15 @@
 //! happens as it happens. Everything is for reading: nothing can be changed through it.
 //!
 //! Knows the events of the core and HTTP; knows no broker, no plugin and no terminal. In reading order: [`metrics`],
-//! [`api`] and [`ready`] show what the board has counted, [`feed`] passes on what happens, and [`server`] answers requests, of those that [`guard`] lets through.
+//! [`api`], [`history`] and [`ready`] show what the board has counted, [`page`] shows it to people, [`feed`] passes on what
+//! happens, and [`server`] answers requests, of those that [`guard`] lets through.
 
 mod api;
 mod feed;
 mod guard;
+mod history;
 mod metrics;
+mod page;
 mod process;
 mod ready;
 mod server;

@@ -12,7 +12,7 @@ use crate::compose::listen::Listen;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "HTTP")]
 pub(super) struct ListenArgs {
-    /// Show metrics for Prometheus, what consumers do and what happens over HTTP, at this address
+    /// Show consumers on a page, metrics for Prometheus and what happens over HTTP, at this address
     ///
     /// Without it, nothing listens. Port 0 is any free one. Another address than one of the loopback interface needs `--listen-token-file`.
     #[arg(long, value_name = "ADDRESS", value_parser = parse::listen, conflicts_with = "declare_only")]
@@ -20,8 +20,8 @@ pub(super) struct ListenArgs {
 
     /// Answer only who sends `Authorization: Bearer TOKEN`, with the token in this file; `/live` and `/ready` tell anybody
     ///
-    /// The token is at least 16 characters, as `openssl rand -hex 32`
-    /// prints them, and only the file's owner and group may read it.
+    /// The page asks for it. The token is at least 16 characters, as `openssl rand -hex 32` prints them, and only the file's
+    /// owner and group may read it.
     #[arg(long, value_name = "FILE")]
     listen_token_file: Option<PathBuf>,
 }

@@ -42,7 +42,7 @@ impl Listening {
         let server = Server::bind(listen.address, shown).await.map_err(unbound)?;
         let address = server.address();
         terminal::notice(&format!(
-            "listening at http://{address}: /metrics /ready /api/consumers /api/events"
+            "listening at http://{address}: a page for people; /metrics /ready /api/consumers /api/history /api/events"
         ));
         if is_for_all {
             terminal::warning(

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -15,7 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::Shown;
 use crate::guard::{Access, access};
 use crate::metrics::{Format, written};
-use crate::{api, ready};
+use crate::page::File;
+use crate::{api, history, page, ready};
 
 type Frames = BoxStream<'static, Result<Frame<Bytes>, Infallible>>;
 
@@ -34,10 +38,6 @@ pub(super) struct Answering {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-
-const ABOUT: &str = "loghost\n\n/metrics        figures for Prometheus\n/live           whether it runs\n\
-                     /ready          whether each consumer consumes, or stands by\n/api/consumers  what is known of them\n\
-                     /api/events     what happens, as it happens\n";
 
 impl Answering {
     pub(super) fn new(shown: Shown, stopped: watch::Receiver<bool>) -> Self {
@@ -63,6 +63,7 @@ impl Answering {
             return closing(text(StatusCode::PAYLOAD_TOO_LARGE, "a request has no body here\n"));
         }
         match (request.uri().path(), access) {
+            (path, _) if let Some(file) = page::file(path) => part_of_page(file),
             ("/live", _) => text(StatusCode::OK, "live\n"),
             ("/ready", access) => self.ready(access),
             (_, Access::Status) => {
@@ -71,17 +72,17 @@ impl Answering {
                 answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 answer
             }
-            ("/", _) => text(StatusCode::OK, ABOUT),
             ("/metrics", _) => self.metrics(request).await,
             ("/api/consumers", _) => {
                 let depths = self.shown.board.depths().await;
-                match api::consumers(&self.shown.board, &depths, self.shown.version) {
-                    Ok(json) => whole(StatusCode::OK, JSON, json),
-                    Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
-                }
+                json(api::consumers(&self.shown.board, &depths, self.shown.version))
             }
+            ("/api/history", _) => json(history::history(&self.shown.board)),
             ("/api/events", _) => self.events(request.method()),
-            _ => text(StatusCode::NOT_FOUND, "there is nothing of this name; `/` lists what there is\n"),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "there is nothing of this name; `/` is a page that names the others\n",
+            ),
         }
     }
 
@@ -138,8 +139,22 @@ fn head(status: StatusCode, content_type: &'static str) -> Builder {
         .status(status)
         .header(CONTENT_TYPE, content_type)
         .header(CACHE_CONTROL, "no-store")
-        .header("x-content-type-options", "nosniff")
-        .header("content-security-policy", "default-src 'none'")
+        .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")
+}
+
+/// A file of the page, of which a browser may load the others, and nothing of anybody else.
+fn part_of_page(File { content_type, text }: File) -> Response<Body> {
+    let mut answer = whole(StatusCode::OK, content_type, text.to_owned());
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+    answer
+}
+
+fn json(json: Result<String, serde_json::Error>) -> Response<Body> {
+    match json {
+        Ok(json) => whole(StatusCode::OK, JSON, json),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+    }
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Body> {

@@ -35,8 +35,8 @@ fn told(event: &ConsumerEvent<'_>) -> Option<(&'static str, String, Value)> {
         ConsumerEvent::Retrying(logs) => {
             ("retrying", format!("wants to try {} again", counted(*logs, "log")), json!({ "logs": logs }))
         }
-        ConsumerEvent::DeadLettered(cause) => {
-            let cause = named(*cause);
+        ConsumerEvent::DeadLettered(rejection) => {
+            let cause = named(rejection.cause);
             ("dead_lettered", format!("a delivery is a dead letter: {cause}"), json!({ "cause": cause }))
         }
         ConsumerEvent::Committed { counts, deliveries, took } => {

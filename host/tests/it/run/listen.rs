@@ -1,12 +1,31 @@
 //! `run --listen`: what a run shows over HTTP, to whom, and that nobody who asks is a hindrance.
 
 mod guarded;
+mod page;
 mod prometheus;
 mod schema;
 mod shown;
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
 use libtest_mimic::Trial;
+use tempfile::TempDir;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [shown::trials(), guarded::trials(), prometheus::trials()].into_iter().flatten().collect()
+    [shown::trials(), guarded::trials(), page::trials(), prometheus::trials()].into_iter().flatten().collect()
+}
+
+const LISTEN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];
+const PUBLISH: [&str; 5] = ["publish", "--stdin", "--severity", "error", "--require-route"];
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A file with this text, for its owner or for more.
+fn token_file(text: &str, mode: u32) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    fs::write(&file, text).expect("a file in a folder of ours");
+    fs::set_permissions(&file, Permissions::from_mode(mode)).expect("a file of ours");
+    (folder, file)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod amqp10;
 pub(crate) mod broker;
+pub(crate) mod browser;
 mod capture;
 pub(crate) mod cli;
 pub(crate) mod dead_letters;
@@ -50,6 +51,8 @@ pub(crate) enum Need {
     Promtool,
     /// What checks units of systemd.
     Systemd,
+    /// Chromium, and what drives it.
+    Browser,
 }
 
 impl fmt::Display for Need {
@@ -66,6 +69,7 @@ impl fmt::Display for Need {
             Self::Ipv6 => "ipv6",
             Self::Promtool => "promtool",
             Self::Systemd => "systemd",
+            Self::Browser => "browser",
         })
     }
 }

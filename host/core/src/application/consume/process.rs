@@ -221,7 +221,7 @@ impl<P: Ports> Consume<P> {
         cause: Cause,
     ) {
         let rejection = self.rejection(cause, reason, backtrace, task.record.attempt);
-        session.dead_letter(task.done(CountedAs::Dead), Some(&task.record), &rejection);
+        session.dead_letter(task.done(CountedAs::Dead), Some(&task.record), rejection);
     }
 
     /// What is said of a delivery that is given up now.
@@ -238,10 +238,13 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Takes in that a delivery is safe among the dead letters.
-    pub(super) fn dead_lettered(&mut self, done: Result<(Done, Cause), SourceError>) -> Result<(), Break> {
+    pub(super) fn dead_lettered(
+        &mut self,
+        done: Result<(Done, Rejection), SourceError>,
+    ) -> Result<(), Break> {
         // It comes again, and goes there again.
-        let (done, cause) = done.inspect_err(|_| self.at_least = Reads::Logs)?;
-        self.progress.tell(ConsumerEvent::DeadLettered(cause));
+        let (done, rejection) = done.inspect_err(|_| self.at_least = Reads::Logs)?;
+        self.progress.tell(ConsumerEvent::DeadLettered(&rejection));
         self.commits.stage(done);
         Ok(())
     }

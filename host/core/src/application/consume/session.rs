@@ -9,7 +9,7 @@ use super::commits::Done;
 use super::window::Window;
 use super::{Ports, SourceOf};
 use crate::application::ports::{
-    Cause, DeadLettering, DeadLetters, DeadLog, Load, LogSource, Next, Opened, Rejection, SourceError,
+    DeadLettering, DeadLetters, DeadLog, Load, LogSource, Next, Opened, Rejection, SourceError,
     SourceFactory,
 };
 use crate::domain::Record;
@@ -27,7 +27,7 @@ pub(super) type OriginalOf<P> = <SourceOf<P> as LogSource>::Original;
 #[derive(Default)]
 pub(super) struct PendingDeadLetters(FuturesUnordered<PendingDeadLetter>);
 
-type PendingDeadLetter = Pin<Box<dyn Future<Output = Result<(Done, Cause), SourceError>> + Send>>;
+type PendingDeadLetter = Pin<Box<dyn Future<Output = Result<(Done, Rejection), SourceError>> + Send>>;
 
 /// An opened source.
 pub(super) struct Session<P: Ports> {
@@ -67,15 +67,14 @@ impl<P: Ports> Session<P> {
 
     /// Sends a delivery to the dead letters, where there are any, or of several in it this one log; it is `done` when it is
     /// safe there.
-    pub(super) fn dead_letter(&mut self, done: Done, log: Option<&Record>, rejection: &Rejection) {
+    pub(super) fn dead_letter(&mut self, done: Done, log: Option<&Record>, rejection: Rejection) {
         let original = self.window.take_original(done.number);
-        let cause = rejection.cause;
         let writing = match (&mut self.dead_letters, original) {
             (DeadLettering::None, _) => Ok(None),
             (DeadLettering::Ready(dead_letters), Some(original)) => {
                 let place = self.window.place(done.number);
                 let log = log.map(|record| DeadLog { record, place });
-                Ok(Some(dead_letters.write(original, log, rejection)))
+                Ok(Some(dead_letters.write(original, log, &rejection)))
             }
             (DeadLettering::Ready(_) | DeadLettering::Unread, _) => Err(SourceError::Unread),
         };
@@ -83,7 +82,7 @@ impl<P: Ports> Session<P> {
             if let Some(writing) = writing? {
                 writing.await?;
             }
-            Ok((done, cause))
+            Ok((done, rejection))
         }));
     }
 
@@ -116,7 +115,7 @@ impl PendingDeadLetters {
     }
 
     /// Is ready when a delivery is safe among the dead letters; never if none is on its way.
-    pub(super) async fn next(&mut self) -> Result<(Done, Cause), SourceError> {
+    pub(super) async fn next(&mut self) -> Result<(Done, Rejection), SourceError> {
         match self.0.next().await {
             Some(done) => done,
             None => std::future::pending().await,

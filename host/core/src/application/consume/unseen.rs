@@ -110,7 +110,7 @@ impl<P: Ports> Consume<P> {
         let (cause, reason) = (unseen.cause(), unseen.reason());
         self.progress.not_counted(cause, &reason, dead_lettering);
         let rejection = self.rejection(cause, reason, None, unseen.attempts());
-        session.dead_letter(unseen.done(), unseen.log(), &rejection);
+        session.dead_letter(unseen.done(), unseen.log(), rejection);
         Ok(())
     }
 }

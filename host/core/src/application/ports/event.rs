@@ -4,7 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::time::Duration;
 
-use super::{Cause, ConsumerError, DeadLettering, Notice, SourceError};
+use super::{ConsumerError, DeadLettering, Notice, Rejection, SourceError};
 use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record, Tally};
 
 /// Is told what happens. Several may be told of one event; none may wait for anything.
@@ -72,8 +72,8 @@ pub enum ConsumerEvent<'a> {
     Failed(&'a ConsumerError, Option<&'a Record>),
     /// It wants to try so many logs again.
     Retrying(usize),
-    /// A delivery is safe among the dead letters, for this cause; or would be, if there were any.
-    DeadLettered(Cause),
+    /// A delivery is safe among the dead letters, for this reason; or would be, if there were any.
+    DeadLettered(&'a Rejection),
     /// A commit is safe.
     Committed {
         /// What is counted now.

@@ -1,15 +1,14 @@
 //! Who is answered, and what is refused: addresses, tokens, names, malformed requests, and too much of anything.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use tempfile::TempDir;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::{TOKEN, token_file};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Running, Signal, loghost};
 use crate::support::http::Http;
@@ -29,17 +28,6 @@ pub(super) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-
-/// A file with this text, for its owner or for more.
-fn token_file(text: &str, mode: u32) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("token");
-    fs::write(&file, text).expect("a file in a folder of ours");
-    fs::set_permissions(&file, Permissions::from_mode(mode)).expect("a file of ours");
-    (folder, file)
 }
 
 fn error_plugin(broker: &Broker, listen: &[&str]) -> (Running, Http) {
@@ -91,11 +79,13 @@ fn token(broker: &Broker) {
     assert_eq!(bearer(TOKEN), 200);
     assert_eq!(bearer(&TOKEN[1..]), 401);
     assert_eq!(bearer(&TOKEN.to_uppercase()), 401);
-    for path in ["/", "/metrics", "/api/consumers", "/api/events", "/nothing"] {
+    for path in ["/metrics", "/api/history", "/api/consumers", "/api/events", "/nothing"] {
         let answer = http.get(path, &[]);
         assert_eq!(answer.status, 401, "{path}");
         assert!(answer.head.contains("www-authenticate: Bearer"), "{answer:#?}");
     }
+    // The page holds nothing of the run; it asks for the token.
+    assert_eq!(http.get("/", &[]).status, 200);
     assert_eq!(http.get("/live", &[]).status, 200);
     http.get_until("/ready", |answer| answer.status == 200);
     // Another name is as good as an address.
@@ -117,6 +107,9 @@ fn malformed(broker: &Broker) {
         ("GET / HTTP/1.1\r\nhost: evil.example".to_owned(), 421),
         (format!("GET http://evil.example/ HTTP/1.1\r\n{host}"), 421),
         (format!("GET /nothing HTTP/1.1\r\n{host}"), 404),
+        (format!("GET /page/ HTTP/1.1\r\n{host}"), 404),
+        (format!("GET /page/../page/main.js HTTP/1.1\r\n{host}"), 404),
+        (format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: 0"), 405),
         (format!("GET /metrics/ HTTP/1.1\r\n{host}"), 404),
         (format!("GET /../metrics HTTP/1.1\r\n{host}"), 404),
         (format!("POST /metrics HTTP/1.1\r\n{host}\r\ncontent-length: 0"), 405),
@@ -141,7 +134,9 @@ fn malformed(broker: &Broker) {
 
 /// Parts of requests, in a random order and with random bytes between them.
 fn random_bytes(broker: &Broker) {
-    const PARTS: [&[u8]; 12] = [
+    const PARTS: [&[u8]; 14] = [
+        b"/",
+        b"/page/main.js",
         b"GET ",
         b"/metrics",
         b"/api/events",
@@ -175,19 +170,36 @@ fn random_bytes(broker: &Broker) {
     assert!(!output.stderr.contains("panicked"), "{output}");
 }
 
-/// Neither many that say nothing nor one that asks for everything and reads nothing.
+/// The memory of a process, in KiB.
+fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process of ours");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Neither many that have the page open and say nothing, nor some that ask for everything and read nothing.
 fn idle_connections(broker: &Broker) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("as much as is allowed");
     let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
-    let mut unread = http.connect();
-    let asked = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\n\r\n", http.address()).repeat(200);
-    unread.write_all(asked.as_bytes()).expect("room in the socket");
-    let idle: Vec<_> = (0..300).map(|_| http.connect()).collect();
+    let memory = resident_kib(run.pid());
+    let ask = |path: &str, times: usize| {
+        let mut connection = http.connect();
+        let asked = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", http.address()).repeat(times);
+        // Who is turned away may be so before it has asked.
+        let _ = connection.write_all(asked.as_bytes());
+        connection
+    };
+    let unread = ["/metrics", "/page/page.css", "/api/consumers", "/api/history", "/api/events"];
+    let unread = unread.map(|path| ask(path, 200));
+    let idle: Vec<_> = (0..1000).map(|_| ask("/", 1)).collect();
     // Who comes later is turned away, and not waited for.
     let answer = http.send(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(answer.is_none_or(|answer| answer.status == 503));
     let publish = ["publish", "--stdin", "--severity", "error", "--require-route"];
     broker.loghost(publish).stdin("a\n".repeat(1000)).end().exits(0);
     run.prints("total     1000");
+    assert!(resident_kib(run.pid()) < memory + (32 << 10), "{} KiB before", memory);
     broker.outside().wait_for_depth(&broker.queue("error"), 0);
     drop(idle);
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
+use super::PUBLISH;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::Signal;
 use crate::support::guest::{Then, guest};
@@ -22,8 +23,6 @@ pub(super) fn trials() -> Vec<Trial> {
         needing("listen::prometheus_scrapes", prometheus_scrapes),
     ]
 }
-
-const PUBLISH: [&str; 5] = ["publish", "--stdin", "--severity", "error", "--require-route"];
 
 /// The program of this name, if it is installed.
 fn program(name: &str) -> Result<Command, Skip> {

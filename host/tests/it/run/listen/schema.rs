@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::support::tracked;
 
-/// Fails unless the value is what the schema of `/api/consumers` describes.
+/// Fails unless the value is what the schema of this answer describes: `consumers` or `history`.
 #[track_caller]
-pub(super) fn is_as_described(value: &Value) {
-    let text = fs::read_to_string(tracked("host/http/consumers.schema.json")).expect("a readable file");
+pub(super) fn is_as_described(answer: &str, value: &Value) {
+    let text =
+        fs::read_to_string(tracked(&format!("host/http/{answer}.schema.json"))).expect("a readable file");
     let schema: Value = serde_json::from_str(&text).expect("JSON");
     let mut faults = Vec::new();
     check(&schema, &schema, value, "", &mut faults);
@@ -33,7 +34,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
             "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().expect("a number")),
             "required" => {
                 let names = wanted.as_array().expect("names").iter();
-                names.clone().all(|name| value.get(name.as_str().expect("a name")).is_some())
+                !value.is_object()
+                    || names.clone().all(|name| value.get(name.as_str().expect("a name")).is_some())
             }
             "items" => {
                 for item in value.as_array().into_iter().flatten() {

@@ -1,8 +1,10 @@
 //! What is shown: counts that move, a broker that is away, a plugin that is stopped, texts that are hostile.
 
 use libtest_mimic::Trial;
+use serde_json::json;
 
 use super::schema::is_as_described;
+use super::{LISTEN, PUBLISH};
 use crate::support::broker::{Broker, Kind, on, start_again, start_embedded};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::{Does, Guest, Then, guest};
@@ -22,9 +24,6 @@ pub(super) fn trials() -> Vec<Trial> {
     .flatten()
     .collect()
 }
-
-const PUBLISH: [&str; 5] = ["publish", "--stdin", "--severity", "error", "--require-route"];
-const LISTEN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];
 
 /// Runs this guest, and listens.
 fn listening(broker: &Broker, guest: &Guest) -> (Running, Http) {
@@ -51,11 +50,19 @@ fn counts_move(broker: &Broker) {
     http.shows(r#"loghost_queue_messages_ready{consumer="error"} 0"#);
     http.shows(r#"loghost_connection_up{purpose="consuming"} 1"#);
     let answer = http.get("/api/consumers", &[]).json();
-    is_as_described(&answer);
+    is_as_described("consumers", &answer);
     let consumer = &answer["consumers"][0];
     assert_eq!((&consumer["name"], &consumer["state"]), (&"error".into(), &"consuming".into()));
     assert_eq!(consumer["counts"]["accepted"]["error"], 60, "{answer}");
     assert_eq!(consumer["deliveries"]["unacknowledged"], 0, "{answer}");
+    assert_eq!(
+        (&consumer["severities"], &consumer["dead_letters"]["rejected"]),
+        (&json!(["error"]), &json!(0))
+    );
+    let history = http.get("/api/history", &[]).json();
+    is_as_described("history", &history);
+    let errors = history["consumers"][0]["received"]["error"].as_array().expect("a list").iter();
+    assert_eq!(errors.filter_map(serde_json::Value::as_u64).sum::<u64>(), 60, "{history}");
     run.end_by(Signal::Terminate).exits(0);
 }
 
@@ -74,7 +81,7 @@ fn a_stopped_plugin_is_a_reason(broker: &Broker) {
         depth > 0 && answer.has_line(&format!(r#"loghost_queue_messages_ready{{consumer="broken"}} {depth}"#))
     });
     let answer = http.get("/api/consumers", &[]).json();
-    is_as_described(&answer);
+    is_as_described("consumers", &answer);
     let consumer = &answer["consumers"][0];
     let count = |value: &serde_json::Value| value.as_u64().expect("a count");
     assert!(count(&consumer["traps"]) >= count(&consumer["dead_letters"]["trapped"]), "{answer}");
@@ -130,7 +137,7 @@ fn hostile_texts_stay_texts(broker: &Broker) {
         assert!(metrics.body.matches("\n# EOF\n").count() <= 1, "{metrics:#?}");
     }
     let answer = http.get("/api/consumers", &[]);
-    is_as_described(&answer.json());
+    is_as_described("consumers", &answer.json());
     assert!(answer.head.contains("content-security-policy: default-src 'none'"), "{answer:#?}");
     assert!(answer.head.contains("x-content-type-options: nosniff"), "{answer:#?}");
     run.end_by(Signal::Terminate).exits(75);
