@@ -1,7 +1,7 @@
 // The card of a consumer. It is made once, and what changes in it is changed in place: what somebody has selected, or has
 // the focus on, stays.
 
-import { Rates } from "./host.js";
+import { Rates, tell } from "./host.js";
 import { Plot } from "./plot.js";
 import { count, moment, rate, show, words } from "./text.js";
 
@@ -20,6 +20,7 @@ export class Card {
   #rates = new Rates();
   #rows = new Map();
   #deadLetters = "";
+  #state = "";
 
   constructor(name) {
     this.#name = name;
@@ -29,19 +30,48 @@ export class Card {
     this.element.setAttribute("aria-labelledby", title.id);
     this.#find("ol").setAttribute("aria-label", `Last dead letters of ${name}`);
     this.#find("pre").setAttribute("aria-label", `Metric of ${name}`);
+    for (const button of this.element.querySelectorAll("button")) {
+      button.addEventListener("click", () => this.#request(button.dataset.request));
+    }
   }
 
   #find(selector) {
     return this.element.querySelector(selector);
   }
 
+  /** Asks for something, and says whether that was taken; what comes of it is seen later. */
+  async #request(request) {
+    const said = this.#find(".control [role=status]");
+    show(said, "");
+    const asked = await tell(`/api/consumers/${this.#name}/${request}`).then(
+      () => `asked to ${request}`,
+      (error) => `not asked to ${request}: ${error.message}`,
+    );
+    show(said, asked);
+  }
+
+  /** Offers what can be asked in this state. */
+  #offer(state, isControlled) {
+    this.#find(".control").hidden = !isControlled || state === "ended";
+    const toggle = this.#find("button");
+    toggle.dataset.request = state === "paused" ? "resume" : "pause";
+    show(toggle, state === "paused" ? "Resume" : "Pause");
+    for (const button of this.element.querySelectorAll("button")) {
+      button.setAttribute("aria-label", `${button.textContent} ${this.#name}`);
+    }
+    // What was asked for has come.
+    if (state !== this.#state) show(this.#find(".control [role=status]"), "");
+    this.#state = state;
+  }
+
   /** Shows what is known now, as `/api/consumers` has it. */
-  update(consumer, history) {
+  update(consumer, history, isControlled) {
     const { state, reason, since, version, deliveries, queue } = consumer;
     this.element.dataset.state = state;
     show(this.#find(".state"), words(state));
     show(this.#find(".about"), `since ${moment(since)}${version === null ? "" : `, version ${version}`}`);
     const why = this.#find(".reason");
+    this.#offer(state, isControlled);
     why.hidden = reason === null;
     show(why, reason ?? "");
 
@@ -72,11 +102,11 @@ export class Card {
     const row = made("severity");
     row.dataset.severity = severity;
     show(row.querySelector("th"), severity);
-    const made_ = { row, plot: new Plot(row.querySelector(".plot"), severity) };
-    this.#rows.set(severity, made_);
+    const entry = { row, plot: new Plot(row.querySelector(".plot"), severity) };
+    this.#rows.set(severity, entry);
     const rows = SEVERITIES.filter((name) => this.#rows.has(name)).map((name) => this.#rows.get(name).row);
     this.#find("tbody").replaceChildren(...rows);
-    return made_;
+    return entry;
   }
 
   #showDeadLetters({ dead_letters: deadLetters, last_dead_letters: last }) {

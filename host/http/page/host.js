@@ -20,14 +20,24 @@ export function useToken(token) {
 }
 
 /** What the host answers at this path. */
-export async function ask(path) {
+export function ask(path) {
+  return answer("GET", path, (answer) => answer.json());
+}
+
+/** Asks the host to do something; what is wrong with that is an error. */
+export function tell(path) {
+  return answer("POST", path, (answer) => answer.text());
+}
+
+async function answer(method, path, read) {
   const token = sessionStorage.getItem(KEY);
   const headers = token === null ? {} : { authorization: `Bearer ${token}` };
   try {
-    const answer = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-    if (answer.status === 401) throw new TokenNeeded();
-    if (!answer.ok) throw new NoAnswer(`it answers ${answer.status}`);
-    return await answer.json();
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await fetch(path, { method, headers, cache: "no-store", signal });
+    if (answer.status === 401) throw new TokenNeeded("it does not know the token");
+    if (!answer.ok) throw new NoAnswer(`it answers ${answer.status}, ${(await answer.text()).trim()}`);
+    return await read(answer);
   } catch (error) {
     if (error instanceof TokenNeeded || error instanceof NoAnswer) throw error;
     throw new NoAnswer(error.name === "TimeoutError" ? "it is too slow" : "it cannot be reached");

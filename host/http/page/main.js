@@ -23,7 +23,7 @@ async function look() {
   show(element("version"), answer.version);
   showConnections(answer.connections);
   showSummary(answer.consumers);
-  for (const consumer of answer.consumers) card(consumer.name).update(consumer, history);
+  for (const consumer of answer.consumers) card(consumer.name).update(consumer, history, answer.control);
   dropCards(answer.consumers);
 }
 
@@ -38,9 +38,9 @@ function card(name) {
 
 /** Drops the cards of consumers that are no more: another run has others. */
 function dropCards(consumers) {
-  for (const [name, { element }] of cards) {
+  for (const [name, card] of cards) {
     if (!consumers.some((consumer) => consumer.name === name)) {
-      element.remove();
+      card.element.remove();
       cards.delete(name);
     }
   }

@@ -9,6 +9,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 struct Answer {
     version: &'static str,
+    /// Whether consumers can be controlled.
+    control: bool,
     consumers: Vec<ConsumerAnswer>,
     connections: Vec<ConnectionAnswer>,
 }
@@ -90,10 +92,11 @@ pub(crate) fn consumers(
     board: &Board,
     depths: &Depths,
     version: &'static str,
+    control: bool,
 ) -> Result<String, serde_json::Error> {
     let consumers = board.consumers().into_iter().map(|(name, it)| consumer(&name, it, depths)).collect();
     let connections = board.connections().into_iter().map(|(purpose, it)| connection(purpose, it)).collect();
-    serde_json::to_string(&Answer { version, consumers, connections })
+    serde_json::to_string(&Answer { version, control, consumers, connections })
 }
 
 fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswer {

@@ -1,5 +1,6 @@
 //! What a host shows over HTTP: metrics for Prometheus, whether it is alive and ready, its consumers as JSON, and what
-//! happens as it happens. Everything is for reading: nothing can be changed through it.
+//! happens as it happens. Consumers can be
+//! paused, resumed and reloaded through it where that is allowed; all else is for reading.
 //!
 //! Knows the events of the core and HTTP; knows no broker, no plugin and no terminal. In reading order: [`metrics`],
 //! [`api`], [`history`] and [`ready`] show what the board has counted, [`page`] shows it to people, [`feed`] passes on what

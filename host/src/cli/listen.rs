@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::parse;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::listen::Listen;
+use crate::compose::listen::{Listen, Rights};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "HTTP")]
@@ -24,19 +24,41 @@ pub(super) struct ListenArgs {
     /// owner and group may read it.
     #[arg(long, value_name = "FILE")]
     listen_token_file: Option<PathBuf>,
+
+    /// Let those who know the token of `--listen-token-file` pause, resume and reload consumers, on the page or with `POST`
+    ///
+    /// A paused consumer finishes what it has in hand and gives its queue back, where logs wait until it is resumed or another
+    /// host takes over. To reload is to load its file again, as at SIGHUP.
+    #[arg(long, conflicts_with = "declare_only")]
+    control: bool,
 }
 
 impl ListenArgs {
     /// Where to listen, if anywhere.
     pub(super) fn listen(self) -> Result<Option<Listen>, Failure> {
-        let Some(address) = self.listen else { return Ok(None) };
-        if !address.ip().is_loopback() && self.listen_token_file.is_none() {
+        let Self { listen, listen_token_file: token_file, control } = self;
+        let rights = if control { Rights::Control } else { Rights::Read };
+        let Some(address) = listen else {
+            return match rights {
+                Rights::Read => Ok(None),
+                Rights::Control => Err(Failure::new(
+                    Status::Usage,
+                    "--control: nothing listens: give an address with --listen, such as 127.0.0.1:9090",
+                )),
+            };
+        };
+        if rights == Rights::Control && token_file.is_none() {
+            let text = "--control: whoever reaches this machine's ports could control the run: give the file of a token that \
+                        they must know (openssl rand -hex 32 > FILE; chmod 600 FILE) with --listen-token-file FILE";
+            return Err(Failure::new(Status::Usage, text));
+        }
+        if !address.ip().is_loopback() && token_file.is_none() {
             let text = format!(
                 "--listen {address}: others than this machine can reach that: give the file of a token that they must know \
                  (openssl rand -hex 32 > FILE; chmod 600 FILE) with --listen-token-file FILE, or listen at 127.0.0.1"
             );
             return Err(Failure::new(Status::Usage, text));
         }
-        Ok(Some(Listen { address, token_file: self.listen_token_file }))
+        Ok(Some(Listen { address, token_file, rights }))
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use loghost_board::Board;
-use loghost_core::application::{Event, Observer};
+use loghost_core::application::{Event, Observer, RunControl};
 use loghost_http::{BindError, Feed, Server, Shown, Token};
 use loghost_system::private::read_secret;
 use tokio::io;
@@ -20,6 +20,16 @@ pub(crate) struct Listen {
     pub(crate) address: SocketAddr,
     /// The file of the token that a request must know, if it must.
     pub(crate) token_file: Option<PathBuf>,
+    pub(crate) rights: Rights,
+}
+
+/// What may be done over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// To look at the run.
+    Read,
+    /// To control its consumers as well.
+    Control,
 }
 
 /// A server of a run.
@@ -34,11 +44,16 @@ const MOST_TOKEN: u64 = 4096;
 impl Listening {
     /// Listens, and says where. What can be known of the run is known to the server by the board, and by its
     /// [observer](Self::observer).
-    pub(crate) async fn start(listen: &Listen, board: Arc<Board>) -> Result<Self, Failure> {
+    pub(crate) async fn start(
+        listen: &Listen,
+        board: Arc<Board>,
+        control: Arc<dyn RunControl>,
+    ) -> Result<Self, Failure> {
         let token = listen.token_file.as_deref().map(token).transpose()?;
         let feed = Feed::default();
         let is_for_all = !listen.address.ip().is_loopback();
-        let shown = Shown { board, feed: feed.clone(), token, version: env!("CARGO_PKG_VERSION") };
+        let control = (listen.rights == Rights::Control).then_some(control);
+        let shown = Shown { board, feed: feed.clone(), token, control, version: env!("CARGO_PKG_VERSION") };
         let server = Server::bind(listen.address, shown).await.map_err(unbound)?;
         let address = server.address();
         terminal::notice(&format!(

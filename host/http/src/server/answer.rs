@@ -13,9 +13,11 @@ use hyper::header::{
 };
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
+use loghost_core::application::Request as Asked;
+use loghost_core::domain::ConsumerName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::Shown;
+use super::{Shown, control};
 use crate::guard::{Access, access};
 use crate::metrics::{Format, written};
 use crate::page::File;
@@ -54,8 +56,9 @@ impl Answering {
             Ok(access) => access,
             Err((status, why)) => return text(status, &format!("{why}\n")),
         };
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "everything here is only for reading\n");
+        let asked = control::asked(request.method(), request.uri().path());
+        if asked.is_none() && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "this is only for reading\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return closing(answer);
         }
@@ -72,16 +75,32 @@ impl Answering {
                 answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 answer
             }
+            (_, Access::All) if let Some((name, asked)) = asked => self.control(&name, asked),
             ("/metrics", _) => self.metrics(request).await,
             ("/api/consumers", _) => {
                 let depths = self.shown.board.depths().await;
-                json(api::consumers(&self.shown.board, &depths, self.shown.version))
+                let Shown { board, version, control, .. } = &self.shown;
+                json(api::consumers(board, &depths, version, control.is_some()))
             }
             ("/api/history", _) => json(history::history(&self.shown.board)),
             ("/api/events", _) => self.events(request.method()),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "there is nothing of this name; `/` is a page that names the others\n",
+            ),
+        }
+    }
+
+    fn control(&self, name: &ConsumerName, asked: Asked) -> Response<Body> {
+        // Without a token, a page of somebody else could ask.
+        match (&self.shown.control, &self.shown.token) {
+            (Some(control), Some(_)) => {
+                let (status, said) = control::passed_on(&**control, name, asked);
+                text(status, &format!("{said}\n"))
+            }
+            _ => text(
+                StatusCode::FORBIDDEN,
+                "this host is not controlled over HTTP: it runs without --control\n",
             ),
         }
     }

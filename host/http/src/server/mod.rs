@@ -4,6 +4,7 @@
 //! whoever is over a limit is turned away.
 
 mod answer;
+mod control;
 mod patient;
 
 use std::io;
@@ -16,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use loghost_board::Board;
+use loghost_core::application::RunControl;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -28,7 +30,7 @@ use crate::process;
 use crate::token::Token;
 
 /// What is shown, and to whom.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shown {
     /// The figures.
     pub board: Arc<Board>,
@@ -36,6 +38,8 @@ pub struct Shown {
     pub feed: Feed,
     /// What a request must know, if it must.
     pub token: Option<Token>,
+    /// Through what consumers are controlled, by whoever knows the token; none if they are not.
+    pub control: Option<Arc<dyn RunControl>>,
     /// The version of the host.
     pub version: &'static str,
 }

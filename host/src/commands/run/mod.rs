@@ -46,25 +46,30 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         return Err(Failure::new(Status::Usage, text));
     }
     let board = Arc::new(Board::default());
+    let (controls, requests) = Controls::new();
     let listening = match &options.listen {
-        Some(listen) => Some(Listening::start(listen, Arc::clone(&board)).await?),
+        Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls) as _).await?),
         None => None,
     };
-    let ran = Box::pin(consume(options, &board, listening.as_ref())).await;
+    let ran = Box::pin(consume(options, &board, (controls, requests), listening.as_ref())).await;
     if let Some(listening) = listening {
         listening.end().await;
     }
     ran
 }
 
-async fn consume(options: Options, board: &Arc<Board>, listening: Option<&Listening>) -> Result<(), Failure> {
+async fn consume(
+    options: Options,
+    board: &Arc<Board>,
+    (controls, requests): (Arc<Controls>, mpsc::Receiver<ConsumerName>),
+    listening: Option<&Listening>,
+) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
     let Started { members, failed } = loading::start(&options.wanted())?;
     let state = state::open(options.state.as_deref())?;
     let (another, others) = mpsc::channel(1);
-    let (controls, requests) = Controls::new();
     let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests, another);
     let (active, activity) = watch::channel(Activity::now());
     let (service, _telling) = Service::start(activity.clone());

@@ -1,5 +1,6 @@
 //! `run --listen`: what a run shows over HTTP, to whom, and that nobody who asks is a hindrance.
 
+mod control;
 mod guarded;
 mod page;
 mod prometheus;
@@ -14,7 +15,10 @@ use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [shown::trials(), guarded::trials(), page::trials(), prometheus::trials()].into_iter().flatten().collect()
+    [shown::trials(), guarded::trials(), control::trials(), page::trials(), prometheus::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const LISTEN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];

@@ -65,44 +65,44 @@ impl Browser {
     #[track_caller]
     pub(crate) fn open(&mut self, url: &str, look: Look) {
         let Look { width, height, is_dark } = look;
-        self.call(json!({ "call": "open", "url": url, "width": width, "height": height, "dark": is_dark }));
+        self.call(&json!({ "call": "open", "url": url, "width": width, "height": height, "dark": is_dark }));
     }
 
     /// Waits until an element that Playwright finds by `place` is visible, and has a text that matches `text`; gives its whole
     /// text.
     #[track_caller]
     pub(crate) fn sees(&mut self, place: &str, text: &str) -> String {
-        let text = self.call(json!({ "call": "sees", "where": place, "text": text }));
+        let text = self.call(&json!({ "call": "sees", "where": place, "text": text }));
         text.as_str().expect("a text").to_owned()
     }
 
     /// How many such elements there are.
     #[track_caller]
     pub(crate) fn count(&mut self, place: &str) -> u64 {
-        self.call(json!({ "call": "count", "where": place })).as_u64().expect("a number")
+        self.call(&json!({ "call": "count", "where": place })).as_u64().expect("a number")
     }
 
     /// Presses a key, and gives the name of what has the focus then.
     #[track_caller]
     pub(crate) fn press(&mut self, key: &str) -> String {
-        self.call(json!({ "call": "press", "key": key })).as_str().expect("a name").to_owned()
+        self.call(&json!({ "call": "press", "key": key })).as_str().expect("a name").to_owned()
     }
 
     #[track_caller]
     pub(crate) fn types(&mut self, text: &str) {
-        self.call(json!({ "call": "type", "text": text }));
+        self.call(&json!({ "call": "type", "text": text }));
     }
 
     /// What an expression is in the page.
     #[track_caller]
     pub(crate) fn value(&mut self, script: &str) -> Value {
-        self.call(json!({ "call": "value", "script": script }))
+        self.call(&json!({ "call": "value", "script": script }))
     }
 
     /// Fails if axe finds something that hinders anybody.
     #[track_caller]
     pub(crate) fn is_accessible(&mut self) {
-        let found = self.call(json!({ "call": "axe" }));
+        let found = self.call(&json!({ "call": "axe" }));
         assert_eq!(found["faults"], json!([]), "{found:#}");
         assert!(found["passes"].as_u64().expect("a number") > 10, "{found:#}");
     }
@@ -110,12 +110,12 @@ impl Browser {
     /// Writes what is seen to a file.
     #[track_caller]
     pub(crate) fn screenshot(&mut self, file: &Path) {
-        self.call(json!({ "call": "screenshot", "path": file }));
+        self.call(&json!({ "call": "screenshot", "path": file }));
     }
 
     #[track_caller]
     pub(crate) fn seen(&mut self) -> Seen {
-        let seen = self.call(json!({ "call": "seen" }));
+        let seen = self.call(&json!({ "call": "seen" }));
         let texts = |key: &str| {
             let texts = seen[key].as_array().expect("a list").iter();
             texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
@@ -124,7 +124,7 @@ impl Browser {
     }
 
     #[track_caller]
-    fn call(&mut self, request: Value) -> Value {
+    fn call(&mut self, request: &Value) -> Value {
         let stdin = self.stdin.as_mut().expect("a pipe");
         writeln!(stdin, "{request}").expect("it reads");
         let mut line = String::new();

@@ -88,9 +88,20 @@ impl Http {
     /// Asks for a path until `is_it` holds for the answer, and gives that.
     #[track_caller]
     pub(crate) fn get_until(self, path: &str, is_it: impl Fn(&Answer) -> bool) -> Answer {
+        self.get_with_until(path, &[], is_it)
+    }
+
+    /// The same, with these headers.
+    #[track_caller]
+    pub(crate) fn get_with_until(
+        self,
+        path: &str,
+        headers: &[(&str, &str)],
+        is_it: impl Fn(&Answer) -> bool,
+    ) -> Answer {
         let deadline = Instant::now() + TIMEOUT;
         loop {
-            let answer = self.get(path, &[]);
+            let answer = self.get(path, headers);
             if is_it(&answer) {
                 return answer;
             }

@@ -9,8 +9,7 @@ use super::commits::Done;
 use super::window::Window;
 use super::{Ports, SourceOf};
 use crate::application::ports::{
-    DeadLettering, DeadLetters, DeadLog, Load, LogSource, Next, Opened, Rejection, SourceError,
-    SourceFactory,
+    DeadLettering, DeadLetters, DeadLog, Load, LogSource, Next, Opened, Rejection, SourceError, SourceFactory,
 };
 use crate::domain::Record;
 

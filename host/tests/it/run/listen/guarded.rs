@@ -199,7 +199,7 @@ fn idle_connections(broker: &Broker) {
     let publish = ["publish", "--stdin", "--severity", "error", "--require-route"];
     broker.loghost(publish).stdin("a\n".repeat(1000)).end().exits(0);
     run.prints("total     1000");
-    assert!(resident_kib(run.pid()) < memory + (32 << 10), "{} KiB before", memory);
+    assert!(resident_kib(run.pid()) < memory + (32 << 10), "{memory} KiB before");
     broker.outside().wait_for_depth(&broker.queue("error"), 0);
     drop(idle);
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -27,7 +27,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// The card of a consumer.
-fn card(consumer: &str) -> String {
+pub(super) fn card(consumer: &str) -> String {
     format!("role=article[name=\"{consumer}\"]")
 }
 

@@ -1,0 +1,152 @@
+//! `run --control`: consumers are paused, resumed and reloaded over HTTP, by those who know the token.
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::page::card;
+use super::{PUBLISH, TOKEN, token_file};
+use crate::support::broker::{Broker, Kind, on};
+use crate::support::browser::{Browser, Look};
+use crate::support::cli::{Running, Signal, loghost};
+use crate::support::http::{Answer, Http};
+use crate::support::{Skip, needing, test, tracked};
+
+pub(super) fn trials() -> Vec<Trial> {
+    [
+        on(
+            [Kind::Embedded, Kind::RabbitMq4],
+            "control::a_consumer_is_paused_and_resumed",
+            paused_and_resumed,
+        ),
+        on([Kind::Embedded], "control::a_consumer_is_reloaded", reloaded),
+        on([Kind::Embedded], "control::only_who_knows_the_token_controls", only_with_the_token),
+        vec![
+            test("control::needs_an_address_and_a_token", needs_an_address_and_a_token),
+            needing("page::consumers_are_paused_by_keyboard", paused_by_keyboard),
+        ],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Runs the bundled consumer `error`, with this argument besides, if any.
+fn listening(broker: &Broker, control: Option<&str>) -> (Running, Http) {
+    let (_folder, file) = token_file(TOKEN, 0o600);
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0", "--listen-token-file"]).arg(file);
+    let run = run.args(control).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    (run, http)
+}
+
+/// Asks with this token.
+#[track_caller]
+fn post(http: Http, path: &str, token: &str) -> Answer {
+    let head = format!("host: {}\r\nauthorization: Bearer {token}\r\nconnection: close", http.address());
+    let request = format!("POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: 0\r\n\r\n");
+    http.send(request.as_bytes()).expect("an answer")
+}
+
+/// Waits until its state is this one.
+#[track_caller]
+fn is(http: Http, state: &str) {
+    let token = format!("Bearer {TOKEN}");
+    http.get_with_until("/api/consumers", &[("authorization", &token)], |answer| {
+        answer.json()["consumers"][0]["state"] == state
+    });
+}
+
+/// What comes meanwhile waits in its queue, and is counted then.
+fn paused_and_resumed(broker: &Broker) {
+    let (run, http) = listening(broker, Some("--control"));
+    is(http, "consuming");
+    broker.loghost(PUBLISH).stdin("a\n".repeat(3)).end().exits(0);
+    run.prints("total     3");
+    assert_eq!(post(http, "/api/consumers/error/pause", TOKEN).status, 202);
+    run.says("paused");
+    is(http, "paused");
+    broker.loghost(PUBLISH).stdin("a\n".repeat(4)).end().exits(0);
+    broker.outside().wait_for_depth(&broker.queue("error"), 4);
+    assert_eq!(http.get("/ready", &[]).status, 503);
+    assert_eq!(post(http, "/api/consumers/error/resume", TOKEN).status, 202);
+    run.prints("total     7");
+    is(http, "consuming");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+fn reloaded(broker: &Broker) {
+    let (run, http) = listening(broker, Some("--control"));
+    is(http, "consuming");
+    assert_eq!(post(http, "/api/consumers/error/reload", TOKEN).status, 202);
+    run.says("reloaded: version");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+fn only_with_the_token(broker: &Broker) {
+    let (run, http) = listening(broker, Some("--control"));
+    for (path, token, status) in [
+        ("/api/consumers/error/pause", &TOKEN[1..], 401),
+        ("/api/consumers/error/pause", "", 401),
+        ("/api/consumers/nobody/pause", TOKEN, 404),
+        ("/api/consumers/error/end", TOKEN, 405),
+        ("/api/consumers", TOKEN, 405),
+        ("/", TOKEN, 405),
+    ] {
+        let answer = post(http, path, token);
+        assert_eq!(answer.status, status, "{path} {token}\n{answer:#?}");
+    }
+    let answer = http.get("/api/consumers/error/pause", &[("authorization", &format!("Bearer {TOKEN}"))]);
+    assert_eq!(answer.status, 404);
+    // A page of somebody else asks first whether it may, and may not.
+    let host = http.address();
+    let preflight =
+        format!("OPTIONS /api/consumers/error/pause HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    let answer = http.send(preflight.as_bytes()).expect("an answer");
+    assert!(answer.status == 405 && !answer.head.contains("access-control"), "{answer:#?}");
+    is(http, "consuming");
+    run.end_by(Signal::Terminate).exits(0);
+
+    let (run, http) = listening(broker, None);
+    let answer = post(http, "/api/consumers/error/pause", TOKEN);
+    assert!(answer.status == 403 && answer.body.contains("--control"), "{answer:#?}");
+    is(http, "consuming");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+fn needs_an_address_and_a_token() {
+    let run = |arguments: &[&str]| {
+        loghost(["run", "--control"]).args(arguments).arg(tracked("plugins/error.wasm")).end()
+    };
+    run(&[]).exits(2).says("--listen");
+    run(&["--listen", "127.0.0.1:0"]).exits(2).says("--listen-token-file");
+}
+
+fn paused_by_keyboard() -> Result<(), Skip> {
+    let mut browser = Browser::start()?;
+    let broker = Broker::new(Kind::Embedded)?;
+    let (run, http) = listening(&broker, Some("--control"));
+    browser.open(&format!("http://{}/", http.address()), Look::default());
+    browser.sees("role=button", "Show");
+    browser.types(TOKEN);
+    browser.press("Enter");
+    browser.sees("role=button[name=\"Pause error\"]", "^Pause$");
+    browser.is_accessible();
+    while browser.press("Tab") != "Pause error" {}
+    browser.press("Enter");
+    browser.sees(&card("error"), "paused");
+    browser.sees("role=status", r"^1 of 1 consumer does not run: error \(paused\)$");
+    // The focus has stayed where it was.
+    browser.sees("role=button[name=\"Resume error\"]", "^Resume$");
+    browser.press("Enter");
+    browser.sees("role=status", "^1 consumer: it runs$");
+    browser.sees(&card("error"), "consuming");
+    assert_eq!(browser.press("Tab"), "Reload error");
+    browser.press("Space");
+    run.says("reloaded: version");
+    browser.sees(&format!("{} >> role=status", card("error")), "asked to reload");
+    assert_eq!(browser.value("document.title"), json!("loghost"));
+    browser.is_accessible();
+    run.end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
