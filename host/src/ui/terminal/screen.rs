@@ -65,10 +65,25 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Where a view is written.
+    /// Where a view is written, as long as the screen is taken: what comes later is discarded.
     pub(crate) fn writer() -> BufWriter<impl Write + use<>> {
         let writer: Stdout = io::stdout();
-        BufWriter::with_capacity(1 << 16, Patient { writer, stream: Stream::Out })
+        BufWriter::with_capacity(1 << 16, WhileTaken(Patient { writer, stream: Stream::Out }))
+    }
+}
+
+/// Discards what is written while the screen is not taken: whoever draws may not know yet that it was given back.
+struct WhileTaken<W>(W);
+
+impl<W: Write> Write for WhileTaken<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_taken { self.0.write(bytes) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let is_taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_taken { self.0.flush() } else { Ok(()) }
     }
 }
 
@@ -92,7 +107,7 @@ fn give_back() {
 
 /// Gives the screen back, if it is taken; does not wait for longer than `patience` for a terminal that takes nothing.
 pub(super) fn give_back_within(patience: Duration) {
-    // Whoever has the lock takes it, or gives it back.
+    // Whoever has the lock takes it, gives it back, or writes to it.
     if IS_TAKEN.try_lock().is_ok_and(|is_taken| !*is_taken) {
         return;
     }
