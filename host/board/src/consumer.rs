@@ -4,7 +4,7 @@ use std::error::Error;
 use std::iter::successors;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use loghost_core::application::{Cause, ConsumerError, ConsumerEvent, Load};
+use loghost_core::application::{Cause, ConsumerError, ConsumerEvent, Load, NextOffset};
 use loghost_core::domain::{Counts, Descriptor, Severities, Tally};
 
 use crate::dead_letters::LastDeadLetters;
@@ -37,6 +37,8 @@ pub struct Consumer {
     pub metric: Option<Result<String, String>>,
     /// What is counted and safe, over all runs that share a state.
     pub counts: Counts,
+    /// How far its streams are finished, which is safe.
+    pub offsets: Vec<NextOffset>,
     /// What it has in hand.
     pub load: Load,
     /// Deliveries taken from its source.
@@ -135,6 +137,7 @@ impl Default for Consumer {
             backtrace: None,
             metric: None,
             counts: Counts::default(),
+            offsets: Vec::new(),
             load: Load::default(),
             deliveries: 0,
             received: Tally::default(),
@@ -200,6 +203,7 @@ impl Consumer {
                 self.counts.clone_from(counts);
                 self.commits.add(took.as_secs_f64());
             }
+            ConsumerEvent::StreamsCommitted(offsets) => (*offsets).clone_into(&mut self.offsets),
             ConsumerEvent::Acknowledged { deliveries, load } => {
                 self.acknowledged += *deliveries as u64;
                 self.load = *load;
@@ -242,7 +246,9 @@ impl Consumer {
             | ConsumerEvent::CallEnds
             | ConsumerEvent::NotCounted(..)
             | ConsumerEvent::LeftUncounted(..)
-            | ConsumerEvent::PassedBy(_) => {}
+            | ConsumerEvent::PassedBy(_)
+            // It is among the counts.
+            | ConsumerEvent::Removed(_) => {}
         }
     }
 

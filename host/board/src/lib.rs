@@ -13,6 +13,7 @@ mod dead_letters;
 mod depths;
 mod histogram;
 mod history;
+mod stream;
 mod text;
 
 use std::collections::BTreeMap;
@@ -25,9 +26,10 @@ pub use self::connection::Connection;
 pub use self::consumer::{Consumer, State};
 pub use self::dead_letters::{DeadLetter, LastDeadLetters};
 use self::depths::KnownDepths;
-pub use self::depths::{Depths, QueueDepths, TooLate};
+pub use self::depths::{Depths, SourceDepths, TooLate};
 pub use self::histogram::Histogram;
 pub use self::history::{History, LONGEST, STEP};
+pub use self::stream::StreamProgress;
 
 /// The figures of a run.
 #[derive(Debug, Default)]
@@ -48,16 +50,20 @@ impl Board {
         self.consumers.write().unwrap_or_else(PoisonError::into_inner).remove(consumer);
     }
 
-    /// Has `source` asked for the depths of queues from now on.
-    pub fn ask_depths(&self, source: Box<dyn QueueDepths>) -> Result<(), TooLate> {
+    /// Has `source` asked for the depths of queues, and the ends of streams, from now on.
+    pub fn ask_depths(&self, source: Box<dyn SourceDepths>) -> Result<(), TooLate> {
         self.depths.ask(source)
     }
 
-    /// How many messages wait in the queues of consumers, as far as it is known; asks the broker at most once a second, and
-    /// does not wait for it for long.
+    /// How many messages wait in the queues of consumers, and where their streams end, as far as it is known; asks the broker at
+    /// most once a second, and does not wait for it for long.
     pub async fn depths(&self) -> Depths {
         let with_queue = self.map(|name, it| it.state.has_queue().then(|| name.clone()));
-        self.depths.of(with_queue.into_iter().flatten().collect()).await
+        let streams =
+            self.map(|_, it| it.offsets.iter().map(|next| Arc::clone(&next.stream)).collect::<Vec<_>>());
+        self.depths
+            .of(with_queue.into_iter().flatten().collect(), streams.into_iter().flatten().collect())
+            .await
     }
 
     /// What is known of each consumer, in the order of their names.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loghost_board::{Board, Connection, Consumer, DeadLetter, Depths};
+use loghost_board::{Board, Connection, Consumer, DeadLetter, Depths, StreamProgress};
 use loghost_core::domain::{ConsumerName, Severity, Tally};
 use serde::Serialize;
 
@@ -40,6 +40,17 @@ struct ConsumerAnswer {
     /// Messages that wait in its queue; null where that is not known.
     queue: Option<u32>,
     metric: Option<MetricAnswer>,
+    /// Those that it reads.
+    streams: Vec<StreamAnswer>,
+}
+
+#[derive(Serialize)]
+struct StreamAnswer {
+    stream: String,
+    committed_offset: Option<u64>,
+    /// These two are null where the broker does not tell.
+    last_offset: Option<u64>,
+    lag: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +63,7 @@ struct CountsAnswer {
     repeated: u64,
     without_id: u64,
     undetermined: u64,
+    removed: u64,
 }
 
 #[derive(Serialize)]
@@ -122,6 +134,7 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
             repeated: it.counts.repeated,
             without_id: it.counts.without_id,
             undetermined: it.counts.undetermined,
+            removed: it.counts.removed,
         },
         deliveries: DeliveriesAnswer {
             received: it.deliveries,
@@ -135,9 +148,14 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
         retries: it.retries,
         stops: it.stops,
         commits: it.commits.count(),
-        queue: depths.get(name).copied(),
+        queue: depths.queues.get(name).copied(),
+        streams: it.offsets.iter().map(|next| stream(StreamProgress::of(next, depths))).collect(),
         metric: it.metric.map(metric),
     }
+}
+
+fn stream(StreamProgress { stream, committed, last, lag }: StreamProgress<'_>) -> StreamAnswer {
+    StreamAnswer { stream: stream.to_owned(), committed_offset: committed, last_offset: last, lag }
 }
 
 fn dead_letter(it: &DeadLetter) -> DeadLetterAnswer {

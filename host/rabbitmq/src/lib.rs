@@ -38,6 +38,7 @@ pub use message::names::{Names, Prefix};
 pub use message::original::Original;
 pub use message::record::{Decode, properties, record};
 pub use publish::sink::AmqpSink;
+pub use stream::figures::StreamFigures;
 pub use stream::options::{Begin, KeptPosition, Retention, StreamAddress, StreamOptions};
 pub use stream::past::{PastOptions, PastStreams, Span};
 pub use stream::protocol::code::ResponseCode;

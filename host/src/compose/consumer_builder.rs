@@ -11,7 +11,7 @@ use loghost_core::application::{
 use loghost_core::domain::Sequencer;
 use loghost_rabbitmq::{
     AmqpSink, AmqpSourceFactory, CheckOptions, Inspector, KeptPosition, Lifetime, ManagementUrl,
-    QueueOptions, SourceOptions, StreamOptions, StreamWay,
+    QueueOptions, SourceOptions, StreamFigures, StreamOptions, StreamWay,
 };
 use loghost_store::state::StateFolder;
 use loghost_wasm::WasmConsumer;
@@ -102,6 +102,12 @@ impl ConsumerBuilder {
     /// The same; where the management plugin is not where it usually is.
     pub(crate) fn management(self, url: Option<ManagementUrl>) -> Self {
         Self { inspector: Arc::new(Inspector::new(url)), ..self }
+    }
+
+    /// What is shown of the streams that consumers read.
+    pub(crate) fn stream_figures(&self) -> StreamFigures {
+        let address = self.options.streams.as_ref().and_then(|streams| streams.address.clone());
+        StreamFigures::new(self.stream_way.clone(), address)
     }
 
     /// Where a consumer's logs come from.

@@ -207,6 +207,8 @@ impl Activity {
             ConsumerEvent::Resumed => self.put(consumer, Place::Away),
             ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, Place::Away),
             ConsumerEvent::Stopped(..) => self.put(consumer, Place::Stopped),
+            // What it only leaves behind in its streams is nothing that it does.
+            ConsumerEvent::Acknowledged { deliveries: 0, load } if *load == doing.load => {}
             ConsumerEvent::Acknowledged { load, .. } => {
                 doing.load = *load;
                 if !stopped {

@@ -199,7 +199,7 @@ impl LiveLogs {
         let records = burst.into_iter().flat_map(|delivery| match delivery.item {
             Item::Log(record) => vec![record],
             Item::Logs(records) => records,
-            Item::Marker | Item::Foreign(_) | Item::Passed => Vec::new(),
+            Item::Marker | Item::Foreign(_) | Item::Passed | Item::Removed(_) => Vec::new(),
         });
         let records: Vec<Record> = records.collect();
         self.unseen += records.iter().map(|record| self.gaps.note(record)).sum::<u64>();

@@ -60,7 +60,9 @@ fn text(balances: &[ConsumerBalance], journals: Journals) -> String {
     let judgement = if balances.iter().all(|consumer| consumer.balance.is_complete()) {
         format!("{GOOD}{}{GOOD:#}", complete(balances, journals))
     } else {
-        format!("{BAD}logs are missing{BAD:#}")
+        let are_gaps = balances.iter().any(|consumer| !consumer.balance.gaps.is_empty());
+        let what = if are_gaps { "logs are missing" } else { "logs were removed before they were read" };
+        format!("{BAD}{what}{BAD:#}")
     };
     let mut lines = table(&rows);
     lines.extend(remarks);
@@ -102,7 +104,7 @@ fn table(rows: &[[String; 7]]) -> Vec<String> {
 }
 
 fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
-    let Balance { counts, gaps, expired, unknown, untold, .. } = &consumer.balance;
+    let Balance { counts, gaps, expired, unknown, untold, removed, .. } = &consumer.balance;
     let mut remarks = Vec::new();
     if counts.repeated > 0 {
         remarks.push(format!("{} came again, and were not counted again", counts.repeated));
@@ -128,6 +130,14 @@ fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
     }
     for Missing { origin, sequences } in gaps {
         remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(sequences)));
+    }
+    for (stream, offsets) in removed {
+        remarks.push(format!(
+            "removed from the stream {} before they were read: {} offsets at most, {}",
+            printable_line(stream),
+            offsets.len(),
+            intervals(offsets)
+        ));
     }
     if expired.origins > 0 {
         let Expired { origins, missing, .. } = expired;
@@ -166,7 +176,10 @@ fn intervals(sequences: &IntervalSet) -> String {
 
 fn object(consumer: &ConsumerBalance) -> Value {
     let balance = &consumer.balance;
-    let Balance { counts, twice, missing, gaps, expired, unknown, untold, reach, .. } = balance;
+    let Balance { counts, twice, missing, gaps, expired, unknown, untold, removed, reach, .. } = balance;
+    let removed = removed.iter().map(|(stream, offsets)| {
+        json!({ "stream": stream, "offsets": offsets.len(), "intervals": offsets.iter().collect::<Vec<_>>() })
+    });
     let gaps = gaps.iter().map(|Missing { origin, sequences }| {
         json!({ "origin": origin, "intervals": sequences.iter().collect::<Vec<_>>() })
     });
@@ -184,6 +197,7 @@ fn object(consumer: &ConsumerBalance) -> Value {
         "undetermined": counts.undetermined,
         "missing": tally_json(missing),
         "gaps": gaps.collect::<Vec<_>>(),
+        "removed": removed.collect::<Vec<_>>(),
         "folded": {
             "origins": expired.origins,
             "missing": expired.missing,

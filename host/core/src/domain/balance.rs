@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::account::{Account, Sent};
 use self::totals::OriginTotals;
-use super::{Counts, Expired, Filter, IntervalSet, Producer, Severities, Severity, Tally};
+use super::{Counts, Expired, Filter, IntervalSet, Producer, Severities, Severity, StreamState, Tally};
 
 /// What is known of a consumer from all of its accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Balance {
     pub unknown: Vec<String>,
     /// The producers of logs that it wants for which no journal was given, where one was given for others.
     pub untold: BTreeSet<String>,
+    /// The offsets of streams that were removed before one of the hosts has read them.
+    pub removed: BTreeMap<String, IntervalSet>,
     /// Up to which number it is known what was sent.
     pub reach: Reach,
 }
@@ -112,7 +114,7 @@ impl Balance {
 
     /// Whether nothing is known to be missing.
     pub fn is_complete(&self) -> bool {
-        self.gaps.is_empty()
+        self.gaps.is_empty() && self.removed.is_empty()
     }
 
     fn add(&mut self, account: &Account) {
@@ -125,8 +127,14 @@ impl Balance {
         sum.repeated += counts.repeated;
         sum.without_id += counts.without_id;
         sum.undetermined += counts.undetermined;
+        sum.removed = sum.removed.saturating_add(counts.removed);
         sum.first = sum.first.into_iter().chain(counts.first).min();
         sum.last = sum.last.max(counts.last);
+        for StreamState { stream, removed, .. } in &account.streams {
+            for (first, last) in removed.iter() {
+                self.removed.entry(stream.clone()).or_default().insert_interval(first, last);
+            }
+        }
         let (sum, expired) = (&mut self.expired, &account.expired);
         sum.origins += expired.origins;
         sum.missing = sum.missing.saturating_add(expired.missing);

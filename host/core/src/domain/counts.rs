@@ -23,6 +23,9 @@ pub struct Counts {
     pub without_id: u64,
     /// How many of the counted logs did not say how serious they are, and were counted as what was chosen for such logs.
     pub undetermined: u64,
+    /// How many offsets of its streams were removed there before the consumer has read them: the most logs that can be
+    /// missing of it.
+    pub removed: u64,
     /// The earliest timestamp among the accepted logs.
     pub first: Option<Timestamp>,
     /// The latest timestamp among the accepted logs.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Timestamp;
+
 /// The position of a delivery in its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Position {
@@ -12,14 +14,15 @@ pub enum Position {
     Durable(StreamPosition),
 }
 
-/// An offset in a stream: the same for every reader, at any time.
+/// A position in a stream: the same for every reader, at any time. It is one more than the offset of the log there: 0 stands
+/// before the first log, so that a book can note that its consumer begins there, before there is any log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPosition {
     /// The name of the stream.
     pub stream: Arc<str>,
-    /// The first offset that this delivery covers: between it and `offset` there is nothing for this consumer.
+    /// The first position that this delivery covers: between it and `offset` there is nothing for this consumer.
     pub first: u64,
-    /// The offset of the delivery itself.
+    /// The position of the delivery itself.
     pub offset: u64,
     /// What the stream is recognised by, if that is known here.
     pub fingerprint: Option<Fingerprint>,
@@ -35,6 +38,28 @@ pub struct Fingerprint {
     pub kind: u8,
     /// A digest of it.
     pub value: u64,
+}
+
+/// Offsets of a stream that were removed there before its consumer has read them. Some may have had no log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedOffsets {
+    /// The name of the stream.
+    pub stream: Arc<str>,
+    /// The first of them.
+    pub first: u64,
+    /// The last of them.
+    pub last: u64,
+    /// When the stream had what was read last before them, if that is known.
+    pub after: Option<Timestamp>,
+    /// When the stream had what came next, if that is known.
+    pub before: Option<Timestamp>,
+}
+
+impl RemovedOffsets {
+    /// How many there are: the most logs that can be missing.
+    pub fn count(&self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
 }
 
 impl Position {

@@ -26,6 +26,7 @@ impl Ledger for Store {
             stream: stream.clone(),
             finished: sequences(rows),
             fingerprint: None,
+            removed: IntervalSet::default(),
         });
         Ok(Saved {
             book: Book::restore(things.counts.clone(), things.expired, origins, streams),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use loghost_board::{Consumer, Depths, Histogram, State};
+use loghost_board::{Consumer, Depths, Histogram, State, StreamProgress};
 use loghost_core::domain::{ConsumerName, Tally};
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -21,7 +21,7 @@ type Single = (About, fn(&Consumer) -> u64);
 /// A metric of times, and its values of a consumer.
 type Times = (About, fn(&Consumer) -> &Histogram);
 
-const COUNTERS: [Single; 10] = [
+const COUNTERS: [Single; 11] = [
     (("loghost_deliveries_received", "Deliveries taken from the consumer's queue."), |it| it.deliveries),
     (("loghost_deliveries_acknowledged", "Deliveries that need not come again."), |it| it.acknowledged),
     (("loghost_deliveries_repeated", "Deliveries of logs that were counted before."), |it| {
@@ -30,6 +30,9 @@ const COUNTERS: [Single; 10] = [
     (("loghost_messages_foreign", "Messages that were not published as logs."), |it| it.counts.foreign),
     (("loghost_logs_undetermined", "Counted logs that did not say how serious they are."), |it| {
         it.counts.undetermined
+    }),
+    (("loghost_stream_offsets_removed", "Offsets that streams removed before they were read."), |it| {
+        it.counts.removed
     }),
     (("loghost_traps", "Calls that the plugin failed at."), |it| it.traps),
     (("loghost_retries", "Logs that the plugin wanted to try again, each time."), |it| it.retries),
@@ -87,10 +90,37 @@ pub(super) fn write(families: &mut Families<'_, '_>, consumers: &Consumers, dept
     write_states(families, consumers)?;
     let about = ("loghost_queue_messages_ready", "Messages that wait in the consumer's queue.");
     families.write(about, None, MetricType::Gauge, |metrics| {
-        depths.iter().try_for_each(|(name, ready)| {
+        depths.queues.iter().try_for_each(|(name, ready)| {
             metrics.encode_family(&[("consumer", name.as_str())])?.encode_gauge(&u64::from(*ready))
         })
-    })
+    })?;
+    write_streams(families, consumers, depths)
+}
+
+/// A metric of a stream, and its value of a consumer, where that is known.
+type OfStream = (About, fn(StreamProgress<'_>) -> Option<u64>);
+
+const OF_STREAMS: [OfStream; 3] = [
+    (("loghost_stream_offset_lag", "Offsets of the stream behind the committed one."), |it| it.lag),
+    (("loghost_stream_committed_offset", "Offset up to which all is finished and safe."), |it| it.committed),
+    (("loghost_stream_last_offset", "Offset of the last log of the stream."), |it| it.last),
+];
+
+/// Writes how far each consumer is in each of its streams.
+fn write_streams(families: &mut Families<'_, '_>, consumers: &Consumers, depths: &Depths) -> fmt::Result {
+    for (about, value) in OF_STREAMS {
+        families.write(about, None, MetricType::Gauge, |metrics| {
+            consumers.iter().try_for_each(|(name, it)| {
+                it.offsets.iter().try_for_each(|next| {
+                    let progress = StreamProgress::of(next, depths);
+                    let Some(value) = value(progress) else { return Ok(()) };
+                    let labels = [("consumer", name.as_str()), ("stream", progress.stream)];
+                    metrics.encode_family(&labels)?.encode_gauge(&value)
+                })
+            })
+        })?;
+    }
+    Ok(())
 }
 
 fn histogram(metrics: &mut MetricEncoder<'_>, name: &ConsumerName, of: &Histogram) -> fmt::Result {

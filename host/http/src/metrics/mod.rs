@@ -56,7 +56,7 @@ struct Figures {
 
 /// All figures of consumers and connections, in `OpenMetrics`; none is left out but what only the broker knows.
 pub fn open_metrics(board: &Board) -> Option<String> {
-    written(board, Depths::new(), "", Format::OpenMetrics).ok()
+    written(board, Depths::default(), "", Format::OpenMetrics).ok()
 }
 
 /// The figures of the board and of this process, and these depths of queues.

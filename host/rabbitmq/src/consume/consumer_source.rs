@@ -166,7 +166,8 @@ impl<K: Clock + Clone + 'static> Setup<K> {
     async fn nodes(&self, severities: Severities) -> Result<Option<Nodes>, TopologyError> {
         let names = self.streams(severities);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &self.consumer).await
+        let name = format!("loghost {}", self.consumer);
+        self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &name).await
     }
 
     /// Finds out where reading will begin; returns what of that is in no book.
@@ -208,7 +209,7 @@ impl<K: Clock + Clone + 'static> Setup<K> {
     ) -> Result<Vec<Start>, TopologyError> {
         let begin = (self.options.begin.unwrap_or_default(), &self.begins);
         let names = self.streams(severities);
-        let starting = starts((&self.connection, nodes), &self.consumer, &names, &self.offsets, begin);
+        let starting = starts((&self.connection, nodes), &names, &self.offsets, begin);
         self.connection.answer(starting).await
     }
 
@@ -217,8 +218,7 @@ impl<K: Clock + Clone + 'static> Setup<K> {
             let starts = self.starts(severities, None).await?;
             // Of one stream alone, half the prefetch may wait for retries and dead letters, and others still come.
             let credit = if starts.len() > 1 { self.prefetch / 2 + 1 } else { self.prefetch };
-            let opening =
-                AmqpStreams::open((self.connection, self.consumer), starts, credit, self.read, self.clock);
+            let opening = AmqpStreams::open(self.connection, starts, credit, self.read, self.clock);
             return Ok(Reading::Amqp(Box::new(opening.await?)));
         };
         let (stores, starts) = match self.native_starts(severities, &mut nodes).await {

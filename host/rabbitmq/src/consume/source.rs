@@ -218,7 +218,7 @@ const MOST_FOUND: usize = 16 << 20;
 fn size_found(item: &Item) -> usize {
     match item {
         Item::Logs(records) => records.iter().map(|record| record.message.len()).sum(),
-        Item::Log(_) | Item::Marker | Item::Foreign(_) | Item::Passed => 0,
+        Item::Log(_) | Item::Marker | Item::Foreign(_) | Item::Passed | Item::Removed(_) => 0,
     }
 }
 

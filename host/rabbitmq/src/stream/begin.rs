@@ -3,14 +3,14 @@
 //!
 //! What they mean is found out once, also by a host that stands by, so that nothing that is published later is left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use lapin::types::AMQPValue;
 use loghost_core::application::NextOffset;
-use loghost_core::domain::{ConsumerName, Fingerprint, StreamPosition};
+use loghost_core::domain::{Fingerprint, StreamPosition};
 use tokio::time::sleep;
 
 use crate::connection::open::Connection;
@@ -22,7 +22,6 @@ use crate::stream::options::Begin;
 use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::offset::OffsetSpec;
 use crate::topology::error::TopologyError;
-use crate::topology::event::TopologyEvent;
 
 /// How often the end of a stream is looked at that seems to be shorter than before: a replica may have less than another
 /// for a moment.
@@ -39,8 +38,6 @@ pub(crate) struct Begins(Arc<Mutex<Known>>);
 struct Known {
     /// Where the streams begin that are in no book yet.
     places: BTreeMap<String, Place>,
-    /// The offsets up to which it was told that logs were removed.
-    removed: BTreeSet<(String, u64)>,
 }
 
 /// A place in a stream.
@@ -67,14 +64,13 @@ pub(crate) struct Start {
     pub(crate) end: Option<u64>,
 }
 
-/// Finds where reading begins in each of `streams`, and tells what was removed before `consumer` has read it.
+/// Finds where reading begins in each of `streams`.
 ///
 /// # Errors
 ///
 /// If a stream has less than was read of it, or the broker does not tell.
 pub(crate) async fn starts(
     (connection, nodes): (&Arc<Connection>, Option<&Nodes>),
-    consumer: &ConsumerName,
     streams: &[String],
     offsets: &[NextOffset],
     (begin, begins): (Begin, &Begins),
@@ -85,16 +81,16 @@ pub(crate) async fn starts(
         let noted = begins.known().places.get(stream).copied();
         let (noted, is_new) = match (known, noted) {
             // Another host has read on, and the broker has stored how far.
-            (Some(next), Some(noted)) if cursor::offset_of(next) < noted.offset => (Some(noted), true),
+            (Some(next), Some(noted)) if next.of_log() < noted.offset => (Some(noted), true),
             (Some(next), _) => {
-                let (offset, fingerprint) = (cursor::offset_of(next), next.fingerprint);
+                let (offset, fingerprint) = (next.of_log(), next.fingerprint);
                 (Some(Place { offset, fingerprint }), false)
             }
             (None, noted) => (noted, true),
         };
         let mut is_emptied = false;
         let place = if let Some(place) = noted {
-            let contents = check((connection, &ends), consumer, stream, place, begins).await?;
+            let contents = check(&ends, stream, place).await?;
             is_emptied = contents == Contents::None;
             place
         } else {
@@ -191,7 +187,8 @@ impl Ends {
 /// The place that `begin` means now.
 pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<Place, TopologyError> {
     if begin == Begin::First {
-        return Ok(Place { offset: 0, fingerprint: None });
+        let offset = ends.first(stream).await?.unwrap_or_default();
+        return Ok(Place { offset, fingerprint: None });
     }
     // What is published from here on is newer.
     let last = ends.end(stream).await?.map(|end| end.sent);
@@ -214,13 +211,11 @@ enum Contents {
     Some,
 }
 
-/// Makes sure that a stream is the one that was read up to a place, and tells if something behind that was removed.
+/// Makes sure that a stream is the one that was read up to a place.
 async fn check(
-    (connection, ends): (&Connection, &Ends),
-    consumer: &ConsumerName,
+    ends: &Ends,
     stream: &str,
     Place { offset, fingerprint }: Place,
-    begins: &Begins,
 ) -> Result<Contents, TopologyError> {
     if offset == 0 && fingerprint.is_none() {
         return Ok(Contents::Some);
@@ -244,13 +239,6 @@ async fn check(
         && !ends.recognises(stream, known).await?
     {
         return Err(TopologyError::StreamIsAnother { stream: stream.to_owned(), offset });
-    }
-    if let Some(first) = ends.first(stream).await?
-        && first > offset
-        && begins.known().removed.insert((stream.to_owned(), first))
-    {
-        let event = TopologyEvent::LogsRemoved { stream: stream.to_owned(), offset, first };
-        connection.tell(Some(consumer), &event);
     }
     Ok(Contents::Some)
 }

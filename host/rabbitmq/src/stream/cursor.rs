@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use loghost_core::application::NextOffset;
 use loghost_core::domain::{Fingerprint, Position, StreamPosition};
+use tokio::time::{sleep, timeout};
 
 /// Where a reader is in a stream.
 #[derive(Debug)]
@@ -24,9 +25,20 @@ pub(crate) struct Cursor {
 /// The name of a stream, and the first offset that was not read.
 pub(crate) type Watched = (Arc<str>, Arc<AtomicU64>);
 
-/// The first offset that is not finished, as a book has it.
-pub(crate) fn offset_of(next: &NextOffset) -> u64 {
-    next.offset.saturating_sub(1)
+/// The time between two looks how far a stream was read.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How long it is waited for that the last log is read: more may come all the time.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether a stream is read up to this offset, soon.
+pub(crate) async fn is_read_through(next: &AtomicU64, last: u64) -> bool {
+    let reading = async {
+        while next.load(Ordering::Relaxed) <= last {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(READ_WITHIN, reading).await.is_ok()
 }
 
 /// The position of a consumer that begins at the offset `next`: all that is before it is behind the consumer.
@@ -98,6 +110,7 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
+    use loghost_core::application::NextOffset;
     use loghost_core::domain::Book;
 
     use super::*;
@@ -114,7 +127,7 @@ mod tests {
             offset,
             fingerprint,
         });
-        offset_of(&next.expect("a stream"))
+        next.expect("a stream").of_log()
     }
 
     /// A book of a consumer that begins there.

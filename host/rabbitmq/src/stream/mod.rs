@@ -2,12 +2,14 @@
 //!
 //! In reading order: `options`; `cursor`, which makes positions of offsets; `fingerprint`, what a stream is recognised by; `ends`,
 //! what a stream has; `begin`, where reading begins; `protocol`, connections in the stream protocol; `native`, the reader that uses these; `amqp`, the one that uses
-//! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is; `past`, a span that is read once.
+//! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is; `past`, a span that is read once; `figures`, what is
+//! shown of streams.
 
 pub(crate) mod amqp;
 pub(crate) mod begin;
 pub(crate) mod cursor;
 mod ends;
+pub(crate) mod figures;
 mod fingerprint;
 pub(crate) mod native;
 pub(crate) mod options;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use loghost_core::domain::ConsumerName;
-
 use crate::connection::open::Connection;
 use crate::stream::native::{Nodes, Reach};
 use crate::stream::options::StreamAddress;
@@ -28,7 +26,7 @@ struct Known {
 
 impl StreamWay {
     /// Connects to the nodes that have the `streams`, through the host of the AMQP `connection` or through `address`; none
-    /// if streams are to be read through AMQP 0-9-1, which is told of once.
+    /// if streams are to be read through AMQP 0-9-1, which is told of once. The brokers know the connections by their `name`.
     ///
     /// # Errors
     /// If the stream protocol is to be spoken, and cannot be now.
@@ -37,14 +35,13 @@ impl StreamWay {
         connection: &Connection,
         address: Option<&StreamAddress>,
         streams: &[&str],
-        consumer: &ConsumerName,
+        name: &str,
     ) -> Result<Option<Nodes>, TopologyError> {
-        let name = format!("loghost {consumer}");
-        match connect(connection, address, &name).await {
+        match connect(connection, address, name).await {
             Ok(first) => {
                 self.0.spoken.store(true, Ordering::Relaxed);
                 let reach = if address.is_some() { Reach::OneAddress } else { Reach::Advertised };
-                Nodes::find(first, streams, (reach, &name)).await.map(Some)
+                Nodes::find(first, streams, (reach, name)).await.map(Some)
             }
             Err(error)
                 if address.is_none() && error.is_unsupported() && !self.0.spoken.load(Ordering::Relaxed) =>

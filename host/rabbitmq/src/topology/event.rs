@@ -122,15 +122,6 @@ pub enum TopologyEvent {
     /// The broker has ended the connection of this consumer, and of those that share it, with internal errors: from now on
     /// it has one of its own.
     ConnectionSeparated,
-    /// Logs of a stream were removed before its consumer has read them.
-    LogsRemoved {
-        /// The stream.
-        stream: String,
-        /// The first offset that was not read.
-        offset: u64,
-        /// The first offset that is still there.
-        first: u64,
-    },
     /// Logs of a stream were removed that are to be read from the past.
     PastRemoved {
         /// The stream.

@@ -49,7 +49,7 @@ pub(super) fn observer(
 pub(super) fn ask_depths(options: &Options, board: &Board, builder: &ConsumerBuilder) {
     if options.consumer.lifetime == Lifetime::Named {
         // A run has one broker.
-        let _ = board.ask_depths(Box::new(BrokerDepths::new(&builder.connections)));
+        let _ = board.ask_depths(Box::new(BrokerDepths::new(builder)));
     }
 }
 

@@ -5,10 +5,11 @@ use std::error::Error;
 use loghost_core::application::{
     Beginning, ConsumerEvent, DeadLettering, Level, ReloadRefusal, SourceError, Uncounted,
 };
-use loghost_core::domain::ConsumerName;
+use loghost_core::domain::{ConsumerName, RemovedOffsets, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Queues, Readers, Shown};
+use crate::ui::time::date;
 
 /// An event of a consumer as it is shown; none of what happens all the time.
 pub(super) fn shown<'a>(
@@ -40,7 +41,8 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::Failed(..)
         | ConsumerEvent::Saturated(_)
         | ConsumerEvent::NotCounted(..)
-        | ConsumerEvent::LeftUncounted(..) => Level::Warning,
+        | ConsumerEvent::LeftUncounted(..)
+        | ConsumerEvent::Removed(_) => Level::Warning,
         ConsumerEvent::Stopped(..) | ConsumerEvent::ReloadRefused(_) => Level::Error,
         ConsumerEvent::Opening { .. }
         | ConsumerEvent::Received { .. }
@@ -49,6 +51,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::Retrying(_)
         | ConsumerEvent::DeadLettered(_)
         | ConsumerEvent::Committed { .. }
+        | ConsumerEvent::StreamsCommitted(_)
         | ConsumerEvent::Acknowledged { .. }
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
@@ -71,6 +74,8 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::Retrying(_) => "retrying",
         ConsumerEvent::DeadLettered(_) => "dead_lettered",
         ConsumerEvent::Committed { .. } => "committed",
+        ConsumerEvent::StreamsCommitted(_) => "streams_committed",
+        ConsumerEvent::Removed(_) => "logs_removed",
         ConsumerEvent::Acknowledged { .. } => "acknowledged",
         ConsumerEvent::CallBegins => "call_begins",
         ConsumerEvent::CallEnds => "call_ends",
@@ -111,6 +116,14 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         }
         ConsumerEvent::ReloadRefused(ReloadRefusal::State(error)) => json!({ "error": error.reason }),
         ConsumerEvent::ReloadRefused(ReloadRefusal::Unloadable(error)) => json!({ "error": error }),
+        ConsumerEvent::Removed(removed) => json!({
+            "stream": &*removed.stream,
+            "from": removed.first,
+            "to": removed.last,
+            "offsets": removed.count(),
+            "after": removed.after.map(Timestamp::as_millis),
+            "before": removed.before.map(Timestamp::as_millis),
+        }),
         _ => Value::Null,
     }
 }
@@ -174,6 +187,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         ConsumerEvent::PassedBy(logs) => format!(
             "not wanted in this run: {logs} logs that were found in messages of other producers; they were acknowledged"
         ),
+        ConsumerEvent::Removed(removed) => logs_removed(removed),
         ConsumerEvent::Recovered => "no longer fails: goes on".to_owned(),
         ConsumerEvent::Reloaded(descriptor, digest) => {
             let digest = digest.get(..12).unwrap_or(digest);
@@ -192,6 +206,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::Retrying(_)
         | ConsumerEvent::DeadLettered(_)
         | ConsumerEvent::Committed { .. }
+        | ConsumerEvent::StreamsCommitted(_)
         | ConsumerEvent::Acknowledged { .. }
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
@@ -199,6 +214,22 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::ReloadRefused(ReloadRefusal::All)
         | ConsumerEvent::Ended(_) => return None,
     })
+}
+
+fn logs_removed(removed: &RemovedOffsets) -> String {
+    let RemovedOffsets { stream, first, last, after, before } = removed;
+    let time = |at: Timestamp| date(at, humantime::format_rfc3339_millis);
+    let when = match (after.map(time), before.map(time)) {
+        (Some(after), Some(before)) => format!(", written between {after} and {before}"),
+        (Some(after), None) => format!(", written after {after}"),
+        (None, Some(before)) => format!(", written before {before}"),
+        (None, None) => String::new(),
+    };
+    let offsets = removed.count();
+    format!(
+        "logs of the stream `{stream}` were removed before they were read: {offsets} offsets at most, from {first} to \
+         {last}{when}; its retention is too short for how long this consumer was away or behind"
+    )
 }
 
 fn left_uncounted(uncounted: &Uncounted, dead_lettering: DeadLettering) -> String {

@@ -106,7 +106,6 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
                 .to_owned();
             ("connection_separated", text, json!({}))
         }
-        TopologyEvent::LogsRemoved { stream, offset, first } => logs_removed(stream, *offset, *first),
         TopologyEvent::PastRemoved { stream, wanted, first } => past_removed(stream, *wanted, *first),
         TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
         TopologyEvent::OffsetNotStored { stream } => offset_not_stored(stream),
@@ -141,17 +140,6 @@ fn exchange_refused(exchange: &str, cause: &str) -> (&'static str, String, Value
          the queue)"
     );
     ("exchange_refused", text, json!({ "exchange": exchange, "cause": cause }))
-}
-
-fn logs_removed(stream: &str, offset: u64, first: u64) -> (&'static str, String, Value) {
-    let text = format!(
-        "logs of the stream `{stream}` were removed before they were read: {} offsets at most, from {offset} to {}; its \
-         retention is too short for how long this consumer was away or behind",
-        first - offset,
-        first - 1
-    );
-    let fields = json!({ "stream": stream, "from": offset, "to": first - 1, "offsets": first - offset });
-    ("logs_removed", text, fields)
 }
 
 fn past_removed(stream: &str, wanted: Option<u64>, first: u64) -> (&'static str, String, Value) {

@@ -55,6 +55,7 @@ pub(crate) fn metric_json(report: &Report<'_>) -> Map<String, Value> {
     say("repeated", counts.repeated.into());
     say("without_id", counts.without_id.into());
     say("undetermined", counts.undetermined.into());
+    say("removed", counts.removed.into());
     match &report.text {
         Ok(text) => say("text", text.as_str().into()),
         Err(error) => {

@@ -56,7 +56,7 @@ impl Sampler {
                 accepted: it.counts.accepted,
                 rejected,
                 retried: it.retries,
-                queue: depths.get(name).copied(),
+                queue: depths.queues.get(name).copied(),
                 rate: rate(samples, now, it.received.total()),
                 history: it.history.until(now, STEPS).iter().map(Tally::total).collect(),
             }

@@ -55,7 +55,7 @@ impl View {
         let screen = Screen::take()?;
         let (told, to_do) = mpsc::channel();
         let (ending, ended) = mpsc::channel();
-        let (depths, known) = watch::channel(Depths::new());
+        let (depths, known) = watch::channel(Depths::default());
         let board = Arc::clone(&shown.board);
         let runner = Runner::new(shown, known, screen)?;
         system::spawn("view", move || {

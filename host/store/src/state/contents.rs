@@ -11,7 +11,7 @@ use super::folder;
 use super::settings::Settings;
 use super::tables::{
     CACHE, CHECKPOINTS, CONSUMERS, DEAD, FILTERS, FINGERPRINTS, FINISHED, FORMAT, FORMER_FORMATS, Fault,
-    Intervals, META, ORIGINS, SETTINGS, STREAMS, UNWANTED, parse,
+    Intervals, META, ORIGINS, REMOVED, SETTINGS, STREAMS, UNWANTED, parse,
 };
 use super::wire::{CountsWire, FilterWire};
 use crate::database::open_copy;
@@ -155,12 +155,19 @@ fn streams(tables: &ReadTransaction, queue: &str) -> Result<Vec<StreamState>, Fa
     let mut streams: Vec<StreamState> = Vec::new();
     intervals(tables, STREAMS, queue, |stream, first, last| {
         if streams.last().is_none_or(|last| last.stream != stream) {
-            let (stream, finished) = (stream.to_owned(), IntervalSet::default());
-            streams.push(StreamState { stream, finished, fingerprint: None });
+            let (finished, removed) = (IntervalSet::default(), IntervalSet::default());
+            let stream = stream.to_owned();
+            streams.push(StreamState { stream, finished, removed, fingerprint: None });
         }
         if let Some(state) = streams.last_mut() {
             state.finished.insert_interval(first, last);
         }
+        Ok(())
+    })?;
+    intervals(tables, REMOVED, queue, |stream, first, last| {
+        let state = streams.iter_mut().find(|state| state.stream == stream);
+        let state = state.ok_or_else(|| unknown(stream))?;
+        state.removed.insert_interval(first, last);
         Ok(())
     })?;
     let table = match tables.open_table(FINGERPRINTS) {
@@ -186,7 +193,7 @@ fn intervals(
 ) -> Result<(), Fault> {
     let table = match tables.open_table(table) {
         Err(TableError::TableDoesNotExist(_))
-            if [UNWANTED.name(), STREAMS.name()].contains(&table.name()) =>
+            if [UNWANTED.name(), STREAMS.name(), REMOVED.name()].contains(&table.name()) =>
         {
             return Ok(());
         }

@@ -16,10 +16,11 @@ use super::error::StateError;
 use super::wire::{CountsWire, FilterWire};
 
 /// The version of the tables.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
-/// The versions that are upgraded: the first had no table of unwanted logs, neither had one of streams.
-pub(super) const FORMER_FORMATS: [u32; 2] = [1, 2];
+/// The versions that are upgraded: the first had no table of unwanted logs, the first two none of streams, and none of
+/// them one of what was removed from these.
+pub(super) const FORMER_FORMATS: [u32; 3] = [1, 2, 3];
 
 /// The size of the page cache; a state has few pages.
 pub(super) const CACHE: usize = 16 * 1024 * 1024;
@@ -40,12 +41,14 @@ pub(super) type Intervals<'a> = TableDefinition<'a, (&'static str, &'static str,
 pub(super) const FINISHED: Intervals<'_> = TableDefinition::new("finished");
 pub(super) const DEAD: Intervals<'_> = TableDefinition::new("dead");
 pub(super) const UNWANTED: Intervals<'_> = TableDefinition::new("unwanted");
-/// Queue, stream and first number of an interval of offsets that are finished to its last number.
+/// Queue, stream and first number of an interval of positions that are finished to its last number.
 pub(super) const STREAMS: Intervals<'_> = TableDefinition::new("streams");
 /// Queue and stream to what the stream is recognised by: an offset, a kind and a value. Not in what was written before
 /// there was such a table.
 pub(super) const FINGERPRINTS: TableDefinition<(&str, &str), (u64, u8, u64)> =
     TableDefinition::new("fingerprints");
+/// Queue, stream and first number of an interval of offsets that were removed unread to its last number.
+pub(super) const REMOVED: Intervals<'_> = TableDefinition::new("removed");
 
 /// The tables, open for one commit.
 pub(super) struct Tables<'t> {
@@ -59,6 +62,7 @@ pub(super) struct Tables<'t> {
     unwanted: IntervalTable<'t>,
     streams: IntervalTable<'t>,
     fingerprints: Table<'t, (&'static str, &'static str), (u64, u8, u64)>,
+    removed: IntervalTable<'t>,
 }
 
 type IntervalTable<'t> = Table<'t, (&'static str, &'static str, u64), u64>;
@@ -76,6 +80,7 @@ impl<'t> Tables<'t> {
             unwanted: transaction.open_table(UNWANTED)?,
             streams: transaction.open_table(STREAMS)?,
             fingerprints: transaction.open_table(FINGERPRINTS)?,
+            removed: transaction.open_table(REMOVED)?,
         })
     }
 
@@ -96,7 +101,8 @@ impl<'t> Tables<'t> {
         let next = format!("{queue}\0");
         self.origins.retain_in((queue, "")..(&*next, ""), |_, _| false)?;
         self.fingerprints.retain_in((queue, "")..(&*next, ""), |_, _| false)?;
-        for table in [&mut self.finished, &mut self.dead, &mut self.unwanted, &mut self.streams] {
+        let Self { finished, dead, unwanted, streams, removed, .. } = self;
+        for table in [finished, dead, unwanted, streams, removed] {
             table.retain_in((queue, "", 0)..(&*next, "", 0), |_, _| false)?;
         }
         Ok(())
@@ -123,6 +129,7 @@ impl<'t> Tables<'t> {
             if let Some(Fingerprint { offset, kind, value }) = change.fingerprint {
                 self.fingerprints.insert((queue, &*change.stream), (offset, kind, value))?;
             }
+            write(&mut self.removed, queue, &change.stream, &change.removed)?;
         }
         let counts = CountsWire::new(consumer, &changes.counts, &changes.expired);
         self.consumers.insert(queue, &*json(&counts)?)?;

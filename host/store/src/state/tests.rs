@@ -269,10 +269,10 @@ fn another_format_is_told_apart() {
     let database = Database::open(folder.path().join("loghost.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
-    transaction.open_table(meta).unwrap().insert("format", 4).unwrap();
+    transaction.open_table(meta).unwrap().insert("format", 5).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::Version { found: 4, .. })));
+    assert!(matches!(StateFolder::open(folder.path()), Err(StateError::Version { found: 5, .. })));
 }
 
 fn accounts(folder: &Path) -> Result<String, StateError> {

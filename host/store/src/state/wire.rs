@@ -21,6 +21,9 @@ pub(super) struct CountsWire {
     // Nor this one.
     #[serde(default)]
     undetermined: u64,
+    // Since the fourth format.
+    #[serde(default)]
+    removed: u64,
     first: Option<u64>,
     last: Option<u64>,
     #[serde(rename = "folded")]
@@ -67,6 +70,7 @@ impl CountsWire {
             repeated: counts.repeated,
             without_id: counts.without_id,
             undetermined: counts.undetermined,
+            removed: counts.removed,
             first: counts.first.map(Timestamp::as_millis),
             last: counts.last.map(Timestamp::as_millis),
             expired: ExpiredWire {
@@ -87,6 +91,7 @@ impl CountsWire {
             repeated: self.repeated,
             without_id: self.without_id,
             undetermined: self.undetermined,
+            removed: self.removed,
             first: self.first.map(Timestamp::from_millis),
             last: self.last.map(Timestamp::from_millis),
         };

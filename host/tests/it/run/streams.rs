@@ -1,16 +1,20 @@
 //! `loghost run --queue-type stream`: what it counts, where it begins, and what it says of streams that are not as they were.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::broker::{Broker, Kind, on};
-use crate::support::cli::{Loghost, Running, Signal};
+use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::dead_letters::{dead_letters, list, reject};
 use crate::support::guest::guest;
+use crate::support::http::Http;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::outside::{DURABLE, Outside, text};
 use crate::support::tracked;
@@ -25,8 +29,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "streams::note_where_they_begin_before_there_is_a_log", note_where_they_begin),
         on(KINDS, "streams::begin_where_asked", begin_where_asked),
         on(KINDS, "streams::are_filtered_as_bindings_would", are_filtered_as_bindings_would),
+        on(KINDS, "streams::what_is_not_wanted_keeps_no_run_up", what_is_not_wanted_keeps_no_run_up),
         on(KINDS, "streams::a_host_that_takes_over_misses_nothing", a_host_that_takes_over_misses_nothing),
         on(KINDS, "streams::what_was_removed_is_said", what_was_removed_is_said),
+        on(KINDS, "streams::a_slow_consumer_is_cut_off", a_slow_consumer_is_cut_off),
         on(KINDS, "streams::made_again_are_refused", made_again_are_refused),
         on(KINDS, "streams::follow_a_queue_whose_logs_are_counted", follow_a_queue),
         on(KINDS, "streams::a_dead_letter_is_sent_back", a_dead_letter_is_sent_back),
@@ -135,6 +141,36 @@ fn are_filtered_as_bindings_would(broker: &Broker) {
     assert_eq!(counted(again), 3);
 }
 
+/// A stream has the logs of all sources: those that a consumer does not want come while it is to end.
+fn what_is_not_wanted_keeps_no_run_up(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("error").severities(&["error"]).sources(&["db.*"]).write(folder.path());
+    let exchange = broker.exchange("error");
+    run(broker, &plugin).arg("--declare-only").end().exits(0);
+    let wanted = |_| (&*exchange, "db.1", "x".to_owned(), BasicProperties::default());
+    broker.outside().publish_all((0..5).map(wanted));
+    let ended = AtomicBool::new(false);
+    let output = thread::scope(|scope| {
+        scope.spawn(|| {
+            let outside = broker.outside();
+            // For longer than anything is waited for.
+            for _ in 0..3000 {
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+                publish(&outside, broker, 3);
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        // Longer than it takes to note what was left out.
+        let run = run(broker, &plugin).args(["--from", "first", "--until-idle", "2s", "--state"]);
+        let output = run.arg(folder.path().join("state")).end();
+        ended.store(true, Ordering::Relaxed);
+        output
+    });
+    assert_eq!(errors(&last_of(&output.exits(0).stdout, "error")), [5, 0]);
+}
+
 fn a_host_that_takes_over_misses_nothing(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let states = ["state-1", "state-2"].map(|state| folder.path().join(state));
@@ -188,6 +224,55 @@ fn what_was_removed_is_said(broker: &Broker) {
     // It is said once, and what is left is counted once.
     let again = run().args(["--until-idle", "500ms"]).end().exits(0).does_not_say("were removed");
     assert_eq!(errors(&last_of(&again.stdout, "error"))[0], accepted, "{again}");
+}
+
+/// It is suspended while more is published than the broker sends ahead and the stream keeps.
+fn a_slow_consumer_is_cut_off(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let plugin = guest("error").severities(&["error"]).processes().write(folder.path());
+    let host =
+        run(broker, &plugin).args(["--retain-bytes", "200KB", "--segment-bytes", "50KB", "--prefetch", "50"]);
+    let host = host.args(["--listen", "127.0.0.1:0", "--log-format", "json", "--state"]).arg(&state).start();
+    host.says("consuming from");
+    let (outside, stream, text) = (broker.outside(), broker.exchange("error"), "x".repeat(10_000));
+    publish(&outside, broker, 3);
+    counts(&host, "error", [3, 0]);
+    host.signal(Signal::Stop);
+    let rounds = 50;
+    for _ in 0..rounds {
+        let log = || (&*stream, "web", text.clone(), BasicProperties::default());
+        outside.publish_all((0..30).map(|_| log()));
+    }
+    host.signal(Signal::Continue);
+    publish(&outside, broker, 1);
+    host.has_printed(|so_far| last_of(so_far, "error")["removed"].as_u64() > Some(0));
+    let said = host.says(r#""event":"logs_removed""#);
+    let event: Value = serde_json::from_str(&said).expect("an object");
+    let number = |key: &str| event[key].as_u64().expect("a number");
+    let removed = number("offsets");
+    assert_eq!(removed, number("to") - number("from") + 1, "{event}");
+    assert_eq!((&event["stream"], &event["consumer"]), (&stream.into(), &"error".into()), "{event}");
+    if broker.is_stream() {
+        assert!(number("after") <= number("before"), "{event}");
+    }
+    Http::of(&host).shows(&format!(r#"loghost_stream_offsets_removed_total{{consumer="error"}} {removed}"#));
+    // Once: that the broker takes offsets of its own is no gap.
+    let output = host.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches("logs_removed").count(), 1, "{output}");
+    let again =
+        run(broker, &plugin).arg("--state").arg(&state).args(["--until-idle", "500ms"]).end().exits(0);
+    let again = again.does_not_say("were removed");
+    let metric = last_of(&again.stdout, "error");
+    assert_eq!(metric["removed"], removed, "{again}");
+    let missing = 3 + rounds * 30 + 1 - errors(&metric)[0];
+    assert!(missing > 0 && (missing..missing * 2).contains(&removed), "{missing} logs are missing: {again}");
+
+    let report = |format| loghost(["report", "--format", format, "--state"]).arg(&state).end().exits(1);
+    let [balance] = report("json").json().try_into().expect("one consumer");
+    assert_eq!(balance["removed"][0]["offsets"], removed, "{balance}");
+    assert_eq!(balance["complete"], false, "{balance}");
+    report("text").prints("offsets at most").prints("logs were removed before they were read");
 }
 
 fn made_again_are_refused(broker: &Broker) {

@@ -15,7 +15,8 @@ use super::book_time::BookTime;
 use super::window::Window;
 use crate::application::ports::{Commit, ConsumerActivity, Ledger, LedgerError, NextOffset, Uncounted};
 use crate::domain::{
-    Book, Claim, CountedAs, Counts, Filter, FinishedLog, Position, Record, StreamPosition, Timestamp,
+    Book, Claim, CountedAs, Counts, Filter, FinishedLog, Position, Record, RemovedOffsets, StreamPosition,
+    Timestamp,
 };
 
 /// How often origins that were not seen for long are looked for, at least.
@@ -54,6 +55,8 @@ pub(super) enum What {
     Passed,
     /// A log of a message of others that the filter does not want.
     PassedBy,
+    /// What was removed from a stream before it was read.
+    Removed(RemovedOffsets),
 }
 
 /// The book of a consumer, and what is on its way there.
@@ -90,6 +93,7 @@ struct Staged {
     passed_by: u64,
     /// How many deliveries were repetitions.
     repeats: u64,
+    removed: Vec<RemovedOffsets>,
     /// The numbers of all that is finished, to be acknowledged after the commit.
     numbers: Vec<u64>,
     /// What the consumer keeps, after all of these.
@@ -110,6 +114,10 @@ pub(super) struct Committed {
     pub(super) news: bool,
     /// The numbers of what can be acknowledged.
     pub(super) numbers: Vec<u64>,
+    /// How many of these deliveries were messages.
+    pub(super) messages: usize,
+    /// What was removed from streams.
+    pub(super) removed: Vec<RemovedOffsets>,
     pub(super) checkpoint: Option<Vec<u8>>,
     /// How long it took.
     pub(super) took: Duration,
@@ -242,6 +250,7 @@ impl<L: Ledger + 'static> Commits<L> {
             What::Repetition => self.staged.repeats += 1,
             What::Foreign => self.staged.uncounted.foreign += 1,
             What::PassedBy => self.staged.passed_by += 1,
+            What::Removed(removed) => self.staged.removed.push(removed),
             What::Log(log) => {
                 match log.counted_as {
                     CountedAs::Unwanted => self.staged.uncounted.unwanted += 1,
@@ -295,12 +304,14 @@ impl<L: Ledger + 'static> Commits<L> {
 
     fn begin_at<O>(&mut self, now: Instant, window: &mut Window<O>) {
         self.next_from = now + self.pace.interval;
-        let Staged { logs, uncounted, passed_by, repeats, numbers, checkpoint } = mem::take(&mut self.staged);
-        let (book_time, news) =
-            (self.book_time.at(now), !logs.is_empty() || uncounted.foreign > 0 || repeats > 0);
+        let Staged { logs, uncounted, passed_by, repeats, mut removed, numbers, checkpoint } =
+            mem::take(&mut self.staged);
+        let book_time = self.book_time.at(now);
+        let news = !logs.is_empty() || uncounted.foreign > 0 || repeats > 0 || !removed.is_empty();
         self.book.finish(&logs, book_time);
         window.entered(&logs);
         window.enter(&numbers);
+        removed.retain(|removed| self.book.note_removed(removed) > 0);
         for number in &numbers {
             if let Some(position) = window.position(*number).and_then(Position::durable) {
                 match window.open_place(*number) {
@@ -324,7 +335,9 @@ impl<L: Ledger + 'static> Commits<L> {
         let filter = self.unsaved_filter.take_if(|_| self.activity == ConsumerActivity::Active);
         let commit = Commit { changes, checkpoint: checkpoint.clone(), filter };
         let done = Box::pin(self.ledger.commit(commit));
-        let committed = Committed { counts, news, numbers, checkpoint, took: Duration::ZERO };
+        let messages = numbers.iter().filter(|number| window.is_message(**number)).count();
+        let took = Duration::ZERO;
+        let committed = Committed { counts, news, numbers, messages, removed, checkpoint, took };
         self.under_way = Some(UnderWay { done, since: now, committed });
     }
 

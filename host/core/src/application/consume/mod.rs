@@ -144,6 +144,7 @@ impl<P: Ports> Consume<P> {
             digest: self.processing.digest(),
             counts: &loaded.counts,
         });
+        self.tell_streams();
         self.progress.counted(loaded.counts, false);
         self.former = loaded.filter;
         if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
@@ -181,9 +182,18 @@ impl<P: Ports> Consume<P> {
             Session::<P>::new(opened, self.options.max_retries).close(Next::Any).await;
             return Err(error.into());
         }
+        self.tell_streams();
         self.progress.opened();
         self.at_least = Reads::Counts;
         Ok(opened)
+    }
+
+    /// Tells how far streams are finished, if some are read.
+    fn tell_streams(&self) {
+        let offsets = self.commits.next_offsets();
+        if !offsets.is_empty() {
+            self.progress.tell(ConsumerEvent::StreamsCommitted(&offsets));
+        }
     }
 
     /// Runs until `shutdown` is ready, or one of the other [ends](End). The batch in hand is finished,

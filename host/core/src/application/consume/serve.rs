@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::commits::Committed;
 use super::process::Batch;
 use super::session::Session;
+use super::take::is_message;
 use super::timer::Timer;
 use super::{Batching, Break, Consume, Control, Ports};
 use crate::application::end::End;
@@ -86,7 +87,7 @@ impl<P: Ports> Consume<P> {
                         continue;
                     }
                     let arrived = Instant::now();
-                    if burst.iter().any(|delivery| delivery.item != Item::Passed) {
+                    if burst.iter().any(|delivery| is_message(&delivery.item)) {
                         last_log = arrived;
                     }
                     session.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
@@ -150,8 +151,12 @@ impl<P: Ports> Consume<P> {
 
     /// Takes in a commit that is safe; returns the numbers of what can be acknowledged.
     pub(super) fn committed(&mut self, committed: Committed) -> Vec<u64> {
-        let Committed { counts, news, numbers, checkpoint, took } = committed;
-        self.progress.tell(ConsumerEvent::Committed { counts: &counts, deliveries: numbers.len(), took });
+        let Committed { counts, news, numbers, messages, removed, checkpoint, took } = committed;
+        self.progress.tell(ConsumerEvent::Committed { counts: &counts, deliveries: messages, took });
+        self.tell_streams();
+        for removed in &removed {
+            self.progress.tell(ConsumerEvent::Removed(removed));
+        }
         self.progress.counted(counts, news);
         if let Some(checkpoint) = checkpoint {
             self.processing.committed(checkpoint);

@@ -7,7 +7,7 @@ use super::commits::{Done, What};
 use super::process::Batch;
 use super::session::{OriginalOf, Session};
 use super::unseen::Unseen;
-use super::window::{Handle, Task};
+use super::window::{Content, Handle, Task};
 use super::{Break, Consume, Ports};
 use crate::application::ports::{Clock, ConsumerEvent, Delivery, Item, SourceError};
 use crate::domain::{Claim, CountedAs, Position, Record, Tally, Timestamp};
@@ -30,14 +30,14 @@ impl<P: Ports> Consume<P> {
     pub(super) async fn take(
         &mut self,
         session: &mut Session<P>,
-        burst: impl ExactSizeIterator<Item = Delivery<OriginalOf<P>>>,
+        burst: impl Iterator<Item = Delivery<OriginalOf<P>>>,
         arrived: Instant,
     ) -> Result<(), Break> {
         let arrived = self.commits.book_time_at(arrived);
         let mut taken = Taken { arrived, batch: Batch::default(), latest: None, logs: Tally::default() };
-        let deliveries = burst.len();
-        let mut unread = None;
+        let (mut deliveries, mut unread) = (0, None);
         for delivery in burst {
+            deliveries += usize::from(is_message(&delivery.item));
             if let Err(error) = self.take_one(session, delivery, &mut taken) {
                 // This and what is behind it comes again.
                 unread = Some(error);
@@ -74,7 +74,7 @@ impl<P: Ports> Consume<P> {
         let (number, what) = match item {
             Item::Log(record) => {
                 taken.logs[record.severity] += 1;
-                let number = session.window.add(position, original);
+                let number = session.window.add(position, original, Content::Message);
                 if is_new {
                     return self.take_log(session, number, record, taken);
                 }
@@ -83,13 +83,21 @@ impl<P: Ports> Consume<P> {
             Item::Logs(records) => {
                 return self.take_several(session, &position, (records, original), is_new, taken);
             }
-            Item::Passed => (session.window.add(position, original), What::Passed),
-            Item::Marker if is_new => (session.window.add(position, original), What::Marker),
+            Item::Passed => (session.window.add(position, None, Content::Position), What::Passed),
+            // Also if the last of them is known, behind others that are not.
+            Item::Removed(removed) => {
+                (session.window.add(position, None, Content::Position), What::Removed(removed))
+            }
+            Item::Marker if is_new => {
+                (session.window.add(position, original, Content::Message), What::Marker)
+            }
             Item::Foreign(how) if is_new => {
-                let number = session.window.add(position, original);
+                let number = session.window.add(position, original, Content::Message);
                 return self.pass_by(session, &Unseen::Foreign(number, how));
             }
-            Item::Marker | Item::Foreign(_) => (session.window.add(position, original), What::Repetition),
+            Item::Marker | Item::Foreign(_) => {
+                (session.window.add(position, original, Content::Message), What::Repetition)
+            }
         };
         self.commits.stage(Done { number, what });
         Ok(())
@@ -155,5 +163,13 @@ impl<P: Ports> Consume<P> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether there is more in a delivery than a position.
+pub(super) fn is_message(item: &Item) -> bool {
+    match item {
+        Item::Log(_) | Item::Logs(_) | Item::Marker | Item::Foreign(_) => true,
+        Item::Passed | Item::Removed(_) => false,
     }
 }

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::error::Error;
 use std::time::Duration;
 
-use super::{ConsumerError, DeadLettering, Notice, Rejection, SourceError};
-use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record, Tally};
+use super::{ConsumerError, DeadLettering, NextOffset, Notice, Rejection, SourceError};
+use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record, RemovedOffsets, Tally};
 
 /// Is told what happens. Several may be told of one event; none may wait for anything.
 pub trait Observer: Send + Sync {
@@ -83,6 +83,10 @@ pub enum ConsumerEvent<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// How far it has finished its streams, which is committed now.
+    StreamsCommitted(&'a [NextOffset]),
+    /// Offsets of a stream were removed before it has read them, which is committed now.
+    Removed(&'a RemovedOffsets),
     /// So many deliveries need not come again, and this is what it has in hand.
     Acknowledged {
         /// How many, since this was told last.

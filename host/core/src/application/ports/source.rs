@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{BoxError, Consumer, DeadLettering, DeadLetters, SinkError};
-use crate::domain::{Descriptor, Filter, Fingerprint, Position, Record, StreamPosition};
+use crate::domain::{Descriptor, Filter, Fingerprint, Position, Record, RemovedOffsets, StreamPosition};
 
 /// What opens the source of one consumer, at the start and again after each loss.
 pub trait SourceFactory: Send {
@@ -42,10 +42,17 @@ pub struct Subscription<'a> {
 pub struct NextOffset {
     /// The name of the stream.
     pub stream: Arc<str>,
-    /// The first offset that is not finished. Some behind it may be.
+    /// The first [position](crate::domain::StreamPosition) that is not finished. Some behind it may be.
     pub offset: u64,
     /// What the stream is recognised by, if that is known.
     pub fingerprint: Option<Fingerprint>,
+}
+
+impl NextOffset {
+    /// The offset of the first log that is not finished.
+    pub fn of_log(&self) -> u64 {
+        self.offset.saturating_sub(1)
+    }
 }
 
 /// A source, and where goes what of it is not counted.
@@ -160,6 +167,8 @@ pub enum Item {
     Foreign(String),
     /// Nothing: all that is before and at this position in a stream is behind the consumer, which does not want it.
     Passed,
+    /// Nothing: these offsets were removed before they were read. The position is that of the last one.
+    Removed(RemovedOffsets),
 }
 
 /// Why nothing more comes from a source.

@@ -12,7 +12,7 @@ pub struct Changes {
     pub counts: Counts,
     /// What has expired in all.
     pub expired: Expired,
-    /// The streams of which more offsets are finished.
+    /// The streams of which more positions are finished.
     pub streams: Vec<StreamChange>,
     /// The origins that changed.
     pub origins: Vec<OriginChange>,
@@ -25,10 +25,12 @@ pub struct Changes {
 pub struct StreamChange {
     /// Its name.
     pub stream: Arc<str>,
-    /// Intervals of the offsets that are finished.
+    /// Intervals of the positions that are finished.
     pub finished: Vec<IntervalChange>,
     /// What it is recognised by, if that has changed.
     pub fingerprint: Option<Fingerprint>,
+    /// Intervals of the offsets that were removed before they were read.
+    pub removed: Vec<IntervalChange>,
 }
 
 /// What changed of an origin.

@@ -19,7 +19,7 @@ pub use self::log::{Claim, CountedAs, FinishedLog, OriginPosition};
 use self::origins::Origins;
 pub use self::saved::{Expired, OriginState, StreamState};
 use self::streams::Streams;
-use super::{Counts, Fingerprint, MessageId, Record, StreamPosition, Timestamp};
+use super::{Counts, Fingerprint, MessageId, Record, RemovedOffsets, StreamPosition, Timestamp};
 
 /// The counts of a consumer, with the finished sequence numbers of each origin (producer, severity and source) and the
 /// finished offsets of each stream.
@@ -92,6 +92,13 @@ impl Book {
     /// Records that the log at this place, from 0, is finished, and others of the delivery at this position are not.
     pub fn finish_place(&mut self, position: &StreamPosition, place: usize) {
         self.streams.finish_place(position, place);
+    }
+
+    /// Records offsets that were removed from a stream, but for those that are finished; returns how many.
+    pub fn note_removed(&mut self, removed: &RemovedOffsets) -> u64 {
+        let offsets = self.streams.note_removed(removed);
+        self.counts.removed = self.counts.removed.saturating_add(offsets);
+        offsets
     }
 
     /// Records finished logs, at the time `now`.

@@ -60,7 +60,12 @@ impl Places {
     pub(super) fn changes(&mut self) -> impl Iterator<Item = StreamChange> {
         self.0.iter_mut().filter_map(|(stream, finished)| {
             let (stream, finished) = (Arc::clone(stream), finished.changes());
-            (!finished.is_empty()).then_some(StreamChange { stream, finished, fingerprint: None })
+            (!finished.is_empty()).then_some(StreamChange {
+                stream,
+                finished,
+                fingerprint: None,
+                removed: Vec::new(),
+            })
         })
     }
 

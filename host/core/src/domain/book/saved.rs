@@ -18,10 +18,12 @@ pub struct Expired {
 pub struct StreamState {
     /// Its name.
     pub stream: String,
-    /// The offsets that are finished.
+    /// The positions that are finished.
     pub finished: IntervalSet,
     /// What it is recognised by, if that is known.
     pub fingerprint: Option<Fingerprint>,
+    /// The offsets that were removed before they were read.
+    pub removed: IntervalSet,
 }
 
 /// An origin, as it was committed.

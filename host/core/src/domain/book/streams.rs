@@ -1,5 +1,5 @@
-//! What a book has of streams: the finished offsets of each, and what it is recognised by; of messages that are finished in
-//! part, the finished places.
+//! What a book has of streams: the finished positions of each, what it is recognised by, and what was removed of it; of
+//! messages that are finished in part, the finished places.
 
 use std::mem;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::places::Places;
 use super::tracked::Tracked;
 use super::{StreamChange, StreamState};
-use crate::domain::{Fingerprint, StreamPosition};
+use crate::domain::{Fingerprint, IntervalSet, RemovedOffsets, StreamPosition};
 
 /// The streams that were read, a few at most.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,10 @@ pub(super) struct Streams {
 #[derive(Clone, Debug)]
 struct Read {
     stream: Arc<str>,
-    /// The offsets that are finished.
+    /// The positions that are finished.
     finished: Tracked,
+    /// The offsets that were removed before they were read.
+    removed: Tracked,
     /// What it is recognised by: the last that is known.
     fingerprint: Option<Fingerprint>,
     /// Whether that has changed since it was committed.
@@ -30,9 +32,9 @@ struct Read {
 
 impl Streams {
     pub(super) fn restore(streams: impl IntoIterator<Item = StreamState>) -> Self {
-        let read = |StreamState { stream, finished, fingerprint }| {
+        let read = |StreamState { stream, finished, fingerprint, removed }| {
             let (stream, finished) = (Arc::from(stream), Tracked::from(finished));
-            Read { stream, finished, fingerprint, is_changed: false }
+            Read { stream, finished, removed: Tracked::from(removed), fingerprint, is_changed: false }
         };
         let (places, streams): (Vec<_>, Vec<_>) = streams.into_iter().partition(Places::are_of);
         Self { read: streams.into_iter().map(read).collect(), places: Places::restore(places) }
@@ -40,13 +42,13 @@ impl Streams {
 
     /// Whether the delivery at this position is finished.
     pub(super) fn contains(&mut self, position: &StreamPosition) -> bool {
-        self.of(position).finished.set.contains(position.offset)
+        self.of(&position.stream, position.first).finished.set.contains(position.offset)
     }
 
     /// Notes that the delivery at this position is finished.
     pub(super) fn finish(&mut self, position: &StreamPosition) {
         self.places.forget(position);
-        let read = self.of(position);
+        let read = self.of(&position.stream, position.first);
         read.finished.insert_interval(position.first, position.offset);
         let is_later = |new: &Fingerprint| read.fingerprint.is_none_or(|known| known.offset < new.offset);
         if let Some(new) = position.fingerprint.filter(is_later) {
@@ -57,7 +59,7 @@ impl Streams {
     /// Notes that the log at this place, from 0, of the several in the delivery at this position is finished, and others are not.
     pub(super) fn finish_place(&mut self, position: &StreamPosition, place: usize) {
         // Where nothing else of the stream is finished, it goes on from there.
-        self.of(position);
+        self.of(&position.stream, position.first);
         self.places.finish(position, place);
     }
 
@@ -66,22 +68,34 @@ impl Streams {
         self.places.contains(position, place)
     }
 
-    /// The stream of a delivery. What is before its first delivery counts as finished, because the consumer begins there.
-    fn of(&mut self, position: &StreamPosition) -> &mut Read {
-        let known = self.read.iter().position(|read| read.stream == position.stream);
+    /// Notes what was removed, unless it is finished; returns how many offsets that is.
+    pub(super) fn note_removed(&mut self, removed: &RemovedOffsets) -> u64 {
+        let (first, last) = (removed.first.saturating_add(1), removed.last.saturating_add(1));
+        let read = self.of(&removed.stream, first);
+        let unfinished = IntervalSet::from_iter([(first, last)]).without(&read.finished.set);
+        for (first, last) in unfinished.iter() {
+            read.removed.insert_interval(first - 1, last - 1);
+        }
+        unfinished.len()
+    }
+
+    /// A stream. What is before its first delivery, at the position `first`, counts as finished, because the consumer begins
+    /// there.
+    fn of(&mut self, stream: &Arc<str>, first: u64) -> &mut Read {
+        let known = self.read.iter().position(|read| read.stream == *stream);
         let index = known.unwrap_or_else(|| {
-            let mut finished = Tracked::default();
-            if let Some(last) = position.first.checked_sub(1) {
+            let (mut finished, removed) = (Tracked::default(), Tracked::default());
+            if let Some(last) = first.checked_sub(1) {
                 finished.insert_interval(0, last);
             }
-            let stream = Arc::clone(&position.stream);
-            self.read.push(Read { stream, finished, fingerprint: None, is_changed: false });
+            let stream = Arc::clone(stream);
+            self.read.push(Read { stream, finished, removed, fingerprint: None, is_changed: false });
             self.read.len() - 1
         });
         &mut self.read[index]
     }
 
-    /// The first offset of each that is not finished, and what it is recognised by.
+    /// The first position of each that is not finished, and what it is recognised by.
     pub(super) fn next_offsets(&self) -> impl Iterator<Item = (&Arc<str>, u64, Option<Fingerprint>)> {
         self.read.iter().map(|read| {
             let next = read.finished.set.interval_of(0).map_or(0, |(_, last)| last.saturating_add(1));
@@ -92,10 +106,11 @@ impl Streams {
     /// What has changed since the last call.
     pub(super) fn changes(&mut self) -> Vec<StreamChange> {
         let changes = self.read.iter_mut().filter_map(|read| {
-            let (finished, is_changed) = (read.finished.changes(), mem::take(&mut read.is_changed));
-            let fingerprint = read.fingerprint.filter(|_| is_changed);
+            let (finished, removed) = (read.finished.changes(), read.removed.changes());
+            let fingerprint = read.fingerprint.filter(|_| mem::take(&mut read.is_changed));
+            let is_changed = !finished.is_empty() || !removed.is_empty() || fingerprint.is_some();
             let stream = Arc::clone(&read.stream);
-            (!finished.is_empty() || is_changed).then_some(StreamChange { stream, finished, fingerprint })
+            is_changed.then_some(StreamChange { stream, finished, fingerprint, removed })
         });
         changes.chain(self.places.changes()).collect()
     }

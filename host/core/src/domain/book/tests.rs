@@ -160,3 +160,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_removed_is_noted_once_and_not_what_is_finished() {
+    let stream: Arc<str> = Arc::from("logs.error");
+    let mut book = Book::default();
+    let position =
+        |first, offset| StreamPosition { stream: Arc::clone(&stream), first, offset, fingerprint: None };
+    // It begins at the offset 10, whose position is 11, and has 12 behind 11, which waits.
+    for position in [position(10, 10), position(13, 13)] {
+        book.finish_position(&position);
+    }
+    drop(book.changes());
+    let removed =
+        |first, last| RemovedOffsets { stream: Arc::clone(&stream), first, last, after: None, before: None };
+    assert_eq!(book.note_removed(&removed(10, 19)), 9, "12 is finished");
+    book.finish_position(&position(11, 20));
+    assert_eq!((book.note_removed(&removed(10, 19)), book.counts().removed), (0, 9));
+    assert_eq!(book.next_offsets().next(), Some((&stream, 21, None)));
+    let changes = book.changes();
+    let interval = |first, last| IntervalChange { first, last: Some(last) };
+    assert_eq!(changes.streams[0].removed, [interval(10, 11), interval(13, 19)]);
+}

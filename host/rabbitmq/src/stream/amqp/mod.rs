@@ -7,38 +7,31 @@
 mod reader;
 
 use std::future::{pending, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join_all};
-use futures_util::{FutureExt, Stream, StreamExt};
-use lapin::message::Delivery as Message;
 use loghost_core::application::{Clock, Delivery, Item, SourceError};
-use loghost_core::domain::{ConsumerName, Position};
+use loghost_core::domain::Position;
 use tokio::time::{Instant, sleep_until};
 
-use self::reader::Reader;
-use crate::connection::fault::lost;
+use self::reader::{Message, Reader};
 use crate::connection::gather::{Gather, is_burst};
 use crate::connection::open::Connection;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
-use crate::stream::cursor::Watched;
+use crate::stream::cursor::{Watched, is_read_through};
 use crate::stream::ends;
 use crate::topology::error::TopologyError;
-use crate::topology::event::TopologyEvent;
 
 /// How long skipped logs wait for a delivery that covers them, before they are noted by themselves.
 const PASS_EVERY: Duration = Duration::from_secs(1);
 
 /// The streams of a consumer.
 pub(crate) struct AmqpStreams<K> {
-    connection: Arc<Connection>,
-    consumer: ConsumerName,
     readers: Vec<Reader>,
     read: Read,
     clock: K,
@@ -54,7 +47,7 @@ pub(crate) struct AmqpStreams<K> {
 impl<K: Clock> AmqpStreams<K> {
     /// Begins to read the streams, with so many logs unacknowledged at most in each.
     pub(crate) async fn open(
-        (connection, consumer): (Arc<Connection>, ConsumerName),
+        connection: Arc<Connection>,
         starts: Vec<Start>,
         credit: u16,
         read: Read,
@@ -73,7 +66,7 @@ impl<K: Clock> AmqpStreams<K> {
             return Err(error);
         }
         let (turn, gather, passed, ended) = (0, Gather::deliveries(), Instant::now(), None);
-        Ok(Self { connection, consumer, readers, read, clock, turn, gather, passed, ended })
+        Ok(Self { readers, read, clock, turn, gather, passed, ended })
     }
 
     /// Takes what is read for another filter from now on.
@@ -121,14 +114,14 @@ impl<K: Clock> AmqpStreams<K> {
     }
 
     /// What comes next, from any of them in turn.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<lapin::Result<Message>>)> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Result<Message, SourceError>)> {
         let readers = self.readers.len();
         for n in 0..readers {
             let index = (self.turn + n) % readers;
             if self.readers[index].is_over() {
                 continue;
             }
-            if let Poll::Ready(next) = Pin::new(&mut self.readers[index].consumer).poll_next(cx) {
+            if let Poll::Ready(next) = self.readers[index].poll_next(cx) {
                 self.turn = index + 1;
                 return Poll::Ready((index, next));
             }
@@ -140,28 +133,23 @@ impl<K: Clock> AmqpStreams<K> {
     fn take(
         &mut self,
         index: usize,
-        mut next: Option<lapin::Result<Message>>,
+        mut next: Result<Message, SourceError>,
         burst: &mut Vec<Delivery<Original>>,
         max: usize,
     ) -> Result<(), SourceError> {
         let (now, mut taken) = (self.clock.now(), 0);
-        let Self { connection, consumer, readers, read, .. } = self;
-        let told = |event: TopologyEvent| connection.tell(Some(consumer), &event);
+        let Self { readers, read, .. } = self;
         let reader = &mut readers[index];
         let ended = loop {
             match next {
-                Some(Ok(message)) => match reader.read(message, read, now, told) {
-                    Ok(delivery) => burst.extend(delivery),
-                    Err(error) => break Some(error),
-                },
-                Some(Err(error)) => break Some(lost(&error)),
-                None => break Some(reader.end()),
+                Ok(message) => reader.read(message, read, now, burst),
+                Err(error) => break Some(error),
             }
             taken += 1;
             if burst.len() >= max || taken >= MOST_TAKEN || reader.is_over() {
                 break None;
             }
-            match reader.consumer.next().now_or_never() {
+            match poll_fn(|cx| reader.poll_next(cx)).now_or_never() {
                 Some(more) => next = more,
                 None => break None,
             }
@@ -219,7 +207,10 @@ const MOST_TAKEN: usize = 1024;
 pub(crate) async fn are_read(connection: Arc<Connection>, watched: Vec<Watched>) -> bool {
     let looks = watched.iter().map(async |(stream, next)| {
         let end = ends::end(&connection, stream).await?;
-        Ok::<_, TopologyError>(end.is_none_or(|end| next.load(Ordering::Relaxed) > end.sent.last))
+        Ok::<_, TopologyError>(match end {
+            Some(end) => is_read_through(next, end.sent.last).await,
+            None => true,
+        })
     });
     connection.answer(try_join_all(looks)).await.is_ok_and(|read| read.iter().all(|read| *read))
 }

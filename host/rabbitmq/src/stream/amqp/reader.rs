@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use futures_util::StreamExt;
 use lapin::Channel;
-use lapin::message::Delivery as Message;
+use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Consumer};
-use loghost_core::application::{Delivery, Reads, SourceError};
-use loghost_core::domain::Timestamp;
+use loghost_core::application::{Delivery as Delivered, Item, Reads, SourceError};
+use loghost_core::domain::{RemovedOffsets, Timestamp};
+use tokio::task::JoinSet;
 
 use crate::connection::fault::lost;
 use crate::connection::open::Connection;
@@ -21,16 +24,26 @@ use crate::stream::ends::{self, OFFSET};
 use crate::stream::fingerprint;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::TopologyError;
-use crate::topology::event::TopologyEvent;
+
+/// How many offsets between two messages are none of logs: the broker's own chunk, at the beginning of each segment, takes one.
+const NOT_A_LOG: u64 = 1;
 
 /// How many offsets are between two logs that the stream is recognised by.
 const RECOGNISE_EVERY: u64 = 100;
 
+/// A look at the first offset of a stream, if it has one.
+type Looking = JoinSet<Result<Option<u64>, TopologyError>>;
+
 /// One stream.
 pub(super) struct Reader {
     pub(super) cursor: Cursor,
-    pub(super) consumer: Consumer,
+    consumer: Consumer,
+    connection: Arc<Connection>,
     channel: Channel,
+    /// A message behind a gap, while it is looked where the stream begins: what is in the gap may have been removed.
+    held: Option<(Message, Looking)>,
+    /// What was removed before the next message.
+    removed: Option<RemovedOffsets>,
     /// Whether the next log tells what became of a stream that was found empty.
     is_emptied: bool,
     /// The offset from which on the next log is to be one that the stream is recognised by.
@@ -41,6 +54,12 @@ pub(super) struct Reader {
     delivered: VecDeque<(u64, u64)>,
     /// The tags of what is of no interest, and not acknowledged: of several without anything delivered among them, the last.
     skipped: Skipped,
+}
+
+/// A message of a stream.
+pub(super) struct Message {
+    delivery: Delivery,
+    offset: u64,
 }
 
 /// What is of no interest, and not acknowledged.
@@ -54,7 +73,7 @@ struct Skipped {
 
 impl Reader {
     pub(super) async fn open(
-        connection: &Connection,
+        connection: &Arc<Connection>,
         Start { stream, offset, is_emptied, end, .. }: Start,
         credit: u16,
         reads: Reads,
@@ -70,7 +89,21 @@ impl Reader {
         let consumer = ends::consume(&channel, &stream, from, credit).await?;
         let cursor = Cursor::new(stream, offset);
         let (delivered, skipped) = (VecDeque::new(), Skipped::default());
-        Ok(Self { cursor, consumer, channel, is_emptied, end, recognised: 0, delivered, skipped })
+        let connection = Arc::clone(connection);
+        let (held, removed, recognised) = (None, None, 0);
+        Ok(Self {
+            cursor,
+            consumer,
+            connection,
+            channel,
+            held,
+            removed,
+            is_emptied,
+            end,
+            recognised,
+            delivered,
+            skipped,
+        })
     }
 
     /// Whether all was read that is to be.
@@ -78,23 +111,71 @@ impl Reader {
         self.end.is_some_and(|end| self.cursor.next() >= end)
     }
 
-    /// The delivery that a message is to the application, if it is one.
-    pub(super) fn read(
-        &mut self,
-        mut message: Message,
-        read: &Read,
-        now: Timestamp,
-        told: impl FnOnce(TopologyEvent),
-    ) -> Result<Option<Delivery<Original>>, SourceError> {
+    /// Is ready with the next message, when it is known what was removed before it. Nothing is lost if it is not polled again.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, SourceError>> {
+        loop {
+            if let Some((_, looking)) = &mut self.held {
+                let first = match ready!(looking.poll_join_next(cx)) {
+                    Some(Ok(first)) => first?,
+                    Some(Err(error)) => return Poll::Ready(Err(SourceError::Lost(error.into()))),
+                    None => None,
+                };
+                let Some((held, _)) = self.held.take() else { continue };
+                self.note_removed(held.offset, first);
+                return Poll::Ready(Ok(held));
+            }
+            let message = match ready!(self.consumer.poll_next_unpin(cx)) {
+                Some(message) => message.map_err(|error| lost(&error))?,
+                None => return Poll::Ready(Err(self.end())),
+            };
+            let message = self.placed(message)?;
+            if message.offset <= self.cursor.next() + NOT_A_LOG {
+                return Poll::Ready(Ok(message));
+            }
+            let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
+            // By itself: nobody may look at it while the consumer pauses.
+            let mut looking = JoinSet::new();
+            looking.spawn(async move { connection.answer(ends::first(&connection, &stream)).await });
+            self.held = Some((message, looking));
+        }
+    }
+
+    /// A message, with its offset.
+    fn placed(&mut self, message: Delivery) -> Result<Message, SourceError> {
+        let stream = self.cursor.stream();
         let Some(offset) = ends::offset_of(&message) else {
-            let text = format!(
-                "the broker sent a message of the stream {} without its offset",
-                self.cursor.stream()
-            );
+            let text = format!("the broker sent a message of the stream {stream} without its offset");
             return Err(SourceError::Cancelled(text.into()));
         };
-        if std::mem::take(&mut self.is_emptied) {
-            self.look_at_first(offset, told)?;
+        let next = self.cursor.next();
+        if std::mem::take(&mut self.is_emptied) && offset < next {
+            let stream = stream.to_string();
+            return Err(TopologyError::StreamIsShorter { stream, offset: next, last: offset }.into());
+        }
+        Ok(Message { delivery: message, offset })
+    }
+
+    /// Notes what was removed before the message at `next`, of a stream that has `first` as its first.
+    fn note_removed(&mut self, next: u64, first: Option<u64>) {
+        let begin = self.cursor.next();
+        if first.is_some_and(|first| first >= next) {
+            let stream = Arc::clone(self.cursor.stream());
+            let removed = RemovedOffsets { stream, first: begin, last: next - 1, after: None, before: None };
+            self.removed = Some(removed);
+        }
+    }
+
+    /// Appends what a message is to the application, if it is something, and what was removed before it.
+    pub(super) fn read(
+        &mut self,
+        Message { delivery: mut message, offset }: Message,
+        read: &Read,
+        now: Timestamp,
+        burst: &mut Vec<Delivered<Original>>,
+    ) {
+        if let Some(removed) = self.removed.take() {
+            let position = self.cursor.deliver(removed.last);
+            burst.push(Delivered { position, item: Item::Removed(removed), original: None });
         }
         let tag = message.delivery_tag;
         name_origin(&mut message, self.cursor.stream());
@@ -105,8 +186,7 @@ impl Reader {
             if !is_known {
                 self.cursor.skip(offset);
             }
-            self.skip(tag);
-            return Ok(None);
+            return self.skip(tag);
         }
         if offset >= self.recognised {
             self.cursor.recognise(fingerprint::of_message(offset, &message));
@@ -117,19 +197,7 @@ impl Reader {
         if read.reads == Reads::Logs {
             message.properties = without_offset(std::mem::take(&mut message.properties));
         }
-        Ok(Some(read.delivery(message, position, now)))
-    }
-
-    /// Finds out by its first log, at `first`, what became of a stream that was found empty.
-    fn look_at_first(&self, first: u64, told: impl FnOnce(TopologyEvent)) -> Result<(), SourceError> {
-        let (stream, offset) = (self.cursor.stream().to_string(), self.cursor.next());
-        if first < offset {
-            return Err(TopologyError::StreamIsShorter { stream, offset, last: first }.into());
-        }
-        if first > offset {
-            told(TopologyEvent::LogsRemoved { stream, offset, first });
-        }
-        Ok(())
+        burst.push(read.delivery(message, position, now));
     }
 
     /// Notes that a message need not be finished.
@@ -195,7 +263,7 @@ impl Reader {
 
 /// Names the exchange of a message that was published to the stream itself, as by the stream protocol. Such a message has
 /// no routing key: the broker gives the name of the stream.
-fn name_origin(message: &mut Message, stream: &Arc<str>) {
+fn name_origin(message: &mut Delivery, stream: &Arc<str>) {
     if message.exchange.as_str().is_empty() {
         message.exchange = ShortString::from(&**stream);
         if message.routing_key.as_str() == &**stream {

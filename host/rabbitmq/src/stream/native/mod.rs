@@ -12,7 +12,6 @@ mod window;
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ use crate::connection::gather::{Gather, is_burst};
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
-use crate::stream::cursor::Watched;
+use crate::stream::cursor::{Watched, is_read_through};
 use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::error::StreamError;
 use crate::stream::protocol::offset::OffsetSpec;
@@ -130,7 +129,10 @@ impl<K: Clock> NativeStreams<K> {
         async move {
             let looks = watched.iter().map(async |((stream, next), connection)| {
                 let last = sent(connection, stream, OffsetSpec::Last).await?;
-                Ok::<_, StreamError>(last.is_none_or(|sent| next.load(Ordering::Relaxed) > sent.last))
+                Ok::<_, StreamError>(match last {
+                    Some(sent) => is_read_through(next, sent.last).await,
+                    None => true,
+                })
             });
             try_join_all(looks).await.is_ok_and(|read| read.iter().all(|read| *read))
         }

@@ -1,7 +1,8 @@
 //! One stream, read by a subscription: its chunks, checked, and the deliveries in them.
 //!
 //! A checksum covers what is in a chunk, but not the offset in its header. The next chunk begins where the last one has ended,
-//! unless offsets were stored between: a chunk that begins elsewhere is asked for again, and has to be the same then.
+//! unless chunks were removed: one that begins elsewhere is asked for again, and has to be the same then. What was between was
+//! removed if the stream begins behind it by then.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use loghost_core::application::{Delivery, Item, SourceError};
-use loghost_core::domain::{Position, Timestamp};
-use loghost_stream::{self as stream, ChunkReader, Header, Inflater, Kind};
+use loghost_core::domain::{Position, RemovedOffsets, Timestamp};
+use loghost_stream::{self as stream, ChunkReader, Header, Inflater};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -41,6 +42,9 @@ const LARGE: usize = 1024 * 1024;
 /// Within this, the broker has to send a chunk again.
 const AGAIN_WITHIN: Duration = Duration::from_secs(10);
 
+/// Has the broker send chunks of its own as well, such as stored offsets: what it leaves out then was removed.
+const ALL_CHUNKS: (&str, &str) = ("chunk_selector", "all");
+
 /// How many records are gone through at once, wanted or not.
 const MOST_TAKEN: usize = 4096;
 
@@ -57,6 +61,10 @@ pub(super) struct Reader {
     expected: u64,
     /// The offset at which reading ends, if it does.
     end: Option<u64>,
+    /// When the broker wrote the last one.
+    written: Option<Timestamp>,
+    /// What was removed before the chunk that is read.
+    removed: Option<RemovedOffsets>,
     /// Has the chunk that is read.
     chunk: ChunkReader<Bytes>,
     state: State,
@@ -67,11 +75,18 @@ enum State {
     /// The next chunk is waited for.
     Waiting,
     /// One is asked for again.
-    Asking(Bytes, JoinSet<Result<Bytes, SourceError>>),
+    Asking(Bytes, JoinSet<Result<Again, SourceError>>),
     /// Another subscription begins, with the credit for large chunks.
     Subscribing(BoxFuture<'static, Result<Subscription, StreamError>>),
     /// A chunk that was found right is read.
     Reading(Header),
+}
+
+/// What was asked for again.
+struct Again {
+    chunk: Bytes,
+    /// The first offset that the stream has.
+    first: Option<u64>,
 }
 
 impl Reader {
@@ -94,6 +109,8 @@ impl Reader {
             credit: CREDIT,
             expected: offset,
             end,
+            written: None,
+            removed: None,
             chunk: ChunkReader::new(Inflater::default()),
             state: State::Waiting,
         })
@@ -117,14 +134,20 @@ impl Reader {
                         return Poll::Ready(Err(self.damaged("it is not to be had again")));
                     };
                     let again = again.unwrap_or_else(|error| Err(SourceError::Lost(error.into())))?;
-                    if again != *bytes {
+                    let bytes = bytes.clone();
+                    let header = self.begin(bytes.clone())?;
+                    // It may have been removed meanwhile.
+                    let is_gone = again.first.is_some_and(|first| first > header.first_offset);
+                    if again.chunk != bytes && !is_gone {
                         return Poll::Ready(Err(
                             self.damaged("it was another one when it was asked for again")
                         ));
                     }
-                    let header = self.begin(again)?;
                     // What was read before is of those that begin before what was asked for.
                     let is_new = header.next_offset() > self.cursor.next();
+                    if is_new {
+                        self.note_removed(&header, again.first);
+                    }
                     self.state = if is_new { State::Reading(header) } else { State::Waiting };
                 }
                 State::Subscribing(subscribing) => {
@@ -165,6 +188,18 @@ impl Reader {
         Ok(())
     }
 
+    /// Notes what was removed before a chunk, of a stream that has this offset first.
+    fn note_removed(&mut self, header: &Header, first: Option<u64>) {
+        let (begin, end) = (self.expected, header.first_offset.min(first.unwrap_or_default()));
+        self.removed = (begin < end).then(|| RemovedOffsets {
+            stream: Arc::clone(self.cursor.stream()),
+            first: begin,
+            last: end - 1,
+            after: self.written,
+            before: Some(written(header)),
+        });
+    }
+
     fn begin(&mut self, bytes: Bytes) -> Result<Header, SourceError> {
         self.chunk.begin(bytes, 0, self.cursor.next()).map_err(|error| self.damaged(error))
     }
@@ -184,6 +219,10 @@ impl Reader {
         let written = u64::try_from(header.timestamp_ms).ok().filter(|written| *written > 0);
         let received = written.map_or(now, Timestamp::from_millis);
         let (cursor, window) = (&mut self.cursor, &mut self.window);
+        if let Some(removed) = self.removed.take() {
+            let position = deliver(cursor, window, removed.last);
+            burst.push(Delivery { position, item: Item::Removed(removed), original: None });
+        }
         if let Some(fingerprint) = fingerprint::of_chunk(&header) {
             cursor.recognise(Some(fingerprint));
         }
@@ -221,12 +260,8 @@ impl Reader {
     /// Goes on behind a chunk.
     fn end_chunk(&mut self, header: &Header) {
         let length = self.chunk.take().map_or(0, |bytes| bytes.len());
-        self.expected = header.next_offset();
+        (self.expected, self.written) = (header.next_offset(), Some(written(header)));
         self.state = State::Waiting;
-        // A chunk of the broker's own has nothing for anybody.
-        if header.kind != Kind::User && self.expected > self.cursor.next() {
-            self.cursor.skip(self.expected - 1);
-        }
         if length > LARGE && self.credit > CREDIT_OF_LARGE {
             self.credit = CREDIT_OF_LARGE;
             let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
@@ -252,7 +287,12 @@ impl Reader {
     }
 }
 
-/// The position of a log that is delivered.
+/// When the broker wrote a chunk.
+fn written(header: &Header) -> Timestamp {
+    Timestamp::from_millis(u64::try_from(header.timestamp_ms).unwrap_or_default())
+}
+
+/// The position of what is delivered.
 fn deliver(cursor: &mut Cursor, window: &mut Window, offset: u64) -> Position {
     let first = cursor.uncovered();
     let position = cursor.deliver(offset);
@@ -269,16 +309,19 @@ async fn subscribe(
     credit: u16,
 ) -> Result<Subscription, StreamError> {
     let (stream, from) = (stream.to_owned(), OffsetSpec::Offset(from));
-    connection.subscribe(SubscribeOptions { stream, from, credit, properties: Vec::new() }).await
+    let (name, value) = ALL_CHUNKS;
+    let properties = vec![(name.to_owned(), value.to_owned())];
+    connection.subscribe(SubscribeOptions { stream, from, credit, properties }).await
 }
 
-/// The chunk that is sent first by a new subscription.
-async fn again(connection: Arc<StreamConnection>, stream: Arc<str>, from: u64) -> Result<Bytes, SourceError> {
+/// The chunk that is sent first by a new subscription, and where the stream begins then.
+async fn again(connection: Arc<StreamConnection>, stream: Arc<str>, from: u64) -> Result<Again, SourceError> {
     let asking = async {
         let mut subscription = subscribe(&connection, &stream, from, 1).await?;
         let delivery = subscription.next().await?;
         subscription.end().await?;
-        Ok::<_, StreamError>(delivery.chunk)
+        let first = connection.statistics(&stream).await?.first_chunk_id;
+        Ok::<_, StreamError>(Again { chunk: delivery.chunk, first })
     };
     if let Ok(again) = timeout(AGAIN_WITHIN, asking).await {
         return Ok(again?);

@@ -60,7 +60,8 @@ impl PastStreams {
         let PastOptions { filter, decode, from, until, address, reader } = options;
         let severities = filter.severities();
         let read = Read::past(names, filter, decode);
-        let setup = Setup { connection, read, address, way: StreamWay::default(), reader };
+        let name = format!("loghost {reader}");
+        let setup = Setup { connection, read, address, way: StreamWay::default(), name };
         let spans = setup.spans(severities, from, until).await?;
         Ok(Self { setup, parts: spans.into_iter().map(Part::new).collect() })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use loghost_core::application::{Clock, Delivery, Item, PastLog, SourceError, StreamPlace};
-use loghost_core::domain::{ConsumerName, Timestamp};
+use loghost_core::domain::Timestamp;
 use tokio::time::sleep;
 
 use super::Span;
@@ -35,7 +35,8 @@ pub(super) struct Setup {
     pub(super) read: Read,
     pub(super) address: Option<StreamAddress>,
     pub(super) way: StreamWay,
-    pub(super) reader: ConsumerName,
+    /// What the broker knows the connections by.
+    pub(super) name: String,
 }
 
 /// One stream.
@@ -148,6 +149,12 @@ impl Part {
             // A position is one more than the offset.
             *next = position.offset;
             let log = match item {
+                Item::Removed(removed) => {
+                    let stream = removed.stream.to_string();
+                    let (wanted, first) = (Some(removed.first), removed.last.saturating_add(1));
+                    connection.tell(None, &TopologyEvent::PastRemoved { stream, wanted, first });
+                    continue;
+                }
                 // Nothing is found in messages of others, for which there are no rules.
                 Item::Passed | Item::Marker | Item::Logs(_) => continue,
                 Item::Foreign(how) => Err(how),
@@ -197,13 +204,12 @@ impl Setup {
     /// Begins to read a stream.
     async fn open(&self, start: Start) -> Result<(Arc<Connection>, Reading<Untimed>), TopologyError> {
         let connection = self.connection.connection().await?;
-        let Self { read, address, way, reader, .. } = self;
+        let Self { read, address, way, name, .. } = self;
         let opening = async {
-            let nodes = way.nodes(&connection, address.as_ref(), &[&start.stream], reader).await?;
+            let nodes = way.nodes(&connection, address.as_ref(), &[&start.stream], name).await?;
             let (starts, read) = (vec![start], read.clone());
             let Some(nodes) = nodes else {
-                let from = (Arc::clone(&connection), reader.clone());
-                let opening = AmqpStreams::open(from, starts, PREFETCH, read, Untimed);
+                let opening = AmqpStreams::open(Arc::clone(&connection), starts, PREFETCH, read, Untimed);
                 return Ok::<_, TopologyError>(Reading::Amqp(Box::new(opening.await?)));
             };
             let opening = NativeStreams::open(nodes, starts, PREFETCH.into(), (read, Untimed), None, |_| ());

@@ -44,7 +44,7 @@ impl Setup {
             severities.iter().map(|severity| (severity, stream_of(severity))).collect();
         let names: Vec<&str> = streams.iter().map(|(_, stream)| &**stream).collect();
         connection.answer(check(&connection, &names)).await?;
-        let nodes = self.way.nodes(&connection, self.address.as_ref(), &names, &self.reader).await?;
+        let nodes = self.way.nodes(&connection, self.address.as_ref(), &names, &self.name).await?;
         let finding = streams.iter().map(async |(severity, stream)| {
             let ends = Ends::of(stream, &connection, nodes.as_ref());
             let end = ends.end(stream).await?.map_or(0, |end| end.sent.last.saturating_add(1));

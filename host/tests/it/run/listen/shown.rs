@@ -6,7 +6,7 @@ use serde_json::json;
 use super::schema::is_as_described;
 use super::{LISTEN, PUBLISH};
 use crate::support::broker::{Broker, Kind, on, start_again, start_embedded};
-use crate::support::cli::{Running, Signal};
+use crate::support::cli::{Loghost, Running, Signal};
 use crate::support::guest::{Does, Guest, Then, guest};
 use crate::support::http::Http;
 use crate::support::{test, tracked};
@@ -15,6 +15,11 @@ pub(super) fn trials() -> Vec<Trial> {
     [
         on(Kind::QUEUES, "listen::counts_move", counts_move),
         on(Kind::QUEUES, "listen::a_stopped_plugin_is_a_reason", a_stopped_plugin_is_a_reason),
+        on(
+            [Kind::RabbitMq, Kind::Stream],
+            "listen::the_lag_of_streams_is_known",
+            the_lag_of_streams_is_known,
+        ),
         on([Kind::Embedded], "listen::counts_of_a_state_go_on", counts_of_a_state_go_on),
         on([Kind::Embedded], "listen::what_happens_is_read_as_it_happens", what_happens_is_read),
         on([Kind::Embedded], "listen::hostile_texts_stay_texts", hostile_texts_stay_texts),
@@ -87,6 +92,36 @@ fn a_stopped_plugin_is_a_reason(broker: &Broker) {
     assert!(count(&consumer["traps"]) >= count(&consumer["dead_letters"]["trapped"]), "{answer}");
     assert!(count(&consumer["dead_letters"]["trapped"]) > 0, "{answer}");
     assert!(consumer["last_failure"].is_string(), "{answer}");
+    run.end_by(Signal::Terminate).exits(75);
+}
+
+/// Also of a consumer that is stopped, whose host reads no stream.
+fn the_lag_of_streams_is_known(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugins = [
+        guest("broken").severities(&["error"]).on("", Then::Do(Does::Panic)).write(folder.path()),
+        tracked("plugins/error.wasm"),
+    ];
+    let streams = |run: Loghost| run.unless_ephemeral(&[]).args(["--queue-type", "stream"]).args(&plugins);
+    streams(broker.loghost(["run", "--declare-only"])).end().exits(0);
+    let run = streams(broker.loghost(LISTEN)).arg("--state").arg(folder.path().join("state")).start();
+    run.says("consuming from");
+    let (http, stream) = (Http::of(&run), broker.exchange("error"));
+    broker.loghost(PUBLISH).stdin("a\n".repeat(100)).end().exits(0);
+    let line = |metric: &str, consumer: &str, value: u64| {
+        format!(r#"loghost_stream_{metric}{{consumer="{consumer}",stream="{stream}"}} {value}"#)
+    };
+    http.shows(&line("offset_lag", "error", 0));
+    http.shows(&line("committed_offset", "error", 99));
+    http.shows(&line("last_offset", "error", 99));
+    http.shows(r#"loghost_consumer_state{consumer="broken",state="stopped"} 1"#);
+    let answer = http.get("/api/consumers", &[]).json();
+    is_as_described("consumers", &answer);
+    let [broken, good] = [0, 1].map(|n| &answer["consumers"][n]["streams"][0]);
+    assert_eq!((&good["stream"], &good["lag"]), (&stream.clone().into(), &0.into()), "{answer}");
+    let lag = broken["lag"].as_u64().expect("it is known");
+    assert!(lag > 0, "{answer}");
+    assert_eq!(broken["committed_offset"].as_u64().map_or(0, |offset| offset + 1) + lag, 100, "{answer}");
     run.end_by(Signal::Terminate).exits(75);
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Window<O> {
     deliveries: VecDeque<Delivered<O>>,
     /// Which of them are several logs of one delivery.
     messages: Messages,
+    /// How many of them are nothing but a position in a stream.
+    positions: usize,
     /// The logs among them that are not in the book yet, by the number of their origin.
     under_way: Vec<IntervalSet>,
     /// How many attempts a log has after its first.
@@ -47,7 +49,16 @@ struct Delivered<O> {
     position: Position,
     /// What a dead letter of it would be made of.
     original: Option<O>,
+    content: Content,
     progress: Progress,
+}
+
+/// What is in a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Message,
+    /// Nothing but a position in a stream.
+    Position,
 }
 
 /// How far it is.
@@ -99,6 +110,7 @@ impl<O> Window<O> {
             first: 0,
             deliveries: VecDeque::new(),
             messages: Messages::default(),
+            positions: 0,
             under_way: Vec::new(),
             max_retries,
             retries: BTreeMap::new(),
@@ -108,12 +120,13 @@ impl<O> Window<O> {
 
     /// How many logs there are, some perhaps acknowledged behind one that is not.
     pub(super) fn len(&self) -> usize {
-        self.deliveries.len()
+        self.deliveries.len() - self.positions
     }
 
     /// Notes a delivery, and numbers it.
-    pub(super) fn add(&mut self, position: Position, original: Option<O>) -> u64 {
-        self.deliveries.push_back(Delivered { position, original, progress: Progress::Open });
+    pub(super) fn add(&mut self, position: Position, original: Option<O>, content: Content) -> u64 {
+        self.deliveries.push_back(Delivered { position, original, content, progress: Progress::Open });
+        self.positions += usize::from(content == Content::Position);
         self.first + self.deliveries.len() as u64 - 1
     }
 
@@ -123,9 +136,9 @@ impl<O> Window<O> {
         O: Clone,
     {
         for _ in 1..logs {
-            self.add(position.clone(), original.clone());
+            self.add(position.clone(), original.clone(), Content::Message);
         }
-        let last = self.add(position, original);
+        let last = self.add(position, original, Content::Message);
         let first = last - (logs.max(1) as u64 - 1);
         self.messages.add(first, last);
         first
@@ -168,6 +181,12 @@ impl<O> Window<O> {
     /// Whether any log of this origin is under way.
     pub(super) fn has(&self, origin: usize) -> bool {
         self.under_way.get(origin).is_some_and(|sequences| !sequences.is_empty())
+    }
+
+    /// Whether there is more in it than a position.
+    pub(super) fn is_message(&self, number: u64) -> bool {
+        let delivered = self.index(number).and_then(|index| self.deliveries.get(index));
+        delivered.is_some_and(|delivered| delivered.content == Content::Message)
     }
 
     /// Where a delivery stands.
@@ -230,8 +249,10 @@ impl<O> Window<O> {
         while let Some(delivered) = self.deliveries.pop_front_if(|first| first.progress != Progress::Open) {
             let is_whole = self.messages.leave(self.first);
             self.first += 1;
+            let is_message = delivered.content == Content::Message;
+            self.positions -= usize::from(!is_message);
             if is_whole && delivered.progress == Progress::Finished {
-                due.deliveries += 1;
+                due.deliveries += usize::from(is_message);
                 due.acknowledge_through(delivered.position);
             }
         }
@@ -242,7 +263,7 @@ impl<O> Window<O> {
             };
             // One that is acknowledged already was, with others, because of one before it here.
             if delivered.progress == Progress::Finished && self.messages.is_whole(number) {
-                due.deliveries += 1;
+                due.deliveries += usize::from(delivered.content == Content::Message);
                 due.single.push(delivered.position.clone());
                 for number in self.messages.numbers(number) {
                     if let Some(delivered) = self.get_mut(number) {
