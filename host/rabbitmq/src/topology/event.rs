@@ -136,6 +136,18 @@ pub enum TopologyEvent {
         /// Why.
         cause: String,
     },
+    /// Offsets of a stream that is read through AMQP 0-9-1 did not come: those of compressed batches, which the broker leaves
+    /// out, or of what it stores there itself.
+    OffsetsLeftOut {
+        /// The stream.
+        stream: String,
+        /// The first of the last ones.
+        first: u64,
+        /// The last.
+        last: u64,
+        /// How many did not come in all.
+        offsets: u64,
+    },
     /// The broker does not store how far a consumer has read a stream.
     OffsetNotStored {
         /// The stream.

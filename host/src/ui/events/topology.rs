@@ -12,7 +12,8 @@ pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
         TopologyEvent::BindingDenied { new, .. } if new.is_empty() => Level::Info,
         TopologyEvent::StreamsThroughAmqp { .. }
         | TopologyEvent::UnbindingDenied { .. }
-        | TopologyEvent::ExchangeFound { .. } => Level::Info,
+        | TopologyEvent::ExchangeFound { .. }
+        | TopologyEvent::OffsetsLeftOut { offsets: 1, .. } => Level::Info,
         _ => Level::Warning,
     };
     let (name, text, fields) = told(event);
@@ -108,6 +109,10 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         }
         TopologyEvent::PastRemoved { stream, wanted, first } => past_removed(stream, *wanted, *first),
         TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
+        TopologyEvent::OffsetsLeftOut { stream, first, last, offsets } => {
+            let fields = json!({ "stream": stream, "first": first, "last": last, "offsets": offsets });
+            ("offsets_left_out", offsets_left_out(stream, (*first, *last), *offsets), fields)
+        }
         TopologyEvent::OffsetNotStored { stream } => offset_not_stored(stream),
         TopologyEvent::UnbindingDenied { queue } => unbinding_denied(queue),
         TopologyEvent::LeftInQueue { queue, messages } => left_in_queue(queue, *messages),
@@ -175,6 +180,14 @@ fn unbinding_denied(queue: &str) -> (&'static str, String, Value) {
          well, and is counted twice if it has no id; have somebody run this once who may unbind it"
     );
     ("unbinding_denied", text, json!({ "queue": queue }))
+}
+
+fn offsets_left_out(stream: &str, (first, last): (u64, u64), offsets: u64) -> String {
+    format!(
+        "offsets of the stream `{stream}` did not come, {offsets} so far, the last ones from {first} to {last}: through AMQP 0-9-1 the \
+         broker leaves out batches that a producer has compressed, whose logs are not counted, and what it stores there itself; \
+         the stream protocol (RabbitMQ's plugin rabbitmq_stream) brings them"
+    )
 }
 
 fn offset_not_stored(stream: &str) -> (&'static str, String, Value) {

@@ -4,6 +4,7 @@
 //! a broker keeps no position of such a consumer. What is delivered is acknowledged when it is finished, so that there is
 //! never more of it than the prefetch. Nothing is ever returned: `RabbitMQ` 3 ends the connection then.
 
+mod left_out;
 mod reader;
 
 use std::future::{pending, poll_fn};

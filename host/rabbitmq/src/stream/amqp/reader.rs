@@ -14,6 +14,7 @@ use loghost_core::application::{Delivery as Delivered, Item, Reads, SourceError}
 use loghost_core::domain::{RemovedOffsets, Timestamp};
 use tokio::task::JoinSet;
 
+use super::left_out::LeftOut;
 use crate::connection::fault::lost;
 use crate::connection::open::Connection;
 use crate::consume::read::Read;
@@ -24,6 +25,7 @@ use crate::stream::ends::{self, OFFSET};
 use crate::stream::fingerprint;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
 
 /// How many offsets between two messages are none of logs: the broker's own chunk, at the beginning of each segment, takes one.
 const NOT_A_LOG: u64 = 1;
@@ -44,6 +46,8 @@ pub(super) struct Reader {
     held: Option<(Message, Looking)>,
     /// What was removed before the next message.
     removed: Option<RemovedOffsets>,
+    /// What did not come.
+    left_out: LeftOut,
     /// Whether the next log tells what became of a stream that was found empty.
     is_emptied: bool,
     /// The offset from which on the next log is to be one that the stream is recognised by.
@@ -98,6 +102,7 @@ impl Reader {
             channel,
             held,
             removed,
+            left_out: LeftOut::default(),
             is_emptied,
             end,
             recognised,
@@ -129,7 +134,8 @@ impl Reader {
                 None => return Poll::Ready(Err(self.end())),
             };
             let message = self.placed(message)?;
-            if message.offset <= self.cursor.next() + NOT_A_LOG {
+            if message.offset <= self.cursor.next().saturating_add(NOT_A_LOG) {
+                self.note_left_out(message.offset);
                 return Poll::Ready(Ok(message));
             }
             let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
@@ -162,6 +168,19 @@ impl Reader {
             let stream = Arc::clone(self.cursor.stream());
             let removed = RemovedOffsets { stream, first: begin, last: next - 1, after: None, before: None };
             self.removed = Some(removed);
+        } else {
+            self.note_left_out(next);
+        }
+    }
+
+    /// Notes what did not come before the message at `next`, though it was not removed.
+    fn note_left_out(&mut self, next: u64) {
+        let first = self.cursor.next();
+        if let Some(offsets) = self.left_out.note(next.saturating_sub(first)) {
+            let stream = self.cursor.stream().to_string();
+            let event =
+                TopologyEvent::OffsetsLeftOut { stream, first, last: next.saturating_sub(1), offsets };
+            self.connection.tell(None, &event);
         }
     }
 
