@@ -1,7 +1,8 @@
 //! Streams as sources of logs: each consumer reads them without taking anything out.
 //!
 //! In reading order: `options`; `cursor`, which makes positions of offsets; `fingerprint`, what a stream is recognised by; `ends`,
-//! what a stream has; `begin`, where reading begins; `protocol`, connections in the stream protocol; `native`, the reader that uses these; `amqp`, the one that uses
+//! what a stream has; `begin`, where reading begins; `protocol`, connections in the stream protocol; `receiving`,
+//! what both readers do alike; `native`, the reader that uses these; `amqp`, the one that uses
 //! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is; `past`, a span that is read once; `figures`, what is
 //! shown of streams.
 
@@ -16,4 +17,5 @@ pub(crate) mod options;
 pub(crate) mod past;
 pub(crate) mod protocol;
 pub(crate) mod reading;
+mod receiving;
 pub(crate) mod way;

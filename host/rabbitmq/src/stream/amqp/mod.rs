@@ -7,29 +7,25 @@
 mod left_out;
 mod reader;
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join_all};
-use loghost_core::application::{Clock, Delivery, Item, SourceError};
+use loghost_core::application::{Clock, Delivery, SourceError};
 use loghost_core::domain::Position;
-use tokio::time::{Instant, sleep_until};
 
 use self::reader::{Message, Reader};
-use crate::connection::gather::{Gather, is_burst};
+use crate::connection::gather::is_burst;
 use crate::connection::open::Connection;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
 use crate::stream::cursor::{Watched, is_read_through};
 use crate::stream::ends;
+use crate::stream::receiving::{Receiving, at};
 use crate::topology::error::TopologyError;
-
-/// How long skipped logs wait for a delivery that covers them, before they are noted by themselves.
-const PASS_EVERY: Duration = Duration::from_secs(1);
 
 /// The streams of a consumer.
 pub(crate) struct AmqpStreams<K> {
@@ -38,11 +34,7 @@ pub(crate) struct AmqpStreams<K> {
     clock: K,
     /// The reader that is asked first, the next time.
     turn: usize,
-    gather: Gather,
-    /// When skipped logs were noted last.
-    passed: Instant,
-    /// Why nothing more arrives, after what was received before that.
-    ended: Option<SourceError>,
+    receiving: Receiving,
 }
 
 impl<K: Clock> AmqpStreams<K> {
@@ -66,8 +58,7 @@ impl<K: Clock> AmqpStreams<K> {
             join_all(readers.iter().map(Reader::close)).await;
             return Err(error);
         }
-        let (turn, gather, passed, ended) = (0, Gather::deliveries(), Instant::now(), None);
-        Ok(Self { readers, read, clock, turn, gather, passed, ended })
+        Ok(Self { readers, read, clock, turn: 0, receiving: Receiving::new() })
     }
 
     /// Takes what is read for another filter from now on.
@@ -89,9 +80,7 @@ impl<K: Clock> AmqpStreams<K> {
         burst: &mut Vec<Delivery<Original>>,
         max: usize,
     ) -> Result<(), SourceError> {
-        if let Some(ended) = self.ended.take() {
-            return Err(ended);
-        }
+        self.receiving.go_on()?;
         loop {
             for reader in &mut self.readers {
                 reader.acknowledge_skipped().await?;
@@ -100,9 +89,8 @@ impl<K: Clock> AmqpStreams<K> {
                 self.pass(burst, max);
                 return Ok(());
             }
-            self.gather.wait().await;
-            let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
-            let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
+            self.receiving.gather().await;
+            let pass_at = self.receiving.pass_at(self.readers.iter().map(|reader| &reader.cursor));
             tokio::select! {
                 biased;
                 (index, next) = poll_fn(|cx| self.poll_next(cx)) => self.take(index, next, burst, max)?,
@@ -155,22 +143,13 @@ impl<K: Clock> AmqpStreams<K> {
                 None => break None,
             }
         };
-        self.gather.note(is_burst(taken, max.min(MOST_TAKEN)));
-        match ended {
-            Some(ended) if burst.is_empty() => Err(ended),
-            ended => {
-                self.ended = ended;
-                Ok(())
-            }
-        }
+        self.receiving.took(burst, is_burst(taken, max.min(MOST_TAKEN)), ended)
     }
 
     /// Notes what was skipped.
     fn pass(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) {
-        self.passed = Instant::now();
-        let room = max.saturating_sub(burst.len());
-        let passed = self.readers.iter_mut().filter_map(|reader| reader.cursor.passed()).take(room);
-        burst.extend(passed.map(|position| Delivery { position, item: Item::Passed, original: None }));
+        let cursors = self.readers.iter_mut().map(|reader| &mut reader.cursor);
+        self.receiving.pass(cursors, burst, max);
     }
 
     /// Acknowledges all that was delivered in a stream up to this position.
@@ -214,12 +193,4 @@ pub(crate) async fn are_read(connection: Arc<Connection>, watched: Vec<Watched>)
         })
     });
     connection.answer(try_join_all(looks)).await.is_ok_and(|read| read.iter().all(|read| *read))
-}
-
-/// Is ready at that time; never without one.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => pending().await,
-    }
 }

@@ -8,18 +8,17 @@ mod ends;
 mod nodes;
 mod reader;
 mod storing;
+mod subscribe;
 mod window;
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use loghost_core::application::{Clock, Delivery, Item, SourceError};
+use loghost_core::application::{Clock, Delivery, SourceError};
 use loghost_core::domain::Position;
-use tokio::time::{Instant, sleep_until};
 
 pub(crate) use self::ends::sent;
 pub(crate) use self::nodes::{Nodes, Reach};
@@ -27,7 +26,7 @@ use self::reader::Reader;
 pub(crate) use self::storing::Stores;
 use self::storing::Storing;
 use crate::connection::fault::ConnectionEnded;
-use crate::connection::gather::{Gather, is_burst};
+use crate::connection::gather::is_burst;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
@@ -35,10 +34,8 @@ use crate::stream::cursor::{Watched, is_read_through};
 use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::error::StreamError;
 use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::receiving::{Receiving, at};
 use crate::topology::error::TopologyError;
-
-/// How long skipped logs wait for a delivery that covers them, before they are noted by themselves.
-const PASS_EVERY: Duration = Duration::from_secs(1);
 
 /// The streams of a consumer.
 pub(crate) struct NativeStreams<K> {
@@ -50,13 +47,9 @@ pub(crate) struct NativeStreams<K> {
     prefetch: usize,
     /// The reader that is asked first, the next time.
     turn: usize,
-    gather: Gather,
-    /// When skipped logs were noted last.
-    passed: Instant,
+    receiving: Receiving,
     /// Has the broker store how far was read, if it is to.
     storing: Option<Storing>,
-    /// Why nothing more arrives, after what was received before that.
-    ended: Option<SourceError>,
 }
 
 impl<K: Clock> NativeStreams<K> {
@@ -94,18 +87,7 @@ impl<K: Clock> NativeStreams<K> {
                 return Err(error);
             }
         };
-        Ok(Self {
-            nodes,
-            readers,
-            read,
-            clock,
-            prefetch,
-            turn: 0,
-            gather: Gather::deliveries(),
-            passed: Instant::now(),
-            storing,
-            ended: None,
-        })
+        Ok(Self { nodes, readers, read, clock, prefetch, turn: 0, receiving: Receiving::new(), storing })
     }
 
     /// Takes what is read for another filter from now on.
@@ -146,9 +128,7 @@ impl<K: Clock> NativeStreams<K> {
         max: usize,
         unstored: impl Fn(&str),
     ) -> Result<(), SourceError> {
-        if let Some(ended) = self.ended.take() {
-            return Err(ended);
-        }
+        self.receiving.go_on()?;
         loop {
             self.take(burst, max)?;
             if !burst.is_empty() {
@@ -159,14 +139,13 @@ impl<K: Clock> NativeStreams<K> {
             }
             let has_room = self.room() > 0;
             if has_room {
-                self.gather.wait().await;
+                self.receiving.gather().await;
             }
             if self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0) {
                 self.pass(burst, max);
                 return Ok(());
             }
-            let pass_at = self.readers.iter().any(|reader| reader.cursor.skipped() > 0);
-            let pass_at = pass_at.then_some(self.passed + PASS_EVERY);
+            let pass_at = self.receiving.pass_at(self.readers.iter().map(|reader| &reader.cursor));
             let is_ahead = self.readers.iter().any(|reader| reader.to_store().is_some());
             let store_at = self.storing.as_ref().filter(|_| is_ahead).map(Storing::due);
             let Self { readers, turn, storing, .. } = self;
@@ -195,7 +174,8 @@ impl<K: Clock> NativeStreams<K> {
         if max == 0 {
             return Ok(());
         }
-        let (now, readers, mut taken) = (self.clock.now(), self.readers.len(), 0);
+        let (now, readers) = (self.clock.now(), self.readers.len());
+        let (mut taken, mut ended) = (0, None);
         for n in 0..readers {
             let index = (self.turn + n) % readers;
             let reader = &mut self.readers[index];
@@ -207,31 +187,22 @@ impl<K: Clock> NativeStreams<K> {
                 // What else has come.
                 let next = poll_fn(|cx| reader.poll_chunk(cx)).now_or_never();
                 if let Some(Err(error)) = next {
-                    self.ended = Some(error);
+                    ended = Some(error);
                     break;
                 }
             }
-            if burst.len() >= max || self.ended.is_some() {
+            if burst.len() >= max || ended.is_some() {
                 self.turn = (index + 1) % readers;
                 break;
             }
         }
-        self.gather.note(is_burst(burst.len(), max));
-        match self.ended.take() {
-            Some(ended) if burst.is_empty() => Err(ended),
-            ended => {
-                self.ended = ended;
-                Ok(())
-            }
-        }
+        self.receiving.took(burst, is_burst(burst.len(), max), ended)
     }
 
     /// Notes what was skipped.
     fn pass(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) {
-        self.passed = Instant::now();
-        let room = max.saturating_sub(burst.len());
-        let passed = self.readers.iter_mut().filter_map(|reader| reader.cursor.passed()).take(room);
-        burst.extend(passed.map(|position| Delivery { position, item: Item::Passed, original: None }));
+        let cursors = self.readers.iter_mut().map(|reader| &mut reader.cursor);
+        self.receiving.pass(cursors, burst, max);
     }
 
     /// Has the broker store how far was read, if it is to.
@@ -287,14 +258,6 @@ fn poll_chunk(
         }
     }
     Poll::Pending
-}
-
-/// Is ready at that time; never without one.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => pending().await,
-    }
 }
 
 /// As [`Storing::looked`]; never, if nothing is stored.

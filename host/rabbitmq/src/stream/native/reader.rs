@@ -7,7 +7,6 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -16,17 +15,16 @@ use loghost_core::application::{Delivery, Item, SourceError};
 use loghost_core::domain::{Position, RemovedOffsets, Timestamp};
 use loghost_stream::{self as stream, ChunkReader, Header, Inflater};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
+use super::subscribe::{Again, again, subscribe};
 use super::window::Window;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
 use crate::stream::cursor::Cursor;
 use crate::stream::fingerprint;
-use crate::stream::protocol::connection::{StreamConnection, SubscribeOptions};
+use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::error::StreamError;
-use crate::stream::protocol::offset::OffsetSpec;
 use crate::stream::protocol::subscription::Subscription;
 
 /// How many chunks are under way. One of logs that are published one by one has some kilobytes.
@@ -38,12 +36,6 @@ const CREDIT_OF_LARGE: u16 = 2;
 /// From this on, in bytes, chunks are large: as soon as one has come, fewer are under way, so that there are not
 /// [`CREDIT`] large ones in memory for each stream for longer than it takes to read the first.
 const LARGE: usize = 1024 * 1024;
-
-/// Within this, the broker has to send a chunk again.
-const AGAIN_WITHIN: Duration = Duration::from_secs(10);
-
-/// Has the broker send chunks of its own as well, such as stored offsets: what it leaves out then was removed.
-const ALL_CHUNKS: (&str, &str) = ("chunk_selector", "all");
 
 /// How many records are gone through at once, wanted or not.
 const MOST_TAKEN: usize = 4096;
@@ -80,13 +72,6 @@ enum State {
     Subscribing(BoxFuture<'static, Result<Subscription, StreamError>>),
     /// A chunk that was found right is read.
     Reading(Header),
-}
-
-/// What was asked for again.
-struct Again {
-    chunk: Bytes,
-    /// The first offset that the stream has.
-    first: Option<u64>,
 }
 
 impl Reader {
@@ -196,7 +181,7 @@ impl Reader {
             first: begin,
             last: end - 1,
             after: self.written,
-            before: Some(written(header)),
+            before: written(header),
         });
     }
 
@@ -216,8 +201,7 @@ impl Reader {
         let stream = Arc::clone(self.cursor.stream());
         let end = self.end.unwrap_or(u64::MAX);
         // That of the broker is the same for whoever reads it again.
-        let written = u64::try_from(header.timestamp_ms).ok().filter(|written| *written > 0);
-        let received = written.map_or(now, Timestamp::from_millis);
+        let received = written(&header).unwrap_or(now);
         let (cursor, window) = (&mut self.cursor, &mut self.window);
         if let Some(removed) = self.removed.take() {
             let position = deliver(cursor, window, removed.last);
@@ -260,7 +244,7 @@ impl Reader {
     /// Goes on behind a chunk.
     fn end_chunk(&mut self, header: &Header) {
         let length = self.chunk.take().map_or(0, |bytes| bytes.len());
-        (self.expected, self.written) = (header.next_offset(), Some(written(header)));
+        (self.expected, self.written) = (header.next_offset(), written(header));
         self.state = State::Waiting;
         if length > LARGE && self.credit > CREDIT_OF_LARGE {
             self.credit = CREDIT_OF_LARGE;
@@ -287,9 +271,10 @@ impl Reader {
     }
 }
 
-/// When the broker wrote a chunk.
-fn written(header: &Header) -> Timestamp {
-    Timestamp::from_millis(u64::try_from(header.timestamp_ms).unwrap_or_default())
+/// When the broker wrote a chunk, if it says so.
+fn written(header: &Header) -> Option<Timestamp> {
+    let written = u64::try_from(header.timestamp_ms).ok().filter(|written| *written > 0);
+    written.map(Timestamp::from_millis)
 }
 
 /// The position of what is delivered.
@@ -300,32 +285,4 @@ fn deliver(cursor: &mut Cursor, window: &mut Window, offset: u64) -> Position {
         window.add(first, position.offset);
     }
     position
-}
-
-async fn subscribe(
-    connection: &StreamConnection,
-    stream: &str,
-    from: u64,
-    credit: u16,
-) -> Result<Subscription, StreamError> {
-    let (stream, from) = (stream.to_owned(), OffsetSpec::Offset(from));
-    let (name, value) = ALL_CHUNKS;
-    let properties = vec![(name.to_owned(), value.to_owned())];
-    connection.subscribe(SubscribeOptions { stream, from, credit, properties }).await
-}
-
-/// The chunk that is sent first by a new subscription, and where the stream begins then.
-async fn again(connection: Arc<StreamConnection>, stream: Arc<str>, from: u64) -> Result<Again, SourceError> {
-    let asking = async {
-        let mut subscription = subscribe(&connection, &stream, from, 1).await?;
-        let delivery = subscription.next().await?;
-        subscription.end().await?;
-        let first = connection.statistics(&stream).await?.first_chunk_id;
-        Ok::<_, StreamError>(Again { chunk: delivery.chunk, first })
-    };
-    if let Ok(again) = timeout(AGAIN_WITHIN, asking).await {
-        return Ok(again?);
-    }
-    let text = format!("the broker does not send a chunk of the stream {stream} at offset {from} again");
-    Err(SourceError::Lost(text.into()))
 }

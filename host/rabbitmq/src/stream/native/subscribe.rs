@@ -1,0 +1,59 @@
+//! A subscription of a stream, and one chunk that is asked for again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use loghost_core::application::SourceError;
+use tokio::time::timeout;
+
+use crate::stream::protocol::connection::{StreamConnection, SubscribeOptions};
+use crate::stream::protocol::error::StreamError;
+use crate::stream::protocol::offset::OffsetSpec;
+use crate::stream::protocol::subscription::Subscription;
+
+/// Within this, the broker has to send a chunk again.
+const AGAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Has the broker send chunks of its own as well, such as stored offsets: what it leaves out then was removed.
+const ALL_CHUNKS: (&str, &str) = ("chunk_selector", "all");
+
+/// What was asked for again.
+pub(super) struct Again {
+    pub(super) chunk: Bytes,
+    /// The first offset that the stream has.
+    pub(super) first: Option<u64>,
+}
+
+/// Begins at the chunk that has the offset `from`, with so many chunks under way.
+pub(super) async fn subscribe(
+    connection: &StreamConnection,
+    stream: &str,
+    from: u64,
+    credit: u16,
+) -> Result<Subscription, StreamError> {
+    let (stream, from) = (stream.to_owned(), OffsetSpec::Offset(from));
+    let (name, value) = ALL_CHUNKS;
+    let properties = vec![(name.to_owned(), value.to_owned())];
+    connection.subscribe(SubscribeOptions { stream, from, credit, properties }).await
+}
+
+/// The chunk that is sent first by a new subscription, and where the stream begins then.
+pub(super) async fn again(
+    connection: Arc<StreamConnection>,
+    stream: Arc<str>,
+    from: u64,
+) -> Result<Again, SourceError> {
+    let asking = async {
+        let mut subscription = subscribe(&connection, &stream, from, 1).await?;
+        let delivery = subscription.next().await?;
+        subscription.end().await?;
+        let first = connection.statistics(&stream).await?.first_chunk_id;
+        Ok::<_, StreamError>(Again { chunk: delivery.chunk, first })
+    };
+    if let Ok(again) = timeout(AGAIN_WITHIN, asking).await {
+        return Ok(again?);
+    }
+    let text = format!("the broker does not send a chunk of the stream {stream} at offset {from} again");
+    Err(SourceError::Lost(text.into()))
+}
