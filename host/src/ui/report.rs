@@ -104,14 +104,18 @@ fn table(rows: &[[String; 7]]) -> Vec<String> {
 }
 
 fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
-    let Balance { counts, gaps, expired, unknown, untold, removed, .. } = &consumer.balance;
+    let Balance { counts, gaps, expired, unknown, untold, removed, has_offsets, .. } = &consumer.balance;
     let mut remarks = Vec::new();
     if counts.repeated > 0 {
         remarks.push(format!("{} came again, and were not counted again", counts.repeated));
     }
     if counts.without_id > 0 {
-        let text =
-            "came without an id: one that came twice is counted twice, and none is known to be missing";
+        let text = if *has_offsets {
+            "came without an id, which does not matter for those of streams: each is counted once, by its offset; of those that \
+             came from a queue, one that came twice is counted twice, and none is known to be missing"
+        } else {
+            "came without an id: one that came twice is counted twice, and none is known to be missing"
+        };
         remarks.push(format!("{} {text}", counts.without_id));
     }
     if counts.undetermined > 0 {
@@ -176,7 +180,9 @@ fn intervals(sequences: &IntervalSet) -> String {
 
 fn object(consumer: &ConsumerBalance) -> Value {
     let balance = &consumer.balance;
-    let Balance { counts, twice, missing, gaps, expired, unknown, untold, removed, reach, .. } = balance;
+    let Balance {
+        counts, twice, missing, gaps, expired, unknown, untold, removed, has_offsets, reach, ..
+    } = balance;
     let removed = removed.iter().map(|(stream, offsets)| {
         json!({ "stream": stream, "offsets": offsets.len(), "intervals": offsets.iter().collect::<Vec<_>>() })
     });
@@ -194,6 +200,7 @@ fn object(consumer: &ConsumerBalance) -> Value {
         "counted_twice": tally_json(twice),
         "repeated": counts.repeated,
         "without_id": counts.without_id,
+        "counted_by_offset": has_offsets,
         "undetermined": counts.undetermined,
         "missing": tally_json(missing),
         "gaps": gaps.collect::<Vec<_>>(),

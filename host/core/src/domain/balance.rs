@@ -35,6 +35,8 @@ pub struct Balance {
     pub untold: BTreeSet<String>,
     /// The offsets of streams that were removed before one of the hosts has read them.
     pub removed: BTreeMap<String, IntervalSet>,
+    /// Whether it has read streams: their logs are counted by their offsets, with and without an id.
+    pub has_offsets: bool,
     /// Up to which number it is known what was sent.
     pub reach: Reach,
 }
@@ -130,6 +132,7 @@ impl Balance {
         sum.removed = sum.removed.saturating_add(counts.removed);
         sum.first = sum.first.into_iter().chain(counts.first).min();
         sum.last = sum.last.max(counts.last);
+        self.has_offsets |= !account.streams.is_empty();
         for StreamState { stream, removed, .. } in &account.streams {
             for (first, last) in removed.iter() {
                 self.removed.entry(stream.clone()).or_default().insert_interval(first, last);

@@ -92,6 +92,12 @@ fn count_exactly_when_killed(broker: &Broker) {
     }
     let rest = run(broker, &plugin()).arg("--state").arg(folder.path());
     assert_eq!(counted(rest), all as u64);
+    let report = || loghost(["report", "--state"]).arg(folder.path());
+    report()
+        .end()
+        .exits(0)
+        .prints(&format!("{all} came without an id, which does not matter for those of streams"));
+    assert_eq!(report().args(["--format", "json"]).end().exits(0).json()[0]["counted_by_offset"], true);
 }
 
 fn note_where_they_begin(broker: &Broker) {
