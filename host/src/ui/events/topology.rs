@@ -78,10 +78,7 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         TopologyEvent::ExchangeMissing { exchange } => exchange_missing(exchange),
         TopologyEvent::ExchangeFound { exchange } => exchange_found(exchange),
         TopologyEvent::ExchangeRefused { exchange, cause } => exchange_refused(exchange, cause),
-        TopologyEvent::QueueRestored { queue } => {
-            let text = format!("the queue `{queue}` was missing: declared and bound again");
-            ("queue_restored", text, json!({ "queue": queue }))
-        }
+        TopologyEvent::QueueRestored { queue } => queue_restored(queue),
         TopologyEvent::BindingsRestored(restored) => {
             let (queue, listed) = (&restored.queue, list(&restored.bindings));
             let text = format!("the queue `{queue}` was not bound any more to {listed}: bound again");
@@ -109,9 +106,8 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         }
         TopologyEvent::PastRemoved { stream, wanted, first } => past_removed(stream, *wanted, *first),
         TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
-        TopologyEvent::OffsetsLeftOut { stream, first, last, offsets } => {
-            let fields = json!({ "stream": stream, "first": first, "last": last, "offsets": offsets });
-            ("offsets_left_out", offsets_left_out(stream, (*first, *last), *offsets), fields)
+        TopologyEvent::OffsetsLeftOut { stream, first, last, offsets: n } => {
+            left_out(stream, *first, *last, *n)
         }
         TopologyEvent::OffsetNotStored { stream } => offset_not_stored(stream),
         TopologyEvent::UnbindingDenied { queue } => unbinding_denied(queue),
@@ -124,6 +120,11 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             ("dead_letters_refused", text, json!({ "queue": queue }))
         }
     }
+}
+
+fn queue_restored(queue: &str) -> (&'static str, String, Value) {
+    let text = format!("the queue `{queue}` was missing: declared and bound again");
+    ("queue_restored", text, json!({ "queue": queue }))
 }
 
 fn exchange_missing(exchange: &str) -> (&'static str, String, Value) {
@@ -182,12 +183,14 @@ fn unbinding_denied(queue: &str) -> (&'static str, String, Value) {
     ("unbinding_denied", text, json!({ "queue": queue }))
 }
 
-fn offsets_left_out(stream: &str, (first, last): (u64, u64), offsets: u64) -> String {
-    format!(
+fn left_out(stream: &str, first: u64, last: u64, offsets: u64) -> (&'static str, String, Value) {
+    let text = format!(
         "offsets of the stream `{stream}` did not come, {offsets} so far, the last ones from {first} to {last}: through AMQP 0-9-1 the \
          broker leaves out batches that a producer has compressed, whose logs are not counted, and what it stores there itself; \
          the stream protocol (RabbitMQ's plugin rabbitmq_stream) brings them"
-    )
+    );
+    let fields = json!({ "stream": stream, "first": first, "last": last, "offsets": offsets });
+    ("offsets_left_out", text, fields)
 }
 
 fn offset_not_stored(stream: &str) -> (&'static str, String, Value) {
