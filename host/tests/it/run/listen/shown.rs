@@ -117,11 +117,11 @@ fn the_lag_of_streams_is_known(broker: &Broker) {
     http.shows(r#"loghost_consumer_state{consumer="broken",state="stopped"} 1"#);
     let answer = http.get("/api/consumers", &[]).json();
     is_as_described("consumers", &answer);
-    let [broken, good] = [0, 1].map(|n| &answer["consumers"][n]["streams"][0]);
+    let [stuck, good] = [0, 1].map(|n| &answer["consumers"][n]["streams"][0]);
     assert_eq!((&good["stream"], &good["lag"]), (&stream.clone().into(), &0.into()), "{answer}");
-    let lag = broken["lag"].as_u64().expect("it is known");
+    let lag = stuck["lag"].as_u64().expect("it is known");
     assert!(lag > 0, "{answer}");
-    assert_eq!(broken["committed_offset"].as_u64().map_or(0, |offset| offset + 1) + lag, 100, "{answer}");
+    assert_eq!(stuck["committed_offset"].as_u64().map_or(0, |offset| offset + 1) + lag, 100, "{answer}");
     run.end_by(Signal::Terminate).exits(75);
 }
 
