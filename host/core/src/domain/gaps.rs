@@ -18,7 +18,7 @@ impl Gaps {
     /// Notes that `record` was seen; how many logs of the same origin were not that came between it and the one before.
     /// Of the first log of an origin, and of a log whose id has another form, that is not known.
     pub fn note(&mut self, record: &Record) -> u64 {
-        let Some(Ok((producer, number))) = record.id.as_deref().map(MessageId::parts) else { return 0 };
+        let Some((producer, number)) = record.id.as_deref().and_then(MessageId::parts) else { return 0 };
         let source = if record.unkeyed { "" } else { &record.source };
         let origin = origin(producer, record.severity, source);
         let number = number.get();

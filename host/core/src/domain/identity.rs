@@ -25,8 +25,11 @@ impl Producer {
     }
 
     fn is_valid(name: &str) -> bool {
-        (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        (1..=64).contains(&name.len()) && name.bytes().all(Self::may_contain)
+    }
+
+    fn may_contain(byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
     }
 
     /// The name.
@@ -57,16 +60,19 @@ impl fmt::Display for MessageId {
 }
 
 impl MessageId {
-    /// Parses an id without copying it: the producer's name, and the number.
-    pub(super) fn parts(text: &str) -> Result<(&str, NonZeroU64), MessageIdError> {
-        let (producer, sequence) =
-            text.strip_prefix("loghost:").and_then(|rest| rest.split_once('/')).ok_or(MessageIdError)?;
+    /// Parses an id without copying it: the producer's name, and the number. This is done for every log: no byte of the name
+    /// is looked at twice.
+    pub(super) fn parts(text: &str) -> Option<(&str, NonZeroU64)> {
+        let rest = text.strip_prefix("loghost:")?;
+        let end = rest
+            .bytes()
+            .position(|byte| !Producer::may_contain(byte))
+            .filter(|end| (1..=64).contains(end))?;
+        let (producer, sequence) = rest.split_at_checked(end)?;
         // No leading zeros or signs: each id has exactly one spelling.
-        let is_canonical = sequence.bytes().all(|b| b.is_ascii_digit()) && !sequence.starts_with('0');
-        if !is_canonical || !Producer::is_valid(producer) {
-            return Err(MessageIdError);
-        }
-        Ok((producer, sequence.parse().map_err(|_| MessageIdError)?))
+        let sequence =
+            sequence.strip_prefix('/').filter(|digits| digits.starts_with(|c| matches!(c, '1'..='9')))?;
+        Some((producer, sequence.parse().ok()?))
     }
 }
 
@@ -74,7 +80,7 @@ impl FromStr for MessageId {
     type Err = MessageIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (producer, sequence) = Self::parts(text)?;
+        let (producer, sequence) = Self::parts(text).ok_or(MessageIdError)?;
         Ok(Self { producer: Producer(producer.into()), sequence })
     }
 }
@@ -122,6 +128,7 @@ mod tests {
     fn an_id_is_read_as_it_is_written() {
         let id: MessageId = "loghost:web-1.a/42".parse().unwrap();
         assert_eq!(id.to_string(), "loghost:web-1.a/42");
+        assert!(format!("loghost:{}/1", "p".repeat(64)).parse::<MessageId>().is_ok());
         for foreign in [
             "",
             "42",
@@ -132,6 +139,11 @@ mod tests {
             "loghost:p/",
             "loghost:p p/1",
             "loghost:p/18446744073709551616",
+            "loghost:p/1x",
+            "loghost:p",
+            "loghost:p/q/1",
+            "loghost:pö/1",
+            &format!("loghost:{}/1", "p".repeat(65)),
         ] {
             assert_eq!(foreign.parse::<MessageId>(), Err(MessageIdError), "{foreign}");
         }

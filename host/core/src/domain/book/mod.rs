@@ -70,7 +70,7 @@ impl Book {
 
     /// Whether a log is new, judging by its id, at the time `now`.
     pub fn look_up(&mut self, record: &Record, now: Timestamp) -> Claim {
-        let Some(Ok((producer, sequence))) = record.id.as_deref().map(MessageId::parts) else {
+        let Some((producer, sequence)) = record.id.as_deref().and_then(MessageId::parts) else {
             return Claim::New(None);
         };
         let sequence = sequence.get();
