@@ -104,10 +104,10 @@ struct Staged {
 struct UnderWay {
     done: Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>,
     since: Instant,
-    committed: Committed,
+    committed: Box<Committed>,
 }
 
-/// What is safe when a commit is.
+/// What is safe when a commit is: large, and handed on through several futures, so it is boxed.
 pub(super) struct Committed {
     pub(super) counts: Counts,
     /// Whether there is something new to show.
@@ -244,6 +244,7 @@ impl<L: Ledger + 'static> Commits<L> {
     }
 
     /// Notes what is finished.
+    #[inline]
     pub(super) fn stage(&mut self, Done { number, what }: Done) {
         match what {
             What::Marker | What::Passed => {}
@@ -335,10 +336,9 @@ impl<L: Ledger + 'static> Commits<L> {
         let filter = self.unsaved_filter.take_if(|_| self.activity == ConsumerActivity::Active);
         let commit = Commit { changes, checkpoint: checkpoint.clone(), filter };
         let done = Box::pin(self.ledger.commit(commit));
-        let messages = numbers.iter().filter(|number| window.is_message(**number)).count();
-        let took = Duration::ZERO;
+        let (messages, took) = (window.messages(&numbers), Duration::ZERO);
         let committed = Committed { counts, news, numbers, messages, removed, checkpoint, took };
-        self.under_way = Some(UnderWay { done, since: now, committed });
+        self.under_way = Some(UnderWay { done, since: now, committed: Box::new(committed) });
     }
 
     /// Whether a commit is under way.
@@ -347,14 +347,15 @@ impl<L: Ledger + 'static> Commits<L> {
     }
 
     /// Is ready when the commit that is under way is safe; never without one.
-    pub(super) async fn safe(&mut self) -> Result<Committed, LedgerError> {
+    pub(super) async fn safe(&mut self) -> Result<Box<Committed>, LedgerError> {
         let done = match &mut self.under_way {
             Some(under_way) => under_way.done.as_mut().await,
             None => pending().await,
         };
         match self.under_way.take() {
-            Some(UnderWay { since, committed, .. }) => {
-                done.map(|()| Committed { took: since.elapsed(), ..committed })
+            Some(UnderWay { since, mut committed, .. }) => {
+                committed.took = since.elapsed();
+                done.map(|()| committed)
             }
             None => pending().await,
         }

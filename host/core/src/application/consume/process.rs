@@ -28,6 +28,7 @@ impl Batch {
         self.records.is_empty()
     }
 
+    #[inline]
     pub(in crate::application) fn push(&mut self, handle: Handle, record: Record) {
         self.handles.push(handle);
         self.records.push(record);

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::commits::Committed;
 use super::process::Batch;
 use super::session::Session;
-use super::take::is_message;
 use super::timer::Timer;
 use super::{Batching, Break, Consume, Control, Ports};
 use crate::application::end::End;
@@ -87,7 +86,7 @@ impl<P: Ports> Consume<P> {
                         continue;
                     }
                     let arrived = Instant::now();
-                    if burst.iter().any(|delivery| is_message(&delivery.item)) {
+                    if burst.iter().any(|delivery| delivery.item.is_message()) {
                         last_log = arrived;
                     }
                     session.marked = burst.last().is_some_and(|delivery| delivery.item == Item::Marker);
@@ -141,7 +140,7 @@ impl<P: Ports> Consume<P> {
     pub(super) async fn acknowledge(
         &mut self,
         session: &mut Session<P>,
-        committed: Committed,
+        committed: Box<Committed>,
     ) -> Result<(), Break> {
         let numbers = self.committed(committed);
         let deliveries = session.acknowledge(numbers).await?;
@@ -150,8 +149,8 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Takes in a commit that is safe; returns the numbers of what can be acknowledged.
-    pub(super) fn committed(&mut self, committed: Committed) -> Vec<u64> {
-        let Committed { counts, news, numbers, messages, removed, checkpoint, took } = committed;
+    pub(super) fn committed(&mut self, committed: Box<Committed>) -> Vec<u64> {
+        let Committed { counts, news, numbers, messages, removed, checkpoint, took } = *committed;
         self.progress.tell(ConsumerEvent::Committed { counts: &counts, deliveries: messages, took });
         self.tell_streams();
         for removed in &removed {

@@ -37,7 +37,7 @@ impl<P: Ports> Consume<P> {
         let mut taken = Taken { arrived, batch: Batch::default(), latest: None, logs: Tally::default() };
         let (mut deliveries, mut unread) = (0, None);
         for delivery in burst {
-            deliveries += usize::from(is_message(&delivery.item));
+            deliveries += usize::from(delivery.item.is_message());
             if let Err(error) = self.take_one(session, delivery, &mut taken) {
                 // This and what is behind it comes again.
                 unread = Some(error);
@@ -63,7 +63,6 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Takes in a delivery.
-    #[inline]
     fn take_one(
         &mut self,
         session: &mut Session<P>,
@@ -71,55 +70,44 @@ impl<P: Ports> Consume<P> {
         taken: &mut Taken,
     ) -> Result<(), SourceError> {
         let is_new = position.durable().is_none_or(|position| self.commits.look_up_position(position));
-        let (number, what) = match item {
+        let number = session.window.add(position, original, Content::of(&item));
+        let what = match item {
             Item::Log(record) => {
                 taken.logs[record.severity] += 1;
-                let number = session.window.add(position, original, Content::Message);
                 if is_new {
                     return self.take_log(session, number, record, taken);
                 }
-                (number, What::Repetition)
+                What::Repetition
             }
-            Item::Logs(records) => {
-                return self.take_several(session, &position, (records, original), is_new, taken);
-            }
-            Item::Passed => (session.window.add(position, None, Content::Position), What::Passed),
+            Item::Logs(records) => return self.take_several(session, number, records, is_new, taken),
+            Item::Passed => What::Passed,
             // Also if the last of them is known, behind others that are not.
-            Item::Removed(removed) => {
-                (session.window.add(position, None, Content::Position), What::Removed(removed))
-            }
-            Item::Marker if is_new => {
-                (session.window.add(position, original, Content::Message), What::Marker)
-            }
-            Item::Foreign(how) if is_new => {
-                let number = session.window.add(position, original, Content::Message);
-                return self.pass_by(session, &Unseen::Foreign(number, how));
-            }
-            Item::Marker | Item::Foreign(_) => {
-                (session.window.add(position, original, Content::Message), What::Repetition)
-            }
+            Item::Removed(removed) => What::Removed(removed),
+            Item::Marker if is_new => What::Marker,
+            Item::Foreign(how) if is_new => return self.pass_by(session, &Unseen::Foreign(number, how)),
+            Item::Marker | Item::Foreign(_) => What::Repetition,
         };
         self.commits.stage(Done { number, what });
         Ok(())
     }
 
-    /// Takes in the logs of a message of others: what is not wanted is acknowledged with it.
+    /// Takes in the logs of a message of others, numbered from `first`: what is not wanted is acknowledged with it.
     fn take_several(
         &mut self,
         session: &mut Session<P>,
-        position: &Position,
-        (records, original): (Vec<Record>, Option<OriginalOf<P>>),
+        first: u64,
+        records: Vec<Record>,
         is_new: bool,
         taken: &mut Taken,
     ) -> Result<(), SourceError> {
-        let first = session.window.add_several(position.clone(), original, records.len());
         if records.is_empty() {
             self.commits.stage(Done { number: first, what: What::Passed });
         }
         for (place, (number, record)) in (first..).zip(records).enumerate() {
             taken.logs[record.severity] += 1;
-            let is_new = is_new
-                && position.durable().is_none_or(|position| self.commits.look_up_place(position, place));
+            let position = session.window.position(number).and_then(Position::durable);
+            let is_new =
+                is_new && position.is_none_or(|position| self.commits.look_up_place(position, place));
             let is_wanted = self.processing.descriptor().filter.wants(record.severity, &record.source);
             let what = match (is_new, is_wanted) {
                 (true, true) => {
@@ -134,6 +122,7 @@ impl<P: Ports> Consume<P> {
         Ok(())
     }
 
+    /// Takes in a log.
     #[inline]
     fn take_log(
         &mut self,
@@ -163,13 +152,5 @@ impl<P: Ports> Consume<P> {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether there is more in a delivery than a position.
-pub(super) fn is_message(item: &Item) -> bool {
-    match item {
-        Item::Log(_) | Item::Logs(_) | Item::Marker | Item::Foreign(_) => true,
-        Item::Passed | Item::Removed(_) => false,
     }
 }

@@ -1,6 +1,7 @@
 //! Where a consumer's logs come from.
 
 use std::future::Future;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,6 +170,25 @@ pub enum Item {
     Passed,
     /// Nothing: these offsets were removed before they were read. The position is that of the last one.
     Removed(RemovedOffsets),
+}
+
+impl Item {
+    /// The logs in it.
+    pub fn records(&self) -> &[Record] {
+        match self {
+            Self::Log(record) => slice::from_ref(record),
+            Self::Logs(records) => records,
+            Self::Marker | Self::Foreign(_) | Self::Passed | Self::Removed(_) => &[],
+        }
+    }
+
+    /// Whether there is more in it than a position.
+    pub fn is_message(&self) -> bool {
+        match self {
+            Self::Log(_) | Self::Logs(_) | Self::Marker | Self::Foreign(_) => true,
+            Self::Passed | Self::Removed(_) => false,
+        }
+    }
 }
 
 /// Why nothing more comes from a source.

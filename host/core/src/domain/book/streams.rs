@@ -105,13 +105,15 @@ impl Streams {
 
     /// What has changed since the last call.
     pub(super) fn changes(&mut self) -> Vec<StreamChange> {
-        let changes = self.read.iter_mut().filter_map(|read| {
+        let of_streams = self.read.iter_mut().filter_map(|read| {
             let (finished, removed) = (read.finished.changes(), read.removed.changes());
             let fingerprint = read.fingerprint.filter(|_| mem::take(&mut read.is_changed));
             let is_changed = !finished.is_empty() || !removed.is_empty() || fingerprint.is_some();
             let stream = Arc::clone(&read.stream);
             is_changed.then_some(StreamChange { stream, finished, fingerprint, removed })
         });
-        changes.chain(self.places.changes()).collect()
+        let mut changes: Vec<StreamChange> = of_streams.collect();
+        changes.extend(self.places.changes());
+        changes
     }
 }

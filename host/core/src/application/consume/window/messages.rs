@@ -24,9 +24,7 @@ impl Messages {
     /// Notes a delivery with logs of these numbers.
     pub(super) fn add(&mut self, first: u64, last: u64) {
         let logs = last - first + 1;
-        if logs > 1 {
-            self.0.insert(first, Message { last, not_entered: logs, open: logs });
-        }
+        self.0.insert(first, Message { last, not_entered: logs, open: logs });
     }
 
     /// Where a log is in its delivery, if there are others in it.
@@ -64,12 +62,12 @@ impl Messages {
 
     /// Notes that a log leaves the window, the first that is in it; whether it was the last of its delivery.
     pub(super) fn leave(&mut self, number: u64) -> bool {
-        let Some((first, is_last)) = self.of(number).map(|(first, message)| (first, message.last == number))
-        else {
+        let Some(message) = self.0.first_entry().filter(|message| *message.key() <= number) else {
             return true;
         };
+        let is_last = message.get().last == number;
         if is_last {
-            self.0.remove(&first);
+            message.remove();
         }
         is_last
     }

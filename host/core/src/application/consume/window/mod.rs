@@ -8,12 +8,13 @@ mod messages;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use self::messages::Messages;
-use crate::application::ports::Place;
+use crate::application::ports::{Item, Place};
 use crate::domain::{FinishedLog, IntervalSet, OriginPosition, Position, Record};
 
 /// The delay before the second attempt; it doubles with each one after.
@@ -44,21 +45,29 @@ pub(super) struct Window<O> {
 }
 
 /// A delivery, or a log of several in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Delivered<O> {
     position: Position,
     /// What a dead letter of it would be made of.
     original: Option<O>,
-    content: Content,
+    /// Whether there is more in it than a position.
+    is_message: bool,
     progress: Progress,
 }
 
 /// What is in a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Content {
-    Message,
+    /// A message, with this many logs.
+    Message(usize),
     /// Nothing but a position in a stream.
     Position,
+}
+
+impl Content {
+    pub(super) fn of(item: &Item) -> Self {
+        if item.is_message() { Self::Message(item.records().len()) } else { Self::Position }
+    }
 }
 
 /// How far it is.
@@ -123,24 +132,21 @@ impl<O> Window<O> {
         self.deliveries.len() - self.positions
     }
 
-    /// Notes a delivery, and numbers it.
-    pub(super) fn add(&mut self, position: Position, original: Option<O>, content: Content) -> u64 {
-        self.deliveries.push_back(Delivered { position, original, content, progress: Progress::Open });
-        self.positions += usize::from(content == Content::Position);
-        self.first + self.deliveries.len() as u64 - 1
-    }
-
-    /// Notes a delivery in which there are several logs, at least one; numbers them, and returns the first number.
-    pub(super) fn add_several(&mut self, position: Position, original: Option<O>, logs: usize) -> u64
+    /// Notes a delivery, with an entry for each log in it, or one if there is none; returns the number of the first.
+    pub(super) fn add(&mut self, position: Position, original: Option<O>, content: Content) -> u64
     where
         O: Clone,
     {
-        for _ in 1..logs {
-            self.add(position.clone(), original.clone(), Content::Message);
+        let first = self.first + self.deliveries.len() as u64;
+        let is_message = matches!(content, Content::Message(_));
+        let delivered = Delivered { position, original, is_message, progress: Progress::Open };
+        if let Content::Message(logs @ 2..) = content {
+            let more = logs - 1;
+            self.messages.add(first, first + more as u64);
+            self.deliveries.extend(iter::repeat_n(delivered.clone(), more));
         }
-        let last = self.add(position, original, Content::Message);
-        let first = last - (logs.max(1) as u64 - 1);
-        self.messages.add(first, last);
+        self.deliveries.push_back(delivered);
+        self.positions += usize::from(!is_message);
         first
     }
 
@@ -183,10 +189,13 @@ impl<O> Window<O> {
         self.under_way.get(origin).is_some_and(|sequences| !sequences.is_empty())
     }
 
-    /// Whether there is more in it than a position.
-    pub(super) fn is_message(&self, number: u64) -> bool {
-        let delivered = self.index(number).and_then(|index| self.deliveries.get(index));
-        delivered.is_some_and(|delivered| delivered.content == Content::Message)
+    /// How many of these are more than a position.
+    pub(super) fn messages(&self, numbers: &[u64]) -> usize {
+        if self.positions == 0 {
+            return numbers.len();
+        }
+        let get = |number: &u64| self.index(*number).and_then(|index| self.deliveries.get(index));
+        numbers.iter().filter_map(get).filter(|delivered| delivered.is_message).count()
     }
 
     /// Where a delivery stands.
@@ -249,10 +258,9 @@ impl<O> Window<O> {
         while let Some(delivered) = self.deliveries.pop_front_if(|first| first.progress != Progress::Open) {
             let is_whole = self.messages.leave(self.first);
             self.first += 1;
-            let is_message = delivered.content == Content::Message;
-            self.positions -= usize::from(!is_message);
+            self.positions -= usize::from(!delivered.is_message);
             if is_whole && delivered.progress == Progress::Finished {
-                due.deliveries += usize::from(is_message);
+                due.deliveries += usize::from(delivered.is_message);
                 due.acknowledge_through(delivered.position);
             }
         }
@@ -263,7 +271,7 @@ impl<O> Window<O> {
             };
             // One that is acknowledged already was, with others, because of one before it here.
             if delivered.progress == Progress::Finished && self.messages.is_whole(number) {
-                due.deliveries += usize::from(delivered.content == Content::Message);
+                due.deliveries += usize::from(delivered.is_message);
                 due.single.push(delivered.position.clone());
                 for number in self.messages.numbers(number) {
                     if let Some(delivered) = self.get_mut(number) {

@@ -12,7 +12,7 @@ fn queued(tags: &[u64]) -> Vec<Position> {
 fn delivered(tags: &[u64]) -> Window<()> {
     let mut window = Window::new(2);
     for (number, position) in queued(tags).into_iter().enumerate() {
-        assert_eq!(window.add(position, None, Content::Message), number as u64);
+        assert_eq!(window.add(position, None, Content::Message(1)), number as u64);
     }
     window
 }
@@ -50,7 +50,7 @@ fn each_stream_is_acknowledged_for_itself() {
     };
     let mut window = Window::<()>::new(2);
     for position in [at("info", 7), at("error", 100), at("info", 9), at("error", 101)] {
-        window.add(position, None, Content::Message);
+        window.add(position, None, Content::Message(1));
     }
     let due = window.finish(vec![0, 1, 2]);
     assert_eq!(due, Due { through: vec![at("info", 9), at("error", 100)], single: vec![], deliveries: 3 });
@@ -76,7 +76,7 @@ fn a_log_is_under_way_once() {
 fn several() -> Window<()> {
     let mut window = Window::new(2);
     for (tag, logs) in [(1, 2), (2, 1), (3, 3)] {
-        window.add_several(Position::Transient(tag), None, logs);
+        window.add(Position::Transient(tag), None, Content::Message(logs));
     }
     window
 }
