@@ -32,7 +32,7 @@ pub use gaps::Gaps;
 pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
 pub use interval_set::IntervalSet;
 pub use log::{Log, Record};
-pub use position::{Fingerprint, Position, RemovedOffsets, StreamPosition};
+pub use position::{Fingerprint, Position, RemovedOffsets, StreamIdentity, StreamPosition};
 pub use severity::{Severities, Severity, UnknownSeverity};
 pub use source::{Source, SourceNameError};
 pub use tally::Tally;

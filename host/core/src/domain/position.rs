@@ -18,13 +18,20 @@ pub enum Position {
 /// before the first log, so that a book can note that its consumer begins there, before there is any log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPosition {
-    /// The name of the stream.
-    pub stream: Arc<str>,
+    /// The stream, which the positions in it share.
+    pub stream: Arc<StreamIdentity>,
     /// The first position that this delivery covers: between it and `offset` there is nothing for this consumer.
     pub first: u64,
     /// The position of the delivery itself.
     pub offset: u64,
-    /// What the stream is recognised by, if that is known here.
+}
+
+/// A stream, as its reader knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamIdentity {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it is recognised by, if that is known.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -75,7 +82,7 @@ impl Position {
     pub fn is_in_sequence_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Transient(_), Self::Transient(_)) => true,
-            (Self::Durable(one), Self::Durable(other)) => one.stream == other.stream,
+            (Self::Durable(one), Self::Durable(other)) => one.stream.name == other.stream.name,
             (Self::Transient(_), Self::Durable(_)) | (Self::Durable(_), Self::Transient(_)) => false,
         }
     }

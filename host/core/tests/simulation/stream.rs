@@ -7,7 +7,7 @@ use std::time::Duration;
 use loghost_core::application::{
     ConsumerActivity, Delivery, LogSource, Next, NextOffset, SourceError, Subscription,
 };
-use loghost_core::domain::{Position, StreamPosition};
+use loghost_core::domain::{Position, StreamIdentity, StreamPosition};
 use tokio::time::sleep;
 
 use crate::channel::{Channel, Source};
@@ -39,8 +39,8 @@ impl Streams {
             let first = self.next.get(*stream).copied().unwrap_or(0);
             let (offset, message) = messages.range(first..).next()?;
             self.next.insert((*stream).to_owned(), offset + 1);
-            let position =
-                StreamPosition { stream: Arc::from(*stream), first, offset: *offset, fingerprint: None };
+            let stream = StreamIdentity { name: Arc::from(*stream), fingerprint: None };
+            let position = StreamPosition { stream: Arc::new(stream), first, offset: *offset };
             Some(self.channel.delivery(Position::Durable(position), message))
         })
     }

@@ -7,19 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use loghost_core::domain::{Fingerprint, Position, StreamPosition};
+use loghost_core::domain::{Fingerprint, Position, StreamIdentity, StreamPosition};
 use tokio::time::{sleep, timeout};
 
 /// Where a reader is in a stream.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    stream: Arc<str>,
+    /// The stream, as far as it is recognised by what was read last.
+    stream: Arc<StreamIdentity>,
     /// The first offset that no delivery covers.
     uncovered: u64,
     /// The first offset that was not read.
     next: Arc<AtomicU64>,
-    /// What the stream is recognised by, of what was read last.
-    fingerprint: Option<Fingerprint>,
 }
 
 /// The name of a stream, and the first offset that was not read.
@@ -42,24 +41,25 @@ pub(crate) async fn is_read_through(next: &AtomicU64, last: u64) -> bool {
 }
 
 /// The position of a consumer that begins at the offset `next`: all that is before it is behind the consumer.
-pub(crate) fn beginning(stream: Arc<str>, next: u64, fingerprint: Option<Fingerprint>) -> StreamPosition {
-    StreamPosition { stream, first: 0, offset: next, fingerprint }
+pub(crate) fn beginning(name: Arc<str>, next: u64, fingerprint: Option<Fingerprint>) -> StreamPosition {
+    StreamPosition { stream: Arc::new(StreamIdentity { name, fingerprint }), first: 0, offset: next }
 }
 
 impl Cursor {
     /// One at the offset `next`.
-    pub(crate) fn new(stream: Arc<str>, next: u64) -> Self {
-        Self { stream, uncovered: next, next: Arc::new(AtomicU64::new(next)), fingerprint: None }
+    pub(crate) fn new(name: Arc<str>, next: u64) -> Self {
+        let stream = Arc::new(StreamIdentity { name, fingerprint: None });
+        Self { stream, uncovered: next, next: Arc::new(AtomicU64::new(next)) }
     }
 
     /// Notes what the stream is recognised by, of what is read next.
     pub(crate) fn recognise(&mut self, fingerprint: Option<Fingerprint>) {
-        self.fingerprint = fingerprint;
+        self.stream = Arc::new(StreamIdentity { name: Arc::clone(&self.stream.name), fingerprint });
     }
 
     /// The name of the stream.
     pub(crate) fn stream(&self) -> &Arc<str> {
-        &self.stream
+        &self.stream.name
     }
 
     /// The first offset that was not read.
@@ -103,8 +103,7 @@ impl Cursor {
         let next = self.next();
         let first = self.uncovered.saturating_add(1);
         self.uncovered = next;
-        let (stream, fingerprint) = (Arc::clone(&self.stream), self.fingerprint);
-        Position::Durable(StreamPosition { stream, first, offset: next, fingerprint })
+        Position::Durable(StreamPosition { stream: Arc::clone(&self.stream), first, offset: next })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use loghost_core::application::{Commit, Ledger};
 use loghost_core::domain::{
     Book, Claim, ConsumerName, CountedAs, Expired, Filter, Fingerprint, FinishedLog, Record, Severities,
-    Severity, StreamPosition, Timestamp,
+    Severity, StreamIdentity, StreamPosition, Timestamp,
 };
 use loghost_core::testing::logs;
 use redb::{Database, TableDefinition};
@@ -86,6 +87,10 @@ async fn what_is_committed_outlasts_the_host() {
     assert_eq!(other.book.counts().total(), 0);
 }
 
+fn stream(fingerprint: Option<Fingerprint>) -> Arc<StreamIdentity> {
+    Arc::new(StreamIdentity { name: "logs.error".into(), fingerprint })
+}
+
 /// A state in which two consumers, of whose names one begins with the other, have counted from a stream as well.
 async fn written_from_streams(folder: &Path) {
     let state = StateFolder::open(folder).unwrap();
@@ -96,9 +101,8 @@ async fn written_from_streams(folder: &Path) {
         finish(&mut book, [4], CountedAs::Dead);
         finish(&mut book, [5], CountedAs::Unwanted);
         for offset in [7, 9] {
-            let (stream, fingerprint) =
-                ("logs.error".into(), Some(Fingerprint { offset, kind: 1, value: u64::MAX }));
-            book.finish_position(&StreamPosition { stream, offset, first: 7, fingerprint });
+            let stream = stream(Some(Fingerprint { offset, kind: 1, value: u64::MAX }));
+            book.finish_position(&StreamPosition { stream, offset, first: 7 });
         }
         let checkpoint = Some(consumer.as_bytes().to_vec());
         let filter = Some(Filter::new(Severities::from_iter([Severity::Error]), vec![]));
@@ -162,8 +166,7 @@ async fn what_a_stream_is_recognised_by_is_kept_where_an_older_state_had_none() 
     let state = StateFolder::open(folder.path()).unwrap();
     let mut ledger = ledger(&state, "error");
     let mut book = ledger.load().await.unwrap().book;
-    let (stream, fingerprint) = ("logs.error".into(), expected(10));
-    book.finish_position(&StreamPosition { stream, offset: 11, first: 10, fingerprint });
+    book.finish_position(&StreamPosition { stream: stream(expected(10)), offset: 11, first: 10 });
     commit(&mut ledger, &mut book).await;
     assert_eq!(known(), expected(10));
 }

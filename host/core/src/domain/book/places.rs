@@ -34,7 +34,7 @@ impl Places {
     pub(super) fn finish(&mut self, position: &StreamPosition, place: usize) {
         let Some(number) = number(position.offset, place) else { return };
         let index = self.index_of(position).unwrap_or_else(|| {
-            self.0.push((format!("{}{SUFFIX}", position.stream).into(), Tracked::default()));
+            self.0.push((format!("{}{SUFFIX}", position.stream.name).into(), Tracked::default()));
             self.0.len() - 1
         });
         self.0[index].1.insert_interval(number, number);
@@ -70,7 +70,7 @@ impl Places {
     }
 
     fn index_of(&self, position: &StreamPosition) -> Option<usize> {
-        self.0.iter().position(|(name, _)| name.strip_suffix(SUFFIX) == Some(&*position.stream))
+        self.0.iter().position(|(name, _)| name.strip_suffix(SUFFIX) == Some(&*position.stream.name))
     }
 }
 

@@ -42,16 +42,16 @@ impl Streams {
 
     /// Whether the delivery at this position is finished.
     pub(super) fn contains(&mut self, position: &StreamPosition) -> bool {
-        self.of(&position.stream, position.first).finished.set.contains(position.offset)
+        self.of(&position.stream.name, position.first).finished.set.contains(position.offset)
     }
 
     /// Notes that the delivery at this position is finished.
     pub(super) fn finish(&mut self, position: &StreamPosition) {
         self.places.forget(position);
-        let read = self.of(&position.stream, position.first);
+        let read = self.of(&position.stream.name, position.first);
         read.finished.insert_interval(position.first, position.offset);
         let is_later = |new: &Fingerprint| read.fingerprint.is_none_or(|known| known.offset < new.offset);
-        if let Some(new) = position.fingerprint.filter(is_later) {
+        if let Some(new) = position.stream.fingerprint.filter(is_later) {
             (read.fingerprint, read.is_changed) = (Some(new), true);
         }
     }
@@ -59,7 +59,7 @@ impl Streams {
     /// Notes that the log at this place, from 0, of the several in the delivery at this position is finished, and others are not.
     pub(super) fn finish_place(&mut self, position: &StreamPosition, place: usize) {
         // Where nothing else of the stream is finished, it goes on from there.
-        self.of(&position.stream, position.first);
+        self.of(&position.stream.name, position.first);
         self.places.finish(position, place);
     }
 

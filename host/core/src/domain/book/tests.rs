@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::Severity;
+use crate::domain::{Severity, StreamIdentity};
 
 fn record(sequence: u64, replayed: bool) -> Record {
     Record {
@@ -165,8 +165,8 @@ proptest! {
 fn what_was_removed_is_noted_once_and_not_what_is_finished() {
     let stream: Arc<str> = Arc::from("logs.error");
     let mut book = Book::default();
-    let position =
-        |first, offset| StreamPosition { stream: Arc::clone(&stream), first, offset, fingerprint: None };
+    let identity = Arc::new(StreamIdentity { name: Arc::clone(&stream), fingerprint: None });
+    let position = |first, offset| StreamPosition { stream: Arc::clone(&identity), first, offset };
     // It begins at the offset 10, whose position is 11, and has 12 behind 11, which waits.
     for position in [position(10, 10), position(13, 13)] {
         book.finish_position(&position);

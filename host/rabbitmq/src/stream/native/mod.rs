@@ -229,7 +229,8 @@ impl<K: Clock> NativeStreams<K> {
 
     fn reader_of(&mut self, position: &Position) -> Option<(&mut Reader, u64)> {
         let position = position.durable()?;
-        let reader = self.readers.iter_mut().find(|reader| *reader.cursor.stream() == position.stream)?;
+        let reader =
+            self.readers.iter_mut().find(|reader| *reader.cursor.stream() == position.stream.name)?;
         Some((reader, position.offset))
     }
 

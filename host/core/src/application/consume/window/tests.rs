@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{CountedAs, Severity, StreamPosition, Timestamp};
+use crate::domain::{CountedAs, Severity, StreamIdentity, StreamPosition, Timestamp};
 
 fn queued(tags: &[u64]) -> Vec<Position> {
     tags.iter().copied().map(Position::Transient).collect()
@@ -40,13 +40,9 @@ fn what_lies_behind_an_open_one_is_acknowledged_by_itself() {
 
 #[test]
 fn each_stream_is_acknowledged_for_itself() {
-    let at = |stream: &str, offset| {
-        Position::Durable(StreamPosition {
-            stream: Arc::from(stream),
-            first: offset,
-            offset,
-            fingerprint: None,
-        })
+    let at = |name: &str, offset| {
+        let stream = Arc::new(StreamIdentity { name: Arc::from(name), fingerprint: None });
+        Position::Durable(StreamPosition { stream, first: offset, offset })
     };
     let mut window = Window::<()>::new(2);
     for position in [at("info", 7), at("error", 100), at("info", 9), at("error", 101)] {
