@@ -32,13 +32,14 @@ fn records_of_many_loggers_are_read() {
         "no host",
         "nova",
     );
-    // log4js' JSON layout.
+    // log4js' JSON layout: what it was called with is a list.
     check(
-        r#"{"startTime":"2026-11-25T23:11:59.913Z","categoryName":"shop","level":{"level":40000,"levelStr":"ERROR"},"data":["x"],"msg":"x"}"#,
+        r#"{"startTime":"2026-11-25T23:11:59.913Z","categoryName":"shop","level":{"level":40000,"levelStr":"ERROR"},"data":["x",{"n":1}]}"#,
         "error",
-        "x",
+        r#"x {"n":1}"#,
         "shop",
     );
+    check(r#"{"level":"error","data":["x"]}"#, "error", r#"{"level":"error","data":["x"]}"#, "");
     // lowball: message and arguments are not merged.
     check(
         r#"{"name":"shop","msg":"disk %s is %d%% full","args":["sda",99],"levelname":"CRITICAL","levelno":50}"#,

@@ -3,7 +3,7 @@
 //!
 //! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists
 //! needs whose tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `promtool`, `systemd`,
-//! `browser`, `root` or `all`), `LOGHOST_LONG=1` runs the long tests, `LOGHOST_LONG=full` with all the logs that they are made for, and
+//! `browser`, `producers`, `root` or `all`), `LOGHOST_LONG=1` runs the long tests, `LOGHOST_LONG=full` with all the logs that they are made for, and
 //! `LOGHOST_BIN` names another binary to test.
 
 mod broker;
@@ -11,6 +11,7 @@ mod commands;
 mod dead_letters;
 mod faults;
 mod plugins;
+mod producers;
 mod publish;
 mod repository;
 mod run;
@@ -25,7 +26,6 @@ fn main() {
     let trials: Vec<Trial> = [
         run::beside::trials(),
         run::bind::trials(),
-        run::captured::trials(),
         run::command::trials(),
         run::configured::trials(),
         run::drain::trials(),
@@ -50,6 +50,10 @@ fn main() {
         publish::journal::trials(),
         publish::reconnect::trials(),
         publish::streams::trials(),
+        producers::broker_log::trials(),
+        producers::captured::trials(),
+        producers::configurations::trials(),
+        producers::others::trials(),
         plugins::authoring::trials(),
         plugins::cache::trials(),
         plugins::contract::trials(),
@@ -104,6 +108,7 @@ fn main() {
     .flatten()
     .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
+    producers::stop();
     support::broker::stop();
     conclusion.exit()
 }

@@ -19,6 +19,7 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
         let is_message = match leaf.role? {
             (Role::Message, _) => !matches!(leaf.value, Value::Bool(_)),
             (Role::Text, _) => matches!(leaf.value, Value::Text(_)),
+            (Role::Parts, _) => matches!(leaf.value, Value::List(_)) && get(record, "categoryName").is_some(),
             _ => false,
         };
         let is_empty = leaf.value.as_text().is_some_and(|text| text.trim().is_empty());
@@ -36,6 +37,7 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
         ("MESSAGE", Value::List(bytes)) => bytes_of_journald(bytes),
         ("msg", value) => unmerged(record, value),
         ("@mt", value) => rendered(record, value),
+        ("data", Value::List(parts)) => Some(joined(parts)),
         _ => None,
     };
     let text = text.unwrap_or_else(|| without_end(&leaf.value.to_text()));
@@ -44,6 +46,12 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
 
 fn without_end(text: &str) -> String {
     text.trim_end_matches(['\n', '\r']).to_owned()
+}
+
+/// log4js has what it was called with as a list, and writes it with spaces between.
+fn joined(parts: &[Value<'_>]) -> String {
+    let parts: Vec<Cow<'_, str>> = parts.iter().map(Value::to_text).collect();
+    without_end(&parts.join(" "))
 }
 
 /// What is no UTF-8, journald writes as a list of bytes (systemd, Journal JSON Format).

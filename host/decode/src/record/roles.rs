@@ -10,6 +10,8 @@ pub(super) enum Role {
     Message,
     /// The message, but only if it is text: objects are called so as well.
     Text,
+    /// The message and what belongs to it, as a list, but only in the company of other fields.
+    Parts,
     Source,
     /// The source, but only in the company of other fields.
     Name,
@@ -59,6 +61,7 @@ pub(super) fn of(path: &str) -> Option<(Role, u8)> {
         b"messagetemplate" => (Role::Text, 10),
         b"body" => (Role::Text, 11),
         b"event_type" => (Role::Text, 12),
+        b"data" => (Role::Parts, 13),
 
         b"@source" => (Role::Source, 0),
         b"logger" => (Role::Source, 1),

@@ -3,7 +3,6 @@
 
 pub(crate) mod beside;
 pub(crate) mod bind;
-pub(crate) mod captured;
 pub(crate) mod command;
 pub(crate) mod configured;
 pub(crate) mod drain;

@@ -53,6 +53,8 @@ pub(crate) enum Need {
     Systemd,
     /// Chromium, and what drives it.
     Browser,
+    /// Programs that publish logs of their own, and their libraries.
+    Producers,
 }
 
 impl fmt::Display for Need {
@@ -70,6 +72,7 @@ impl fmt::Display for Need {
             Self::Promtool => "promtool",
             Self::Systemd => "systemd",
             Self::Browser => "browser",
+            Self::Producers => "producers",
         })
     }
 }

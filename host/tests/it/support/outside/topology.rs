@@ -118,6 +118,16 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
+    /// Declares a topic exchange that goes with the broker.
+    #[track_caller]
+    pub(crate) fn declare_transient(&self, exchange: &str) {
+        let (options, none) = (ExchangeDeclareOptions::default(), FieldTable::default());
+        let declared = self.on_channel(async |channel| {
+            channel.exchange_declare(exchange.into(), ExchangeKind::Topic, options, none).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
     /// Removes a binding.
     #[track_caller]
     pub(crate) fn unbind(&self, queue: &str, exchange: &str, key: &str) {
