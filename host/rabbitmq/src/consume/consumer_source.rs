@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,6 +12,7 @@ use loghost_core::application::{
     SourceError, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Position, Severities, StreamPosition};
+use tokio::time::{Instant, sleep};
 
 use crate::connection::open::Connection;
 use crate::connection::reconnect::ReconnectingConnection;
@@ -30,6 +32,12 @@ use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
 use crate::topology::event::TopologyEvent;
 use crate::topology::streams::declare_streams;
+
+/// Within this, the leader of a stream is elected that was just declared.
+const ELECTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// The time between two looks whether it is.
+const ELECTION_LOOK: Duration = Duration::from_millis(100);
 
 /// Where a consumer's logs come from.
 pub struct ConsumerSource<K> {
@@ -170,8 +178,22 @@ impl<K: Clock + Clone + 'static> Setup<K> {
         self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &name).await
     }
 
-    /// Finds out where reading will begin; returns what of that is in no book.
+    /// Finds out where reading will begin; returns what of that is in no book. The leader of a stream that was just declared
+    /// may still be elected: until it is there, a log could be published that a consumer would miss that begins later.
     async fn note_starts(&self, severities: Severities) -> Result<Vec<StreamPosition>, TopologyError> {
+        let elected = Instant::now() + ELECTED_WITHIN;
+        loop {
+            match self.find_starts(severities).await {
+                Err(error) if error.is_unavailable() && Instant::now() < elected => {
+                    sleep(ELECTION_LOOK).await;
+                }
+                starts => return starts,
+            }
+        }
+    }
+
+    /// Finds out where reading will begin, if the streams can be asked now.
+    async fn find_starts(&self, severities: Severities) -> Result<Vec<StreamPosition>, TopologyError> {
         let starts = match self.nodes(severities).await? {
             Some(mut nodes) => {
                 let starts = self.native_starts(severities, &mut nodes).await;

@@ -96,6 +96,11 @@ impl TopologyError {
         }
     }
 
+    /// Whether no member of a stream is there that could be asked: its leader is being elected.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Stream(StreamError::Refused { code: ResponseCode::StreamNotAvailable, .. }))
+    }
+
     /// Whether there is no exchange or queue of the name that was used.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Failed { fault: Fault::Missing, .. })
