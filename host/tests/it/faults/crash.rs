@@ -125,7 +125,9 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = case.plugins.file(folder.path());
     let states = (1..=case.hosts).map(|n| folder.path().join(format!("state-{n}")));
-    let mut hosts: VecDeque<Host> = states.map(|state| Host::start(&broker, &plugins, state)).collect();
+    let consumers = case.plugins.consumers();
+    let start = |state| Host::start(&broker, &plugins, consumers, state);
+    let mut hosts: VecDeque<Host> = states.map(start).collect();
     node.iter().for_each(Node::store_topology);
     let producers = Producers::new((&broker, case.ids), folder.path(), case.kills + 1, case.logs);
 
@@ -137,7 +139,7 @@ fn crash(kind: Kind, case: Case) -> Result<(), Skip> {
         // A metric is written between two batches; the pause makes the moment of the kill random.
         thread::sleep(Duration::from_micros(random.u64(..50_000)));
         match case.killed {
-            Killed::Host => kill_the_first(&broker, &plugins, &mut hosts),
+            Killed::Host => kill_the_first(&mut hosts, start),
             Killed::Broker => node.iter_mut().for_each(crash_and_restart),
             Killed::Producers => {
                 drop(publishing);
@@ -176,7 +178,7 @@ fn crash_and_restart(node: &mut Node) {
 /// Kills the host that consumes, and starts it again; another one, if there is one, has taken over then, and
 /// it stands by.
 #[track_caller]
-fn kill_the_first(broker: &Broker, plugins: &Path, hosts: &mut VecDeque<Host>) {
+fn kill_the_first(hosts: &mut VecDeque<Host>, start: impl Fn(PathBuf) -> Host) {
     let Some(Host { state, seen, running }) = hosts.pop_front() else { return };
     running.end_by(Signal::Kill);
     let killed = Instant::now();
@@ -189,7 +191,7 @@ fn kill_the_first(broker: &Broker, plugins: &Path, hosts: &mut VecDeque<Host>) {
         let passed = killed.elapsed();
         assert!(passed < TAKEOVER, "took over after {passed:?}: {}", other.running);
     }
-    let again = Host { seen, ..Host::start(broker, plugins, state) };
+    let again = Host { seen, ..start(state) };
     if !hosts.is_empty() {
         again.running.has_said(|said| said.matches("standing by").count() == CONSUMERS.len());
     }

@@ -24,11 +24,12 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts one, and waits until it consumes or stands by.
+    /// Starts one, and waits until each of its consumers consumes or stands by: what is published before one has opened its
+    /// streams for the first time is not meant for it.
     #[track_caller]
-    pub(super) fn start(broker: &Broker, plugins: &Path, state: PathBuf) -> Self {
+    pub(super) fn start(broker: &Broker, plugins: &Path, consumers: &[&str], state: PathBuf) -> Self {
         let running = run(broker, plugins, &state).start();
-        running.says("consuming from");
+        running.has_said(|said| consumers.iter().all(|name| said.lines().any(|line| opens(line, name))));
         Self { state, seen: 0, running }
     }
 
@@ -38,6 +39,13 @@ impl Host {
         self.running.has_printed_within(TIMEOUT, |so_far| counted(so_far) >= least);
         self.seen = counted(&self.running.stdout_so_far());
     }
+}
+
+/// Whether a line says that this consumer has opened its source: at the start, with the others, or later.
+fn opens(line: &str, name: &str) -> bool {
+    let later = format!("[{name}] ");
+    (line.contains("consuming from") && line.contains(&format!(" {name} (")))
+        || (line.contains(&later) && ["consuming", "standing by"].iter().any(|text| line.contains(text)))
 }
 
 /// What the first consumer has counted, as its last metric tells.

@@ -30,7 +30,7 @@ fn crash(kind: Kind) -> Result<(), Skip> {
     let mut random = Rng::with_seed(seed.0);
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = HOST.plugins.file(folder.path());
-    let mut host = Host::start(&broker, &plugins, folder.path().join("state"));
+    let mut host = Host::start(&broker, &plugins, HOST.plugins.consumers(), folder.path().join("state"));
     // What most of the logs go to, or all of them.
     let led = if broker.is_stream() { broker.exchange("error") } else { broker.queue("all") };
     let producers = Producers::new((&broker, Ids::Given), folder.path(), 2 * kills + 1, logs);
