@@ -37,6 +37,7 @@ pub use message::bind_rule::{BindRule, BindRuleError, BindRules, Decoding, Excha
 pub use message::names::{Names, Prefix};
 pub use message::original::Original;
 pub use message::record::{Decode, properties, record};
+pub use message::route_text::{RouteText, RouteTextError};
 pub use publish::sink::AmqpSink;
 pub use stream::figures::StreamFigures;
 pub use stream::options::{Begin, KeptPosition, Retention, StreamAddress, StreamOptions};
@@ -59,6 +60,7 @@ pub use topology::delivery_limit::{DeliveryLimit, LimitOrigin, Overrun};
 pub use topology::error::TopologyError;
 pub use topology::event::{QueueBindings, TopologyEvent};
 pub use topology::inspection::{Binding, Inspect, Inspection, Policy, Rules};
+pub use topology::kept_bindings::{BindingsOfRun, KeepBindings};
 pub use topology::known_queues::KnownQueue;
 pub use topology::lengths::queue_lengths;
 pub use topology::look::{QueueState, queue_state};

@@ -16,7 +16,7 @@ pub(super) struct BindArgs {
     /// only what a plugin wants, and a message is one log, taken as it is. Without it each message says its severity, and what
     /// a plugin does not want is acknowledged and not counted. `;decode=FORMAT` behind it decodes its messages in a way of
     /// their own. `;type=topic` (direct, fanout) declares the exchange if it is not there; otherwise it is waited for. Where
-    /// several match a message, the first does.
+    /// several match a message, the first does. In names, `=`, `;` and `%` are percent-encoded, and `/` in EXCHANGE: `%2F`.
     #[arg(long, value_name = "RULE", value_parser = |text: &str| text.parse::<BindRule>())]
     bind: Vec<BindRule>,
 

@@ -10,8 +10,8 @@ use loghost_core::application::{
 };
 use loghost_core::domain::Sequencer;
 use loghost_rabbitmq::{
-    AmqpSink, AmqpSourceFactory, CheckOptions, Inspector, KeptPosition, Lifetime, ManagementUrl,
-    QueueOptions, SourceOptions, StreamFigures, StreamOptions, StreamWay,
+    AmqpSink, AmqpSourceFactory, BindingsOfRun, CheckOptions, Inspector, KeepBindings, KeptPosition,
+    Lifetime, ManagementUrl, QueueOptions, SourceOptions, StreamFigures, StreamOptions, StreamWay,
 };
 use loghost_store::state::StateFolder;
 use loghost_wasm::WasmConsumer;
@@ -21,7 +21,7 @@ use crate::compose::connections::Connections;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::plugins::Derived;
-use crate::compose::state::{self, StateLedger};
+use crate::compose::state::{self, BindingsOfState, StateLedger};
 use crate::compose::target::new_producer;
 use crate::platform::clock::SystemClock;
 
@@ -62,6 +62,7 @@ pub(crate) struct ConsumerBuilder {
     fair_prefetch: u16,
     inspector: Arc<Inspector>,
     state: Option<Arc<StateFolder>>,
+    kept_bindings: Arc<dyn KeepBindings>,
     stream_way: StreamWay,
 }
 
@@ -81,13 +82,16 @@ impl ConsumerBuilder {
             options,
             inspector: Arc::new(Inspector::new(None)),
             state: None,
+            kept_bindings: Arc::new(BindingsOfRun::default()),
             stream_way: StreamWay::default(),
         }
     }
 
-    /// The same, of which those with named queues keep their counts in `state`.
+    /// The same, of which those with named queues keep their counts, and what these are bound to, in `state`.
     pub(crate) fn state(self, state: Option<StateFolder>) -> Self {
-        Self { state: state.map(Arc::new), ..self }
+        let Some(state) = state.map(Arc::new) else { return self };
+        let kept_bindings = Arc::new(BindingsOfState(Arc::clone(&state)));
+        Self { state: Some(state), kept_bindings, ..self }
     }
 
     /// The same for a consumer that is run with these options.
@@ -125,6 +129,7 @@ impl ConsumerBuilder {
             prefetch: self.prefetch(),
             exchanges: self.options.exchanges,
             rules: self.options.rules.clone(),
+            kept_bindings: Arc::clone(&self.kept_bindings),
             marker: self.options.marker.clone(),
             check,
         };

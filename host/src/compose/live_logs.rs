@@ -13,8 +13,8 @@ use loghost_core::application::{
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities};
 use loghost_rabbitmq::{
-    AmqpSourceFactory, BindRules, Bound, CheckOptions, ConsumerSource, Exchanges, Inspector, QueueOptions,
-    ReconnectingConnection, SourceOptions, StreamWay,
+    AmqpSourceFactory, BindRules, BindingsOfRun, Bound, CheckOptions, ConsumerSource, Exchanges, Inspector,
+    QueueOptions, ReconnectingConnection, SourceOptions, StreamWay,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -73,6 +73,7 @@ impl LiveLogs {
             prefetch: PREFETCH,
             exchanges: Exchanges::Found,
             rules: rules.clone(),
+            kept_bindings: Arc::new(BindingsOfRun::default()),
             marker: None,
             check: every.map(|every| CheckOptions { every, inspect: Arc::new(Inspector::new(None)) }),
         };

@@ -1,13 +1,18 @@
 //! Where a run keeps its counts: in a folder, or as long as it lasts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
-use loghost_core::application::{Consumer, Notice};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use loghost_core::application::{BoxError, Consumer, Notice};
 use loghost_core::domain::printable_line;
 
 use crate::compose::consumer_options::Positions;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal;
+use loghost_rabbitmq::{Binding, KeepBindings};
 pub(crate) use loghost_store::state::StateLedger;
 use loghost_store::state::{Settings, StateError, StateFolder};
 use loghost_wasm::WasmConsumer;
@@ -64,6 +69,31 @@ pub(crate) async fn ledger(
         terminal::tell(&Notice::warning(&text).of(name.as_str()));
     }
     Ok(ledger)
+}
+
+/// Keeps in a state what queues are bound to.
+#[derive(Debug)]
+pub(crate) struct BindingsOfState(pub(crate) Arc<StateFolder>);
+
+impl KeepBindings for BindingsOfState {
+    fn load<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<BTreeSet<Binding>, BoxError>> {
+        let loading = self.0.bindings(queue);
+        async {
+            let kept = loading.await.map_err(BoxError::from)?;
+            Ok(kept.into_iter().map(|(exchange, key)| Binding { exchange, key }).collect())
+        }
+        .boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        queue: &'a str,
+        bindings: BTreeSet<Binding>,
+    ) -> BoxFuture<'a, Result<(), BoxError>> {
+        let bindings = bindings.into_iter().map(|Binding { exchange, key }| (exchange, key));
+        let keeping = self.0.keep_bindings(queue, bindings.collect());
+        async { keeping.await.map_err(BoxError::from) }.boxed()
+    }
 }
 
 /// What it means that a state cannot be used.

@@ -113,7 +113,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         let declared = declare::queue(&connection, &mut channel, &self.names, name, options).await?;
         let Declared { name, consumers } = declared;
         let consumer = &descriptor.name;
-        let bindings = Bindings::of(&connection, &self.names, (consumer, &name), &self.options.rules);
+        let bindings = Bindings::of(&connection, &self.names, (consumer, &name), &self.options);
         let lock = self.names.lock(&descriptor.name);
         let locked = take_lock(&connection, &lock).await;
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;

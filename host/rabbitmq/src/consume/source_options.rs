@@ -1,5 +1,7 @@
 //! How the source of a consumer is configured.
 
+use std::sync::Arc;
+
 use loghost_core::application::Reads;
 
 use crate::message::bind_rule::BindRules;
@@ -7,6 +9,7 @@ use crate::stream::options::StreamOptions;
 use crate::stream::way::StreamWay;
 use crate::topology::check::{CheckOptions, DeadLetterQueue};
 use crate::topology::declare::Exchanges;
+use crate::topology::kept_bindings::KeepBindings;
 use crate::topology::queues::{Lifetime, QueueOptions};
 
 /// How the source of a consumer is configured.
@@ -24,6 +27,8 @@ pub struct SourceOptions {
     pub exchanges: Exchanges,
     /// Which exchanges of others they come from as well, where they come from a queue.
     pub rules: BindRules,
+    /// Keeps what queues are bound to of those.
+    pub kept_bindings: Arc<dyn KeepBindings>,
     /// The token of the marker that ends a scenario.
     pub marker: Option<String>,
     /// How it is made sure that logs still arrive.

@@ -8,9 +8,11 @@ use lapin::ExchangeKind;
 use loghost_core::domain::{Filter, Pattern, PatternError, Severity, UnknownSeverity};
 use loghost_decode::{Decoder, Format, Options, SeverityMap, UnknownFormat};
 
+use crate::message::route_text::{RouteText, RouteTextError};
 use crate::topology::inspection::Binding;
 
-/// What is read of an exchange that producers have: `EXCHANGE[/PATTERN][=SEVERITY][;decode=FORMAT][;type=TYPE]`.
+/// What is read of an exchange that producers have: `EXCHANGE[/PATTERN][=SEVERITY][;decode=FORMAT][;type=TYPE]`, in which names
+/// are [percent-encoded](RouteText).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindRule {
     /// The exchange.
@@ -39,6 +41,9 @@ pub enum ExchangeType {
 /// A text that is no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindRuleError {
+    /// A name in it is not percent-encoded as it has to be.
+    #[error(transparent)]
+    Route(#[from] RouteTextError),
     /// It names no exchange.
     #[error("it names no exchange: expected EXCHANGE[/PATTERN][=SEVERITY][;decode=FORMAT][;type=TYPE]")]
     NoExchange,
@@ -69,14 +74,11 @@ impl FromStr for BindRule {
             Some((route, severity)) => (route, Some(severity.parse()?)),
             None => (rule, None),
         };
-        let (exchange, pattern) = match route.split_once('/') {
-            Some((exchange, pattern)) => (exchange, Pattern::new(pattern)?),
-            None => (route, Pattern::everything()),
-        };
+        let RouteText { exchange, key } = route.parse()?;
         if exchange.is_empty() {
             return Err(BindRuleError::NoExchange);
         }
-        let exchange = exchange.to_owned();
+        let pattern = key.map_or_else(|| Ok(Pattern::everything()), Pattern::new)?;
         let mut rule = Self { exchange, pattern, severity, format: None, declare: None };
         for option in parts {
             match option.split_once('=') {
@@ -187,11 +189,9 @@ impl BindRules {
         self.wanted(filter).map(BindRule::binding).collect()
     }
 
-    /// What a queue is not bound to then.
-    pub(crate) fn others(&self, filter: &Filter) -> Vec<Binding> {
-        let wanted = self.bindings(filter);
-        let all = self.0.iter().map(|rule| rule.bind.binding());
-        all.filter(|binding| !wanted.contains(binding)).collect()
+    /// What queues are bound to for all logs.
+    pub(crate) fn all_bindings(&self) -> impl Iterator<Item = Binding> {
+        self.0.iter().map(|rule| rule.bind.binding())
     }
 
     /// Whether the bodies of messages are decoded of what `filter` wants.
@@ -238,7 +238,21 @@ mod tests {
         assert_eq!(rule, expected);
         let rule: BindRule = "app".parse().unwrap();
         assert_eq!((rule.pattern, rule.severity, rule.format), (Pattern::everything(), None, None));
-        for wrong in ["", "/a", "app/", "app=fatal", "app;decode=xml", "app;type=headers", "app;", "app;x"] {
+        let rule: BindRule = "a%2Fb%3d%3B%25/x/%3b=error".parse().unwrap();
+        assert_eq!((&*rule.exchange, rule.pattern.as_str()), ("a/b=;%", "x/;"));
+        for wrong in [
+            "",
+            "/a",
+            "app%2",
+            "app/%zz",
+            "app/%ff",
+            "app/",
+            "app=fatal",
+            "app;decode=xml",
+            "app;type=headers",
+            "app;",
+            "app;x",
+        ] {
             assert!(wrong.parse::<BindRule>().is_err(), "{wrong}");
         }
     }
@@ -251,7 +265,7 @@ mod tests {
             bindings.into_iter().map(|Binding { exchange, key }| format!("{exchange}/{key}")).collect()
         };
         assert_eq!(keys(rules.bindings(&errors)), ["log/error", "app/#"]);
-        assert_eq!(keys(rules.others(&errors)), ["log/info", "log/#.debug"]);
+        assert_eq!(keys(rules.all_bindings().collect()), ["log/error", "log/info", "app/#", "log/#.debug"]);
         assert!(rules.decode_bodies(&errors));
         assert_eq!(rules.find("log", "x.debug").and_then(|rule| rule.bind.severity), Some(Severity::Debug));
         assert!(rules.find("log", "x").is_none() && rules.find("other", "error").is_none());

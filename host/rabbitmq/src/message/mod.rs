@@ -10,4 +10,5 @@ pub(crate) mod names;
 pub(crate) mod of_stream;
 pub(crate) mod original;
 pub(crate) mod record;
+pub(crate) mod route_text;
 pub(crate) mod values;

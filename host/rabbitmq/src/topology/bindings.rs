@@ -1,7 +1,8 @@
 //! The bindings of a consumer's queue: they follow the filter of the host that consumes it.
 //!
 //! AMQP cannot list bindings. Those that can be named are removed: on the exchanges of all severities, with the
-//! patterns of this filter and of the one before, and those of rules for exchanges of others that it does not want.
+//! patterns of this filter and of the one before, and, on exchanges of others, those of rules that it does not want and those
+//! that were kept of former rules.
 
 use std::collections::BTreeSet;
 use std::sync::{self, Arc, MutexGuard, PoisonError};
@@ -15,12 +16,15 @@ use tokio::sync::Mutex;
 
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
+use crate::consume::source_options::SourceOptions;
 use crate::message::bind_rule::BindRules;
 use crate::message::names::Names;
 use crate::topology::bound_exchanges::Known;
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::inspection::Binding;
+use crate::topology::kept_bindings::KeepBindings;
+use crate::topology::queues::Lifetime;
 
 /// The bindings of a queue, which are changed on a channel of their own: a refusal closes no other.
 #[derive(Clone)]
@@ -32,6 +36,8 @@ pub(crate) struct Bindings {
     /// Which exchanges of others it is bound to as well.
     pub(super) rules: BindRules,
     known: Arc<sync::Mutex<Known>>,
+    /// What the queue was bound to among those, if that outlasts the connection.
+    pub(super) kept: Option<Arc<dyn KeepBindings>>,
     /// The channel of a change that was dropped before its end: the next change uses it as well, and so comes after it.
     channel: Arc<Mutex<Option<Channel>>>,
 }
@@ -41,15 +47,17 @@ impl Bindings {
         connection: &Arc<Connection>,
         names: &Names,
         (consumer, queue): (&ConsumerName, &str),
-        rules: &BindRules,
+        options: &SourceOptions,
     ) -> Self {
+        let kept = (options.queue.lifetime == Lifetime::Named).then(|| Arc::clone(&options.kept_bindings));
         Self {
             connection: Arc::clone(connection),
             names: names.clone(),
             consumer: consumer.clone(),
             queue: queue.to_owned(),
-            rules: rules.clone(),
+            rules: options.rules.clone(),
             known: Arc::default(),
+            kept,
             channel: Arc::default(),
         }
     }
@@ -75,10 +83,10 @@ impl Bindings {
         for severity in Severity::ALL {
             remove_others(&self.connection, &self.names, &self.queue, severity, (filter, former)).await?;
         }
-        self.remove_bound(filter).await
+        self.remove_bound(&self.rules.bindings(filter)).await
     }
 
-    /// Removes the bindings to what these filters want; whether the user may do so.
+    /// Removes the bindings to what these filters want, and to exchanges of others; whether the user may do so.
     pub(crate) async fn remove(
         &self,
         filter: &Filter,
@@ -88,6 +96,7 @@ impl Bindings {
         for severity in Severity::ALL {
             remove_others(&self.connection, &self.names, &self.queue, severity, (&nothing, former)).await?;
         }
+        self.remove_bound(&[]).await?;
         let is_denied = |severity| self.connection.denied.has(Right::Bind, self.names.exchange(severity));
         Ok(!Severity::ALL.into_iter().any(is_denied))
     }

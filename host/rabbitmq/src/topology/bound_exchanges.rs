@@ -1,9 +1,10 @@
 //! Binding a consumer's queue to exchanges of others: they are looked at passively, and declared only where a rule says how.
 //! One that is not there is waited for; whatever changes is told once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapin::ExchangeKind;
+use loghost_core::application::BoxError;
 use loghost_core::domain::Filter;
 
 use crate::topology::bindings::{Bindings, bind, unbind};
@@ -33,6 +34,7 @@ impl Bindings {
     /// Binds the queue to the exchanges of others that have what `filter` wants, where they are there.
     pub(super) async fn add_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
         let bindings = self.rules.bindings(filter);
+        self.keep_also(&bindings).await?;
         for exchange in self.rules.exchanges(filter) {
             let keys = bindings.iter().filter(|binding| binding.exchange == exchange);
             let state = match self.bind_keys(exchange, keys).await {
@@ -46,18 +48,60 @@ impl Bindings {
         Ok(())
     }
 
-    /// Removes the bindings of rules that `filter` does not want. Where they cannot be removed there are none, or the user may
-    /// not; what they bring is passed by.
-    pub(super) async fn remove_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
-        for Binding { exchange, key } in self.rules.others(filter) {
+    /// Removes the bindings of rules, these and former ones, that are not `wanted`. Where one cannot be removed there is none, or
+    /// the user may not: then it is tried again the next time.
+    pub(super) async fn remove_bound(&self, wanted: &[Binding]) -> Result<(), TopologyError> {
+        let kept = self.kept().await?;
+        let mut others: BTreeSet<Binding> = self.rules.all_bindings().collect();
+        others.extend(kept.iter().cloned());
+        let mut still_bound: BTreeSet<Binding> = wanted.iter().cloned().collect();
+        for binding in others.difference(&still_bound.clone()) {
+            let Binding { exchange, key } = binding;
             let channel = open_channel(&self.connection).await?;
-            match unbind(&channel, &self.queue, &exchange, &key).await {
+            match unbind(&channel, &self.queue, exchange, key).await {
                 Ok(()) => close(&channel).await,
-                Err(error) if error.is_missing() || error.is_refusal() => {}
+                Err(error) if error.is_missing() => {}
+                Err(error) if error.is_refusal() => still_bound.extend(kept.get(binding).cloned()),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        if still_bound == kept { Ok(()) } else { self.keep(still_bound).await }
+    }
+
+    /// Keeps that the queue is bound to these as well, before it is: should this be the end of the run, the next one can unbind
+    /// it.
+    async fn keep_also(&self, bindings: &[Binding]) -> Result<(), TopologyError> {
+        if bindings.is_empty() {
+            return Ok(());
+        }
+        let mut kept = self.kept().await?;
+        let before = kept.len();
+        kept.extend(bindings.iter().cloned());
+        if kept.len() == before { Ok(()) } else { self.keep(kept).await }
+    }
+
+    /// What the queue was bound to, as far as it was kept.
+    async fn kept(&self) -> Result<BTreeSet<Binding>, TopologyError> {
+        match &self.kept {
+            Some(kept) => kept.load(&self.queue).await.map_err(|source| self.not_kept(source)),
+            None => Ok(BTreeSet::new()),
+        }
+    }
+
+    async fn keep(&self, bindings: BTreeSet<Binding>) -> Result<(), TopologyError> {
+        match &self.kept {
+            Some(kept) => kept.keep(&self.queue, bindings).await.map_err(|source| self.not_kept(source)),
+            None => Ok(()),
+        }
+    }
+
+    fn not_kept(&self, source: BoxError) -> TopologyError {
+        TopologyError::NotKept { queue: self.queue.clone(), source }
+    }
+
+    /// The bindings to exchanges of others that rules name, wherever these are.
+    pub(super) fn named(&self, filter: &Filter) -> Vec<Binding> {
+        self.rules.bindings(filter)
     }
 
     /// The bindings to exchanges of others that are there.

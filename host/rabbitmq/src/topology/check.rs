@@ -24,7 +24,7 @@ use crate::topology::event::{QueueBindings, TopologyEvent};
 use crate::topology::inspection::{Binding, Inspect, Rules};
 use crate::topology::known_queues::Noted;
 use crate::topology::look::{exchange_exists, length};
-use crate::topology::queues::QueueOptions;
+use crate::topology::queues::{Lifetime, QueueOptions};
 use crate::topology::streams::{self, declare_streams};
 
 /// How often, and who is asked.
@@ -123,6 +123,9 @@ impl TopologyCheck {
                 if let Some(rules) = inspection.rules.filter(|_| !is_stream) {
                     self.tell_changes(&queue, rules);
                 }
+                if queue == self.queue {
+                    self.tell_unnamed(&inspection.bindings);
+                }
                 bindings.retain(|binding| !inspection.bindings.contains(binding));
                 missing.push(QueueBindings { queue, bindings });
             }
@@ -150,6 +153,19 @@ impl TopologyCheck {
             wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
         }
         wanted
+    }
+
+    /// Tells of bindings to exchanges of others that no rule names.
+    fn tell_unnamed(&self, bindings: &[Binding]) {
+        let is_own = |exchange: &str| exchange.is_empty() || self.names.severity(exchange).is_some();
+        let named = if self.retention.is_some() { Vec::new() } else { self.bindings.named(&self.filter) };
+        let unnamed =
+            bindings.iter().filter(|binding| !is_own(&binding.exchange) && !named.contains(binding));
+        let unnamed: Vec<Binding> = unnamed.cloned().collect();
+        if self.queues.lifetime == Lifetime::Named && self.queues.known.note_unnamed(&self.queue, &unnamed) {
+            let unnamed = QueueBindings { queue: self.queue.clone(), bindings: unnamed };
+            self.tell(&TopologyEvent::BindingsUnnamed(unnamed));
+        }
     }
 
     fn tell_changes(&self, queue: &str, Rules { policy, limit }: Rules) {

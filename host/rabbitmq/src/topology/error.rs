@@ -1,6 +1,6 @@
 //! Why something cannot be declared, and what to do about it.
 
-use loghost_core::application::SourceError;
+use loghost_core::application::{BoxError, SourceError};
 
 use crate::connection::advice;
 use crate::connection::error::ConnectError;
@@ -66,6 +66,14 @@ pub enum TopologyError {
     /// The broker does not do what it is asked to in the stream protocol.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// It cannot be kept what a queue is bound to, and so it is not bound.
+    #[error("cannot keep which exchanges the queue `{queue}` is bound to")]
+    NotKept {
+        /// The queue.
+        queue: String,
+        /// Why.
+        source: BoxError,
+    },
     /// The connection has ended before the broker said anything.
     #[error(transparent)]
     ConnectionEnded(#[from] ConnectionEnded),
@@ -80,7 +88,10 @@ impl TopologyError {
         match self {
             Self::Failed { fault, .. } => matches!(fault, Fault::Ours | Fault::Permission),
             Self::NoConnection(error) => error.is_refusal(),
-            Self::StreamIsShorter { .. } | Self::StreamIsAnother { .. } | Self::NoStream(_) => true,
+            Self::StreamIsShorter { .. }
+            | Self::StreamIsAnother { .. }
+            | Self::NoStream(_)
+            | Self::NotKept { .. } => true,
             Self::NoStreamConnection { error, .. } => error.obstacle().is_lasting(),
             Self::Stream(_) => self.is_access_refused(),
             Self::ConnectionEnded(_) => false,
@@ -123,6 +134,7 @@ impl From<TopologyError> for SourceError {
             | TopologyError::StreamIsShorter { .. }
             | TopologyError::StreamIsAnother { .. }
             | TopologyError::NoStream(_)
+            | TopologyError::NotKept { .. }
             | TopologyError::NoStreamConnection { .. }
             | TopologyError::Stream(_) => Self::NotReady(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),

@@ -104,6 +104,8 @@ pub enum TopologyEvent {
     BindingsRestored(QueueBindings),
     /// Bindings are missing, and the user may not add them.
     BindingsMissing(Vec<QueueBindings>),
+    /// A queue is bound to exchanges of others that no rule names.
+    BindingsUnnamed(QueueBindings),
     /// What is missing cannot be declared or bound, because the broker refuses it.
     CheckRefused {
         /// What it refuses, and why.
@@ -172,7 +174,7 @@ pub enum TopologyEvent {
     },
 }
 
-/// A queue with bindings: those that it should have, or those of them that are missing.
+/// A queue with bindings: those that it should have, or some of those, or others that it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueBindings {
     /// The queue.

@@ -27,7 +27,7 @@ pub struct Inspection {
 }
 
 /// A binding of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Binding {
     /// The exchange that it is bound to.
     pub exchange: String,

@@ -1,5 +1,6 @@
 //! What a run knows of the queues that it has declared, and what it has told of them.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
@@ -24,6 +25,8 @@ pub struct KnownQueue {
     policy: Option<Policy>,
     /// The bindings that the user may not add, as they were told last.
     unbound: Option<Vec<Binding>>,
+    /// The bindings to exchanges of others that no rule names, as they were told last.
+    unnamed: Vec<Binding>,
 }
 
 /// What is noted, beside what was known before.
@@ -45,8 +48,8 @@ impl Queues {
                 true
             }
             None => {
-                let (name, told, policy, unbound) = (name.to_owned(), None, None, None);
-                queues.push(KnownQueue { name, limit, overrun, told, policy, unbound });
+                let (name, told, policy, unbound, unnamed) = (name.to_owned(), None, None, None, Vec::new());
+                queues.push(KnownQueue { name, limit, overrun, told, policy, unbound, unnamed });
                 true
             }
         }
@@ -78,6 +81,14 @@ impl Queues {
         let mut queues = self.lock();
         let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return false };
         known.unbound.replace(bindings.to_owned()).as_deref() != Some(bindings)
+    }
+
+    /// Notes which bindings of a queue no rule names; whether there are some that were not known before.
+    pub(crate) fn note_unnamed(&self, queue: &str, bindings: &[Binding]) -> bool {
+        let mut queues = self.lock();
+        let Some(known) = queues.iter_mut().find(|known| known.name == queue) else { return false };
+        let before = mem::replace(&mut known.unnamed, bindings.to_vec());
+        bindings.iter().any(|binding| !before.contains(binding))
     }
 
     /// Notes the policy of a queue.

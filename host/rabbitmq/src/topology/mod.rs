@@ -15,6 +15,7 @@ pub(crate) mod delivery_limit;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod inspection;
+pub(crate) mod kept_bindings;
 pub(crate) mod known_queues;
 pub(crate) mod lengths;
 pub(crate) mod look;

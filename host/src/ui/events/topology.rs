@@ -1,7 +1,7 @@
 //! What happens to exchanges and queues, in words and in figures.
 
 use loghost_core::application::Level;
-use loghost_rabbitmq::{Binding, LimitOrigin, Overrun, Policy, QueueBindings, TopologyEvent};
+use loghost_rabbitmq::{Binding, LimitOrigin, Overrun, Policy, QueueBindings, RouteText, TopologyEvent};
 use serde_json::{Value, json};
 
 use super::Shown;
@@ -79,15 +79,12 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         TopologyEvent::ExchangeFound { exchange } => exchange_found(exchange),
         TopologyEvent::ExchangeRefused { exchange, cause } => exchange_refused(exchange, cause),
         TopologyEvent::QueueRestored { queue } => queue_restored(queue),
-        TopologyEvent::BindingsRestored(restored) => {
-            let (queue, listed) = (&restored.queue, list(&restored.bindings));
-            let text = format!("the queue `{queue}` was not bound any more to {listed}: bound again");
-            ("bindings_restored", text, queue_fields(restored))
-        }
+        TopologyEvent::BindingsRestored(restored) => bindings_restored(restored),
         TopologyEvent::BindingsMissing(missing) => {
             let queues: Vec<Value> = missing.iter().map(queue_fields).collect();
             ("bindings_missing", bindings_missing(missing), json!({ "queues": queues }))
         }
+        TopologyEvent::BindingsUnnamed(unnamed) => bindings_unnamed(unnamed),
         TopologyEvent::CheckRefused { cause } => {
             ("check_refused", format!("logs may not arrive: {cause}"), json!({ "cause": cause }))
         }
@@ -122,15 +119,32 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
     }
 }
 
+fn bindings_restored(restored: &QueueBindings) -> (&'static str, String, Value) {
+    let (queue, listed) = (&restored.queue, list(&restored.bindings));
+    let text = format!("the queue `{queue}` was not bound any more to {listed}: bound again");
+    ("bindings_restored", text, queue_fields(restored))
+}
+
+fn bindings_unnamed(unnamed: &QueueBindings) -> (&'static str, String, Value) {
+    let QueueBindings { queue, bindings } = unnamed;
+    let text = format!(
+        "the queue `{queue}` is also bound to {}, which no --bind names: what comes from there goes to the dead letters; if it was \
+         bound by a run with other rules that kept no --state, unbind it in the broker",
+        list(bindings)
+    );
+    ("bindings_unnamed", text, queue_fields(unnamed))
+}
+
 fn queue_restored(queue: &str) -> (&'static str, String, Value) {
     let text = format!("the queue `{queue}` was missing: declared and bound again");
     ("queue_restored", text, json!({ "queue": queue }))
 }
 
 fn exchange_missing(exchange: &str) -> (&'static str, String, Value) {
+    let rule = RouteText { exchange: exchange.to_owned(), key: None };
     let text = format!(
         "the exchange `{exchange}` is not there: it is looked for at intervals (--check-topology-every), and bound when it is; \
-         `--bind '{exchange};type=topic'` declares it"
+         `--bind '{rule};type=topic'` declares it"
     );
     ("exchange_missing", text, json!({ "exchange": exchange }))
 }

@@ -50,19 +50,34 @@ pub(super) enum Former {
     Removed,
 }
 
+/// What is written.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Commit(Box<CommitEntry>),
+    /// What a queue is bound to, each an exchange and a routing key, in the place of what was kept of that.
+    Bindings {
+        queue: String,
+        bindings: Bindings,
+    },
+}
+
 /// A commit of a consumer.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct CommitEntry {
     pub(super) owner: Arc<Owner>,
     pub(super) commit: Commit,
     pub(super) former: Former,
 }
 
+/// What a queue is bound to.
+type Bindings = Vec<(String, String)>;
+
 #[derive(Debug)]
 enum Request {
     Load(Arc<Owner>, oneshot::Sender<Result<Saved, StateError>>),
     Settings(Arc<Owner>, oneshot::Sender<Result<Option<Settings>, StateError>>),
-    Commit(Box<Entry>, oneshot::Sender<Result<(), Arc<StateError>>>),
+    Bindings(String, oneshot::Sender<Result<Bindings, StateError>>),
+    Write(Entry, oneshot::Sender<Result<(), Arc<StateError>>>),
     End,
 }
 
@@ -78,6 +93,20 @@ impl Committer {
     pub(super) fn handle(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> CommitterHandle {
         let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned(), settings };
         CommitterHandle { requests: self.requests.clone(), owner: Arc::new(owner), former: Former::Kept }
+    }
+
+    /// What a queue was bound to.
+    pub(super) async fn bindings(&self, queue: &str) -> Result<Bindings, StateError> {
+        let (reply, read) = oneshot::channel();
+        ask(&self.requests, Request::Bindings(queue.to_owned(), reply));
+        read.await.unwrap_or(Err(StateError::Closed))
+    }
+
+    /// Keeps these instead.
+    pub(super) async fn keep_bindings(&self, queue: &str, bindings: Bindings) -> Result<(), Arc<StateError>> {
+        let (reply, written) = oneshot::channel();
+        ask(&self.requests, Request::Write(Entry::Bindings { queue: queue.to_owned(), bindings }, reply));
+        written.await.unwrap_or_else(|_| Err(Arc::new(StateError::Closed)))
     }
 }
 
@@ -127,14 +156,18 @@ impl CommitterHandle {
     ) -> impl Future<Output = Result<(), Arc<StateError>>> + Send + use<> {
         let (reply, committed) = oneshot::channel();
         let (owner, former) = (Arc::clone(&self.owner), mem::take(&mut self.former));
-        self.ask(Request::Commit(Box::new(Entry { owner, commit, former }), reply));
+        self.ask(Request::Write(Entry::Commit(Box::new(CommitEntry { owner, commit, former })), reply));
         async { committed.await.unwrap_or_else(|_| Err(Arc::new(StateError::Closed))) }
     }
 
     fn ask(&self, request: Request) {
-        // If the thread has ended, the request is dropped with its reply channel, and the caller gets an error.
-        let _ = self.requests.send(request);
+        ask(&self.requests, request);
     }
+}
+
+fn ask(requests: &Sender<Request>, request: Request) {
+    // If the thread has ended, the request is dropped with its reply channel, and the caller gets an error.
+    let _ = requests.send(request);
 }
 
 /// Answers requests until it is told to end.
@@ -152,14 +185,17 @@ fn serve(store: &Store, requests: &Receiver<Request>) {
                 Request::Settings(owner, reply) => {
                     let _ = reply.send(store.contents().settings(&owner.queue));
                 }
-                Request::Commit(entry, reply) => group.push((entry, reply)),
+                Request::Bindings(queue, reply) => {
+                    let _ = reply.send(store.contents().bindings(&queue));
+                }
+                Request::Write(entry, reply) => group.push((entry, reply)),
                 Request::End => open = false,
             }
         }
         if group.is_empty() {
             continue;
         }
-        let committed = store.commit(group.iter().map(|(entry, _)| &**entry)).map_err(Arc::new);
+        let committed = store.commit(group.iter().map(|(entry, _)| entry)).map_err(Arc::new);
         for (_, reply) in group.drain(..) {
             let _ = reply.send(committed.clone());
         }

@@ -10,8 +10,8 @@ use super::error::StateError;
 use super::folder;
 use super::settings::Settings;
 use super::tables::{
-    CACHE, CHECKPOINTS, CONSUMERS, DEAD, FILTERS, FINGERPRINTS, FINISHED, FORMAT, FORMER_FORMATS, Fault,
-    Intervals, META, ORIGINS, REMOVED, SETTINGS, STREAMS, UNWANTED, parse,
+    BINDINGS, CACHE, CHECKPOINTS, CONSUMERS, DEAD, FILTERS, FINGERPRINTS, FINISHED, FORMAT, FORMER_FORMATS,
+    Fault, Intervals, META, ORIGINS, REMOVED, SETTINGS, STREAMS, UNWANTED, parse,
 };
 use super::wire::{CountsWire, FilterWire};
 use crate::database::open_copy;
@@ -93,6 +93,24 @@ impl Contents {
             };
             let row = table.get(queue)?;
             row.map(|row| parse(row.value())).transpose()
+        })
+    }
+
+    /// What a queue was bound to, each an exchange and a routing key; nothing if the state is older than the table.
+    pub(super) fn bindings(&self, queue: &str) -> Result<Vec<(String, String)>, StateError> {
+        self.read(|tables| {
+            let table = match tables.open_table(BINDINGS) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                table => table?,
+            };
+            let next = format!("{queue}\0");
+            let rows = table.range((queue, "", "")..(&*next, "", ""))?;
+            rows.map(|row| {
+                let (key, ()) = row.map(|(key, value)| (key, value.value()))?;
+                let (_, exchange, routing_key) = key.value();
+                Ok((exchange.to_owned(), routing_key.to_owned()))
+            })
+            .collect()
         })
     }
 

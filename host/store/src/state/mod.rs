@@ -1,4 +1,4 @@
-//! The state of a host on disk: what was counted, and which logs are in it.
+//! The state of a host on disk: what was counted, which logs are in it, and what queues were bound to.
 //!
 //! A folder with one redb database. A commit is durable when its future completes; commits of several consumers at the
 //! same time share one transaction.
@@ -16,6 +16,7 @@ mod tests;
 mod wire;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use committer::Committer;
 use loghost_core::domain::ConsumerName;
@@ -41,6 +42,28 @@ impl StateFolder {
     /// Whether there is none in `folder` yet.
     pub fn is_missing(folder: &Path) -> bool {
         matches!(folder::database_in(folder), Err(StateError::Missing(_)))
+    }
+
+    /// What `queue` is bound to, as it was kept: each an exchange and a routing key, or a pattern of it.
+    ///
+    /// # Errors
+    ///
+    /// If the state cannot be read.
+    pub async fn bindings(&self, queue: &str) -> Result<Vec<(String, String)>, StateError> {
+        self.committer.bindings(queue).await
+    }
+
+    /// Keeps these instead. When the future is ready, they are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written; then those from before are kept.
+    pub async fn keep_bindings(
+        &self,
+        queue: &str,
+        bindings: Vec<(String, String)>,
+    ) -> Result<(), Arc<StateError>> {
+        self.committer.keep_bindings(queue, bindings).await
     }
 
     /// The ledger of the consumer that takes from `queue` and was configured with `settings`. A consumer has a ledger

@@ -11,7 +11,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::committer::{Entry, Former, Owner};
+use super::committer::{CommitEntry, Entry, Former, Owner};
 use super::error::StateError;
 use super::wire::{CountsWire, FilterWire};
 
@@ -50,6 +50,10 @@ pub(super) const FINGERPRINTS: TableDefinition<(&str, &str), (u64, u8, u64)> =
 /// Queue, stream and first number of an interval of offsets that were removed unread to its last number.
 pub(super) const REMOVED: Intervals<'_> = TableDefinition::new("removed");
 
+/// Queue, exchange and routing key: what queues were bound to. Not in what was written before there was such a table. They stay
+/// when a consumer begins anew: it is still bound.
+pub(super) const BINDINGS: TableDefinition<(&str, &str, &str), ()> = TableDefinition::new("bindings");
+
 /// The tables, open for one commit.
 pub(super) struct Tables<'t> {
     consumers: Table<'t, &'static str, &'static [u8]>,
@@ -63,8 +67,10 @@ pub(super) struct Tables<'t> {
     streams: IntervalTable<'t>,
     fingerprints: Table<'t, (&'static str, &'static str), (u64, u8, u64)>,
     removed: IntervalTable<'t>,
+    bindings: BindingTable<'t>,
 }
 
+type BindingTable<'t> = Table<'t, (&'static str, &'static str, &'static str), ()>;
 type IntervalTable<'t> = Table<'t, (&'static str, &'static str, u64), u64>;
 
 impl<'t> Tables<'t> {
@@ -81,11 +87,28 @@ impl<'t> Tables<'t> {
             streams: transaction.open_table(STREAMS)?,
             fingerprints: transaction.open_table(FINGERPRINTS)?,
             removed: transaction.open_table(REMOVED)?,
+            bindings: transaction.open_table(BINDINGS)?,
         })
     }
 
-    /// Enters a commit of a consumer.
-    pub(super) fn enter(&mut self, Entry { owner, commit, former }: &Entry) -> Result<(), Fault> {
+    /// Enters what is to be kept.
+    pub(super) fn enter(&mut self, entry: &Entry) -> Result<(), Fault> {
+        match entry {
+            Entry::Commit(entry) => self.enter_commit(entry),
+            Entry::Bindings { queue, bindings } => self.replace_bindings(queue, bindings),
+        }
+    }
+
+    fn replace_bindings(&mut self, queue: &str, bindings: &[(String, String)]) -> Result<(), Fault> {
+        let next = format!("{queue}\0");
+        self.bindings.retain_in((queue, "", "")..(&*next, "", ""), |_, ()| false)?;
+        for (exchange, key) in bindings {
+            self.bindings.insert((queue, &**exchange, &**key), ())?;
+        }
+        Ok(())
+    }
+
+    fn enter_commit(&mut self, CommitEntry { owner, commit, former }: &CommitEntry) -> Result<(), Fault> {
         if *former == Former::Removed {
             self.remove(&owner.queue)?;
         }

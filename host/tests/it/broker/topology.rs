@@ -33,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(needing(format!("{}::topology::{name}", kind.name()), move || body(kind)));
         };
         add("a_missing_binding_is_said", a_missing_binding_is_said);
+        add("a_binding_that_no_rule_names_is_said", a_binding_that_no_rule_names_is_said);
         add("a_changed_policy_is_said_once", a_changed_policy_is_said_once);
         add("a_new_delivery_limit_is_told_of", a_new_delivery_limit_is_told_of);
         add("a_silent_management_api_is_left_alone", a_silent_management_api_is_left_alone);
@@ -210,6 +211,31 @@ fn a_missing_binding_is_said(kind: Kind) -> Result<(), Skip> {
     outside.delete_exchange(&info);
     says_missing(&run, &info);
     says_times(&run, "was not bound any more", 2);
+    ends(run);
+    Ok(())
+}
+
+fn a_binding_that_no_rule_names_is_said(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let broker = Broker::on(kind, &node);
+    let (outside, exchange) = (broker.outside(), format!("{}-app", broker.prefix()));
+    outside.declare_exchange(&exchange, ExchangeKind::Topic);
+    let rule = format!("{exchange}/former=error");
+    let (former, _folder) = run(&broker, ["--management-url", &url, "--bind", &rule]);
+    former.end_by(Signal::Terminate).exits(0).does_not_say("no --bind names");
+    let (run, _folder) = run(&broker, ["--management-url", &url]);
+    let said = format!(
+        "the queue `{}` is also bound to the exchange `{exchange}` with the key `former`, which no --bind names",
+        broker.queue("watchful")
+    );
+    run.says(&said);
+    outside.bind_with(&broker.queue("watchful"), &exchange, "another");
+    run.says("with the key `another`");
+    assert_eq!(
+        run.stderr_so_far().matches("which no --bind names").count(),
+        2,
+        "once, and when there are others: {run}"
+    );
     ends(run);
     Ok(())
 }

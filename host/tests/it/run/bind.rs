@@ -24,6 +24,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "bind::an_exchange_comes_and_goes", an_exchange_comes_and_goes),
         on(KINDS, "bind::an_exchange_is_declared_as_asked", an_exchange_is_declared_as_asked),
         on(KINDS, "bind::what_is_not_wanted_any_more_is_unbound", what_is_not_wanted_any_more_is_unbound),
+        on(KINDS, "bind::a_former_rule_is_unbound", a_former_rule_is_unbound),
+        on(KINDS, "bind::a_name_may_have_any_character", a_name_may_have_any_character),
         on(KINDS, "bind::tail_shows_what_is_bound", tail_shows_what_is_bound),
     ]
     .into_iter()
@@ -42,6 +44,11 @@ fn exchange(broker: &Broker) -> (String, Outside) {
 
 fn publish(outside: &Outside, exchange: &str, key: &str, body: &str) {
     outside.publish(exchange, key, body.as_bytes(), BasicProperties::default());
+}
+
+/// A message that may find no queue.
+fn error<'a>(exchange: &'a str, key: &'a str) -> (&'a str, &'a str, String, BasicProperties) {
+    (exchange, key, "disk full".to_owned(), BasicProperties::default())
 }
 
 #[track_caller]
@@ -242,6 +249,62 @@ fn what_is_not_wanted_any_more_is_unbound(broker: &Broker) {
     outside.wait_until_routed(&exchange, "e");
     outside.publish_all([(&*exchange, "i", "text".to_owned(), BasicProperties::default())]);
     assert_eq!(outside.depth(&queue), Some(1), "only what has the key e");
+}
+
+/// Also when the host was killed, and where it had kept what it was not bound to: what is not there, and what somebody else has
+/// unbound.
+fn a_former_rule_is_unbound(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [former, other, missing] = ["former", "other", "missing"].map(|name| format!("{exchange}-{name}"));
+    for name in [&former, &other] {
+        outside.declare_exchange(name, ExchangeKind::Topic);
+    }
+    let run = |rules: &[&str]| {
+        let run =
+            broker.loghost(["run", "--format", "json", "--every", "20ms", "--state"]).arg(folder.path());
+        let run = rules.iter().fold(run, |run, rule| run.args(["--bind", rule]));
+        run.arg(tracked("plugins/error.wasm"))
+    };
+    let killed = |rules: &[&str]| {
+        let running = run(rules).start();
+        running.says("consuming from");
+        running.end_by(Signal::Kill);
+        outside.wait_until_unconsumed(&broker.queue("error"));
+    };
+    let queue = broker.queue("error");
+    let rule = |exchange: &str| format!("{exchange}/*.error=error");
+    killed(&[&rule(&former), &rule(&other), &rule(&missing)]);
+    outside.wait_until_routed(&former, "shop.error");
+    outside.unbind(&queue, &other, "*.error");
+    let running = run(&[&rule(&exchange)]).start();
+    // What was put into the queue to ask whether it is bound.
+    running.has_printed(|so_far| last_of(so_far, "error")["foreign"] == 1);
+    outside.declare_exchange(&missing, ExchangeKind::Topic);
+    let exchanges = [&former, &other, &missing, &exchange];
+    outside.publish_all(exchanges.map(|exchange| error(exchange, "shop.error")));
+    counts(&running, "error", [1, 0]);
+    ends(running);
+    let ended = run(&[]).args(["--until-idle", "200ms"]).end().exits(0);
+    let metric = last_of(&ended.stdout, "error");
+    assert_eq!((errors(&metric), &metric["foreign"]), ([1, 0], &json!(1)), "{ended}");
+    outside.publish_all([error(&exchange, "shop.error")]);
+    assert_eq!(outside.depth(&queue), Some(0), "also where there is no rule any more");
+}
+
+fn a_name_may_have_any_character(broker: &Broker) {
+    let (name, outside) = (format!("{}/a=b;c %", broker.prefix()), broker.outside());
+    let rule = format!("{}%2Fa%3db%3Bc %25", broker.prefix());
+    let run = broker.loghost(["run", "--format", "json", "--every", "20ms", "--check-topology-every", "1s"]);
+    let run =
+        run.args(["--bind", &format!("{rule}/x/%3D.#=error")]).arg(tracked("plugins/error.wasm")).start();
+    run.says(&format!("the exchange `{name}` is not there"));
+    run.has_said(|said| said.contains(&format!("`--bind '{};type=topic'`", rule.replace("%3d", "%3D"))));
+    outside.declare_exchange(&name, ExchangeKind::Topic);
+    run.says(&format!("the exchange `{name}` is there: bound"));
+    outside.publish_all(["y", "x/=.web"].map(|key| error(&name, key)));
+    counts(&run, "error", [1, 0]);
+    ends(run);
 }
 
 fn tail_shows_what_is_bound(broker: &Broker) {

@@ -73,7 +73,7 @@ impl<K: Clock> AmqpSource<K> {
         if reads == Reads::Counts && !options.rules.decode_bodies(&descriptor.filter) {
             connection.leave_out_bodies(channel);
         }
-        let bindings = Bindings::of(connection, &names, (name, &queue), &options.rules);
+        let bindings = Bindings::of(connection, &names, (name, &queue), &options);
         let cannot = |e: lapin::Error| failed(format!("consume the queue `{queue}`"), &e);
         channel.basic_qos(options.prefetch, BasicQosOptions::default()).await.map_err(cannot)?;
         let state = match options.queue.lifetime {
