@@ -248,7 +248,8 @@ impl Consumer {
             | ConsumerEvent::LeftUncounted(..)
             | ConsumerEvent::PassedBy(_)
             // It is among the counts.
-            | ConsumerEvent::Removed(_) => {}
+            | ConsumerEvent::Removed(_)
+            | ConsumerEvent::Traced(_) => {}
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Knows the events of the core; knows nobody who shows the figures. In reading order: [`Board`] is told what happens,
 //! [`Consumer`] and [`Connection`] are what it knows of each, `history` is what a consumer received lately, `dead_letters` what
-//! went there last, and `depths` what only the broker knows.
+//! went there last, `depths` what only the broker knows, `exports` what was sent to a collector, and [`metrics`] all of this under
+//! the names of metrics.
 //!
 //! Each event is told for a batch, or less often; it costs a look into a map and a short lock that nobody else holds for
 //! long: whoever shows the figures copies them.
@@ -11,8 +12,11 @@ mod connection;
 mod consumer;
 mod dead_letters;
 mod depths;
+mod exports;
 mod histogram;
 mod history;
+pub mod metrics;
+mod process;
 mod stream;
 mod text;
 
@@ -27,8 +31,10 @@ pub use self::consumer::{Consumer, State};
 pub use self::dead_letters::{DeadLetter, LastDeadLetters};
 use self::depths::KnownDepths;
 pub use self::depths::{Depths, SourceDepths, TooLate};
+pub use self::exports::{Exports, Signal};
 pub use self::histogram::Histogram;
 pub use self::history::{History, LONGEST, STEP};
+pub use self::process::process_begins;
 pub use self::stream::StreamProgress;
 
 /// The figures of a run.
@@ -37,6 +43,7 @@ pub struct Board {
     consumers: RwLock<BTreeMap<ConsumerName, Arc<Mutex<Consumer>>>>,
     connections: Mutex<BTreeMap<String, Connection>>,
     depths: KnownDepths,
+    exports: Arc<Exports>,
 }
 
 impl Board {
@@ -87,6 +94,11 @@ impl Board {
     pub fn connections(&self) -> Vec<(String, Connection)> {
         let connections = locked(&self.connections);
         connections.iter().map(|(purpose, it)| (purpose.clone(), it.clone())).collect()
+    }
+
+    /// What was sent to a collector, for whoever sends it to count.
+    pub fn exports(&self) -> &Arc<Exports> {
+        &self.exports
     }
 
     fn with(&self, name: &ConsumerName, change: impl FnOnce(&mut Consumer)) {

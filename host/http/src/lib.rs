@@ -12,7 +12,6 @@ mod guard;
 mod history;
 mod metrics;
 mod page;
-mod process;
 mod ready;
 mod server;
 mod token;

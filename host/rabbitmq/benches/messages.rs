@@ -93,7 +93,8 @@ fn parser(bencher: Bencher<'_, '_>, batch: usize) {
 fn records(bencher: Bencher<'_, '_>, batch: usize) {
     let messages: Vec<_> =
         (1..=batch as u64).map(|n| message(&logs::id(n), Timestamp::default(), &logs::log())).collect();
-    let (names, decode) = (Names::new(Prefix::default()), Decode { message: true, attributes: false });
+    let (names, decode) =
+        (Names::new(Prefix::default()), Decode { message: true, attributes: false, trace: false });
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
         for message in black_box(&messages) {
             black_box(record(message, &names, Timestamp::default(), decode));

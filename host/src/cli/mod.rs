@@ -28,6 +28,7 @@ mod run;
 mod status;
 mod suggesting;
 mod tail;
+mod telemetry;
 mod verify;
 
 use std::env;

@@ -8,6 +8,7 @@ use loghost_decode::Format;
 use super::bind::severity_map;
 use super::connection::ConnectionArgs;
 use super::queues::{QueueTypeArg, RetentionArgs};
+use super::telemetry::TraceArgs;
 use super::{FormatArg, parse};
 use crate::commands::publish::{Decoding, Input, LineOptions, Options, Unrouted};
 use crate::compose::failure::{Failure, Status};
@@ -98,6 +99,9 @@ pub(super) struct Args {
     format: Option<FormatArg>,
 
     #[command(flatten)]
+    trace: TraceArgs,
+
+    #[command(flatten)]
     retention: RetentionArgs,
 
     #[command(flatten)]
@@ -129,6 +133,8 @@ impl TryFrom<Args> for Options {
             input,
             streams: args.retention.retention(args.queue_type)?,
             journal: args.journal,
+            traces: args.trace.traces(),
+            telemetry: args.trace.telemetry()?,
             unrouted: if args.require_route { Unrouted::Fails } else { Unrouted::IsSaid },
             format: FormatArg::or_default(args.format),
         })

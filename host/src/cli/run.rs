@@ -12,7 +12,7 @@ use super::consumer::ConsumerArgs;
 use super::defaults::{Shown, time};
 use super::listen::ListenArgs;
 use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
-use super::{FormatArg, parse};
+use super::{FormatArg, parse, telemetry};
 use crate::commands::run::{Detail, Display, Options, Purpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
@@ -185,6 +185,7 @@ impl TryFrom<Args> for Options {
             management: args.management.url()?,
             // What only declares has nothing to show.
             listen: if args.declare_only { None } else { args.listen.listen()? },
+            telemetry: if args.declare_only { None } else { telemetry::options()? },
             members: Members::Plugins(args.plugins),
             settings: Settings::new(parse::unique(args.set)?),
             limits: args.consumer.limits(),

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use loghost_core::application::{JournalError, Publish, Receipts, Resume, ResumeError, SinkError};
+use loghost_board::Board;
+use loghost_core::application::{JournalError, Observer, Publish, Receipts, Resume, ResumeError, SinkError};
 use loghost_core::domain::{Sequencer, Severities, printable_line};
 use tokio::time::timeout;
 
 pub(crate) use crate::commands::input::{Decoding, Input, LineOptions};
 use crate::commands::input::{HeldBack, Pieces};
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::observers::Observers;
 use crate::compose::target::{Target, new_producer, refused, unpublished};
+use crate::compose::telemetry::{NewTraces, Telemetry};
 use crate::files::scenario_file::Ending;
 use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
@@ -34,8 +37,20 @@ pub(crate) struct Options {
     pub(crate) streams: Option<Retention>,
     /// Where the producer keeps what it has begun and what is confirmed.
     pub(crate) journal: Option<PathBuf>,
+    pub(crate) traces: Traces,
+    /// Where the spans of traces are sent, if anywhere.
+    pub(crate) telemetry: Option<loghost_otlp::Options>,
     pub(crate) unrouted: Unrouted,
     pub(crate) format: Format,
+}
+
+/// Which traces logs belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traces {
+    /// Those that they say themselves, if any.
+    AsGiven,
+    /// One begins with each.
+    Begun,
 }
 
 /// What it means that no queue wanted a log.
@@ -54,6 +69,17 @@ type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
 
 /// Publishes, and reports what the broker has confirmed: also when it fails on the way.
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
+    let telemetry = options.telemetry.clone();
+    let telemetry = telemetry.map(|options| Telemetry::start(options, Arc::new(Board::default())));
+    let published = publish_traced(options, telemetry.as_ref()).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.end().await;
+    }
+    published
+}
+
+async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Result<(), Failure> {
+    let traces = (options.traces == Traces::Begun).then(|| NewTraces::new(telemetry));
     // With a journal the input may grow, and what was sent of it is never sent otherwise.
     let ending = if options.journal.is_some() { Ending::Open } else { Ending::Text };
     let severities = options.input.severities();
@@ -64,14 +90,14 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let journal = journal.transpose().status(Status::BadInput)?;
     let producer = journal.as_ref().map_or(new, |journal| journal.producer().clone());
     let (connection, sink) = tokio::select! {
-        opened = open(&options.target, options.streams, severities) => opened?,
+        opened = open(&options.target, options.streams, severities, telemetry) => opened?,
         () = &mut interrupted => return Err(Stop::Interrupted.failure(&pieces, None)),
     };
     let publish = Publish::new(sink, Sequencer::new(producer), SystemClock);
     let mut publisher = Resume::new(publish, journal);
 
     let sent = tokio::select! {
-        sent = send(&mut pieces, &mut publisher, &connection) => sent,
+        sent = send(&mut pieces, &mut publisher, &connection, traces.as_ref()) => sent,
         never = tell_leaps() => match never {},
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
@@ -101,8 +127,11 @@ async fn open(
     target: &Target,
     streams: Option<Retention>,
     severities: Severities,
+    telemetry: Option<&Telemetry>,
 ) -> Result<(Arc<ReconnectingConnection>, AmqpSink), Failure> {
-    let connection = target.connect("publishing").await?;
+    let log: Arc<dyn Observer> = Arc::new(LogObserver::default());
+    let observers = [log].into_iter().chain(telemetry.and_then(Telemetry::observer)).collect();
+    let connection = target.connect_observed("publishing", Arc::new(Observers(observers))).await?;
     if let Some(retention) = streams {
         let declaring = || provide(&connection, target, severities, retention).boxed();
         target.retry.until_ready(&LogObserver::default(), declaring).await.map_err(refused)?;
@@ -161,6 +190,7 @@ async fn send(
     pieces: &mut Pieces,
     publisher: &mut Publisher,
     connection: &ReconnectingConnection,
+    traces: Option<&NewTraces>,
 ) -> Result<(), Stop> {
     let progress = match pieces.total() {
         Some(total) => Progress::begin("publishing", total, "logs"),
@@ -179,7 +209,7 @@ async fn send(
                 Err(error) => error,
             }
         };
-        let piece = tokio::select! {
+        let mut piece = tokio::select! {
             biased;
             piece = pieces.next() => piece.map_err(Stop::Input)?,
             error = meanwhile => return Err(Stop::Publisher(error)),
@@ -191,6 +221,9 @@ async fn send(
             // It was begun as it is by an earlier version.
             pieces.hold_nothing_back();
             continue;
+        }
+        if let Some(traces) = traces {
+            traces.begin(&mut piece);
         }
         publisher.piece(&piece).await?;
         progress.at(publisher.receipts().answered() + publisher.already_confirmed().total());

@@ -136,6 +136,7 @@ fn decode(plugins: &[WasmConsumer]) -> Decode {
     Decode {
         message: processing().next().is_some(),
         attributes: processing().any(|consumer| consumer.descriptor().fields.attributes),
+        trace: false,
     }
 }
 

@@ -8,7 +8,7 @@ use loghost_core::application::{
     Adapters, Clock, Consume, ConsumeOptions, Consumer, Control, Observer, Ports, Publish, Reporter,
     SourceFactory,
 };
-use loghost_core::domain::Sequencer;
+use loghost_core::domain::{Sequencer, Tracing};
 use loghost_rabbitmq::{
     AmqpSink, AmqpSourceFactory, BindingsOfRun, CheckOptions, Inspector, KeepBindings, KeptPosition,
     Lifetime, ManagementUrl, QueueOptions, SourceOptions, StreamFigures, StreamOptions, StreamWay,
@@ -64,6 +64,7 @@ pub(crate) struct ConsumerBuilder {
     state: Option<Arc<StateFolder>>,
     kept_bindings: Arc<dyn KeepBindings>,
     stream_way: StreamWay,
+    tracing: Option<Tracing>,
 }
 
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
@@ -84,6 +85,7 @@ impl ConsumerBuilder {
             state: None,
             kept_bindings: Arc::new(BindingsOfRun::default()),
             stream_way: StreamWay::default(),
+            tracing: None,
         }
     }
 
@@ -97,6 +99,11 @@ impl ConsumerBuilder {
     /// The same for a consumer that is run with these options.
     pub(crate) fn with(&self, options: ConsumerOptions) -> Self {
         Self { options, ..self.clone() }
+    }
+
+    /// The same, which continue the traces that logs belong to.
+    pub(crate) fn tracing(self, tracing: Option<Tracing>) -> Self {
+        Self { tracing, ..self }
     }
 
     fn prefetch(&self) -> u16 {
@@ -131,6 +138,7 @@ impl ConsumerBuilder {
             rules: self.options.rules.clone(),
             kept_bindings: Arc::clone(&self.kept_bindings),
             marker: self.options.marker.clone(),
+            traces: self.tracing.is_some(),
             check,
         };
         self.connections.source_factory(source, clock)
@@ -176,6 +184,7 @@ impl ConsumerBuilder {
             // So that an end need not wait longer than it may.
             publish_within: (options.grace / 2).min(LONGEST_PUBLISHING),
             state: options.saved_state,
+            tracing: self.tracing.clone(),
         }
     }
 }

@@ -75,6 +75,7 @@ impl LiveLogs {
             rules: rules.clone(),
             kept_bindings: Arc::new(BindingsOfRun::default()),
             marker: None,
+            traces: false,
             check: every.map(|every| CheckOptions { every, inspect: Arc::new(Inspector::new(None)) }),
         };
         // An exclusive queue has no dead letters: nothing is published.

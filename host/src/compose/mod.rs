@@ -31,3 +31,4 @@ pub(crate) mod state;
 pub(crate) mod suggestion;
 pub(crate) mod supervise;
 pub(crate) mod target;
+pub(crate) mod telemetry;

@@ -4,11 +4,20 @@ use serde_json::{Map, json};
 
 use crate::ui::terminal::{self, Format, Unwritable};
 
-/// What is in force for all, or for one consumer.
+/// What is in force.
 pub(crate) struct Table {
-    /// Whose it is; none if it is for all.
-    pub(crate) consumer: Option<String>,
+    pub(crate) of: Of,
     pub(crate) rows: Vec<Row>,
+}
+
+/// What a table is of.
+pub(crate) enum Of {
+    /// Options, for all consumers.
+    All,
+    /// Options of the consumer of this name.
+    Consumer(String),
+    /// Variables that are no options.
+    Variables,
 }
 
 /// An option.
@@ -59,12 +68,14 @@ pub(crate) fn show(tables: &[Table], format: Format) -> Result<(), Unwritable> {
 
 fn text(tables: &[Table]) -> String {
     let mut lines = Vec::new();
-    for Table { consumer, rows } in tables {
-        if let Some(name) = consumer {
+    for Table { of, rows } in tables {
+        if let Of::Consumer(name) = of {
             lines.push(format!("\n[consumers.{name}]"));
         }
+        // A file cannot have them.
+        let mark = if matches!(of, Of::Variables) { "# " } else { "" };
         let shown: Vec<String> =
-            rows.iter().map(|row| format!("{} = {}", row.key, row.value.toml())).collect();
+            rows.iter().map(|row| format!("{mark}{} = {}", row.key, row.value.toml())).collect();
         let width = shown.iter().map(|text| text.chars().count()).max().unwrap_or_default();
         lines.extend(shown.iter().zip(rows).map(|(text, row)| format!("{text:<width$}  # {}", row.origin)));
     }
@@ -76,11 +87,15 @@ fn as_json(tables: &[Table]) -> serde_json::Value {
         let entry = |row: &Row| (row.key.clone(), json!({ "value": row.value.json(), "from": row.origin }));
         rows.iter().map(entry).collect()
     };
-    let (all, consumers): (Vec<&Table>, Vec<&Table>) =
-        tables.iter().partition(|table| table.consumer.is_none());
-    let all: Map<_, _> = all.into_iter().flat_map(|table| object(&table.rows)).collect();
-    let consumers = consumers.into_iter();
-    let consumers: Map<_, _> =
-        consumers.filter_map(|table| Some((table.consumer.clone()?, object(&table.rows).into()))).collect();
-    json!({ "options": all, "consumers": consumers })
+    let (mut options, mut consumers, mut variables) = (Map::new(), Map::new(), Map::new());
+    for Table { of, rows } in tables {
+        match of {
+            Of::All => options.extend(object(rows)),
+            Of::Consumer(name) => {
+                consumers.insert(name.clone(), object(rows).into());
+            }
+            Of::Variables => variables.extend(object(rows)),
+        }
+    }
+    json!({ "options": options, "consumers": consumers, "variables": variables })
 }

@@ -43,6 +43,7 @@ fn main() {
         run::stream_protocol::trials(),
         run::stream_trouble::trials(),
         run::streams::trials(),
+        run::telemetry::trials(),
         run::view::trials(),
         publish::command::trials(),
         publish::decode::trials(),

@@ -17,9 +17,9 @@ pub use ports::{
     Answer, Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity,
     ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Difference, Event, Extent,
     Fate, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, NextOffset, NotCounted, Notice,
-    Observer, Opened, PastLog, PastLogs, Place, PublisherEvent, Reads, Receipts, Rejection, ReloadRefusal,
-    ReplayObserver, Report, ReportError, Reporter, Request, RequestError, RunControl, Saved, SinkError,
-    SourceError, SourceFactory, StreamPlace, Subscription, Uncounted,
+    Observer, Opened, PastLog, PastLogs, Place, ProcessSpan, PublisherEvent, Reads, Receipts, Rejection,
+    ReloadRefusal, ReplayObserver, Report, ReportError, Reporter, Request, RequestError, RunControl, Saved,
+    SinkError, SourceError, SourceFactory, StreamPlace, Subscription, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

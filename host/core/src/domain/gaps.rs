@@ -59,6 +59,7 @@ mod tests {
             unkeyed: source.is_empty(),
             replayed: false,
             hops: 0,
+            trace: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A log to publish, and a log that was received.
 
-use super::{Attributes, Severity, Source, Timestamp};
+use super::{Attributes, Severity, Source, Timestamp, TraceContext};
 
 /// A log that is to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,25 @@ pub struct Record {
     pub replayed: bool,
     /// How many consumers are in the chain of derived logs that led to this one.
     pub hops: u8,
+    /// The trace that it belongs to, if that is known and looked at.
+    pub trace: Option<Box<TraceContext>>,
+}
+
+impl Log {
+    /// Has it belong to a trace, if it does not say itself to which, and has room for that.
+    pub fn trace(&mut self, context: &TraceContext) {
+        let is_added = self.attributes.push(TraceContext::PARENT_KEY, context.to_string()).is_ok();
+        if is_added && !context.state().is_empty() {
+            // It can go without.
+            let _ = self.attributes.push(TraceContext::STATE_KEY, context.state());
+        }
+    }
+
+    /// The trace that it belongs to, if it says so.
+    pub fn traced(&self) -> Option<TraceContext> {
+        let attribute = |key| self.attributes.iter().find(|(other, _)| *other == key).map(|(_, value)| value);
+        TraceContext::parse(attribute(TraceContext::PARENT_KEY)?, attribute(TraceContext::STATE_KEY))
+    }
 }
 
 impl Record {

@@ -17,6 +17,7 @@ mod source;
 mod tally;
 mod text;
 mod timestamp;
+mod trace;
 mod verdict;
 
 pub use attributes::{Attributes, AttributesError};
@@ -38,4 +39,5 @@ pub use source::{Source, SourceNameError};
 pub use tally::Tally;
 pub use text::{printable, printable_line};
 pub use timestamp::Timestamp;
+pub use trace::{Sampler, TraceContext, Tracing};
 pub use verdict::{Outcome, Processed, Verdict};

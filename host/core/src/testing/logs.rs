@@ -61,5 +61,6 @@ pub fn error_record(sequence: u64, message: &str) -> Record {
         unkeyed: false,
         replayed: false,
         hops: 0,
+        trace: None,
     }
 }

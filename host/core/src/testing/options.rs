@@ -19,5 +19,6 @@ pub fn options() -> ConsumeOptions {
         forget_after: Duration::from_hours(1),
         publish_within: Duration::from_secs(5),
         state: SavedState::Restored,
+        tracing: None,
     }
 }

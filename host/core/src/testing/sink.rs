@@ -33,7 +33,8 @@ impl LogSink for FakeSink {
         } else {
             self.receipts.confirm(log.severity);
         }
-        self.calls.record(|| format!("publish {id} {}", log.message));
+        let trace = log.traced().map_or_else(String::new, |context| format!(" of {context}"));
+        self.calls.record(|| format!("publish {id} {}{trace}", log.message));
         Ok(())
     }
 

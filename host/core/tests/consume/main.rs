@@ -10,4 +10,5 @@ mod processing;
 mod publishing;
 mod retries;
 mod several;
+mod traces;
 mod uncounted;

@@ -1,20 +1,16 @@
 //! Figures as Prometheus reads them: `OpenMetrics`, or the older text format where that is not asked for.
 
-mod consumers;
 mod older;
-mod rest;
 
 use std::fmt;
 
-use loghost_board::{Board, Connection, Consumer, Depths};
-use loghost_core::domain::ConsumerName;
+use loghost_board::metrics::{Figures, Kind, Unit, Value};
+use loghost_board::{Board, Depths};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::{Registry, Unit};
-
-use crate::process;
+use prometheus_client::registry::{self, Registry};
 
 /// A format that Prometheus reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +42,7 @@ impl Format {
 
 /// All figures, as they are at the moment.
 #[derive(Debug)]
-struct Figures {
-    version: &'static str,
-    consumers: Vec<(ConsumerName, Consumer)>,
-    connections: Vec<(String, Connection)>,
-    depths: Depths,
-    process: process::Figures,
-}
+struct Encoded(Figures);
 
 /// All figures of consumers and connections, in `OpenMetrics`; none is left out but what only the broker knows.
 pub fn open_metrics(board: &Board) -> Option<String> {
@@ -66,15 +56,8 @@ pub(crate) fn written(
     version: &'static str,
     format: Format,
 ) -> Result<String, fmt::Error> {
-    let figures = Figures {
-        version,
-        consumers: board.consumers(),
-        connections: board.connections(),
-        depths,
-        process: process::Figures::now(),
-    };
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(figures));
+    registry.register_collector(Box::new(Encoded(Figures::of(board, depths, version))));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(match format {
@@ -83,35 +66,55 @@ pub(crate) fn written(
     })
 }
 
-impl Collector for Figures {
+impl Collector for Encoded {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let families = &mut Families(&mut encoder);
-        consumers::write(families, &self.consumers, &self.depths)?;
-        rest::write_connections(families, &self.connections)?;
-        rest::write_process(families, self.version, &self.process)
+        for family in self.0.families() {
+            let unit = family.unit.map(unit);
+            let kind = match family.kind {
+                Kind::Counter => MetricType::Counter,
+                Kind::Gauge => MetricType::Gauge,
+                Kind::Histogram => MetricType::Histogram,
+                Kind::Info => MetricType::Info,
+            };
+            let mut metric = encoder.encode_descriptor(family.name, family.help, unit.as_ref(), kind)?;
+            for point in &family.points {
+                let labels = point.labels.as_slice();
+                match point.value {
+                    Value::Info => metric.encode_info(&labels)?,
+                    value if labels.is_empty() => write(&mut metric, family.kind, value)?,
+                    value => write(&mut metric.encode_family(&labels)?, family.kind, value)?,
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// Writes one family of metrics after the other.
-struct Families<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+/// The name is without it.
+fn unit(unit: Unit) -> registry::Unit {
+    match unit {
+        Unit::Seconds => registry::Unit::Seconds,
+        Unit::Bytes => registry::Unit::Bytes,
+    }
+}
 
-impl Families<'_, '_> {
-    /// Writes the family of this name and type, each metric by `write`; where it has a unit, the name is without it.
-    fn write(
-        &mut self,
-        (name, help): (&str, &str),
-        unit: Option<&Unit>,
-        kind: MetricType,
-        write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
-    ) -> fmt::Result {
-        write(&mut self.0.encode_descriptor(name, help, unit, kind)?)
+fn write(metric: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) -> fmt::Result {
+    match (kind, value) {
+        (Kind::Counter, Value::Whole(count)) => metric.encode_counter::<NoLabelSet, _, u64>(&count, None),
+        (Kind::Counter, Value::Real(sum)) => metric.encode_counter::<NoLabelSet, _, f64>(&sum, None),
+        (_, Value::Whole(value)) => metric.encode_gauge(&value),
+        (_, Value::Real(value)) => metric.encode_gauge(&value),
+        (_, Value::Histogram(it)) => {
+            metric.encode_histogram::<NoLabelSet>(it.sum(), it.count(), &it.ranges(), None)
+        }
+        (_, Value::Info) => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use loghost_core::application::{ConnectionEvent, ConsumerEvent, Event, Observer};
-    use loghost_core::domain::{Counts, Tally};
+    use loghost_core::domain::{ConsumerName, Counts, Tally};
 
     use super::*;
 

@@ -26,7 +26,6 @@ use tokio::time::{sleep, timeout};
 use self::answer::Answering;
 use self::patient::Patient;
 use crate::feed::Feed;
-use crate::process;
 use crate::token::Token;
 
 /// What is shown, and to whom.
@@ -83,7 +82,6 @@ const RECOVERY: Duration = Duration::from_millis(100);
 impl Server {
     /// Listens, and serves from now on.
     pub async fn bind(address: SocketAddr, shown: Shown) -> Result<Self, BindError> {
-        process::begin();
         let failed = |source| BindError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

@@ -24,6 +24,8 @@ pub(crate) struct Read {
     /// Which part of the messages is received, and which part of that is decoded.
     pub(crate) reads: Reads,
     decode: Decode,
+    /// Whether the traces are looked at that logs belong to.
+    traces: bool,
     /// How messages of others are read.
     rules: BindRules,
     /// The token of the marker that ends a scenario.
@@ -39,7 +41,8 @@ impl Read {
             names,
             filter: descriptor.filter.clone(),
             reads,
-            decode: decode(descriptor, reads),
+            decode: decode(descriptor, reads, options.traces),
+            traces: options.traces,
             rules: options.rules.clone(),
             marker: options.marker.clone(),
             keeps_originals: options.has_dead_letters(reads),
@@ -59,6 +62,7 @@ impl Read {
             filter,
             reads,
             decode,
+            traces: decode.trace,
             rules: BindRules::default(),
             marker: None,
             keeps_originals: false,
@@ -68,7 +72,7 @@ impl Read {
     /// Goes on for a consumer that wants other logs, and looks at no more of them than before.
     pub(crate) fn adjust(&mut self, descriptor: &Descriptor, reads: Reads) {
         self.filter = descriptor.filter.clone();
-        self.decode = decode(descriptor, reads);
+        self.decode = decode(descriptor, reads, self.traces);
     }
 
     /// The delivery that a message is to the application.
@@ -146,7 +150,7 @@ fn publication(message: &Message) -> String {
 }
 
 /// The parts of a log that the consumer reads.
-fn decode(descriptor: &Descriptor, reads: Reads) -> Decode {
+fn decode(descriptor: &Descriptor, reads: Reads, traces: bool) -> Decode {
     let message = reads == Reads::Logs;
-    Decode { message, attributes: message && descriptor.fields.attributes }
+    Decode { message, attributes: message && descriptor.fields.attributes, trace: message && traces }
 }

@@ -31,6 +31,8 @@ pub struct SourceOptions {
     pub kept_bindings: Arc<dyn KeepBindings>,
     /// The token of the marker that ends a scenario.
     pub marker: Option<String>,
+    /// Whether the traces are looked at that logs belong to.
+    pub traces: bool,
     /// How it is made sure that logs still arrive.
     pub check: Option<CheckOptions>,
 }

@@ -76,6 +76,7 @@ fn read(
     // An id is that of one log.
     let id = properties.message_id().as_ref().filter(|_| decoded.len() == 1).map(ToString::to_string);
     let hops = if decode.message { record::hops(properties) } else { 0 };
+    let trace = if decode.trace { record::trace(properties) } else { None };
     let log = |decoded: Decoded| {
         let Decoded { severity, message, source, timestamp, mut attributes } = decoded;
         let severity = rule.bind.severity.or(severity);
@@ -92,6 +93,7 @@ fn read(
             unkeyed: routing_key.is_empty(),
             replayed: false,
             hops,
+            trace: trace.clone(),
         }
     };
     decoded.into_iter().map(log).collect()

@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn there_is_a_record_of_every_log(message in message(), decode: bool) {
         let names = Names::new(Prefix::default());
-        let decode = Decode { message: decode, attributes: decode };
+        let decode = Decode { message: decode, attributes: decode, trace: decode };
         let record = record::record(&message, &names, Timestamp::from_millis(7), decode);
         match message.exchange.as_str() {
             "logs.error" => {

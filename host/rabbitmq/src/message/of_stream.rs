@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use lapin::types::ShortString;
-use loghost_core::domain::{Attributes, Record, Timestamp};
+use loghost_core::domain::{Attributes, Record, Timestamp, TraceContext};
 use loghost_stream::{Body, Message, MessageError, Value};
 
 use self::properties as amqp;
@@ -110,7 +110,17 @@ impl<'a> StreamMessage<'a> {
             attributes: if decode.attributes { self.attributes()? } else { Vec::new() },
             replayed: false,
             hops: u8::try_from(hops).unwrap_or(u8::MAX),
+            trace: if decode.trace { self.trace()? } else { None },
         })
+    }
+
+    /// The trace that it belongs to, if it says so.
+    fn trace(&self) -> Result<Option<Box<TraceContext>>, MessageError> {
+        let application = self.message.application_properties()?;
+        let text = |key| Ok::<_, MessageError>(application.get(key)?.and_then(|value| amqp::text(&value)));
+        let Some(parent) = text(TraceContext::PARENT_KEY)? else { return Ok(None) };
+        let state = text(TraceContext::STATE_KEY)?;
+        Ok(TraceContext::parse(&parent, state.as_deref()).map(Box::new))
     }
 
     /// Whether it is the message that ends a scenario, by its `token`.

@@ -7,7 +7,7 @@
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use loghost_core::domain::{Attributes, Log, MessageId, Record, Severity, Timestamp};
+use loghost_core::domain::{Attributes, Log, MessageId, Record, Severity, Timestamp, TraceContext};
 
 use crate::message::names::Names;
 use crate::message::values;
@@ -43,6 +43,8 @@ pub struct Decode {
     pub message: bool,
     /// The attributes.
     pub attributes: bool,
+    /// The trace that it belongs to.
+    pub trace: bool,
 }
 
 /// The properties of a log that is published.
@@ -162,7 +164,15 @@ pub fn record(message: &Delivery, names: &Names, received: Timestamp, decode: De
         unkeyed: origin.routing_key.is_empty(),
         replayed: origin.replayed,
         hops: if decode.message { hops(properties) } else { 0 },
+        trace: if decode.trace { trace(properties) } else { None },
     })
+}
+
+/// The trace that a message belongs to, if its headers say so.
+pub(crate) fn trace(properties: &BasicProperties) -> Option<Box<TraceContext>> {
+    let headers = properties.headers().as_ref()?;
+    let parent = header_text(headers, TraceContext::PARENT_KEY)?;
+    TraceContext::parse(parent, header_text(headers, TraceContext::STATE_KEY)).map(Box::new)
 }
 
 pub(crate) fn hops(properties: &BasicProperties) -> u8 {

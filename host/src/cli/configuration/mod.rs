@@ -13,3 +13,4 @@ mod place;
 pub(super) mod show;
 
 pub(super) use layers::{FILE, InForce};
+pub(super) use show::HIDDEN;

@@ -6,10 +6,11 @@ use loghost_rabbitmq::Address;
 use super::file::{ConsumerTable, SettingValue};
 use super::layers::{Given, InForce};
 use super::option;
-use crate::ui::config::{Row, Table, Value};
+use crate::cli::telemetry;
+use crate::ui::config::{Of, Row, Table, Value};
 
 /// What is shown instead of a secret.
-const HIDDEN: &str = "***";
+pub(in crate::cli) const HIDDEN: &str = "***";
 
 /// What is in force for `run`, which is described with its defaults.
 pub(in crate::cli) fn tables(in_force: &InForce, run: &Command) -> Vec<Table> {
@@ -29,8 +30,9 @@ pub(in crate::cli) fn tables(in_force: &InForce, run: &Command) -> Vec<Table> {
             rows.push(Row { key: key.to_owned(), value, origin: "default".to_owned() });
         }
     }
+    let variables = Table { of: Of::Variables, rows: telemetry::rows().collect() };
     let consumers = in_force.consumers.iter().map(consumer);
-    std::iter::once(Table { consumer: None, rows }).chain(consumers).collect()
+    [Table { of: Of::All, rows }, variables].into_iter().chain(consumers).collect()
 }
 
 fn value(is_list: bool, mut values: Vec<String>) -> Value {
@@ -59,7 +61,7 @@ fn consumer(consumer: &ConsumerTable) -> Table {
         };
         rows.push(row(&format!("settings.{}", setting.key), value, &setting.place));
     }
-    Table { consumer: Some(name.to_string()), rows }
+    Table { of: Of::Consumer(name.to_string()), rows }
 }
 
 /// A value without what may be secret in it: passwords of URLs, and settings, of which only plugins know what they are.

@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use futures_util::future::{Fuse, FutureExt};
-use loghost_board::Board;
+use loghost_board::{Board, process_begins};
 use loghost_core::domain::ConsumerName;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
@@ -33,6 +33,7 @@ use crate::compose::service::Service;
 use crate::compose::starter::{Opened, Starter};
 use crate::compose::state;
 use crate::compose::supervise::{Ended, Ending, Ran, run_alone, supervise};
+use crate::compose::telemetry::Telemetry;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
 use crate::ui::run::say_standing_by;
@@ -45,13 +46,19 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                     configuration file (`loghost config init` begins one)";
         return Err(Failure::new(Status::Usage, text));
     }
+    process_begins();
     let board = Arc::new(Board::default());
     let (controls, requests) = Controls::new();
     let listening = match &options.listen {
         Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls) as _).await?),
         None => None,
     };
-    let ran = Box::pin(consume(options, &board, (controls, requests), listening.as_ref())).await;
+    let telemetry = options.telemetry.clone().map(|options| Telemetry::start(options, Arc::clone(&board)));
+    let shown = (listening.as_ref(), telemetry.as_ref());
+    let ran = Box::pin(consume(options, &board, (controls, requests), shown)).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.end().await;
+    }
     if let Some(listening) = listening {
         listening.end().await;
     }
@@ -62,7 +69,7 @@ async fn consume(
     options: Options,
     board: &Arc<Board>,
     (controls, requests): (Arc<Controls>, mpsc::Receiver<ConsumerName>),
-    listening: Option<&Listening>,
+    (listening, telemetry): (Option<&Listening>, Option<&Telemetry>),
 ) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
     let hangups = Hangups::new().status(Status::Internal)?;
@@ -73,7 +80,7 @@ async fn consume(
     let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests, another);
     let (active, activity) = watch::channel(Activity::now());
     let (service, _telling) = Service::start(activity.clone());
-    let observer = observer(&options, &active, &service, (board, listening));
+    let observer = observer(&options, &active, &service, (board, listening, telemetry));
     for (member, _) in &members {
         board.expect(member.name(), member.settings());
     }
@@ -84,7 +91,8 @@ async fn consume(
     };
     let builder = ConsumerBuilder::new(connections, options.consumer.clone(), members.len())
         .management(options.management.clone())
-        .state(state);
+        .state(state)
+        .tracing(telemetry.and_then(Telemetry::tracing));
     ask_depths(&options, board, &builder);
     let (stop, stopped) = watch::channel(false);
     let starter = Arc::new(Starter {

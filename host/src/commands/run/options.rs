@@ -27,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) management: Option<ManagementUrl>,
     /// Where it is shown over HTTP, if anywhere.
     pub(crate) listen: Option<Listen>,
+    /// Where its metrics and traces are sent, if anywhere.
+    pub(crate) telemetry: Option<loghost_otlp::Options>,
     pub(crate) members: Members,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,

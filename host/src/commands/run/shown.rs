@@ -15,6 +15,7 @@ use crate::compose::idle::{Activity, ActivityObserver};
 use crate::compose::listen::Listening;
 use crate::compose::observers::Observers;
 use crate::compose::service::Service;
+use crate::compose::telemetry::Telemetry;
 use crate::ui::events::Queues;
 use crate::ui::terminal::{self, DetailObserver, LogObserver};
 use crate::ui::view::{Shown, View};
@@ -24,7 +25,7 @@ pub(super) fn observer(
     options: &Options,
     active: &watch::Sender<Activity>,
     service: &Arc<Service>,
-    (board, listening): (&Arc<Board>, Option<&Listening>),
+    (board, listening, telemetry): (&Arc<Board>, Option<&Listening>, Option<&Telemetry>),
 ) -> Arc<dyn Observer> {
     let queues = match options.consumer.lifetime {
         Lifetime::Named => Queues::Named,
@@ -38,9 +39,11 @@ pub(super) fn observer(
     if options.detail == Detail::All {
         observers.push(Arc::new(DetailObserver));
     }
-    if listening.is_some() || options.display == Display::Screen {
+    let sends_metrics = options.telemetry.as_ref().is_some_and(|options| options.metrics.is_some());
+    if listening.is_some() || options.display == Display::Screen || sends_metrics {
         observers.push(Arc::clone(board) as _);
     }
+    observers.extend(telemetry.and_then(Telemetry::observer));
     observers.extend(listening.map(|listening| listening.observer(queues)));
     Arc::new(Observers(observers))
 }

@@ -48,6 +48,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::Received { .. }
         | ConsumerEvent::Processed { .. }
         | ConsumerEvent::Trapped { .. }
+        | ConsumerEvent::Traced(_)
         | ConsumerEvent::Retrying(_)
         | ConsumerEvent::DeadLettered(_)
         | ConsumerEvent::Committed { .. }
@@ -70,6 +71,7 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::Received { .. } => "received",
         ConsumerEvent::Processed { .. } => "processed",
         ConsumerEvent::Trapped { .. } => "trapped",
+        ConsumerEvent::Traced(_) => "traced",
         ConsumerEvent::Failed(..) => "failed",
         ConsumerEvent::Retrying(_) => "retrying",
         ConsumerEvent::DeadLettered(_) => "dead_lettered",
@@ -212,6 +214,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::CallEnds
         | ConsumerEvent::Reported(_)
         | ConsumerEvent::ReloadRefused(ReloadRefusal::All)
+        | ConsumerEvent::Traced(_)
         | ConsumerEvent::Ended(_) => return None,
     })
 }

@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("config::a_flag_goes_before_a_variable_before_the_file", precedence),
         test("config::what_excludes_what_is_above_is_left_out", exclusion),
         test("config::shows_no_secret", shows_no_secret),
+        test("config::shows_the_variables_of_opentelemetry", shows_variables),
         test("config::check_names_each_place", check_names_each_place),
         test("config::check_loads_each_plugin", check_loads_each_plugin),
         test("config::init_has_every_key", init_has_every_key),
@@ -82,6 +83,25 @@ fn precedence() {
     assert!(
         text.lines().any(|line| line.starts_with("prefetch = 3 ") && line.ends_with(" # loghost.toml:3:12"))
     );
+    let again = configured(&text);
+    assert_eq!(option(&shown(config(again.path(), ["show"])), "prefetch").0, json!(3));
+}
+
+/// A file cannot have them: as text they are comments.
+fn shows_variables() {
+    let folder = configured("prefetch = 3\n");
+    let command = |arguments: [&str; 1]| {
+        let command = config(folder.path(), arguments);
+        command.env("OTEL_SERVICE_NAME", "shop").env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret")
+    };
+    let Shown(json) = shown(command(["show"]));
+    let variables = json!({
+        "OTEL_SERVICE_NAME": { "value": "shop", "from": "environment" },
+        "OTEL_EXPORTER_OTLP_HEADERS": { "value": "***", "from": "environment" },
+    });
+    assert_eq!(json["variables"], variables);
+    let text = command(["show"]).end().exits(0).stdout;
+    assert!(text.lines().any(|line| line.starts_with("# OTEL_SERVICE_NAME = \"shop\" ")), "{text}");
     let again = configured(&text);
     assert_eq!(option(&shown(config(again.path(), ["show"])), "prefetch").0, json!(3));
 }

@@ -20,4 +20,5 @@ pub(crate) mod stream_begin;
 pub(crate) mod stream_protocol;
 pub(crate) mod stream_trouble;
 pub(crate) mod streams;
+pub(crate) mod telemetry;
 pub(crate) mod view;

@@ -44,7 +44,7 @@ pub(crate) fn loghost<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Logh
             "WATCHDOG_USEC",
         ];
         let name = name.to_string_lossy();
-        name.starts_with("LOGHOST_") || urls.contains(&&*name)
+        name.starts_with("LOGHOST_") || name.starts_with("OTEL_") || urls.contains(&&*name)
     };
     for (name, _) in env::vars_os().filter(|(name, _)| is_read(name)) {
         command.env_remove(name);

@@ -21,6 +21,7 @@ mod progress;
 mod rest;
 mod serve;
 mod session;
+mod spans;
 mod take;
 mod timer;
 mod unseen;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::breaker::Tolerance;
 use super::commits::Pace;
+use crate::domain::Tracing;
 
 /// How a consumer is run.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct ConsumeOptions {
     pub publish_within: Duration,
     /// What the consumer gets of its saved state.
     pub state: SavedState,
+    /// Who continues the traces that logs belong to, if they are.
+    pub tracing: Option<Tracing>,
 }
 
 /// What becomes of a state that a consumer has saved in an earlier run.

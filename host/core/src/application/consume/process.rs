@@ -6,13 +6,15 @@ use std::pin::pin;
 use tokio::time::{Instant, sleep_until};
 
 use super::commits::{Done, What};
+use super::progress::Progress;
 use super::session::Session;
+use super::spans::Spans;
 use super::timer::Timer;
 use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};
 use crate::application::End;
 use crate::application::ports::{
-    Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError,
+    Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError, Traced,
 };
 use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record};
 
@@ -75,6 +77,9 @@ impl Extend<Task> for Batch {
 /// What the consumer says of a batch, and what it keeps then, if it keeps something.
 type Answer = (Processed, Option<Vec<u8>>);
 
+/// What has come of a call, and the spans of the logs in it, if something is traced.
+type Called = (Result<Answer, ConsumerError>, Option<Spans>);
+
 /// Consumers fail at these before they have seen a log.
 pub(in crate::application) const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
@@ -91,13 +96,13 @@ impl<P: Ports> Consume<P> {
         }
         let mut pending = vec![batch];
         while let Some(mut batch) = pending.pop() {
-            let answer = self.ask(session, &batch.records).await?;
+            let (answer, spans) = self.ask(session, &batch.records).await?;
             if answer.is_err() {
                 self.progress.tell(ConsumerEvent::Trapped { logs: batch.records.len() });
             }
             match answer {
                 Ok((processed, state)) => {
-                    self.carry_out(session, batch, processed);
+                    self.carry_out(session, batch, processed, spans.as_ref());
                     if let Some(state) = state {
                         self.commits.stage_checkpoint(state);
                     }
@@ -109,6 +114,9 @@ impl<P: Ports> Consume<P> {
                 }
                 Err(error) => {
                     self.progress.tell(ConsumerEvent::Failed(&error, batch.records.first()));
+                    if let Some(spans) = &spans {
+                        spans.tell(&self.progress, 0, Traced::GivenUp(Cause::Trapped, &error.reason));
+                    }
                     for task in batch.tasks() {
                         let backtrace = error.backtrace.clone();
                         self.reject(session, &task, error.to_string(), backtrace, Cause::Trapped);
@@ -124,28 +132,35 @@ impl<P: Ports> Consume<P> {
 
     /// Shows the consumer the records, and publishes what it says. What no broker takes is the consumer's failure, as it
     /// would fail again: then it starts afresh from what it saved before, as after a trap.
-    async fn ask(
-        &mut self,
-        session: &mut Session<P>,
-        records: &[Record],
-    ) -> Result<Result<Answer, ConsumerError>, Break> {
+    async fn ask(&mut self, session: &mut Session<P>, records: &[Record]) -> Result<Called, Break> {
         let since = Instant::now();
-        let (processed, state) = match self.processing.process(self.clock.now(), records).await {
+        let answer = self.processing.process(self.clock.now(), records).await;
+        let mut spans = Spans::of(self.options.tracing.as_ref(), records, since);
+        let (mut processed, state) = match answer {
             Ok(answer) => answer,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok((Err(error), spans)),
         };
+        if let Some(spans) = &mut spans {
+            spans.carry_on(&mut processed.publish);
+        }
         self.progress.tell(ConsumerEvent::Processed { logs: records.len(), took: since.elapsed() });
         match self.publish(session, &processed.publish).await {
-            Ok(()) => Ok(Ok((processed, state))),
+            Ok(()) => Ok((Ok((processed, state)), spans)),
             Err(Break::End(End::Sink(SinkError::NotTaken(why)))) => {
-                Ok(Err(self.processing.not_taken(&why).await))
+                Ok((Err(self.processing.not_taken(&why).await), spans))
             }
             Err(broke) => Err(broke),
         }
     }
 
     /// Does what the consumer says of `batch`: counts, has wait for another attempt, or sends to the dead letters.
-    fn carry_out(&mut self, session: &mut Session<P>, batch: Batch, mut processed: Processed) {
+    fn carry_out(
+        &mut self,
+        session: &mut Session<P>,
+        batch: Batch,
+        mut processed: Processed,
+        spans: Option<&Spans>,
+    ) {
         let logs = batch.records.len();
         if self.processing.passed(logs) {
             self.progress.tell(ConsumerEvent::Recovered);
@@ -154,14 +169,33 @@ impl<P: Ports> Consume<P> {
         let mut verdicts = processed.verdicts.into_iter().peekable();
         let mut retrying = 0;
         for (index, task) in batch.tasks().enumerate() {
+            let tell = |progress: &Progress<P::Reporter>, outcome: Traced<'_>| {
+                if let Some(spans) = spans {
+                    spans.tell(progress, index, outcome);
+                }
+            };
             match verdicts.next_if(|verdict| verdict.index == index).map(|verdict| verdict.outcome) {
-                None => self.commits.stage(task.done(CountedAs::Accepted)),
-                Some(Outcome::Skip) => self.commits.stage(task.done(CountedAs::Skipped)),
-                Some(Outcome::Reject(reason)) => self.reject(session, &task, reason, None, Cause::Rejected),
-                Some(Outcome::Retry(reason)) => match session.window.wait(task, Instant::now()) {
-                    Some(task) => self.reject(session, &task, reason, None, Cause::RetriesExhausted),
-                    None => retrying += 1,
-                },
+                None => {
+                    tell(&self.progress, Traced::Accepted);
+                    self.commits.stage(task.done(CountedAs::Accepted));
+                }
+                Some(Outcome::Skip) => {
+                    tell(&self.progress, Traced::Skipped);
+                    self.commits.stage(task.done(CountedAs::Skipped));
+                }
+                Some(Outcome::Reject(reason)) => {
+                    tell(&self.progress, Traced::GivenUp(Cause::Rejected, &reason));
+                    self.reject(session, &task, reason, None, Cause::Rejected);
+                }
+                Some(Outcome::Retry(reason)) => {
+                    if let Some(task) = session.window.wait(task, Instant::now()) {
+                        tell(&self.progress, Traced::GivenUp(Cause::RetriesExhausted, &reason));
+                        self.reject(session, &task, reason, None, Cause::RetriesExhausted);
+                    } else {
+                        tell(&self.progress, Traced::Retried(&reason));
+                        retrying += 1;
+                    }
+                }
             }
         }
         if retrying > 0 {

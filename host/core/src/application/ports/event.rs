@@ -2,10 +2,12 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{ConsumerError, DeadLettering, NextOffset, Notice, Rejection, SourceError};
-use crate::domain::{ConsumerName, Counts, Descriptor, Log, MessageId, Record, RemovedOffsets, Tally};
+use super::{Cause, ConsumerError, DeadLettering, NextOffset, Notice, Rejection, SourceError};
+use crate::domain::{
+    ConsumerName, Counts, Descriptor, Log, MessageId, Record, RemovedOffsets, Severity, Tally, TraceContext,
+};
 
 /// Is told what happens. Several may be told of one event; none may wait for anything.
 pub trait Observer: Send + Sync {
@@ -68,6 +70,8 @@ pub enum ConsumerEvent<'a> {
         /// How many.
         logs: usize,
     },
+    /// What has become of a log that belongs to a trace which is recorded, each time that it was shown to the consumer.
+    Traced(ProcessSpan<'a>),
     /// It failed: at this log, which goes to the dead letters, or at a tick.
     Failed(&'a ConsumerError, Option<&'a Record>),
     /// It wants to try so many logs again.
@@ -201,6 +205,43 @@ pub enum PublisherEvent<'a> {
     CaughtUp,
     /// A log will not be taken, for this reason, and is given up.
     GivenUp(&'a MessageId, &'a Log, &'a str),
+}
+
+/// A log was shown to a consumer, as a span of the trace that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessSpan<'a> {
+    /// The span.
+    pub context: &'a TraceContext,
+    /// The one that it comes after: that which has published the log.
+    pub parent: &'a TraceContext,
+    /// How serious the log is.
+    pub severity: Severity,
+    /// Which attempt at it this was, from 1.
+    pub attempt: u32,
+    /// What has become of it.
+    pub outcome: Traced<'a>,
+    /// When the call began.
+    pub began: Instant,
+    /// How long the call took.
+    pub took: Duration,
+    /// How many logs the consumer was shown with it, itself included.
+    pub logs: usize,
+    /// Where the consumer was shown several together and has published a log, which continues the trace of this one: the
+    /// spans of the others.
+    pub links: &'a [TraceContext],
+}
+
+/// What has become of a log that belongs to a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traced<'a> {
+    /// It was accepted.
+    Accepted,
+    /// It was skipped.
+    Skipped,
+    /// It comes again, for this reason.
+    Retried(&'a str),
+    /// It goes to the dead letters, for this reason.
+    GivenUp(Cause, &'a str),
 }
 
 /// What a consumer has in hand.

@@ -15,8 +15,8 @@ mod source;
 pub use consumer::{Consumer, ConsumerError};
 pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, Place, Rejection};
 pub use event::{
-    Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, PublisherEvent, ReloadRefusal,
-    Uncounted,
+    Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, ProcessSpan, PublisherEvent,
+    ReloadRefusal, Traced, Uncounted,
 };
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice};

@@ -20,6 +20,7 @@ fn record(sequence: u64, replayed: bool) -> Record {
         unkeyed: false,
         replayed,
         hops: 0,
+        trace: None,
     }
 }
 

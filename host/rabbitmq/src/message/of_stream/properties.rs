@@ -57,6 +57,14 @@ fn named(
     error.into_iter().chain(pairs)
 }
 
+/// A value that is a text.
+pub(super) fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+    match value {
+        Value::String(text) | Value::Symbol(text) => Some(text.to_string_lossy()),
+        _ => None,
+    }
+}
+
 /// All of the properties that AMQP 0-9-1 has as well.
 pub(super) fn properties(message: &Message<'_>) -> Result<BasicProperties, MessageError> {
     let from = message.properties()?;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What this process takes at the moment; what cannot be told is none.
 #[derive(Debug)]
-pub(crate) struct Figures {
+pub(crate) struct Process {
     pub(crate) cpu_seconds: Option<f64>,
     pub(crate) resident_bytes: Option<u64>,
     pub(crate) open_files: Option<u64>,
@@ -18,11 +18,11 @@ pub(crate) struct Figures {
 static START: OnceLock<SystemTime> = OnceLock::new();
 
 /// Remembers that the process begins.
-pub(crate) fn begin() {
+pub fn process_begins() {
     START.get_or_init(SystemTime::now);
 }
 
-impl Figures {
+impl Process {
     pub(crate) fn now() -> Self {
         let start = START.get_or_init(SystemTime::now).duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {

@@ -1,0 +1,265 @@
+//! Sending metrics and traces, in tasks of their own, which nothing waits for.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use loghost_board::metrics::Figures;
+use loghost_board::{Board, Depths, Signal};
+use loghost_core::application::{Event, Notice, Observer};
+use prost::Message;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::collector::{Collector, NotTaken};
+use crate::metrics::{self, Span as TimeSpan};
+use crate::options::Options;
+use crate::proto::trace::{ResourceSpans, ScopeSpans, Span};
+use crate::proto::{KeyValue, Resource, Scope, metrics as metrics_proto, trace};
+use crate::spans::{Spans, nanos};
+
+/// What is sent, and who is told.
+pub struct Exports {
+    /// Whose figures are sent, and where it is counted what is.
+    pub board: Arc<Board>,
+    /// Is told when the collector does not take what is sent.
+    pub observer: Arc<dyn Observer>,
+    /// The version of this program.
+    pub version: &'static str,
+    /// What this process is recognised by among others of the same name.
+    pub instance: String,
+}
+
+/// Sends metrics and traces for as long as it is there.
+pub struct Exporter {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    spans: Option<Arc<Spans>>,
+    told: Arc<Told>,
+}
+
+/// The most spans that wait to be sent, and how many of them are sent together, and how long the first of them waits: the
+/// defaults of the specification.
+const MOST_WAITING: usize = 2048;
+const MOST_TOGETHER: usize = 512;
+const DELAY: Duration = Duration::from_secs(5);
+
+/// After which time spans are sent again that were not taken, at first and at most.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// How long the end waits for the last of them to be sent.
+const LAST: Duration = Duration::from_secs(3);
+
+impl Exporter {
+    /// Begins to send what the options ask for. Must be called within a runtime.
+    pub fn start(options: Options, exports: Exports) -> Self {
+        let Options { metrics, traces, interval, resource, .. } = options;
+        let Exports { board, observer, version, instance } = exports;
+        board.exports().begin();
+        let mut attributes: Vec<KeyValue> =
+            resource.into_iter().map(|(key, value)| KeyValue::text(&key, value)).collect();
+        for (key, value) in [("service.version", version), ("service.instance.id", &instance)] {
+            if attributes.iter().all(|attribute| attribute.key != key) {
+                attributes.push(KeyValue::text(key, value));
+            }
+        }
+        let scope = Scope { name: "loghost".to_owned(), version: version.to_owned() };
+        let told = Arc::new(Told { board, observer, resource: Resource { attributes }, scope, version });
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        if let Some(endpoint) = metrics {
+            let link = Link::new(Collector::new(endpoint), Signal::Metrics, &told);
+            tasks.spawn(send_metrics(link, interval, stopped.clone()));
+        }
+        let spans = traces.map(|endpoint| {
+            let (sender, spans) = mpsc::channel(MOST_WAITING);
+            let link = Link::new(Collector::new(endpoint), Signal::Traces, &told);
+            tasks.spawn(send_spans(link, spans, stopped));
+            let (exports, observer) = (Arc::clone(told.board.exports()), Arc::clone(&told.observer));
+            Arc::new(Spans::new(sender, exports, observer))
+        });
+        Self { tasks, stop, spans, told }
+    }
+
+    /// Who makes spans of events, if traces are sent.
+    pub fn spans(&self) -> Option<Arc<Spans>> {
+        self.spans.clone()
+    }
+
+    /// Sends what there is, and ends. Waits for that for 3 s at most; says what was dropped in all.
+    pub async fn end(mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        // What waits for an answer is abandoned.
+        let _ = timeout(LAST, ended).await;
+        let dropped = self.told.board.exports().figures().map_or(0, |figures| figures.spans_dropped);
+        if dropped > 0 {
+            self.told.warn(&format!("OpenTelemetry: {dropped} spans were dropped in this run"));
+        }
+    }
+}
+
+/// Who is told, and what is said of this process.
+struct Told {
+    board: Arc<Board>,
+    observer: Arc<dyn Observer>,
+    resource: Resource,
+    scope: Scope,
+    version: &'static str,
+}
+
+impl Told {
+    fn warn(&self, text: &str) {
+        self.observer.observe(&Event::Notice(Notice::warning(text)));
+    }
+}
+
+/// The way to a collector, for one signal: says once that it does not take that, and once that it does again.
+struct Link {
+    collector: Collector,
+    signal: Signal,
+    told: Arc<Told>,
+    is_failing: bool,
+}
+
+impl Link {
+    fn new(collector: Collector, signal: Signal, told: &Arc<Told>) -> Self {
+        Self { collector, signal, told: Arc::clone(told), is_failing: false }
+    }
+
+    async fn send(&mut self, message: Vec<u8>) -> Result<(), NotTaken> {
+        let sent = self.collector.send(message).await;
+        let (signal, consequence) = match self.signal {
+            Signal::Metrics => ("metrics", "the next ones are complete again"),
+            Signal::Traces => ("traces", "what it does not take is dropped, and counted"),
+        };
+        let address = self.collector.address();
+        match &sent {
+            Ok(()) if self.is_failing => {
+                let text = format!("OpenTelemetry: {address} takes {signal} again");
+                self.told.observer.observe(&Event::Notice(Notice::info(&text)));
+            }
+            Err(error) if !self.is_failing => self.told.warn(&format!(
+                "OpenTelemetry: {address} does not take {signal}: {error}; {consequence}, and logs are consumed as before"
+            )),
+            _ => {}
+        }
+        self.is_failing = sent.is_err();
+        if sent.is_err() {
+            self.told.board.exports().failed(self.signal);
+        }
+        sent
+    }
+}
+
+/// Is ready when the end has come.
+async fn ended(stopped: &mut watch::Receiver<bool>) {
+    // Without anybody who could say so, it has come as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn send_metrics(mut link: Link, interval: Duration, mut stopped: watch::Receiver<bool>) {
+    let start = nanos(SystemTime::now());
+    loop {
+        let is_last = tokio::select! {
+            () = ended(&mut stopped) => true,
+            () = sleep(interval) => false,
+        };
+        let told = Arc::clone(&link.told);
+        // At the end the broker is no longer there to be asked.
+        let depths = if is_last { Depths::default() } else { told.board.depths().await };
+        let figures = Figures::of(&told.board, depths, told.version);
+        let span = TimeSpan { start, now: nanos(SystemTime::now()) };
+        let scope_metrics = metrics_proto::ScopeMetrics {
+            scope: Some(told.scope.clone()),
+            metrics: metrics::metrics(&figures.families(), span),
+        };
+        let resource_metrics = metrics_proto::ResourceMetrics {
+            resource: Some(told.resource.clone()),
+            scope_metrics: vec![scope_metrics],
+        };
+        let request = metrics_proto::Request { resource_metrics: vec![resource_metrics] };
+        // The next ones have all that is in these.
+        let _ = link.send(request.encode_to_vec()).await;
+        if is_last {
+            return;
+        }
+    }
+}
+
+async fn send_spans(mut link: Link, mut waiting: mpsc::Receiver<Span>, mut stopped: watch::Receiver<bool>) {
+    let mut spans = Vec::new();
+    loop {
+        gather(&mut spans, &mut waiting, &mut stopped).await;
+        let is_last = *stopped.borrow();
+        if spans.is_empty() {
+            if is_last {
+                return;
+            }
+            continue;
+        }
+        let count = spans.len();
+        let message = request(&link.told, std::mem::take(&mut spans)).encode_to_vec();
+        match send_again(&mut link, &message, &mut stopped).await {
+            Ok(()) => link.told.board.exports().exported(count),
+            Err(_) => {
+                link.told.board.exports().dropped(count);
+            }
+        }
+    }
+}
+
+/// Waits until there are spans enough, the first of them have waited for long, or the end has come: then these are the last.
+async fn gather(
+    spans: &mut Vec<Span>,
+    waiting: &mut mpsc::Receiver<Span>,
+    stopped: &mut watch::Receiver<bool>,
+) {
+    let mut until = None;
+    while spans.len() < MOST_TOGETHER {
+        let room = MOST_TOGETHER - spans.len();
+        let more = async {
+            match until {
+                None => Ok(waiting.recv_many(spans, room).await),
+                Some(until) => timeout_at(until, waiting.recv_many(spans, room)).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            more = more => match more {
+                Ok(0) | Err(_) => return,
+                Ok(_) => { until.get_or_insert_with(|| Instant::now() + DELAY); }
+            },
+            () = ended(stopped) => return,
+        }
+    }
+}
+
+/// Sends a message until it is taken, or would never be. At the end it is sent only once more.
+async fn send_again(
+    link: &mut Link,
+    message: &[u8],
+    stopped: &mut watch::Receiver<bool>,
+) -> Result<(), NotTaken> {
+    let mut delay = FIRST_RETRY;
+    loop {
+        let is_last = *stopped.borrow();
+        match link.send(message.to_vec()).await {
+            Err(NotTaken::Now(_)) if !is_last => {}
+            sent => return sent,
+        }
+        tokio::select! {
+            () = ended(stopped) => {}
+            () = sleep(delay) => {}
+        }
+        delay = (delay * 2).min(LAST_RETRY);
+    }
+}
+
+fn request(told: &Told, spans: Vec<Span>) -> trace::Request {
+    let scope_spans = ScopeSpans { scope: Some(told.scope.clone()), spans };
+    let resource_spans =
+        ResourceSpans { resource: Some(told.resource.clone()), scope_spans: vec![scope_spans] };
+    trace::Request { resource_spans: vec![resource_spans] }
+}

@@ -1,0 +1,82 @@
+//! Metrics of the board as messages of OTLP.
+
+use loghost_board::Histogram;
+use loghost_board::metrics::{Family, Kind, Point, Unit, Value};
+
+use crate::proto::KeyValue;
+use crate::proto::metrics::{
+    CUMULATIVE, Data, Gauge, Histogram as HistogramData, HistogramDataPoint, Metric, Number, NumberDataPoint,
+    Sum,
+};
+
+/// When what is counted began to be counted, and when it is read: in nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    pub(crate) now: u64,
+}
+
+/// The same metrics. One whose only values are labels has the value 1, as Prometheus shows it.
+pub(crate) fn metrics(families: &[Family<'_>], span: Span) -> Vec<Metric> {
+    families.iter().filter(|family| !family.points.is_empty()).map(|family| metric(family, span)).collect()
+}
+
+fn metric(family: &Family<'_>, span: Span) -> Metric {
+    let numbers = || family.points.iter().map(|point| number(point, span)).collect();
+    let data = match family.kind {
+        Kind::Counter => {
+            Data::Sum(Sum { data_points: numbers(), aggregation_temporality: CUMULATIVE, is_monotonic: true })
+        }
+        Kind::Gauge | Kind::Info => Data::Gauge(Gauge { data_points: numbers() }),
+        Kind::Histogram => {
+            let points = family.points.iter().filter_map(|point| match point.value {
+                Value::Histogram(it) => Some(histogram(point, it, span)),
+                _ => None,
+            });
+            let data_points = points.collect();
+            Data::Histogram(HistogramData { data_points, aggregation_temporality: CUMULATIVE })
+        }
+    };
+    // As UCUM writes them. Whoever shows them in Prometheus adds the suffixes again that are left out here.
+    let unit = match family.unit {
+        Some(Unit::Seconds) => "s",
+        Some(Unit::Bytes) => "By",
+        None => "",
+    };
+    // That of a metric of labels is no suffix of a type.
+    let name =
+        if family.kind == Kind::Info { format!("{}_info", family.name) } else { family.name.to_owned() };
+    Metric { name, description: family.help.to_owned(), unit: unit.to_owned(), data: Some(data) }
+}
+
+fn attributes(point: &Point<'_>) -> Vec<KeyValue> {
+    point.labels.iter().map(|(name, value)| KeyValue::text(name, *value)).collect()
+}
+
+fn number(point: &Point<'_>, Span { start, now }: Span) -> NumberDataPoint {
+    let value = match point.value {
+        Value::Whole(value) => Number::Whole(i64::try_from(value).unwrap_or(i64::MAX)),
+        Value::Real(value) => Number::Real(value),
+        Value::Info | Value::Histogram(_) => Number::Whole(1),
+    };
+    NumberDataPoint {
+        start_time_unix_nano: start,
+        time_unix_nano: now,
+        value: Some(value),
+        attributes: attributes(point),
+    }
+}
+
+fn histogram(point: &Point<'_>, of: &Histogram, Span { start, now }: Span) -> HistogramDataPoint {
+    let (bounds, bucket_counts): (Vec<f64>, Vec<u64>) = of.ranges().into_iter().unzip();
+    HistogramDataPoint {
+        start_time_unix_nano: start,
+        time_unix_nano: now,
+        count: of.count(),
+        sum: Some(of.sum()),
+        bucket_counts,
+        // The last range has none.
+        explicit_bounds: bounds.into_iter().filter(|bound| bound.is_finite()).collect(),
+        attributes: attributes(point),
+    }
+}

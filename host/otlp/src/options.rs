@@ -1,0 +1,55 @@
+//! What is sent, and where.
+
+use std::fmt;
+use std::time::Duration;
+
+use loghost_core::domain::Sampler;
+
+/// What is sent, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where metrics are sent, if they are.
+    pub metrics: Option<Endpoint>,
+    /// Where traces are sent, if they are.
+    pub traces: Option<Endpoint>,
+    /// The time from one sending of metrics to the next.
+    pub interval: Duration,
+    /// Which traces are recorded.
+    pub sampler: Sampler,
+    /// What is said of this process.
+    pub resource: Vec<(String, String)>,
+}
+
+/// Where something is sent.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The whole URL.
+    pub url: String,
+    /// Headers of each request, which may be secret.
+    pub headers: Vec<(String, String)>,
+    /// How long a request may take.
+    pub timeout: Duration,
+}
+
+impl Endpoint {
+    /// The URL, without user, password and parameters.
+    pub fn address(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return String::new() };
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("{scheme}://{host}{}", path.split('?').next().unwrap_or_default())
+    }
+}
+
+/// Without the values of headers.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let timeout = self.timeout;
+        f.debug_struct("Endpoint")
+            .field("url", &self.address())
+            .field("headers", &headers)
+            .field("timeout", &timeout)
+            .finish()
+    }
+}

@@ -1,0 +1,304 @@
+//! The variables that say where metrics and traces are sent: those that all programs with `OpenTelemetry` read.
+//!
+//! Source: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/> and
+//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
+
+use std::time::Duration;
+
+use loghost_core::domain::Sampler;
+use percent_encoding::percent_decode_str;
+use ureq::http::{HeaderName, HeaderValue, Uri};
+
+use crate::options::{Endpoint, Options};
+
+/// All that are read.
+pub const VARIABLES: [&str; 20] = [
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+];
+
+/// Whether the value of a variable may be secret.
+pub fn is_secret(variable: &str) -> bool {
+    variable.ends_with("_HEADERS")
+}
+
+/// A variable that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {reason}")]
+pub struct VariableError {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it; without its value, if that may be secret.
+    pub reason: String,
+}
+
+/// The one protocol that is spoken.
+const PROTOCOL: &str = "http/protobuf";
+
+/// How long a request may take, where nothing is said of that.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time between two sendings of metrics, where nothing is said of that.
+const INTERVAL: Duration = Duration::from_mins(1);
+
+impl Options {
+    /// What variables ask for, of which `variable` gives the value of those that are there; none if nothing is to be sent.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, VariableError> {
+        // An empty variable is none.
+        let variables = Variables(|name: &str| variable(name).filter(|value| !value.trim().is_empty()));
+        if variables.get("OTEL_SDK_DISABLED").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let (metrics, traces) = (variables.endpoint("METRICS")?, variables.endpoint("TRACES")?);
+        if metrics.is_none() && traces.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            metrics,
+            traces,
+            interval: variables.time("OTEL_METRIC_EXPORT_INTERVAL")?.unwrap_or(INTERVAL),
+            sampler: variables.sampler()?,
+            resource: variables.resource()?,
+        }))
+    }
+}
+
+/// The variables that are there and not empty.
+struct Variables<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name)
+    }
+
+    /// The variable of a signal, or else that of all.
+    fn of_signal(&self, signal: &str, what: &str) -> Option<(String, String)> {
+        let names = [format!("OTEL_EXPORTER_OTLP_{signal}_{what}"), format!("OTEL_EXPORTER_OTLP_{what}")];
+        names.into_iter().find_map(|name| {
+            let value = self.get(&name)?;
+            Some((name, value))
+        })
+    }
+
+    /// Where a signal is sent, if it is.
+    fn endpoint(&self, signal: &str) -> Result<Option<Endpoint>, VariableError> {
+        let exporter = format!("OTEL_{signal}_EXPORTER");
+        match self.get(&exporter).as_deref().map(str::trim) {
+            None | Some("otlp") => {}
+            Some("none") => return Ok(None),
+            Some(other) => return Err(wrong(&exporter, format!("`{other}` is none of otlp and none"))),
+        }
+        let Some((name, value)) = self.of_signal(signal, "ENDPOINT") else { return Ok(None) };
+        let value = value.trim();
+        let is_http = value.parse::<Uri>().is_ok_and(|uri| {
+            uri.host().is_some_and(|host| !host.is_empty())
+                && matches!(uri.scheme_str(), Some("http" | "https"))
+        });
+        if !is_http {
+            return Err(wrong(&name, "this is no URL of HTTP, such as http://127.0.0.1:4318"));
+        }
+        if let Some((name, protocol)) = self.of_signal(signal, "PROTOCOL")
+            && protocol.trim() != PROTOCOL
+        {
+            let port = "a collector takes it on port 4318, as a rule";
+            return Err(wrong(
+                &name,
+                format!("`{}` is not supported, only {PROTOCOL}: {port}", protocol.trim()),
+            ));
+        }
+        // Only of a signal it is the whole URL.
+        let url = if name.contains(signal) {
+            value.to_owned()
+        } else {
+            format!("{}/v1/{}", value.trim_end_matches('/'), signal.to_lowercase())
+        };
+        let timeout = self.of_signal(signal, "TIMEOUT").map(|(name, value)| millis(&name, &value));
+        let timeout = timeout.transpose()?.unwrap_or(TIMEOUT);
+        Ok(Some(Endpoint { url, headers: self.headers(signal)?, timeout }))
+    }
+
+    fn headers(&self, signal: &str) -> Result<Vec<(String, String)>, VariableError> {
+        let Some((name, value)) = self.of_signal(signal, "HEADERS") else { return Ok(Vec::new()) };
+        let headers = pairs(&name, &value)?;
+        for (key, value) in &headers {
+            if HeaderName::from_bytes(key.as_bytes()).is_err() || HeaderValue::from_str(value).is_err() {
+                return Err(wrong(&name, "a name or a value is none of an HTTP header"));
+            }
+        }
+        Ok(headers)
+    }
+
+    /// What is said of this process. Its name goes before one among the attributes.
+    fn resource(&self) -> Result<Vec<(String, String)>, VariableError> {
+        let name = "OTEL_RESOURCE_ATTRIBUTES";
+        let given = self.get(name).map(|value| pairs(name, &value)).transpose()?.unwrap_or_default();
+        let (named, mut others): (Vec<_>, Vec<_>) =
+            given.into_iter().partition(|(key, _)| key == SERVICE_NAME);
+        let named = named.into_iter().next().map(|(_, value)| value);
+        let service = self.get("OTEL_SERVICE_NAME").or(named).unwrap_or_else(|| "loghost".to_owned());
+        others.insert(0, (SERVICE_NAME.to_owned(), service));
+        Ok(others)
+    }
+
+    fn time(&self, name: &str) -> Result<Option<Duration>, VariableError> {
+        self.get(name).map(|value| millis(name, &value)).transpose()
+    }
+
+    fn sampler(&self) -> Result<Sampler, VariableError> {
+        let ratio = || {
+            let name = "OTEL_TRACES_SAMPLER_ARG";
+            let Some(value) = self.get(name) else { return Ok(1.0) };
+            let ratio = value.trim().parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+            ratio.ok_or_else(|| wrong(name, "expected a number from 0 to 1"))
+        };
+        let name = "OTEL_TRACES_SAMPLER";
+        Ok(match self.get(name).as_deref().map(str::trim) {
+            None | Some("parentbased_always_on") => Sampler::parent_or_ratio(1.0),
+            Some("parentbased_always_off") => Sampler::parent_or_ratio(0.0),
+            Some("parentbased_traceidratio") => Sampler::parent_or_ratio(ratio()?),
+            Some("always_on") => Sampler::ratio(1.0),
+            Some("always_off") => Sampler::ratio(0.0),
+            Some("traceidratio") => Sampler::ratio(ratio()?),
+            Some(other) => {
+                let known = "always_on, always_off, traceidratio, and these with parentbased_ before them";
+                return Err(wrong(name, format!("`{other}` is none of {known}")));
+            }
+        })
+    }
+}
+
+const SERVICE_NAME: &str = "service.name";
+
+fn wrong(name: &str, reason: impl Into<String>) -> VariableError {
+    VariableError { name: name.to_owned(), reason: reason.into() }
+}
+
+/// A time in milliseconds, which is not 0.
+fn millis(name: &str, value: &str) -> Result<Duration, VariableError> {
+    let millis = value.trim().parse().ok().filter(|millis| *millis > 0).map(Duration::from_millis);
+    millis.ok_or_else(|| wrong(name, "expected a number of milliseconds, such as 10000"))
+}
+
+/// Keys and values, as `key=value,key=value`; of each, what cannot stand there is written as in a URL.
+fn pairs(name: &str, list: &str) -> Result<Vec<(String, String)>, VariableError> {
+    let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8().ok().map(String::from);
+    let pair = |pair: &str| {
+        let (key, value) = pair.split_once('=')?;
+        let key = decoded(key).filter(|key| !key.is_empty())?;
+        Some((key, decoded(value)?))
+    };
+    let given = list.split(',').filter(|pair| !pair.trim().is_empty());
+    given
+        .map(|text| pair(text).ok_or_else(|| wrong(name, "expected KEY=VALUE, several of them with commas")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(given: &[(&str, &str)]) -> Result<Option<Options>, VariableError> {
+        Options::from_variables(|name| {
+            assert!(VARIABLES.contains(&name), "{name} is read");
+            given.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[track_caller]
+    fn read(given: &[(&str, &str)]) -> Options {
+        options(given).expect("variables that can be used").expect("something is sent")
+    }
+
+    #[track_caller]
+    fn is_refused(name: &str, value: &str, reason: &str) {
+        let mut given = vec![(name, value)];
+        if name != "OTEL_EXPORTER_OTLP_ENDPOINT" {
+            given.push(("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"));
+        }
+        let error = options(&given).expect_err("a variable that cannot be used");
+        assert_eq!(error.name, name);
+        assert!(error.reason.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn only_an_endpoint_has_something_sent() {
+        for given in [
+            &[][..],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")],
+            &[("OTEL_SERVICE_NAME", "a"), ("OTEL_TRACES_SAMPLER", "whatever")],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"), ("OTEL_SDK_DISABLED", "TRUE")],
+        ] {
+            assert!(options(given).expect("nothing is refused").is_none(), "{given:?}");
+        }
+        let given = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"), ("OTEL_TRACES_EXPORTER", "none")];
+        assert!(read(&given).traces.is_none() && read(&given).metrics.is_some());
+    }
+
+    #[test]
+    fn an_endpoint_of_one_signal_is_the_whole_url() {
+        let read = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4318/otlp/"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://b/traces?x=1"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "a=1, api-key = x%20y"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=2"),
+        ]);
+        let (metrics, traces) = (read.metrics.expect("metrics"), read.traces.expect("traces"));
+        assert_eq!(metrics.url, "http://a:4318/otlp/v1/metrics");
+        assert_eq!(traces.url, "https://b/traces?x=1");
+        assert_eq!(metrics.timeout, Duration::from_secs(2));
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(metrics.headers, [header("a", "1"), header("api-key", "x y")]);
+        assert_eq!(traces.headers, [header("b", "2")]);
+        assert!(!format!("{metrics:?}").contains("x y"));
+    }
+
+    #[test]
+    fn the_name_of_the_service_goes_before_the_attribute() {
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a");
+        let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,deployment.environment.name=prod");
+        let service = |given: &[(&str, &str)]| read(given).resource.first().map(|(_, value)| value.clone());
+        assert_eq!(service(&[endpoint]).as_deref(), Some("loghost"));
+        assert_eq!(service(&[endpoint, attributes]).as_deref(), Some("a"));
+        assert_eq!(service(&[endpoint, attributes, ("OTEL_SERVICE_NAME", "b")]).as_deref(), Some("b"));
+        assert_eq!(read(&[endpoint, attributes]).resource.len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused() {
+        is_refused("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "no URL");
+        is_refused("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "`grpc` is not supported, only http/protobuf");
+        is_refused("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "only http/protobuf");
+        is_refused("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "milliseconds");
+        is_refused("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds");
+        is_refused("OTEL_EXPORTER_OTLP_HEADERS", "secret", "KEY=VALUE");
+        is_refused("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0Ac", "HTTP header");
+        is_refused("OTEL_RESOURCE_ATTRIBUTES", "=a", "KEY=VALUE");
+        is_refused("OTEL_TRACES_SAMPLER", "jaeger_remote", "none of always_on");
+        is_refused("OTEL_METRICS_EXPORTER", "prometheus", "none of otlp and none");
+        let given = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"),
+            ("OTEL_TRACES_SAMPLER", "traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ];
+        assert_eq!(options(&given).expect_err("no ratio").name, "OTEL_TRACES_SAMPLER_ARG");
+    }
+}

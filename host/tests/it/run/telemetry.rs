@@ -1,0 +1,257 @@
+//! OpenTelemetry: metrics and traces that are sent to a collector, and that one which does not take them is no hindrance.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use lapin::types::AMQPValue;
+use libtest_mimic::Trial;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::json;
+
+use crate::support::broker::{Broker, Kind, on_each};
+use crate::support::cli::{Running, Signal, loghost};
+use crate::support::collector::{Answer, Collector, Figures, labels, last_metrics};
+use crate::support::guest::{Then, guest};
+use crate::support::http::Http;
+use crate::support::metrics::last_of;
+use crate::support::{Skip, TIMEOUT, dead_letters, needing, test, tracked};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        needing("telemetry::metrics_are_those_of_prometheus", metrics_are_those_of_prometheus),
+        test("telemetry::what_is_not_supported_is_refused", what_is_not_supported_is_refused),
+        needing("telemetry::an_unrecorded_trace_goes_on", an_unrecorded_trace_goes_on),
+        needing("telemetry::a_collector_that_hangs_is_no_hindrance", a_collector_that_hangs),
+        needing("telemetry::a_collector_that_is_down_is_no_hindrance", a_collector_that_is_down),
+        needing("telemetry::a_collector_that_comes_back_has_all", a_collector_that_comes_back),
+    ];
+    trials.extend(on_each("telemetry::a_trace_goes_on_to_what_is_derived", a_trace_goes_on));
+    trials
+}
+
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+/// What `/metrics` shows, by names and labels, without what changes all the time.
+fn shown(http: Http) -> Figures {
+    let sample = |line: &str| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let label = |label: &str| {
+            let (name, value) = label.split_once('=')?;
+            Some((name.to_owned(), value.trim_matches('"').to_owned()))
+        };
+        let labels: BTreeMap<String, String> =
+            labels.trim_end_matches('}').split(',').filter_map(label).collect();
+        let name = name.trim_end_matches("_total").to_owned();
+        (!name.ends_with("_bucket")).then(|| ((name, labels), value.parse().expect("a number")))
+    };
+    let text = http.get("/metrics", &[]).body;
+    text.lines().filter(|line| line.starts_with("loghost_")).filter_map(sample).collect()
+}
+
+/// The same names, where the unit is a suffix.
+fn sent(figures: Figures) -> Figures {
+    let renamed = |((name, labels), value): ((String, BTreeMap<String, String>), f64)| {
+        let seconds = ["_duration_count", "_duration_sum"].iter().any(|suffix| name.ends_with(suffix));
+        let name = if seconds { name.replace("_duration", "_duration_seconds") } else { name };
+        ((name, labels), value)
+    };
+    figures.into_iter().filter(|((name, _), _)| name.starts_with("loghost_")).map(renamed).collect()
+}
+
+fn metrics_are_those_of_prometheus() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Take);
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").severities(&["error"]).on("bad", Then::Reject("no".to_owned()));
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0"]).arg(tracked("plugins/error.wasm"));
+    let run = run
+        .arg(picky.write(folder.path()))
+        .env(ENDPOINT, collector.url())
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s%20ecret")
+        .env("OTEL_SERVICE_NAME", "shop-logs")
+        .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
+        .start();
+    run.says(&format!("OpenTelemetry: metrics go to {}/v1/metrics", collector.url()));
+    run.says("consuming from");
+    let http = Http::of(&run);
+    broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin("good\nbad\ngood\n").end().exits(0);
+    http.shows(r#"loghost_logs_finished_total{consumer="error",severity="error",outcome="accepted"} 3"#);
+    http.shows(r#"loghost_dead_letters_total{consumer="picky",cause="rejected"} 1"#);
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let shown = shown(http);
+        let (resource, figures) = collector.wait("a later request", |requests| {
+            let count = requests.iter().filter(|request| request.path == "/v1/metrics").count();
+            (count > 2).then(|| last_metrics(requests)).flatten()
+        });
+        if sent(figures.clone()) == shown {
+            assert_eq!(resource["service.name"], "shop-logs");
+            assert_eq!(resource["deployment.environment.name"], "test");
+            assert!(resource.contains_key("service.instance.id") && resource.contains_key("service.version"));
+            assert!(shown.len() > 100, "{shown:#?}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{:#?} is not {shown:#?}", sent(figures));
+    }
+    collector.wait("a secret", |requests| {
+        let has = |name: &str, value: &str| {
+            requests[0].headers.iter().any(|(key, given)| key == name && given == value)
+        };
+        (has("api-key", "s ecret") && has("content-type", "application/x-protobuf")).then_some(())
+    });
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert!(!output.stderr.contains("ecret"), "{output}");
+    Ok(())
+}
+
+fn what_is_not_supported_is_refused() {
+    let given = "OTEL_EXPORTER_OTLP_PROTOCOL";
+    for arguments in [&["run", "plugins/error.wasm"][..], &["publish", "error", "a", "--trace"]] {
+        let command = loghost(arguments).env(ENDPOINT, "http://127.0.0.1:4318").env(given, "grpc");
+        command.end().exits(78).says(&format!("{given}: `grpc` is not supported, only http/protobuf"));
+    }
+}
+
+fn id(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn is(span: &Span, key: &str, value: &str) -> bool {
+    labels(&span.attributes).get(key).is_some_and(|given| given == value)
+}
+
+/// From who publishes, through a consumer, to what that derives, or to its dead letters.
+fn a_trace_goes_on(broker: &Broker) {
+    let collector = Collector::start(Answer::Take);
+    let folder = tempfile::tempdir().expect("a folder");
+    let echo =
+        guest("echo").severities(&["error"]).publishes("info").on("bad", Then::Reject("no".to_owned()));
+    let listens = guest("listens").severities(&["info"]).processes();
+    let files = [echo.write(folder.path()), listens.write(folder.path())];
+    let run = broker.loghost(["run", "--grant", "publish", "--format", "json", "--every", "50ms"]);
+    let run = run.args(&files).env(ENDPOINT, collector.url()).start();
+    run.says("traces go to");
+    run.says("consuming from");
+    let publish = |text: &str| {
+        let publish = broker.loghost(["publish", "error", text, "--source", "shop", "--trace"]);
+        publish.env(ENDPOINT, collector.url()).end().exits(0);
+    };
+    publish("bad");
+    publish("good");
+    run.has_printed(|so_far| last_of(so_far, "listens")["counts"]["info"] == 2);
+    let output = run.end_by(Signal::Terminate).exits(0);
+    for (outcome, text) in [("rejected", "bad"), ("accepted", "good")] {
+        let processed =
+            collector.span(text, |span| span.name == "process echo" && is(span, "loghost.outcome", outcome));
+        assert!(is(&processed, "loghost.severity", "error") && is(&processed, "loghost.consumer", "echo"));
+        assert_eq!(processed.kind, 5, "{output}");
+        let published = collector.span("the first span", |span| span.span_id == processed.parent_span_id);
+        assert_eq!((published.name.as_str(), published.kind), ("publish error", 4));
+        assert_eq!(published.trace_id, processed.trace_id);
+        assert!(published.parent_span_id.is_empty());
+        assert!(published.end_time_unix_nano > published.start_time_unix_nano);
+        // The guest publishes a log for each that it is shown.
+        let derived = collector.span("the derived log", |span| span.parent_span_id == processed.span_id);
+        assert_eq!((derived.name.as_str(), &derived.trace_id), ("process listens", &processed.trace_id));
+        if outcome == "rejected" {
+            assert_eq!(processed.status.as_ref().map(|status| status.message.as_str()), Some("no"));
+            let letters = dead_letters::list(broker, "echo", &[]);
+            let context = format!("00-{}-{}-01", id(&published.trace_id), id(&published.span_id));
+            assert_eq!(letters[0]["attributes"]["traceparent"], json!(context), "{letters:?}");
+        }
+    }
+    assert_eq!(collector.spans().len(), 6, "{:#?}", collector.spans());
+}
+
+/// No span of it is sent, and what is derived is part of it.
+fn an_unrecorded_trace_goes_on() -> Result<(), Skip> {
+    const CONTEXT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Take);
+    let folder = tempfile::tempdir().expect("a folder");
+    let echo = guest("echo").severities(&["error"]).publishes("info").write(folder.path());
+    let (outside, queue) = (broker.outside(), format!("{}-derived", broker.prefix()));
+    outside.listen(&queue, &broker.exchange("info"));
+    let run = broker.loghost(["run", "--grant", "publish"]).arg(&echo).env(ENDPOINT, collector.url()).start();
+    run.says("consuming from");
+    let attribute = format!("traceparent={CONTEXT}");
+    broker.loghost(["publish", "error", "a", "--trace", "--attribute", &attribute]).end().exits(0);
+    let derived = outside.take(&queue);
+    let headers = derived.properties.headers().clone().unwrap_or_default();
+    assert_eq!(headers.inner().get("traceparent"), Some(&AMQPValue::LongString(CONTEXT.into())));
+    run.end_by(Signal::Terminate).exits(0);
+    assert!(collector.spans().is_empty(), "{:#?}", collector.spans());
+    Ok(())
+}
+
+/// Has more logs processed than there are spans that may wait, and says what the run did then.
+fn counts_all(broker: &Broker, url: &str) -> Running {
+    const LOGS: usize = 4000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("counts").severities(&["error"]).processes().write(folder.path());
+    let run = broker.loghost(["run", "--every", "50ms", "--format", "json", "--listen", "127.0.0.1:0"]);
+    let run = run.arg(file).env(ENDPOINT, url).env("OTEL_METRIC_EXPORT_INTERVAL", "100").start();
+    run.says("consuming from");
+    let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--trace"]);
+    publish.stdin("a\n".repeat(LOGS)).end().exits(0);
+    run.has_printed(|so_far| last_of(so_far, "counts")["counts"]["error"] == LOGS);
+    run
+}
+
+fn a_collector_that_hangs() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Nothing);
+    let run = counts_all(&broker, &collector.url());
+    run.says("spans come faster than the collector takes them, and are dropped");
+    let dropped = shown(Http::of(&run)).into_iter().find(|((name, labels), _)| {
+        name == "loghost_spans" && labels.get("outcome").is_some_and(|outcome| outcome == "dropped")
+    });
+    assert!(dropped.is_some_and(|(_, dropped)| dropped > 1000.0));
+    let output = run.end_by(Signal::Terminate).exits(0).says("spans were dropped in this run");
+    assert_eq!(output.stderr.matches("spans come faster").count(), 1, "{output}");
+    Ok(())
+}
+
+fn a_collector_that_is_down() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let run = counts_all(&broker, &format!("http://{free}"));
+    run.says(&format!("http://{free}/v1/metrics does not take metrics: "));
+    let http = Http::of(&run);
+    let deadline = Instant::now() + TIMEOUT;
+    let failures = |signal: &str| {
+        let key = (
+            "loghost_export_failures".to_owned(),
+            BTreeMap::from([("signal".to_owned(), signal.to_owned())]),
+        );
+        shown(http).get(&key).copied().unwrap_or_default()
+    };
+    while failures("metrics") < 3.0 || failures("traces") < 1.0 {
+        assert!(Instant::now() < deadline, "what fails is not counted: {run}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches("does not take metrics").count(), 1, "{output}");
+    assert_eq!(output.stderr.matches("does not take traces").count(), 1, "{output}");
+    Ok(())
+}
+
+/// What it did not take for now, it gets.
+fn a_collector_that_comes_back() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Refuse(503));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("counts").severities(&["error"]).processes().write(folder.path());
+    let run = broker.loghost(["run"]).arg(file).env(ENDPOINT, collector.url()).start();
+    run.says("consuming from");
+    broker.loghost(["publish", "error", "a", "--trace"]).end().exits(0);
+    run.says("/v1/traces does not take traces: it answers 503");
+    collector.answers(Answer::Take);
+    run.says("/v1/traces takes traces again");
+    collector.span("the span", |span| span.name == "process counts");
+    run.end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
