@@ -53,7 +53,7 @@ impl ReplayObserver for Found {
 /// Logs of these texts, with ids by their place, each from 1.
 fn past(messages: &[&str]) -> Past {
     let log = |(n, message): (u64, &&str)| PastLog {
-        place: StreamPlace { severity: Severity::Error, stream: Arc::from("logs.error"), offset: n },
+        place: StreamPlace { severity: Some(Severity::Error), stream: Arc::from("logs.error"), offset: n },
         log: Ok(error_record(n + 1, message)),
     };
     Past((0..).zip(messages).map(log).collect())

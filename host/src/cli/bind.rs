@@ -3,9 +3,10 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use loghost_core::domain::Severity;
 use loghost_decode::{Format, SeverityMap};
-use loghost_rabbitmq::{BindRule, BindRules, Decoding};
+use loghost_rabbitmq::{BindRule, BindRules, Decoding, Names};
 
 use super::parse;
+use crate::compose::failure::{Failure, Status};
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Exchanges of others")]
@@ -46,6 +47,19 @@ impl From<BindArgs> for BindRules {
             default_severity: args.default_severity.unwrap_or(default.default_severity),
         };
         Self::new(args.bind, &decoding)
+    }
+}
+
+/// Refuses rules for exchanges whose streams would have names that are too long for a broker.
+pub(super) fn have_streams(rules: &BindRules, names: &Names) -> Result<(), Failure> {
+    match rules.without_stream(names).next() {
+        Some(exchange) => {
+            let text = format!(
+                "--bind: the stream of the exchange `{exchange}` would have a name of more than 255 bytes"
+            );
+            Err(Failure::new(Status::Usage, text))
+        }
+        None => Ok(()),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::num::NonZeroU64;
 
 use loghost_core::domain::{Filter, Pattern, Severities, Severity};
+use loghost_rabbitmq::BindRules;
 
-use super::bind::BindArgs;
+use super::bind::{self, BindArgs};
 use super::connection::ConnectionArgs;
 use super::parse;
 use super::past::PastArgs;
@@ -12,7 +13,6 @@ use crate::compose::failure::Failure;
 use crate::compose::look::Look;
 
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("from", |it| it.conflicts_with("bind")))]
 pub(super) struct LookArgs {
     /// Only those of this severity; may be given several times
     #[arg(long, value_name = "SEVERITY", help_heading = "Which", value_parser = parse::severity)]
@@ -42,12 +42,16 @@ impl TryFrom<LookArgs> for Look {
 
     fn try_from(args: LookArgs) -> Result<Self, Failure> {
         let severities = if args.severity.is_empty() { Severity::ALL.to_vec() } else { args.severity };
+        let (target, rules, past) = (args.connection.target()?, BindRules::from(args.bind), args.past.past());
+        if past.is_some() {
+            bind::have_streams(&rules, &target.names)?;
+        }
         Ok(Self {
-            target: args.connection.target()?,
+            target,
             filter: Filter::new(Severities::from_iter(severities), args.source),
-            rules: args.bind.into(),
+            rules,
             max_logs: args.max_logs,
-            past: args.past.past(),
+            past,
         })
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use loghost_core::application::{ReplayOptions, Tolerance};
 use loghost_core::domain::{Pattern, Severity};
+use loghost_rabbitmq::BindRules;
 
+use super::bind::{self, BindArgs};
 use super::connection::ConnectionArgs;
 use super::consumer::Grant;
 use super::defaults::Shown;
@@ -75,6 +77,9 @@ pub(super) struct Args {
     grant: Vec<Grant>,
 
     #[command(flatten)]
+    bind: BindArgs,
+
+    #[command(flatten)]
     past: PastArgs,
 
     #[command(flatten)]
@@ -101,9 +106,12 @@ impl TryFrom<Args> for Options {
         let Some(past) = args.past.past() else {
             return Err(Failure::new(Status::Usage, "--from says where to begin, and is required"));
         };
+        let (target, rules) = (args.connection.target()?, BindRules::from(args.bind));
+        bind::have_streams(&rules, &target.names)?;
         Ok(Self {
-            target: args.connection.target()?,
+            target,
             past,
+            rules,
             plugins: args.plugins,
             compare: args.compare,
             severities: args.severity,

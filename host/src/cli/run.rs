@@ -6,7 +6,7 @@ use std::time::Duration;
 use loghost_core::application::SavedState;
 use loghost_rabbitmq::{BindRules, Lifetime, QueueType};
 
-use super::bind::BindArgs;
+use super::bind::{self, BindArgs};
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::consumer::ConsumerArgs;
 use super::defaults::{Shown, time};
@@ -16,7 +16,7 @@ use super::{FormatArg, parse, telemetry};
 use crate::commands::run::{Detail, Display, Options, Purpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
-use crate::compose::failure::{Failure, Status};
+use crate::compose::failure::Failure;
 use crate::compose::reload::Trigger;
 use crate::compose::settings::Settings;
 use crate::compose::supervise::OnFailure;
@@ -75,7 +75,8 @@ pub(super) struct Args {
     /// What queues are declared as, those of dead letters too
     ///
     /// A queue that is there already and of the other type is used as it is. With `stream`, logs are read from a stream
-    /// for each severity, which is called like its exchange, and from there only; the queues of consumers are quorum queues.
+    /// for each severity, which is called like its exchange, and from one for each exchange of --bind (`logs.bound.EXCHANGE`), and
+    /// from there only; the queues of consumers are quorum queues.
     #[arg(long, value_name = "TYPE", conflicts_with = "ephemeral")]
     queue_type: Option<QueueTypeArg>,
 
@@ -136,9 +137,6 @@ pub(super) struct Args {
     consumer: ConsumerArgs,
 }
 
-const BIND_OF_STREAMS: &str = "--bind binds queues, and with --queue-type stream logs are read from streams: leave out one of them \
-     (a second `loghost run` without --queue-type stream can count what --bind brings)";
-
 pub(super) fn defaults() -> Vec<Shown> {
     let default = ConsumerOptions::default();
     let queue_type = match default.queue_type {
@@ -164,8 +162,9 @@ impl TryFrom<Args> for Options {
         let default = ConsumerOptions::default();
         let (streams, positions) = args.position.streams(args.retention, args.queue_type)?;
         let rules = BindRules::from(args.bind);
-        if streams.is_some() && !rules.is_empty() {
-            return Err(Failure::new(Status::Usage, BIND_OF_STREAMS));
+        let target = args.connection.target()?;
+        if streams.is_some() {
+            bind::have_streams(&rules, &target.names)?;
         }
         let consumer = ConsumerOptions {
             lifetime: if args.ephemeral { Lifetime::Exclusive } else { Lifetime::Named },
@@ -181,7 +180,7 @@ impl TryFrom<Args> for Options {
         let format = FormatArg::or_default(args.format);
         let is_view = !args.plain && !args.declare_only && format == Format::Text && terminal::has_screen();
         Ok(Self {
-            target: args.connection.target()?,
+            target,
             management: args.management.url()?,
             // What only declares has nothing to show.
             listen: if args.declare_only { None } else { args.listen.listen()? },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use loghost_core::application::{self as application, Consumer, End, Publish, ReplayOptions, Replayed};
 use loghost_core::domain::{Filter, Pattern, Sequencer, Severities, Severity};
-use loghost_rabbitmq::{AmqpSink, Decode, Exchanges, PastStreams, ReconnectingConnection};
+use loghost_rabbitmq::{AmqpSink, BindRules, Decode, Exchanges, PastStreams, ReconnectingConnection};
 use loghost_wasm::{Limits, WasmConsumer};
 
 use crate::compose::configured::Members;
@@ -28,6 +28,8 @@ use crate::ui::terminal::Format;
 pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) past: Past,
+    /// Of which exchanges of others the streams are read as well.
+    pub(crate) rules: BindRules,
     /// Files, and folders of them.
     pub(crate) plugins: Vec<PathBuf>,
     /// What the one plugin is compared with.
@@ -71,7 +73,7 @@ async fn play(
     decode: Decode,
 ) -> Result<(), Failure> {
     let OpenedPast { connection, mut logs } =
-        options.past.open(&options.target, "replay", filter, decode).await?;
+        options.past.open(&options.target, "replay", (filter, options.rules.clone()), decode).await?;
     let versions = options.compare.as_ref().zip(options.plugins.first());
     let versions = versions.map(|(other, one)| [one, other].map(|path| path.display().to_string()));
     let mut view = ReplayView::new(options.format, versions, logs.spans());

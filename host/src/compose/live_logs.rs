@@ -200,7 +200,11 @@ impl LiveLogs {
     fn records<O>(&mut self, burst: Vec<Delivery<O>>) -> Vec<Record> {
         let records = burst.into_iter().flat_map(|delivery| match delivery.item {
             Item::Log(record) => vec![record],
-            Item::Logs(records) => records,
+            Item::Logs(mut records) => {
+                let filter = &self.reader.filter;
+                records.retain(|record| filter.wants(record.severity, &record.source));
+                records
+            }
             Item::Marker | Item::Foreign(_) | Item::Passed | Item::Removed(_) => Vec::new(),
         });
         let records: Vec<Record> = records.collect();

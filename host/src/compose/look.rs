@@ -45,7 +45,8 @@ impl Logs {
             return Ok(Self::Live(Box::new(opening.await?)));
         };
         let decode = Decode { message: true, attributes: true, trace: false };
-        let opened = Box::new(past.open(&look.target, name, look.filter.clone(), decode).await?);
+        let opened =
+            Box::new(past.open(&look.target, name, (look.filter.clone(), look.rules.clone()), decode).await?);
         say_reading("reading", opened.logs.spans());
         Ok(Self::Past { opened, ends: past.until.is_some() })
     }

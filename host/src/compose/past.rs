@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loghost_core::application::Observer;
 use loghost_core::domain::{ConsumerName, Filter};
 use loghost_rabbitmq::{
-    Begin, Decode, PastOptions, PastStreams, ReconnectingConnection, Span, StreamAddress,
+    Begin, BindRules, Decode, PastOptions, PastStreams, ReconnectingConnection, Span, StreamAddress,
 };
 
 use crate::compose::failure::{Failure, Status, WithStatus};
@@ -29,18 +29,19 @@ pub(crate) struct OpenedPast {
 }
 
 impl Past {
-    /// Opens the streams of what `filter` wants, as a reader of this `name` that looks at so much of each log.
+    /// Opens the streams of what `filter` wants, also of the exchanges that the `rules` name, as a reader of this `name` that looks at so much of each log.
     pub(crate) async fn open(
         &self,
         target: &Target,
         name: &str,
-        filter: Filter,
+        (filter, rules): (Filter, BindRules),
         decode: Decode,
     ) -> Result<OpenedPast, Failure> {
         let observer: Arc<dyn Observer> = Arc::new(LogObserver::default());
         let connection = target.connect_observed(name, observer).await?;
         let options = PastOptions {
             filter,
+            rules,
             decode,
             from: self.from,
             until: self.until,

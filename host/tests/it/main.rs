@@ -26,6 +26,7 @@ fn main() {
     let trials: Vec<Trial> = [
         run::beside::trials(),
         run::bind::trials(),
+        run::bound_streams::trials(),
         run::command::trials(),
         run::configured::trials(),
         run::drain::trials(),

@@ -11,7 +11,7 @@ use loghost_core::application::{
     Clock, ConsumerActivity, DeadLettering, DeadLetters, Delivery, LogSource, Next, NextOffset, Opened,
     SourceError, Subscription,
 };
-use loghost_core::domain::{ConsumerName, Position, Severities, StreamPosition};
+use loghost_core::domain::{ConsumerName, Position, StreamPosition};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::open::Connection;
@@ -31,7 +31,7 @@ use crate::stream::reading::Reading;
 use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
 use crate::topology::event::TopologyEvent;
-use crate::topology::streams::declare_streams;
+use crate::topology::streams::{declare_bound_streams, declare_streams};
 
 /// Within this, the leader of a stream is elected that was just declared.
 const ELECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -98,8 +98,6 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             let Opened { source: queue, dead_letters, begins } = opening.await?;
             return Ok(Opened { source: Self { queue, streams: None }, dead_letters, begins });
         };
-        let severities = subscription.descriptor.filter.severities().iter();
-        declare_streams(connection, &names, severities, &stream_options.retention).await?;
         let setup = Setup {
             connection: Arc::clone(connection),
             consumer: subscription.descriptor.name.clone(),
@@ -111,8 +109,9 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             prefetch: options.prefetch,
             clock: clock.clone(),
         };
+        setup.declare_streams().await?;
         // Also where another host is the active one: what is published from now on is read when this one takes over.
-        let begins = setup.note_starts(setup.read.filter.severities()).await?;
+        let begins = setup.note_starts().await?;
         let (queue_depth, of_queue) = QueueDepth::new();
         let opening = AmqpSource::open(connection, publishing, names, subscription, options, clock, of_queue);
         let Opened { source: queue, dead_letters, .. } = opening.await?;
@@ -125,7 +124,12 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             queue_depth,
         };
         let mut source = Self { queue, streams: Some(streams) };
-        if let Err(error) = source.read_streams().await {
+        let bound = source.queue.bind_streams().await;
+        let read = match bound {
+            Ok(()) => source.read_streams().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
             source.close(Next::Any).await;
             if let DeadLettering::Ready(dead_letters) = dead_letters {
                 dead_letters.close().await;
@@ -147,8 +151,7 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             return Ok(());
         }
         if let State::Waiting = streams.state {
-            let severities = streams.setup.read.filter.severities();
-            streams.state = State::Opening(streams.setup.clone().open(severities).boxed());
+            streams.state = State::Opening(streams.setup.clone().open().boxed());
         }
         if let State::Opening(opening) = &mut streams.state {
             let opened = streams.setup.connection.answer(Pin::new(opening)).await;
@@ -165,14 +168,16 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
 }
 
 impl<K: Clock + Clone + 'static> Setup<K> {
-    /// The names of the streams of these severities.
-    fn streams(&self, severities: Severities) -> Vec<String> {
-        severities.iter().map(|severity| self.read.names.exchange(severity).to_owned()).collect()
+    /// Declares the streams of what is wanted.
+    async fn declare_streams(&self) -> Result<(), TopologyError> {
+        let Self { connection, read: Read { names, filter, rules, .. }, options, .. } = self;
+        declare_streams(connection, names, filter.severities().iter(), &options.retention).await?;
+        declare_bound_streams(connection, names, (rules, filter), &options.retention).await
     }
 
     /// Connects to the nodes that have the streams; none if these are read through AMQP 0-9-1.
-    async fn nodes(&self, severities: Severities) -> Result<Option<Nodes>, TopologyError> {
-        let names = self.streams(severities);
+    async fn nodes(&self) -> Result<Option<Nodes>, TopologyError> {
+        let names = self.read.streams();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let name = format!("loghost {}", self.consumer);
         self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &name).await
@@ -180,10 +185,10 @@ impl<K: Clock + Clone + 'static> Setup<K> {
 
     /// Finds out where reading will begin; returns what of that is in no book. The leader of a stream that was just declared
     /// may still be elected: until it is there, a log could be published that a consumer would miss that begins later.
-    async fn note_starts(&self, severities: Severities) -> Result<Vec<StreamPosition>, TopologyError> {
+    async fn note_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
         let elected = Instant::now() + ELECTED_WITHIN;
         loop {
-            match self.find_starts(severities).await {
+            match self.find_starts().await {
                 Err(error) if error.is_unavailable() && Instant::now() < elected => {
                     sleep(ELECTION_LOOK).await;
                 }
@@ -193,27 +198,23 @@ impl<K: Clock + Clone + 'static> Setup<K> {
     }
 
     /// Finds out where reading will begin, if the streams can be asked now.
-    async fn find_starts(&self, severities: Severities) -> Result<Vec<StreamPosition>, TopologyError> {
-        let starts = match self.nodes(severities).await? {
+    async fn find_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
+        let starts = match self.nodes().await? {
             Some(mut nodes) => {
-                let starts = self.native_starts(severities, &mut nodes).await;
+                let starts = self.native_starts(&mut nodes).await;
                 nodes.close().await;
                 starts?.1
             }
-            None => self.starts(severities, None).await?,
+            None => self.starts(None).await?,
         };
         Ok(starts.into_iter().filter_map(|start| start.beginning).collect())
     }
 
     /// Finds out where reading begins through the stream protocol, and what the broker has stored, if it is to.
-    async fn native_starts(
-        &self,
-        severities: Severities,
-        nodes: &mut Nodes,
-    ) -> Result<(Option<Stores>, Vec<Start>), TopologyError> {
+    async fn native_starts(&self, nodes: &mut Nodes) -> Result<(Option<Stores>, Vec<Start>), TopologyError> {
         let stores = self.stores(nodes).await?;
         loop {
-            match self.starts(severities, Some(nodes)).await {
+            match self.starts(Some(nodes)).await {
                 // A replica may have less than the leader.
                 Err(
                     error @ (TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }),
@@ -224,26 +225,22 @@ impl<K: Clock + Clone + 'static> Setup<K> {
         }
     }
 
-    async fn starts(
-        &self,
-        severities: Severities,
-        nodes: Option<&Nodes>,
-    ) -> Result<Vec<Start>, TopologyError> {
+    async fn starts(&self, nodes: Option<&Nodes>) -> Result<Vec<Start>, TopologyError> {
         let begin = (self.options.begin.unwrap_or_default(), &self.begins);
-        let names = self.streams(severities);
+        let names = self.read.streams();
         let starting = starts((&self.connection, nodes), &names, &self.offsets, begin);
         self.connection.answer(starting).await
     }
 
-    async fn open(self, severities: Severities) -> Result<Reading<K>, TopologyError> {
-        let Some(mut nodes) = self.nodes(severities).await? else {
-            let starts = self.starts(severities, None).await?;
+    async fn open(self) -> Result<Reading<K>, TopologyError> {
+        let Some(mut nodes) = self.nodes().await? else {
+            let starts = self.starts(None).await?;
             // Of one stream alone, half the prefetch may wait for retries and dead letters, and others still come.
             let credit = if starts.len() > 1 { self.prefetch / 2 + 1 } else { self.prefetch };
             let opening = AmqpStreams::open(self.connection, starts, credit, self.read, self.clock);
             return Ok(Reading::Amqp(Box::new(opening.await?)));
         };
-        let (stores, starts) = match self.native_starts(severities, &mut nodes).await {
+        let (stores, starts) = match self.native_starts(&mut nodes).await {
             Ok(starting) => starting,
             Err(error) => {
                 nodes.close().await;
@@ -349,17 +346,14 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
         self.queue.adjust(subscription).await?;
         let Some(Streams { setup, state, .. }) = &mut self.streams else { return Ok(()) };
         let Subscription { descriptor, reads, offsets, .. } = subscription;
-        let before = setup.read.filter.severities();
+        let before = setup.read.streams();
         setup.read.adjust(descriptor, reads);
         setup.offsets = offsets.to_vec();
-        let severities = descriptor.filter.severities();
-        let connection = Arc::clone(&setup.connection);
-        let declaring =
-            declare_streams(&connection, &setup.read.names, severities.iter(), &setup.options.retention);
-        connection.answer(declaring).await?;
-        if severities != before {
+        setup.connection.answer(setup.declare_streams()).await?;
+        self.queue.bind_streams().await?;
+        if setup.read.streams() != before {
             // What is published from now on to those that are new is read.
-            setup.note_starts(severities).await?;
+            setup.note_starts().await?;
             // It is to be committed that they begin there, and what is in hand would come again.
             return Err(SourceError::Reselected);
         }

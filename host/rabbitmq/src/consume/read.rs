@@ -27,7 +27,7 @@ pub(crate) struct Read {
     /// Whether the traces are looked at that logs belong to.
     traces: bool,
     /// How messages of others are read.
-    rules: BindRules,
+    pub(super) rules: BindRules,
     /// The token of the marker that ends a scenario.
     marker: Option<String>,
     /// Whether dead letters may be made of them.
@@ -55,7 +55,7 @@ impl Read {
     }
 
     /// Whoever looks at logs of the past, which become no dead letters.
-    pub(crate) fn past(names: Names, filter: Filter, decode: Decode) -> Self {
+    pub(crate) fn past(names: Names, (filter, rules): (Filter, BindRules), decode: Decode) -> Self {
         let reads = if decode.message { Reads::Logs } else { Reads::Counts };
         Self {
             names,
@@ -63,7 +63,7 @@ impl Read {
             reads,
             decode,
             traces: decode.trace,
-            rules: BindRules::default(),
+            rules,
             marker: None,
             keeps_originals: false,
         }
@@ -106,6 +106,10 @@ impl Read {
         stream: &Arc<str>,
         now: Timestamp,
     ) -> Option<(Item, Option<Original>)> {
+        if let Some(bound) = self.names.bound_exchange(stream) {
+            let item = self.of_bound_stream(bytes, (stream, bound), now)?;
+            return Some((item, self.stream_original(stream, bytes)));
+        }
         let item = match StreamMessage::parse(bytes, stream) {
             Ok(message) if !self.wants(message.routing_key()) => return None,
             Ok(message) => match message.record(&self.names, now, self.decode) {
@@ -118,13 +122,54 @@ impl Read {
         Some((item, self.stream_original(stream, bytes)))
     }
 
+    /// The same of a message of the stream of an exchange of others.
+    fn of_bound_stream(&self, bytes: &[u8], (stream, bound): (&str, &str), now: Timestamp) -> Option<Item> {
+        let message = match StreamMessage::parse(bytes, stream) {
+            Ok(message) => message,
+            Err(error) => return Some(Item::Foreign(NoLog::from(error).to_string())),
+        };
+        let exchange = if message.exchange() == stream { bound } else { message.exchange() };
+        let route = (exchange, message.routing_key());
+        Some(match self.rules.find(route.0, route.1) {
+            Some(rule) if rule.bind.is_wanted(&self.filter) => {
+                let logs = found_logs::of_stream(&message, route, rule, now, self.decode_found());
+                logs.map_or_else(|no_log| Item::Foreign(no_log.to_string()), Item::Logs)
+            }
+            None if exchange != bound => Item::Foreign(NoLog::Exchange(exchange.to_owned()).to_string()),
+            Some(_) | None => return None,
+        })
+    }
+
     /// What came of a stream, if dead letters may be made of it.
     pub(crate) fn stream_original(&self, stream: &Arc<str>, bytes: &[u8]) -> Option<Original> {
         self.keeps_originals.then(|| Original::Stream(StreamOriginal::new(stream, bytes)))
     }
 
+    /// The streams that have what is wanted.
+    pub(crate) fn streams(&self) -> Vec<String> {
+        let severities = self.filter.severities().iter();
+        let own = severities.map(|severity| self.names.exchange(severity).to_owned());
+        own.chain(self.rules.streams(&self.names, &self.filter)).collect()
+    }
+
+    /// Whether bindings of a queue would let a message of `stream` through that was published with this exchange and routing
+    /// key.
+    pub(crate) fn takes(&self, stream: &str, exchange: &str, routing_key: &str) -> bool {
+        let Some(bound) = self.names.bound_exchange(stream) else { return self.wants(routing_key) };
+        match self.rules.find(exchange, routing_key) {
+            Some(rule) => rule.bind.is_wanted(&self.filter),
+            None => exchange != bound,
+        }
+    }
+
+    /// Whether nobody reads the bodies of the messages of `stream`.
+    pub(crate) fn leaves_out_bodies(&self, stream: &str) -> bool {
+        let is_bound = self.names.bound_exchange(stream).is_some();
+        self.reads == Reads::Counts && !(is_bound && self.rules.decode_bodies(&self.filter))
+    }
+
     /// Whether a binding of a queue would let a log with this routing key through.
-    pub(crate) fn wants(&self, routing_key: &str) -> bool {
+    fn wants(&self, routing_key: &str) -> bool {
         self.filter.sources().iter().any(|pattern| pattern.matches(routing_key))
     }
 

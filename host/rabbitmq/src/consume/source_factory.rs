@@ -119,11 +119,13 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         let locked = locked.map_err(|e| failed(format!("look who consumes the queue `{name}`"), &e))?;
         let activity =
             if locked && consumers == 0 { ConsumerActivity::Active } else { ConsumerActivity::StandingBy };
-        match activity {
+        match (activity, &self.options.streams) {
             // The bindings that it may have are removed when the streams are read.
-            _ if self.options.streams.is_some() => {}
-            ConsumerActivity::Active => bindings.replace(filter, None).await?,
-            ConsumerActivity::StandingBy => bindings.add(filter).await?,
+            (_, Some(StreamOptions { retention, .. })) => {
+                bindings.provide_bound_streams(filter, retention).await?;
+            }
+            (ConsumerActivity::Active, None) => bindings.replace(filter, None).await?,
+            (ConsumerActivity::StandingBy, None) => bindings.add(filter).await?,
         }
         if locked {
             release_lock(&connection, &lock).await;
@@ -144,7 +146,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         let severities = filter.severities();
         streams::declare_streams(connection, &self.names, severities.iter(), retention).await?;
         let streams = severities.iter().map(|severity| self.names.exchange(severity).to_owned());
-        Ok(streams.collect())
+        Ok(streams.chain(self.options.rules.streams(&self.names, filter)).collect())
     }
 
     /// Waits, if the last source was lost soon after it was opened: longer each time, unless streams were read meanwhile.

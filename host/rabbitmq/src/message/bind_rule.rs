@@ -8,7 +8,8 @@ use lapin::ExchangeKind;
 use loghost_core::domain::{Filter, Pattern, PatternError, Severity, UnknownSeverity};
 use loghost_decode::{Decoder, Format, Options, SeverityMap, UnknownFormat};
 
-use crate::message::route_text::{RouteText, RouteTextError};
+use crate::message::names::Names;
+use crate::message::route_text::{LONGEST, RouteText, RouteTextError};
 use crate::topology::inspection::Binding;
 
 /// What is read of an exchange that producers have: `EXCHANGE[/PATTERN][=SEVERITY][;decode=FORMAT][;type=TYPE]`, in which names
@@ -179,6 +180,17 @@ impl BindRules {
         self.wanted(filter).map(|rule| &*rule.exchange).collect()
     }
 
+    /// The streams of the exchanges that have what `filter` wants.
+    pub(crate) fn streams(&self, names: &Names, filter: &Filter) -> impl Iterator<Item = String> {
+        self.exchanges(filter).into_iter().map(|exchange| names.bound_stream(exchange))
+    }
+
+    /// The exchanges whose streams would have names that are too long.
+    pub fn without_stream<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a str> {
+        let exchanges = self.0.iter().map(|rule| &*rule.bind.exchange);
+        exchanges.filter(|exchange| names.bound_stream(exchange).len() > LONGEST)
+    }
+
     /// What an exchange is declared as if it is not there.
     pub(crate) fn declaration(&self, exchange: &str) -> Option<ExchangeType> {
         self.0.iter().find_map(|Rule { bind, .. }| bind.declare.filter(|_| bind.exchange == exchange))
@@ -209,7 +221,8 @@ impl BindRule {
         Binding { exchange: self.exchange.clone(), key: self.pattern.to_string() }
     }
 
-    fn is_wanted(&self, filter: &Filter) -> bool {
+    /// Whether there may be logs in the messages that `filter` wants.
+    pub(crate) fn is_wanted(&self, filter: &Filter) -> bool {
         self.severity.is_none_or(|severity| filter.severities().contains(severity))
     }
 }

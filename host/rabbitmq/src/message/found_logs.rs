@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use loghost_core::domain::{Record, Timestamp};
@@ -9,6 +10,7 @@ use loghost_decode::{Decoded, Message, Table, Value};
 
 use crate::message::bind_rule::{BindRules, Rule};
 use crate::message::names::Names;
+use crate::message::of_stream::{NoLog, StreamMessage};
 use crate::message::record::{self, Decode, Route};
 use crate::message::values;
 
@@ -21,7 +23,19 @@ pub(crate) fn logs(
 ) -> Option<Vec<Record>> {
     let route = (message.exchange.as_str(), message.routing_key.as_str());
     let rule = rules.find(route.0, route.1)?;
-    Some(read(message, route, rule, received, decode))
+    Some(read((&message.properties, &message.data), route, rule, received, decode))
+}
+
+/// The logs in a message of a stream, which was published with this `route`.
+pub(crate) fn of_stream(
+    message: &StreamMessage<'_>,
+    route: (&str, &str),
+    rule: &Rule,
+    received: Timestamp,
+    decode: Decode,
+) -> Result<Vec<Record>, NoLog> {
+    let (properties, body) = message.content()?;
+    Ok(read((&properties, &body), route, rule, received, decode))
 }
 
 /// The log in a message that was sent back as it came, if a rule says how to read it; `record` is what it is without one.
@@ -39,7 +53,8 @@ pub(crate) fn replayed(
             return None;
         }
         let rule = rules.find(exchange, routing_key)?;
-        let mut logs = read(message, (exchange, routing_key), rule, received, decode);
+        let mut logs =
+            read((&message.properties, &message.data), (exchange, routing_key), rule, received, decode);
         // There was one when it became a dead letter.
         logs.pop().filter(|_| logs.is_empty())
     };
@@ -50,13 +65,12 @@ pub(crate) fn replayed(
 }
 
 fn read(
-    message: &Delivery,
+    (properties, body): (&BasicProperties, &[u8]),
     (exchange, routing_key): (&str, &str),
     rule: &Rule,
     received: Timestamp,
     decode: Decode,
 ) -> Vec<Record> {
-    let properties = &message.properties;
     let text = |text: &'_ Option<ShortString>| text.as_ref().map(ShortString::as_str).map(str::to_owned);
     let (content_type, kind, app_id) =
         (text(properties.content_type()), text(properties.kind()), text(properties.app_id()));
@@ -70,8 +84,8 @@ fn read(
         app_id: app_id.as_deref(),
         timestamp: *properties.timestamp(),
         headers: headers.map(|(name, header)| (Cow::Borrowed(name.as_str()), value(header))).collect(),
-        received: Some(received),
-        body: &message.data,
+        received: Some(received).filter(|received| *received != record::NO_TIME),
+        body,
     });
     // An id is that of one log.
     let id = properties.message_id().as_ref().filter(|_| decoded.len() == 1).map(ToString::to_string);

@@ -42,13 +42,15 @@ impl fmt::Display for Prefix {
 pub struct Names {
     prefix: Prefix,
     exchanges: [String; 4],
+    bound_prefix: String,
 }
 
 impl Names {
     /// The names under `prefix`.
     pub fn new(prefix: Prefix) -> Self {
         let exchanges = Severity::ALL.map(|severity| format!("{}.{severity}", prefix.0));
-        Self { prefix, exchanges }
+        let bound_prefix = format!("{}.bound.", prefix.0);
+        Self { prefix, exchanges, bound_prefix }
     }
 
     /// The exchange of `severity`: `logs.error`.
@@ -59,6 +61,16 @@ impl Names {
     /// The severity whose exchange is called `exchange`.
     pub(crate) fn severity(&self, exchange: &str) -> Option<Severity> {
         Severity::ALL.into_iter().find(|severity| self.exchange(*severity) == exchange)
+    }
+
+    /// The stream of what is published to `exchange`, which is one of others: `logs.bound.app`. No severity is called `bound`.
+    pub fn bound_stream(&self, exchange: &str) -> String {
+        format!("{}{exchange}", self.bound_prefix)
+    }
+
+    /// The exchange of others whose stream is called `stream`.
+    pub(crate) fn bound_exchange<'a>(&self, stream: &'a str) -> Option<&'a str> {
+        stream.strip_prefix(&self.bound_prefix)
     }
 
     /// The queue of `consumer`: `loghost.error`, and `loghost.<prefix>.error` under a prefix of its own.

@@ -10,6 +10,7 @@ mod tests;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use lapin::BasicProperties;
 use lapin::types::ShortString;
 use loghost_core::domain::{Attributes, Record, Timestamp, TraceContext};
 use loghost_stream::{Body, Message, MessageError, Value};
@@ -68,6 +69,16 @@ impl<'a> StreamMessage<'a> {
             _ if routing_key == stream => Self { message, exchange: stream.into(), routing_key: "".into() },
             _ => Self { message, exchange: stream.into(), routing_key },
         })
+    }
+
+    /// The exchange that it was published to; that of the stream, if it does not say.
+    pub(crate) fn exchange(&self) -> &str {
+        &self.exchange
+    }
+
+    /// Its properties as those of AMQP 0-9-1, and its body.
+    pub(crate) fn content(&self) -> Result<(BasicProperties, Cow<'a, [u8]>), NoLog> {
+        Ok((amqp::properties(&self.message)?, self.body()?.bytes()))
     }
 
     pub(crate) fn routing_key(&self) -> &str {

@@ -36,6 +36,9 @@ pub(crate) const REPLAY: &str = "loghost-replay";
 /// The header that says how many consumers a log has come through.
 pub(crate) const HOPS: &str = "loghost-hops";
 
+/// When a message was received of which nobody knows that.
+pub(crate) const NO_TIME: Timestamp = Timestamp::from_millis(u64::MAX);
+
 /// The parts of a message that somebody will read; what nobody reads is not decoded.
 #[derive(Clone, Copy, Debug)]
 pub struct Decode {

@@ -32,7 +32,7 @@ pub enum RouteTextError {
 }
 
 /// The most bytes of a name in AMQP 0-9-1.
-const LONGEST: usize = 255;
+pub(crate) const LONGEST: usize = 255;
 
 impl FromStr for RouteText {
     type Err = RouteTextError;

@@ -19,7 +19,7 @@ use crate::connection::open::Connection;
 use crate::consume::source_options::SourceOptions;
 use crate::message::bind_rule::BindRules;
 use crate::message::names::Names;
-use crate::topology::bound_exchanges::Known;
+use crate::topology::bound_exchanges::{Bound, Known};
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::inspection::Binding;
@@ -30,11 +30,13 @@ use crate::topology::queues::Lifetime;
 #[derive(Clone)]
 pub(crate) struct Bindings {
     pub(super) connection: Arc<Connection>,
-    names: Names,
+    pub(super) names: Names,
     pub(super) consumer: ConsumerName,
     pub(super) queue: String,
     /// Which exchanges of others it is bound to as well.
     pub(super) rules: BindRules,
+    /// What is bound to these.
+    pub(super) bound: Bound,
     known: Arc<sync::Mutex<Known>>,
     /// What the queue was bound to among those, if that outlasts the connection.
     pub(super) kept: Option<Arc<dyn KeepBindings>>,
@@ -56,6 +58,7 @@ impl Bindings {
             consumer: consumer.clone(),
             queue: queue.to_owned(),
             rules: options.rules.clone(),
+            bound: if options.streams.is_some() { Bound::Streams } else { Bound::Queue },
             known: Arc::default(),
             kept,
             channel: Arc::default(),

@@ -1,12 +1,14 @@
-//! Binding a consumer's queue to exchanges of others: they are looked at passively, and declared only where a rule says how.
+//! Binding a consumer's queue, or streams, to exchanges of others: they are looked at passively, and declared only where a rule says how.
 //! One that is not there is waited for; whatever changes is told once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lapin::ExchangeKind;
 use loghost_core::application::BoxError;
 use loghost_core::domain::Filter;
 
+use crate::stream::options::Retention;
 use crate::topology::bindings::{Bindings, bind, unbind};
 use crate::topology::channel::{close, open_channel};
 use crate::topology::declare;
@@ -14,9 +16,19 @@ use crate::topology::error::TopologyError;
 use crate::topology::event::TopologyEvent;
 use crate::topology::inspection::Binding;
 use crate::topology::look::exchange_exists;
+use crate::topology::streams::declare_bound_streams;
 
 /// What is known of the exchanges of others.
 pub(crate) type Known = BTreeMap<String, ExchangeState>;
+
+/// What is bound to the exchanges of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The consumer's queue.
+    Queue,
+    /// A stream of each, which all consumers read. It has what any host wants: it is bound, and never unbound.
+    Streams,
+}
 
 /// Whether a queue is bound to an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +43,12 @@ pub(crate) enum ExchangeState {
 }
 
 impl Bindings {
-    /// Binds the queue to the exchanges of others that have what `filter` wants, where they are there.
-    pub(super) async fn add_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
+    /// Binds the queue, or the streams, to the exchanges of others that have what `filter` wants, where they are there.
+    pub(crate) async fn add_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
         let bindings = self.rules.bindings(filter);
-        self.keep_also(&bindings).await?;
+        if self.bound == Bound::Queue {
+            self.keep_also(&bindings).await?;
+        }
         for exchange in self.rules.exchanges(filter) {
             let keys = bindings.iter().filter(|binding| binding.exchange == exchange);
             let state = match self.bind_keys(exchange, keys).await {
@@ -46,6 +60,17 @@ impl Bindings {
             self.note(exchange, state);
         }
         Ok(())
+    }
+
+    /// Declares the streams of the exchanges of others that have what `filter` wants, and binds them.
+    pub(crate) async fn provide_bound_streams(
+        &self,
+        filter: &Filter,
+        retention: &Retention,
+    ) -> Result<(), TopologyError> {
+        let streams = (&self.rules, filter);
+        declare_bound_streams(&self.connection, &self.names, streams, retention).await?;
+        self.add_bound(filter).await
     }
 
     /// Removes the bindings of rules, these and former ones, that are not `wanted`. Where one cannot be removed there is none, or
@@ -99,16 +124,28 @@ impl Bindings {
         TopologyError::NotKept { queue: self.queue.clone(), source }
     }
 
-    /// The bindings to exchanges of others that rules name, wherever these are.
+    /// The bindings of the queue to exchanges of others that rules name, wherever these are.
     pub(super) fn named(&self, filter: &Filter) -> Vec<Binding> {
-        self.rules.bindings(filter)
+        match self.bound {
+            Bound::Queue => self.rules.bindings(filter),
+            Bound::Streams => Vec::new(),
+        }
     }
 
-    /// The bindings to exchanges of others that are there.
-    pub(super) fn bound(&self, filter: &Filter) -> Vec<Binding> {
+    /// The name of what is bound to an exchange of others.
+    fn bound_to(&self, exchange: &str) -> Cow<'_, str> {
+        match self.bound {
+            Bound::Queue => Cow::Borrowed(&self.queue),
+            Bound::Streams => Cow::Owned(self.names.bound_stream(exchange)),
+        }
+    }
+
+    /// The bindings to exchanges of others that are there, each with what is bound.
+    pub(super) fn bound(&self, filter: &Filter) -> Vec<(String, Binding)> {
         let known = self.known();
         let is_bound = |binding: &Binding| known.get(&binding.exchange) == Some(&ExchangeState::Bound);
-        self.rules.bindings(filter).into_iter().filter(is_bound).collect()
+        let bound = self.rules.bindings(filter).into_iter().filter(is_bound);
+        bound.map(|binding| (self.bound_to(&binding.exchange).into_owned(), binding)).collect()
     }
 
     async fn bind_keys(
@@ -131,8 +168,9 @@ impl Bindings {
             channel = open_channel(&self.connection).await?;
             declare::exchange_of_rule(&channel, exchange, ExchangeKind::from(kind)).await?;
         }
+        let queue = self.bound_to(exchange);
         for binding in bindings {
-            bind(&channel, &self.queue, exchange, &binding.key).await?;
+            bind(&channel, &queue, exchange, &binding.key).await?;
         }
         close(&channel).await;
         Ok(ExchangeState::Bound)

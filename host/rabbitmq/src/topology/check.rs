@@ -119,7 +119,8 @@ impl TopologyCheck {
         for QueueBindings { queue, mut bindings } in self.wanted() {
             if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
                 // That a stream removes what is old is as it should be.
-                let is_stream = self.retention.is_some() && self.names.severity(&queue).is_some();
+                let is_stream = self.retention.is_some()
+                    && (self.names.severity(&queue).is_some() || self.names.bound_exchange(&queue).is_some());
                 if let Some(rules) = inspection.rules.filter(|_| !is_stream) {
                     self.tell_changes(&queue, rules);
                 }
@@ -139,14 +140,17 @@ impl TopologyCheck {
             Some(_) => streams::wanted(&self.names, self.filter.severities()),
             None => Vec::new(),
         };
-        let bindings = if self.retention.is_some() {
-            Vec::new()
-        } else {
-            let mut bindings = bindings::wanted(&self.names, &self.filter);
-            bindings.extend(self.bindings.bound(&self.filter));
-            bindings
+        let bindings = match self.retention {
+            Some(_) => Vec::new(),
+            None => bindings::wanted(&self.names, &self.filter),
         };
         wanted.push(QueueBindings { queue: self.queue.clone(), bindings });
+        for (queue, binding) in self.bindings.bound(&self.filter) {
+            match wanted.iter_mut().find(|wanted| wanted.queue == queue) {
+                Some(wanted) => wanted.bindings.push(binding),
+                None => wanted.push(QueueBindings { queue, bindings: vec![binding] }),
+            }
+        }
         if self.dead_letter_queue == DeadLetterQueue::Declared {
             let binding = Binding { exchange: self.names.dead_exchange(), key: self.consumer.to_string() };
             let bindings = vec![binding];
@@ -158,7 +162,7 @@ impl TopologyCheck {
     /// Tells of bindings to exchanges of others that no rule names.
     fn tell_unnamed(&self, bindings: &[Binding]) {
         let is_own = |exchange: &str| exchange.is_empty() || self.names.severity(exchange).is_some();
-        let named = if self.retention.is_some() { Vec::new() } else { self.bindings.named(&self.filter) };
+        let named = self.bindings.named(&self.filter);
         let unnamed =
             bindings.iter().filter(|binding| !is_own(&binding.exchange) && !named.contains(binding));
         let unnamed: Vec<Binding> = unnamed.cloned().collect();
@@ -192,6 +196,7 @@ impl TopologyCheck {
         declare::declare_exchanges(&self.connection, names, severities.iter()).await?;
         if let Some(retention) = &self.retention {
             declare_streams(&self.connection, names, severities.iter(), retention).await?;
+            self.bindings.provide_bound_streams(&self.filter, retention).await?;
         } else if !self.bindings.are_refused() {
             self.bindings.add(&self.filter).await?;
         }

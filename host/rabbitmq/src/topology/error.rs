@@ -107,9 +107,14 @@ impl TopologyError {
         }
     }
 
-    /// Whether no member of a stream is there that could be asked: its leader is being elected.
+    /// Whether no member of a stream is there that could be asked: its leader is being elected, or, in `RabbitMQ`'s words through
+    /// AMQP 0-9-1, another consumer has just declared it.
     pub(crate) fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Stream(StreamError::Refused { code: ResponseCode::StreamNotAvailable, .. }))
+        match self {
+            Self::Stream(StreamError::Refused { code, .. }) => *code == ResponseCode::StreamNotAvailable,
+            Self::Failed { reason, .. } => reason.contains("does not have a replica on the local node"),
+            _ => false,
+        }
     }
 
     /// Whether there is no exchange or queue of the name that was used.

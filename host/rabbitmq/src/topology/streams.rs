@@ -1,4 +1,5 @@
-//! Declaring streams: one for each severity, of the name of its exchange, bound to that for all sources.
+//! Declaring streams: one for each severity, of the name of its exchange, bound to that for all sources; and one for each exchange
+//! of others, to which [`bound_exchanges`](super::bound_exchanges) binds it.
 //!
 //! A stream that exists is looked at passively, and used as it is: only what is missing is declared. How it was declared is
 //! found out once on each connection, by a declaration that changes nothing: the broker compares its arguments.
@@ -8,10 +9,11 @@ use std::sync::{Mutex, PoisonError};
 
 use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
-use loghost_core::domain::{Pattern, Severities, Severity};
+use loghost_core::domain::{Filter, Pattern, Severities, Severity};
 
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
+use crate::message::bind_rule::BindRules;
 use crate::message::names::Names;
 use crate::stream::options::Retention;
 use crate::topology::bindings::bind;
@@ -76,6 +78,29 @@ pub(crate) async fn declare_streams(
         let name = names.exchange(severity);
         let found = stream(connection, &mut channel, name, retention).await?;
         bind_stream(connection, &mut channel, name, found).await?;
+    }
+    close(&channel).await;
+    Ok(())
+}
+
+/// Declares the streams of exchanges of others, which need not be there yet, as [`declare_streams`] does.
+///
+/// # Errors
+///
+/// As [`declare_streams`].
+pub(crate) async fn declare_bound_streams(
+    connection: &Connection,
+    names: &Names,
+    (rules, filter): (&BindRules, &Filter),
+    retention: &Retention,
+) -> Result<(), TopologyError> {
+    let streams: Vec<String> = rules.streams(names, filter).collect();
+    if streams.is_empty() {
+        return Ok(());
+    }
+    let mut channel = open_channel(connection).await?;
+    for name in streams {
+        stream(connection, &mut channel, &name, retention).await?;
     }
     close(&channel).await;
     Ok(())

@@ -156,7 +156,7 @@ fn exchange_found(exchange: &str) -> (&'static str, String, Value) {
 
 fn exchange_refused(exchange: &str, cause: &str) -> (&'static str, String, Value) {
     let text = format!(
-        "logs of the exchange `{exchange}` do not arrive: {cause} (binding needs the right to read the exchange, and to write to \
+        "logs of the exchange `{exchange}` may not arrive: {cause} (binding needs the right to read the exchange, and to write to \
          the queue)"
     );
     ("exchange_refused", text, json!({ "exchange": exchange, "cause": cause }))

@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "bind::no_log_of_a_message_is_lost_when_killed", no_log_of_a_message_is_lost_when_killed),
         on(KINDS, "bind::an_exchange_comes_and_goes", an_exchange_comes_and_goes),
         on(KINDS, "bind::an_exchange_is_declared_as_asked", an_exchange_is_declared_as_asked),
+        on(KINDS, "bind::an_exchange_is_used_as_it_is", an_exchange_is_used_as_it_is),
         on(KINDS, "bind::what_is_not_wanted_any_more_is_unbound", what_is_not_wanted_any_more_is_unbound),
         on(KINDS, "bind::a_former_rule_is_unbound", a_former_rule_is_unbound),
         on(KINDS, "bind::a_name_may_have_any_character", a_name_may_have_any_character),
@@ -31,7 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect();
-    trials.extend(on([Kind::RabbitMq4], "bind::streams_are_not_bound", streams_are_not_bound));
+    trials.extend(on([Kind::RabbitMq4], "bind::a_name_too_long_for_a_stream", a_name_too_long_for_a_stream));
     trials
 }
 
@@ -232,6 +233,22 @@ fn an_exchange_is_declared_as_asked(broker: &Broker) {
     assert_eq!(last_of(&output.stdout, "error")["undetermined"], 1, "{output}");
 }
 
+/// It is of another type than the rule says, and goes with its last binding; declared is what is not there any more.
+fn an_exchange_is_used_as_it_is(broker: &Broker) {
+    let (exchange, outside) = (format!("{}-app", broker.prefix()), broker.outside());
+    outside.declare_passing_exchange(&exchange);
+    let rule = format!("{exchange}/shop=error;type=topic");
+    let run = ["run", "--format", "json", "--every", "20ms", "--check-topology-every", "1s", "--bind", &rule];
+    let run = broker.loghost(run).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    outside.publish_all([error(&exchange, "shop")]);
+    counts(&run, "error", [1, 0]);
+    outside.delete_exchange(&exchange);
+    outside.wait_until_routed(&exchange, "shop");
+    counts(&run, "error", [2, 0]);
+    ends(run);
+}
+
 fn what_is_not_wanted_any_more_is_unbound(broker: &Broker) {
     let (exchange, outside) = exchange(broker);
     let folder = tempfile::tempdir().expect("a folder");
@@ -309,17 +326,19 @@ fn a_name_may_have_any_character(broker: &Broker) {
 
 fn tail_shows_what_is_bound(broker: &Broker) {
     let (exchange, outside) = exchange(broker);
-    let tail = broker.loghost(["tail", "--max-logs", "2", "--format", "json", "--severity", "error"]);
-    let tail = tail.args(["--bind", &exchange]).start();
-    tail.says(&format!("looking at what comes through {}, {exchange}", broker.exchange("error")));
+    let tail = broker.loghost(["tail", "--max-logs", "3", "--format", "json", "--severity", "error"]);
+    let tail = tail.args(["--severity", "debug", "--bind", &exchange]).start();
+    let [debug, error] = ["debug", "error"].map(|severity| broker.exchange(severity));
+    tail.says(&format!("looking at what comes through {debug}, {error}, {exchange}"));
     outside.wait_until_routed(&exchange, "x.error");
     publish(&outside, &exchange, "shop", THREE);
     let output = tail.end().exits(0);
     let messages: Vec<Value> = output.json().iter().map(|log| log["message"].clone()).collect();
-    assert_eq!(messages, ["", "one"], "{output}");
+    assert_eq!(messages, ["", "one", "three"], "{output}");
 }
 
-fn streams_are_not_bound(broker: &Broker) {
-    let run = broker.loghost(["run", "--queue-type", "stream", "--bind", "app"]);
-    run.arg(tracked("plugins/error.wasm")).end().exits(2).says("--bind binds queues");
+/// Of a stream, the exchange's name is only a part.
+fn a_name_too_long_for_a_stream(broker: &Broker) {
+    let run = broker.loghost(["run", "--queue-type", "stream", "--bind", &"x".repeat(250)]);
+    run.arg(tracked("plugins/error.wasm")).end().exits(2).says("a name of more than 255 bytes");
 }

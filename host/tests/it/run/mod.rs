@@ -3,6 +3,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod bind;
+pub(crate) mod bound_streams;
 pub(crate) mod command;
 pub(crate) mod configured;
 pub(crate) mod drain;

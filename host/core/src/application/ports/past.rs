@@ -39,11 +39,11 @@ pub struct PastLog {
     pub log: Result<Record, String>,
 }
 
-/// An offset in the stream of a severity.
+/// An offset in a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPlace {
-    /// The severity of the stream's logs.
-    pub severity: Severity,
+    /// The severity of the stream's logs; none if each says it itself.
+    pub severity: Option<Severity>,
     /// The name of the stream.
     pub stream: Arc<str>,
     /// The offset.

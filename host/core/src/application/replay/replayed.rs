@@ -60,7 +60,9 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
             let record = match log {
                 Ok(record) if !filter.wants(record.severity, record.routing_key()) => continue,
                 Ok(record) => record,
-                Err(_) if !filter.severities().contains(place.severity) => continue,
+                Err(_) if place.severity.is_some_and(|severity| !filter.severities().contains(severity)) => {
+                    continue;
+                }
                 Err(how) => {
                     answer.fate = Fate::Dead(Cause::Foreign, how.clone());
                     self.book.note_foreign(1);

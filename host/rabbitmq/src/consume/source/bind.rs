@@ -43,6 +43,11 @@ impl<K: Clock> AmqpSource<K> {
         Ok(())
     }
 
+    /// Where the logs come from streams: binds those of exchanges of others, as far as these are there.
+    pub(in crate::consume) async fn bind_streams(&mut self) -> Result<(), TopologyError> {
+        self.connection.answer(self.bindings.add_bound(&self.read.filter)).await
+    }
+
     /// As the active host whose logs come from streams: removes the bindings of the queue that are known.
     pub(in crate::consume) async fn unbind(&mut self) -> Result<(), TopologyError> {
         let former = self.former.as_ref();

@@ -46,7 +46,7 @@ impl<K: Clock> AmqpStreams<K> {
         read: Read,
         clock: K,
     ) -> Result<Self, TopologyError> {
-        let opening = starts.into_iter().map(|start| Reader::open(&connection, start, credit, read.reads));
+        let opening = starts.into_iter().map(|start| Reader::open(&connection, start, credit, &read));
         let (mut readers, mut failure) = (Vec::new(), None);
         for opened in join_all(opening).await {
             match opened {

@@ -80,10 +80,10 @@ impl Reader {
         connection: &Arc<Connection>,
         Start { stream, offset, is_emptied, end, .. }: Start,
         credit: u16,
-        reads: Reads,
+        read: &Read,
     ) -> Result<Self, TopologyError> {
         let channel = open_channel(connection).await?;
-        if reads == Reads::Counts {
+        if read.leaves_out_bodies(&stream) {
             connection.leave_out_bodies(&channel);
         }
         // A broker leaves out what is before the offset that it was asked for.
@@ -197,11 +197,15 @@ impl Reader {
             burst.push(Delivered { position, item: Item::Removed(removed), original: None });
         }
         let tag = message.delivery_tag;
-        name_origin(&mut message, self.cursor.stream());
+        let stream = self.cursor.stream();
+        name_origin(&mut message, stream, read.names.bound_exchange(stream).unwrap_or(stream));
         // A chunk comes whole, also if it begins before what was asked for.
         let is_known = offset < self.cursor.next();
         let is_behind = self.end.is_some_and(|end| offset >= end);
-        if is_known || is_behind || !read.wants(message.routing_key.as_str()) {
+        if is_known
+            || is_behind
+            || !read.takes(stream, message.exchange.as_str(), message.routing_key.as_str())
+        {
             if !is_known {
                 self.cursor.skip(offset);
             }
@@ -282,10 +286,10 @@ impl Reader {
 
 /// Names the exchange of a message that was published to the stream itself, as by the stream protocol. Such a message has
 /// no routing key: the broker gives the name of the stream.
-fn name_origin(message: &mut Delivery, stream: &Arc<str>) {
+fn name_origin(message: &mut Delivery, stream: &str, exchange: &str) {
     if message.exchange.as_str().is_empty() {
-        message.exchange = ShortString::from(&**stream);
-        if message.routing_key.as_str() == &**stream {
+        message.exchange = ShortString::from(exchange);
+        if message.routing_key.as_str() == stream {
             message.routing_key = ShortString::default();
         }
     }

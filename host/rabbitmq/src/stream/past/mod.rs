@@ -17,6 +17,7 @@ use self::part::{Part, Setup};
 pub use self::span::Span;
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::consume::read::Read;
+use crate::message::bind_rule::BindRules;
 use crate::message::names::Names;
 use crate::message::record::Decode;
 use crate::stream::options::{Begin, StreamAddress};
@@ -28,6 +29,8 @@ use crate::topology::error::TopologyError;
 pub struct PastOptions {
     /// Which logs: of each severity that it wants, a stream is read.
     pub filter: Filter,
+    /// Of which exchanges of others a stream is read as well.
+    pub rules: BindRules,
     /// Which part of them.
     pub decode: Decode,
     /// Where to begin.
@@ -43,7 +46,7 @@ pub struct PastOptions {
 /// Logs of the past, from streams.
 pub struct PastStreams {
     setup: Setup,
-    /// One of each stream, in the order of their severities.
+    /// One of each stream, in the order of their severities; those of exchanges of others are the last.
     parts: Vec<Part>,
 }
 
@@ -57,12 +60,11 @@ impl PastStreams {
         names: Names,
         options: PastOptions,
     ) -> Result<Self, TopologyError> {
-        let PastOptions { filter, decode, from, until, address, reader } = options;
-        let severities = filter.severities();
-        let read = Read::past(names, filter, decode);
+        let PastOptions { filter, rules, decode, from, until, address, reader } = options;
+        let read = Read::past(names, (filter, rules), decode);
         let name = format!("loghost {reader}");
         let setup = Setup { connection, read, address, way: StreamWay::default(), name };
-        let spans = setup.spans(severities, from, until).await?;
+        let spans = setup.spans(from, until).await?;
         Ok(Self { setup, parts: spans.into_iter().map(Part::new).collect() })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use loghost_core::application::{Clock, Delivery, Item, PastLog, SourceError, StreamPlace};
-use loghost_core::domain::Timestamp;
+use loghost_core::domain::{Record, Timestamp};
 use tokio::time::sleep;
 
 use super::Span;
@@ -14,6 +14,7 @@ use crate::connection::open::Connection;
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::read::Read;
 use crate::message::original::Original;
+use crate::message::record::NO_TIME;
 use crate::stream::amqp::AmqpStreams;
 use crate::stream::begin::Start;
 use crate::stream::native::NativeStreams;
@@ -60,8 +61,6 @@ pub(super) struct Part {
 /// Shows the time that a log has which has none, and of which the broker does not say when it came.
 #[derive(Clone, Copy, Debug)]
 struct Untimed;
-
-const NO_TIME: Timestamp = Timestamp::from_millis(u64::MAX);
 
 impl Clock for Untimed {
     fn now(&self) -> Timestamp {
@@ -143,11 +142,21 @@ impl Part {
         if let Some(last) = self.received.last() {
             connection.answer(reading.acknowledge_through(&last.position)).await?;
         }
+        let filter = &setup.read.filter;
         let Self { span, received, logs, next, latest, .. } = self;
         for Delivery { position, item, .. } in received.drain(..) {
             let Some(position) = position.durable() else { continue };
             // A position is one more than the offset.
             *next = position.offset;
+            let (severity, stream) = (span.severity, Arc::clone(&span.stream));
+            let place = StreamPlace { severity, stream, offset: position.offset.saturating_sub(1) };
+            let mut timed = |mut record: Record| {
+                if record.timestamp == NO_TIME {
+                    record.timestamp = *latest;
+                }
+                *latest = record.timestamp;
+                record
+            };
             let log = match item {
                 Item::Removed(removed) => {
                     let stream = removed.stream.to_string();
@@ -155,19 +164,20 @@ impl Part {
                     connection.tell(None, &TopologyEvent::PastRemoved { stream, wanted, first });
                     continue;
                 }
-                // Nothing is found in messages of others, for which there are no rules.
-                Item::Passed | Item::Marker | Item::Logs(_) => continue,
+                Item::Passed | Item::Marker => continue,
                 Item::Foreign(how) => Err(how),
-                Item::Log(mut record) => {
-                    if record.timestamp == NO_TIME {
-                        record.timestamp = *latest;
+                Item::Log(record) => Ok(timed(record)),
+                Item::Logs(records) => {
+                    for record in records {
+                        if filter.wants(record.severity, &record.source) {
+                            // Its source was found, and need not be a routing key.
+                            let log = Ok(Record { unkeyed: false, ..timed(record) });
+                            logs.push_back(PastLog { place: place.clone(), log });
+                        }
                     }
-                    *latest = record.timestamp;
-                    Ok(record)
+                    continue;
                 }
             };
-            let (severity, stream) = (span.severity, Arc::clone(&span.stream));
-            let place = StreamPlace { severity, stream, offset: position.offset.saturating_sub(1) };
             logs.push_back(PastLog { place, log });
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use loghost_core::domain::{Severities, Severity};
+use loghost_core::domain::Severity;
 
 use super::part::Setup;
 use crate::connection::open::Connection;
@@ -18,8 +18,8 @@ use crate::topology::look::look;
 /// Which offsets are read of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The severity of its logs.
-    pub severity: Severity,
+    /// The severity of its logs; none if each says it itself.
+    pub severity: Option<Severity>,
     /// The name of the stream.
     pub stream: Arc<str>,
     /// The first offset.
@@ -31,21 +31,14 @@ pub struct Span {
 }
 
 impl Setup {
-    /// What `from` and `until` mean in the streams of these severities now.
-    pub(super) async fn spans(
-        &self,
-        severities: Severities,
-        from: Begin,
-        until: Option<Begin>,
-    ) -> Result<Vec<Span>, TopologyError> {
+    /// What `from` and `until` mean in the streams of what is read now.
+    pub(super) async fn spans(&self, from: Begin, until: Option<Begin>) -> Result<Vec<Span>, TopologyError> {
         let connection = self.connection.connection().await?;
-        let stream_of = |severity: Severity| Arc::<str>::from(self.read.names.exchange(severity));
-        let streams: Vec<(Severity, Arc<str>)> =
-            severities.iter().map(|severity| (severity, stream_of(severity))).collect();
-        let names: Vec<&str> = streams.iter().map(|(_, stream)| &**stream).collect();
+        let streams: Vec<Arc<str>> = self.read.streams().into_iter().map(Arc::from).collect();
+        let names: Vec<&str> = streams.iter().map(|stream| &**stream).collect();
         connection.answer(check(&connection, &names)).await?;
         let nodes = self.way.nodes(&connection, self.address.as_ref(), &names, &self.name).await?;
-        let finding = streams.iter().map(async |(severity, stream)| {
+        let finding = streams.iter().map(async |stream| {
             let ends = Ends::of(stream, &connection, nodes.as_ref());
             let end = ends.end(stream).await?.map_or(0, |end| end.sent.last.saturating_add(1));
             let first = ends.first(stream).await?.unwrap_or(end);
@@ -61,7 +54,7 @@ impl Setup {
                 None => end,
             };
             Ok::<_, TopologyError>(Span {
-                severity: *severity,
+                severity: self.read.names.severity(stream),
                 stream: Arc::clone(stream),
                 from,
                 until: until.max(from),

@@ -128,6 +128,17 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
+    /// Declares a direct exchange that is neither durable nor there without a binding.
+    #[track_caller]
+    pub(crate) fn declare_passing_exchange(&self, exchange: &str) {
+        let options = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
+        let declared = self.on_channel(async |channel| {
+            let none = FieldTable::default();
+            channel.exchange_declare(exchange.into(), ExchangeKind::Direct, options, none).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
     /// Removes a binding.
     #[track_caller]
     pub(crate) fn unbind(&self, queue: &str, exchange: &str, key: &str) {
