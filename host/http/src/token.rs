@@ -34,6 +34,11 @@ impl Token {
         if text.len() < LEAST { Err(TokenError::Short) } else { Ok(Self(text.to_owned())) }
     }
 
+    /// The header `Authorization` of who knows it.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
     /// Whether a header `Authorization` knows it. How long that takes tells nothing but its length.
     pub(crate) fn is_known_by(&self, header: Option<&[u8]>) -> bool {
         const SCHEME: &[u8] = b"Bearer ";

@@ -63,6 +63,6 @@ pub use topology::inspection::{Binding, Inspect, Inspection, Policy, Rules};
 pub use topology::kept_bindings::{BindingsOfRun, KeepBindings};
 pub use topology::known_queues::KnownQueue;
 pub use topology::lengths::queue_lengths;
-pub use topology::look::{QueueState, queue_state};
+pub use topology::look::{QueueState, present, queue_state};
 pub use topology::queues::{Bound, Lifetime, QueueOptions, QueueType};
 pub use topology::streams::provide_streams;

@@ -57,6 +57,7 @@ const EXAMPLES: &[Example] = &[
         &[
             "loghost status error critical",
             "loghost status --management-url http://127.0.0.1:15672 --format json",
+            "loghost status --host-address 127.0.0.1:9090 --state counts",
         ],
     ),
     (&["report"], &["loghost report --state counts", "loghost report --state counts --journal sent"]),

@@ -49,7 +49,8 @@ impl Listening {
         board: Arc<Board>,
         control: Arc<dyn RunControl>,
     ) -> Result<Self, Failure> {
-        let token = listen.token_file.as_deref().map(token).transpose()?;
+        let token =
+            listen.token_file.as_deref().map(|file| token(file, "--listen-token-file")).transpose()?;
         let feed = Feed::default();
         let is_for_all = !listen.address.ip().is_loopback();
         let control = (listen.rights == Rights::Control).then_some(control);
@@ -95,10 +96,10 @@ impl Observer for EventsObserver {
     }
 }
 
-/// The token in a file.
-fn token(path: &Path) -> Result<Token, Failure> {
+/// The token in a file that an option names.
+pub(crate) fn token(path: &Path, option: &str) -> Result<Token, Failure> {
     let wrong = |error: anyhow::Error| {
-        let context = format!("--listen-token-file {}", path.display());
+        let context = format!("{option} {}", path.display());
         Failure::of(Status::BadConfiguration, error.context(context))
     };
     let text = read_secret(path, MOST_TOKEN).map_err(|error| wrong(error.into()))?;

@@ -22,6 +22,7 @@ pub(crate) mod past;
 pub(crate) mod plugins;
 pub(crate) mod reload;
 pub(crate) mod rereading;
+pub(crate) mod running_host;
 pub(crate) mod scenario_consumers;
 pub(crate) mod scenario_runner;
 pub(crate) mod service;

@@ -23,7 +23,7 @@ pub struct StreamFigures {
     asked: Mutex<Option<Asked>>,
 }
 
-/// Who was asked last.
+/// Who was asked last, and for which streams.
 struct Asked {
     connection: Arc<Connection>,
     streams: Vec<String>,
@@ -88,7 +88,8 @@ impl StreamFigures {
         }
         let Some(Asked { nodes: Some(nodes), .. }) = &*asked else { return Ok(vec![None; streams.len()]) };
         let stored = nodes.stored(name).await?;
-        Ok(streams.iter().map(|stream| Some(stored.get(stream)?.saturating_add(1))).collect())
+        // Where nothing was read yet, the greatest number is stored.
+        Ok(streams.iter().map(|stream| Some(stored.get(stream)?.wrapping_add(1))).collect())
     }
 
     async fn connect(
@@ -104,7 +105,8 @@ impl StreamFigures {
 
 impl Asked {
     fn is_of(&self, connection: &Arc<Connection>, streams: &[String]) -> bool {
-        Arc::ptr_eq(&self.connection, connection) && self.streams == streams
+        let has = |stream: &String| self.streams.contains(stream);
+        Arc::ptr_eq(&self.connection, connection) && streams.iter().all(has)
     }
 
     /// The offset behind the last log of a stream.

@@ -26,6 +26,24 @@ pub async fn queue_state(connection: &Connection, queue: &str) -> Result<Option<
     Ok(state)
 }
 
+/// Those of these queues that are there, as far as this user may know.
+///
+/// # Errors
+///
+/// If the broker does not tell.
+pub async fn present(connection: &Connection, queues: &[String]) -> Result<Vec<String>, TopologyError> {
+    let mut present = Vec::new();
+    for queue in queues {
+        match queue_state(connection, queue).await {
+            Ok(Some(_)) => present.push(queue.clone()),
+            Ok(None) => {}
+            Err(error) if error.is_access_refused() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(present)
+}
+
 /// How many messages of a queue are ready; none if there is no such queue, which closes the channel.
 pub(crate) async fn length(channel: &Channel, queue: &str) -> Result<Option<u32>, TopologyError> {
     Ok(look(channel, queue).await?.map(|state| state.messages))

@@ -1,16 +1,25 @@
 //! `loghost status`: how far behind consumers are.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
+use crate::run::streams::{KINDS, counted, plugin, publish, run, running};
 use crate::support::broker::{Broker, Kind, on};
-use crate::support::cli::{Output, Signal, loghost};
-use crate::support::guest::{Then, declare, guest};
+use crate::support::cli::{Loghost, Output, Signal, loghost};
+use crate::support::guest::{Does, Then, declare, guest};
+use crate::support::http::Http;
+use crate::support::metrics::counts;
 use crate::support::rabbitmq::{free_port, managed};
 use crate::support::{Skip, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on(Kind::QUEUES, "status::tells_who_is_stuck", tells_who_is_stuck);
+    trials.extend(on(KINDS, "status::tells_how_far_streams_are_read", tells_how_far_streams_are_read));
+    trials.extend(on(KINDS, "status::asks_a_running_host", asks_a_running_host));
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let name = format!("{}::status::all_are_found_by_the_management_api", kind.name());
         trials.push(needing(name, move || all_are_found_by_the_management_api(kind)));
@@ -70,6 +79,95 @@ fn tells_who_is_stuck(broker: &Broker) {
     failed.does_not_say("or give --management-url").does_not_say("delivery limits");
     let shown = wrong().arg("picky").end().exits(0).says(why);
     shown.does_not_say("only the management API").does_not_say("delivery limits");
+}
+
+/// How far `error` has read the stream of errors, and who says so.
+#[track_caller]
+fn read(status: Loghost, code: i32, told_by: &str) -> Value {
+    let output = status.args(["error", "--format", "json", "--over", "100ms"]).end().exits(code);
+    let [seen] = <[Value; 1]>::try_from(output.json()).expect("one consumer");
+    assert_eq!(seen["offsets_from"], told_by, "{seen}");
+    let [stream] =
+        <[Value; 1]>::try_from(seen["streams"].as_array().expect("streams").clone()).expect("one stream");
+    stream
+}
+
+fn tells_how_far_streams_are_read(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outside = broker.outside();
+    let status = || broker.loghost(["status"]);
+    let with_state = || status().arg("--state").arg(folder.path());
+    let host = running(broker, &plugin(), folder.path());
+    publish(&outside, broker, 3);
+    counts(&host, "error", [3, 0]);
+    let good = read(with_state(), 0, "state");
+    assert_eq!(
+        (&good["committed_offset"], &good["last_offset"], &good["lag"]),
+        (&2.into(), &2.into(), &0.into())
+    );
+    host.end_by(Signal::Terminate).exits(0);
+    publish(&outside, broker, 4);
+    let behind = read(with_state(), 1, "state");
+    let stream = broker.exchange("error");
+    assert_eq!((&behind["stream"], &behind["lag"]), (&Value::from(&*stream), &4.into()), "{behind}");
+    assert_eq!((&behind["committed_offset"], &behind["last_offset"]), (&2.into(), &6.into()), "{behind}");
+    for rate in ["growth_per_second", "published_per_second", "finished_per_second"] {
+        assert_eq!(behind[rate], 0.0, "{behind}");
+    }
+    let text = with_state().args(["error", "--over", "100ms"]).end().exits(1);
+    text.prints(&format!("\n  {stream} ")).prints("stuck: logs wait, and nobody reads");
+
+    // With a state, the broker stores nothing, and without it only through the stream protocol.
+    let unknown = || status().args(["error", "--over", "100ms", "--format", "json"]).end().exits(0);
+    let said = unknown().says("does not store how far they were read by error").says("--host-address");
+    assert_eq!(said.json()[0]["streams"], Value::Array(Vec::new()));
+    assert_eq!(counted(run(broker, &plugin()).args(["--from", "first"])), 7);
+    publish(&outside, broker, 2);
+    if broker.is_stream() {
+        // What the broker has stored takes offsets as well.
+        let lag = read(status(), 1, "broker")["lag"].as_u64();
+        assert!((2..=4).contains(&lag.expect("a number")), "{lag:?}");
+    } else {
+        unknown().says("through AMQP 0-9-1").says("does not store how far they were read by error");
+    }
+    assert_eq!(read(with_state(), 1, "state")["committed_offset"], 2, "not what the broker has stored");
+}
+
+fn asks_a_running_host(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (state, outside) = (folder.path().join("state"), broker.outside());
+    let token = folder.path().join("token");
+    fs::write(&token, "of at least 16 characters".replace(' ', "-")).expect("a file");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("for its owner alone");
+    let plugin = guest("error").severities(&["error"]).on("bad", Then::Do(Does::Panic)).write(folder.path());
+    let host =
+        run(broker, &plugin).args(["--stop-at", "1/1", "--probe-after", "1h", "--listen", "127.0.0.1:0"]);
+    let host = host.arg("--listen-token-file").arg(&token).arg("--state").arg(&state).start();
+    host.says("consuming from");
+    publish(&outside, broker, 3);
+    counts(&host, "error", [3, 0]);
+    let address = Http::of(&host).address().to_string();
+    let asking = || broker.loghost(["status", "--host-address", &address]);
+    let knowing = || asking().arg("--host-token-file").arg(&token);
+    assert_eq!(read(knowing(), 0, "host")["lag"], 0);
+    let seen = knowing().args(["error", "--over", "100ms", "--format", "json"]).end().exits(0).json();
+    assert_eq!(
+        (&seen[0]["host"]["state"], &seen[0]["readers"]),
+        (&"consuming".into(), &1.into()),
+        "{seen:?}"
+    );
+    // It knows who there is.
+    let all = knowing().args(["--over", "100ms"]).end().exits(0);
+    all.prints("error ").prints("consuming").prints(&broker.exchange("error"));
+    asking().args(["error", "--over", "100ms"]).end().exits(0).says("--host-token-file");
+
+    outside.publish(&broker.exchange("error"), "web", b"bad", BasicProperties::default());
+    host.says("stopped");
+    let stopped = knowing().args(["error", "--over", "100ms"]).end().exits(1);
+    stopped.prints("stopped: ");
+    host.end_by(Signal::Terminate).exits(75);
+    let gone = asking().args(["error", "--over", "100ms"]).end();
+    gone.says("no host answers at");
 }
 
 fn all_are_found_by_the_management_api(kind: Kind) -> Result<(), Skip> {

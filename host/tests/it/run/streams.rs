@@ -21,7 +21,7 @@ use crate::support::tracked;
 
 /// Through AMQP 0-9-1 with both versions, as nothing listens where the stream protocol is looked for; and through that. The
 /// arguments are given here.
-pub(super) const KINDS: [Kind; 3] = [Kind::RabbitMq, Kind::RabbitMq4, Kind::Stream];
+pub(crate) const KINDS: [Kind; 3] = [Kind::RabbitMq, Kind::RabbitMq4, Kind::Stream];
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -44,14 +44,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// `loghost run` that reads streams, with metrics as JSON.
-pub(super) fn run(broker: &Broker, plugin: &Path) -> Loghost {
+pub(crate) fn run(broker: &Broker, plugin: &Path) -> Loghost {
     let run = ["run", "--queue-type", "stream", "--every", "20ms", "--format", "json"];
     broker.loghost(run).unless_ephemeral(&[]).arg(plugin)
 }
 
 /// The same with a state, when it consumes.
 #[track_caller]
-pub(super) fn running(broker: &Broker, plugin: &Path, state: &Path) -> Running {
+pub(crate) fn running(broker: &Broker, plugin: &Path, state: &Path) -> Running {
     let run = run(broker, plugin).arg("--state").arg(state).start();
     run.says("consuming from");
     run
@@ -59,20 +59,20 @@ pub(super) fn running(broker: &Broker, plugin: &Path, state: &Path) -> Running {
 
 /// How many errors it counts until nothing more comes.
 #[track_caller]
-pub(super) fn counted(run: Loghost) -> u64 {
+pub(crate) fn counted(run: Loghost) -> u64 {
     let output = run.args(["--until-idle", "500ms"]).end().exits(0);
     let metric = last_of(&output.stdout, "error");
     assert_eq!(metric["repeated"], 0, "{output}");
     errors(&metric)[0]
 }
 
-pub(super) fn plugin() -> PathBuf {
+pub(crate) fn plugin() -> PathBuf {
     tracked("plugins/error.wasm")
 }
 
 /// Publishes errors without ids.
 #[track_caller]
-pub(super) fn publish(outside: &Outside, broker: &Broker, logs: usize) {
+pub(crate) fn publish(outside: &Outside, broker: &Broker, logs: usize) {
     let exchange = broker.exchange("error");
     let log = |n| (&*exchange, "web", format!("log {n}"), BasicProperties::default());
     outside.publish_all((0..logs).map(log));

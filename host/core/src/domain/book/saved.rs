@@ -26,6 +26,14 @@ pub struct StreamState {
     pub removed: IntervalSet,
 }
 
+impl StreamState {
+    /// The offset of the first log that is not finished. Some behind it may be.
+    pub fn next_offset(&self) -> u64 {
+        // A position is one more than an offset.
+        self.finished.interval_of(0).map_or(0, |(_, last)| last)
+    }
+}
+
 /// An origin, as it was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginState {

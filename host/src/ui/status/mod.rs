@@ -1,63 +1,15 @@
 //! How the state of consumers is shown: a table, or JSON.
 
-use std::time::Instant;
+mod seen;
 
 use anstyle::Style;
-use loghost_core::domain::ConsumerName;
+use loghost_core::domain::printable_line;
 use loghost_rabbitmq::{QueueFigures, QueueState};
 use serde_json::{Value, json};
 
+pub(crate) use self::seen::{Health, Hosted, Look, Seen, StreamLook, StreamsLook, Teller};
 use crate::ui::table::{Cell, align};
 use crate::ui::terminal::{self, BAD, Format, TITLE, Unwritable};
-
-/// A look at a queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
-    /// When the broker had answered.
-    pub(crate) at: Instant,
-    /// None where there is no such queue.
-    pub(crate) state: Option<QueueState>,
-}
-
-/// What was seen of a consumer.
-pub(crate) struct Seen {
-    pub(crate) consumer: ConsumerName,
-    pub(crate) queue: String,
-    /// Its queue at both looks.
-    pub(crate) before: Look,
-    pub(crate) now: Look,
-    /// How many dead letters it has; none if it has no queue for them.
-    pub(crate) dead_letters: Option<u32>,
-    /// What the management API knows.
-    pub(crate) figures: Option<QueueFigures>,
-}
-
-/// How a consumer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Health {
-    Good,
-    /// Logs wait and nobody reads, at both looks.
-    Stuck,
-    /// It has no queue.
-    Missing,
-}
-
-impl Seen {
-    pub(crate) fn health(&self) -> Health {
-        let Some(now) = self.now.state else { return Health::Missing };
-        let is_stuck = |state: QueueState| state.messages > 0 && state.consumers == 0;
-        if is_stuck(now) && self.before.state.is_some_and(is_stuck) { Health::Stuck } else { Health::Good }
-    }
-
-    /// By how many logs a second the backlog has grown; none if the queue was not there at both looks,
-    /// or no time has passed.
-    fn growth(&self) -> Option<f64> {
-        let (before, now) = (self.before.state?, self.now.state?);
-        // Between the looks at one queue are those at all the others.
-        let seconds = self.now.at.saturating_duration_since(self.before.at).as_secs_f64();
-        (seconds > 0.0).then(|| (f64::from(now.messages) - f64::from(before.messages)) / seconds)
-    }
-}
 
 /// Prints what was seen at two looks; and how to know more, unless a management API `is_given` already.
 pub(crate) fn print(seen: &[Seen], is_given: bool, format: Format) -> Result<(), Unwritable> {
@@ -77,13 +29,16 @@ pub(crate) fn print(seen: &[Seen], is_given: bool, format: Format) -> Result<(),
 const COLUMNS: [&str; 9] =
     ["consumer", "backlog", "growth/s", "in/s", "done/s", "in hand", "readers", "waiting", "dead letters"];
 
-/// What is not known is a `?`, and what does not exist a `-`.
+/// What is not known is a `?`, and what does not exist a `-`. The backlog of a stream is its lag.
 fn table(seen: &[Seen]) -> String {
     let [consumer, numbers @ ..] = COLUMNS;
     let mut title = vec![Cell::word(consumer.to_owned(), TITLE)];
     title.extend(numbers.map(|number| Cell::number(number.to_owned())));
     let mut rows = vec![title];
-    rows.extend(seen.iter().map(row));
+    for seen in seen {
+        rows.push(row(seen));
+        rows.extend(seen.streams_now.streams.iter().map(|stream| stream_row(seen, stream)));
+    }
     align(&rows)
 }
 
@@ -107,12 +62,35 @@ fn row(seen: &Seen) -> Vec<Cell> {
     ];
     let mut row = vec![Cell::word(seen.consumer.to_string(), Style::new())];
     row.extend(numbers.map(Cell::number));
-    let remark = match seen.health() {
-        Health::Good => return row,
-        Health::Stuck => "stuck: logs wait, and nobody reads",
-        Health::Missing => "has no queue: what is published does not wait for it",
+    let hosted = || {
+        let hosted = seen.hosted.as_ref()?;
+        Some((printable_line(&hosted.state), hosted.reason.as_deref().map(printable_line)))
     };
-    row.push(Cell::word(remark.to_owned(), BAD));
+    let (remark, style) = match (seen.health(), hosted()) {
+        (Health::Missing, _) => ("has no queue: what is published does not wait for it".to_owned(), BAD),
+        (Health::Stuck, _) => ("stuck: logs wait, and nobody reads".to_owned(), BAD),
+        (health, Some((state, reason))) => {
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            (format!("{state}{reason}"), if health == Health::Good { Style::new() } else { BAD })
+        }
+        (_, None) => return row,
+    };
+    row.push(Cell::word(remark, style));
+    row
+}
+
+/// A stream of a consumer, beneath it.
+fn stream_row(seen: &Seen, stream: &StreamLook) -> Vec<Cell> {
+    let rates = seen.rates(stream);
+    let rate = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+    let numbers = [
+        rate(stream.lag().map(|lag| lag.to_string())),
+        rate(rates.map(|rates| format!("{:+.1}", rates.lag))),
+        rate(rates.map(|rates| format!("{:.1}", rates.published))),
+        rate(rates.map(|rates| format!("{:.1}", rates.finished))),
+    ];
+    let mut row = vec![Cell::word(format!("  {}", printable_line(&stream.stream)), Style::new())];
+    row.extend(numbers.map(Cell::number));
     row
 }
 
@@ -124,6 +102,7 @@ fn object(seen: &Seen) -> Value {
         "state": match seen.health() {
             Health::Good => "good",
             Health::Stuck => "stuck",
+            Health::Stopped => "stopped",
             Health::Missing => "missing",
         },
         "backlog": seen.now.state.map(|now| now.messages),
@@ -134,32 +113,25 @@ fn object(seen: &Seen) -> Value {
         "readers": seen.now.state.map(|now| now.consumers),
         "readers_waiting": figures.map(QueueFigures::waiting),
         "dead_letters": seen.dead_letters,
+        "streams": seen.streams_now.streams.iter().map(|stream| stream_object(seen, stream)).collect::<Vec<_>>(),
+        "offsets_from": seen.streams_now.told_by.map(|teller| match teller {
+            Teller::State => "state",
+            Teller::Host => "host",
+            Teller::Broker => "broker",
+        }),
+        "host": seen.hosted.as_ref().map(|hosted| json!({ "state": hosted.state, "reason": hosted.reason })),
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn growth_is_by_the_time_between_the_looks_at_that_queue() {
-        let before = Instant::now();
-        let look = |seconds, messages| Look {
-            at: before + Duration::from_secs(seconds),
-            state: Some(QueueState { messages, consumers: 1 }),
-        };
-        let mut seen = Seen {
-            consumer: ConsumerName::new("error").unwrap(),
-            queue: "q".to_owned(),
-            before: look(0, 30),
-            now: look(4, 10),
-            dead_letters: None,
-            figures: None,
-        };
-        assert_eq!(seen.growth(), Some(-5.0));
-        seen.now.at = before;
-        assert_eq!(seen.growth(), None);
-    }
+fn stream_object(seen: &Seen, stream: &StreamLook) -> Value {
+    let rates = seen.rates(stream);
+    json!({
+        "stream": stream.stream,
+        "committed_offset": stream.next.checked_sub(1),
+        "last_offset": stream.end.and_then(|end| end.checked_sub(1)),
+        "lag": stream.lag(),
+        "growth_per_second": rates.map(|rates| rates.lag),
+        "published_per_second": rates.map(|rates| rates.published),
+        "finished_per_second": rates.map(|rates| rates.finished),
+    })
 }

@@ -1,18 +1,24 @@
-//! `loghost status`: how far behind consumers are, from the broker alone.
+//! `loghost status`: how far behind consumers are, from the broker alone, or with what their hosts know.
+
+mod streams;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{BrokerApi, Connection, ManagementUrl, QueueFigures, queue_state};
+use loghost_rabbitmq::{BrokerApi, Connection, ManagementUrl, QueueFigures, StreamAddress, queue_state};
 use tokio::time::sleep;
 
+use self::streams::Streams;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
+use crate::compose::running_host::{HostConsumer, RunningHost};
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
-use crate::ui::status::{self, Health, Look, Seen};
+use crate::ui::status::{self, Health, Hosted, Look, Seen, StreamsLook};
 use crate::ui::terminal::{Format, counted, warning};
 
 /// What `status` is asked for.
@@ -21,7 +27,13 @@ pub(crate) struct Options {
     pub(crate) target: Target,
     /// Where the broker's management plugin is, if it is not where it usually is.
     pub(crate) management: Option<ManagementUrl>,
-    /// All that the management plugin knows, if none is named.
+    /// Where the stream protocol is spoken, if not where the broker says.
+    pub(crate) stream_address: Option<StreamAddress>,
+    /// The states of the hosts that took turns.
+    pub(crate) states: Vec<PathBuf>,
+    /// A host that runs.
+    pub(crate) host: Option<RunningHost>,
+    /// All that the management plugin or the host knows, if none is named.
     pub(crate) consumers: Vec<ConsumerName>,
     /// The time between two looks.
     pub(crate) over: Duration,
@@ -52,7 +64,7 @@ async fn look(options: &Options) -> Result<Vec<Seen>, Failure> {
     let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
     let seen = tokio::select! {
         biased;
-        seen = look_through(&connection, options) => seen,
+        seen = Box::pin(look_through(&connection, options)) => seen,
         // The client answers nothing that is asked of it just after a connection has ended.
         () = connection.end() => Err(Failure::new(
             Status::Unavailable,
@@ -63,33 +75,81 @@ async fn look(options: &Options) -> Result<Vec<Seen>, Failure> {
     seen
 }
 
-async fn look_through(connection: &Connection, options: &Options) -> Result<Vec<Seen>, Failure> {
+async fn look_through(connection: &Arc<Connection>, options: &Options) -> Result<Vec<Seen>, Failure> {
     let names = &options.target.names;
     let api = limits::find(connection, options.management.as_ref()).await;
-    let consumers = consumers(options, &api).await?;
+    let hosted = hosted(options).await;
+    let consumers = consumers(options, &api, &hosted).await?;
     let api = api.unwrap_or_else(|why| {
         warning(&why);
         None
     });
     let queues: Vec<String> = consumers.iter().map(|consumer| names.queue(consumer)).collect();
-    let before = looks(connection, &queues).await?;
+    let streams = Streams::find(connection, options).await?;
+    let looking = Looking { connection, queues: &queues, streams: &streams, consumers: &consumers };
+    let before = looking.look(&hosted).await?;
     sleep(options.over).await;
-    let now = looks(connection, &queues).await?;
+    let hosted = self::hosted(options).await;
+    let now = looking.look(&hosted).await?;
     let all_figures = figures(api.as_ref(), &queues).await;
     let mut seen = Vec::new();
     let looks = before.into_iter().zip(now).zip(all_figures);
     for ((consumer, queue), ((before, now), figures)) in consumers.into_iter().zip(queues).zip(looks) {
         let dead = queue_state(connection, &names.dead_queue(&consumer)).await.map_err(refused)?;
-        let dead_letters = dead.map(|state| state.messages);
-        seen.push(Seen { consumer, queue, before, now, dead_letters, figures });
+        let hosted = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
+        seen.push(Seen {
+            dead_letters: dead.map(|state| state.messages),
+            hosted: hosted.cloned().map(|HostConsumer { state, reason, .. }| Hosted { state, reason }),
+            consumer,
+            queue,
+            before: before.0,
+            now: now.0,
+            streams_before: before.1,
+            streams_now: now.1,
+            figures,
+        });
     }
+    let looked: Vec<_> = seen.iter().map(|seen| (&seen.consumer, &seen.streams_now)).collect();
+    streams.say_unknown(&looked);
     Ok(seen)
 }
 
-/// Those that are named, or all that have a queue.
+/// What is looked at.
+struct Looking<'a> {
+    connection: &'a Connection,
+    consumers: &'a [ConsumerName],
+    /// Those of the consumers, in their order.
+    queues: &'a [String],
+    streams: &'a Streams<'a>,
+}
+
+impl Looking<'_> {
+    /// Looks at each queue and at what each consumer has read of streams, in the order of the consumers.
+    async fn look(&self, hosted: &[HostConsumer]) -> Result<Vec<(Look, StreamsLook)>, Failure> {
+        let mut looks = Vec::new();
+        for queue in self.queues {
+            let state = queue_state(self.connection, queue).await.map_err(refused)?;
+            looks.push(Look { at: Instant::now(), state });
+        }
+        let streams = self.streams.look(self.consumers, hosted).await?;
+        Ok(looks.into_iter().zip(streams).collect())
+    }
+}
+
+/// What the host says, if one is to be asked. Warns if it says nothing.
+async fn hosted(options: &Options) -> Vec<HostConsumer> {
+    let Some(host) = &options.host else { return Vec::new() };
+    host.consumers().await.unwrap_or_else(|why| {
+        warning(&format!("--host-address: {why}"));
+        Vec::new()
+    })
+}
+
+/// Those that are named, or all that have a queue, or all of the host where that is not known.
 async fn consumers(
     options: &Options,
     api: &Result<Option<BrokerApi>, String>,
+    hosted: &[HostConsumer],
 ) -> Result<Vec<ConsumerName>, Failure> {
     if !options.consumers.is_empty() {
         let mut named: Vec<ConsumerName> = Vec::new();
@@ -99,6 +159,10 @@ async fn consumers(
             }
         }
         return Ok(named);
+    }
+    if !hosted.is_empty() && !matches!(api, Ok(Some(_))) {
+        let names = hosted.iter().filter_map(|hosted| ConsumerName::new(&*hosted.name).ok());
+        return Ok(names.collect());
     }
     let api = api.as_ref().map_err(|why| {
         let text = "which consumers there are only the management API tells: name them, as in `loghost status error \
@@ -114,16 +178,6 @@ async fn consumers(
     let consumers: BTreeSet<ConsumerName> =
         queues.iter().filter_map(|queue| options.target.names.consumer_of(queue)).collect();
     Ok(consumers.into_iter().collect())
-}
-
-/// Looks at each of the queues, in their order.
-async fn looks(connection: &Connection, queues: &[String]) -> Result<Vec<Look>, Failure> {
-    let mut looks = Vec::new();
-    for queue in queues {
-        let state = queue_state(connection, queue).await.map_err(refused)?;
-        looks.push(Look { at: Instant::now(), state });
-    }
-    Ok(looks)
 }
 
 /// The figures of each of the queues, in their order; none where the management API does not tell them. Warns if it fails.

@@ -1,0 +1,164 @@
+//! How far consumers have read streams: as the state of their host tells, a running host, or the broker.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use loghost_core::domain::{ConsumerName, Severity};
+use loghost_rabbitmq::{Connection, StreamFigures, StreamWay, present};
+use loghost_store::state::Contents;
+
+use super::Options;
+use crate::compose::failure::Failure;
+use crate::compose::running_host::HostConsumer;
+use crate::compose::state::unusable;
+use crate::compose::target::refused;
+use crate::ui::status::{StreamLook, StreamsLook, Teller};
+use crate::ui::terminal::{notice, warning};
+
+/// How long the broker may take to tell where streams end.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// Looks at streams.
+pub(super) struct Streams<'a> {
+    options: &'a Options,
+    connection: &'a Arc<Connection>,
+    figures: StreamFigures,
+    /// Those that there are, of the severities.
+    present: Vec<String>,
+}
+
+/// The first offset that is not finished, of each stream that somebody knows of.
+type Next = Vec<(String, u64)>;
+
+impl<'a> Streams<'a> {
+    /// Finds out which there are.
+    pub(super) async fn find(connection: &'a Arc<Connection>, options: &'a Options) -> Result<Self, Failure> {
+        let names = &options.target.names;
+        let names: Vec<String> = Severity::ALL.into_iter().map(|of| names.exchange(of).to_owned()).collect();
+        let present = present(connection, &names).await.map_err(refused)?;
+        let figures = StreamFigures::new(StreamWay::default(), options.stream_address.clone());
+        Ok(Self { options, connection, figures, present })
+    }
+
+    /// Looks at those of each consumer, in their order, of which each has a queue.
+    pub(super) async fn look(
+        &self,
+        consumers: &[ConsumerName],
+        hosted: &[HostConsumer],
+    ) -> Result<Vec<StreamsLook>, Failure> {
+        let states = self.states()?;
+        let mut all: Vec<(Option<Teller>, Next)> = Vec::new();
+        let mut failed = None;
+        for consumer in consumers {
+            let queue = self.options.target.names.queue(consumer);
+            let told = [
+                (Teller::State, self.in_states(&states, &queue)?),
+                (Teller::Host, self.of_host(hosted, consumer)),
+                (
+                    Teller::Broker,
+                    self.stored(&queue).await.unwrap_or_else(|why| {
+                        failed.get_or_insert(why);
+                        Vec::new()
+                    }),
+                ),
+            ];
+            let told = told.into_iter().find(|(_, next)| !next.is_empty());
+            all.push(told.map_or((None, Vec::new()), |(teller, next)| (Some(teller), next)));
+        }
+        if let Some(why) = failed {
+            warning(&format!("how far streams were read the broker does not tell: {why}"));
+        }
+        let read =
+            |stream: &&String| all.iter().any(|(_, next)| next.iter().any(|(name, _)| name == *stream));
+        let read: Vec<String> = self.present.iter().filter(read).cloned().collect();
+        let ends = if read.is_empty() {
+            Vec::new()
+        } else {
+            self.figures.ends(self.connection, &read, WITHIN).await
+        };
+        let end = |stream: &str| read.iter().position(|read| read == stream).and_then(|n| ends[n]);
+        let at = Instant::now();
+        let look = |(told_by, next): (Option<Teller>, Next)| {
+            let streams =
+                next.into_iter().map(|(stream, next)| StreamLook { end: end(&stream), stream, next });
+            StreamsLook { at, told_by, streams: streams.collect() }
+        };
+        Ok(all.into_iter().map(look).collect())
+    }
+
+    /// Says of whom it is not known whether they read streams, and which ends are not known.
+    pub(super) fn say_unknown(&self, looks: &[(&ConsumerName, &StreamsLook)]) {
+        let untold = looks.iter().filter(|(_, look)| look.told_by.is_none());
+        let untold: Vec<&str> = untold.map(|(consumer, _)| consumer.as_str()).collect();
+        if !self.present.is_empty() && !untold.is_empty() {
+            notice(&format!(
+                "the broker has streams ({}), and does not store how far they were read by {}: if they read streams, the state of \
+                 their host (--state) or the host itself (--host-address) tells",
+                self.present.join(", "),
+                untold.join(", ")
+            ));
+        }
+        let endless = looks.iter().flat_map(|(_, look)| &look.streams).filter(|look| look.end.is_none());
+        let mut endless: Vec<&str> = endless.map(|look| &*look.stream).collect();
+        endless.sort_unstable();
+        endless.dedup();
+        if !endless.is_empty() {
+            warning(&format!(
+                "the broker does not tell where these streams end, which have to be there and which the user must be allowed to \
+                 read: {}",
+                endless.join(", ")
+            ));
+        }
+    }
+
+    /// A copy of each state.
+    fn states(&self) -> Result<Vec<Contents>, Failure> {
+        self.options.states.iter().map(|folder| Contents::copied(folder).map_err(unusable)).collect()
+    }
+
+    /// What the host says of the streams of this prefix.
+    fn of_host(&self, hosted: &[HostConsumer], consumer: &ConsumerName) -> Next {
+        let found = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
+        let streams = found.into_iter().flat_map(|hosted| &hosted.streams);
+        let streams = streams.filter(|stream| self.is_of_severity(&stream.stream));
+        let next = |committed: Option<u64>| committed.map_or(0, |committed| committed.saturating_add(1));
+        streams.map(|stream| (stream.stream.clone(), next(stream.committed_offset))).collect()
+    }
+
+    /// What the broker has stored under the name of the queue.
+    async fn stored(&self, queue: &str) -> Result<Next, String> {
+        if self.present.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = self.figures.stored(self.connection, &self.present, queue).await;
+        let stored = stored.map_err(|error| error.to_string())?;
+        Ok(self
+            .present
+            .iter()
+            .cloned()
+            .zip(stored)
+            .filter_map(|(stream, next)| Some((stream, next?)))
+            .collect())
+    }
+
+    /// What the states of hosts that took turns have of a consumer: of each stream, the one that has read most.
+    fn in_states(&self, states: &[Contents], queue: &str) -> Result<Next, Failure> {
+        let mut next: Next = Vec::new();
+        for state in states {
+            let account = state.account(queue).map_err(unusable)?;
+            let streams = account.into_iter().flat_map(|account| account.streams);
+            for stream in streams.filter(|stream| self.is_of_severity(&stream.stream)) {
+                let offset = stream.next_offset();
+                match next.iter_mut().find(|(name, _)| *name == stream.stream) {
+                    Some((_, highest)) => *highest = offset.max(*highest),
+                    None => next.push((stream.stream, offset)),
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    fn is_of_severity(&self, stream: &str) -> bool {
+        Severity::ALL.into_iter().any(|severity| self.options.target.names.exchange(severity) == stream)
+    }
+}
