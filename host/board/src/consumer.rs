@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::iter::successors;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loghost_core::application::{Cause, ConsumerError, ConsumerEvent, Load, NextOffset};
-use loghost_core::domain::{Counts, Descriptor, Severities, Tally};
+use loghost_core::domain::{Counts, Descriptor, Measures, Severities, Tally};
 
 use crate::dead_letters::LastDeadLetters;
 use crate::histogram::{Histogram, LOGS, SECONDS};
@@ -35,6 +36,10 @@ pub struct Consumer {
     pub backtrace: Option<String>,
     /// The metric that it wrote last, in its own words, or as much of it as is kept; or why it has none.
     pub metric: Option<Result<String, String>>,
+    /// What it has measured last, or why it could not; none if it has no figures of its own.
+    pub measures: Option<Result<Arc<Measures>, String>>,
+    /// How often it could not.
+    pub measure_failures: u64,
     /// What is counted and safe, over all runs that share a state.
     pub counts: Counts,
     /// How far its streams are finished, which is safe.
@@ -94,6 +99,11 @@ impl State {
     pub const ALL: [Self; 6] =
         [Self::Opening, Self::Consuming, Self::StandingBy, Self::Stopped, Self::Paused, Self::Ended];
 
+    /// Whether it can be asked to measure.
+    fn can_measure(self) -> bool {
+        matches!(self, Self::Consuming | Self::StandingBy | Self::Paused)
+    }
+
     /// Whether its queue is there, to be asked for its depth.
     pub(crate) fn has_queue(self) -> bool {
         matches!(self, Self::Consuming | Self::StandingBy | Self::Stopped | Self::Paused)
@@ -136,6 +146,8 @@ impl Default for Consumer {
             last_failure: None,
             backtrace: None,
             metric: None,
+            measures: None,
+            measure_failures: 0,
             counts: Counts::default(),
             offsets: Vec::new(),
             load: Load::default(),
@@ -162,6 +174,11 @@ impl Consumer {
     /// How many of its deliveries are among the dead letters, for each cause.
     pub fn dead_letters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         CAUSES.into_iter().zip(self.dead_letters).map(|((_, name), count)| (name, count))
+    }
+
+    /// Whether somebody who wants to know its figures can ask for them.
+    pub fn can_measure(&self) -> bool {
+        self.measures.is_some() && self.state.can_measure()
     }
 
     pub(crate) fn note(&mut self, event: &ConsumerEvent<'_>) {
@@ -232,6 +249,11 @@ impl Consumer {
                 let metric = metric.map(|text| beginning(text, MOST_METRIC));
                 self.metric = Some(metric.map_err(|error| beginning(&error.to_string(), MOST_METRIC)));
             }
+            ConsumerEvent::Measured(measured) => {
+                self.measure_failures += u64::from(measured.is_err());
+                let measured = measured.map(Arc::clone);
+                self.measures = Some(measured.map_err(|error| beginning(&error.to_string(), MOST_METRIC)));
+            }
             ConsumerEvent::Paused => {
                 self.enter(
                     State::Paused,
@@ -257,6 +279,7 @@ impl Consumer {
         self.version.clone_from(&descriptor.version);
         digest.clone_into(&mut self.digest);
         self.severities = descriptor.filter.severities();
+        self.measures = None;
     }
 
     fn has_failed(&mut self, error: &ConsumerError) {

@@ -2,8 +2,8 @@
 //!
 //! Knows the events of the core; knows nobody who shows the figures. In reading order: [`Board`] is told what happens,
 //! [`Consumer`] and [`Connection`] are what it knows of each, `history` is what a consumer received lately, `dead_letters` what
-//! went there last, `depths` what only the broker knows, `exports` what was sent to a collector, and [`metrics`] all of this under
-//! the names of metrics.
+//! went there last, `depths` what only the broker knows, `measuring` what only plugins know, `exports` what was sent to a
+//! collector, and [`metrics`] all of this under the names of metrics.
 //!
 //! Each event is told for a batch, or less often; it costs a look into a map and a short lock that nobody else holds for
 //! long: whoever shows the figures copies them.
@@ -15,6 +15,7 @@ mod depths;
 mod exports;
 mod histogram;
 mod history;
+mod measuring;
 pub mod metrics;
 mod process;
 mod stream;
@@ -34,6 +35,7 @@ pub use self::depths::{Depths, SourceDepths, TooLate};
 pub use self::exports::{Exports, Signal};
 pub use self::histogram::Histogram;
 pub use self::history::{History, LONGEST, STEP};
+pub use self::measuring::Measuring;
 pub use self::process::process_begins;
 pub use self::stream::StreamProgress;
 

@@ -45,7 +45,7 @@ fn metric(family: &Family<'_>, span: Span) -> Metric {
     };
     // That of a metric of labels is no suffix of a type.
     let name =
-        if family.kind == Kind::Info { format!("{}_info", family.name) } else { family.name.to_owned() };
+        if family.kind == Kind::Info { format!("{}_info", family.name) } else { family.name.to_string() };
     Metric { name, description: family.help.to_owned(), unit: unit.to_owned(), data: Some(data) }
 }
 

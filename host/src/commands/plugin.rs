@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use loghost_core::application::{Consumer, ConsumerError};
+use loghost_core::domain::Measures;
 use loghost_wasm::Limits;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
@@ -70,11 +71,14 @@ async fn inspect(
     let mut consumer = plugins::start(&runtime, plugin.clone(), &source, settings)?;
     let state =
         first_state(&mut consumer).await.with_context(|| source.to_string()).status(Status::BadInput)?;
+    let measures =
+        first_measures(&mut consumer).await.with_context(|| source.to_string()).status(Status::BadInput)?;
     let facts = Facts {
         file: file.display().to_string(),
         size: bytes.len(),
         compiler: toolchain::compiler_of(&bytes),
         state,
+        measures,
     };
     Ok(facts.print(consumer.descriptor(), &plugin, format)?)
 }
@@ -87,4 +91,9 @@ async fn first_state(consumer: &mut impl Consumer) -> Result<Option<usize>, Cons
     let state = consumer.save().await?;
     consumer.restore(Some(&state)).await?;
     Ok(Some(state.len()))
+}
+
+/// What a consumer measures at first, if it has figures of its own.
+async fn first_measures(consumer: &mut impl Consumer) -> Result<Option<Measures>, ConsumerError> {
+    Ok(if consumer.measures() { Some(consumer.measure().await?) } else { None })
 }

@@ -1,13 +1,18 @@
-//! Controlling the consumers of a run: pausing, resuming and reloading each.
+//! Controlling the consumers of a run: pausing, resuming and reloading each, and asking each for what it measures.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt, join_all};
+use loghost_board::Measuring;
 use loghost_core::application::{Control, Request, RequestError, RunControl};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// How many requests wait for one consumer, which may be in a long call of its plugin.
 const WAITING: usize = 16;
@@ -53,6 +58,24 @@ impl RunControl for Controls {
             Request::Reload => self.reloads.try_send(name.clone()).err().map(|error| reason(&error)),
         };
         refused.map_or(Ok(()), Err)
+    }
+}
+
+impl Measuring for Controls {
+    fn measure(&self, names: Vec<ConsumerName>, within: Duration) -> BoxFuture<'_, ()> {
+        let asked: Vec<oneshot::Receiver<()>> = {
+            let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+            let controls = names.iter().filter_map(|name| consumers.get(name));
+            // Half of the places are for what people ask.
+            let free = controls.filter(|control| control.capacity() > WAITING / 2);
+            let ask = |control: &Sender<Control<WasmConsumer>>| {
+                let (done, asked) = oneshot::channel();
+                control.try_send(Control::Measure(done)).ok().map(|()| asked)
+            };
+            free.filter_map(ask).collect()
+        };
+        // Who cannot answer is not waited for.
+        timeout(within, join_all(asked)).map(drop).boxed()
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use loghost_board::Board;
-use loghost_core::application::{Event, Observer, RunControl};
+use loghost_core::application::{Event, Observer};
 use loghost_http::{BindError, Feed, Server, Shown, Token};
 use loghost_system::private::read_secret;
 use tokio::io;
 
+use crate::compose::control::Controls;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::events::{self, Queues};
 use crate::ui::terminal::{self, event_as_json};
@@ -47,14 +48,15 @@ impl Listening {
     pub(crate) async fn start(
         listen: &Listen,
         board: Arc<Board>,
-        control: Arc<dyn RunControl>,
+        controls: Arc<Controls>,
     ) -> Result<Self, Failure> {
         let token =
             listen.token_file.as_deref().map(|file| token(file, "--listen-token-file")).transpose()?;
         let feed = Feed::default();
         let is_for_all = !listen.address.ip().is_loopback();
-        let control = (listen.rights == Rights::Control).then_some(control);
-        let shown = Shown { board, feed: feed.clone(), token, control, version: env!("CARGO_PKG_VERSION") };
+        let control = (listen.rights == Rights::Control).then(|| Arc::clone(&controls) as _);
+        let version = env!("CARGO_PKG_VERSION");
+        let shown = Shown { board, feed: feed.clone(), token, control, measuring: controls, version };
         let server = Server::bind(listen.address, shown).await.map_err(unbound)?;
         let address = server.address();
         terminal::notice(&format!(
@@ -71,7 +73,7 @@ impl Listening {
 
     /// Whom to tell what happens.
     pub(crate) fn observer(&self, queues: Queues) -> Arc<dyn Observer> {
-        Arc::new(EventsObserver { feed: self.feed.clone(), queues })
+        EventsObserver::of(self.feed.clone(), queues)
     }
 
     /// Ends the server, and waits for it.
@@ -81,9 +83,16 @@ impl Listening {
 }
 
 /// Passes on what happens to whoever reads it over HTTP.
-struct EventsObserver {
+pub(crate) struct EventsObserver {
     feed: Feed,
     queues: Queues,
+}
+
+impl EventsObserver {
+    /// Passes it on to whoever reads this feed.
+    pub(crate) fn of(feed: Feed, queues: Queues) -> Arc<dyn Observer> {
+        Arc::new(Self { feed, queues })
+    }
 }
 
 impl Observer for EventsObserver {

@@ -79,6 +79,7 @@ const SDK: &[(&str, &str)] = &[
     ("export.rs", include_str!("../../../plugins/sdk/src/export.rs")),
     ("lib.rs", include_str!("../../../plugins/sdk/src/lib.rs")),
     ("log.rs", include_str!("../../../plugins/sdk/src/log.rs")),
+    ("measurement.rs", include_str!("../../../plugins/sdk/src/measurement.rs")),
     ("metric.rs", include_str!("../../../plugins/sdk/src/metric.rs")),
     ("processed.rs", include_str!("../../../plugins/sdk/src/processed.rs")),
     ("settings.rs", include_str!("../../../plugins/sdk/src/settings.rs")),

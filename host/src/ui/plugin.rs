@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use loghost_core::domain::{Descriptor, Severities, printable_line};
+use loghost_core::domain::{Descriptor, Measures, Severities, printable_line};
 use loghost_wasm::Plugin;
 use serde_json::{Value, json};
 
-use crate::ui::terminal::{self, Format, TITLE, Unwritable};
+use crate::ui::terminal::{self, Format, TITLE, Unwritable, counted, measures_json};
 
 /// Prints what to do with a new crate.
 pub(crate) fn print_new(folder: &Path, name: &str) -> Result<(), Unwritable> {
@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) compiler: Option<String>,
     /// The size of what it keeps, if it keeps something.
     pub(crate) state: Option<usize>,
+    /// What it measures at first, if it has figures of its own.
+    pub(crate) measures: Option<Measures>,
 }
 
 impl Facts {
@@ -75,6 +77,7 @@ impl Facts {
             if plugin.processes() { "logs, in batches" } else { "nothing: the host counts for it" },
         );
         row("keeps state", &self.state.map_or("no".to_owned(), |size| format!("{size} bytes at first")));
+        row("measures", &self.measures.as_ref().map_or("nothing of its own".to_owned(), measured));
         row("fields", &or_none(&fields(descriptor)));
         if let Some(tick) = descriptor.tick {
             row("tick", &humantime::format_duration(tick).to_string());
@@ -97,6 +100,7 @@ impl Facts {
             "sources": patterns(descriptor),
             "processes": plugin.processes(),
             "keeps_state": self.state.is_some(),
+            "measures": self.measures.as_ref().map(|measures| measures_json(Ok(measures))),
             "fields": fields(descriptor),
             "publishes": list(descriptor.publishes),
             "tick_ms": descriptor.tick.map(|tick| tick.as_millis()),
@@ -107,6 +111,15 @@ impl Facts {
             "sha256": plugin.digest(),
         })
     }
+}
+
+/// How much a plugin measures, and what of it is left out.
+fn measured(measures: &Measures) -> String {
+    let values = measures.by_name().map(|(_, family)| family.values.len()).sum();
+    let dropped = measures.dropped().map(|(unfit, count)| format!("{count} ({})", unfit.as_str()));
+    let dropped: Vec<String> = dropped.collect();
+    let left_out = if dropped.is_empty() { "" } else { "; left out: " };
+    format!("{} at first{left_out}{}", counted(values, "value"), dropped.join(", "))
 }
 
 fn list(severities: Severities) -> Vec<String> {

@@ -70,7 +70,7 @@ impl ReplayView {
 
     fn metric(&self, replayed: &Replayed, version: Option<&str>) -> Result<(), Unwritable> {
         let Replayed { consumer, counts, text, .. } = replayed;
-        let report = Report { consumer, counts, text: text.clone(), last: true };
+        let report = Report { consumer, counts, text: text.clone(), measures: None, last: true };
         match self.format {
             Format::Text => {
                 let version = version.map(|version| format!("{DIM}{}{DIM:#} ", printable_line(version)));

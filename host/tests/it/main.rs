@@ -60,6 +60,7 @@ fn main() {
         plugins::cache::trials(),
         plugins::contract::trials(),
         plugins::limits::trials(),
+        plugins::measures::trials(),
         plugins::poison::trials(),
         plugins::processor::trials(),
         plugins::reload::trials(),

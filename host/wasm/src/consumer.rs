@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_core::application::{Consumer, ConsumerError};
-use loghost_core::domain::{Descriptor, Metric, Processed, Record, Timestamp, printable_line};
+use loghost_core::domain::{Descriptor, Measures, Metric, Processed, Record, Timestamp, printable_line};
 use loghost_system::Refusal;
 use tokio::task::block_in_place;
 
@@ -156,6 +156,17 @@ impl Consumer for WasmConsumer {
         self.call("format-metric", |instance, _| {
             instance.call(|store, exports| exports.consumer.call_format_metric(store, metric))
         })
+    }
+
+    fn measures(&self) -> bool {
+        self.plugin.measures()
+    }
+
+    async fn measure(&mut self) -> Result<Measures, ConsumerError> {
+        let measures = self.call("measure", |instance, _| {
+            instance.call(|store, exports| exports.measures()?.call_measure(store))
+        })?;
+        Ok(v0_1::measures(measures))
     }
 
     async fn save(&mut self) -> Result<Vec<u8>, ConsumerError> {

@@ -6,7 +6,7 @@ use wasmtime::{Store, Trap};
 use super::engine::Runtime;
 use super::guest::{Guest, GuestLog};
 use super::plugin::Plugin;
-use super::v0_1::{checkpoint, consumer, interface, processor, types};
+use super::v0_1::{checkpoint, consumer, interface, measures, processor, types};
 
 /// An instance that cannot be made.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(super) struct Exports {
     pub(super) consumer: consumer::Guest,
     processor: Option<processor::Guest>,
     checkpoint: Option<checkpoint::Guest>,
+    measures: Option<measures::Guest>,
 }
 
 impl Instance {
@@ -111,7 +112,13 @@ impl Exports {
             let function = if saves { "restore" } else { "save" };
             InstanceError::Mistyped { interface: "checkpoint", function, error }
         })?;
-        Ok(Self { consumer, processor, checkpoint })
+        let measures = plugin.measures.as_ref().map(|it| it.load(&mut *store, instance)).transpose();
+        let measures = measures.map_err(|error| InstanceError::Mistyped {
+            interface: "measures",
+            function: "measure",
+            error,
+        })?;
+        Ok(Self { consumer, processor, checkpoint, measures })
     }
 
     /// The interface `processor`; an error if the plugin does not export it.
@@ -122,6 +129,11 @@ impl Exports {
     /// The interface `checkpoint`, likewise.
     pub(super) fn checkpoint(&self) -> wasmtime::Result<&checkpoint::Guest> {
         self.checkpoint.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin exports no checkpoint"))
+    }
+
+    /// The interface `measures`, likewise.
+    pub(super) fn measures(&self) -> wasmtime::Result<&measures::Guest> {
+        self.measures.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin exports no measures"))
     }
 }
 

@@ -7,7 +7,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::engine::Runtime;
 use super::guest::Guest;
-use super::v0_1::{self, PACKAGE, VERSION, checkpoint, consumer, processor};
+use super::v0_1::{self, PACKAGE, VERSION, checkpoint, consumer, measures, processor};
 
 /// A compiled component that keeps the contract.
 pub struct Plugin {
@@ -15,6 +15,7 @@ pub struct Plugin {
     pub(super) consumer: consumer::GuestIndices,
     pub(super) processor: Option<processor::GuestIndices>,
     pub(super) checkpoint: Option<checkpoint::GuestIndices>,
+    pub(super) measures: Option<measures::GuestIndices>,
     digest: String,
     imports: Vec<String>,
     exports: Vec<String>,
@@ -120,6 +121,7 @@ impl Plugin {
         require(&component, &consumer, "consumer", &["configure", "format-metric"])?;
         let processes = offers(&component, &exports, "processor", &["process"])?;
         let keeps_state = offers(&component, &exports, "checkpoint", &["save", "restore"])?;
+        let measures = offers(&component, &exports, "measures", &["measure"])?;
         let pre =
             runtime.linker.instantiate_pre(&component).map_err(|e| LoadError::mistyped("log", None, &e))?;
         let consumer =
@@ -128,7 +130,9 @@ impl Plugin {
         let processor = processor.map_err(|e| LoadError::mistyped("processor", None, &e))?;
         let checkpoint = keeps_state.then(|| checkpoint::GuestIndices::new(&pre)).transpose();
         let checkpoint = checkpoint.map_err(|e| LoadError::mistyped("checkpoint", None, &e))?;
-        Ok(Self { pre, consumer, processor, checkpoint, digest: sha256(bytes), imports, exports })
+        let measures = measures.then(|| measures::GuestIndices::new(&pre)).transpose();
+        let measures = measures.map_err(|e| LoadError::mistyped("measures", None, &e))?;
+        Ok(Self { pre, consumer, processor, checkpoint, measures, digest: sha256(bytes), imports, exports })
     }
 
     /// Whether it looks at the logs themselves.
@@ -139,6 +143,11 @@ impl Plugin {
     /// Whether it keeps something of its own between logs.
     pub fn keeps_state(&self) -> bool {
         self.checkpoint.is_some()
+    }
+
+    /// Whether it has figures of its own for monitoring.
+    pub fn measures(&self) -> bool {
+        self.measures.is_some()
     }
 
     /// SHA-256 of the component, in hexadecimal.

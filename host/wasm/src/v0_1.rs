@@ -13,12 +13,21 @@ use super::guest::Guest;
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "stateful",
+        inline: "
+            package loghost:host;
+
+            /// All that a plugin may export.
+            world whole {
+                include loghost:plugin/stateful@0.1.0;
+                include loghost:plugin/measuring@0.1.0;
+            }
+        ",
+        world: "loghost:host/whole",
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
 
-pub(super) use bindings::exports::loghost::plugin::{checkpoint, consumer, processor, types};
+pub(super) use bindings::exports::loghost::plugin::{checkpoint, consumer, measures, processor, types};
 use bindings::loghost::plugin::log;
 
 /// The package of the contract, and this version of it.
@@ -124,6 +133,17 @@ pub(super) fn metric(metric: &core::Metric) -> types::Metric {
         first: counts.first.map(core::Timestamp::as_millis),
         last: counts.last.map(core::Timestamp::as_millis),
     }
+}
+
+/// Converts what a plugin has measured; what breaks the contract is left out.
+pub(super) fn measures(raw: Vec<measures::Measurement>) -> core::Measures {
+    core::Measures::of(raw.into_iter().map(|measures::Measurement { name, labels, kind, value }| {
+        let kind = match kind {
+            measures::Kind::Counter => core::MeasureKind::Counter,
+            measures::Kind::Gauge => core::MeasureKind::Gauge,
+        };
+        core::Measurement { name, labels, kind, value }
+    }))
 }
 
 /// Converts a batch, with the fields that the plugin asked for, and calls `give` with it.

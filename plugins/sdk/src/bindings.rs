@@ -22,3 +22,16 @@ world!("processing");
 
 #[cfg(feature = "checkpoint")]
 world!("stateful");
+
+/// What stands beside any of these worlds.
+#[cfg(feature = "measures")]
+pub mod measuring {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "measuring",
+        pub_export_macro: true,
+        export_macro_name: "export_measuring",
+        default_bindings_module: "loghost_plugin::bindings::measuring",
+        additional_derives: [PartialEq],
+    });
+}

@@ -1,5 +1,7 @@
 //! What a plugin implements.
 
+#[cfg(feature = "measures")]
+use crate::Measurement;
 use crate::{Descriptor, Metric, Settings};
 #[cfg(feature = "processor")]
 use crate::{LogRecord, Processed};
@@ -34,6 +36,15 @@ pub trait Checkpoint: Processor {
     /// Takes up what was saved, after it was configured and before the first log. An error is shown to the
     /// operator, and the consumer does not start.
     fn restore(&mut self, state: &[u8]) -> Result<(), String>;
+}
+
+/// A consumer that has figures of its own for monitoring, beside what the host counts.
+#[cfg(feature = "measures")]
+pub trait Measures: Consumer {
+    /// What it measures, as it is now: a few hundred values at most, each name with its labels once. Called
+    /// at most once a second. The host checks the names as Prometheus does, and shows how many values it
+    /// has left out.
+    fn measure(&self) -> Vec<Measurement>;
 }
 
 /// Configures a consumer as the host does, for tests: settings that nobody asked for are an error.

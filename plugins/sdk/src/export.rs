@@ -12,7 +12,7 @@ use crate::{LogRecord, Processed, Processor, log};
 pub type Slot<C> = LocalKey<RefCell<Option<C>>>;
 
 /// Makes a component of the type that is named: a [`Consumer`], with the feature `processor` also a
-/// `Processor`, with `checkpoint` also a `Checkpoint`. Elsewhere than on Wasm only checks that it is a [`Consumer`].
+/// `Processor`, with `checkpoint` also a `Checkpoint`, with `measures` also a `Measures`. Elsewhere than on Wasm only checks that it is a [`Consumer`].
 #[macro_export]
 macro_rules! export {
     ($consumer:ident) => {
@@ -40,9 +40,9 @@ macro_rules! export {
                     $crate::export::format_metric(&CONSUMER, &metric)
                 }
             }
-
             $crate::__export_processor!(Exported, CONSUMER);
             $crate::__export_checkpoint!(Exported, CONSUMER);
+            $crate::__export_measures!(Exported, CONSUMER);
     $crate::bindings::export_world!(Exported with_types_in $crate::bindings);
         };
     };
@@ -142,6 +142,36 @@ fn not_configured() -> ! {
     #[cfg(feature = "processor")]
     log::report_panics();
     panic!("`configure` is the first call on an instance, and has to succeed")
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "measures"))]
+macro_rules! __export_measures {
+    ($exported:ident, $consumer:ident) => {};
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "measures")]
+macro_rules! __export_measures {
+    ($exported:ident, $consumer:ident) => {
+        impl $crate::bindings::measuring::exports::loghost::plugin::measures::Guest for $exported {
+            fn measure() -> ::std::vec::Vec<$crate::Measurement> {
+                $crate::export::measure(&$consumer)
+            }
+        }
+
+        $crate::bindings::measuring::export_measuring!(
+            $exported with_types_in $crate::bindings::measuring
+        );
+    };
+}
+
+/// Has the consumer measure.
+#[cfg(feature = "measures")]
+pub fn measure<C: crate::Measures>(slot: &'static Slot<C>) -> Vec<crate::Measurement> {
+    with(slot, |consumer| consumer.measure())
 }
 
 #[cfg(test)]

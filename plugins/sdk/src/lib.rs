@@ -29,8 +29,9 @@
 //! nothing but a check elsewhere than on Wasm, so that `cargo test` runs the consumer's logic natively.
 //!
 //! With the feature `processor` a consumer is also a `Processor` and sees its logs in batches; with the
-//! feature `checkpoint` it is also a `Checkpoint`, and what it keeps between logs survives restarts. This
-//! crate knows the contract (`wit/`) and nothing of the host that calls it.
+//! feature `checkpoint` it is also a `Checkpoint`, and what it keeps between logs survives restarts. With
+//! the feature `measures`, beside any of these, it is a `Measures` and has figures of its own for
+//! monitoring. This crate knows the contract (`wit/`) and nothing of the host that calls it.
 
 #[doc(hidden)]
 #[allow(
@@ -46,6 +47,8 @@ mod descriptor;
 #[doc(hidden)]
 pub mod export;
 pub mod log;
+#[cfg(feature = "measures")]
+mod measurement;
 mod metric;
 mod processed;
 mod settings;
@@ -57,8 +60,12 @@ pub use bindings::exports::loghost::plugin::types::{
     DerivedLog, Descriptor, Fields, LogRecord, Metric, Outcome, Processed, Severities, Severity, Tally,
     Verdict,
 };
+#[cfg(feature = "measures")]
+pub use bindings::measuring::exports::loghost::plugin::measures::Measurement;
 #[cfg(feature = "checkpoint")]
 pub use consumer::Checkpoint;
+#[cfg(feature = "measures")]
+pub use consumer::Measures;
 #[cfg(feature = "processor")]
 pub use consumer::Processor;
 pub use consumer::{Consumer, configure};

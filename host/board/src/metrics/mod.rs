@@ -1,10 +1,13 @@
 //! The figures as metrics, in the names and base units of the ecosystem: once, for all formats that they are sent in.
 //!
 //! Knows no format. In reading order: [`Figures`] is all that is shown, [`Family`] a metric of it, with a [`Point`] for each
-//! combination of labels; `consumers` and `rest` say which there are.
+//! combination of labels; `consumers`, `measures` and `rest` say which there are.
 
 mod consumers;
+mod measures;
 mod rest;
+
+use std::borrow::Cow;
 
 use loghost_core::domain::ConsumerName;
 
@@ -30,7 +33,7 @@ pub struct Figures {
 #[derive(Debug)]
 pub struct Family<'a> {
     /// Its name, without the suffix that some formats give to its type or unit.
-    pub name: &'static str,
+    pub name: Cow<'a, str>,
     /// What it says.
     pub help: &'static str,
     /// What its values are measured in, if not in numbers of something.
@@ -67,7 +70,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Point<'a> {
     /// Its labels: names and values.
-    pub labels: Vec<(&'static str, &'a str)>,
+    pub labels: Vec<(&'a str, &'a str)>,
     /// The value.
     pub value: Value<'a>,
 }
@@ -101,6 +104,7 @@ impl Figures {
     /// All metrics, each once.
     pub fn families(&self) -> Vec<Family<'_>> {
         let mut families = consumers::families(&self.consumers, &self.depths);
+        families.extend(measures::families(&self.consumers));
         families.extend(rest::of_connections(&self.connections));
         families.extend(self.exports.iter().flat_map(rest::of_exports));
         families.extend(rest::of_process(self.version, &self.process));
@@ -114,7 +118,7 @@ impl<'a> Family<'a> {
         (name, help): (&'static str, &'static str),
         points: impl IntoIterator<Item = Point<'a>>,
     ) -> Self {
-        Self { name, help, unit: None, kind, points: points.into_iter().collect() }
+        Self { name: name.into(), help, unit: None, kind, points: points.into_iter().collect() }
     }
 
     fn unit(self, unit: Unit) -> Self {

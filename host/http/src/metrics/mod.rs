@@ -76,7 +76,7 @@ impl Collector for Encoded {
                 Kind::Histogram => MetricType::Histogram,
                 Kind::Info => MetricType::Info,
             };
-            let mut metric = encoder.encode_descriptor(family.name, family.help, unit.as_ref(), kind)?;
+            let mut metric = encoder.encode_descriptor(&family.name, family.help, unit.as_ref(), kind)?;
             for point in &family.points {
                 let labels = point.labels.as_slice();
                 match point.value {
@@ -113,8 +113,10 @@ fn write(metric: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) -> fmt::R
 
 #[cfg(test)]
 mod tests {
-    use loghost_core::application::{ConnectionEvent, ConsumerEvent, Event, Observer};
-    use loghost_core::domain::{ConsumerName, Counts, Tally};
+    use std::sync::Arc;
+
+    use loghost_core::application::{ConnectionEvent, ConsumerError, ConsumerEvent, Event, Observer};
+    use loghost_core::domain::{ConsumerName, Counts, MeasureKind, Measurement, Measures, Tally};
 
     use super::*;
 
@@ -179,5 +181,50 @@ mod tests {
         assert_eq!(Format::accepted(Some(prometheus)), Format::OpenMetrics);
         assert_eq!(Format::accepted(Some("*/*")), Format::Older);
         assert_eq!(Format::accepted(None), Format::Older);
+    }
+
+    /// The lines of the metrics that are about plugins' measures, when these consumers have measured this.
+    fn lines(measured: &[(&str, Result<Vec<Measurement>, ConsumerError>)]) -> Vec<String> {
+        let board = Board::default();
+        for (name, measured) in measured {
+            let name = ConsumerName::new(*name).expect("a name");
+            let measured = measured.clone().map(|measured| Arc::new(Measures::of(measured)));
+            board.observe(&Event::Consumer(&name, ConsumerEvent::Measured(measured.as_ref())));
+        }
+        let text = written(&board, Depths::default(), "1", Format::OpenMetrics).expect("a text");
+        let is_about = |line: &&str| line.contains("loghost_plugin_") || line.starts_with("loghost_measure");
+        text.lines().filter(|line| is_about(line) && !line.starts_with("# HELP")).map(str::to_owned).collect()
+    }
+
+    fn measurement(name: &str, kind: MeasureKind, label: &str, value: f64) -> Measurement {
+        Measurement { name: name.to_owned(), labels: vec![("at".to_owned(), label.to_owned())], kind, value }
+    }
+
+    #[test]
+    fn plugins_share_a_name_but_not_its_kind() {
+        let a = vec![
+            measurement("seen", MeasureKind::Counter, "x\"}\n", 2.0),
+            measurement("open", MeasureKind::Gauge, "y", -1.5),
+        ];
+        let b = vec![measurement("seen", MeasureKind::Counter, "x", 3.0)];
+        let c = vec![
+            measurement("seen", MeasureKind::Gauge, "x", 4.0),
+            measurement("-", MeasureKind::Gauge, "", 0.0),
+        ];
+        let failed = ConsumerError { call: "measure", reason: String::new(), backtrace: None };
+        let expected = [
+            "# TYPE loghost_plugin_open gauge",
+            r#"loghost_plugin_open{consumer="a",at="y"} -1.5"#,
+            "# TYPE loghost_plugin_seen counter",
+            r#"loghost_plugin_seen_total{consumer="a",at="x\"}\n"} 2.0"#,
+            r#"loghost_plugin_seen_total{consumer="b",at="x"} 3.0"#,
+            r#"loghost_measures_dropped{consumer="c",reason="name"} 1"#,
+            r#"loghost_measures_dropped{consumer="c",reason="kind"} 1"#,
+            r#"loghost_measure_failures_total{consumer="a"} 0"#,
+            r#"loghost_measure_failures_total{consumer="b"} 0"#,
+            r#"loghost_measure_failures_total{consumer="c"} 0"#,
+            r#"loghost_measure_failures_total{consumer="d"} 1"#,
+        ];
+        assert_eq!(lines(&[("a", Ok(a)), ("b", Ok(b)), ("c", Ok(c)), ("d", Err(failed))]), expected);
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join;
 use futures_util::stream::{BoxStream, StreamExt};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
@@ -119,8 +120,9 @@ impl Answering {
     async fn metrics(&self, request: &Request<Incoming>) -> Response<Body> {
         let accept = request.headers().get(ACCEPT).and_then(|header| header.to_str().ok());
         let format = Format::accepted(accept);
-        let depths = self.shown.board.depths().await;
-        match written(&self.shown.board, depths, self.shown.version, format) {
+        let Shown { board, measuring, .. } = &self.shown;
+        let (depths, ()) = join(board.depths(), board.measure(&**measuring)).await;
+        match written(board, depths, self.shown.version, format) {
             Ok(metrics) => whole(StatusCode::OK, format.content_type(), metrics),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
         }

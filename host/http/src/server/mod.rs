@@ -16,7 +16,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use loghost_board::Board;
+use loghost_board::{Board, Measuring};
 use loghost_core::application::RunControl;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -39,6 +39,8 @@ pub struct Shown {
     pub token: Option<Token>,
     /// Through what consumers are controlled, by whoever knows the token; none if they are not.
     pub control: Option<Arc<dyn RunControl>>,
+    /// Who asks plugins for figures of their own.
+    pub measuring: Arc<dyn Measuring>,
     /// The version of the host.
     pub version: &'static str,
 }

@@ -50,7 +50,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let board = Arc::new(Board::default());
     let (controls, requests) = Controls::new();
     let listening = match &options.listen {
-        Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls) as _).await?),
+        Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls)).await?),
         None => None,
     };
     let telemetry = options.telemetry.clone().map(|options| Telemetry::start(options, Arc::clone(&board)));

@@ -42,6 +42,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::Saturated(_)
         | ConsumerEvent::NotCounted(..)
         | ConsumerEvent::LeftUncounted(..)
+        | ConsumerEvent::Measured(Err(_))
         | ConsumerEvent::Removed(_) => Level::Warning,
         ConsumerEvent::Stopped(..) | ConsumerEvent::ReloadRefused(_) => Level::Error,
         ConsumerEvent::Opening { .. }
@@ -57,6 +58,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
         | ConsumerEvent::Reported(_)
+        | ConsumerEvent::Measured(Ok(_))
         | ConsumerEvent::Ended(_) => Level::Debug,
     }
 }
@@ -87,6 +89,7 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::Paused => "paused",
         ConsumerEvent::Resumed => "resumed",
         ConsumerEvent::Reported(_) => "reported",
+        ConsumerEvent::Measured(_) => "measured",
         ConsumerEvent::NotCounted(..) => "not_counted",
         ConsumerEvent::LeftUncounted(..) => "left_uncounted",
         ConsumerEvent::PassedBy(_) => "passed_by",
@@ -116,7 +119,9 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         ConsumerEvent::Reloaded(descriptor, digest) => {
             json!({ "version": descriptor.version, "sha256": digest })
         }
-        ConsumerEvent::ReloadRefused(ReloadRefusal::State(error)) => json!({ "error": error.reason }),
+        ConsumerEvent::Measured(Err(error)) | ConsumerEvent::ReloadRefused(ReloadRefusal::State(error)) => {
+            json!({ "error": error.reason })
+        }
         ConsumerEvent::ReloadRefused(ReloadRefusal::Unloadable(error)) => json!({ "error": error }),
         ConsumerEvent::Removed(removed) => json!({
             "stream": &*removed.stream,
@@ -190,6 +195,11 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
             "not wanted in this run: {logs} logs that were found in messages of other producers; they were acknowledged"
         ),
         ConsumerEvent::Removed(removed) => logs_removed(removed),
+        ConsumerEvent::Measured(Err(error)) => {
+            format!(
+                "has no figures of its own for monitoring, and is asked for some again in a minute: {error}"
+            )
+        }
         ConsumerEvent::Recovered => "no longer fails: goes on".to_owned(),
         ConsumerEvent::Reloaded(descriptor, digest) => {
             let digest = digest.get(..12).unwrap_or(digest);
@@ -213,6 +223,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
         | ConsumerEvent::Reported(_)
+        | ConsumerEvent::Measured(Ok(_))
         | ConsumerEvent::ReloadRefused(ReloadRefusal::All)
         | ConsumerEvent::Traced(_)
         | ConsumerEvent::Ended(_) => return None,

@@ -28,7 +28,7 @@ pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 pub(crate) use self::panics::say_panics;
 pub(crate) use self::progress::Progress;
-pub(crate) use self::reporter::{TerminalReporter, metric_json, metric_text};
+pub(crate) use self::reporter::{TerminalReporter, measures_json, metric_json, metric_text};
 pub(crate) use self::screen::{Screen, has_screen, is_in_foreground};
 use self::stream::Form;
 

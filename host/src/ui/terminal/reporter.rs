@@ -1,8 +1,8 @@
 //! Shows the metrics of consumers on standard output.
 
-use loghost_core::application::{Report, ReportError, Reporter};
-use loghost_core::domain::{Severity, printable, printable_line};
-use serde_json::{Map, Value};
+use loghost_core::application::{ConsumerError, Report, ReportError, Reporter};
+use loghost_core::domain::{Measures, Severity, printable, printable_line};
+use serde_json::{Map, Value, json};
 
 use super::output::OUT;
 use super::{BAD, Format, TITLE, Unwritable, json_line, tally_json};
@@ -63,6 +63,30 @@ pub(crate) fn metric_json(report: &Report<'_>) -> Map<String, Value> {
             say("error", error.to_string().into());
         }
     }
+    if let Some(measures) = report.measures {
+        say("measures", measures_json(measures));
+    }
     say("last", report.last.into());
     object
+}
+
+/// What a plugin has measured, and how much of its answer is left out; or why it could not.
+pub(crate) fn measures_json(measures: Result<&Measures, &ConsumerError>) -> Value {
+    let measures = match measures {
+        Ok(measures) => measures,
+        Err(error) => return json!({ "values": null, "dropped": null, "error": error.to_string() }),
+    };
+    let values: Vec<Value> = measures
+        .by_name()
+        .flat_map(|(name, family)| {
+            family.values.iter().map(move |(labels, value)| {
+                let labels: Map<String, Value> =
+                    labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+                json!({ "name": name, "labels": labels, "kind": family.kind.as_str(), "value": value })
+            })
+        })
+        .collect();
+    let dropped: Map<String, Value> =
+        measures.dropped().map(|(unfit, count)| (unfit.as_str().to_owned(), count.into())).collect();
+    json!({ "values": values, "dropped": dropped, "error": null })
 }

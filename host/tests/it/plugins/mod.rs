@@ -4,6 +4,7 @@ pub(crate) mod authoring;
 pub(crate) mod cache;
 pub(crate) mod contract;
 pub(crate) mod limits;
+pub(crate) mod measures;
 pub(crate) mod poison;
 pub(crate) mod processor;
 pub(crate) mod reload;

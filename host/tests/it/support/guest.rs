@@ -36,6 +36,7 @@ pub(crate) struct Guest {
     processes: bool,
     rules: Vec<Rule>,
     checkpoint: Option<Checkpoint>,
+    measures: Option<Measuring>,
     takes: Option<Vec<String>>,
 }
 
@@ -46,6 +47,23 @@ struct Checkpoint {
     when_saving: Option<Does>,
     when_restoring: Option<Does>,
     refusal: Option<String>,
+}
+
+/// The measures of a plugin: the first is a counter of how often it was asked, `asked`.
+#[derive(Clone)]
+struct Measuring {
+    measurements: Vec<Measurement>,
+    when: Option<Does>,
+}
+
+/// A value that a plugin measures.
+#[derive(Clone)]
+struct Measurement {
+    name: String,
+    labels: Vec<(String, String)>,
+    /// `counter` or `gauge`.
+    kind: &'static str,
+    value: f64,
 }
 
 /// What a function does before its work, or instead of it.
@@ -111,6 +129,7 @@ pub(crate) fn guest(name: &str) -> Guest {
         processes: false,
         rules: Vec::new(),
         checkpoint: None,
+        measures: None,
         takes: None,
     }
 }
@@ -246,15 +265,39 @@ impl Guest {
         self.processes()
     }
 
+    /// It measures this, after how often it was asked to; the kind is `counter` or `gauge`.
+    pub(crate) fn measurement(
+        self,
+        name: &str,
+        labels: &[(&str, &str)],
+        kind: &'static str,
+        value: f64,
+    ) -> Self {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let measurement = Measurement { name: name.to_owned(), labels, kind, value };
+        self.measuring(|measuring| measuring.measurements.push(measurement))
+    }
+
+    pub(crate) fn when_measuring(self, does: Does) -> Self {
+        self.measuring(|measuring| measuring.when = Some(does))
+    }
+
+    fn measuring(mut self, change: impl FnOnce(&mut Measuring)) -> Self {
+        let asked = Measurement { name: "asked".to_owned(), labels: Vec::new(), kind: "counter", value: 0.0 };
+        let plain = Measuring { measurements: vec![asked], when: None };
+        change(self.measures.get_or_insert(plain));
+        self
+    }
+
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
-        component(&contract(), self.world(), &self.module())
+        component(&self.contract(), self.world(), &self.module())
     }
 
     /// The component, for another version of the contract.
     pub(crate) fn built_against(&self, version: &str) -> Vec<u8> {
         let of_version = |text: &str| text.replace("@0.1.0", &format!("@{version}"));
-        component(&of_version(&contract()), self.world(), &of_version(&self.module()))
+        component(&of_version(&self.contract()), self.world(), &of_version(&self.module()))
     }
 
     /// Whether it writes lines other than a transcript.
@@ -263,7 +306,16 @@ impl Guest {
         !self.lines.is_empty() || self.takes.is_some() || self.rules.iter().any(panics)
     }
 
+    /// The contract, and its world for this plugin if that is none of the contract's.
+    fn contract(&self) -> String {
+        format!("{}\nworld measured {{ include {}; include measuring; }}\n", contract(), self.base())
+    }
+
     fn world(&self) -> &'static str {
+        if self.measures.is_some() { "measured" } else { self.base() }
+    }
+
+    fn base(&self) -> &'static str {
         match (self.processes, &self.checkpoint) {
             (_, Some(_)) => "stateful",
             (true, None) => "processing",

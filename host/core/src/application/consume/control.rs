@@ -1,5 +1,7 @@
 //! What a running consumer is told from outside.
 
+use tokio::sync::oneshot;
+
 /// What a running consumer is told. It does so as soon as it is back from the plugin, and tells of it by an event.
 #[derive(Debug)]
 pub enum Control<C> {
@@ -9,4 +11,6 @@ pub enum Control<C> {
     Pause,
     /// Go on.
     Resume,
+    /// Measurement, unless that was a moment ago; whoever asked is told when it has.
+    Measure(oneshot::Sender<()>),
 }

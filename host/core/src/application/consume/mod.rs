@@ -7,13 +7,15 @@
 //! log that it fails at; `unseen` is what the consumer is not shown, `rest` when it is left alone. What they work on has four owners: `session` (the
 //! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
 //! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported). `timer` is
-//! what the loop waits for a time with, and `control` what it is told from outside.
+//! what the loop waits for a time with, `control` what it is told from outside, and `measuring` when the consumer is asked for
+//! figures of its own.
 
 mod adapters;
 mod book_time;
 mod breaker;
 mod commits;
 mod control;
+mod measuring;
 mod options;
 mod process;
 mod processing;
@@ -35,6 +37,7 @@ pub use self::adapters::{Adapters, Ports};
 pub use self::breaker::Tolerance;
 use self::commits::Commits;
 pub use self::control::Control;
+use self::measuring::{Freshness, Measuring};
 pub use self::options::{Batching, ConsumeOptions, SavedState};
 pub(super) use self::process::{BEFORE_ANY_LOG, Batch};
 pub(super) use self::processing::Processing;
@@ -64,6 +67,7 @@ pub struct Consume<P: Ports> {
     processing: Processing<P::Consumer>,
     commits: Commits<P::Ledger>,
     progress: Progress<P::Reporter>,
+    measuring: Measuring,
 
     /// Open since the start, until the run begins.
     opened: Option<OpenedOf<P>>,
@@ -119,6 +123,7 @@ impl<P: Ports> Consume<P> {
             processing: Processing::new(consumer, options.tolerance),
             commits: Commits::new(ledger, options.pace()),
             progress: Progress::new(reporter, observer, name, options.every),
+            measuring: Measuring::new(),
             opened: None,
             former: None,
             at_least: Reads::Counts,
@@ -151,6 +156,7 @@ impl<P: Ports> Consume<P> {
         if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
             self.processing.take_up(state).await?;
         }
+        self.measure(Freshness::Now).await;
         match self.next_source().await {
             Ok(opened) => {
                 self.opened = Some(opened);
@@ -316,8 +322,10 @@ impl<P: Ports> Consume<P> {
         true
     }
 
-    fn say_reloaded(&mut self) {
+    async fn say_reloaded(&mut self) {
         self.progress.tell(ConsumerEvent::Reloaded(self.processing.descriptor(), self.processing.digest()));
+        self.measuring = Measuring::new();
+        self.measure(Freshness::Now).await;
     }
 
     async fn report(&mut self, last: bool) -> Result<(), ReportError> {
@@ -327,6 +335,7 @@ impl<P: Ports> Consume<P> {
         let text = self.processing.consumer().format_metric(&metric).await;
         self.progress.tell(ConsumerEvent::CallEnds);
         self.progress.tell(ConsumerEvent::Reported(text.as_deref()));
-        self.progress.report(text, last)
+        self.measure(if last { Freshness::Now } else { Freshness::Lately }).await;
+        self.progress.report(text, self.measuring.last(), last)
     }
 }

@@ -10,7 +10,7 @@ use crate::application::ports::{
     Cause, ConsumerError, ConsumerEvent, DeadLettering, Event, Observer, Report, ReportError, Reporter,
     SourceError, Uncounted,
 };
-use crate::domain::{ConsumerName, Counts};
+use crate::domain::{ConsumerName, Counts, Measures};
 
 /// What others get to know of a consumer.
 pub(super) struct Progress<R> {
@@ -117,9 +117,10 @@ impl<R: Reporter> Progress<R> {
     pub(super) fn report(
         &mut self,
         text: Result<String, ConsumerError>,
+        measures: Option<Result<&Measures, &ConsumerError>>,
         last: bool,
     ) -> Result<(), ReportError> {
-        let report = Report { consumer: &self.consumer, counts: &self.counts, text, last };
+        let report = Report { consumer: &self.consumer, counts: &self.counts, text, measures, last };
         self.reporter.metric(&report)
     }
 

@@ -24,10 +24,11 @@ impl<P: Ports> Consume<P> {
                 () = &mut shutdown => return Some(End::Shutdown),
                 Some(control) = self.controls.recv() => match control {
                     Control::Replace(new) => if self.replace(new).await {
-                        self.say_reloaded();
+                        self.say_reloaded().await;
                     }
                     Control::Pause => {}
                     Control::Resume => self.is_paused = false,
+                    Control::Measure(done) => self.measure_for(done).await,
                 },
             }
         }
@@ -51,14 +52,15 @@ impl<P: Ports> Consume<P> {
                 () = &mut shutdown => return Some(End::Shutdown),
                 Some(control) = self.controls.recv() => match control {
                     Control::Replace(new) => if self.replace(new).await {
-                        self.say_reloaded();
+                        self.say_reloaded().await;
                         return None;
                     }
                     Control::Pause => {
                         self.is_paused = true;
                         return None;
                     }
-                    Control::Resume => {}
+                    // One that keeps failing is left alone.
+                    Control::Resume | Control::Measure(_) => {}
                 },
                 () = sleep_until(until) => return None,
             }

@@ -71,7 +71,7 @@ impl<P: Ports> Consume<P> {
                     Control::Replace(new) => if self.replace(new).await {
                         let adjusted = self.adjust(session).await;
                         // If it could not be, the next source is as it should be.
-                        self.say_reloaded();
+                        self.say_reloaded().await;
                         adjusted?;
                     }
                     Control::Pause => {
@@ -79,6 +79,7 @@ impl<P: Ports> Consume<P> {
                         return Err(Break::Paused);
                     }
                     Control::Resume => {}
+                    Control::Measure(done) => self.measure_for(done).await,
                 },
                 received = session.source.receive(&mut burst, room), if taking => {
                     received?;

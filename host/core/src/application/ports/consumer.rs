@@ -1,8 +1,8 @@
 //! The plugin, from the use cases' side.
 
-use std::future::Future;
+use std::future::{Future, ready};
 
-use crate::domain::{Descriptor, Metric, Processed, Record, Timestamp, printable_line};
+use crate::domain::{Descriptor, Measures, Metric, Processed, Record, Timestamp, printable_line};
 
 /// A consumer: the plugin, from the use cases' side.
 pub trait Consumer: Send {
@@ -31,6 +31,16 @@ pub trait Consumer: Send {
         &mut self,
         metric: &Metric,
     ) -> impl Future<Output = Result<String, ConsumerError>> + Send;
+
+    /// Whether it has figures of its own for monitoring. If not, [`measure`](Self::measure) is never called.
+    fn measures(&self) -> bool {
+        false
+    }
+
+    /// Has it measure.
+    fn measure(&mut self) -> impl Future<Output = Result<Measures, ConsumerError>> + Send {
+        ready(Ok(Measures::default()))
+    }
 
     /// What it keeps, as bytes. After a failure it goes on from what was saved or restored last.
     fn save(&mut self) -> impl Future<Output = Result<Vec<u8>, ConsumerError>> + Send;

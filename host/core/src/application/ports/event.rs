@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Cause, ConsumerError, DeadLettering, NextOffset, Notice, Rejection, SourceError};
 use crate::domain::{
-    ConsumerName, Counts, Descriptor, Log, MessageId, Record, RemovedOffsets, Severity, Tally, TraceContext,
+    ConsumerName, Counts, Descriptor, Log, Measures, MessageId, Record, RemovedOffsets, Severity, Tally,
+    TraceContext,
 };
 
 /// Is told what happens. Several may be told of one event; none may wait for anything.
@@ -114,6 +116,8 @@ pub enum ConsumerEvent<'a> {
     Resumed,
     /// It has written a metric, in these words; or has failed at it.
     Reported(Result<&'a str, &'a ConsumerError>),
+    /// It has measured this; or has failed at it, and is not asked again for a time.
+    Measured(Result<&'a Arc<Measures>, &'a ConsumerError>),
     /// A delivery is not counted, for this reason: the first of its kind in this run.
     NotCounted(&'a str, DeadLettering),
     /// So much was not counted in this run, which ends.

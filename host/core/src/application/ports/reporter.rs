@@ -1,7 +1,7 @@
 //! Who shows metrics.
 
 use super::{BoxError, ConsumerError};
-use crate::domain::{ConsumerName, Counts};
+use crate::domain::{ConsumerName, Counts, Measures};
 
 /// Shows metrics.
 pub trait Reporter: Send {
@@ -18,6 +18,8 @@ pub struct Report<'a> {
     pub counts: &'a Counts,
     /// The consumer's own words; or why it has none.
     pub text: Result<String, ConsumerError>,
+    /// What it has measured last; or why it could not. None if it has no figures of its own.
+    pub measures: Option<Result<&'a Measures, &'a ConsumerError>>,
     /// Whether it is the last of the run.
     pub last: bool,
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{build, inside, new};
+use serde_json::json;
+
+use super::{build, inside, inspected, new};
 use crate::support::cli::loghost;
 use crate::support::{Skip, repository};
 
@@ -16,12 +18,12 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     parts.iter().skip(1).step_by(2).filter_map(block).collect()
 }
 
+/// The blocks of Rust of a page, which has so many.
 #[track_caller]
-fn code(page: &str) -> String {
+fn code<const N: usize>(page: &str) -> [String; N] {
     let rust: Vec<String> =
         blocks(page).into_iter().filter(|(kind, _)| kind == "rust").map(|(_, code)| code).collect();
-    let [code] = &rust[..] else { panic!("{page} has {} blocks of Rust", rust.len()) };
-    code.clone()
+    rust.try_into().unwrap_or_else(|rust: Vec<_>| panic!("{page} has {} blocks of Rust", rust.len()))
 }
 
 /// The scenario whose first log is this one.
@@ -36,7 +38,7 @@ pub(super) fn of_the_readme_are_right() {
     let folder = inside();
     new(&folder, &["gate", "--processor"]).exits(0);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a file of the new crate");
-    let (written, shown) = (read("gate/src/lib.rs"), code("README.md"));
+    let (written, [shown]) = (read("gate/src/lib.rs"), code("README.md"));
     assert!(written.contains(&shown), "README.md shows\n{shown}\nbut `plugin new` writes\n{written}");
     assert_eq!(read("gate/scenario.txt"), scenario("README.md", "error x2 @db-1: disk full"));
 }
@@ -46,7 +48,8 @@ pub(super) fn of_writing_plugins_are_right() -> Result<(), Skip> {
     let folder = inside();
     new(&folder, &["alert"]).exits(0);
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file of ours");
-    write("alert/src/lib.rs", &code(PAGE));
+    let [consumer, measures] = code(PAGE);
+    write("alert/src/lib.rs", &consumer);
     write("shown.txt", &scenario(PAGE, "debug: cache warmed"));
     write(
         "alerts.txt",
@@ -54,5 +57,16 @@ pub(super) fn of_writing_plugins_are_right() -> Result<(), Skip> {
     );
     build(&folder, &["alert"])?.exits(0);
     loghost(["verify", "shown.txt", "alerts.txt"]).folder(folder.path()).end().exits(0);
+
+    let manifest = fs::read_to_string(folder.path().join("alert/Cargo.toml")).expect("its manifest");
+    let with_feature = manifest.replace("\"vendor/sdk\"", "\"vendor/sdk\", features = [\"measures\"]");
+    assert_ne!(manifest, with_feature);
+    write("alert/Cargo.toml", &with_feature);
+    write("alert/src/lib.rs", &format!("{consumer}\n{measures}"));
+    build(&folder, &["alert"])?.exits(0);
+    let shown = inspected(&folder.path().join("alert/alert.wasm"));
+    let limit = json!({ "name": "limit", "labels": { "unit": "logs" }, "kind": "counter", "value": 10.0 });
+    assert_eq!(shown["measures"], json!({ "values": [limit], "dropped": {}, "error": null }));
+    assert_eq!(shown["imports"], json!([]));
     Ok(())
 }

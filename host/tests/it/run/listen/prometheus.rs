@@ -39,6 +39,11 @@ fn promtool_finds_no_fault() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");
     let hostile = guest("hostile").version("1\"\\} 2\n\u{1b}").severities(&["error"]);
+    let hostile = hostile
+        .measurement("open", &[("of", "1\"\\} 2\n\u{1b}")], "gauge", f64::MAX)
+        .measurement("open", &[], "gauge", f64::MIN_POSITIVE)
+        .measurement("x_total", &[], "gauge", 1.0)
+        .measurement("x\ny", &[("a\"b", "")], "counter", f64::NAN);
     let file = hostile.on("", Then::Reject("no".to_owned())).write(folder.path());
     let run = broker.loghost(["run", "--listen", "127.0.0.1:0"]).arg(file).arg(tracked("plugins/error.wasm"));
     let run = run.start();
@@ -47,6 +52,7 @@ fn promtool_finds_no_fault() -> Result<(), Skip> {
     broker.loghost(PUBLISH).stdin("a\n".repeat(10)).end().exits(0);
     http.shows(r#"loghost_dead_letters_total{consumer="hostile",cause="rejected"} 10"#);
     http.shows(r#"loghost_queue_messages_ready{consumer="error"} 0"#);
+    http.shows(r#"loghost_measures_dropped{consumer="hostile",reason="name"} 2"#);
     let metrics = http.get("/metrics", &[]).body;
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut checking = promtool.spawn().expect("what is installed starts");

@@ -28,7 +28,7 @@ impl Constants {
         format!("(i32.const {at}) (i32.const {})", text.len())
     }
 
-    /// Adds a record whose parts are aligned to four bytes; returns its address.
+    /// Adds a record whose parts are aligned to four bytes, and which itself is to eight; returns its address.
     pub(super) fn record(&mut self, parts: &[Part<'_>]) -> u32 {
         let mut words = Vec::new();
         for part in parts {
@@ -40,7 +40,7 @@ impl Constants {
                 }
             }
         }
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        self.0.resize(self.0.len().next_multiple_of(8), 0);
         let at = self.end();
         self.0.extend(words.into_iter().flat_map(u32::to_le_bytes));
         at

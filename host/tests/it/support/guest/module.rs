@@ -1,8 +1,8 @@
 //! The core module of a plugin: the templates, filled in.
 
 use super::constants::{Constants, Part};
-use super::templates::{CHECKPOINT, IMPORT, MODULE, PROCESSOR, TAKER, TRANSCRIPT, WRITER};
-use super::{Checkpoint, Does, FIELDS, Guest, Rule, SEVERITIES, Then};
+use super::templates::{CHECKPOINT, IMPORT, MEASURES, MODULE, PROCESSOR, TAKER, TRANSCRIPT, WRITER};
+use super::{Checkpoint, Does, FIELDS, Guest, Measurement, Measuring, Rule, SEVERITIES, Then};
 
 impl Guest {
     /// The core module.
@@ -40,6 +40,7 @@ impl Guest {
                 .replace("{done}", done);
         }
         let checkpoint = self.checkpoint.as_ref().map(|it| it.text(&mut constants)).unwrap_or_default();
+        let measures = self.measures.as_ref().map(|it| it.text(&mut constants)).unwrap_or_default();
         let taker = self.takes.as_ref().map(|keys| taker(keys, &mut constants)).unwrap_or_default();
         let settings = if self.takes.is_some() { TAKE } else { "" };
         let needs_writer = self.transcribes || self.checkpoint.is_some() || self.takes.is_some();
@@ -60,6 +61,7 @@ impl Guest {
             .replace("{transcript}", transcript)
             .replace("{processor}", &processor)
             .replace("{checkpoint}", &checkpoint)
+            .replace("{measures}", &measures)
             .replace("{writer}", writer)
             .replace("{taker}", &taker)
             .replace("{settings}", settings)
@@ -109,6 +111,30 @@ impl Checkpoint {
             .replace("{size}", &self.size.to_string())
             .replace("{wrong-size}", &wrong_size.to_string())
             .replace("{restored}", &restored.to_string())
+    }
+}
+
+impl Measuring {
+    fn text(&self, constants: &mut Constants) -> String {
+        let count = |values: usize| Part::Word(u32::try_from(values).expect("a few"));
+        let mut parts = Vec::new();
+        for Measurement { name, labels, kind, value } in &self.measurements {
+            let pairs: Vec<Part> =
+                labels.iter().flat_map(|(name, value)| [Part::Text(name), Part::Text(value)]).collect();
+            let pairs = constants.record(&pairs);
+            let bits = value.to_bits();
+            let [low, high] = [bits & u64::from(u32::MAX), bits >> 32];
+            let [low, high] = [low, high].map(|half| u32::try_from(half).expect("half of it"));
+            let kind = u32::from(*kind == "gauge");
+            parts.extend([Part::Text(name), Part::Word(pairs), count(labels.len()), Part::Word(kind)]);
+            parts.extend([Part::Word(0), Part::Word(low), Part::Word(high)]);
+        }
+        let measurements = constants.record(&parts);
+        let measured = constants.record(&[Part::Word(measurements), count(self.measurements.len())]);
+        MEASURES
+            .replace("{before-measure}", &before(self.when))
+            .replace("{measurements}", &measurements.to_string())
+            .replace("{measured}", &measured.to_string())
     }
 }
 

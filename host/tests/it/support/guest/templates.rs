@@ -47,6 +47,7 @@ pub(super) const MODULE: &str = r#"(module
   {processor}
   {transcript}
   {checkpoint}
+  {measures}
   {taker}
   {writer})"#;
 
@@ -204,6 +205,16 @@ pub(super) const CHECKPOINT: &str = r#"
     (global.set $count (i64.load align=1 (local.get $state)))
     (i32.const {restored}))
   (export "cabi_post_loghost:plugin/checkpoint@0.1.0#restore" (func $forget))"#;
+
+/// Its first measurement is how often it was asked. A measurement has 32 bytes, its value at 24.
+pub(super) const MEASURES: &str = r#"
+  (global $asked (mut f64) (f64.const 0))
+
+  (func (export "loghost:plugin/measures@0.1.0#measure") (result i32)
+    {before-measure}
+    (global.set $asked (f64.add (global.get $asked) (f64.const 1)))
+    (f64.store offset=24 (i32.const {measurements}) (global.get $asked))
+    (i32.const {measured}))"#;
 
 /// Writes text to memory.
 pub(super) const WRITER: &str = r"
