@@ -102,14 +102,14 @@ mod tests {
     use super::super::Cli;
     use super::*;
 
-    /// The words of the part of a line that is a command of loghost.
+    /// The words of the part of a line that is a command of loghost, without variables that are set for it.
     fn words(line: &str) -> Vec<String> {
         let line = line.rsplit(" | ").next().unwrap().split(" > ").next().unwrap();
         let in_quotes = |(index, part): (usize, &str)| match index % 2 {
             0 => part.split_whitespace().map(str::to_owned).collect(),
             _ => vec![part.to_owned()],
         };
-        line.split('"').enumerate().flat_map(in_quotes).collect()
+        line.split('"').enumerate().flat_map(in_quotes).skip_while(|word| word.contains('=')).collect()
     }
 
     #[test]
