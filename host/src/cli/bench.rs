@@ -62,6 +62,8 @@ pub(super) struct Args {
 enum BenchArg {
     /// How fast full queues are emptied, by plugins that only count and by plugins that read
     Consume,
+    /// How much slower that is, and what memory it takes, when a page is open, events are read and metrics are scraped
+    Observed,
     /// How fast logs are published and confirmed
     Publish,
     /// How long it takes from the call of publish until a log is counted
@@ -136,6 +138,7 @@ impl From<BenchArg> for Bench {
     fn from(bench: BenchArg) -> Self {
         match bench {
             BenchArg::Consume => Self::Consume,
+            BenchArg::Observed => Self::Observed,
             BenchArg::Publish => Self::Publish,
             BenchArg::Latency => Self::Latency,
             BenchArg::Start => Self::Start,

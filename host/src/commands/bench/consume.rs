@@ -1,6 +1,9 @@
 //! Consuming: full queues, and consumers that empty them.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use loghost_core::application::Observer;
 
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
@@ -19,6 +22,19 @@ pub(super) async fn consume(
     size: u64,
     logs: u64,
 ) -> Result<Sample, Failure> {
+    let (elapsed, spent) = timed(environment, plugin, plugins, size, logs, &[]).await?;
+    Ok(work(logs * u64::from(plugins), elapsed, spent))
+}
+
+/// How long that takes while `observers` are told of it, and the time of all processors.
+pub(super) async fn timed(
+    environment: &mut Environment,
+    plugin: BenchPlugin,
+    plugins: u32,
+    size: u64,
+    logs: u64,
+    observers: &[Arc<dyn Observer>],
+) -> Result<(Duration, Option<Duration>), Failure> {
     let consumers = environment.cast(plugin, plugins)?;
     let builder = environment.connect(&consumers).await?;
     Publisher::open(&builder.connections, size).await?.send(logs).await?;
@@ -26,12 +42,12 @@ pub(super) async fn consume(
     let due = logs * u64::from(plugins);
     let counted = Counted::new(due);
     let (begin, spent) = (Instant::now(), Spent::begin());
-    let mut consumers = BenchConsumers::start(&builder, consumers, counted).await?;
+    let mut consumers = BenchConsumers::start(&builder, consumers, counted, observers).await?;
     consumers.count().await?;
     let (elapsed, spent) = (begin.elapsed(), spent.end());
 
     consumers.end(logs).await?;
     builder.connections.close().await;
     environment.sweep().await?;
-    Ok(work(due, elapsed, spent))
+    Ok((elapsed, spent))
 }

@@ -1,5 +1,6 @@
 //! The consumers of a run, in this process, and what is told of them.
 
+use std::iter;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::observers::Observers;
 use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
 use crate::platform::clock::SystemClock;
 use crate::ui::terminal::LogObserver;
@@ -27,19 +29,25 @@ pub(super) struct BenchConsumers {
 }
 
 impl BenchConsumers {
-    /// Has `consumers` consume, as a host does: first all are opened, then all are run.
+    /// Has `consumers` consume, as a host does: first all are opened, then all are run. The `observers` are told of it as well.
     pub(super) async fn start(
         builder: &ConsumerBuilder,
         consumers: Vec<WasmConsumer>,
         counted: Arc<Counted>,
+        observers: &[Arc<dyn Observer>],
     ) -> Result<Self, Failure> {
+        let watcher: Arc<dyn Observer> = Arc::new(Watcher(Arc::clone(&counted)));
+        let observer: Arc<dyn Observer> = match observers {
+            [] => watcher,
+            others => Arc::new(Observers(iter::once(&watcher).chain(others).cloned().collect())),
+        };
         let opening = consumers.into_iter().map(|consumer| {
             let parts = Parts {
                 consumer,
                 source_factory: builder.source_factory(SystemClock),
                 clock: SystemClock,
                 reporter: Watcher(Arc::clone(&counted)),
-                observer: Arc::new(Watcher(Arc::clone(&counted))),
+                observer: Arc::clone(&observer),
                 // Nobody replaces a consumer that is measured.
                 controls: None,
             };

@@ -27,7 +27,7 @@ pub(super) async fn latency(
     let builder = environment.connect(&consumers).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
     let counted = Counted::timed(logs);
-    let mut consumers = BenchConsumers::start(&builder, consumers, counted.clone()).await?;
+    let mut consumers = BenchConsumers::start(&builder, consumers, counted.clone(), &[]).await?;
 
     // The consumer is watched meanwhile: without it, the publisher could wait for ever.
     let publishing = async {

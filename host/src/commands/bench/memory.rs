@@ -2,6 +2,7 @@
 //! of their own, which have done nothing else.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 
 use anyhow::{Context, anyhow};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use super::connections::connect;
 use super::environment::{Embedded, Environment};
 use super::publish::Publisher;
 use super::sample::{Sample, float};
+use super::watchers::Watchers;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{Another, Ear, resident_bytes};
@@ -27,10 +29,10 @@ pub(super) async fn host(
     plugins: u32,
     logs: u64,
 ) -> Result<Sample, Failure> {
-    let Some(one) = resident_host(environment, plugin, 1, logs).await? else { return Ok(untold()) };
+    let Some(one) = resident_host(environment, plugin, 1, logs, None).await? else { return Ok(untold()) };
     let mut sample = vec![(Quantity::HostMemory, one)];
     if plugins > 1 {
-        let Some(many) = resident_host(environment, plugin, plugins, logs).await? else {
+        let Some(many) = resident_host(environment, plugin, plugins, logs, None).await? else {
             return Ok(untold());
         };
         sample.push((Quantity::PluginMemory, (many - one) / f64::from(plugins - 1)));
@@ -62,12 +64,14 @@ fn resident(process: &Another) -> Option<f64> {
     resident_bytes(process.pid()?).map(float)
 }
 
-/// What a host has of memory after each of its plugins has counted `logs` logs.
-async fn resident_host(
+/// What a host has of memory after each of its plugins has counted `logs` logs; if it listens at an address, while it is
+/// watched there.
+pub(super) async fn resident_host(
     environment: &mut Environment,
     plugin: BenchPlugin,
     plugins: u32,
     logs: u64,
+    listen: Option<SocketAddr>,
 ) -> Result<Option<f64>, Failure> {
     let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
     let folder = environment.files(&format!("{plugin}-{plugins}"), components)?;
@@ -75,7 +79,9 @@ async fn resident_host(
     let builder = environment.connect(&consumers).await?;
     Publisher::open(&builder.connections, LOG).await?.send(logs).await?;
 
-    let arguments = ["--format", "json", "--every", "50ms", "--until-idle", "10s"];
+    let address = listen.map(|address| address.to_string());
+    let mut arguments = vec!["--format", "json", "--every", "50ms", "--until-idle", "10s"];
+    arguments.extend(address.iter().flat_map(|address| ["--listen", address]));
     let mut host = environment.host(&folder, &arguments, Ear::Output)?;
     let mut done = HashSet::new();
     while done.len() < plugins as usize {
@@ -90,7 +96,12 @@ async fn resident_host(
             done.insert(metric["consumer"].to_string());
         }
     }
+    let watchers = match listen {
+        Some(address) => Some(Watchers::begin(address).await.status(Status::Internal)?),
+        None => None,
+    };
     let bytes = resident(&host);
+    drop(watchers);
     host.end().await.context("cannot end another host").status(Status::Internal)?;
     builder.connections.close().await;
     environment.sweep().await?;

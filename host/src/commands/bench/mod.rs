@@ -1,7 +1,7 @@
 //! `loghost bench`: what this machine does.
 //!
 //! In reading order: which cases there are, what is measured of each, where (a broker, and names of its own
-//! on it), by whom (consumers in this process), how each bench goes about it, how noisy the machine is, and how
+//! on it), by whom (consumers in this process), who watches it, how each bench goes about it, how noisy the machine is, and how
 //! all that is shown, also beside an earlier run.
 
 mod baseline;
@@ -12,10 +12,12 @@ mod environment;
 mod latency;
 mod machine;
 mod memory;
+mod observed;
 mod plan;
 mod publish;
 mod sample;
 mod start;
+mod watchers;
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -183,6 +185,7 @@ impl Environment {
             Case::Consume { plugin, plugins, size } => {
                 Box::pin(consume::consume(self, plugin, plugins, size, logs)).await
             }
+            Case::Observed { plugin, size } => Box::pin(observed::observed(self, plugin, size, logs)).await,
             Case::Publish { size } => publish::publish(self, size, logs).await,
             Case::Latency { pace, size } => Box::pin(latency::latency(self, pace, size, logs)).await,
             Case::Start { plugins } => start::start(self, plugins).await,

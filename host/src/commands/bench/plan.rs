@@ -28,6 +28,7 @@ pub(super) fn plan(bench: Bench, options: &Options) -> Vec<Case> {
                 combinations.map(move |(plugins, size)| Case::Consume { plugin, plugins, size })
             })
             .collect(),
+        Bench::Observed => each_plugin.map(|plugin| Case::Observed { plugin, size: first }).collect(),
         Bench::Publish => sizes.iter().map(|size| Case::Publish { size: *size }).collect(),
         Bench::Latency => [Pace::Rate(1000), Pace::Rate(10_000), Pace::Saturation]
             .map(|pace| Case::Latency { pace, size: first })
@@ -49,7 +50,8 @@ pub(super) fn logs(case: &Case, most: u64) -> u64 {
     let logs = match *case {
         Case::Start { .. } => return 0,
         Case::Consume { plugins, size, .. } => within(size).min(most / u64::from(plugins.min(16))),
-        Case::Publish { size }
+        Case::Observed { size, .. }
+        | Case::Publish { size }
         | Case::Latency { pace: Pace::Saturation, size }
         | Case::BrokerMemory { size } => within(size),
         Case::Latency { pace: Pace::Rate(rate), .. } => most.min(u64::from(rate) * PACED_SECONDS),

@@ -11,6 +11,7 @@ use crate::files::bench_plugins::BenchPlugin;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bench {
     Consume,
+    Observed,
     Publish,
     Latency,
     Start,
@@ -23,6 +24,11 @@ pub(crate) enum Case {
     Consume {
         plugin: BenchPlugin,
         plugins: u32,
+        size: u64,
+    },
+    /// Watched, and not.
+    Observed {
+        plugin: BenchPlugin,
         size: u64,
     },
     Publish {
@@ -57,8 +63,8 @@ pub(crate) enum Pace {
 }
 
 impl Bench {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Consume, Self::Publish, Self::Latency, Self::Start, Self::Memory];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Consume, Self::Observed, Self::Publish, Self::Latency, Self::Start, Self::Memory];
 }
 
 impl Case {
@@ -68,6 +74,7 @@ impl Case {
             Self::Consume { plugin, plugins, size } => {
                 vec!["consume".into(), plugin.to_string(), count(plugins), size_text(size)]
             }
+            Self::Observed { plugin, size } => vec!["observed".into(), plugin.to_string(), size_text(size)],
             Self::Publish { size } => vec!["publish".into(), size_text(size)],
             Self::Latency { pace, .. } => vec!["latency".into(), pace.to_string()],
             Self::Start { plugins } => vec!["start".into(), count(plugins)],
@@ -93,6 +100,11 @@ impl Case {
                 say("bench", "consume".into());
                 say("consumer", plugin.to_string().into());
                 say("plugins", plugins.into());
+                say("log_bytes", size.into());
+            }
+            Self::Observed { plugin, size } => {
+                say("bench", "observed".into());
+                say("consumer", plugin.to_string().into());
                 say("log_bytes", size.into());
             }
             Self::Publish { size } => {
@@ -127,6 +139,7 @@ impl fmt::Display for Bench {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Consume => "consume",
+            Self::Observed => "observed",
             Self::Publish => "publish",
             Self::Latency => "latency",
             Self::Start => "start",

@@ -8,6 +8,10 @@ pub(crate) enum Quantity {
     LogsPerSecond,
     /// Of this process, in microseconds.
     CpuPerLog,
+    /// What part of the logs a second there is when it is watched.
+    ObservedShare,
+    /// What a host takes more when it is watched, in bytes.
+    ObserversMemory,
     /// Half of the logs took no longer, in milliseconds.
     Median,
     /// 99 % of them.
@@ -57,6 +61,8 @@ impl Quantity {
         match self {
             Self::LogsPerSecond => "logs_per_second",
             Self::CpuPerLog => "cpu_us_per_log",
+            Self::ObservedShare => "observed_ratio",
+            Self::ObserversMemory => "observers_resident_bytes",
             Self::Median => "p50_ms",
             Self::Percentile99 => "p99_ms",
             Self::Percentile999 => "p99_9_ms",
@@ -68,7 +74,10 @@ impl Quantity {
     }
 
     pub(crate) fn better(self) -> Better {
-        if self == Self::LogsPerSecond { Better::More } else { Better::Less }
+        match self {
+            Self::LogsPerSecond | Self::ObservedShare => Better::More,
+            _ => Better::Less,
+        }
     }
 
     /// A value of it for people: the number, and the words before and behind it.
@@ -76,6 +85,8 @@ impl Quantity {
         match self {
             Self::LogsPerSecond => ("", number(value), "logs/s"),
             Self::CpuPerLog => ("", number(value), "µs CPU"),
+            Self::ObservedShare => ("", number(value * 100.0), "% of that when watched"),
+            Self::ObserversMemory => ("", number(value / 1024.0 / 1024.0), "MiB more when watched"),
             Self::Median => ("p50", number(value), "ms"),
             Self::Percentile99 => ("p99", number(value), "ms"),
             Self::Percentile999 => ("p99.9", number(value), "ms"),

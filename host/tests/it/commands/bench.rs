@@ -18,6 +18,7 @@ use crate::support::{Skip, TIMEOUT, needing, test};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("bench::measures_everything_and_compares", measures_everything_and_compares),
+        test("bench::says_what_it_costs_to_be_watched", says_what_it_costs_to_be_watched),
         test("bench::refuses_what_is_no_earlier_run", refuses_what_is_no_earlier_run),
         test("bench::refuses_values_that_make_no_sense", refuses_values_that_make_no_sense),
         test("bench::says_that_there_is_no_broker", says_that_there_is_no_broker),
@@ -50,6 +51,7 @@ const CONSUME: [&str; 6] = [
     "consume reading 2 plugins 10 B",
     "consume reading 1 plugin 2 KiB",
 ];
+const OBSERVED: [&str; 2] = ["observed counting 10 B", "observed reading 10 B"];
 const PUBLISH: [&str; 2] = ["publish 10 B", "publish 2 KiB"];
 const LATENCY: [&str; 3] = ["latency 1,000 logs/s", "latency 10,000 logs/s", "latency saturation"];
 const START: [&str; 2] = ["start 1 plugin", "start 4 plugins"];
@@ -60,6 +62,7 @@ const MEMORY: [&str; 4] =
 fn figures(case: &str) -> &'static [&'static str] {
     match case.split(' ').next() {
         Some("consume" | "publish") => &["logs_per_second", "cpu_us_per_log"],
+        Some("observed") => &["logs_per_second", "observed_ratio"],
         Some("latency") => &["p50_ms", "p99_ms", "p99_9_ms", "logs_per_second"],
         Some("start") => &["start_ms"],
         // With so few logs, the memory of a plugin or a log may be lost in noise.
@@ -85,7 +88,7 @@ fn measured(output: &Output, cases: &[&str]) {
 fn measures_everything_and_compares() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = bench(&["--format", "json"]).end().exits(0);
-    let all: Vec<&str> = [&CONSUME[..], &PUBLISH, &LATENCY, &START, &MEMORY].concat();
+    let all: Vec<&str> = [&CONSUME[..], &OBSERVED, &PUBLISH, &LATENCY, &START, &MEMORY].concat();
     measured(&output, &all);
     let host = output.json().into_iter().find(|case| case["case"] == MEMORY[0]);
     assert!(host.is_some_and(|case| case["host_resident_bytes"].as_f64() > Some(1e6)), "{output}");
@@ -113,6 +116,17 @@ fn measures_everything_and_compares() {
     assert!(ratios[0].is_number() && ratios[1].is_null(), "{json}");
 }
 
+fn says_what_it_costs_to_be_watched() {
+    let text = bench(&["observed"]).end().exits(0);
+    for plugin in ["counting", "reading"] {
+        let row = text.stdout.lines().find(|line| line.starts_with("observed") && line.contains(plugin));
+        let row = row.unwrap_or_else(|| panic!("no row of {plugin}: {text}"));
+        let memory = cfg!(target_os = "linux");
+        assert!(row.contains("logs/s") && row.contains("% of that when watched"), "{text}");
+        assert!(row.contains("MiB more when watched") == memory, "{text}");
+    }
+}
+
 fn refuses_what_is_no_earlier_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("earlier.json");
@@ -132,7 +146,7 @@ fn refuses_values_that_make_no_sense() {
     let refused = |arguments: &[&str], words: &str| {
         loghost(["bench"]).args(arguments).end().exits(2).says(words);
     };
-    refused(&["everything"], "[possible values: consume, publish, latency, start, memory]");
+    refused(&["everything"], "[possible values: consume, observed, publish, latency, start, memory]");
     refused(&["--runs", "0"], "--runs");
     refused(&["--logs", "0"], "--logs");
     refused(&["--plugins", "1,1001"], "--plugins 1001: expected at most 1000");

@@ -1,0 +1,81 @@
+//! What it costs to be watched: the same with a host that nobody watches, and with one that is watched in every way over
+//! HTTP, in turn.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use loghost_board::Board;
+use loghost_core::application::Observer;
+use loghost_http::{Feed, Server, Shown};
+
+use super::consume::timed;
+use super::environment::Environment;
+use super::memory::resident_host;
+use super::sample::{Sample, work};
+use super::watchers::Watchers;
+use crate::compose::control::Controls;
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::listen::EventsObserver;
+use crate::files::bench_plugins::BenchPlugin;
+use crate::ui::bench::Quantity;
+use crate::ui::events::Queues;
+
+/// Any free port.
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How many logs a plugin has counted when the host's memory is looked at.
+const MEMORY_LOGS: u64 = 1000;
+
+/// How fast a consumer counts `logs` logs, what part of that is left when it is watched, and how much more memory a host
+/// has then.
+pub(super) async fn observed(
+    environment: &mut Environment,
+    plugin: BenchPlugin,
+    size: u64,
+    logs: u64,
+) -> Result<Sample, Failure> {
+    let (mut alone, mut watched, mut spent) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    // A machine that becomes faster or slower meanwhile does so for both.
+    for is_watched in [false, true, true, false] {
+        if is_watched {
+            let watch = Watched::begin().await?;
+            watched += timed(environment, plugin, 1, size, logs, &watch.observers).await?.0;
+            watch.server.end().await;
+        } else {
+            let (elapsed, used) = timed(environment, plugin, 1, size, logs, &[]).await?;
+            alone += elapsed;
+            spent += used.unwrap_or_default();
+        }
+    }
+    let mut sample = work(2 * logs, alone, (!spent.is_zero()).then_some(spent));
+    sample.push((Quantity::ObservedShare, alone.as_secs_f64() / watched.as_secs_f64()));
+    let few = logs.min(MEMORY_LOGS);
+    let without = resident_host(environment, plugin, 1, few, None).await?;
+    // Free when it is asked for; that nobody takes it until then is likely.
+    let free = TcpListener::bind(ANY).and_then(|it| it.local_addr()).context("no free port");
+    let with = resident_host(environment, plugin, 1, few, Some(free.status(Status::System)?)).await?;
+    sample.extend(without.zip(with).map(|(without, with)| (Quantity::ObserversMemory, with - without)));
+    Ok(sample)
+}
+
+/// A host's server with those who watch it, as `run --listen` has it.
+struct Watched {
+    observers: [Arc<dyn Observer>; 2],
+    server: Server,
+    _watchers: Watchers,
+}
+
+impl Watched {
+    async fn begin() -> Result<Self, Failure> {
+        let (board, feed) = (Arc::new(Board::default()), Feed::default());
+        let observers = [Arc::clone(&board) as _, EventsObserver::of(feed.clone(), Queues::Named)];
+        let (measuring, _) = Controls::new();
+        let version = env!("CARGO_PKG_VERSION");
+        let shown = Shown { board, feed, token: None, control: None, measuring, version };
+        let server = Server::bind(ANY, shown).await.status(Status::System)?;
+        let watchers = Watchers::begin(server.address()).await.status(Status::Internal)?;
+        Ok(Self { observers, server, _watchers: watchers })
+    }
+}

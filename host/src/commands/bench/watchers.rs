@@ -1,0 +1,65 @@
+//! Those who watch a host over HTTP: a page that is open, whoever reads what happens, and a Prometheus.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// What is asked for, and how often: what the page shows, and what Prometheus scrapes.
+const ASKED: [(&str, Duration); 3] = [
+    ("/metrics", Duration::from_secs(1)),
+    ("/api/consumers", Duration::from_secs(2)),
+    ("/api/history", Duration::from_secs(2)),
+];
+
+/// Watch until this is dropped.
+pub(super) struct Watchers {
+    _tasks: JoinSet<io::Result<()>>,
+}
+
+impl Watchers {
+    /// Watches the host at this address: each has had its first answer.
+    pub(super) async fn begin(address: SocketAddr) -> anyhow::Result<Self> {
+        let mut tasks = JoinSet::new();
+        let watched = || format!("cannot watch the host at {address}");
+        for (path, every) in ASKED {
+            let answer = answer(address, path).await.with_context(watched)?;
+            ensure!(answer.starts_with(b"HTTP/1.1 200 "), "{}: {path} is not answered", watched());
+            tasks.spawn(ask_again(address, path, every));
+        }
+        let mut events = asked(address, "/api/events").await.with_context(watched)?;
+        events.read_u8().await.with_context(watched)?;
+        tasks.spawn(async move { tokio::io::copy(&mut events, &mut tokio::io::sink()).await.map(drop) });
+        Ok(Self { _tasks: tasks })
+    }
+}
+
+async fn ask_again(address: SocketAddr, path: &str, every: Duration) -> io::Result<()> {
+    let mut times = interval(every);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first is at once, and was asked.
+    times.tick().await;
+    loop {
+        times.tick().await;
+        answer(address, path).await?;
+    }
+}
+
+/// What is answered to who asks for a path.
+async fn answer(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    asked(address, path).await?.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
+
+async fn asked(address: SocketAddr, path: &str) -> io::Result<BufReader<TcpStream>> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    Ok(BufReader::new(stream))
+}
