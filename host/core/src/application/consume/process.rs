@@ -84,9 +84,14 @@ type Called = (Result<Answer, ConsumerError>, Option<Spans>);
 pub(in crate::application) const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
 
 impl<P: Ports> Consume<P> {
-    /// Shows `batch` to the consumer, or nothing at a tick. A batch that it fails at is halved until
+    /// Shows `batch` to the consumer, or nothing at a tick; `now` is the time. A batch that it fails at is halved until
     /// the one log stands alone that does it; each time the consumer starts afresh from what it saved last.
-    pub(super) async fn process(&mut self, session: &mut Session<P>, batch: Batch) -> Result<(), Break> {
+    pub(super) async fn process(
+        &mut self,
+        session: &mut Session<P>,
+        batch: Batch,
+        now: Instant,
+    ) -> Result<(), Break> {
         if let Some(latest) = batch.records.iter().map(|record| record.timestamp).max() {
             self.clock.witness(latest);
         }
@@ -94,9 +99,11 @@ impl<P: Ports> Consume<P> {
             batch.tasks().for_each(|task| self.commits.stage(task.done(CountedAs::Accepted)));
             return Ok(());
         }
-        let mut pending = vec![batch];
-        while let Some(mut batch) = pending.pop() {
-            let (answer, spans) = self.ask(session, &batch.records).await?;
+        let (mut next, mut behind) = (Some((batch, now)), Vec::new());
+        while let Some((mut batch, since)) =
+            next.take().or_else(|| behind.pop().map(|batch| (batch, Instant::now())))
+        {
+            let (answer, spans) = self.ask(session, &batch.records, since).await?;
             if answer.is_err() {
                 self.progress.tell(ConsumerEvent::Trapped { logs: batch.records.len() });
             }
@@ -110,7 +117,7 @@ impl<P: Ports> Consume<P> {
                 Err(error) if BEFORE_ANY_LOG.contains(&error.call) => return Err(Break::Stopped(error)),
                 Err(_) if batch.records.len() > 1 => {
                     let rest = batch.split_off(batch.records.len() / 2);
-                    pending.extend([rest, batch]);
+                    behind.extend([rest, batch]);
                 }
                 Err(error) => {
                     self.progress.tell(ConsumerEvent::Failed(&error, batch.records.first()));
@@ -130,10 +137,14 @@ impl<P: Ports> Consume<P> {
         Ok(())
     }
 
-    /// Shows the consumer the records, and publishes what it says. What no broker takes is the consumer's failure, as it
+    /// Shows the consumer the records, from `since` on, and publishes what it says. What no broker takes is the consumer's failure, as it
     /// would fail again: then it starts afresh from what it saved before, as after a trap.
-    async fn ask(&mut self, session: &mut Session<P>, records: &[Record]) -> Result<Called, Break> {
-        let since = Instant::now();
+    async fn ask(
+        &mut self,
+        session: &mut Session<P>,
+        records: &[Record],
+        since: Instant,
+    ) -> Result<Called, Break> {
         let answer = self.processing.process(self.clock.now(), records).await;
         let mut spans = Spans::of(self.options.tracing.as_ref(), records, since);
         let (mut processed, state) = match answer {

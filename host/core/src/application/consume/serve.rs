@@ -63,9 +63,9 @@ impl<P: Ports> Consume<P> {
                 done = session.pending.next() => self.dead_lettered(done)?,
                 () = report_timer.at(report_at) => self.report(false).await?,
                 () = retry_timer.at(retry_at) => {
-                    let mut due = Batch::default();
-                    due.extend(session.window.take_due(Instant::now(), self.options.max_batch));
-                    self.process(session, due).await?;
+                    let (now, mut due) = (Instant::now(), Batch::default());
+                    due.extend(session.window.take_due(now, self.options.max_batch));
+                    self.process(session, due, now).await?;
                 }
                 Some(control) = self.controls.recv() => match control {
                     Control::Replace(new) => if self.replace(new).await {
@@ -99,7 +99,7 @@ impl<P: Ports> Consume<P> {
                 () = tick_timer.at(tick_at) => {
                     last_log = Instant::now();
                     self.progress.tell(ConsumerEvent::CallBegins);
-                    self.process(session, Batch::default()).await?;
+                    self.process(session, Batch::default(), last_log).await?;
                     self.progress.tell(ConsumerEvent::CallEnds);
                 }
             }

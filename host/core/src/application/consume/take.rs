@@ -33,8 +33,9 @@ impl<P: Ports> Consume<P> {
         burst: impl Iterator<Item = Delivery<OriginalOf<P>>>,
         arrived: Instant,
     ) -> Result<(), Break> {
-        let arrived = self.commits.book_time_at(arrived);
-        let mut taken = Taken { arrived, batch: Batch::default(), latest: None, logs: Tally::default() };
+        let in_book = self.commits.book_time_at(arrived);
+        let mut taken =
+            Taken { arrived: in_book, batch: Batch::default(), latest: None, logs: Tally::default() };
         let (mut deliveries, mut unread) = (0, None);
         for delivery in burst {
             deliveries += usize::from(delivery.item.is_message());
@@ -50,8 +51,9 @@ impl<P: Ports> Consume<P> {
         }
         self.progress.tell(ConsumerEvent::Received { deliveries, logs });
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });
+        let mut now = Some(arrived);
         for part in batch.into_parts(self.largest_batch()) {
-            self.process(session, part).await?;
+            self.process(session, part, now.take().unwrap_or_else(Instant::now)).await?;
         }
         unread.map_or(Ok(()), |error| Err(error.into()))
     }
