@@ -1,15 +1,24 @@
 //! Ports and addresses that can be had again.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Where clients look for the stream protocol.
 pub(crate) const STREAM_PORT: u16 = 5552;
 
-/// A port that nobody listens on, and that nobody is given by the system: one that is, as the near end of
-/// some connection, would be taken when a node that was killed wants it back.
+/// Ports that nobody is given by the system: one that is, as the near end of some connection, would be taken when a node that
+/// was killed wants it back.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// A port that nobody listens on, and that this program was not given yet: a node listens on its ports only later.
 pub fn free_port() -> u16 {
+    static FIRST: LazyLock<u16> = LazyLock::new(|| fastrand::u16(PORTS));
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     loop {
-        let port = fastrand::u16(10_000..32_000);
+        let offset = FIRST.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + offset % (PORTS.end - PORTS.start);
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
