@@ -52,8 +52,10 @@ export class Card {
 
   /** Offers what can be asked in this state. */
   #offer(state, isControlled) {
-    this.#find(".control").hidden = !isControlled || state === "ended";
+    this.#find(".control").hidden = !isControlled;
     const toggle = this.#find("button");
+    // One that has ended can only be tried again.
+    toggle.hidden = state === "ended";
     toggle.dataset.request = state === "paused" ? "resume" : "pause";
     show(toggle, state === "paused" ? "Resume" : "Pause");
     for (const button of this.element.querySelectorAll("button")) {

@@ -1,7 +1,7 @@
 //! Controlling the consumers of a run: pausing, resuming and reloading each, and asking each for what it measures.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
@@ -19,53 +19,101 @@ const WAITING: usize = 16;
 
 /// The consumers of a run, as they are told what to do.
 pub(crate) struct Controls {
-    consumers: Mutex<BTreeMap<ConsumerName, Sender<Control<WasmConsumer>>>>,
-    reloads: Sender<ConsumerName>,
+    consumers: Mutex<BTreeMap<ConsumerName, Controlled>>,
+    reloads: Sender<Which>,
+}
+
+/// A consumer that is told what to do.
+struct Controlled {
+    control: Sender<Control<WasmConsumer>>,
+    /// Whether it was asked to pause, and not to resume.
+    is_paused: bool,
+}
+
+/// Which plugins are loaded again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those whose files are no longer what they were.
+    Changed,
+    /// All: whoever asks may have changed what they depend on.
+    All,
+    /// This one.
+    One(ConsumerName),
+}
+
+/// How a consumer is told what to do.
+pub(crate) struct Told {
+    /// Where it is told from.
+    pub(crate) controls: Receiver<Control<WasmConsumer>>,
+    /// Who else may tell it.
+    pub(crate) control: Sender<Control<WasmConsumer>>,
+    /// Whether it begins paused: the one of its name before it was.
+    pub(crate) is_paused: bool,
 }
 
 impl Controls {
     /// Of no consumers yet; and whose plugins are to be loaded again.
-    pub(crate) fn new() -> (Arc<Self>, Receiver<ConsumerName>) {
+    pub(crate) fn new() -> (Arc<Self>, Receiver<Which>) {
         let (reloads, requests) = mpsc::channel(WAITING);
         (Arc::new(Self { consumers: Mutex::default(), reloads }), requests)
     }
 
-    /// Adds a consumer: where it is told from, and by whom else.
-    pub(crate) fn add(
-        &self,
-        name: ConsumerName,
-    ) -> (Receiver<Control<WasmConsumer>>, Sender<Control<WasmConsumer>>) {
+    /// Adds a consumer, which takes the place of the one of its name.
+    pub(crate) fn add(&self, name: ConsumerName) -> Told {
         let (control, controls) = mpsc::channel(WAITING);
-        let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        consumers.insert(name, control.clone());
-        (controls, control)
+        let mut consumers = self.locked();
+        let is_paused = consumers.get(&name).is_some_and(|former| former.is_paused);
+        consumers.insert(name, Controlled { control: control.clone(), is_paused });
+        Told { controls, control, is_paused }
     }
 
-    /// Forgets a consumer that runs no longer.
-    pub(crate) fn forget(&self, name: &ConsumerName) {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Forgets a consumer that runs no longer, as `others` do meanwhile; not if another one has taken its place.
+    pub(crate) fn forget(
+        &self,
+        name: &ConsumerName,
+        control: &Sender<Control<WasmConsumer>>,
+        others: impl FnOnce(),
+    ) {
+        let mut consumers = self.locked();
+        if consumers.get(name).is_some_and(|known| known.control.same_channel(control)) {
+            consumers.remove(name);
+            others();
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<ConsumerName, Controlled>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reload(&self, which: Which) -> Result<(), RequestError> {
+        self.reloads.try_send(which).map_err(|error| reason(&error))
     }
 }
 
 impl RunControl for Controls {
     fn request(&self, name: &ConsumerName, request: Request) -> Result<(), RequestError> {
-        let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        let control = consumers.get(name).ok_or(RequestError::Unknown)?;
-        let refused = match request {
-            Request::Pause => control.try_send(Control::Pause).err().map(|error| reason(&error)),
-            Request::Resume => control.try_send(Control::Resume).err().map(|error| reason(&error)),
-            Request::Reload if control.is_closed() => Some(RequestError::Ended),
-            Request::Reload => self.reloads.try_send(name.clone()).err().map(|error| reason(&error)),
+        let mut consumers = self.locked();
+        let controlled = consumers.get_mut(name).ok_or(RequestError::Unknown)?;
+        let (told, is_paused) = match request {
+            Request::Pause => (Control::Pause, true),
+            Request::Resume => (Control::Resume, false),
+            Request::Reload => return self.reload(Which::One(name.clone())),
         };
-        refused.map_or(Ok(()), Err)
+        controlled.control.try_send(told).map_err(|error| reason(&error))?;
+        controlled.is_paused = is_paused;
+        Ok(())
+    }
+
+    fn reload_all(&self) -> Result<(), RequestError> {
+        self.reload(Which::All)
     }
 }
 
 impl Measuring for Controls {
     fn measure(&self, names: Vec<ConsumerName>, within: Duration) -> BoxFuture<'_, ()> {
         let asked: Vec<oneshot::Receiver<()>> = {
-            let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
-            let controls = names.iter().filter_map(|name| consumers.get(name));
+            let consumers = self.locked();
+            let controls = names.iter().filter_map(|name| Some(&consumers.get(name)?.control));
             // Half of the places are for what people ask.
             let free = controls.filter(|control| control.capacity() > WAITING / 2);
             let ask = |control: &Sender<Control<WasmConsumer>>| {

@@ -1,6 +1,6 @@
 //! When there is nothing left to do: `run --until-idle`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::ui::terminal::TerminalReporter;
 pub(crate) struct Activity {
     last: Instant,
     consumers: HashMap<ConsumerName, Doing>,
+    /// Those that have ended, or could not begin: nothing is expected of them.
+    ended: BTreeSet<ConsumerName>,
 }
 
 /// What one does.
@@ -47,13 +49,24 @@ const MOST_NAMED: usize = 5;
 impl Activity {
     /// Something to do now, and no consumers.
     pub(crate) fn now() -> Self {
-        Self { last: Instant::now(), consumers: HashMap::new() }
+        Self { last: Instant::now(), consumers: HashMap::new(), ended: BTreeSet::new() }
     }
 
     fn put(&mut self, consumer: &ConsumerName, place: Place) {
         self.last = Instant::now();
+        self.ended.remove(consumer);
         let idle = Doing { place, load: Load::default(), is_called: false };
         self.consumers.entry(consumer.clone()).or_insert(idle).place = place;
+    }
+
+    fn end(&mut self, consumer: &ConsumerName) {
+        self.consumers.remove(consumer);
+        self.ended.insert(consumer.clone());
+    }
+
+    /// Forgets one that has ended.
+    pub(crate) fn forget(&mut self, consumer: &ConsumerName) {
+        self.ended.remove(consumer);
     }
 
     /// Since when nobody has had anything to do; nothing while somebody has.
@@ -94,13 +107,14 @@ impl Activity {
         if at_work > 0 {
             parts.push(format!("{at_work} consuming"));
         }
-        for (place, word) in [
-            (Place::StandingBy, "standing by"),
-            (Place::Away, "being opened"),
-            (Place::Paused, "paused"),
-            (Place::Stopped, "stopped"),
+        let ended = self.ended.iter().map(ConsumerName::as_str).collect();
+        for (names, word) in [
+            (at(Place::StandingBy), "standing by"),
+            (at(Place::Away), "being opened"),
+            (at(Place::Paused), "paused"),
+            (at(Place::Stopped), "stopped"),
+            (ended, "ended"),
         ] {
-            let names = at(place);
             if !names.is_empty() {
                 let more = if names.len() > MOST_NAMED { ", ..." } else { "" };
                 let first = names[..names.len().min(MOST_NAMED)].join(", ");
@@ -245,9 +259,7 @@ impl Expected {
 impl Drop for Expected {
     fn drop(&mut self) {
         // Of one that has ended nothing is expected.
-        self.activity.send_modify(|activity| {
-            activity.consumers.remove(&self.consumer);
-        });
+        self.activity.send_modify(|activity| activity.end(&self.consumer));
     }
 }
 

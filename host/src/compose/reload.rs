@@ -1,5 +1,6 @@
 //! New versions of running plugins: when their files change, at SIGHUP, or when somebody asks for one.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::pending;
@@ -14,7 +15,7 @@ use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
-use crate::compose::control::Controls;
+use crate::compose::control::{Controls, Told, Which};
 use crate::compose::member::Member;
 use crate::compose::rereading::Rereading;
 use crate::compose::starter::{Start, Starter};
@@ -36,8 +37,10 @@ pub(crate) enum Trigger {
 /// and starts and stops consumers as it says.
 pub(crate) struct Reloads {
     running: Vec<Running>,
-    /// Whose plugin somebody wants loaded again.
-    requests: mpsc::Receiver<ConsumerName>,
+    /// What stops those that are in the configuration no longer: nobody listens when they have ended.
+    removed: BTreeMap<ConsumerName, watch::Sender<bool>>,
+    /// Which plugins somebody wants loaded again.
+    requests: mpsc::Receiver<Which>,
     hangups: Hangups,
     trigger: Trigger,
     configuration: Option<Rereading>,
@@ -69,10 +72,10 @@ impl Running {
     /// Begins it, or begins it again when it has ended.
     fn begin(&mut self, consumer: WasmConsumer, all: &Controls) -> Start {
         let options = self.member.options.clone();
-        let ((controls, control), (stop, stopped)) =
-            (all.add(self.member.name().clone()), watch::channel(false));
+        let Told { controls, control, is_paused } = all.add(self.member.name().clone());
+        let (stop, stopped) = watch::channel(false);
         (self.control, self.stop) = (control, stop);
-        Start { consumer, options, controls, stopped }
+        Start { consumer, options, controls, is_paused, stopped }
     }
 
     /// Tells that it goes on as it is, and why.
@@ -88,10 +91,11 @@ impl Reloads {
         hangups: Hangups,
         trigger: Trigger,
         configuration: Option<Rereading>,
-        requests: mpsc::Receiver<ConsumerName>,
+        requests: mpsc::Receiver<Which>,
         another: mpsc::Sender<Another>,
     ) -> Self {
-        Self { running: Vec::new(), requests, hangups, trigger, configuration, another }
+        let (running, removed) = (Vec::new(), BTreeMap::new());
+        Self { running, removed, requests, hangups, trigger, configuration, another }
     }
 
     /// Looks after `member` from now on, which is to be started.
@@ -118,12 +122,8 @@ impl Reloads {
                 }
             };
             tokio::select! {
-                () = self.hangups.next() => {
-                    let and_file = if self.configuration.is_some() { "reading the configuration and " } else { "" };
-                    terminal::notice(&format!("SIGHUP: {and_file}loading the plugins again"));
-                    self.look(starter, &Which::All).await;
-                }
-                Some(consumer) = self.requests.recv() => self.look(starter, &Which::One(consumer)).await,
+                () = self.hangups.next() => self.look(starter, &Which::All).await,
+                Some(which) = self.requests.recv() => self.look(starter, &which).await,
                 changed = changed => {
                     if let Err(error) = changed {
                         watch = None;
@@ -143,6 +143,10 @@ impl Reloads {
     }
 
     async fn look(&mut self, starter: &Arc<Starter>, which: &Which) {
+        if *which == Which::All {
+            let and_file = if self.configuration.is_some() { "reading the configuration and " } else { "" };
+            terminal::notice(&format!("reload: {and_file}loading the plugins again"));
+        }
         starter.service.reloading();
         self.load_all(starter, which).await;
         starter.service.reloaded();
@@ -216,19 +220,20 @@ impl Reloads {
         let (kept, removed): (Vec<Running>, Vec<Running>) =
             mem::take(&mut self.running).into_iter().partition(is_wanted);
         self.running = kept;
+        self.removed.retain(|_, stop| !stop.is_closed());
         for running in removed {
+            self.removed.insert(running.member.name().clone(), running.stop.clone());
             remove(running, Arc::clone(starter));
         }
         for (member, consumer) in members {
-            let name = member.name().clone();
-            starter.board.expect(&name, member.settings());
+            let (name, settings) = (member.name().clone(), member.settings().to_vec());
             let former = self.running.iter_mut().find(|running| *running.member.name() == name);
             match former {
                 Some(running) if running.member.is_as(&member) => {
                     if running.has_ended() && *which == Which::All {
                         say(&name, AGAIN);
                         let start = running.begin(consumer, &starter.controls);
-                        self.start(start, name, None, starter).await;
+                        self.start(start, name.clone(), None, starter).await;
                     }
                 }
                 Some(running) if running.member.options == member.options && !running.has_ended() => {
@@ -240,14 +245,17 @@ impl Reloads {
                     let (anew, start) = Running::new(member, consumer, &starter.controls);
                     let former = mem::replace(running, anew);
                     former.stop.send_replace(true);
-                    self.start(start, name, Some(former.stop), starter).await;
+                    self.start(start, name.clone(), Some(former.stop), starter).await;
                 }
                 None => {
                     say(&name, "is new in the configuration");
+                    let former = self.removed.remove(&name);
                     let start = self.add(member, consumer, starter);
-                    self.start(start, name, None, starter).await;
+                    self.start(start, name.clone(), former, starter).await;
                 }
             }
+            // Of one that is new it is not forgotten any more.
+            starter.board.expect(&name, &settings);
         }
     }
 
@@ -280,12 +288,12 @@ impl Reloads {
 }
 
 /// Stops a consumer that is not in the configuration any more.
-fn remove(Running { member, stop, .. }: Running, starter: Arc<Starter>) {
+fn remove(Running { member, control, stop }: Running, starter: Arc<Starter>) {
     say(member.name(), "is not in the configuration any more: ends, and leaves its queue as it is");
     stop.send_replace(true);
     tokio::spawn(async move {
         stop.closed().await;
-        starter.forget(member.name());
+        starter.forget(member.name(), &control);
     });
 }
 
@@ -298,15 +306,4 @@ fn say(name: &ConsumerName, text: &str) {
 
 fn say_unwatched(error: &impl Display) {
     terminal::warning(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
-}
-
-/// Which plugins are loaded again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Which {
-    /// Those whose files are no longer what they were.
-    Changed,
-    /// All: whoever asks may have changed what they depend on.
-    All,
-    /// This one.
-    One(ConsumerName),
 }

@@ -43,6 +43,8 @@ pub(crate) struct Start {
     pub(crate) options: ConsumerOptions,
     /// Where it is told from what to do.
     pub(crate) controls: mpsc::Receiver<Control<WasmConsumer>>,
+    /// Whether it begins paused.
+    pub(crate) is_paused: bool,
     /// Whether it alone is to stop. Whoever waits until nobody listens to that waits for its end.
     pub(crate) stopped: watch::Receiver<bool>,
 }
@@ -63,7 +65,7 @@ impl Starter {
     /// Builds a consumer, and opens its source; one whose queue cannot be had yet opens it later. From now on it is expected to
     /// have something to do.
     pub(crate) fn open(&self, start: Start) -> impl Future<Output = Result<Opened, Failure>> + Send + '_ {
-        let Start { consumer, options, controls, stopped } = start;
+        let Start { consumer, options, controls, is_paused, stopped } = start;
         let (descriptor, call_limit) = (consumer.descriptor().clone(), consumer.call_limit());
         let reporter =
             Expected::new(TerminalReporter(self.format), descriptor.name.clone(), self.active.clone());
@@ -75,17 +77,23 @@ impl Starter {
             let controls = Some(controls);
             let parts = Parts { consumer, source_factory, clock, reporter, observer, controls };
             let mut consume = builder.build(parts).await?;
+            if is_paused {
+                consume = consume.paused();
+            }
             let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&descriptor.name, &end))?;
             let (service, all_stopped) = (Arc::clone(&self.service), self.stopped.clone());
             Ok(Opened { descriptor, opening, consume, call_limit, service, stopped, all_stopped })
         }
     }
 
-    /// Forgets a consumer that runs no longer.
-    pub(crate) fn forget(&self, name: &ConsumerName) {
-        self.depths.remove(name);
-        self.controls.forget(name);
-        self.board.forget(name);
+    /// Forgets a consumer that runs no longer and was told by this `control` what to do, unless there is another one of its
+    /// name.
+    pub(crate) fn forget(&self, name: &ConsumerName, control: &mpsc::Sender<Control<WasmConsumer>>) {
+        self.controls.forget(name, control, || {
+            self.depths.remove(name);
+            self.board.forget(name);
+            self.active.send_modify(|activity| activity.forget(name));
+        });
     }
 }
 

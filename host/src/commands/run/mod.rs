@@ -22,7 +22,7 @@ use self::prepare::{Prepared, prepare};
 use self::shown::{ask_depths, observer, view};
 use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
-use crate::compose::control::Controls;
+use crate::compose::control::{Controls, Which};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::idle::{Activity, Depths, idle};
 use crate::compose::limits::Patience;
@@ -68,7 +68,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 async fn consume(
     options: Options,
     board: &Arc<Board>,
-    (controls, requests): (Arc<Controls>, mpsc::Receiver<ConsumerName>),
+    (controls, requests): (Arc<Controls>, mpsc::Receiver<Which>),
     (listening, telemetry): (Option<&Listening>, Option<&Telemetry>),
 ) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.

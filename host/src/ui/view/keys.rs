@@ -21,7 +21,7 @@ pub(super) enum Wish {
     Select(usize),
     /// Something of the consumer that is selected.
     Ask(Request),
-    /// That all plugins are loaded again.
+    /// That the configuration is read again, and all plugins are loaded again.
     ReloadAll,
 }
 

@@ -184,14 +184,10 @@ impl Runner {
                 self.model.answer = Some(answer(name, *request, asked));
             }
             Wish::ReloadAll => {
-                let names = self.board.map(|name, _| name.clone());
-                let mut text = "reload: all are loaded again".to_owned();
-                for name in &names {
-                    if let Err(error) = self.control.request(name, Request::Reload) {
-                        text = answer(name, Request::Reload, Err(error));
-                    }
-                }
-                self.model.answer = Some(text);
+                self.model.answer = Some(match self.control.reload_all() {
+                    Ok(()) => "reload: all are loaded again".to_owned(),
+                    Err(error) => format!("reload: {error}"),
+                });
             }
         }
         Ok(())

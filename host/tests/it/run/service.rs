@@ -14,6 +14,7 @@ use crate::support::{test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on(Kind::QUEUES, "service::is_ready_reloads_and_stops", is_ready_reloads_and_stops),
+        on([Kind::Embedded], "service::names_those_that_have_ended", names_those_that_have_ended),
         on([Kind::Embedded], "service::a_reload_that_is_refused_ends_as_well", a_refused_reload_ends_as_well),
         on(
             [Kind::Embedded],
@@ -103,6 +104,22 @@ fn is_ready_reloads_and_stops(broker: &Broker) {
     other.end_by(Signal::Terminate).exits(0);
     let stops = other_manager.has_heard().iter().filter(|message| message.starts_with("STOPPING=1\n"));
     assert_eq!(stops.count(), 1, "{:?}", other_manager.told);
+}
+
+/// Also when it begins again.
+fn names_those_that_have_ended(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hindered = guest("hindered").write(folder.path());
+    let queue = broker.queue("hindered");
+    broker.outside().listen(&queue, &broker.exchange("error"));
+    let mut manager = Manager::new();
+    let run = broker.loghost(["run"]).arg(tracked("plugins/error.wasm")).arg(hindered);
+    let run = manager.starts(run);
+    manager.hears("STATUS=1 consuming, 1 ended (hindered)");
+    broker.outside().delete(&queue);
+    run.signal(Signal::Hangup);
+    manager.hears("STATUS=2 consuming");
+    run.end_by(Signal::Terminate).exits(78);
 }
 
 fn a_refused_reload_ends_as_well(broker: &Broker) {

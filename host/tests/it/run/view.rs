@@ -188,7 +188,8 @@ fn follows_the_configuration() -> Result<(), Skip> {
     row(&terminal, "stays", &["paused"]);
     terminal.shows("word = old");
     configuration.write(&format!("{}{}", stays("new"), other("comes")));
-    terminal.signal("HUP");
+    // As at SIGHUP.
+    terminal.press("R");
     row(&terminal, "comes", &["consuming"]);
     terminal.shows_that("that one is gone", |screen| !screen.lines().any(|line| line.starts_with("goes ")));
     terminal.shows("word = new");

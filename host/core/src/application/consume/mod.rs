@@ -84,7 +84,7 @@ pub struct Consume<P: Ports> {
 pub enum Opening {
     /// It is.
     Done,
-    /// It cannot be yet: it was said why, and it is tried again.
+    /// It cannot be yet: it was said why, and it is tried again. Or it is paused.
     Pending,
 }
 
@@ -132,6 +132,12 @@ impl<P: Ports> Consume<P> {
         }
     }
 
+    /// The same, paused from its begin on.
+    #[must_use]
+    pub fn paused(self) -> Self {
+        Self { is_paused: true, ..self }
+    }
+
     /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run), which
     /// opens it again if that cannot be yet.
     pub async fn open(&mut self) -> Result<Opening, End> {
@@ -157,6 +163,9 @@ impl<P: Ports> Consume<P> {
             self.processing.take_up(state).await?;
         }
         self.measure(Freshness::Now).await;
+        if self.is_paused {
+            return Ok(Opening::Pending);
+        }
         match self.next_source().await {
             Ok(opened) => {
                 self.opened = Some(opened);

@@ -6,6 +6,9 @@ use crate::domain::ConsumerName;
 pub trait RunControl: Send + Sync {
     /// Asks something of a consumer, without waiting for it: what comes of it is told by events.
     fn request(&self, consumer: &ConsumerName, request: Request) -> Result<(), RequestError>;
+
+    /// Asks that the configuration is read again and all plugins are loaded again, without waiting for it.
+    fn reload_all(&self) -> Result<(), RequestError>;
 }
 
 /// What can be asked of a consumer.
@@ -15,7 +18,7 @@ pub enum Request {
     Pause,
     /// To go on; of one that is not paused this asks nothing.
     Resume,
-    /// To load its plugin again, which takes over if it can.
+    /// To load its plugin again, which takes over if it can; one that has ended begins anew.
     Reload,
 }
 
@@ -39,10 +42,10 @@ pub enum RequestError {
     /// There is no such consumer in the run.
     #[error("the run has no consumer of this name")]
     Unknown,
-    /// It has ended.
-    #[error("the consumer has ended")]
+    /// It has ended, and can only be reloaded.
+    #[error("the consumer has ended: reload it to try it again")]
     Ended,
     /// Others wait already.
-    #[error("the consumer has not done yet what was asked of it before; try again later")]
+    #[error("what was asked before is not done yet; try again later")]
     Busy,
 }

@@ -9,7 +9,7 @@ use super::text::{rule, wrapped};
 const KEYS: [(&str, &str); 13] = [
     ("q, Ctrl-C", "end: what is in hand is finished; once more ends at once"),
     ("p", "pause the selected consumer, or resume it"),
-    ("r, R", "load its plugin again; R: all plugins"),
+    ("r, R", "load its plugin again; R: all, and the configuration"),
     ("up, down", "select, or scroll; also k and j"),
     ("PgUp, PgDn", "the same, by half a screen"),
     ("Home, End", "the first, the last; also g and G"),

@@ -27,6 +27,10 @@ impl RunControl for Panicking {
     fn request(&self, consumer: &ConsumerName, _: Request) -> Result<(), RequestError> {
         panic!("asked for {consumer}")
     }
+
+    fn reload_all(&self) -> Result<(), RequestError> {
+        panic!("asked for all")
+    }
 }
 
 #[test]

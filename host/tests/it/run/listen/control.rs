@@ -1,13 +1,18 @@
 //! `run --control`: consumers are paused, resumed and reloaded over HTTP, by those who know the token.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::page::card;
 use super::{PUBLISH, TOKEN, token_file};
+use crate::run::configured::Configuration;
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::browser::{Browser, Look};
-use crate::support::cli::{Running, Signal, loghost};
+use crate::support::cli::{Loghost, Running, Signal, loghost};
+use crate::support::guest::{Does, Guest, Then, guest};
 use crate::support::http::{Answer, Http};
 use crate::support::{Skip, needing, test, tracked};
 
@@ -19,6 +24,9 @@ pub(super) fn trials() -> Vec<Trial> {
             paused_and_resumed,
         ),
         on([Kind::Embedded], "control::a_consumer_is_reloaded", reloaded),
+        on([Kind::Embedded], "control::one_that_has_ended_is_tried_again", ended_is_tried_again),
+        on([Kind::Embedded], "control::one_that_is_run_anew_stays_paused", run_anew_stays_paused),
+        on([Kind::Embedded], "control::one_that_comes_back_while_it_ends", comes_back_while_it_ends),
         on([Kind::Embedded], "control::only_who_knows_the_token_controls", only_with_the_token),
         vec![
             test("control::needs_an_address_and_a_token", needs_an_address_and_a_token),
@@ -80,6 +88,90 @@ fn reloaded(broker: &Broker) {
     is(http, "consuming");
     assert_eq!(post(http, "/api/consumers/error/reload", TOKEN).status, 202);
     run.says("reloaded: version");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+/// Its queue was made otherwise, and is gone then.
+fn ended_is_tried_again(broker: &Broker) {
+    let queue = broker.queue("error");
+    broker.outside().listen(&queue, &broker.exchange("error"));
+    let (_folder, file) = token_file(TOKEN, 0o600);
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0", "--control", "--listen-token-file"]);
+    let run = run.arg(file).arg(tracked("plugins/critical.wasm")).arg(tracked("plugins/error.wasm")).start();
+    run.says("[error] left out: ");
+    run.says("consuming from");
+    let http = Http::of(&run);
+    let ask = |request: &str| post(http, &format!("/api/consumers/error/{request}"), TOKEN);
+    let refused = ask("pause");
+    assert!(refused.status == 409 && refused.body.contains("reload it to try it again"), "{refused:#?}");
+    broker.outside().delete(&queue);
+    assert_eq!(ask("reload").status, 202);
+    run.says("[error] has ended: is tried again");
+    run.says("[error] begins to consume");
+    run.end_by(Signal::Terminate).exits(78);
+}
+
+/// Consumers of a configuration file that are controlled over HTTP.
+fn configured(broker: &Broker, plugins: &[Guest]) -> (Configuration, Loghost) {
+    let configuration = Configuration::new(broker);
+    for plugin in plugins {
+        plugin.write(configuration.path());
+    }
+    let file = configuration.path().join("token");
+    fs::write(&file, TOKEN).expect("a file of ours");
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("a file of ours");
+    let run = configuration.run().args(["--listen", "127.0.0.1:0", "--control", "--listen-token-file"]);
+    (configuration, run.arg(file))
+}
+
+/// What comes meanwhile waits until somebody resumes it.
+fn run_anew_stays_paused(broker: &Broker) {
+    let (configuration, run) = configured(broker, &[guest("anew")]);
+    let write = |batch: u8| {
+        configuration.write(&format!("[consumers.anew]\nplugin = \"anew.wasm\"\nmax-batch = {batch}\n"));
+    };
+    write(5);
+    let run = run.start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    assert_eq!(post(http, "/api/consumers/anew/pause", TOKEN).status, 202);
+    run.says("[anew] paused");
+    write(6);
+    run.signal(Signal::Hangup);
+    run.says("[anew] is run anew");
+    run.has_said(|said| said.matches("[anew] paused").count() == 2);
+    is(http, "paused");
+    broker.loghost(PUBLISH).stdin("a\n").end().exits(0);
+    broker.outside().wait_for_depth(&broker.queue("anew"), 1);
+    assert_eq!(post(http, "/api/consumers/anew/resume", TOKEN).status, 202);
+    broker.outside().wait_for_depth(&broker.queue("anew"), 0);
+    is(http, "consuming");
+    run.end_by(Signal::Terminate).exits(0).does_not_say("begins to consume");
+}
+
+/// It is taken out of the file while a call of it takes long, and put back before that is over.
+fn comes_back_while_it_ends(broker: &Broker) {
+    let slow = guest("slow").processes().on("slow", Then::Do(Does::Loop));
+    let (configuration, run) = configured(broker, &[slow, guest("stays")]);
+    let table = |name: &str| format!("[consumers.{name}]\nplugin = \"{name}.wasm\"\ntime-limit = \"4s\"\n");
+    let (both, one) = (table("slow") + &table("stays"), table("stays"));
+    configuration.write(&both);
+    let run = run.start();
+    run.says("consuming from");
+    broker.loghost(["publish", "error", "slow", "--require-route"]).end().exits(0);
+    broker.outside().wait_for_depth(&broker.queue("slow"), 0);
+    configuration.write(&one);
+    run.signal(Signal::Hangup);
+    run.says("[slow] is not in the configuration any more");
+    configuration.write(&both);
+    run.signal(Signal::Hangup);
+    run.says("[slow] is new in the configuration");
+    run.says("[slow] begins to consume");
+    let http = Http::of(&run);
+    is(http, "consuming");
+    assert_eq!(post(http, "/api/consumers/slow/pause", TOKEN).status, 202);
+    run.says("[slow] paused");
+    is(http, "paused");
     run.end_by(Signal::Terminate).exits(0);
 }
 
