@@ -16,6 +16,7 @@ pub(crate) mod live_logs;
 pub(crate) mod loading;
 pub(crate) mod look;
 pub(crate) mod loops;
+pub(crate) mod measure_kinds;
 pub(crate) mod member;
 pub(crate) mod observers;
 pub(crate) mod past;

@@ -42,8 +42,8 @@ pub trait Checkpoint: Processor {
 #[cfg(feature = "measures")]
 pub trait Measures: Consumer {
     /// What it measures, as it is now: a few hundred values at most, each name with its labels once. Called
-    /// at most once a second. The host checks the names as Prometheus does, and shows how many values it
-    /// has left out.
+    /// at the beginning and with the last metric, and otherwise at most once a second. The host checks the
+    /// names as Prometheus does, and shows how many values it has left out.
     fn measure(&self) -> Vec<Measurement>;
 }
 

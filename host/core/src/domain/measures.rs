@@ -66,7 +66,7 @@ pub enum Unfit {
     LabelValue,
     /// Its value is none that can be shown.
     Value,
-    /// Another one of its name and labels is before it.
+    /// Another one of its name and labels is before it; a label without a value is none.
     Repeated,
     /// Others of its name change in another way.
     Kind,
@@ -148,6 +148,8 @@ impl Measures {
         if labels.iter().any(|(_, value)| value.len() > MOST_LABEL_VALUE) {
             return Err(Unfit::LabelValue);
         }
+        // To monitoring systems they are as those that are not there.
+        labels.retain(|(_, value)| !value.is_empty());
         let new = || MeasureFamily { kind, values: BTreeMap::new() };
         let family = self.kept.entry(name.to_owned()).or_insert_with(new);
         if family.kind != kind {
@@ -209,7 +211,7 @@ mod tests {
             measurement("lines", &[], Counter, 1.5),
             measurement("_9", &[], Gauge, -0.25),
         ];
-        let expected = ["gauge _9{} -0.25", "counter lines{} 1.5", "counter lines{a=,b=\n\"} 2"];
+        let expected = ["gauge _9{} -0.25", "counter lines{} 1.5", "counter lines{b=\n\"} 2"];
         assert_eq!(kept(answer), (expected.map(str::to_owned).to_vec(), Vec::new()));
     }
 
@@ -242,9 +244,10 @@ mod tests {
         let answer = [
             measurement("x", &[("a", "1"), ("b", "2")], Gauge, 1.0),
             measurement("x", &[("b", "2"), ("a", "1")], Gauge, 2.0),
+            measurement("x", &[("a", "1"), ("b", "2"), ("c", "")], Gauge, 3.0),
             measurement("x", &[], Counter, 3.0),
         ];
-        let dropped = vec![(Unfit::Repeated, 1), (Unfit::Kind, 1)];
+        let dropped = vec![(Unfit::Repeated, 2), (Unfit::Kind, 1)];
         assert_eq!(kept(answer), (vec!["gauge x{a=1,b=2} 1".to_owned()], dropped));
     }
 

@@ -13,6 +13,7 @@ use crate::compose::control::Controls;
 use crate::compose::depths::BrokerDepths;
 use crate::compose::idle::{Activity, ActivityObserver};
 use crate::compose::listen::Listening;
+use crate::compose::measure_kinds::MeasureKindsObserver;
 use crate::compose::observers::Observers;
 use crate::compose::service::Service;
 use crate::compose::telemetry::Telemetry;
@@ -42,6 +43,7 @@ pub(super) fn observer(
     let sends_metrics = options.telemetry.as_ref().is_some_and(|options| options.metrics.is_some());
     if listening.is_some() || options.display == Display::Screen || sends_metrics {
         observers.push(Arc::clone(board) as _);
+        observers.push(Arc::new(MeasureKindsObserver::default()));
     }
     observers.extend(telemetry.and_then(Telemetry::observer));
     observers.extend(listening.map(|listening| listening.observer(queues)));

@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ],
         on([Kind::Embedded], "measures::are_asked_for_at_a_scrape", are_asked_for_at_a_scrape),
         on([Kind::Embedded], "measures::are_in_each_metric", are_in_each_metric),
+        on([Kind::Embedded], "measures::a_name_of_two_kinds_is_said", two_kinds_are_said),
         on([Kind::Embedded], "measures::a_failure_costs_no_log", a_failure_costs_no_log),
         on([Kind::Embedded], "measures::a_loop_costs_no_log", a_loop_costs_no_log),
         on([Kind::Embedded], "measures::a_reload_may_bring_them", a_reload_may_bring_them),
@@ -87,6 +88,20 @@ fn are_in_each_metric(broker: &Broker) {
     });
     assert_eq!(measures, expected);
     assert_eq!(last("none").get("measures"), None);
+}
+
+/// Of two plugins, only the figures of one are shown.
+fn two_kinds_are_said(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [("a", "gauge"), ("b", "counter")]
+        .map(|(name, kind)| guest(name).measurement("seen", &[], kind, 2.0).write(folder.path()));
+    let run = broker.loghost(LISTEN).args(&files).start();
+    run.says("[b] its measure `seen` is a counter, that of a a gauge");
+    let http = Http::of(&run);
+    let answer = http.shows(r#"loghost_plugin_seen{consumer="a"} 2.0"#);
+    assert!(answer.has_line(r#"loghost_measures_dropped{consumer="b",reason="kind"} 1"#), "{answer:#?}");
+    let output = run.end_by(Signal::Terminate).exits(0);
+    assert_eq!(output.stderr.matches("its measure `seen`").count(), 1, "{output}");
 }
 
 fn inspect_shows_what_is_left_out() {

@@ -16,7 +16,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// How many times as long as a call the time until the next one is, at least: 5 % of the time are for measuring.
 const SHARE: u32 = 20;
 
-/// The time until the next call after one that failed: each costs the consumer what it keeps in memory alone.
+/// The least time until the next call after one that failed: each costs the consumer what it keeps in memory alone.
 const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// How old a measurement may be.
@@ -52,8 +52,8 @@ impl Measuring {
     }
 
     fn note(&mut self, measured: Result<Measures, ConsumerError>, took: Duration) {
-        let pause = if measured.is_ok() { SHORTEST.max(took * SHARE) } else { AFTER_FAILURE };
-        self.from = Instant::now() + pause;
+        let shortest = if measured.is_ok() { SHORTEST } else { AFTER_FAILURE };
+        self.from = Instant::now() + shortest.max(took * SHARE);
         self.last = Some(measured.map(Arc::new));
     }
 }
@@ -107,6 +107,7 @@ mod tests {
         assert!(measuring.is_due(Freshness::Lately));
         assert_eq!(pause(&mut measuring, Ok(Measures::default()), SHORTEST), SHORTEST * SHARE);
         let failed = ConsumerError { call: "measure", reason: String::new(), backtrace: None };
+        assert_eq!(pause(&mut measuring, Err(failed.clone()), SHORTEST * 10), SHORTEST * 10 * SHARE);
         assert_eq!(pause(&mut measuring, Err(failed), moment), AFTER_FAILURE);
         assert!(!measuring.is_due(Freshness::Now));
         tokio::time::advance(AFTER_FAILURE).await;
