@@ -101,7 +101,7 @@ pub(super) async fn resident_host(
         None => None,
     };
     let bytes = resident(&host);
-    drop(watchers);
+    watchers.map_or(Ok(()), Watchers::end).status(Status::Internal)?;
     host.end().await.context("cannot end another host").status(Status::Internal)?;
     builder.connections.close().await;
     environment.sweep().await?;

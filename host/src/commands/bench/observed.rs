@@ -42,6 +42,7 @@ pub(super) async fn observed(
         if is_watched {
             let watch = Watched::begin().await?;
             watched += timed(environment, plugin, 1, size, logs, &watch.observers).await?.0;
+            watch.watchers.end().status(Status::Internal)?;
             watch.server.end().await;
         } else {
             let (elapsed, used) = timed(environment, plugin, 1, size, logs, &[]).await?;
@@ -64,7 +65,7 @@ pub(super) async fn observed(
 struct Watched {
     observers: [Arc<dyn Observer>; 2],
     server: Server,
-    _watchers: Watchers,
+    watchers: Watchers,
 }
 
 impl Watched {
@@ -76,6 +77,6 @@ impl Watched {
         let shown = Shown { board, feed, token: None, control: None, measuring, version };
         let server = Server::bind(ANY, shown).await.status(Status::System)?;
         let watchers = Watchers::begin(server.address()).await.status(Status::Internal)?;
-        Ok(Self { observers, server, _watchers: watchers })
+        Ok(Self { observers, server, watchers })
     }
 }

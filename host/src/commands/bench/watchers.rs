@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -17,9 +17,9 @@ const ASKED: [(&str, Duration); 3] = [
     ("/api/history", Duration::from_secs(2)),
 ];
 
-/// Watch until this is dropped.
+/// Watch until they end, or this is dropped.
 pub(super) struct Watchers {
-    _tasks: JoinSet<io::Result<()>>,
+    tasks: JoinSet<io::Result<()>>,
 }
 
 impl Watchers {
@@ -28,14 +28,24 @@ impl Watchers {
         let mut tasks = JoinSet::new();
         let watched = || format!("cannot watch the host at {address}");
         for (path, every) in ASKED {
-            let answer = answer(address, path).await.with_context(watched)?;
-            ensure!(answer.starts_with(b"HTTP/1.1 200 "), "{}: {path} is not answered", watched());
+            ask(address, path).await.with_context(watched)?;
             tasks.spawn(ask_again(address, path, every));
         }
         let mut events = asked(address, "/api/events").await.with_context(watched)?;
         events.read_u8().await.with_context(watched)?;
         tasks.spawn(async move { tokio::io::copy(&mut events, &mut tokio::io::sink()).await.map(drop) });
-        Ok(Self { _tasks: tasks })
+        Ok(Self { tasks })
+    }
+
+    /// Ends them; fails if one has ended before, as it watched no longer then.
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        match self.tasks.try_join_next() {
+            None => Ok(()),
+            Some(ended) => {
+                ended.context("a watcher has failed")?.context("a watcher was not answered")?;
+                bail!("a watcher has ended before what it watched")
+            }
+        }
     }
 }
 
@@ -46,15 +56,18 @@ async fn ask_again(address: SocketAddr, path: &str, every: Duration) -> io::Resu
     times.tick().await;
     loop {
         times.tick().await;
-        answer(address, path).await?;
+        ask(address, path).await?;
     }
 }
 
-/// What is answered to who asks for a path.
-async fn answer(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
+/// Asks for a path, and reads the answer.
+async fn ask(address: SocketAddr, path: &str) -> io::Result<()> {
     let mut answer = Vec::new();
     asked(address, path).await?.read_to_end(&mut answer).await?;
-    Ok(answer)
+    if answer.starts_with(b"HTTP/1.1 200 ") {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{path} is not answered")))
 }
 
 async fn asked(address: SocketAddr, path: &str) -> io::Result<BufReader<TcpStream>> {
