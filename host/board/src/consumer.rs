@@ -11,6 +11,7 @@ use loghost_core::domain::{Counts, Descriptor, Measures, Severities, Tally};
 use crate::dead_letters::LastDeadLetters;
 use crate::histogram::{Histogram, LOGS, SECONDS};
 use crate::history::History;
+use crate::metrics::Since;
 use crate::text::{MOST_METRIC, beginning};
 
 /// A consumer, and what it has done in this run.
@@ -42,6 +43,8 @@ pub struct Consumer {
     pub measure_failures: u64,
     /// What is counted and safe, over all runs that share a state.
     pub counts: Counts,
+    /// Since when that is counted.
+    pub counted_since: Since,
     /// How far its streams are finished, which is safe.
     pub offsets: Vec<NextOffset>,
     /// What it has in hand.
@@ -149,6 +152,7 @@ impl Default for Consumer {
             measures: None,
             measure_failures: 0,
             counts: Counts::default(),
+            counted_since: Since::Run,
             offsets: Vec::new(),
             load: Load::default(),
             deliveries: 0,
@@ -187,6 +191,7 @@ impl Consumer {
             ConsumerEvent::Opening { descriptor, digest, counts } => {
                 self.describe(descriptor, digest);
                 self.counts = (*counts).clone();
+                self.counted_since = if self.counts == Counts::default() { Since::Run } else { Since::Before };
                 self.enter(State::Opening, Some("its queue is being opened".to_owned()));
             }
             // One log is tried of one that was stopped.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct Exports {
     has_begun: AtomicBool,
+    spans_waiting: AtomicU64,
     spans_exported: AtomicU64,
     spans_dropped: AtomicU64,
     metrics_failed: AtomicU64,
@@ -17,7 +18,7 @@ pub struct Exports {
 pub struct Figures {
     /// Spans that the collector has taken.
     pub spans_exported: u64,
-    /// Spans that were dropped: the collector was slower than they came, or refused them.
+    /// Spans that were dropped: the collector was slower than they came, or refused them, or they were left at the end.
     pub spans_dropped: u64,
     /// Attempts to send metrics that failed.
     pub metrics_failed: u64,
@@ -40,14 +41,27 @@ impl Exports {
         self.has_begun.store(true, Ordering::Relaxed);
     }
 
-    /// The collector has taken so many spans.
-    pub fn exported(&self, spans: usize) {
-        self.spans_exported.fetch_add(spans as u64, Ordering::Relaxed);
+    /// A span waits from now on to be sent.
+    pub fn waits(&self) {
+        self.spans_waiting.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many spans were dropped; returns how many were before.
-    pub fn dropped(&self, spans: usize) -> u64 {
-        self.spans_dropped.fetch_add(spans as u64, Ordering::Relaxed)
+    /// There is no room for a span that would wait; returns how many were dropped before.
+    pub fn no_room(&self) -> u64 {
+        self.spans_dropped.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Spans that waited were sent: the collector has taken so many, and so many it has not.
+    pub fn sent(&self, taken: u64, refused: u64) {
+        self.spans_waiting.fetch_sub(taken + refused, Ordering::Relaxed);
+        self.spans_exported.fetch_add(taken, Ordering::Relaxed);
+        self.spans_dropped.fetch_add(refused, Ordering::Relaxed);
+    }
+
+    /// Nothing is sent any more: what waits is dropped.
+    pub fn end(&self) {
+        let left = self.spans_waiting.swap(0, Ordering::Relaxed);
+        self.spans_dropped.fetch_add(left, Ordering::Relaxed);
     }
 
     /// An attempt to send has failed.

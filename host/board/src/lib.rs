@@ -24,7 +24,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use loghost_core::application::{Event, Observer};
+use loghost_core::application::{ConsumerEvent, Event, Observer};
 use loghost_core::domain::ConsumerName;
 
 pub use self::connection::Connection;
@@ -127,10 +127,11 @@ impl Board {
 impl Observer for Board {
     fn observe(&self, event: &Event<'_>) {
         match event {
+            // What is told for each log is no figure: it is not worth the lock.
+            Event::Consumer(_, ConsumerEvent::Traced(_)) | Event::Adapter(..) | Event::Notice(_) => {}
             Event::Consumer(name, event) => self.with(name, |consumer| consumer.note(event)),
             Event::Connection(purpose, event) => self.with_connection(purpose, |it| it.note(event)),
             Event::Publisher(purpose, event) => self.with_connection(purpose, |it| it.note_published(event)),
-            Event::Adapter(..) | Event::Notice(_) => {}
         }
     }
 }

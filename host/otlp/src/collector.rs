@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use rustls::crypto::ring;
 use tokio::task::spawn_blocking;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::options::Endpoint;
+use crate::proto::{PartialSuccess, Response};
 
 /// Takes one signal.
 #[derive(Clone)]
@@ -15,6 +17,9 @@ pub(crate) struct Collector {
     agent: Agent,
     endpoint: Arc<Endpoint>,
 }
+
+/// The most bytes of an answer that are read.
+const MOST_ANSWER: u64 = 64 << 10;
 
 /// Why a request was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -54,17 +59,23 @@ impl Collector {
         self.endpoint.address()
     }
 
-    /// Sends a message of protobuf.
-    pub(crate) async fn send(&self, message: Vec<u8>) -> Result<(), NotTaken> {
+    /// Sends a message of protobuf. What the answer says of it is none of the rejected parts, or how many there are and why;
+    /// these must not be sent again.
+    pub(crate) async fn send(&self, message: Vec<u8>) -> Result<PartialSuccess, NotTaken> {
         let Self { agent, endpoint } = self.clone();
         let sending = spawn_blocking(move || {
             let mut request = agent.post(&endpoint.url).header("content-type", "application/x-protobuf");
             for (name, value) in &endpoint.headers {
                 request = request.header(name, value);
             }
-            let answer = request.send(&message).map_err(|error| NotTaken::Now(error.to_string()))?;
+            let mut answer = request.send(&message).map_err(|error| NotTaken::Now(error.to_string()))?;
             match answer.status().as_u16() {
-                200..300 => Ok(()),
+                200..300 => {
+                    // It is taken, whatever else is answered.
+                    let answer = answer.body_mut().with_config().limit(MOST_ANSWER).read_to_vec();
+                    let answer = answer.ok().and_then(|answer| Response::decode(&*answer).ok());
+                    Ok(answer.and_then(|answer| answer.partial_success).unwrap_or_default())
+                }
                 // Those after which a request may be repeated.
                 status @ (429 | 502..=504) => Err(NotTaken::Now(format!("it answers {status}"))),
                 status => Err(NotTaken::Ever(status)),

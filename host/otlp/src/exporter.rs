@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use loghost_board::metrics::Figures;
-use loghost_board::{Board, Depths, Signal};
+use loghost_board::{Board, Depths, Measuring, Signal};
 use loghost_core::application::{Event, Notice, Observer};
+use loghost_core::domain::printable_line;
 use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -15,13 +16,15 @@ use crate::collector::{Collector, NotTaken};
 use crate::metrics::{self, Span as TimeSpan};
 use crate::options::Options;
 use crate::proto::trace::{ResourceSpans, ScopeSpans, Span};
-use crate::proto::{KeyValue, Resource, Scope, metrics as metrics_proto, trace};
+use crate::proto::{KeyValue, PartialSuccess, Resource, Scope, metrics as metrics_proto, trace};
 use crate::spans::{Spans, nanos};
 
 /// What is sent, and who is told.
 pub struct Exports {
     /// Whose figures are sent, and where it is counted what is.
     pub board: Arc<Board>,
+    /// Who is asked for what plugins measure, before their figures are sent.
+    pub measuring: Arc<dyn Measuring>,
     /// Is told when the collector does not take what is sent.
     pub observer: Arc<dyn Observer>,
     /// The version of this program.
@@ -48,6 +51,9 @@ const DELAY: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
+/// The most characters of why something was rejected.
+const MOST_REASON: usize = 1000;
+
 /// How long the end waits for the last of them to be sent.
 const LAST: Duration = Duration::from_secs(3);
 
@@ -55,7 +61,7 @@ impl Exporter {
     /// Begins to send what the options ask for. Must be called within a runtime.
     pub fn start(options: Options, exports: Exports) -> Self {
         let Options { metrics, traces, interval, resource, .. } = options;
-        let Exports { board, observer, version, instance } = exports;
+        let Exports { board, measuring, observer, version, instance } = exports;
         board.exports().begin();
         let mut attributes: Vec<KeyValue> =
             resource.into_iter().map(|(key, value)| KeyValue::text(&key, value)).collect();
@@ -70,7 +76,7 @@ impl Exporter {
         let mut tasks = JoinSet::new();
         if let Some(endpoint) = metrics {
             let link = Link::new(Collector::new(endpoint), Signal::Metrics, &told);
-            tasks.spawn(send_metrics(link, interval, stopped.clone()));
+            tasks.spawn(send_metrics(link, measuring, interval, stopped.clone()));
         }
         let spans = traces.map(|endpoint| {
             let (sender, spans) = mpsc::channel(MOST_WAITING);
@@ -93,7 +99,10 @@ impl Exporter {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         // What waits for an answer is abandoned.
         let _ = timeout(LAST, ended).await;
-        let dropped = self.told.board.exports().figures().map_or(0, |figures| figures.spans_dropped);
+        self.tasks.shutdown().await;
+        let exports = self.told.board.exports();
+        exports.end();
+        let dropped = exports.figures().map_or(0, |figures| figures.spans_dropped);
         if dropped > 0 {
             self.told.warn(&format!("OpenTelemetry: {dropped} spans were dropped in this run"));
         }
@@ -115,20 +124,23 @@ impl Told {
     }
 }
 
-/// The way to a collector, for one signal: says once that it does not take that, and once that it does again.
+/// The way to a collector, for one signal: says once that it does not take that, and once that it does again, and once that it
+/// rejects parts.
 struct Link {
     collector: Collector,
     signal: Signal,
     told: Arc<Told>,
     is_failing: bool,
+    has_rejected: bool,
 }
 
 impl Link {
     fn new(collector: Collector, signal: Signal, told: &Arc<Told>) -> Self {
-        Self { collector, signal, told: Arc::clone(told), is_failing: false }
+        Self { collector, signal, told: Arc::clone(told), is_failing: false, has_rejected: false }
     }
 
-    async fn send(&mut self, message: Vec<u8>) -> Result<(), NotTaken> {
+    /// Sends a message; returns how many of its parts were rejected.
+    async fn send(&mut self, message: Vec<u8>) -> Result<u64, NotTaken> {
         let sent = self.collector.send(message).await;
         let (signal, consequence) = match self.signal {
             Signal::Metrics => ("metrics", "the next ones are complete again"),
@@ -136,7 +148,7 @@ impl Link {
         };
         let address = self.collector.address();
         match &sent {
-            Ok(()) if self.is_failing => {
+            Ok(_) if self.is_failing => {
                 let text = format!("OpenTelemetry: {address} takes {signal} again");
                 self.told.observer.observe(&Event::Notice(Notice::info(&text)));
             }
@@ -149,7 +161,23 @@ impl Link {
         if sent.is_err() {
             self.told.board.exports().failed(self.signal);
         }
-        sent
+        sent.map(|partial| self.rejected(&partial))
+    }
+
+    /// How many parts of a message were rejected; says it the first time.
+    fn rejected(&mut self, PartialSuccess { rejected, error_message }: &PartialSuccess) -> u64 {
+        let rejected = u64::try_from(*rejected).unwrap_or_default();
+        if (rejected > 0 || !error_message.is_empty()) && !self.has_rejected {
+            self.has_rejected = true;
+            let parts = match self.signal {
+                Signal::Metrics => "data points of metrics",
+                Signal::Traces => "spans",
+            };
+            let why: String = error_message.chars().take(MOST_REASON).collect();
+            let (address, why) = (self.collector.address(), printable_line(&why));
+            self.told.warn(&format!("OpenTelemetry: {address} has rejected {rejected} {parts}: {why}"));
+        }
+        rejected
     }
 }
 
@@ -159,7 +187,12 @@ async fn ended(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn send_metrics(mut link: Link, interval: Duration, mut stopped: watch::Receiver<bool>) {
+async fn send_metrics(
+    mut link: Link,
+    measuring: Arc<dyn Measuring>,
+    interval: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
     let start = nanos(SystemTime::now());
     loop {
         let is_last = tokio::select! {
@@ -167,9 +200,12 @@ async fn send_metrics(mut link: Link, interval: Duration, mut stopped: watch::Re
             () = sleep(interval) => false,
         };
         let told = Arc::clone(&link.told);
-        // At the end the broker is no longer there to be asked.
-        let depths = if is_last { Depths::default() } else { told.board.depths().await };
-        let figures = Figures::of(&told.board, depths, told.version);
+        let figures = if is_last {
+            // Nobody is there any more to be asked.
+            Figures::of(&told.board, Depths::default(), told.version)
+        } else {
+            Figures::asked(&told.board, &*measuring, told.version).await
+        };
         let span = TimeSpan { start, now: nanos(SystemTime::now()) };
         let scope_metrics = metrics_proto::ScopeMetrics {
             scope: Some(told.scope.clone()),
@@ -199,13 +235,14 @@ async fn send_spans(mut link: Link, mut waiting: mpsc::Receiver<Span>, mut stopp
             }
             continue;
         }
-        let count = spans.len();
+        let count = spans.len() as u64;
         let message = request(&link.told, std::mem::take(&mut spans)).encode_to_vec();
         match send_again(&mut link, &message, &mut stopped).await {
-            Ok(()) => link.told.board.exports().exported(count),
-            Err(_) => {
-                link.told.board.exports().dropped(count);
+            Ok(rejected) => {
+                let rejected = rejected.min(count);
+                link.told.board.exports().sent(count - rejected, rejected);
             }
+            Err(_) => link.told.board.exports().sent(0, count),
         }
     }
 }
@@ -236,12 +273,13 @@ async fn gather(
     }
 }
 
-/// Sends a message until it is taken, or would never be. At the end it is sent only once more.
+/// Sends a message until it is taken, or would never be; returns how many of its parts were rejected. At the end it is sent only
+/// once more.
 async fn send_again(
     link: &mut Link,
     message: &[u8],
     stopped: &mut watch::Receiver<bool>,
-) -> Result<(), NotTaken> {
+) -> Result<u64, NotTaken> {
     let mut delay = FIRST_RETRY;
     loop {
         let is_last = *stopped.borrow();

@@ -20,4 +20,4 @@ mod variables;
 pub use exporter::{Exporter, Exports};
 pub use options::{Endpoint, Options};
 pub use spans::Spans;
-pub use variables::{VARIABLES, VariableError, is_secret};
+pub use variables::{VARIABLES, VariableError, shown};

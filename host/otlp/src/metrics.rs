@@ -1,7 +1,7 @@
 //! Metrics of the board as messages of OTLP.
 
 use loghost_board::Histogram;
-use loghost_board::metrics::{Family, Kind, Point, Unit, Value};
+use loghost_board::metrics::{Family, Kind, Point, Since, Unit, Value};
 
 use crate::proto::KeyValue;
 use crate::proto::metrics::{
@@ -9,11 +9,27 @@ use crate::proto::metrics::{
     Sum,
 };
 
-/// When what is counted began to be counted, and when it is read: in nanoseconds since the Unix epoch.
+/// When this run began to count, and when that is read: in nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) start: u64,
     pub(crate) now: u64,
+}
+
+/// The start time where it is not known. With any other, a collector that makes deltas of cumulative values takes all that was
+/// counted before for counted since.
+///
+/// Source: <https://opentelemetry.io/docs/specs/otel/metrics/data-model/>, "Resets and Gaps".
+const UNKNOWN: u64 = 0;
+
+impl Span {
+    /// When something began to be counted.
+    fn start_of(self, since: Since) -> u64 {
+        match since {
+            Since::Run => self.start,
+            Since::Before => UNKNOWN,
+        }
+    }
 }
 
 /// The same metrics. One whose only values are labels has the value 1, as Prometheus shows it.
@@ -53,15 +69,15 @@ fn attributes(point: &Point<'_>) -> Vec<KeyValue> {
     point.labels.iter().map(|(name, value)| KeyValue::text(name, *value)).collect()
 }
 
-fn number(point: &Point<'_>, Span { start, now }: Span) -> NumberDataPoint {
+fn number(point: &Point<'_>, span: Span) -> NumberDataPoint {
     let value = match point.value {
         Value::Whole(value) => Number::Whole(i64::try_from(value).unwrap_or(i64::MAX)),
         Value::Real(value) => Number::Real(value),
         Value::Info | Value::Histogram(_) => Number::Whole(1),
     };
     NumberDataPoint {
-        start_time_unix_nano: start,
-        time_unix_nano: now,
+        start_time_unix_nano: span.start_of(point.since),
+        time_unix_nano: span.now,
         value: Some(value),
         attributes: attributes(point),
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use loghost_core::domain::Sampler;
+use loghost_core::domain::{Sampler, without_login};
 
 /// What is sent, and where.
 #[derive(Clone, Debug)]
@@ -31,13 +31,17 @@ pub struct Endpoint {
     pub timeout: Duration,
 }
 
+impl Options {
+    /// The same without metrics; none if no traces are sent either.
+    pub fn only_traces(self) -> Option<Self> {
+        self.traces.is_some().then_some(Self { metrics: None, ..self })
+    }
+}
+
 impl Endpoint {
     /// The URL, without user, password and parameters.
     pub fn address(&self) -> String {
-        let Some((scheme, rest)) = self.url.split_once("://") else { return String::new() };
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        format!("{scheme}://{host}{}", path.split('?').next().unwrap_or_default())
+        without_login(&self.url)
     }
 }
 

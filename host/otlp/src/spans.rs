@@ -51,8 +51,9 @@ impl Spans {
     /// Sends what `span` makes, if there is room.
     fn send(&self, span: impl FnOnce() -> Span) {
         if let Ok(permit) = self.sender.try_reserve() {
+            self.exports.waits();
             permit.send(span());
-        } else if self.exports.dropped(1) == 0 {
+        } else if self.exports.no_room() == 0 {
             let text = "OpenTelemetry: spans come faster than the collector takes them, and are dropped: \
                         loghost_spans_total counts them";
             self.observer.observe(&Event::Notice(Notice::warning(text)));

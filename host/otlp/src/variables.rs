@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use loghost_core::domain::Sampler;
+use loghost_core::domain::{HIDDEN, Sampler, without_login};
 use percent_encoding::percent_decode_str;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
@@ -35,9 +35,13 @@ pub const VARIABLES: [&str; 20] = [
     "OTEL_TRACES_SAMPLER_ARG",
 ];
 
-/// Whether the value of a variable may be secret.
-pub fn is_secret(variable: &str) -> bool {
-    variable.ends_with("_HEADERS")
+/// The value of a variable without what may be secret in it.
+pub fn shown(variable: &str, value: &str) -> String {
+    match variable {
+        variable if variable.ends_with("_HEADERS") => HIDDEN.to_owned(),
+        variable if variable.ends_with("_ENDPOINT") => without_login(value),
+        _ => value.to_owned(),
+    }
 }
 
 /// A variable that cannot be used.
@@ -100,13 +104,14 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 
     /// Where a signal is sent, if it is.
     fn endpoint(&self, signal: &str) -> Result<Option<Endpoint>, VariableError> {
+        // Without one, nothing is sent: what is said for other programs is not looked at.
+        let Some((name, value)) = self.of_signal(signal, "ENDPOINT") else { return Ok(None) };
         let exporter = format!("OTEL_{signal}_EXPORTER");
         match self.get(&exporter).as_deref().map(str::trim) {
             None | Some("otlp") => {}
             Some("none") => return Ok(None),
             Some(other) => return Err(wrong(&exporter, format!("`{other}` is none of otlp and none"))),
         }
-        let Some((name, value)) = self.of_signal(signal, "ENDPOINT") else { return Ok(None) };
         let value = value.trim();
         let is_http = value.parse::<Uri>().is_ok_and(|uri| {
             uri.host().is_some_and(|host| !host.is_empty())
@@ -244,6 +249,7 @@ mod tests {
             &[][..],
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")],
             &[("OTEL_SERVICE_NAME", "a"), ("OTEL_TRACES_SAMPLER", "whatever")],
+            &[("OTEL_METRICS_EXPORTER", "prometheus"), ("OTEL_TRACES_EXPORTER", "zipkin")],
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"), ("OTEL_SDK_DISABLED", "TRUE")],
         ] {
             assert!(options(given).expect("nothing is refused").is_none(), "{given:?}");

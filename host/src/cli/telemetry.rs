@@ -2,9 +2,8 @@
 
 use std::env;
 
-use loghost_otlp::{Options, VARIABLES, is_secret};
+use loghost_otlp::{Options, VARIABLES, shown};
 
-use super::configuration::HIDDEN;
 use crate::commands::publish::Traces;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::config::{Row, Value};
@@ -28,7 +27,9 @@ impl TraceArgs {
 
     /// Where their spans are sent, if anywhere.
     pub(super) fn telemetry(&self) -> Result<Option<Options>, Failure> {
-        if self.trace { options() } else { Ok(None) }
+        let options = if self.trace { options()? } else { None };
+        // There are no metrics of a publisher, and their board would be that of a new process each time.
+        Ok(options.and_then(Options::only_traces))
     }
 }
 
@@ -39,10 +40,9 @@ pub(super) fn options() -> Result<Option<Options>, Failure> {
 
 /// Those that are set, to be shown, without secrets.
 pub(super) fn rows() -> impl Iterator<Item = Row> {
-    let shown = |name: &str, value: String| if is_secret(name) { HIDDEN.to_owned() } else { value };
-    VARIABLES.into_iter().filter_map(move |name| {
+    VARIABLES.into_iter().filter_map(|name| {
         let value = value(name).filter(|value| !value.is_empty())?;
-        let value = Value::One(shown(name, value));
+        let value = Value::One(shown(name, &value));
         Some(Row { key: name.to_owned(), value, origin: "environment".to_owned() })
     })
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 pub(crate) use crate::commands::input::{Decoding, Input, LineOptions};
 use crate::commands::input::{HeldBack, Pieces};
+use crate::compose::control::Controls;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::observers::Observers;
 use crate::compose::target::{Target, new_producer, refused, unpublished};
@@ -70,7 +71,9 @@ type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
 /// Publishes, and reports what the broker has confirmed: also when it fails on the way.
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let telemetry = options.telemetry.clone();
-    let telemetry = telemetry.map(|options| Telemetry::start(options, Arc::new(Board::default())));
+    // There are no consumers.
+    let telemetry =
+        telemetry.map(|options| Telemetry::start(options, Arc::new(Board::default()), Controls::new().0));
     let published = publish_traced(options, telemetry.as_ref()).await;
     if let Some(telemetry) = telemetry {
         telemetry.end().await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loghost_board::Board;
+use loghost_board::{Board, Measuring};
 use loghost_core::application::Observer;
 use loghost_core::domain::{Log, Sampler, Tracing};
 use loghost_otlp::{Exporter, Exports, Options, Spans};
@@ -17,8 +17,9 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Begins to send what the `options` ask for, and says so: the figures of the board, and the spans of events.
-    pub(crate) fn start(options: Options, board: Arc<Board>) -> Self {
+    /// Begins to send what the `options` ask for, and says so: the figures of the board and what plugins measure, and the spans
+    /// of events.
+    pub(crate) fn start(options: Options, board: Arc<Board>, measuring: Arc<dyn Measuring>) -> Self {
         let named = [("metrics", &options.metrics), ("traces", &options.traces)];
         let named: Vec<String> = named
             .into_iter()
@@ -28,6 +29,7 @@ impl Telemetry {
         let sampler = options.sampler;
         let exports = Exports {
             board,
+            measuring,
             observer: Arc::new(LogObserver::default()),
             version: env!("CARGO_PKG_VERSION"),
             instance: Uuid::new_v4().to_string(),

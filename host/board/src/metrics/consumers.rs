@@ -19,9 +19,23 @@ type Single = (About, fn(&Consumer) -> u64);
 /// A metric of times, and its values of a consumer.
 type Times = (About, fn(&Consumer) -> &Histogram);
 
-const COUNTERS: [Single; 11] = [
+/// Of this run.
+const COUNTERS: [Single; 7] = [
     (("loghost_deliveries_received", "Deliveries taken from the consumer's queue."), |it| it.deliveries),
     (("loghost_deliveries_acknowledged", "Deliveries that need not come again."), |it| it.acknowledged),
+    (("loghost_traps", "Calls that the plugin failed at."), |it| it.traps),
+    (("loghost_retries", "Logs that the plugin wanted to try again, each time."), |it| it.retries),
+    (("loghost_stops", "How often the consumer was stopped because it kept failing."), |it| it.stops),
+    (("loghost_saturations", "How often the consumer took no more because too many logs waited."), |it| {
+        it.saturations
+    }),
+    (("loghost_reloads_refused", "Attempts to load it again after which it went on as it was."), |it| {
+        it.reloads_refused
+    }),
+];
+
+/// Of all runs that share a state.
+const COUNTS: [Single; 4] = [
     (("loghost_deliveries_repeated", "Deliveries of logs that were counted before."), |it| {
         it.counts.repeated
     }),
@@ -31,15 +45,6 @@ const COUNTERS: [Single; 11] = [
     }),
     (("loghost_stream_offsets_removed", "Offsets that streams removed before they were read."), |it| {
         it.counts.removed
-    }),
-    (("loghost_traps", "Calls that the plugin failed at."), |it| it.traps),
-    (("loghost_retries", "Logs that the plugin wanted to try again, each time."), |it| it.retries),
-    (("loghost_stops", "How often the consumer was stopped because it kept failing."), |it| it.stops),
-    (("loghost_saturations", "How often the consumer took no more because too many logs waited."), |it| {
-        it.saturations
-    }),
-    (("loghost_reloads_refused", "Attempts to load it again after which it went on as it was."), |it| {
-        it.reloads_refused
     }),
 ];
 
@@ -69,6 +74,10 @@ pub(super) fn families<'a>(consumers: &'a Consumers, depths: &'a Depths) -> Vec<
         consumers.iter().map(point)
     };
     let counters = COUNTERS.map(|(about, value)| Family::new(Kind::Counter, about, of_each(value)));
+    let counts = COUNTS.map(|(about, value)| {
+        let counted = of_each(value).zip(consumers).map(|(point, (_, it))| point.since(it.counted_since));
+        Family::new(Kind::Counter, about, counted)
+    });
     let gauges = GAUGES.map(|(about, value)| Family::new(Kind::Gauge, about, of_each(value)));
     let times = HISTOGRAMS
         .map(|(about, value)| Family::new(Kind::Histogram, about, of_ranges(value)).unit(Unit::Seconds));
@@ -83,6 +92,7 @@ pub(super) fn families<'a>(consumers: &'a Consumers, depths: &'a Depths) -> Vec<
         .map(|(name, ready)| Point::whole([("consumer", name.as_str())], u64::from(*ready)));
     let ready = Family::new(Kind::Gauge, about, ready);
     let mut families = Vec::from(counters);
+    families.extend(counts);
     families.extend(gauges);
     families.extend(times);
     families.push(batches);
@@ -132,7 +142,7 @@ fn logs(consumers: &Consumers) -> [Family<'_>; 3] {
             tally.iter().map(move |(severity, logs)| {
                 let labels =
                     [("consumer", name.as_str()), ("severity", severity.as_str()), ("outcome", outcome)];
-                Point::whole(labels, logs)
+                Point::whole(labels, logs).since(it.counted_since)
             })
         })
     });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use loghost_core::domain::{ConsumerName, MeasureFamily, MeasureKind, Measures, Unfit};
 
-use super::{Family, Kind, Point, Value};
+use super::{Family, Kind, Point, Since, Value};
 use crate::consumer::Consumer;
 
 /// What comes before the name that a plugin gives: no name of ours begins so.
@@ -64,5 +64,6 @@ fn take<'a>(
 fn point<'a>(consumer: &'a ConsumerName, labels: &'a [(String, String)], value: f64) -> Point<'a> {
     let own = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let labels = [("consumer", consumer.as_str())].into_iter().chain(own).collect();
-    Point { labels, value: Value::Real(value) }
+    // Nobody knows whether the plugin goes on where it was.
+    Point { labels, value: Value::Real(value), since: Since::Before }
 }

@@ -9,6 +9,7 @@ mod rest;
 
 use std::borrow::Cow;
 
+use futures_util::future::join;
 use loghost_core::domain::ConsumerName;
 
 use crate::connection::Connection;
@@ -16,7 +17,7 @@ use crate::consumer::Consumer;
 use crate::depths::Depths;
 use crate::histogram::Histogram;
 use crate::process::Process;
-use crate::{Board, exports};
+use crate::{Board, Measuring, exports};
 
 /// All figures, as they are at one moment.
 #[derive(Debug)]
@@ -73,6 +74,18 @@ pub struct Point<'a> {
     pub labels: Vec<(&'a str, &'a str)>,
     /// The value.
     pub value: Value<'a>,
+    /// Since when it is counted, if it is.
+    pub since: Since,
+}
+
+/// Since when a value is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Since {
+    /// Since this process began.
+    #[default]
+    Run,
+    /// Since it was counted first, by this process or by others before: nobody knows when that was.
+    Before,
 }
 
 /// A value of a metric.
@@ -89,6 +102,13 @@ pub enum Value<'a> {
 }
 
 impl Figures {
+    /// Those of the board and of this process, which is of this `version`, after the broker and the plugins were asked for what
+    /// only they know: each at most once a second, and waited for no longer than that.
+    pub async fn asked(board: &Board, measuring: &dyn Measuring, version: &'static str) -> Self {
+        let (depths, ()) = join(board.depths(), board.measure(measuring)).await;
+        Self::of(board, depths, version)
+    }
+
     /// Those of the board and of this process, which is of this `version`, and these `depths`.
     pub fn of(board: &Board, depths: Depths, version: &'static str) -> Self {
         Self {
@@ -132,6 +152,10 @@ impl<'a> Point<'a> {
     }
 
     fn new<const N: usize>(labels: [(&'static str, &'a str); N], value: Value<'a>) -> Self {
-        Self { labels: labels.into(), value }
+        Self { labels: labels.into(), value, since: Since::Run }
+    }
+
+    fn since(self, since: Since) -> Self {
+        Self { since, ..self }
     }
 }

@@ -39,7 +39,7 @@ pub use position::{Fingerprint, Position, RemovedOffsets, StreamIdentity, Stream
 pub use severity::{Severities, Severity, UnknownSeverity};
 pub use source::{Source, SourceNameError};
 pub use tally::Tally;
-pub use text::{printable, printable_line};
+pub use text::{HIDDEN, printable, printable_line, without_login};
 pub use timestamp::Timestamp;
 pub use trace::{Sampler, TraceContext, Tracing};
 pub use verdict::{Outcome, Processed, Verdict};

@@ -6,7 +6,7 @@ use loghost_core::application::{
     Cause, ConsumeOptions, ConsumerEvent, Delivery, Event, Observer, ProcessSpan, Traced,
 };
 use loghost_core::domain::{Record, Sampler, TraceContext, Tracing};
-use loghost_core::testing::{delivery, logs, options};
+use loghost_core::testing::{SinkAnswer, delivery, logs, options};
 
 use crate::case::{Case, log};
 
@@ -47,9 +47,19 @@ async fn run(
     burst: Vec<Delivery<u64>>,
     tracing: Option<Tracing>,
 ) -> (Vec<(TraceContext, TraceContext, String)>, Vec<String>) {
+    run_answered(burst, tracing, SinkAnswer::AtOnce).await
+}
+
+/// The same, where what is published is answered so.
+async fn run_answered(
+    burst: Vec<Delivery<u64>>,
+    tracing: Option<Tracing>,
+    answer: SinkAnswer,
+) -> (Vec<(TraceContext, TraceContext, String)>, Vec<String>) {
     let told = Arc::new(Told::default());
     let options = ConsumeOptions { tracing, ..options() };
-    let case = Case { options, observer: Arc::clone(&told) as _, ..Case::new(vec![(0, burst)]) };
+    let observer = Arc::clone(&told) as _;
+    let case = Case { options, observer, answer, ..Case::new(vec![(0, burst)]) };
     let (_, lines) = case.run().await;
     let told = std::mem::take(&mut *told.0.lock().unwrap());
     (told, lines.into_iter().filter(|line| line.starts_with("publish")).collect())
@@ -104,6 +114,26 @@ async fn what_is_published_continues_the_first_trace_with_links_to_the_others() 
     assert!(told[1..].iter().all(|(.., text)| text.ends_with(", 0 links")), "{told:?}");
     assert_eq!(published.len(), 1);
     assert!(published[0].ends_with(&format!(" heard of {first}")), "{published:?}");
+}
+
+/// What was published before may be there: its span is known.
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_because_it_publishes_in_vain_is_told_as_well() {
+    let unpublished = "retried: not all that it publishes was confirmed, attempt 1";
+    let burst = || vec![traced(1, "echo", 1), traced(2, "shout", 1)];
+    let (told, published) = run(burst(), Some(tracing())).await;
+    let texts: Vec<_> = told.iter().map(|(.., text)| text.as_str()).collect();
+    let too_large = "trapped: the broker does not take a log that it publishes: over the limit";
+    let expected = [
+        format!("{unpublished}, of 2, 1 links"),
+        format!("{unpublished}, of 2, 0 links"),
+        "accepted, attempt 1, of 1, 0 links".to_owned(),
+        format!("{too_large}, attempt 1, of 1, 0 links"),
+    ];
+    assert_eq!(texts, expected);
+    assert!(published[0].ends_with(&format!(" heard of {}", told[0].0)), "{published:?}");
+    let (told, _) = run_answered(burst(), Some(tracing()), SinkAnswer::Never).await;
+    assert!(told.len() >= 2 && told.iter().all(|(.., text)| text.starts_with(unpublished)), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

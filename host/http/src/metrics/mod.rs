@@ -46,18 +46,13 @@ struct Encoded(Figures);
 
 /// All figures of consumers and connections, in `OpenMetrics`; none is left out but what only the broker knows.
 pub fn open_metrics(board: &Board) -> Option<String> {
-    written(board, Depths::default(), "", Format::OpenMetrics).ok()
+    written(Figures::of(board, Depths::default(), ""), Format::OpenMetrics).ok()
 }
 
-/// The figures of the board and of this process, and these depths of queues.
-pub(crate) fn written(
-    board: &Board,
-    depths: Depths,
-    version: &'static str,
-    format: Format,
-) -> Result<String, fmt::Error> {
+/// These figures.
+pub(crate) fn written(figures: Figures, format: Format) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Encoded(Figures::of(board, depths, version))));
+    registry.register_collector(Box::new(Encoded(figures)));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(match format {
@@ -142,6 +137,10 @@ mod tests {
         board
     }
 
+    fn figures(board: &Board) -> Figures {
+        Figures::of(board, Depths::default(), "1")
+    }
+
     #[track_caller]
     fn has(text: &str, line: &str) {
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn both_formats_have_the_figures() {
         for format in [Format::OpenMetrics, Format::Older] {
-            let text = written(&board(), Depths::default(), "1", format).expect("a text");
+            let text = written(figures(&board()), format).expect("a text");
             has(&text, r#"loghost_logs_received_total{consumer="error",severity="error"} 8"#);
             has(
                 &text,
@@ -165,11 +164,11 @@ mod tests {
 
     #[test]
     fn each_format_declares_counters_as_it_must() {
-        let open = written(&board(), Depths::default(), "1", Format::OpenMetrics).expect("a text");
+        let open = written(figures(&board()), Format::OpenMetrics).expect("a text");
         has(&open, "# TYPE loghost_logs_received counter");
         has(&open, "# UNIT loghost_process_duration_seconds seconds");
         assert!(open.ends_with("# EOF\n"), "{open}");
-        let older = written(&board(), Depths::default(), "1", Format::Older).expect("a text");
+        let older = written(figures(&board()), Format::Older).expect("a text");
         has(&older, "# TYPE loghost_logs_received_total counter");
         has(&older, "# TYPE loghost_build_info gauge");
         assert!(!older.contains("# EOF") && !older.contains("# UNIT"), "{older}");
@@ -191,7 +190,7 @@ mod tests {
             let measured = measured.clone().map(|measured| Arc::new(Measures::of(measured)));
             board.observe(&Event::Consumer(&name, ConsumerEvent::Measured(measured.as_ref())));
         }
-        let text = written(&board, Depths::default(), "1", Format::OpenMetrics).expect("a text");
+        let text = written(figures(&board), Format::OpenMetrics).expect("a text");
         let is_about = |line: &&str| line.contains("loghost_plugin_") || line.starts_with("loghost_measure");
         text.lines().filter(|line| is_about(line) && !line.starts_with("# HELP")).map(str::to_owned).collect()
     }

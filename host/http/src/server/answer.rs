@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join;
 use futures_util::stream::{BoxStream, StreamExt};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
@@ -14,6 +13,7 @@ use hyper::header::{
 };
 use hyper::http::response::Builder;
 use hyper::{Method, Request, Response, StatusCode};
+use loghost_board::metrics::Figures;
 use loghost_core::application::Request as Asked;
 use loghost_core::domain::ConsumerName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -121,8 +121,8 @@ impl Answering {
         let accept = request.headers().get(ACCEPT).and_then(|header| header.to_str().ok());
         let format = Format::accepted(accept);
         let Shown { board, measuring, .. } = &self.shown;
-        let (depths, ()) = join(board.depths(), board.measure(&**measuring)).await;
-        match written(board, depths, self.shown.version, format) {
+        let figures = Figures::asked(board, &**measuring, self.shown.version).await;
+        match written(figures, format) {
             Ok(metrics) => whole(StatusCode::OK, format.content_type(), metrics),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
         }

@@ -1,7 +1,7 @@
-//! The messages of OTLP, as far as they are written: declared by hand, because the crate that has all of them brings an SDK.
+//! The messages of OTLP, as far as they are written or read: declared by hand, because the crate that has all of them brings an SDK.
 //!
-//! Source: opentelemetry-proto 1.x, `common/v1/common.proto` and `resource/v1/resource.proto`; those of a signal are in the
-//! files beneath.
+//! Source: opentelemetry-proto 1.x, `common/v1/common.proto`, `resource/v1/resource.proto` and, for the answer, the
+//! `collector/*/v1/*_service.proto`; those of a signal are in the files beneath.
 
 pub(crate) mod metrics;
 pub(crate) mod trace;
@@ -41,6 +41,24 @@ pub(crate) enum Any {
     Text(String),
     #[prost(int64, tag = "3")]
     Whole(i64),
+}
+
+/// What a collector answers, for metrics as for traces: `ExportMetricsServiceResponse`, `ExportTraceServiceResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Response {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) partial_success: Option<PartialSuccess>,
+}
+
+/// `ExportMetricsPartialSuccess`, `ExportTracePartialSuccess`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PartialSuccess {
+    /// How many data points, or spans, were not taken.
+    #[prost(int64, tag = "1")]
+    pub(crate) rejected: i64,
+    /// Why; without rejected ones, what else should be known.
+    #[prost(string, tag = "2")]
+    pub(crate) error_message: String,
 }
 
 impl KeyValue {

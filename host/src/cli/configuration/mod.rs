@@ -13,4 +13,3 @@ mod place;
 pub(super) mod show;
 
 pub(super) use layers::{FILE, InForce};
-pub(super) use show::HIDDEN;

@@ -1,6 +1,7 @@
 //! What is in force for a run, and where it comes from, without secrets.
 
 use clap::Command;
+use loghost_core::domain::{HIDDEN, without_login};
 use loghost_rabbitmq::Address;
 
 use super::file::{ConsumerTable, SettingValue};
@@ -8,9 +9,6 @@ use super::layers::{Given, InForce};
 use super::option;
 use crate::cli::telemetry;
 use crate::ui::config::{Of, Row, Table, Value};
-
-/// What is shown instead of a secret.
-pub(in crate::cli) const HIDDEN: &str = "***";
 
 /// What is in force for `run`, which is described with its defaults.
 pub(in crate::cli) fn tables(in_force: &InForce, run: &Command) -> Vec<Table> {
@@ -78,11 +76,4 @@ fn urls(list: &str) -> String {
     let shown = |url: &str| url.parse::<Address>().map_or_else(|_| HIDDEN.to_owned(), |url| url.to_string());
     let urls: Vec<String> = crate::cli::connection::urls(list).into_iter().map(shown).collect();
     urls.join(",")
-}
-
-/// A URL without user, password and parameters.
-fn without_login(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return HIDDEN.to_owned() };
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    format!("{scheme}://{}", rest.split(['?', '#']).next().unwrap_or_default())
 }

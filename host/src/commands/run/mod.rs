@@ -53,7 +53,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls)).await?),
         None => None,
     };
-    let telemetry = options.telemetry.clone().map(|options| Telemetry::start(options, Arc::clone(&board)));
+    let measuring = Arc::clone(&controls) as _;
+    let telemetry = options.telemetry.clone();
+    let telemetry = telemetry.map(|options| Telemetry::start(options, Arc::clone(&board), measuring));
     let shown = (listening.as_ref(), telemetry.as_ref());
     let ran = Box::pin(consume(options, &board, (controls, requests), shown)).await;
     if let Some(telemetry) = telemetry {

@@ -92,16 +92,23 @@ fn shows_variables() {
     let folder = configured("prefetch = 3\n");
     let command = |arguments: [&str; 1]| {
         let command = config(folder.path(), arguments);
-        command.env("OTEL_SERVICE_NAME", "shop").env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret")
+        command
+            .env("OTEL_SERVICE_NAME", "shop")
+            .env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret")
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://bob:secret@host:4318/otlp?key=secret")
+            .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://host/v1/traces?key=secret")
     };
     let Shown(json) = shown(command(["show"]));
     let variables = json!({
         "OTEL_SERVICE_NAME": { "value": "shop", "from": "environment" },
         "OTEL_EXPORTER_OTLP_HEADERS": { "value": "***", "from": "environment" },
+        "OTEL_EXPORTER_OTLP_ENDPOINT": { "value": "https://host:4318/otlp", "from": "environment" },
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": { "value": "https://host/v1/traces", "from": "environment" },
     });
     assert_eq!(json["variables"], variables);
     let text = command(["show"]).end().exits(0).stdout;
     assert!(text.lines().any(|line| line.starts_with("# OTEL_SERVICE_NAME = \"shop\" ")), "{text}");
+    assert!(!text.contains("secret"), "{text}");
     let again = configured(&text);
     assert_eq!(option(&shown(config(again.path(), ["show"])), "prefetch").0, json!(3));
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::broker::{Broker, Kind, on_each};
 use crate::support::cli::{Running, Signal, loghost};
-use crate::support::collector::{Answer, Collector, Figures, labels, last_metrics};
+use crate::support::collector::{Answer, Collector, Figures, labels, last_metrics, last_starts};
 use crate::support::guest::{Then, guest};
 use crate::support::http::Http;
 use crate::support::metrics::last_of;
@@ -21,6 +21,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         needing("telemetry::metrics_are_those_of_prometheus", metrics_are_those_of_prometheus),
         test("telemetry::what_is_not_supported_is_refused", what_is_not_supported_is_refused),
+        needing("telemetry::counters_that_go_on_have_no_start", counters_that_go_on),
+        needing("telemetry::plugins_measure_before_metrics_are_sent", plugins_measure),
+        needing("telemetry::publishing_sends_traces_alone", publishing_sends_traces_alone),
+        needing("telemetry::what_is_rejected_is_counted", what_is_rejected_is_counted),
         needing("telemetry::an_unrecorded_trace_goes_on", an_unrecorded_trace_goes_on),
         needing("telemetry::a_collector_that_hangs_is_no_hindrance", a_collector_that_hangs),
         needing("telemetry::a_collector_that_is_down_is_no_hindrance", a_collector_that_is_down),
@@ -107,6 +111,83 @@ fn metrics_are_those_of_prometheus() -> Result<(), Skip> {
     Ok(())
 }
 
+/// Of what a run before has counted nobody knows when it began; whoever makes deltas would count it again.
+fn counters_that_go_on() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let measures = guest("measures").severities(&["info"]).measurement("open", &[], "gauge", 1.0);
+    let measures = measures.write(folder.path());
+    let count = |collector: &Collector, total: &str| {
+        let run = broker.loghost(["run", "--state"]).arg(folder.path().join("state"));
+        let run = run.arg(tracked("plugins/error.wasm")).arg(&measures).env(ENDPOINT, collector.url());
+        let run = run.env("OTEL_METRIC_EXPORT_INTERVAL", "100").start();
+        run.says("consuming from");
+        broker.loghost(["publish", "error", "a", "--require-route"]).end().exits(0);
+        let starts = |name: &str, value: &str| {
+            let what = format!("{name} of {value}");
+            collector.wait(&what, |requests| {
+                let starts = last_starts(requests, name)?;
+                starts.into_iter().find(|(_, found)| found == value).map(|(start, _)| start)
+            })
+        };
+        let found = (starts("loghost_logs_finished", total), starts("loghost_logs_received", "1"));
+        collector.wait("what a plugin measures", |requests| {
+            let starts = last_starts(requests, "loghost_plugin_asked")?;
+            assert!(starts.iter().all(|(start, _)| *start == 0), "{starts:?}");
+            Some(())
+        });
+        run.end_by(Signal::Terminate).exits(0);
+        found
+    };
+    let (finished, received) = count(&Collector::start(Answer::Take), "1");
+    assert!(finished > 0 && finished == received);
+    let (finished, received) = count(&Collector::start(Answer::Take), "2");
+    assert!(finished == 0 && received > 0, "{finished} {received}");
+    Ok(())
+}
+
+/// Without anybody who asks over HTTP.
+fn plugins_measure() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Take);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = guest("measures").measurement("open", &[], "gauge", 1.0).write(folder.path());
+    let run = broker.loghost(["run"]).arg(file).env(ENDPOINT, collector.url());
+    let run = run.env("OTEL_METRIC_EXPORT_INTERVAL", "100").start();
+    collector.wait("a later answer of the plugin", |requests| {
+        let (_, figures) = last_metrics(requests)?;
+        let asked = figures.iter().find(|((name, _), _)| name == "loghost_plugin_asked");
+        asked.is_some_and(|(_, asked)| *asked >= 3.0).then_some(())
+    });
+    run.end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
+
+/// Each call would be another process to whoever takes metrics.
+fn publishing_sends_traces_alone() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Take);
+    let publish = || broker.loghost(["publish", "error", "a", "--trace"]).env(ENDPOINT, collector.url());
+    let output = publish().end().exits(0).says("traces go to").does_not_say("metrics go to");
+    assert_eq!(collector.paths().into_iter().collect::<Vec<_>>(), ["/v1/traces"], "{output}");
+    let nothing = publish().env("OTEL_TRACES_EXPORTER", "none").end().exits(0);
+    nothing.does_not_say("OpenTelemetry");
+    Ok(())
+}
+
+/// It is not sent again.
+fn what_is_rejected_is_counted() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Reject(3));
+    let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--trace"]);
+    let publish = publish.stdin("a\n".repeat(10)).env(ENDPOINT, collector.url());
+    let output = publish.end().exits(0);
+    let output = output.says("/v1/traces has rejected 3 spans: over the\\u{a}limit");
+    let output = output.says("3 spans were dropped in this run");
+    assert_eq!(collector.spans().len(), 10, "{output}");
+    Ok(())
+}
+
 fn what_is_not_supported_is_refused() {
     let given = "OTEL_EXPORTER_OTLP_PROTOCOL";
     for arguments in [&["run", "plugins/error.wasm"][..], &["publish", "error", "a", "--trace"]] {
@@ -187,9 +268,11 @@ fn an_unrecorded_trace_goes_on() -> Result<(), Skip> {
     Ok(())
 }
 
-/// Has more logs processed than there are spans that may wait, and says what the run did then.
+/// More than there are spans that may wait.
+const LOGS: usize = 4000;
+
+/// Has them processed, and says what the run did then.
 fn counts_all(broker: &Broker, url: &str) -> Running {
-    const LOGS: usize = 4000;
     let folder = tempfile::tempdir().expect("a folder");
     let file = guest("counts").severities(&["error"]).processes().write(folder.path());
     let run = broker.loghost(["run", "--every", "50ms", "--format", "json", "--listen", "127.0.0.1:0"]);
@@ -210,7 +293,9 @@ fn a_collector_that_hangs() -> Result<(), Skip> {
         name == "loghost_spans" && labels.get("outcome").is_some_and(|outcome| outcome == "dropped")
     });
     assert!(dropped.is_some_and(|(_, dropped)| dropped > 1000.0));
-    let output = run.end_by(Signal::Terminate).exits(0).says("spans were dropped in this run");
+    // Also those that waited until the end.
+    let output = run.end_by(Signal::Terminate).exits(0);
+    let output = output.says(&format!(": {LOGS} spans were dropped in this run"));
     assert_eq!(output.stderr.matches("spans come faster").count(), 1, "{output}");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A collector of OpenTelemetry: takes what is sent to it over HTTP, as the messages that OpenTelemetry's own crate declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
@@ -22,6 +24,8 @@ use super::TIMEOUT;
 pub(crate) enum Answer {
     /// Takes it.
     Take,
+    /// Takes it, and says that so many parts of it were rejected.
+    Reject(i64),
     /// Refuses it with this status.
     Refuse(u16),
     /// Reads it, and never answers.
@@ -103,6 +107,12 @@ impl Collector {
         self.wait(what, |requests| spans(requests).into_iter().find(&is_it))
     }
 
+    /// The paths of the requests that it has taken.
+    pub(crate) fn paths(&self) -> BTreeSet<String> {
+        let requests = self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.iter().map(|request| request.path.clone()).collect()
+    }
+
     /// The spans that it has taken.
     pub(crate) fn spans(&self) -> Vec<Span> {
         spans(&self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner))
@@ -115,9 +125,10 @@ impl Shared {
         let mut reader = BufReader::new(stream);
         while let Some(request) = read(&mut reader) {
             let answer = *self.answer.lock().unwrap_or_else(PoisonError::into_inner);
-            let status = match answer {
-                Answer::Take => 200,
-                Answer::Refuse(status) => status,
+            let (status, body) = match answer {
+                Answer::Take => (200, Vec::new()),
+                Answer::Reject(rejected) => (200, partial_success(rejected)),
+                Answer::Refuse(status) => (status, Vec::new()),
                 Answer::Nothing => {
                     // Until the client has gone.
                     let _ = reader.read(&mut [0]);
@@ -128,12 +139,19 @@ impl Shared {
                 self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 self.changed.notify_all();
             }
-            let head = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n");
-            if (&*stream).write_all(head.as_bytes()).is_err() {
+            let head = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n\r\n", body.len());
+            if (&*stream).write_all(&[head.into_bytes(), body].concat()).is_err() {
                 return;
             }
         }
     }
+}
+
+/// That so many spans were rejected; data points of metrics are in the same place.
+fn partial_success(rejected_spans: i64) -> Vec<u8> {
+    let error_message = "over the\nlimit".to_owned();
+    let partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });
+    ExportTraceServiceResponse { partial_success }.encode_to_vec()
 }
 
 /// Reads a request; none if the connection ends.
@@ -179,6 +197,21 @@ pub(crate) fn last_metrics(requests: &[Request]) -> Option<(BTreeMap<String, Str
     let resource = labels(&all.resource?.attributes);
     let metrics = all.scope_metrics.into_iter().flat_map(|it| it.metrics);
     Some((resource, metrics.flat_map(|metric| figures(&metric)).collect()))
+}
+
+/// Which start times the values of this counter have in the last request of metrics, with these values.
+pub(crate) fn last_starts(requests: &[Request], name: &str) -> Option<BTreeSet<(u64, String)>> {
+    let request = requests.iter().rfind(|request| request.path == "/v1/metrics")?;
+    let message = ExportMetricsServiceRequest::decode(&*request.body).expect("a message of OTLP");
+    let metrics = message.resource_metrics.into_iter().flat_map(|it| it.scope_metrics);
+    let metric = metrics.flat_map(|it| it.metrics).find(|metric| metric.name == name)?;
+    let Some(metric::Data::Sum(sum)) = metric.data else { panic!("{name} is {:?}", metric.data) };
+    let value = |value| match value {
+        Some(number_data_point::Value::AsInt(value)) => value.to_string(),
+        Some(number_data_point::Value::AsDouble(value)) => value.to_string(),
+        None => panic!("{name} has no value"),
+    };
+    Some(sum.data_points.into_iter().map(|point| (point.start_time_unix_nano, value(point.value))).collect())
 }
 
 fn figures(metric: &Metric) -> Figures {

@@ -158,9 +158,18 @@ impl<P: Ports> Consume<P> {
         match self.publish(session, &processed.publish).await {
             Ok(()) => Ok((Ok((processed, state)), spans)),
             Err(Break::End(End::Sink(SinkError::NotTaken(why)))) => {
+                // One that is alone is given up.
+                if let Some(spans) = spans.as_ref().filter(|_| records.len() > 1) {
+                    spans.tell_unpublished(&self.progress);
+                }
                 Ok((Err(self.processing.not_taken(&why).await), spans))
             }
-            Err(broke) => Err(broke),
+            Err(broke) => {
+                if let Some(spans) = &spans {
+                    spans.tell_unpublished(&self.progress);
+                }
+                Err(broke)
+            }
         }
     }
 

@@ -63,6 +63,14 @@ impl Spans {
         self.has_published = !published.is_empty();
     }
 
+    /// Tells that all of them come again, as not all that was published because of them is confirmed. What is confirmed of that
+    /// has these spans above it.
+    pub(super) fn tell_unpublished<R: Reporter>(&self, progress: &Progress<R>) {
+        for TracedLog { place, .. } in &self.traced {
+            self.tell(progress, *place, Traced::Retried("not all that it publishes was confirmed"));
+        }
+    }
+
     /// Tells what has become of the log in this place, if it has a span.
     pub(super) fn tell<R: Reporter>(&self, progress: &Progress<R>, place: usize, outcome: Traced<'_>) {
         let Ok(at) = self.traced.binary_search_by_key(&place, |traced| traced.place) else { return };
