@@ -208,7 +208,8 @@ impl Reloads {
 
     /// Makes the consumers of the run these `members`. One that is as it was is left alone; one of which only the plugin, its
     /// settings or its limits have changed is handed the new version; one that is to be run otherwise is run anew.
-    /// Where all are meant, one that has ended begins anew.
+    /// Where all are meant, one that has ended begins anew. What is to run is started before others are stopped: without any,
+    /// the run would end.
     async fn reconfigure(
         &mut self,
         members: Vec<(Member, WasmConsumer)>,
@@ -221,10 +222,6 @@ impl Reloads {
             mem::take(&mut self.running).into_iter().partition(is_wanted);
         self.running = kept;
         self.removed.retain(|_, stop| !stop.is_closed());
-        for running in removed {
-            self.removed.insert(running.member.name().clone(), running.stop.clone());
-            remove(running, Arc::clone(starter));
-        }
         for (member, consumer) in members {
             let (name, settings) = (member.name().clone(), member.settings().to_vec());
             let former = self.running.iter_mut().find(|running| *running.member.name() == name);
@@ -243,9 +240,9 @@ impl Reloads {
                 Some(running) => {
                     say(&name, "is run anew, as the configuration has changed");
                     let (anew, start) = Running::new(member, consumer, &starter.controls);
-                    let former = mem::replace(running, anew);
-                    former.stop.send_replace(true);
-                    self.start(start, name.clone(), Some(former.stop), starter).await;
+                    let former = mem::replace(running, anew).stop;
+                    self.start(start, name.clone(), Some(former.clone()), starter).await;
+                    former.send_replace(true);
                 }
                 None => {
                     say(&name, "is new in the configuration");
@@ -256,6 +253,10 @@ impl Reloads {
             }
             // Of one that is new it is not forgotten any more.
             starter.board.expect(&name, &settings);
+        }
+        for running in removed {
+            self.removed.insert(running.member.name().clone(), running.stop.clone());
+            remove(running, Arc::clone(starter));
         }
     }
 

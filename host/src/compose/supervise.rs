@@ -78,7 +78,7 @@ pub(crate) async fn supervise(
         let until = deadline.unwrap_or_else(Instant::now);
         let joined = tokio::select! {
             biased;
-            joined = tasks.join_next_with_id() => joined,
+            // First, as without tasks nothing is waited for.
             Some(Another { name, running }) = others.recv(), if !is_ending => {
                 match run_alone(&mut tasks, running) {
                     Ok(task) => {
@@ -88,6 +88,7 @@ pub(crate) async fn supervise(
                 }
                 continue;
             }
+            joined = tasks.join_next_with_id() => joined,
             why = &mut ending, if !is_ending => {
                 is_ending = true;
                 ended_so.is_asked = matches!(why, Ending::Asked);
