@@ -47,6 +47,18 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
     /// What the stream is recognised by, if that is known.
     fingerprint: Option<Fingerprint>,
+    found: Found,
+}
+
+/// What was found of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// What there is goes on from what was read of it.
+    Logs,
+    /// Nothing, and nothing was read of it: its first log may have any offset, as retention may have removed others before.
+    Nothing,
+    /// Nothing, though something was read of it: retention has removed all of it, or it was made again. Its next log tells.
+    NothingLeft,
 }
 
 /// Where reading begins in a stream.
@@ -57,9 +69,7 @@ pub(crate) struct Start {
     pub(crate) offset: u64,
     /// The same as a position, if that is not in the book.
     pub(crate) beginning: Option<StreamPosition>,
-    /// Whether the stream is empty, though something of it was read: retention has removed all of it, or it was made again.
-    /// Its next log tells.
-    pub(crate) is_emptied: bool,
+    pub(crate) found: Found,
     /// The offset at which reading ends, if it does.
     pub(crate) end: Option<u64>,
 }
@@ -82,25 +92,25 @@ pub(crate) async fn starts(
         let (noted, is_new) = match (known, noted) {
             // Another host has read on, and the broker has stored how far.
             (Some(next), Some(noted)) if next.of_log() < noted.offset => (Some(noted), true),
-            (Some(next), _) => {
+            (Some(next), noted) => {
                 let (offset, fingerprint) = (next.of_log(), next.fingerprint);
-                (Some(Place { offset, fingerprint }), false)
+                let found =
+                    noted.filter(|noted| noted.offset == offset).map_or(Found::Logs, |noted| noted.found);
+                (Some(Place { offset, fingerprint, found }), false)
             }
             (None, noted) => (noted, true),
         };
-        let mut is_emptied = false;
         let place = if let Some(place) = noted {
-            let contents = check(&ends, stream, place).await?;
-            is_emptied = contents == Contents::None;
-            place
+            let found = check(&ends, stream, place).await?;
+            Place { found, ..place }
         } else {
             let place = resolve(&ends, stream, begin).await?;
             begins.known().places.insert(stream.clone(), place);
             place
         };
-        let (stream, Place { offset, fingerprint }) = (Arc::from(stream.as_str()), place);
+        let (stream, Place { offset, fingerprint, found }) = (Arc::from(stream.as_str()), place);
         let beginning = is_new.then(|| cursor::beginning(Arc::clone(&stream), offset, fingerprint));
-        Ok(Start { stream, offset, beginning, is_emptied, end: None })
+        Ok(Start { stream, offset, beginning, found, end: None })
     });
     try_join_all(starts).await
 }
@@ -108,7 +118,8 @@ pub(crate) async fn starts(
 impl Begins {
     /// Has reading of a stream begin at this offset, as long as no book has another.
     pub(crate) fn begin_at(&self, stream: &str, offset: u64) {
-        self.known().places.insert(stream.to_owned(), Place { offset, fingerprint: None });
+        let place = Place { offset, fingerprint: None, found: Found::Logs };
+        self.known().places.insert(stream.to_owned(), place);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -187,8 +198,9 @@ impl Ends {
 /// The place that `begin` means now.
 pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<Place, TopologyError> {
     if begin == Begin::First {
-        let offset = ends.first(stream).await?.unwrap_or_default();
-        return Ok(Place { offset, fingerprint: None });
+        let first = ends.first(stream).await?;
+        let found = if first.is_some() { Found::Logs } else { Found::Nothing };
+        return Ok(Place { offset: first.unwrap_or_default(), fingerprint: None, found });
     }
     // What is published from here on is newer.
     let last = ends.end(stream).await?.map(|end| end.sent);
@@ -201,30 +213,24 @@ pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<P
         Begin::Last => last.map_or(0, |sent| sent.first),
         Begin::Time(millis) => ends.at_time(stream, millis).await?.map_or(next, |sent| sent.first),
     };
-    Ok(Place { offset, fingerprint: last.and_then(|sent| sent.fingerprint) })
-}
-
-/// Whether a stream has anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contents {
-    None,
-    Some,
+    let found = if last.is_some() { Found::Logs } else { Found::Nothing };
+    Ok(Place { offset, fingerprint: last.and_then(|sent| sent.fingerprint), found })
 }
 
 /// Makes sure that a stream is the one that was read up to a place.
 async fn check(
     ends: &Ends,
     stream: &str,
-    Place { offset, fingerprint }: Place,
-) -> Result<Contents, TopologyError> {
+    Place { offset, fingerprint, found }: Place,
+) -> Result<Found, TopologyError> {
     if offset == 0 && fingerprint.is_none() {
-        return Ok(Contents::Some);
+        return Ok(found);
     }
     let read = offset.max(fingerprint.map_or(0, |known| known.offset.saturating_add(1)));
     let mut looks = 1;
     loop {
         let Some(End { sent: Sent { last, .. }, certainty }) = ends.end(stream).await? else {
-            return Ok(Contents::None);
+            return Ok(Found::NothingLeft);
         };
         if last.saturating_add(1) >= read || certainty == Certainty::AtLeast {
             break;
@@ -240,5 +246,5 @@ async fn check(
     {
         return Err(TopologyError::StreamIsAnother { stream: stream.to_owned(), offset });
     }
-    Ok(Contents::Some)
+    Ok(Found::Logs)
 }

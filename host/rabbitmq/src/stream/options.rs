@@ -1,5 +1,6 @@
 //! How streams are declared, and where a consumer begins to read them.
 
+use std::fmt::{self, Display, Formatter};
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -70,6 +71,13 @@ pub enum KeptPosition {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no address: expected HOST:PORT, such as broker.example:5552 or [::1]:5552")]
 pub struct StreamAddressError(String);
+
+impl Display for StreamAddress {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
 
 impl FromStr for StreamAddress {
     type Err = StreamAddressError;

@@ -75,6 +75,11 @@ impl Receiving {
     }
 }
 
+/// Whether that time has come: what is waited for beside others that are always ready would never be looked at.
+pub(crate) fn is_due(time: Option<Instant>) -> bool {
+    time.is_some_and(|time| time <= Instant::now())
+}
+
 /// Is ready at that time; never without one.
 pub(crate) async fn at(time: Option<Instant>) {
     match time {

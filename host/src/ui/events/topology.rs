@@ -12,8 +12,9 @@ pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
         TopologyEvent::BindingDenied { new, .. } if new.is_empty() => Level::Info,
         TopologyEvent::StreamsThroughAmqp { .. }
         | TopologyEvent::UnbindingDenied { .. }
-        | TopologyEvent::ExchangeFound { .. }
-        | TopologyEvent::OffsetsLeftOut { offsets: 1, .. } => Level::Info,
+        | TopologyEvent::ExchangeFound { .. } => Level::Info,
+        // One is what the broker takes for itself.
+        TopologyEvent::OffsetsLeftOut { first, last, .. } if first == last => Level::Info,
         _ => Level::Warning,
     };
     let (name, text, fields) = told(event);

@@ -32,6 +32,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "streams::what_is_not_wanted_keeps_no_run_up", what_is_not_wanted_keeps_no_run_up),
         on(KINDS, "streams::a_host_that_takes_over_misses_nothing", a_host_that_takes_over_misses_nothing),
         on(KINDS, "streams::what_was_removed_is_said", what_was_removed_is_said),
+        // Later versions begin a segment with a log.
+        on(
+            [Kind::RabbitMq],
+            "streams::what_was_removed_before_it_began_is_no_loss",
+            what_was_removed_before_it_began,
+        ),
         on(KINDS, "streams::a_slow_consumer_is_cut_off", a_slow_consumer_is_cut_off),
         on(KINDS, "streams::made_again_are_refused", made_again_are_refused),
         on(KINDS, "streams::follow_a_queue_whose_logs_are_counted", follow_a_queue),
@@ -230,6 +236,29 @@ fn what_was_removed_is_said(broker: &Broker) {
     // It is said once, and what is left is counted once.
     let again = run().args(["--until-idle", "500ms"]).end().exits(0).does_not_say("were removed");
     assert_eq!(errors(&last_of(&again.stdout, "error"))[0], accepted, "{again}");
+}
+
+/// Retention removes everything when a segment has just begun: then the stream has no log and no first offset.
+fn what_was_removed_before_it_began(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (outside, stream) = (broker.outside(), broker.exchange("error"));
+    let run = || {
+        let run = run(broker, &plugin()).args(["--retain-bytes", "20KB", "--segment-bytes", "50KB"]);
+        run.arg("--state").arg(folder.path())
+    };
+    run().arg("--declare-only").end().exits(0);
+    let log = || (&*stream, "web", "x".repeat(10_000), BasicProperties::default());
+    let is_empty = (0..50).any(|_| {
+        outside.publish_all([log()]);
+        outside.sends_nothing_of(&stream, Duration::from_millis(300))
+    });
+    assert!(is_empty, "the stream has never been empty");
+    let host = run().start();
+    host.says("consuming from");
+    publish(&outside, broker, 2);
+    counts(&host, "error", [2, 0]);
+    host.end_by(Signal::Terminate).exits(0).does_not_say("were removed");
+    loghost(["report", "--state"]).arg(folder.path()).end().exits(0);
 }
 
 /// It is suspended while more is published than the broker sends ahead and the stream keeps.

@@ -24,7 +24,7 @@ use crate::message::original::Original;
 use crate::stream::begin::Start;
 use crate::stream::cursor::{Watched, is_read_through};
 use crate::stream::ends;
-use crate::stream::receiving::{Receiving, at};
+use crate::stream::receiving::{Receiving, at, is_due};
 use crate::topology::error::TopologyError;
 
 /// The streams of a consumer.
@@ -85,12 +85,13 @@ impl<K: Clock> AmqpStreams<K> {
             for reader in &mut self.readers {
                 reader.acknowledge_skipped().await?;
             }
-            if self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0) {
+            let pass_at = self.receiving.pass_at(self.readers.iter().map(|reader| &reader.cursor));
+            let is_over = self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0);
+            if is_over || is_due(pass_at) {
                 self.pass(burst, max);
                 return Ok(());
             }
             self.receiving.gather().await;
-            let pass_at = self.receiving.pass_at(self.readers.iter().map(|reader| &reader.cursor));
             tokio::select! {
                 biased;
                 (index, next) = poll_fn(|cx| self.poll_next(cx)) => self.take(index, next, burst, max)?,

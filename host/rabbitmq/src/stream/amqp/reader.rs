@@ -19,7 +19,7 @@ use crate::connection::fault::lost;
 use crate::connection::open::Connection;
 use crate::consume::read::Read;
 use crate::message::original::Original;
-use crate::stream::begin::Start;
+use crate::stream::begin::{Found, Start};
 use crate::stream::cursor::Cursor;
 use crate::stream::ends::{self, OFFSET};
 use crate::stream::fingerprint;
@@ -48,8 +48,8 @@ pub(super) struct Reader {
     removed: Option<RemovedOffsets>,
     /// What did not come.
     left_out: LeftOut,
-    /// Whether the next log tells what became of a stream that was found empty.
-    is_emptied: bool,
+    /// What was found of the stream, until its first log has come.
+    found: Found,
     /// The offset from which on the next log is to be one that the stream is recognised by.
     recognised: u64,
     /// The offset at which reading ends, if it does.
@@ -78,7 +78,7 @@ struct Skipped {
 impl Reader {
     pub(super) async fn open(
         connection: &Arc<Connection>,
-        Start { stream, offset, is_emptied, end, .. }: Start,
+        Start { stream, offset, found, end, .. }: Start,
         credit: u16,
         read: &Read,
     ) -> Result<Self, TopologyError> {
@@ -87,7 +87,7 @@ impl Reader {
             connection.leave_out_bodies(&channel);
         }
         // A broker leaves out what is before the offset that it was asked for.
-        let from = if is_emptied { 0 } else { offset };
+        let from = if found == Found::NothingLeft { 0 } else { offset };
         // An offset that it could not have is never reached.
         let from = AMQPValue::LongLongInt(i64::try_from(from).unwrap_or(i64::MAX));
         let consumer = ends::consume(&channel, &stream, from, credit).await?;
@@ -103,7 +103,7 @@ impl Reader {
             held,
             removed,
             left_out: LeftOut::default(),
-            is_emptied,
+            found,
             end,
             recognised,
             delivered,
@@ -133,7 +133,10 @@ impl Reader {
                 Some(message) => message.map_err(|error| lost(&error))?,
                 None => return Poll::Ready(Err(self.end())),
             };
-            let message = self.placed(message)?;
+            let (message, found) = self.placed(message)?;
+            if found == Found::Nothing {
+                return Poll::Ready(Ok(message));
+            }
             if message.offset <= self.cursor.next().saturating_add(NOT_A_LOG) {
                 self.note_left_out(message.offset);
                 return Poll::Ready(Ok(message));
@@ -146,19 +149,20 @@ impl Reader {
         }
     }
 
-    /// A message, with its offset.
-    fn placed(&mut self, message: Delivery) -> Result<Message, SourceError> {
+    /// A message, with its offset; and what was found of the stream before it.
+    fn placed(&mut self, message: Delivery) -> Result<(Message, Found), SourceError> {
         let stream = self.cursor.stream();
         let Some(offset) = ends::offset_of(&message) else {
             let text = format!("the broker sent a message of the stream {stream} without its offset");
             return Err(SourceError::Cancelled(text.into()));
         };
         let next = self.cursor.next();
-        if std::mem::take(&mut self.is_emptied) && offset < next {
+        let found = std::mem::replace(&mut self.found, Found::Logs);
+        if found == Found::NothingLeft && offset < next {
             let stream = stream.to_string();
             return Err(TopologyError::StreamIsShorter { stream, offset: next, last: offset }.into());
         }
-        Ok(Message { delivery: message, offset })
+        Ok((Message { delivery: message, offset }, found))
     }
 
     /// Notes what was removed before the message at `next`, of a stream that has `first` as its first.

@@ -34,7 +34,7 @@ use crate::stream::cursor::{Watched, is_read_through};
 use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::error::StreamError;
 use crate::stream::protocol::offset::OffsetSpec;
-use crate::stream::receiving::{Receiving, at};
+use crate::stream::receiving::{Receiving, at, is_due};
 use crate::topology::error::TopologyError;
 
 /// The streams of a consumer.
@@ -129,6 +129,13 @@ impl<K: Clock> NativeStreams<K> {
         unstored: impl Fn(&str),
     ) -> Result<(), SourceError> {
         self.receiving.go_on()?;
+        // Also while logs come without an end.
+        if is_due(self.storing.as_ref().map(Storing::due)) {
+            self.store().await?;
+        }
+        for reader in &mut self.readers {
+            reader.give_back_half().await?;
+        }
         loop {
             self.take(burst, max)?;
             if !burst.is_empty() {
@@ -141,11 +148,12 @@ impl<K: Clock> NativeStreams<K> {
             if has_room {
                 self.receiving.gather().await;
             }
-            if self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0) {
+            let pass_at = self.receiving.pass_at(self.readers.iter().map(|reader| &reader.cursor));
+            let is_over = self.readers.iter().any(|reader| reader.is_over() && reader.cursor.skipped() > 0);
+            if is_over || is_due(pass_at) {
                 self.pass(burst, max);
                 return Ok(());
             }
-            let pass_at = self.receiving.pass_at(self.readers.iter().map(|reader| &reader.cursor));
             let is_ahead = self.readers.iter().any(|reader| reader.to_store().is_some());
             let store_at = self.storing.as_ref().filter(|_| is_ahead).map(Storing::due);
             let Self { readers, turn, storing, .. } = self;

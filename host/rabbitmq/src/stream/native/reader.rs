@@ -20,7 +20,7 @@ use super::subscribe::{Again, again, subscribe};
 use super::window::Window;
 use crate::consume::read::Read;
 use crate::message::original::Original;
-use crate::stream::begin::Start;
+use crate::stream::begin::{Found, Start};
 use crate::stream::cursor::Cursor;
 use crate::stream::fingerprint;
 use crate::stream::protocol::connection::StreamConnection;
@@ -49,6 +49,8 @@ pub(super) struct Reader {
     pub(super) stored: Option<u64>,
     subscription: Subscription,
     credit: u16,
+    /// What was found of the stream, until its first chunk has come.
+    found: Found,
     /// Where the next chunk should begin.
     expected: u64,
     /// The offset at which reading ends, if it does.
@@ -81,9 +83,9 @@ impl Reader {
         start: Start,
         stored: Option<u64>,
     ) -> Result<Self, StreamError> {
-        let Start { stream, offset, is_emptied, end, .. } = start;
+        let Start { stream, offset, found, end, .. } = start;
         // The first chunk of one that was found empty tells whether it was made again.
-        let from = if is_emptied { 0 } else { offset };
+        let from = if found == Found::NothingLeft { 0 } else { offset };
         let subscription = subscribe(&connection, &stream, from, CREDIT).await?;
         Ok(Self {
             cursor: Cursor::new(stream, offset),
@@ -92,6 +94,7 @@ impl Reader {
             stored,
             subscription,
             credit: CREDIT,
+            found,
             expected: offset,
             end,
             written: None,
@@ -130,7 +133,7 @@ impl Reader {
                     }
                     // What was read before is of those that begin before what was asked for.
                     let is_new = header.next_offset() > self.cursor.next();
-                    if is_new {
+                    if is_new && self.found != Found::Nothing {
                         self.note_removed(&header, again.first);
                     }
                     self.state = if is_new { State::Reading(header) } else { State::Waiting };
@@ -151,6 +154,12 @@ impl Reader {
     /// Whether all was read that is to be.
     pub(super) fn is_over(&self) -> bool {
         self.end.is_some_and(|end| self.cursor.next() >= end)
+    }
+
+    /// Lets the broker send as many chunks as were taken, if these are so many that it might stop sending. If the future is
+    /// dropped, nothing is given back twice.
+    pub(super) async fn give_back_half(&mut self) -> Result<(), SourceError> {
+        if self.subscription.taken() >= self.credit / 2 { self.give_back().await } else { Ok(()) }
     }
 
     /// Lets the broker send as many chunks as were taken. If the future is dropped, nothing is given back twice.
@@ -229,7 +238,7 @@ impl Reader {
                     }
                 }
                 Some(stream::Item::Bad { first, records, error, data }) => {
-                    let last = first.saturating_add(u64::from(records)).saturating_sub(1);
+                    let last = first.saturating_add(u64::from(records)).min(end).saturating_sub(1);
                     let text =
                         format!("{error}: its producer wrote {records} logs as a batch that cannot be read");
                     let original = read.stream_original(&stream, data);
@@ -245,6 +254,7 @@ impl Reader {
     fn end_chunk(&mut self, header: &Header) {
         let length = self.chunk.take().map_or(0, |bytes| bytes.len());
         (self.expected, self.written) = (header.next_offset(), written(header));
+        self.found = Found::Logs;
         self.state = State::Waiting;
         if length > LARGE && self.credit > CREDIT_OF_LARGE {
             self.credit = CREDIT_OF_LARGE;

@@ -16,7 +16,7 @@ use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::message::record::NO_TIME;
 use crate::stream::amqp::AmqpStreams;
-use crate::stream::begin::Start;
+use crate::stream::begin::{Found, Start};
 use crate::stream::native::NativeStreams;
 use crate::stream::options::StreamAddress;
 use crate::stream::reading::Reading;
@@ -186,7 +186,7 @@ impl Part {
     /// Where reading goes on.
     fn start(&self) -> Start {
         let (stream, offset, end) = (Arc::clone(&self.span.stream), self.next, self.end);
-        Start { stream, offset, beginning: None, is_emptied: false, end }
+        Start { stream, offset, beginning: None, found: Found::Logs, end }
     }
 
     /// Tells why it is read again.

@@ -6,6 +6,10 @@
 //! codes; `login` opens the connection, `driver` is the task that then reads and writes, with `heartbeat`, `stall` and `session` as its
 //! state, and `requests` and `subscriptions` in that; `connection` and `subscription` are the handles; `offset`, `metadata` and `statistics` are
 //! what is asked and answered; `error` and `connect_error` are what can go wrong.
+//!
+//! The crate `rabbitmq-stream-client` 0.11 speaks it as well, and is not used: its client decodes every message of a chunk before
+//! anybody sees it, does not compare checksums, and panics at batches of other producers (sub-entry batches). The commands
+//! beside that are a small part, and need the connection that the chunks come on.
 
 pub(crate) mod code;
 pub(crate) mod command;

@@ -42,6 +42,11 @@ impl Subscription {
         Ok(delivery)
     }
 
+    /// How many chunks were taken whose credit was not given back.
+    pub fn taken(&self) -> u16 {
+        self.taken
+    }
+
     /// Lets the broker send so many more chunks, and not more than were taken and not given back.
     pub async fn give_back(&mut self, chunks: u16) -> Result<(), StreamError> {
         let chunks = chunks.min(self.taken);

@@ -1,10 +1,13 @@
 //! Reading streams.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
+use tokio::time::timeout;
 
 use super::Outside;
 use super::topology::text;
@@ -26,6 +29,17 @@ impl Outside {
         });
         read.expect("the stream is there")
     }
+
+    /// Whether a stream has nothing, as far as the broker sends nothing of it within this time.
+    #[track_caller]
+    pub(crate) fn sends_nothing_of(&self, stream: &str, within: Duration) -> bool {
+        let sent: lapin::Result<bool> = self.on_channel(async |channel| {
+            let mut consumer = from_first(&channel, stream, 1).await?;
+            Ok(timeout(within, consumer.next()).await.is_ok())
+        });
+        !sent.expect("the stream is there")
+    }
+
     /// How many messages a stream has up to the first one with this body, which is waited for.
     #[track_caller]
     pub(crate) fn count_through(&self, stream: &str, last: &[u8]) -> u64 {
