@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
-use loghost_rabbitmq::Prefix;
+use loghost_rabbitmq::{Begin, Prefix, QueueType, StreamAddress, StreamOptions};
 
 use super::defaults::{Shown, size};
+use super::queues::QueueTypeArg;
 use super::{FormatArg, connection, parse};
-use crate::commands::bench::{Bench, Options};
+use crate::commands::bench::{Bench, Options, Queues};
 use crate::compose::failure::{Failure, Status};
 
 /// Measures what loghost does on this machine: how many logs a second, at what cost, how soon
@@ -26,6 +27,14 @@ pub(super) struct Args {
     /// Measure on this broker: amqp://user:password@host:port/vhost; several are tried in turn
     #[arg(long, value_name = "URL")]
     broker: Vec<String>,
+
+    /// What is consumed from; a broker's streams are read from their first log
+    #[arg(long, value_enum, value_name = "TYPE")]
+    queue_type: Option<QueueTypeArg>,
+
+    /// Where the stream protocol is spoken, if not where the broker says, as for `loghost run`
+    #[arg(long, value_name = "HOST:PORT")]
+    stream_address: Option<StreamAddress>,
 
     /// What the names of the exchanges and queues begin with; something that is unique is added
     #[arg(long, value_name = "NAME")]
@@ -116,6 +125,14 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             benches: if benches.is_empty() { default.benches } else { benches },
             on: addresses.into(),
+            queues: Queues {
+                queue_type: args.queue_type.map_or(default.queues.queue_type, QueueType::from),
+                streams: (args.queue_type == Some(QueueTypeArg::Stream)).then(|| StreamOptions {
+                    begin: Some(Begin::First),
+                    address: args.stream_address,
+                    ..StreamOptions::default()
+                }),
+            },
             prefix: args.prefix.map_or(default.prefix, |prefix| prefix.to_string()),
             runs: args.runs.map_or(default.runs, NonZeroU32::get),
             logs: args.logs.map_or(default.logs, NonZeroU64::get),

@@ -10,9 +10,9 @@ It is done in three places. Alone: against `firehose`, a server that never makes
 client is the limit. RabbitMQ: each run consumes a new queue, declared as loghost declares it and filled
 with the same logs, or publishes into an empty one; the broker is the limit, and what counts is the CPU
 that a client takes away from it. RabbitMQ4: the same with version 4, from classic queues, quorum queues and
-streams, with rstream (Python) beside; a stream is filled once, over AMQP, which makes chunks of about 20
-logs, and another one through the stream protocol, which fills its chunks. There it is also told what
-storing a log takes, of the broker's CPU and on its disk.
+streams, with rstream (Python), rabbitmq-stream-client (Rust) and `loghost replay` beside; a stream is
+filled once, over AMQP, which makes chunks of about 20 logs, and another one through the stream protocol,
+which fills its chunks. There it is also told what storing a log takes, of the broker's CPU and on its disk.
 
 All runs are interleaved: in each round every peer runs once, in an order that rotates. Ratios are taken
 within a round; shown is their median over the rounds and a 95 % interval of it, by order statistics, which

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -143,12 +144,28 @@ def running(
     def arguments(server: Server, logs: int, folder: Path) -> Command:
         limit = ["--max-logs", str(logs), "--format", "json"]
         to = ["--state", folder / "state"] if state else []
-        where = ["--broker", server.url, "--prefix", prefix]
-        if "stream" in more and server.streams:
-            where += ["--stream-address", urlsplit(server.streams).netloc.rpartition("@")[2]]
+        where: list[str | Path] = ["--broker", server.url, "--prefix", prefix]
+        if "stream" in more:
+            where += stream_address(server)
         return [tools.loghost, "run", plugins, *where, *limit, *to, *more]
 
     return arguments
+
+
+def replaying(tools: Tools, prefix: str) -> CommandOf:
+    """`loghost replay` over the beginning of a stream."""
+
+    def arguments(server: Server, logs: int, _folder: Path) -> Command:
+        span = ["--severity", "info", "--from", "first", "--until", str(logs), "--format", "json"]
+        where = ["--broker", server.url, "--prefix", prefix, *stream_address(server)]
+        return [tools.loghost, "replay", PLUGINS / "all.wasm", *where, *span]
+
+    return arguments
+
+
+def stream_address(server: Server) -> Command:
+    """Where a server speaks the stream protocol, if it does."""
+    return ["--stream-address", urlsplit(server.streams).netloc.rpartition("@")[2]] if server.streams else []
 
 
 def by_queue_type(tools: Tools) -> Iterator[Peer]:
@@ -223,8 +240,13 @@ def of_streams(tools: Tools, prefix: str, chunks: str) -> Iterator[Peer]:
         reader = [tools.python, PEERS / "clients/rstream_peer.py", "consume", "--queue", sources[0]]
         rstream: CommandOf = lambda server, logs, _: [*reader, "--broker", server.streams or "", "--logs", str(logs)]
         yield peer("rstream", "rstream", rstream, [], 0.2)
+    if tools.stream_client:
+        client = [tools.stream_client, "consume", "--queue", sources[0]]
+        rust: CommandOf = lambda server, logs, _: [*client, "--broker", server.streams or "", "--logs", str(logs)]
+        yield peer("stream-client", "rabbitmq-stream-client (Rust)", rust, [])
     for key, title, plugin, name, state in hosts(tools):
         yield peer(key, title, running(tools, plugin, state, FROM_FIRST, prefix), [name])
+    yield replace(peer("loghost-replay", "loghost replay", replaying(tools, prefix), []), measures_itself=False)
     names = [queue.rpartition(".")[2] for queue in FOUR]
     four = running(tools, PLUGINS, False, FROM_FIRST, prefix)
     yield peer("loghost-four", "loghost, four consumers", four, names, 0.5)

@@ -93,4 +93,12 @@ TARGETS = [
         "rate",
         at_least=0.9,
     ),
+    Target(
+        "replay, logs/s to run on a stream",
+        BROKER4,
+        "loghost-replay-stream",
+        "loghost-counting-stream",
+        "rate",
+        at_least=0.9,
+    ),
 ]

@@ -12,6 +12,8 @@ from .arguments import Options
 from .commands import Failed, output, say
 from .names import BROKER, BROKER4, CLIENTS, PEERS, ROOT, TARGET
 
+CARGO = os.environ.get("CARGO", "cargo")
+
 
 @dataclass
 class Tools:
@@ -25,6 +27,7 @@ class Tools:
     c_peer: Path | None = None
     python: Path | None = None
     node: bool = False
+    stream_client: Path | None = None
 
 
 def prepare(options: Options) -> Tools:
@@ -67,12 +70,15 @@ def install_clients(tools: Tools) -> None:
     with missing("amqplib: apt-get install nodejs npm"):
         output("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", CLIENTS, "amqplib@^0.10")
         tools.node = True
+    with missing("rabbitmq-stream-client: it is fetched from where cargo fetches crates"):
+        manifest, built = PEERS / "clients/stream_client_peer/Cargo.toml", CLIENTS / "stream-client-peer"
+        output(CARGO, "build", "--quiet", "--release", "--locked", "--manifest-path", manifest, "--target-dir", built)
+        tools.stream_client = built / "release/stream-client-peer"
 
 
 def build(package: str) -> None:
     """Builds the binaries of a crate."""
-    cargo = os.environ.get("CARGO", "cargo")
-    subprocess.run([cargo, "build", "--release", "--locked", "-p", package], cwd=ROOT, check=True)
+    subprocess.run([CARGO, "build", "--release", "--locked", "-p", package], cwd=ROOT, check=True)
 
 
 def release(name: str) -> Path:

@@ -14,12 +14,22 @@ pub async fn delete_queues(
     names: &Names,
     consumers: impl IntoIterator<Item = &ConsumerName>,
 ) -> Result<(), TopologyError> {
+    let queues =
+        consumers.into_iter().flat_map(|consumer| [names.queue(consumer), names.dead_queue(consumer)]);
+    delete(connection, queues.collect()).await
+}
+
+/// Deletes the streams of all severities.
+pub async fn delete_streams(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
+    delete(connection, Severity::ALL.iter().map(|severity| names.exchange(*severity).to_owned()).collect())
+        .await
+}
+
+async fn delete(connection: &Connection, queues: Vec<String>) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
-    for consumer in consumers {
-        for queue in [names.queue(consumer), names.dead_queue(consumer)] {
-            let deleted = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
-            deleted.map_err(|e| failed(format!("delete the queue `{queue}`"), &e))?;
-        }
+    for queue in queues {
+        let deleted = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
+        deleted.map_err(|e| failed(format!("delete the queue `{queue}`"), &e))?;
     }
     close(&channel).await;
     Ok(())

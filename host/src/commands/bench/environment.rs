@@ -16,7 +16,7 @@ use tokio::task::block_in_place;
 use uuid::Uuid;
 
 use super::Options;
-use super::connections::connect;
+use super::connections::{Queues, connect};
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::{self, PluginSource};
@@ -27,6 +27,7 @@ use crate::platform::process::{Another, Ear};
 /// A broker, names on it, and the plugins that are measured.
 pub(super) struct Environment {
     target: Target,
+    queues: Queues,
     prefix: String,
     embedded: Option<Embedded>,
     runtime: Runtime,
@@ -79,6 +80,7 @@ impl Environment {
         };
         let environment = Self {
             target,
+            queues: options.queues.clone(),
             folder: env::temp_dir().join(format!("loghost-{prefix}")),
             prefix,
             embedded,
@@ -110,7 +112,7 @@ impl Environment {
 
     /// Declares the queues of these consumers, and connects as their host does.
     pub(super) async fn connect(&self, consumers: &[WasmConsumer]) -> Result<ConsumerBuilder, Failure> {
-        connect(&self.target, consumers).await
+        connect(&self.target, &self.queues, consumers).await
     }
 
     /// So many consumers, as they are when they have just been configured.
@@ -161,17 +163,21 @@ impl Environment {
         // Other users see the arguments of a process, but not its variables.
         let variables = [("LOGHOST_AMQP_URL", urls.join(","))];
         let run = ["run", "--prefix", &self.prefix, "--retry-for", "5s"];
-        let run = run.iter().chain(arguments).map(OsStr::new).chain([folder.as_os_str()]);
+        let queues = self.queues.arguments();
+        let run = run.iter().chain(arguments).map(OsStr::new).chain(queues.iter().map(OsStr::new));
+        let run = run.chain([folder.as_os_str()]);
         Another::start(run, variables, ear).context("cannot start another host").status(Status::Internal)
     }
 
-    /// Deletes the queues, with all that is in them.
+    /// Deletes the queues, or the streams, with all that is in them.
     pub(super) async fn sweep(&mut self) -> Result<(), Failure> {
         let reconnecting = self.target.connect("sweeping").await?;
         let connection = reconnecting.connection().await.map_err(|error| self.target.unreachable(&error))?;
-        loghost_rabbitmq::delete_queues(&connection, &self.target.names, &self.used)
-            .await
-            .map_err(refused)?;
+        let names = &self.target.names;
+        loghost_rabbitmq::delete_queues(&connection, names, &self.used).await.map_err(refused)?;
+        if self.queues.streams.is_some() {
+            loghost_rabbitmq::delete_streams(&connection, names).await.map_err(refused)?;
+        }
         self.used.clear();
         reconnecting.close().await;
         Ok(())

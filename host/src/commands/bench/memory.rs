@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
-use super::connections::connect;
+use super::connections::{Queues, connect};
 use super::environment::{Embedded, Environment};
 use super::publish::Publisher;
 use super::sample::{Sample, float};
@@ -44,7 +44,7 @@ pub(super) async fn host(
 pub(super) async fn broker(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
     let broker = Embedded::start().await?;
     let target = broker.target(environment.names().clone());
-    let builder = connect(&target, &environment.cast(BenchPlugin::Counting, 1)?).await?;
+    let builder = connect(&target, &Queues::default(), &environment.cast(BenchPlugin::Counting, 1)?).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
     let empty = resident(&broker.process);
     publisher.send(logs).await?;

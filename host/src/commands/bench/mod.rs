@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 
 use baseline::Baseline;
+pub(crate) use connections::Queues;
 use environment::Environment;
 use machine::{Calibration, about};
 use plan::{logs, plan};
@@ -40,6 +41,7 @@ use crate::ui::terminal::{self, Format, Progress};
 pub(crate) struct Options {
     pub(crate) benches: Vec<Bench>,
     pub(crate) on: On,
+    pub(crate) queues: Queues,
     /// What the names of its exchanges and queues begin with.
     pub(crate) prefix: String,
     /// How often each case is measured; at least once.
@@ -60,6 +62,7 @@ impl Default for Options {
         Self {
             benches: Bench::ALL.into(),
             on: On::default(),
+            queues: Queues::default(),
             prefix: "bench".to_owned(),
             runs: 5,
             logs: 50_000,

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::support::broker::{Broker, Kind};
+use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::rabbitmq::{Version, free_port, rabbitmqctl};
 use crate::support::{Skip, TIMEOUT, needing, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
+    let streams = on([Kind::Stream], "bench::measures_streams", measures_streams);
+    let others = [
         test("bench::measures_everything_and_compares", measures_everything_and_compares),
         test("bench::says_what_it_costs_to_be_watched", says_what_it_costs_to_be_watched),
         test("bench::refuses_what_is_no_earlier_run", refuses_what_is_no_earlier_run),
@@ -29,7 +30,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             "rabbitmq::bench::leaves_nothing_behind_when_interrupted",
             leaves_nothing_behind_when_interrupted,
         ),
-    ]
+    ];
+    streams.into_iter().chain(others).collect()
 }
 
 /// `loghost bench`, with little to do.
@@ -116,6 +118,17 @@ fn measures_everything_and_compares() {
     assert!(ratios[0].is_number() && ratios[1].is_null(), "{json}");
 }
 
+/// In the process of the bench, and in processes of its own.
+fn measures_streams(broker: &Broker) {
+    let bench = ["bench", "consume", "latency", "start", "--runs", "1", "--logs", "40", "--plugins", "2"];
+    let address = format!("127.0.0.1:{}", broker.stream_port().expect("a port"));
+    let streams = ["--queue-type", "stream", "--stream-address", &address];
+    let bench = broker.loghost(bench).args(streams).args(["--sizes", "10B", "--format", "json"]);
+    let output = bench.end().exits(0).does_not_say("AMQP 0-9-1");
+    measured(&output, &[&[CONSUME[1], CONSUME[4]][..], &LATENCY, &START].concat());
+    is_empty_of(Version::V4, broker.prefix());
+}
+
 fn says_what_it_costs_to_be_watched() {
     let text = bench(&["observed"]).end().exits(0);
     for plugin in ["counting", "reading"] {
@@ -192,9 +205,9 @@ fn takes_its_broker_along() {
 
 /// Fails if there is anything on the shared node whose name has this prefix.
 #[track_caller]
-fn is_empty_of(prefix: &str) {
+fn is_empty_of(version: Version, prefix: &str) {
     let of_us = |list: &str| -> BTreeSet<String> {
-        rabbitmqctl(Version::V3, &[list, "name"])
+        rabbitmqctl(version, &[list, "name"])
             .lines()
             .filter(|line| line.contains(prefix))
             .map(str::to_owned)
@@ -212,7 +225,7 @@ fn leaves_nothing_behind() -> Result<(), Skip> {
     measured(&output, &[&CONSUME[..], &PUBLISH, &LATENCY, &START].concat());
     let shown = output.json()[0]["broker"].as_str().map(str::to_owned).unwrap_or_default();
     assert!(shown.starts_with("amqp://guest@"), "not the broker, or its password: {shown}");
-    is_empty_of(broker.prefix());
+    is_empty_of(Version::V3, broker.prefix());
     Ok(())
 }
 
@@ -223,7 +236,7 @@ fn leaves_nothing_behind_when_interrupted() -> Result<(), Skip> {
         let running = long_bench(&on_it).arg(name).start();
         running.says(begun);
         running.end_by(Signal::Interrupt).exits(69).says("interrupted before everything was measured");
-        is_empty_of(broker.prefix());
+        is_empty_of(Version::V3, broker.prefix());
     }
     Ok(())
 }

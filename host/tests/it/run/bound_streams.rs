@@ -76,7 +76,7 @@ fn are_counted_exactly_when_killed(broker: &Broker) {
     let mut all = 0;
     for part in [600, 900] {
         let running = run().start();
-        running.says("consuming from");
+        running.has_consuming(&["error", "debug-info", "shown"]);
         publish(part);
         let random = all as u64 + fastrand::u64(1..=part as u64 / 2);
         running.has_printed(|so_far| errors(&last_of(so_far, "shown"))[0] >= random);

@@ -53,6 +53,15 @@ impl Running {
         line.unwrap_or_else(|| panic!("`{needle}` did not appear on standard error of {self}"))
     }
 
+    /// Waits until all of these consumers consume: from the start, or each as soon as it can.
+    #[track_caller]
+    pub(crate) fn has_consuming(&self, consumers: &[&str]) {
+        self.has_said(|said| {
+            let has_begun = |name| said.lines().any(|line| line.ends_with(&format!(" [{name}] consuming")));
+            said.contains(" consuming from ") || consumers.iter().all(has_begun)
+        });
+    }
+
     /// Waits for a line with `needle` on standard output, and returns it.
     #[track_caller]
     pub(crate) fn prints(&self, needle: &str) -> String {
