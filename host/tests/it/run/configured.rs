@@ -14,7 +14,7 @@ use crate::support::guest::{Then, guest};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on(Kind::QUEUES, "configured::each_has_its_own", each_has_its_own),
+        on(Kind::ALL, "configured::each_has_its_own", each_has_its_own),
         on(
             [Kind::Embedded],
             "configured::what_is_given_for_all_goes_before",

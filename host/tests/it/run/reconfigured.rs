@@ -12,10 +12,10 @@ use crate::support::http::{Answer, Http};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on(Kind::QUEUES, "reconfigured::consumers_come_go_and_change", consumers_come_go_and_change),
+        on(Kind::ALL, "reconfigured::consumers_come_go_and_change", consumers_come_go_and_change),
         on([Kind::Embedded], "reconfigured::a_bad_file_changes_nothing", a_bad_file_changes_nothing),
         on([Kind::Embedded], "reconfigured::a_file_that_is_watched", a_file_that_is_watched),
-        on(Kind::QUEUES, "reconfigured::one_that_could_not_begin_is_tried_again", could_not_begin),
+        on(Kind::ALL, "reconfigured::one_that_could_not_begin_is_tried_again", could_not_begin),
     ]
     .into_iter()
     .flatten()

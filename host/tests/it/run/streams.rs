@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -128,6 +128,12 @@ fn begin_where_asked(broker: &Broker) {
         assert_eq!(from(begin), expected, "--from {begin}");
     }
     assert!((1..=10).contains(&from("last")), "the last chunk");
+    let published = SystemTime::now();
+    // AMQP 0-9-1 has times in whole seconds.
+    thread::sleep(Duration::from_secs(2));
+    publish(&outside, broker, 2);
+    let between = published + Duration::from_secs(1);
+    assert_eq!(from(&humantime::format_rfc3339_millis(between).to_string()), 2, "what is older is left out");
     let next = run().start();
     next.says("consuming from");
     publish(&outside, broker, 3);
