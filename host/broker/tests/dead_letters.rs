@@ -61,13 +61,13 @@ async fn rejected_messages_go_to_the_exchange_for_dead_letters() {
     publish(&channel, "", "q", "x").await;
     let mut consumer = consumer(&channel, "q", "c").await;
     reject(&next(&mut consumer).await).await;
-    let letter = next(&mut dead).await;
-    assert_eq!((letter.exchange.as_str(), letter.routing_key.as_str()), ("dead", "q"));
-    assert_eq!((letter.data.as_slice(), letter.redelivered), (&b"x"[..], false));
-    assert_eq!(deaths(&letter), ["1 rejected in q from '' by q"]);
+    let dead_letter = next(&mut dead).await;
+    assert_eq!((dead_letter.exchange.as_str(), dead_letter.routing_key.as_str()), ("dead", "q"));
+    assert_eq!((dead_letter.data.as_slice(), dead_letter.redelivered), (&b"x"[..], false));
+    assert_eq!(deaths(&dead_letter), ["1 rejected in q from '' by q"]);
     for (name, value) in [("reason", "rejected"), ("queue", "q"), ("exchange", "")] {
         let value = AMQPValue::LongString(value.into());
-        assert_eq!(header(&letter, &format!("x-first-death-{name}")), value);
+        assert_eq!(header(&dead_letter, &format!("x-first-death-{name}")), value);
     }
 }
 
@@ -92,13 +92,13 @@ async fn expired_messages_are_dead_letters_without_their_expiration() {
     let options = BasicPublishOptions::default();
     let confirm = channel.basic_publish("".into(), "q".into(), options, b"own", properties);
     soon(soon(confirm).await.unwrap()).await.unwrap();
-    let letter = next(&mut dead).await;
-    assert_eq!((letter.data.as_slice(), letter.routing_key.as_str()), (&b"own"[..], "late"));
-    assert_eq!(deaths(&letter), ["1 expired in q from '' by q,copy"]);
-    assert_eq!(*letter.properties.expiration(), None);
-    assert_eq!(*letter.properties.priority(), Some(3));
-    assert_eq!(letter.properties.message_id().as_ref().map(ShortString::as_str), Some("id"));
-    let headers = letter.properties.headers().as_ref().unwrap();
+    let dead_letter = next(&mut dead).await;
+    assert_eq!((dead_letter.data.as_slice(), dead_letter.routing_key.as_str()), (&b"own"[..], "late"));
+    assert_eq!(deaths(&dead_letter), ["1 expired in q from '' by q,copy"]);
+    assert_eq!(*dead_letter.properties.expiration(), None);
+    assert_eq!(*dead_letter.properties.priority(), Some(3));
+    assert_eq!(dead_letter.properties.message_id().as_ref().map(ShortString::as_str), Some("id"));
+    let headers = dead_letter.properties.headers().as_ref().unwrap();
     assert!(headers.contains_key("kept") && !headers.contains_key("CC"), "{headers:?}");
 
     publish(&channel, "", "r", "queue's").await;
@@ -116,9 +116,9 @@ async fn what_is_displaced_is_a_dead_letter() {
         publish(&channel, "", "q", body).await;
     }
     for body in ["1", "2"] {
-        let letter = next(&mut dead).await;
-        assert_eq!(letter.data, body.as_bytes());
-        assert_eq!(deaths(&letter), ["1 maxlen in q from '' by q"]);
+        let dead_letter = next(&mut dead).await;
+        assert_eq!(dead_letter.data, body.as_bytes());
+        assert_eq!(deaths(&dead_letter), ["1 maxlen in q from '' by q"]);
     }
     assert_eq!(ready(&channel, "q").await, 1);
 }

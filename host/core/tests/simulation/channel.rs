@@ -1,5 +1,5 @@
 //! What both kinds of source have: how they are opened, what is done through their channel, and where the dead
-//! letters go.
+//! dead letters go.
 
 use std::marker::PhantomData;
 

@@ -31,7 +31,7 @@ pub(crate) fn check(world: &World, published: &Published, behaviour: Behaviour) 
     without_id(dead.len(), counts.rejected.total());
     dead.extend(numbers(&things.unwanted_rows));
     without_id(dead.len(), counts.rejected.total() + counts.unwanted.total());
-    let letters: BTreeSet<String> = things
+    let dead_letters: BTreeSet<String> = things
         .dead
         .iter()
         .filter(|message| message.is_log)
@@ -40,7 +40,7 @@ pub(crate) fn check(world: &World, published: &Published, behaviour: Behaviour) 
             Some(format!("{}/{}/{}#{}", id.producer.as_str(), message.severity, message.source, id.sequence))
         })
         .collect();
-    assert!(dead.is_subset(&letters), "dead in the book, and not among the dead letters");
+    assert!(dead.is_subset(&dead_letters), "dead in the book, and not among the dead letters");
     let others = things.dead.iter().filter(|message| !message.is_log);
     assert_eq!(others.filter_map(|message| message.id.clone()).collect::<BTreeSet<_>>(), published.foreign);
     let is_kept = |(name, rows): (&String, &BTreeMap<u64, u64>)| name.ends_with("places") && !rows.is_empty();

@@ -58,7 +58,7 @@ fn row(seen: &Seen) -> Vec<Cell> {
         of_api(|figures| figures.messages_unacknowledged.to_string()),
         of_queue(|state| state.consumers),
         of_api(|figures| figures.waiting().to_string()),
-        seen.dead_letters.map_or("-".to_owned(), |letters| letters.to_string()),
+        seen.dead_letters.map_or("-".to_owned(), |dead_letters| dead_letters.to_string()),
     ];
     let mut row = vec![Cell::word(seen.consumer.to_string(), Style::new())];
     row.extend(numbers.map(Cell::number));

@@ -112,11 +112,11 @@ impl Place {
     }
 
     /// Makes as many dead letters.
-    fn make_dead_letters(&self, outside: &Outside, letters: usize) {
+    fn make_dead_letters(&self, outside: &Outside, listed: usize) {
         self.run(["--declare-only"]).end().exits(0);
-        self.publish(outside, "bad", letters);
-        self.run(["--max-logs", &letters.to_string()]).end().exits(0);
-        outside.wait_for_depth(&self.dead_queue(), u32::try_from(letters).expect("a few"));
+        self.publish(outside, "bad", listed);
+        self.run(["--max-logs", &listed.to_string()]).end().exits(0);
+        outside.wait_for_depth(&self.dead_queue(), u32::try_from(listed).expect("a few"));
     }
 
     /// Waits until all logs of the queue have been delivered to a host.

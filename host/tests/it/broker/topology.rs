@@ -165,7 +165,11 @@ fn where_dead_letters_go(broker: &Broker) {
     assert!(!run.stderr_so_far().contains("opening its queue again"), "{run}");
     ends(run);
     let rejected = list(broker, "watchful", &[]);
-    assert_eq!(rejected.iter().filter(|letter| letter["reason"] == "no").count(), 2, "{rejected:?}");
+    assert_eq!(
+        rejected.iter().filter(|dead_letter| dead_letter["reason"] == "no").count(),
+        2,
+        "{rejected:?}"
+    );
 }
 
 /// Repeats an action until it is reported: what happens between two steps of a check is repaired without a report,

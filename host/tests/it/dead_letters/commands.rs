@@ -70,8 +70,8 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
     );
     assert!(lines[2].contains("web") && lines[2].ends_with("bad too"), "{table}");
 
-    let letters = list(broker, "picky", &[]);
-    let first = &letters[0];
+    let listed = list(broker, "picky", &[]);
+    let first = &listed[0];
     let time = first["time"].as_u64().expect("a time");
     assert!(time > 1_700_000_000_000, "{first}");
     assert!(first["plugin"]["sha256"].is_string(), "{first}");
@@ -105,11 +105,11 @@ fn are_listed_shown_and_sent_back(broker: &Broker) {
     }
     assert!(!page.stdout.contains('\u{1b}'), "{page}");
     let shown = dead_letters(broker, "show", ["picky", "2", "--format", "json"]).end().exits(0);
-    assert_eq!(shown.json(), letters[1..], "{shown}");
+    assert_eq!(shown.json(), listed[1..], "{shown}");
     dead_letters(broker, "show", ["picky", "3"]).end().exits(1).says("there is no number 3");
 
     // Listing removes none, and leaves them in their order.
-    assert_eq!(list(broker, "picky", &[]), letters);
+    assert_eq!(list(broker, "picky", &[]), listed);
     let replay = dead_letters(broker, "replay", ["picky", "--all", "--format", "json"]).end().exits(0);
     assert_eq!(replay.json(), [json!({"replayed": 2, "left": 0, "not_dead_letters": 0, "not_logs": 0})]);
     assert_eq!(outside.depth(&picky.dead_queue()), Some(0));
@@ -213,9 +213,9 @@ fn leave_what_is_not_theirs(broker: &Broker) {
     outside.publish("", &picky.dead_queue(), b"somebody's", stray.clone());
     publish(&outside, broker, "error", "", "bad");
     picky.run(1, &[]);
-    let letters = list(broker, "picky", &[]);
-    assert_eq!((&letters[0]["dead_letter"], &letters[0]["message"]), (&json!(false), &json!("somebody's")));
-    assert_eq!((&letters[0]["outcome"], &letters[0]["exchange"]), (&json!(null), &json!("")));
+    let listed = list(broker, "picky", &[]);
+    assert_eq!((&listed[0]["dead_letter"], &listed[0]["message"]), (&json!(false), &json!("somebody's")));
+    assert_eq!((&listed[0]["outcome"], &listed[0]["exchange"]), (&json!(null), &json!("")));
     dead_letters(broker, "list", ["picky"]).end().exits(0).prints("not a dead letter  somebody's");
     dead_letters(broker, "show", ["picky", "1"]).end().exits(0).prints("not a dead letter");
     dead_letters(broker, "replay", ["picky", "--number", "1"]).end().exits(0).says("which stay there: 1");

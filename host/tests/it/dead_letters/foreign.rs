@@ -153,15 +153,22 @@ fn values_arrive_as_they_were_meant(broker: &Broker) {
     let logs = (times.len() + texts.len() + 1).to_string();
     broker.loghost(["run", "--max-logs", &logs]).arg(plugin).end().exits(0);
 
-    let letters = list(broker, "values", &[]);
-    let (by_header, others) = letters.split_at(times.len());
-    for (letter, value) in by_header.iter().zip(times) {
-        assert_eq!((&letter["timestamp"], &letter["attributes"]), (&json!(time), &json!({})), "{value:?}");
+    let listed = list(broker, "values", &[]);
+    let (by_header, others) = listed.split_at(times.len());
+    for (dead_letter, value) in by_header.iter().zip(times) {
+        assert_eq!(
+            (&dead_letter["timestamp"], &dead_letter["attributes"]),
+            (&json!(time), &json!({})),
+            "{value:?}"
+        );
     }
-    for (letter, (_, text)) in others.iter().zip(texts) {
-        assert_eq!((&letter["timestamp"], &letter["attributes"]["user"]), (&json!(time), &json!(text)));
+    for (dead_letter, (_, text)) in others.iter().zip(texts) {
+        assert_eq!(
+            (&dead_letter["timestamp"], &dead_letter["attributes"]["user"]),
+            (&json!(time), &json!(text))
+        );
     }
-    let unread = letters.last().expect("they are all there");
+    let unread = listed.last().expect("they are all there");
     assert_eq!(unread["timestamp"], json!(1_700_000_000_000_u64));
     assert_eq!(unread["attributes"], json!({"timestamp_in_ms": "today"}));
 }

@@ -281,7 +281,7 @@ fn headers_larger_than_a_usual_frame(_node: &mut Node, broker: &Broker) {
     assert_eq!(broker.outside().depth(&format!("{}.dead", broker.queue("picky"))), Some(10));
     let connection = ["--broker", broker.url(), "--prefix", broker.prefix(), "--format", "json"];
     let list = loghost(["dead-letters", "list", "picky"]).args(connection).end().exits(0);
-    assert!(list.json().iter().all(|letter| letter["headers_left_out"] == 1), "{list}");
+    assert!(list.json().iter().all(|dead_letter| dead_letter["headers_left_out"] == 1), "{list}");
 }
 
 /// The prefetch bounds the deliveries in process, and so the memory that their bodies take.

@@ -53,9 +53,9 @@ fn keep_the_trace(broker: &Broker) {
     let properties = BasicProperties::default().with_message_id("m-1".into()).with_headers(headers);
     broker.outside().publish(&broker.exchange("error"), "shop", b"bad", properties);
     first.run(1, &[]);
-    let letters = list(broker, "traced", &[]);
+    let listed = list(broker, "traced", &[]);
     for (key, value) in CONTEXT {
-        assert_eq!(letters[0]["attributes"][key], value, "{letters:?}");
+        assert_eq!(listed[0]["attributes"][key], value, "{listed:?}");
     }
     dead_letters(broker, "replay", ["traced", "--all"]).end().exits(0).prints("replayed 1  left 0");
     let output = deploy(broker, &guest("traced").fields(&["attributes"]).transcribes()).run(1, &[]);
@@ -125,9 +125,9 @@ fn go_back_by_the_thousand(broker: &Broker) {
     let outside = broker.outside();
     outside.wait_for_depth(&picky.dead_queue(), u32::try_from(MANY).expect("a few"));
     running.end_by(Signal::Terminate).exits(0);
-    let letters = list(broker, "picky", &[]);
-    assert!(letters.iter().all(|letter| letter["attempts"] == 2), "each went back once");
-    let numbers: Vec<String> = letters.iter().map(|letter| letter["message"].to_string()).collect();
+    let listed = list(broker, "picky", &[]);
+    assert!(listed.iter().all(|dead_letter| dead_letter["attempts"] == 2), "each went back once");
+    let numbers: Vec<String> = listed.iter().map(|dead_letter| dead_letter["message"].to_string()).collect();
     let expected: Vec<String> = (1..=MANY).map(|n| format!("\"bad {n}\"")).collect();
     assert_eq!(numbers, expected);
 }
@@ -228,30 +228,30 @@ fn keep_what_would_act_again_still(broker: &Broker) {
         assert_eq!(last(&picky.run(2, &[])), [0, 2]);
         assert_eq!(outside.depth(&picky.queue()), Some(0));
         assert_eq!(outside.depth(&copies), Some(0), "a copy went elsewhere");
-        let letters = list(broker, "picky", &[]);
-        assert_eq!(letters.len(), 2);
-        for letter in &letters {
-            let original = &letter["original"];
-            assert_eq!(letter["attempts"], attempts);
+        let listed = list(broker, "picky", &[]);
+        assert_eq!(listed.len(), 2);
+        for dead_letter in &listed {
+            let original = &dead_letter["original"];
+            assert_eq!(dead_letter["attempts"], attempts);
             assert_eq!((&original["user-id"], &original["delivery-mode"]), (&json!("guest"), &json!("1")));
             assert_eq!(original["CC"], json!([copies]).to_string());
             assert_eq!(original["loghost-replay"], "true");
             assert_eq!(original["expiration"], "600000");
             assert_eq!(
-                (&letter["id"], &letter["attributes"]["small"]),
+                (&dead_letter["id"], &dead_letter["attributes"]["small"]),
                 (&json!("always the same"), &json!("y"))
             );
         }
-        let kept = |letter: &Value| letter["attributes"]["large"].as_str().map(str::len);
-        assert_eq!((kept(&letters[0]), kept(&letters[1])), (None, Some(120_000)));
+        let kept = |dead_letter: &Value| dead_letter["attributes"]["large"].as_str().map(str::len);
+        assert_eq!((kept(&listed[0]), kept(&listed[1])), (None, Some(120_000)));
         if attempts == 1 {
-            assert_eq!(letters[0]["headers_left_out"], 1);
+            assert_eq!(listed[0]["headers_left_out"], 1);
             let replay = dead_letters(broker, "replay", ["picky", "--all"]).end();
             replay.exits(0).prints("replayed 2  left 0");
             assert_eq!(outside.depth(&copies), Some(0), "a copy went elsewhere");
         }
     }
-    let letter = outside.take(&picky.dead_queue());
-    assert_eq!(*letter.properties.delivery_mode(), Some(2));
-    assert_eq!((letter.properties.expiration(), letter.properties.user_id()), (&None, &None));
+    let dead_letter = outside.take(&picky.dead_queue());
+    assert_eq!(*dead_letter.properties.delivery_mode(), Some(2));
+    assert_eq!((dead_letter.properties.expiration(), dead_letter.properties.user_id()), (&None, &None));
 }

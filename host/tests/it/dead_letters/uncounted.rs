@@ -142,18 +142,18 @@ fn foreign_messages_become_dead_letters(broker: &Broker, plugin: &Guest) {
     output.does_not_say("panicked");
     assert_eq!(outside.depth(&queue), Some(0));
 
-    let letters = list(broker, "one", &["--outcome", "foreign"]);
-    assert_eq!(letters.len(), 2, "{letters:?}");
-    for letter in &letters {
-        assert_eq!((&letter["severity"], &letter["outcome"]), (&json!(null), &json!("foreign")));
-        assert_eq!((&letter["attempts"], &letter["source"]), (&json!(0), &json!("")));
-        assert_eq!((&letter["attributes"]["level"], &letter["id"]), (&json!("17"), &json!("odd")));
-        assert_eq!(letter["original"]["loghost-exchange"], "a lie");
+    let listed = list(broker, "one", &["--outcome", "foreign"]);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for dead_letter in &listed {
+        assert_eq!((&dead_letter["severity"], &dead_letter["outcome"]), (&json!(null), &json!("foreign")));
+        assert_eq!((&dead_letter["attempts"], &dead_letter["source"]), (&json!(0), &json!("")));
+        assert_eq!((&dead_letter["attributes"]["level"], &dead_letter["id"]), (&json!("17"), &json!("odd")));
+        assert_eq!(dead_letter["original"]["loghost-exchange"], "a lie");
     }
-    let through = letters.iter().find(|letter| letter["exchange"] == app).expect("it is named");
+    let through = listed.iter().find(|dead_letter| dead_letter["exchange"] == app).expect("it is named");
     assert_eq!(through["routing_key"], "orders.7");
     assert!(through["reason"].as_str().is_some_and(|reason| reason.contains(&app)), "{through}");
-    let direct = letters.iter().find(|letter| letter["exchange"] == "").expect("it is named");
+    let direct = listed.iter().find(|dead_letter| dead_letter["exchange"] == "").expect("it is named");
     assert_eq!(direct["routing_key"], queue);
     assert!(direct["reason"].as_str().is_some_and(|reason| reason.contains("directly")), "{direct}");
     assert!(list(broker, "one", &["--severity", "error"]).is_empty(), "they have none");
@@ -232,9 +232,13 @@ fn unwanted_logs_become_dead_letters(broker: &Broker, kind: fn(&Guest) -> Guest)
     second.has_printed(|so_far| has(so_far, "unwanted", Some("info"), 3) && has(so_far, "repeated", None, 2));
     end(second);
     let texts = ["unwanted 1", "unwanted 2", "unwanted 3"];
-    let letters = list(broker, "one", &["--outcome", "unwanted", "--severity", "info", "--source", "old.#"]);
-    assert_eq!(letters.iter().map(|letter| &letter["message"]).collect::<Vec<_>>(), texts);
-    assert!(letters.iter().all(|letter| letter["attempts"] == 0 && letter["plugin"]["version"] == "1"));
+    let listed = list(broker, "one", &["--outcome", "unwanted", "--severity", "info", "--source", "old.#"]);
+    assert_eq!(listed.iter().map(|dead_letter| &dead_letter["message"]).collect::<Vec<_>>(), texts);
+    assert!(
+        listed
+            .iter()
+            .all(|dead_letter| dead_letter["attempts"] == 0 && dead_letter["plugin"]["version"] == "1")
+    );
 
     // While the filter does not want them, they come back, each once.
     dead_letters(broker, "replay", ["one", "--all"]).end().exits(0).prints("replayed 3  left 0");
@@ -271,10 +275,10 @@ fn what_a_narrower_version_finds(broker: &Broker) {
     let metric = last(&output.stdout).expect("a metric");
     assert_eq!((&metric["counts"]["error"], &metric["counts"]["info"]), (&json!(1), &json!(0)), "{output}");
     assert_eq!((&metric["unwanted"]["error"], &metric["unwanted"]["info"]), (&json!(1), &json!(1)));
-    let letters = list(broker, "one", &["--outcome", "unwanted"]);
-    let ids: Vec<&Value> = letters.iter().map(|letter| &letter["id"]).collect();
+    let listed = list(broker, "one", &["--outcome", "unwanted"]);
+    let ids: Vec<&Value> = listed.iter().map(|dead_letter| &dead_letter["id"]).collect();
     assert_eq!(ids, ["a", "b"]);
-    assert_eq!(letters[1]["reason"], "the filter does not want error logs from `db`");
+    assert_eq!(listed[1]["reason"], "the filter does not want error logs from `db`");
     assert_eq!(outside.depth(&broker.queue("one")), Some(0));
 }
 
@@ -309,12 +313,12 @@ fn by_the_thousand(broker: &Broker) {
     assert_eq!(output.stderr.matches("opening its queue again").count(), 1, "{output}");
     assert_eq!(output.stderr.matches("is not counted").count(), 1, "{output}");
     assert_eq!(outside.depth(&broker.queue("error")), Some(0));
-    let letters = outside.take_all(&format!("{}.dead", broker.queue("error")));
-    assert_eq!((letters.len(), bodies(&letters)), (2000, foreign));
+    let listed = outside.take_all(&format!("{}.dead", broker.queue("error")));
+    assert_eq!((listed.len(), bodies(&listed)), (2000, foreign));
 }
 
 /// The host is killed at random moments and started again: logs with ids are counted once, unwanted ones become dead
-/// letters and are recorded as such, and every foreign message becomes a dead letter at least once.
+/// dead letters and are recorded as such, and every foreign message becomes a dead letter at least once.
 fn survive_kills(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");

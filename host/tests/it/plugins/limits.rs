@@ -135,11 +135,15 @@ fn failed_at_poison(broker: &Broker, output: &Output, name: &str, words: &str) {
     let told = "failed at one log (error, without an id), which goes to the dead letters";
     let told = format!("[{name}] {told}: process: {words}");
     assert!(output.stderr.contains(&told), "not `{told}`: {output}");
-    let letters = dead_letters::list(broker, name, &[]);
-    let [letter] = &letters[..] else { panic!("not one dead letter of {name}: {letters:?}") };
-    assert_eq!((&letter["message"], &letter["outcome"]), (&json!("poison"), &json!("trap")), "{letter}");
-    let reason = letter["reason"].as_str().unwrap_or_default();
-    assert!(reason.starts_with(&format!("process: {words}")), "{letter}");
+    let listed = dead_letters::list(broker, name, &[]);
+    let [dead_letter] = &listed[..] else { panic!("not one dead letter of {name}: {listed:?}") };
+    assert_eq!(
+        (&dead_letter["message"], &dead_letter["outcome"]),
+        (&json!("poison"), &json!("trap")),
+        "{dead_letter}"
+    );
+    let reason = dead_letter["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with(&format!("process: {words}")), "{dead_letter}");
 }
 
 /// Runs plugins beside `error`, a log at a time, with these logs of severity error in their queues, until each

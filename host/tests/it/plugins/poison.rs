@@ -99,16 +99,26 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
     let metric = last_of(&first.stdout, name);
     // Its state was rolled back each time.
     assert_eq!((errors(&metric), &metric["text"]), ([497, 3], &json!("497")), "{places:?}, {limit}: {first}");
-    let letters = list(broker, name, &[]);
-    assert_eq!(letters.len(), 3, "{letters:?}");
-    for (letter, (word, _, reason)) in letters.iter().zip(POISONS) {
-        assert_eq!((&letter["message"], &letter["outcome"]), (&json!(word), &json!("trap")), "{letter}");
-        assert!(letter["reason"].as_str().is_some_and(|words| words.starts_with(reason)), "{letter}");
+    let listed = list(broker, name, &[]);
+    assert_eq!(listed.len(), 3, "{listed:?}");
+    for (dead_letter, (word, _, reason)) in listed.iter().zip(POISONS) {
+        assert_eq!(
+            (&dead_letter["message"], &dead_letter["outcome"]),
+            (&json!(word), &json!("trap")),
+            "{dead_letter}"
+        );
+        assert!(
+            dead_letter["reason"].as_str().is_some_and(|words| words.starts_with(reason)),
+            "{dead_letter}"
+        );
         let plugin = json!({"name": name, "version": "1.2", "sha256": digest});
-        assert_eq!((&letter["plugin"], &letter["attempts"]), (&plugin, &json!(1)), "{letter}");
-        assert_eq!(letter["exchange"], broker.exchange("error"), "{letter}");
+        assert_eq!((&dead_letter["plugin"], &dead_letter["attempts"]), (&plugin, &json!(1)), "{dead_letter}");
+        assert_eq!(dead_letter["exchange"], broker.exchange("error"), "{dead_letter}");
         if word != "hoard" {
-            assert!(letter["backtrace"].as_str().is_some_and(|frames| frames.contains(" at 0x")), "{letter}");
+            assert!(
+                dead_letter["backtrace"].as_str().is_some_and(|frames| frames.contains(" at 0x")),
+                "{dead_letter}"
+            );
         }
     }
 
@@ -219,8 +229,8 @@ fn a_replayed_log_has_new_retries(broker: &Broker) {
     assert_eq!(order.first(), Some(&("retry".to_owned(), 1)), "{first}");
     assert_eq!(order.last(), Some(&("retry".to_owned(), 2)), "{first}");
     assert_eq!((order.len(), errors(&last_of(&first.stdout, "patient"))), (52, [50, 1]), "{first}");
-    let letters = list(broker, "patient", &[]);
-    let [letter] = &letters[..] else { panic!("not one dead letter: {letters:?}") };
+    let listed = list(broker, "patient", &[]);
+    let [dead_letter] = &listed[..] else { panic!("not one dead letter: {listed:?}") };
     for (key, value) in [
         ("message", json!("retry")),
         ("outcome", json!("retry")),
@@ -228,7 +238,7 @@ fn a_replayed_log_has_new_retries(broker: &Broker) {
         ("attempts", json!(2)),
         ("backtrace", json!(null)),
     ] {
-        assert_eq!(letter[key], value, "{key}: {letter}");
+        assert_eq!(dead_letter[key], value, "{key}: {dead_letter}");
     }
 
     replay_all(broker, "patient");
@@ -292,8 +302,14 @@ fn reasons(broker: &Broker, panics: &[(&str, &str)]) -> (Vec<String>, Output) {
     declare(broker, from_ref(&file));
     publish(broker, &panics.iter().map(|(log, _)| (*log).to_owned()).collect::<Vec<_>>());
     let run = broker.loghost(["run", "--format", "json", "--until-idle", "300ms"]).arg(&file).end().exits(0);
-    let letters = list(broker, "frail", &[]);
-    (letters.iter().map(|letter| letter["reason"].as_str().expect("a reason").to_owned()).collect(), run)
+    let listed = list(broker, "frail", &[]);
+    (
+        listed
+            .iter()
+            .map(|dead_letter| dead_letter["reason"].as_str().expect("a reason").to_owned())
+            .collect(),
+        run,
+    )
 }
 
 /// In one line, and with advice if the plugin has used something that plugins do not have.

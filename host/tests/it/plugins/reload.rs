@@ -168,9 +168,9 @@ fn a_counter_becomes_a_processor(broker: &Broker) {
         counts(&run, "growing", expected);
     }
     run.end_by(Signal::Terminate).exits(0);
-    let letters = list(broker, "growing", &[]);
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    assert_eq!((&letters[0]["reason"], &letters[0]["plugin"]["version"]), (&json!("no"), &json!("2")));
+    let listed = list(broker, "growing", &[]);
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!((&listed[0]["reason"], &listed[0]["plugin"]["version"]), (&json!("no"), &json!("2")));
 }
 
 /// The one asks for what is done anyway, the other ends the waiting.

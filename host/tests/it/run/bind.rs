@@ -99,14 +99,14 @@ fn each_log_of_a_message_has_its_verdict(broker: &Broker) {
     outside.wait_for_depth(&broker.dead_queue("picky"), 1);
     ends(running).says("not wanted in this run: 1 log");
     assert_eq!(outside.depth(&broker.queue("picky")), Some(0), "it is acknowledged when all are finished");
-    let letters = list(broker, "picky", &[]);
-    let [letter] = &letters[..] else { panic!("{letters:?}") };
-    let said = |keys: [&str; 5]| keys.map(|key| letter[key].clone());
+    let listed = list(broker, "picky", &[]);
+    let [dead_letter] = &listed[..] else { panic!("{listed:?}") };
+    let said = |keys: [&str; 5]| keys.map(|key| dead_letter[key].clone());
     assert_eq!(
         said(["message", "severity", "source", "place", "exchange"]),
         [json!("bad two"), json!("critical"), json!("shop.cart"), json!("2/3"), json!(exchange)]
     );
-    assert_eq!(letter["attributes"]["user.id"], "7", "{letter}");
+    assert_eq!(dead_letter["attributes"]["user.id"], "7", "{dead_letter}");
     // Mended, it takes the one log, also without the rule.
     let mended = picky.version("2").processes().write(folder.path());
     dead_letters(broker, "replay", ["picky", "--all"]).end().exits(0);
@@ -125,9 +125,9 @@ fn a_message_that_is_a_log_comes_back_whole(broker: &Broker) {
     declare.end().exits(0);
     publish(&outside, &exchange, "shop", body);
     run().arg(&rejecting).end().exits(0);
-    let letters = list(broker, "picky", &[]);
-    assert_eq!((&letters[0]["message"], &letters[0]["place"]), (&json!(body), &Value::Null), "{letters:?}");
-    assert_eq!((&letters[0]["severity"], &letters[0]["source"]), (&json!("error"), &json!("shop")));
+    let listed = list(broker, "picky", &[]);
+    assert_eq!((&listed[0]["message"], &listed[0]["place"]), (&json!(body), &Value::Null), "{listed:?}");
+    assert_eq!((&listed[0]["severity"], &listed[0]["source"]), (&json!("error"), &json!("shop")));
     dead_letters(broker, "replay", ["picky", "--all"]).end().exits(0);
     // It is decoded again: what is rejected now is the text, and not the JSON.
     let other = picky.version("2").on("{", reject("not decoded")).write(folder.path());

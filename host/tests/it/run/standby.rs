@@ -330,10 +330,10 @@ fn upgrade(broker: &Broker, turns: usize, lines: usize) {
         assert_eq!(of(severity, &balance["missing"]), unroutable, "{severity}: {sent} {balance}");
         assert_eq!(of(severity, &balance["rejected"]), 0, "{severity}: {sent} {balance}");
     }
-    let letters = list(broker, "rolling", &[]);
-    assert!(letters.iter().all(|letter| letter["outcome"] == json!("unwanted")), "{letters:?}");
+    let listed = list(broker, "rolling", &[]);
+    assert!(listed.iter().all(|dead_letter| dead_letter["outcome"] == json!("unwanted")), "{listed:?}");
 
-    // Whether or not a letter's log was counted by a host that was killed, it is once what was sent back is.
+    // Whether or not a dead letter's log was counted by a host that was killed, it is once what was sent back is.
     dead_letters(broker, "replay", ["rolling", "--all"]).end().exits(0);
     count_the_rest();
     let balance = report(&states);

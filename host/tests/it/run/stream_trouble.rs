@@ -103,10 +103,10 @@ fn a_bad_batch_costs_no_other_log() -> Result<(), Skip> {
     counts(&host, "error", [24, 0]);
     let output = host.end_by(Signal::Terminate).exits(0);
     assert_eq!(last_of(&output.stdout, "error")["foreign"], 1, "{output}");
-    let [letter] = list(&broker, "error", &[]).try_into().expect("one dead letter");
+    let [dead_letter] = list(&broker, "error", &[]).try_into().expect("one dead letter");
     assert!(
-        letter.to_string().contains("its producer wrote 10 logs as a batch that cannot be read"),
-        "{letter}"
+        dead_letter.to_string().contains("its producer wrote 10 logs as a batch that cannot be read"),
+        "{dead_letter}"
     );
     assert_eq!(counted(run(&broker, &picky).arg("--state").arg(&state)), 24);
     Ok(())

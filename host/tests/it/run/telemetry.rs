@@ -239,9 +239,9 @@ fn a_trace_goes_on(broker: &Broker) {
         assert_eq!((derived.name.as_str(), &derived.trace_id), ("process listens", &processed.trace_id));
         if outcome == "rejected" {
             assert_eq!(processed.status.as_ref().map(|status| status.message.as_str()), Some("no"));
-            let letters = dead_letters::list(broker, "echo", &[]);
+            let listed = dead_letters::list(broker, "echo", &[]);
             let context = format!("00-{}-{}-01", id(&published.trace_id), id(&published.span_id));
-            assert_eq!(letters[0]["attributes"]["traceparent"], json!(context), "{letters:?}");
+            assert_eq!(listed[0]["attributes"]["traceparent"], json!(context), "{listed:?}");
         }
     }
     assert_eq!(collector.spans().len(), 6, "{:#?}", collector.spans());

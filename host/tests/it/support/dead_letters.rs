@@ -27,7 +27,7 @@ pub(crate) fn list(broker: &Broker, consumer: &str, arguments: &[&str]) -> Vec<V
 
 #[track_caller]
 pub(crate) fn messages(broker: &Broker, consumer: &str, arguments: &[&str]) -> Vec<String> {
-    let text = |letter: &Value| letter["message"].as_str().expect("a text").to_owned();
+    let text = |dead_letter: &Value| dead_letter["message"].as_str().expect("a text").to_owned();
     list(broker, consumer, arguments).iter().map(text).collect()
 }
 

@@ -100,11 +100,15 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     drop(host.end_by(Signal::Kill));
     outside.wait_for_depth(&place.dead_queue(), 2);
     let list = place.dead_letters("list", ["--format", "json", "--outcome", "dropped"]).end().exits(0);
-    for (n, letter) in list.json().into_iter().enumerate() {
-        assert_eq!(letter["message"], format!("log {n}"), "{list}");
-        assert_eq!((&letter["dead_letter"], &letter["severity"]), (&json!(true), &json!("error")), "{list}");
-        assert_eq!(letter["reason"], "the broker took it out of the queue: delivery_limit", "{list}");
-        assert_eq!(letter["attributes"], json!({}), "{list}");
+    for (n, dead_letter) in list.json().into_iter().enumerate() {
+        assert_eq!(dead_letter["message"], format!("log {n}"), "{list}");
+        assert_eq!(
+            (&dead_letter["dead_letter"], &dead_letter["severity"]),
+            (&json!(true), &json!("error")),
+            "{list}"
+        );
+        assert_eq!(dead_letter["reason"], "the broker took it out of the queue: delivery_limit", "{list}");
+        assert_eq!(dead_letter["attributes"], json!({}), "{list}");
     }
     place.dead_letters("replay", ["--all"]).end().exits(0).prints("replayed 2  left 0");
     is_whole(&outside, &place.queue(), "log", 2);
@@ -142,7 +146,7 @@ fn double_nothing_for_an_interruption(kind: Kind) -> Result<(), Skip> {
         outside.wait_for_depth(&place.dead_queue(), 400);
     }
     let bodies: BTreeSet<Vec<u8>> =
-        outside.take_all(&place.dead_queue()).into_iter().map(|letter| letter.data).collect();
+        outside.take_all(&place.dead_queue()).into_iter().map(|dead_letter| dead_letter.data).collect();
     assert_eq!(bodies.len(), LETTERS);
     Ok(())
 }

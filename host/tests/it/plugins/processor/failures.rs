@@ -38,10 +38,14 @@ pub(super) fn a_trap_costs_one_log(broker: &Broker) {
 /// Fails unless this log is the plugin's only dead letter, for which this is the reason.
 #[track_caller]
 fn is_dead(broker: &Broker, name: &str, message: &str, reason: &str) {
-    let letters = dead_letters::list(broker, name, &[]);
-    let [letter] = &letters[..] else { panic!("not one dead letter of {name}: {letters:?}") };
-    assert_eq!((&letter["message"], &letter["outcome"]), (&json!(message), &json!("trap")), "{letter}");
-    assert!(letter["reason"].as_str().is_some_and(|words| words.starts_with(reason)), "{letter}");
+    let listed = dead_letters::list(broker, name, &[]);
+    let [dead_letter] = &listed[..] else { panic!("not one dead letter of {name}: {listed:?}") };
+    assert_eq!(
+        (&dead_letter["message"], &dead_letter["outcome"]),
+        (&json!(message), &json!("trap")),
+        "{dead_letter}"
+    );
+    assert!(dead_letter["reason"].as_str().is_some_and(|words| words.starts_with(reason)), "{dead_letter}");
 }
 
 /// The other logs of its batch are processed in order, and counted once.

@@ -41,13 +41,13 @@ pub(super) fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
 
     let dead = format!("{}.dead", broker.queue("picky"));
     assert_eq!(outside.depth(&dead), Some(1));
-    let letter = outside.take(&dead);
-    assert_eq!(letter.data, body);
+    let dead_letter = outside.take(&dead);
+    assert_eq!(dead_letter.data, body);
     assert_eq!(
-        (letter.exchange.as_str(), letter.routing_key.as_str()),
+        (dead_letter.exchange.as_str(), dead_letter.routing_key.as_str()),
         (broker.exchange("dead").as_str(), "picky")
     );
-    let kept = &letter.properties;
+    let kept = &dead_letter.properties;
     assert_eq!(kept.message_id().as_ref().map(ShortString::as_str), Some("m-1"));
     assert_eq!(kept.app_id().as_ref().map(ShortString::as_str), Some("db.1"));
     assert_eq!(kept.content_type().as_ref().map(ShortString::as_str), Some("text/plain"));
@@ -101,9 +101,9 @@ pub(super) fn retries_have_an_end(broker: &Broker) {
         assert!(tried.eq(1..=attempts), "{output}");
         assert_eq!(last(&output), [1, 0, 1], "{output}");
         assert_eq!(outside.depth(&broker.queue(&name)), Some(0));
-        let letter = outside.take(&format!("{}.dead", broker.queue(&name)));
-        assert_eq!(letter.data, b"retry");
-        let headers = letter.properties.headers().clone().unwrap_or_default();
+        let dead_letter = outside.take(&format!("{}.dead", broker.queue(&name)));
+        assert_eq!(dead_letter.data, b"retry");
+        let headers = dead_letter.properties.headers().clone().unwrap_or_default();
         let tried = headers.inner().get("loghost-attempts");
         assert_eq!(tried, Some(&AMQPValue::LongLongInt(attempts.into())), "{headers:?}");
         let reason = headers.inner().get("loghost-reason");

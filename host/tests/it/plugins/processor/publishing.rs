@@ -64,10 +64,10 @@ fn costs_a_log(broker: &Broker, name: &str, loud: &Path, text: &str) {
     assert_eq!((&last["text"], &last["counts"]["error"]), (&json!(text), &json!(0)), "{last}");
     let instances = output.stderr.matches("configured").count();
     assert!(instances > 3, "{instances} instances, one at the start and one after each log: {output}");
-    let letters = dead_letters::list(broker, name, &[]);
+    let listed = dead_letters::list(broker, name, &[]);
     let reason = "process: the broker does not take a log that it publishes: PRECONDITION_FAILED";
-    let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
-    assert_eq!(reasons.len(), 3, "{letters:?}");
+    let reasons: Vec<&str> = listed.iter().filter_map(|dead_letter| dead_letter["reason"].as_str()).collect();
+    assert_eq!(reasons.len(), 3, "{listed:?}");
     assert!(reasons.iter().all(|given| given.starts_with(reason)), "{reasons:?}");
 }
 
@@ -84,9 +84,9 @@ pub(super) fn a_circle_has_an_end(broker: &Broker) {
     let output = run.end_by(Signal::Terminate).exits(0);
     let last = last_of(&output.stdout, "circle");
     assert_eq!((&last["counts"]["info"], &last["counts"]["error"]), (&json!(1), &json!(7)), "{output}");
-    let letters = dead_letters::list(broker, "circle", &["--outcome", "loop"]);
-    assert_eq!(letters.len(), 1, "{letters:?}");
+    let listed = dead_letters::list(broker, "circle", &["--outcome", "loop"]);
+    assert_eq!(listed.len(), 1, "{listed:?}");
     let reason = "consumers publish in a circle: it has come through 8 of them, one because of the other";
-    assert_eq!(letters[0]["reason"], json!(reason));
+    assert_eq!(listed[0]["reason"], json!(reason));
     assert_eq!(broker.outside().depth(&broker.queue("circle")), Some(0));
 }

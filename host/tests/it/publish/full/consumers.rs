@@ -100,8 +100,8 @@ pub(super) fn dead_letters_are_sent_again(broker: &Broker) {
     send((7..=14).map(bad).collect::<Vec<_>>().concat());
     run.says("takes no more");
     dead.make_room();
-    let letters = drain(&dead.outside, &dead.queue, 14);
-    let texts: BTreeMap<String, u32> = letters.into_iter().fold(BTreeMap::new(), |mut texts, (_, text)| {
+    let listed = drain(&dead.outside, &dead.queue, 14);
+    let texts: BTreeMap<String, u32> = listed.into_iter().fold(BTreeMap::new(), |mut texts, (_, text)| {
         *texts.entry(text).or_default() += 1;
         texts
     });
