@@ -39,6 +39,9 @@ impl Options {
 }
 
 impl Endpoint {
+    /// How long a request may take by the specification, unless it is told otherwise.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
     /// The URL, without user, password and parameters.
     pub fn address(&self) -> String {
         without_login(&self.url)

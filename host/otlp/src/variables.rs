@@ -57,9 +57,6 @@ pub struct VariableError {
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "http/protobuf";
 
-/// How long a request may take, where nothing is said of that.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The time between two sendings of metrics, where nothing is said of that.
 const INTERVAL: Duration = Duration::from_mins(1);
 
@@ -136,7 +133,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             format!("{}/v1/{}", value.trim_end_matches('/'), signal.to_lowercase())
         };
         let timeout = self.of_signal(signal, "TIMEOUT").map(|(name, value)| millis(&name, &value));
-        let timeout = timeout.transpose()?.unwrap_or(TIMEOUT);
+        let timeout = timeout.transpose()?.unwrap_or(Endpoint::TIMEOUT);
         Ok(Some(Endpoint { url, headers: self.headers(signal)?, timeout }))
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{env, io};
+use std::{env, io, iter};
 
 use anyhow::{Context, anyhow};
 use loghost_core::application::Consumer;
@@ -158,10 +158,16 @@ impl Environment {
 
     /// Starts a host of the plugins in a folder, under the names of this environment; it ends by itself when it has
     /// nothing to do, should nobody be left to end it.
-    pub(super) fn host(&self, folder: &Path, arguments: &[&str], ear: Ear) -> Result<Another, Failure> {
+    pub(super) fn host(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        variable: Option<(&str, String)>,
+        ear: Ear,
+    ) -> Result<Another, Failure> {
         let urls: Vec<&str> = self.target.addresses.iter().map(Address::secret).collect();
         // Other users see the arguments of a process, but not its variables.
-        let variables = [("LOGHOST_AMQP_URL", urls.join(","))];
+        let variables = iter::once(("LOGHOST_AMQP_URL", urls.join(","))).chain(variable);
         let run = ["run", "--prefix", &self.prefix, "--retry-for", "5s"];
         let queues = self.queues.arguments();
         let run = run.iter().chain(arguments).map(OsStr::new).chain(queues.iter().map(OsStr::new));

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
+use super::collector::SinkCollector;
 use super::connections::{Queues, connect};
 use super::environment::{Embedded, Environment};
 use super::publish::Publisher;
@@ -64,14 +65,14 @@ fn resident(process: &Another) -> Option<f64> {
     resident_bytes(process.pid()?).map(float)
 }
 
-/// What a host has of memory after each of its plugins has counted `logs` logs; if it listens at an address, while it is
-/// watched there.
+/// What a host has of memory after each of its plugins has counted `logs` logs; if it listens at an address and sends to a
+/// collector, while it is watched there.
 pub(super) async fn resident_host(
     environment: &mut Environment,
     plugin: BenchPlugin,
     plugins: u32,
     logs: u64,
-    listen: Option<SocketAddr>,
+    watched: Option<(SocketAddr, &SinkCollector)>,
 ) -> Result<Option<f64>, Failure> {
     let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
     let folder = environment.files(&format!("{plugin}-{plugins}"), components)?;
@@ -79,10 +80,12 @@ pub(super) async fn resident_host(
     let builder = environment.connect(&consumers).await?;
     Publisher::open(&builder.connections, LOG).await?.send(logs).await?;
 
+    let (listen, collector) = watched.unzip();
     let address = listen.map(|address| address.to_string());
+    let variables = collector.map(|collector| ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()));
     let mut arguments = vec!["--format", "json", "--every", "50ms", "--until-idle", "10s"];
     arguments.extend(address.iter().flat_map(|address| ["--listen", address]));
-    let mut host = environment.host(&folder, &arguments, Ear::Output)?;
+    let mut host = environment.host(&folder, &arguments, variables, Ear::Output)?;
     let mut done = HashSet::new();
     while done.len() < plugins as usize {
         let line = host.line().await.context("cannot listen to another host").status(Status::Internal)?;

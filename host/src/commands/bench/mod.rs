@@ -5,6 +5,7 @@
 //! all that is shown, also beside an earlier run.
 
 mod baseline;
+mod collector;
 mod connections;
 mod consume;
 mod consumers;

@@ -1,5 +1,5 @@
-//! What it costs to be watched: the same with a host that nobody watches, and with one that is watched in every way over
-//! HTTP, in turn.
+//! What it costs to be watched: the same with a host that nobody watches, and with one that is watched in every way, in turn:
+//! over HTTP, by a collector of OpenTelemetry, and in the view.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -8,8 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use loghost_board::Board;
 use loghost_core::application::Observer;
+use loghost_core::domain::Sampler;
 use loghost_http::{Feed, Server, Shown};
+use loghost_otlp::{Exporter, Exports, Options};
+use uuid::Uuid;
 
+use super::collector::SinkCollector;
 use super::consume::timed;
 use super::environment::Environment;
 use super::memory::resident_host;
@@ -21,9 +25,14 @@ use crate::compose::listen::EventsObserver;
 use crate::files::bench_plugins::BenchPlugin;
 use crate::ui::bench::Quantity;
 use crate::ui::events::Queues;
+use crate::ui::terminal::LogObserver;
+use crate::ui::view::OffscreenView;
 
 /// Any free port.
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How often metrics are sent: far more often than by default.
+const SEND_EVERY: Duration = Duration::from_secs(1);
 
 /// How many logs a plugin has counted when the host's memory is looked at.
 const MEMORY_LOGS: u64 = 1000;
@@ -42,8 +51,7 @@ pub(super) async fn observed(
         if is_watched {
             let watch = Watched::begin().await?;
             watched += timed(environment, plugin, 1, size, logs, &watch.observers).await?.0;
-            watch.watchers.end().status(Status::Internal)?;
-            watch.server.end().await;
+            watch.end().await?;
         } else {
             let (elapsed, used) = timed(environment, plugin, 1, size, logs, &[]).await?;
             alone += elapsed;
@@ -56,27 +64,58 @@ pub(super) async fn observed(
     let without = resident_host(environment, plugin, 1, few, None).await?;
     // Free when it is asked for; that nobody takes it until then is likely.
     let free = TcpListener::bind(ANY).and_then(|it| it.local_addr()).context("no free port");
-    let with = resident_host(environment, plugin, 1, few, Some(free.status(Status::System)?)).await?;
+    let collector = SinkCollector::begin().await?;
+    let at = (free.status(Status::System)?, &collector);
+    let with = resident_host(environment, plugin, 1, few, Some(at)).await?;
     sample.extend(without.zip(with).map(|(without, with)| (Quantity::ObserversMemory, with - without)));
     Ok(sample)
 }
 
-/// A host's server with those who watch it, as `run --listen` has it.
+/// What of a host is watched, and those who watch it.
 struct Watched {
-    observers: [Arc<dyn Observer>; 2],
+    observers: Vec<Arc<dyn Observer>>,
     server: Server,
     watchers: Watchers,
+    exporter: Exporter,
+    _collector: SinkCollector,
+    _view: OffscreenView,
 }
 
 impl Watched {
     async fn begin() -> Result<Self, Failure> {
         let (board, feed) = (Arc::new(Board::default()), Feed::default());
-        let observers = [Arc::clone(&board) as _, EventsObserver::of(feed.clone(), Queues::Named)];
-        let (measuring, _) = Controls::new();
         let version = env!("CARGO_PKG_VERSION");
+        let (measuring, _) = Controls::new();
+        let collector = SinkCollector::begin().await?;
+        let options = Options {
+            metrics: Some(collector.endpoint("metrics")),
+            traces: Some(collector.endpoint("traces")),
+            interval: SEND_EVERY,
+            sampler: Sampler::parent_or_ratio(1.0),
+            resource: Vec::new(),
+        };
+        let exports = Exports {
+            board: Arc::clone(&board),
+            measuring: Arc::clone(&measuring) as _,
+            observer: Arc::new(LogObserver::default()),
+            version,
+            instance: Uuid::new_v4().to_string(),
+        };
+        let exporter = Exporter::start(options, exports);
+        let mut observers: Vec<Arc<dyn Observer>> =
+            vec![Arc::clone(&board) as _, EventsObserver::of(feed.clone(), Queues::Named)];
+        observers.extend(exporter.spans().map(|spans| spans as _));
+        let view = OffscreenView::start(Arc::clone(&board)).status(Status::System)?;
         let shown = Shown { board, feed, token: None, control: None, measuring, version };
         let server = Server::bind(ANY, shown).await.status(Status::System)?;
         let watchers = Watchers::begin(server.address()).await.status(Status::Internal)?;
-        Ok(Self { observers, server, watchers })
+        Ok(Self { observers, server, watchers, exporter, _collector: collector, _view: view })
+    }
+
+    async fn end(self) -> Result<(), Failure> {
+        self.watchers.end().status(Status::Internal)?;
+        self.exporter.end().await;
+        self.server.end().await;
+        Ok(())
     }
 }

@@ -1,13 +1,14 @@
 //! The view of a run on a terminal: what its consumers do, as they do it, and keys to control them.
 //!
 //! In reading order: `figures` is taken from the board at intervals, `model` is what is shown of it, `keys` change that,
-//! and `draw` draws it. `runner` is the thread that does all this; nobody waits for it.
+//! and `draw` draws it. `runner` is the thread that does all this; nobody waits for it. `offscreen` draws for nobody, to measure that.
 
 mod draw;
 mod figures;
 mod keys;
 mod model;
 mod number;
+mod offscreen;
 mod palette;
 mod runner;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+pub(crate) use self::offscreen::OffscreenView;
 use self::runner::{Runner, Told};
 use crate::platform::signals::{JobControl, JobRequest, stop_job};
 use crate::ui::terminal::{self, Screen};

@@ -45,7 +45,7 @@ impl From<JobRequest> for Told {
 }
 
 /// How often figures are taken: what is read must not flicker.
-const FIGURES_EVERY: Duration = Duration::from_millis(500);
+pub(super) const FIGURES_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a key is waited for at once.
 const KEY_WITHIN: Duration = Duration::from_millis(100);
