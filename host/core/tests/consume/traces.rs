@@ -59,7 +59,7 @@ async fn run_answered(
     let told = Arc::new(Told::default());
     let options = ConsumeOptions { tracing, ..options() };
     let observer = Arc::clone(&told) as _;
-    let case = Case { options, observer, answer, ..Case::new(vec![(0, burst)]) };
+    let case = Case { options, answer, observer, ..Case::new(vec![(0, burst)]) };
     let (_, lines) = case.run().await;
     let told = std::mem::take(&mut *told.0.lock().unwrap());
     (told, lines.into_iter().filter(|line| line.starts_with("publish")).collect())
