@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use libtest_mimic::Trial;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{file, text};
 use crate::support::cli::loghost;
-use crate::support::{repository, test, tracked};
+use crate::support::{Need, Skip, needing, repository, test, tracked};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         test("deploy::the_image_is_built_of_what_is_there", image),
         test("deploy::compose_names_what_is_there", compose),
         test("deploy::kubernetes_names_what_is_there", kubernetes),
+        needing("deploy::files_are_as_their_schemas_say", schemas),
         test("deploy::each_configuration_is_valid", configurations),
         test("deploy::each_variable_is_one_of_loghost", variables),
     ]
@@ -90,6 +92,19 @@ fn compose() {
     let path = dashboards[0]["providers"][0]["options"]["path"].as_str().expect("a folder");
     let mounted = names(&services["grafana"]["volumes"]);
     assert!(mounted.iter().any(|volume| volume.contains(&format!(":{path}/"))), "{mounted:?}");
+}
+
+fn schemas() -> Result<(), Skip> {
+    let succeeds = |program: &str, arguments: &[&str], path: &str| {
+        let checked = Command::new(program).args(arguments).arg(file(path)).output();
+        let reason = "no schemas: pip install check-jsonschema kubernetes-validate";
+        let checked = checked.map_err(|_| Skip::new(Need::Python, reason))?;
+        assert!(checked.status.success(), "{path}: {checked:?}");
+        Ok(())
+    };
+    let compose = ["--builtin-schema", "vendor.compose-spec"];
+    succeeds("check-jsonschema", &compose, "compose/compose.yaml")?;
+    succeeds("kubernetes-validate", &["--strict"], "kubernetes/loghost.yaml")
 }
 
 fn kubernetes() {
