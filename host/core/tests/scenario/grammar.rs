@@ -87,7 +87,7 @@ fn an_expectation_is_joined_by_line_ends() {
             r#"expect Bundled(ConsumerName("all")): "a\n b\n""#,
             r#"expect Bundled(ConsumerName("error")): """#,
             r#"expect Bundled(ConsumerName("critical")): """#,
-            r#"expect Bundled(ConsumerName("dead-dead_letters")): "\n""#,
+            r#"expect Bundled(ConsumerName("dead-letters")): "\n""#,
         ],
     );
 }
