@@ -291,7 +291,7 @@ impl PluginLoader {
         if !both.is_empty() {
             terminal::warning(&format!(
                 "{source}: publishes {both} logs, and consumes such logs: unless its sources leave its own out, each \
-                 comes back to it, and is a dead dead_letter after eight times"
+                 comes back to it, and is a dead letter after eight times"
             ));
         }
         Ok(())

@@ -59,7 +59,7 @@ pub(crate) fn say_declared(declaration: &Declaration, descriptor: &Descriptor) {
     let remark = match activity {
         ConsumerActivity::StandingBy if streams.is_empty() => {
             "; another host consumes it: bindings were added, and none removed; what that host does not want \
-             goes to the dead dead_letters until this plugin takes over"
+             goes to the dead letters until this plugin takes over"
         }
         ConsumerActivity::StandingBy => "; another host consumes it",
         ConsumerActivity::Active => "",
