@@ -11,14 +11,24 @@ const DEPTH: usize = 32;
 /// How many values a section may have.
 const MAX_VALUES: usize = 100_000;
 
-/// The value of a section that is encoded: a descriptor, and what it describes. None if it is anything else.
-pub(crate) fn section(bytes: &[u8]) -> Option<Value<'_>> {
-    let [0x00, rest @ ..] = bytes else { return None };
-    let mut reader = Reader { rest, left: MAX_VALUES };
-    reader.value(DEPTH)?;
-    let value = reader.value(DEPTH)?;
-    // Several sequences follow each other as sections of their own; the first is read.
-    Some(value)
+/// The descriptor of a footer (part 3, section 3.2.9).
+const FOOTER: Value<'_> = Value::Int(0x78);
+
+/// The body that encoded sections are, each a descriptor and what it describes (part 3, section 3.2): the one value, all data
+/// behind each other, or the list of what all sequences hold. None if it is anything else.
+pub(crate) fn body(bytes: &[u8]) -> Option<Value<'_>> {
+    let mut reader = Reader { rest: bytes, left: MAX_VALUES };
+    let (_, mut body) = reader.section()?;
+    while !reader.rest.is_empty() {
+        let (descriptor, next) = reader.section()?;
+        match (&mut body, next) {
+            _ if descriptor == FOOTER => {}
+            (Value::Bytes(data), Value::Bytes(more)) => data.to_mut().extend_from_slice(&more),
+            (Value::List(values), Value::List(more)) => values.extend(more),
+            _ => return None,
+        }
+    }
+    Some(body)
 }
 
 /// What RabbitMQ 3 packs whole into a header: application properties.
@@ -28,8 +38,8 @@ pub(crate) fn table<'a>(packed: &'a Value<'_>) -> Option<Table<'a>> {
         Value::Text(text) => text.as_bytes(),
         _ => return None,
     };
-    match section(bytes)? {
-        Value::Table(fields) => Some(fields),
+    match (Reader { rest: bytes, left: MAX_VALUES }).section()? {
+        (_, Value::Table(fields)) => Some(fields),
         _ => None,
     }
 }
@@ -60,6 +70,12 @@ impl<'a> Reader<'a> {
         } else {
             self.byte().map(usize::from)
         }
+    }
+
+    /// A descriptor, and what it describes.
+    fn section(&mut self) -> Option<(Value<'a>, Value<'a>)> {
+        self.rest = self.rest.strip_prefix(&[0x00])?;
+        Some((self.value(DEPTH)?, self.value(DEPTH)?))
     }
 
     fn value(&mut self, depth: usize) -> Option<Value<'a>> {
@@ -114,6 +130,10 @@ impl<'a> Reader<'a> {
                 let mut items = self.sequence(code == 0xd1, depth)?.into_iter();
                 let mut fields = Vec::new();
                 while let (Some(name), Some(value)) = (items.next(), items.next()) {
+                    // As JSON in JSON, maps as names would double with each level.
+                    if matches!(name, Value::List(_) | Value::Table(_)) {
+                        return None;
+                    }
                     fields.push((Cow::Owned(name.into_text()), value));
                 }
                 Value::Table(fields)

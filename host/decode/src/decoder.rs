@@ -27,9 +27,6 @@ pub struct Decoded {
     pub attributes: Vec<(String, String)>,
 }
 
-/// The most bytes of headers that each of several logs gets.
-const MOST_SHARED: usize = 4096;
-
 /// Makes logs of messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decoder {
@@ -57,44 +54,49 @@ impl Decoder {
         let exchange =
             message.exchange.strip_prefix(&*self.options.prefix).and_then(|rest| rest.strip_prefix('.'));
         let exchange = exchange.and_then(|severity| severity.parse().ok());
-        let header_bytes = self.options.bounds.attribute_bytes;
-        let mut context = Context { message: &message, options: &self.options, exchange, header_bytes };
-        if self.options.format == Format::None {
-            return vec![context.read(&text_record(String::from_utf8_lossy(message.body)))];
-        }
-        let section = if message.kind == Some("amqp-1.0") { amqp1::section(message.body) } else { None };
-        let body = match section {
-            Some(Value::Text(text)) => Cow::Owned(text.into_owned().into_bytes()),
-            Some(Value::Bytes(bytes)) => inflate::inflate_cow(bytes, self.options.bounds.inflated),
-            Some(Value::Table(fields)) => return vec![context.read(&structured(fields))],
-            Some(other) => Cow::Owned(other.into_text().into_bytes()),
-            None => inflate::inflate(message.body, self.options.bounds.inflated),
-        };
-        if body.is_empty() {
-            return vec![context.read(&self.of_headers(&message))];
-        }
+        let body = self.body(&message);
         let text = text_of(&body, message.content_type);
+        let records = match self.options.format {
+            Format::None => vec![text_record(Cow::Borrowed(&text))],
+            _ if body.is_empty() => vec![self.of_headers(&message)],
+            _ => self.records(&body, &text, message.received),
+        };
+        let context = Context::new(&message, &self.options, exchange, records.len());
+        records.iter().map(|record| context.read(record)).collect()
+    }
+
+    /// The body without what it is wrapped in.
+    fn body<'a>(&self, message: &Message<'a>) -> Cow<'a, [u8]> {
+        let most = self.options.bounds.inflated;
+        let encoded = message.kind == Some("amqp-1.0") && self.options.format != Format::None;
+        match if encoded { amqp1::body(message.body) } else { None } {
+            Some(Value::Bytes(bytes)) => inflate::inflate_cow(bytes, most),
+            Some(value) => Cow::Owned(value.into_text().into_bytes()),
+            None if self.options.format == Format::None => Cow::Borrowed(message.body),
+            None => inflate::inflate(message.body, most),
+        }
+    }
+
+    /// The records of a body that is not empty: at least one.
+    fn records<'a>(&self, body: &[u8], text: &'a str, received: Option<Timestamp>) -> Vec<Record<'a>> {
         let text = text.trim_start_matches('\u{feff}');
         let records = match self.options.format {
-            Format::Auto => self.json(text).or_else(|| self.protobuf(&body)),
+            Format::Auto => self.json(text).or_else(|| self.protobuf(body)),
             Format::Json | Format::Gelf => self.json(text),
-            Format::Otlp => self.protobuf(&body).or_else(|| self.json(text)),
+            Format::Otlp => self.protobuf(body).or_else(|| self.json(text)),
             Format::Text | Format::Logfmt | Format::Syslog | Format::None => None,
         };
-        match records.map(|records| bounded(records, self.options.bounds.logs)) {
-            Some(records) if records.len() > 1 => {
-                context.header_bytes = MOST_SHARED;
-                records.iter().map(|record| context.read(record)).collect()
-            }
-            Some(records) => records.iter().map(|record| context.read(record)).collect(),
-            None => vec![context.read(&self.text(text, message.received))],
+        match records {
+            Some(records) => bounded(records, self.options.bounds.logs),
+            None => vec![self.text(text, received)],
         }
     }
 
     /// A message without a body: its headers may be the record, or it is an event of RabbitMQ, whose name is the key.
     fn of_headers<'a>(&self, message: &Message<'a>) -> Record<'a> {
         if self.options.format == Format::Auto && get(&message.headers, "MESSAGE").is_some() {
-            return structured(message.headers.clone());
+            let (fields, whole) = (message.headers.clone(), Cow::Owned(value::json_of(&message.headers)));
+            return Record { fields, shared: None, whole, is_structured: true };
         }
         let text = if is_event(message) { message.routing_key } else { "" };
         text_record(Cow::Borrowed(text))
@@ -110,14 +112,17 @@ impl Decoder {
         let left = Cell::new(json::MAX_VALUES);
         let most = self.options.bounds.logs;
         match json::parse(start, &left) {
-            Some(Value::Table(fields)) => self.object(fields, Cow::Borrowed(start.trim_end()), &left),
+            Some(Value::Table(fields)) => of_object(fields, Cow::Borrowed(start.trim_end()), (most, &left)),
             Some(Value::List(values)) if values.iter().any(|value| matches!(value, Value::Table(_))) => {
                 let (values, beyond) = split(values, most);
                 let mut records = Vec::new();
                 for value in values {
                     let whole = Cow::Owned(value.to_text().into_owned());
                     match value {
-                        Value::Table(fields) => records.extend(self.object(fields, whole, &left)?),
+                        Value::Table(fields) => {
+                            let room = most.saturating_sub(records.len());
+                            records.extend(of_object(fields, whole, (room, &left))?);
+                        }
                         _ => records.push(text_record(whole)),
                     }
                 }
@@ -154,7 +159,8 @@ impl Decoder {
             match json::parse(line, left) {
                 Some(Value::Table(fields)) => {
                     has_object = true;
-                    records.extend(self.object(fields, Cow::Borrowed(line), left)?);
+                    let room = self.options.bounds.logs.saturating_sub(records.len());
+                    records.extend(of_object(fields, Cow::Borrowed(line), (room, left))?);
                 }
                 // What is not JSON at its first line is none.
                 _ if !has_object => return None,
@@ -162,20 +168,6 @@ impl Decoder {
             }
         }
         has_object.then_some(records)
-    }
-
-    fn object<'a>(
-        &self,
-        fields: Table<'a>,
-        whole: Cow<'a, str>,
-        left: &Cell<usize>,
-    ) -> Option<Vec<Record<'a>>> {
-        let fields = match otlp::from_json(fields, self.options.bounds.logs) {
-            Ok(records) if records.is_empty() => return None,
-            Ok(records) => return Some(of_otlp(records)),
-            Err(fields) => fields,
-        };
-        Some(vec![Record { fields: envelope::open(fields, left), whole, is_structured: true }])
     }
 
     fn protobuf<'a>(&self, body: &[u8]) -> Option<Vec<Record<'a>>> {
@@ -190,11 +182,11 @@ impl Decoder {
         let text = text.trim_end_matches(['\n', '\r']);
         match plain::uncoloured(text) {
             Cow::Borrowed(text) => match plain::read(text, self.options.format, received) {
-                Some(fields) => Record { fields, whole: Cow::Borrowed(text), is_structured: false },
+                Some(fields) => of_line(fields, text),
                 None => text_record(Cow::Borrowed(text)),
             },
             Cow::Owned(plain) => match plain::read(&plain, self.options.format, received) {
-                Some(fields) => owned(&Record { fields, whole: Cow::Borrowed(&plain), is_structured: false }),
+                Some(fields) => owned(&of_line(fields, &plain)),
                 None => text_record(Cow::Borrowed(text)),
             },
         }
@@ -232,20 +224,38 @@ fn bounded(mut records: Vec<Record<'_>>, most: usize) -> Vec<Record<'_>> {
     records
 }
 
+/// The records of an object, of which so many have room: requests of OpenTelemetry have several.
+fn of_object<'a>(
+    fields: Table<'a>,
+    whole: Cow<'a, str>,
+    (room, left): (usize, &Cell<usize>),
+) -> Option<Vec<Record<'a>>> {
+    let fields = match otlp::from_json(fields, room) {
+        Ok(records) if records.is_empty() => return None,
+        Ok(records) => return Some(of_otlp(records)),
+        Err(fields) => fields,
+    };
+    let fields = envelope::open(fields, left);
+    Some(vec![Record { fields, shared: None, whole, is_structured: true }])
+}
+
 /// A log a record, and one whose text is all that is beyond.
 fn of_otlp(records: otlp::Records<'_>) -> Vec<Record<'_>> {
     let beyond = records.beyond.map(|beyond| text_record(Cow::Owned(beyond)));
-    records.list.into_iter().map(structured).chain(beyond).collect()
+    let records = records.list.into_iter().map(|(fields, shared)| {
+        let whole = Cow::Owned(value::json_of(&fields));
+        Record { fields, shared: Some(shared), whole, is_structured: true }
+    });
+    records.chain(beyond).collect()
 }
 
-fn structured(fields: Table<'_>) -> Record<'_> {
-    let whole = Cow::Owned(value::json_of(&fields));
-    Record { fields, whole, is_structured: true }
+fn of_line<'a>(fields: Table<'a>, line: &'a str) -> Record<'a> {
+    Record { fields, shared: None, whole: Cow::Borrowed(line), is_structured: false }
 }
 
 fn text_record(text: Cow<'_, str>) -> Record<'_> {
     let fields = vec![(Cow::Borrowed("@message"), Value::Text(text.clone()))];
-    Record { fields, whole: text, is_structured: false }
+    Record { fields, shared: None, whole: text, is_structured: false }
 }
 
 /// The same, borrowing nothing. A record of a line is one level deep.
@@ -260,6 +270,7 @@ fn owned<'a>(record: &Record<'_>) -> Record<'a> {
     };
     Record {
         fields: record.fields.iter().map(field).collect(),
+        shared: None,
         whole: Cow::Owned(record.whole.clone().into_owned()),
         is_structured: record.is_structured,
     }

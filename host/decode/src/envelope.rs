@@ -9,6 +9,9 @@ use crate::value::{Table, Value, get, take};
 /// How many envelopes may be in each other: a log in a container's log in a shipper's event.
 const MOST: usize = 4;
 
+/// What loggers call the level; shippers have a severity or a priority, of what brought the log to them.
+const LEVELS: [&str; 7] = ["level", "Level", "levelname", "level_name", "loglevel", "lvl", "@l"];
+
 /// The record without its envelopes. What the envelope says besides comes behind what the record says.
 pub(crate) fn open<'a>(mut record: Table<'a>, left: &Cell<usize>) -> Table<'a> {
     for _ in 0..MOST {
@@ -52,6 +55,7 @@ fn open_one<'a>(mut record: Table<'a>, left: &Cell<usize>) -> Opened<'a> {
     }
     // Logstash's first format, the `tracing` crate, Serilog's JSON, and what queues notifications or forwards by key.
     let is_told = |names: &[&str]| names.iter().any(|name| get(&record, name).is_some());
+    let is_logged = is_told(&LEVELS);
     let inner = [
         ("@fields", true),
         ("fields", !is_told(&["message", "msg"])),
@@ -65,9 +69,9 @@ fn open_one<'a>(mut record: Table<'a>, left: &Cell<usize>) -> Opened<'a> {
         let joined = if name == "payload" { joined(inner, record) } else { joined(record, inner) };
         return Opened::Another(joined);
     }
-    // Docker, Fluentd, Vector: the log is JSON in a string.
-    for name in ["log", "message", "MESSAGE", "msg"] {
-        if let Some(inner) = get(&record, name).and_then(|text| object(text, left)) {
+    // Docker, Fluentd, Vector, journald: the log is JSON in a string. A logger that says its level has written it as text.
+    for (name, is_it) in [("log", true), ("MESSAGE", true), ("message", !is_logged)] {
+        if is_it && let Some(inner) = get(&record, name).and_then(|text| object(text, left)) {
             take(&mut record, name);
             return Opened::Another(joined(inner, record));
         }

@@ -146,6 +146,8 @@ pub(crate) fn canonical(lower: &str) -> Option<&'static str> {
         "verbose" => "verbose",
         "silly" => "silly",
         "fine" | "finer" | "finest" => "fine",
+        // Of `java.util.logging`, between FINE and INFO.
+        "config" => "config",
         "http" => "http",
         "d" | "debug" | "debu" | "dbg" => "debug",
         "i" | "info" | "information" | "informational" | "inf" => "info",
@@ -172,7 +174,7 @@ pub(crate) fn canonical(lower: &str) -> Option<&'static str> {
 /// The severity of a level in its one spelling.
 fn default(canonical: &str) -> Option<Severity> {
     Some(match canonical {
-        "trace" | "verbose" | "silly" | "fine" | "http" | "debug" => Severity::Debug,
+        "trace" | "verbose" | "silly" | "fine" | "config" | "http" | "debug" => Severity::Debug,
         // A warning is nobody's error: OpenTelemetry puts it below, and alerts on errors stay true.
         "info" | "notice" | "success" | "audit" | "mark" | "none" | "off" | "warning" => Severity::Info,
         "error" | "severe" => Severity::Error,
@@ -184,13 +186,15 @@ fn default(canonical: &str) -> Option<Severity> {
 /// Whether a word behind a time names a level: there, words that have other meanings as well must be in capitals.
 pub(crate) fn is_level_of_line(word: &str) -> bool {
     is_plain_level(word)
-        || matches!(word, "SUCCESS" | "AUDIT" | "MARK" | "FINE" | "FINER" | "FINEST" | "FAULT")
+        || matches!(word, "SUCCESS" | "AUDIT" | "MARK" | "FINE" | "FINER" | "FINEST" | "CONFIG" | "FAULT")
 }
 
 /// Whether a word names a level and is nothing else besides, as it must in a routing key or at the start of a line.
 pub(crate) fn is_plain_level(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    let is_common =
-        matches!(&*lower, "success" | "audit" | "mark" | "none" | "off" | "fine" | "http" | "fault");
+    let is_common = matches!(
+        &*lower,
+        "success" | "audit" | "mark" | "none" | "off" | "fine" | "config" | "http" | "fault"
+    );
     lower.len() >= 3 && !is_common && canonical(&lower).is_some()
 }

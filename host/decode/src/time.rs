@@ -2,16 +2,26 @@
 
 use loghost_core::domain::Timestamp;
 
-use crate::value::Value;
+use crate::value::{Table, Value, get};
 
 /// The time that a value tells.
 pub(crate) fn of(value: &Value<'_>, received: Option<Timestamp>) -> Option<Timestamp> {
     if let Some(number) = value.as_number() {
         return of_number(number);
     }
+    if let Value::Table(fields) = value {
+        return of_number(seconds_of(fields)?);
+    }
     let text = value.as_text()?;
     let (time, rest) = prefix(text.trim(), received)?;
     rest.trim().is_empty().then_some(time)
+}
+
+/// `{"seconds":1795648000,"nanos":123000000}`, as Google's libraries write, or the same as Log4j 2 does: in seconds.
+pub(crate) fn seconds_of(fields: &Table<'_>) -> Option<f64> {
+    let number = |names: [&str; 2]| names.iter().find_map(|name| get(fields, name)?.as_number());
+    let seconds = number(["seconds", "epochSecond"])?;
+    Some(seconds + number(["nanos", "nanoOfSecond"]).unwrap_or(0.0) / 1e9)
 }
 
 /// A time since the epoch in seconds, milli-, micro- or nanoseconds, told by its magnitude: none before 1973.
@@ -155,21 +165,31 @@ impl Cursor<'_> {
         Some((hours * 3600 + minutes * 60 + seconds.min(59), millis))
     }
 
-    /// `Z`, ` UTC`, `+01:00`, `+0100` or nothing, in seconds east of Greenwich.
+    /// `Z`, ` UTC`, `+01:00`, `+0100`, `+01` or nothing, in seconds east of Greenwich. Behind a space a number without minutes,
+    /// or a name with a hyphen, is a word of the text.
     fn zone(&mut self) -> i64 {
-        for name in ["Z", "z", " UTC", " GMT", " Z", "UTC"] {
-            if let Some(rest) = self.0.strip_prefix(name)
-                && !rest.starts_with(|c: char| c.is_alphanumeric())
-            {
+        let (text, is_apart) = match self.0.strip_prefix(' ') {
+            Some(text) => (text, true),
+            None => (self.0, false),
+        };
+        for name in ["Z", "z", "UTC", "GMT"] {
+            let is_word = |rest: &str| {
+                rest.starts_with(|c: char| c.is_alphanumeric()) || (is_apart && rest.starts_with('-'))
+            };
+            if let Some(rest) = text.strip_prefix(name).filter(|rest| !is_word(rest)) {
                 self.0 = rest;
                 return 0;
             }
         }
-        let mut at = Cursor(self.0.strip_prefix(' ').unwrap_or(self.0));
+        let mut at = Cursor(text);
         let Some(sign) = at.one_of(b"+-") else { return 0 };
         let Some(hours) = at.digits(2, 2) else { return 0 };
         at.one_of(b":");
-        let minutes = at.digits(2, 2).unwrap_or(0);
+        let minutes = match at.digits(2, 2) {
+            Some(minutes) => minutes,
+            None if is_apart => return 0,
+            None => 0,
+        };
         let is_number = at.0.starts_with(|c: char| c.is_ascii_digit());
         if hours > 23 || minutes > 59 || is_number {
             return 0;
@@ -200,6 +220,9 @@ mod tests {
             "2026-11-26T00:06:40.123456789+01:00",
             "2026-11-25T22:36:40.123-0030",
             "2026-11-25 23:06:40.123 UTC",
+            "2026-11-26 00:06:40.123 +0100",
+            "2026-11-26 00:06:40.123 +01:00",
+            "2026-11-26 00:06:40.123+01",
             "2026/11/25 23:06:40.123",
             "1795648000.123",
             "1795648000123",

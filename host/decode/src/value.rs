@@ -38,6 +38,16 @@ impl<'a> Value<'a> {
         Self::Text(Cow::Borrowed(text))
     }
 
+    /// Whether it says nothing: null, or a list or table without values.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::List(values) => values.is_empty(),
+            Self::Table(fields) => fields.is_empty(),
+            _ => false,
+        }
+    }
+
     /// As text: text as it is, everything else as JSON.
     pub(crate) fn to_text(&self) -> Cow<'_, str> {
         match self {
@@ -89,7 +99,11 @@ impl<'a> Value<'a> {
             Self::Bool(is) => out.push_str(if *is { "true" } else { "false" }),
             Self::Int(number) => drop(write!(out, "{number}")),
             Self::Unsigned(number) => drop(write!(out, "{number}")),
-            Self::Float(number) if number.is_finite() => drop(write!(out, "{number}")),
+            Self::Float(number) if number.is_finite() => {
+                // Written out, 1e308 has 309 digits.
+                let is_short = *number == 0.0 || (1e-5..1e16).contains(&number.abs());
+                let _ = if is_short { write!(out, "{number}") } else { write!(out, "{number:e}") };
+            }
             Self::Null | Self::Float(_) => out.push_str("null"),
             Self::Text(text) => write_string(text, out),
             Self::Bytes(bytes) => write_string(&String::from_utf8_lossy(bytes), out),

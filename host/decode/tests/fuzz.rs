@@ -4,9 +4,13 @@ use std::borrow::Cow;
 
 use loghost_core::domain::{Attributes, Timestamp};
 use loghost_decode::{Bounds, Decoder, Format, Message, Options, SeverityMap, Value};
+use peak_alloc::PeakAlloc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 const BOUNDS: Bounds = Bounds { inflated: 4096, logs: 5, attributes: 6, attribute_bytes: 200, depth: 3 };
 
@@ -215,11 +219,60 @@ fn fuzz_hostile_bodies_cost_little() {
         "<11>1 - - - - - ".to_owned().into_bytes(),
         format!("<11>1 - - - - - {}", "[a b=\"".repeat(100_000)).into_bytes(),
         "\u{1b}[".repeat(500_000).into_bytes(),
+        // Maps whose names are maps, as JSON in JSON.
+        (0..28).fold(vec![0xa1, 1, b'"'], |name, _| map_of_one(&name)),
+        // A template that has the same property again and again, and one of holes that do not close.
+        clef(&"{a}".repeat(20_000), &"x".repeat(60_000)).into_bytes(),
+        clef(&"{a".repeat(500_000), "x").into_bytes(),
+        clef(&"{none}".repeat(20_000), "x").into_bytes(),
+        // Each parameter has the id of its element.
+        format!("<11>1 - - - - - [{}{}] x", "i".repeat(30_000), " a=\"\"".repeat(6000)).into_bytes(),
+        format!("<11>1 - - - - - [{}{}] x", "i".repeat(120), " a=\"\"".repeat(100_000)).into_bytes(),
+        // What all records of a resource share, and requests that share nothing.
+        otlp(&"{\"arrayValue\":{}},".repeat(1300), 9999).into_bytes(),
+        format!("[{}{{}}]", (otlp(&"{},".repeat(100), 3000) + ",").repeat(50)).into_bytes(),
+        (otlp(&"{},".repeat(100), 3000) + "\n").repeat(50).into_bytes(),
+        // Numbers that are long when they are written out.
+        format!("{{\"msg\":[{}0]}}", "1e308,5e-324,".repeat(50_000)).into_bytes(),
+        [&[0x00, 0x53, 0x77, 0xf0, 0, 0, 0, 4, 0, 0, 0xff, 0xff, 0x82], &[0x7f, 0xef].repeat(300_000)[..]]
+            .concat(),
     ];
     for (n, body) in bodies.iter().enumerate() {
         for kind in [None, Some("amqp-1.0")] {
+            MEMORY.reset_peak_usage();
+            let before = MEMORY.current_usage();
             let logs = Decoder::default().decode(&Message { kind, body, ..Message::default() });
+            let memory = MEMORY.peak_usage().saturating_sub(before);
+            assert!(memory <= 64 * body.len() + (64 << 20), "body {n}: {memory} bytes of memory");
             assert!((1..=Bounds::default().logs).contains(&logs.len()), "body {n}: {}", logs.len());
+            let sizes = logs.iter().map(|log| {
+                let attributes = log.attributes.iter().map(|(key, value)| key.len() + value.len());
+                log.message.len() + attributes.sum::<usize>()
+            });
+            let size: usize = sizes.sum();
+            assert!(size <= 8 * body.len() + (64 << 10) + SHARED * logs.len(), "body {n}: {size} bytes");
         }
     }
+}
+
+/// The most bytes that each log of a message may have of what all of them share.
+const SHARED: usize = 4096;
+
+/// A map of AMQP 1.0 that has one name, which is this value; of a section, from the outermost on.
+fn map_of_one(name: &[u8]) -> Vec<u8> {
+    let inner = name.strip_prefix(&[0x00, 0x53, 0x77]).unwrap_or(name);
+    [&[0x00, 0x53, 0x77, 0xd1, 0, 0, 0, 0, 0, 0, 0, 2], inner, &[0x40]].concat()
+}
+
+/// A record of Serilog.
+fn clef(template: &str, property: &str) -> String {
+    format!(r#"{{"@t":"2026-11-25T23:06:40Z","@l":"Error","@mt":"{template}","a":"{property}"}}"#)
+}
+
+/// A request of OpenTelemetry with so many empty records, whose resource has a list of these values.
+fn otlp(values: &str, records: usize) -> String {
+    let list = format!(r#"{{"arrayValue":{{"values":[{values}{{}}]}}}}"#);
+    let resource = format!(r#"{{"attributes":[{{"key":"a","value":{list}}}]}}"#);
+    let records = "{},".repeat(records) + "{}";
+    format!(r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#)
 }

@@ -77,6 +77,84 @@ fn lines_of_many_loggers_are_read() {
     check("<0>Nov  5 23:06:40 web-1 kernel: panic", "critical", "panic", "kernel");
     check("<165>1 - - - - - - no header", "info", "no header", "");
     check("level=warn component=db msg=slow", "info", "slow", "");
+    // MySQL, and Python's usual formats.
+    check(
+        "2026-11-25T23:06:40.123456Z 0 [Warning] [MY-010068] [Server] x",
+        "info",
+        "0 [Warning] [MY-010068] [Server] x",
+        "",
+    );
+    check("2026-11-25 23:06:40,123 root ERROR boom", "error", "root ERROR boom", "");
+    check("2026-11-25 23:06:40 web-1 shop.cart ERROR boom", "error", "web-1 shop.cart ERROR boom", "");
+}
+
+#[test]
+fn stack_traces_and_times_of_many_loggers_are_read() {
+    let attribute = |body: &str, key: &str| {
+        let log = read(&Message::of_text(body));
+        log.attributes.into_iter().find(|(other, _)| other == key).map(|(_, value)| value)
+    };
+    let stack = |body: &str| attribute(body, "stack");
+    // Log4j 2, whose frames are a text or a list, and Monolog.
+    let text =
+        r#"{"level":"ERROR","message":"x","thrown":{"name":"a.B","extendedStackTrace":"a.B\n\tat a.C"}}"#;
+    assert_eq!(stack(text).as_deref(), Some("a.B\n\tat a.C"));
+    let list =
+        r#"{"level":"ERROR","message":"x","thrown":{"extendedStackTrace":[{"class":"a.C","line":3}]}}"#;
+    assert_eq!(stack(list).as_deref(), Some(r#"[{"class":"a.C","line":3}]"#));
+    let monolog = r#"{"message":"x","level":400,"level_name":"ERROR","context":{"exception":{"class":"E","trace":["/a.php:1","/b.php:2"]}}}"#;
+    assert_eq!(stack(monolog).as_deref(), Some("/a.php:1\n/b.php:2"));
+    assert_eq!(attribute(monolog, "context.exception.class").as_deref(), Some("E"));
+    // Google's libraries, and Log4j 2.
+    for time in [
+        r#""timestamp":{"seconds":1795648000,"nanos":123000000}"#,
+        r#""instant":{"epochSecond":1795648000,"nanoOfSecond":123456789}"#,
+    ] {
+        let body = format!(r#"{{"severity":"ERROR","message":"x",{time}}}"#);
+        let log = read(&Message::of_text(&body));
+        assert_eq!(log.timestamp.map(Timestamp::as_millis), Some(1_795_648_000_123), "{body}");
+        assert_eq!(log.attributes, [], "{body}");
+    }
+    check(r#"{"level":"CONFIG","message":"x"}"#, "debug", "x", "");
+    check("2026-11-25 23:06:40 CONFIG x", "debug", "x", "");
+    check("config: x", "", "config: x", "");
+}
+
+#[test]
+fn a_field_that_is_called_level_and_is_none_is_kept() {
+    let level = |body: &str| {
+        let log = read(&Message::of_text(body));
+        (log.severity.map(Severity::as_str), log.attributes)
+    };
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let body = r#"{"level":"payments","severity":"ERROR","msg":"x"}"#;
+    assert_eq!(level(body), (Some("error"), pairs(&[("field.level", "payments")])));
+    let body = r#"{"level":"payments","severity":"WARNING","msg":"x"}"#;
+    assert_eq!(level(body), (Some("info"), pairs(&[("level", "WARNING"), ("field.level", "payments")])));
+    // The same in other words.
+    assert_eq!(level(r#"{"level":400,"level_name":"ERROR","msg":"x"}"#), (Some("error"), Vec::new()));
+    assert_eq!(level(r#"{"level":"payments","msg":"x"}"#), (None, pairs(&[("level", "payments")])));
+}
+
+#[test]
+fn all_sections_of_an_amqp_1_0_message_are_read() {
+    let read = |sections: &[&[u8]]| {
+        let body = sections.concat();
+        let message = Message { kind: Some("amqp-1.0"), body: &body, ..Message::default() };
+        let logs = Decoder::default().decode(&message);
+        logs.into_iter().map(|log| (log.severity.map(Severity::as_str), log.message)).collect::<Vec<_>>()
+    };
+    let footer: &[u8] = &[0x00, 0x53, 0x78, 0xc1, 1, 0];
+    let data = [&b"\x00\x53\x75\xa0\x08ERROR: a"[..], b"\x00\x53\x75\xa0\x02 b", footer];
+    assert_eq!(read(&data), [(Some("error"), "a b".to_owned())]);
+    let sequences = [&b"\x00\x53\x76\xc0\x04\x01\xa1\x01a"[..], b"\x00\x53\x76\xc0\x04\x01\xa1\x01b"];
+    assert_eq!(read(&sequences), [(None, r#"["a","b"]"#.to_owned())]);
+    // A map is a record; what follows and is no section makes it text.
+    let map: &[u8] = b"\x00\x53\x77\xc1\x13\x04\xa1\x05level\xa1\x05error\xa1\x03msg\xa1\x01x";
+    assert_eq!(read(&[map]), [(Some("error"), "x".to_owned())]);
+    assert_eq!(read(&[map, b"?"])[0].0, None);
 }
 
 #[test]
@@ -96,6 +174,12 @@ fn prose_is_text() {
     ] {
         let log = read(&Message::of_text(text));
         assert_eq!((log.severity, &*log.message), (None, text));
+    }
+    for text in ["there is NO ERROR here", "the job (error) ended", "UTC-based clocks", "-12 items left"] {
+        let log = read(&Message::of_text(&format!("2026-11-25 23:06:40 {text}")));
+        assert_eq!(log.severity, None, "{text}");
+        assert_eq!(log.message, text.trim_start_matches('-'));
+        assert_eq!(log.timestamp.map(Timestamp::as_millis), Some(1_795_648_000_000), "{text}");
     }
     // A field of a record is prose more often than not.
     check(r#"{"msg":"error: disk full"}"#, "", "error: disk full", "");
@@ -129,6 +213,27 @@ fn what_is_outermost_counts_first() {
     ] {
         let message = Message { exchange: "log", routing_key: key, body: b"x", ..Message::default() };
         assert_eq!(read(&message).severity, severity, "{key}");
+    }
+}
+
+/// A logger that has JSON to say says so at its own level; what a shipper adds is not the log's.
+#[test]
+fn json_in_a_text_is_a_record_only_if_a_shipper_has_wrapped_it() {
+    let inner = r#"{"level":"error","msg":"x"}"#;
+    let quoted = r#""{\"level\":\"error\",\"msg\":\"x\"}""#;
+    for body in [
+        format!(r#"{{"level":"info","msg":{quoted}}}"#),
+        format!(r#"{{"levelname":"INFO","message":{quoted}}}"#),
+    ] {
+        check(&body, "info", inner, "");
+    }
+    check(&format!(r#"{{"msg":{quoted}}}"#), "", inner, "");
+    for body in [
+        format!(r#"{{"log":{quoted},"stream":"stderr"}}"#),
+        format!(r#"{{"severity":"info","message":{quoted}}}"#),
+        format!(r#"{{"PRIORITY":"6","MESSAGE":{quoted}}}"#),
+    ] {
+        check(&body, "error", "x", "");
     }
 }
 

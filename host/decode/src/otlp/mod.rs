@@ -4,6 +4,7 @@ mod proto;
 mod records;
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use prost::Message as _;
 use prost::bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::value::{Table, Value, get, take};
 /// How many values may be in each other.
 const DEPTH: usize = 16;
 
-/// The most bytes of what all records of a resource share: each of them has a copy.
+/// The most bytes of what all records of a resource share: each log has a copy.
 const MOST_SHARED: usize = 4096;
 
 /// As much of what is shared as may be.
@@ -42,6 +43,7 @@ pub(crate) fn from_protobuf<'a>(body: &[u8], most: usize) -> Option<Records<'a>>
         records.begin_resource();
         let of_resource =
             resource.resource.map(|resource| shared(fields(resource.attributes))).unwrap_or_default();
+        let of_resource = Rc::new(of_resource);
         for scope in resource.scope_logs {
             let scope = ScopeLogs::decode(scope).ok()?;
             records.begin_scope();
@@ -121,6 +123,7 @@ pub(crate) fn from_json(mut request: Table<'_>, most: usize) -> Result<Records<'
             Some(Value::Table(mut resource)) => shared(json_fields(take(&mut resource, "attributes"))),
             _ => Table::new(),
         };
+        let of_resource = Rc::new(of_resource);
         for mut scope in tables(take(&mut resource, "scopeLogs")) {
             records.begin_scope();
             let logger = match take(&mut scope, "scope") {

@@ -1,14 +1,15 @@
 //! The records of a request, as many as there may be logs, and the text of those beyond. Knows no encoding.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::value::{Table, Value, json_of};
 
 /// What a request holds.
 #[derive(Debug, Default)]
 pub(crate) struct Records<'a> {
-    /// The records, with what they share.
-    pub(crate) list: Vec<Table<'a>>,
+    /// The records, each with what those of its resource share.
+    pub(crate) list: Vec<(Table<'a>, Rc<Table<'a>>)>,
     /// What is beyond, as JSON, a line each: records, each behind the resource and the logger that it shares with others.
     /// This is written at once, as a table takes many times the memory of a small record.
     pub(crate) beyond: Option<String>,
@@ -38,21 +39,24 @@ impl<'a> Records<'a> {
         &mut self,
         mut record: Table<'a>,
         logger: Option<&Value<'a>>,
-        of_resource: &Table<'a>,
+        of_resource: &Rc<Table<'a>>,
     ) {
         if self.list.len() < self.most && self.beyond.is_none() {
             if let Some(logger) = logger {
                 record.push((Cow::Borrowed("logger"), logger.clone()));
             }
-            record.extend(of_resource.iter().cloned());
-            self.list.push(record);
+            self.list.push((record, Rc::clone(of_resource)));
             return;
         }
         if self.beyond.is_none() {
-            self.beyond = Some(self.list.pop().map(|last| json_of(&last)).unwrap_or_default());
+            let last = self.list.pop().map(|(mut last, shared)| {
+                last.extend(shared.iter().cloned());
+                json_of(&last)
+            });
+            self.beyond = Some(last.unwrap_or_default());
         }
         if !self.has_resource && !of_resource.is_empty() {
-            self.line("resource", Value::Table(of_resource.clone()));
+            self.line("resource", Value::Table(Table::clone(of_resource)));
         }
         if let Some(logger) = logger.filter(|_| !self.has_logger) {
             self.line("logger", logger.clone());

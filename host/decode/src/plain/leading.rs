@@ -55,6 +55,7 @@ fn ruby(text: &str) -> Option<Table<'_>> {
 fn behind_a_time<'a>(time: &str, text: &'a str, fields: &mut Table<'a>) {
     let start = text.trim_start_matches([' ', '\t', '|', '-', ':']);
     let mut rest = start;
+    let mut letters_only = 0;
     for n in 0..MOST_WORDS {
         let line = rest.split('\n').next().unwrap_or(rest);
         let end = line.find([' ', '\t']).unwrap_or(line.len());
@@ -65,9 +66,11 @@ fn behind_a_time<'a>(time: &str, text: &'a str, fields: &mut Table<'a>) {
             _ => (None, word),
         };
         let bare = word.trim_end_matches(':').trim_matches(['[', ']', '(', ')', '<', '>']);
-        let is_marked = bare.len() < word.len();
         let is_loud = bare.chars().all(|c| c.is_ascii_uppercase());
-        if level::is_level_of_line(bare) && (is_loud || (n == 0 && is_marked)) {
+        let is_bracketed = word.starts_with(['[', '<']) && word.trim_end_matches(':').ends_with([']', '>']);
+        // One word may be a logger; behind more of them it is prose: "there is NO ERROR".
+        let is_sure = is_bracketed || (n == 0 && bare.len() < word.len()) || (is_loud && letters_only < 2);
+        if level::is_level_of_line(bare) && is_sure {
             fields.push((LEVEL.into(), Value::text(bare)));
             if let Some(logger) = logger {
                 fields.push((SOURCE.into(), Value::text(logger)));
@@ -83,6 +86,8 @@ fn behind_a_time<'a>(time: &str, text: &'a str, fields: &mut Table<'a>) {
             return;
         }
         rest = behind.trim_start_matches([' ', '\t', '|', '-']);
+        let is_separated = behind.trim_start().len() > rest.len();
+        letters_only += usize::from(!is_separated && word.chars().all(char::is_alphabetic));
         if rest.is_empty() || rest.starts_with('\n') {
             break;
         }

@@ -122,9 +122,15 @@ fn structured<'a>(text: &'a str, fields: &mut Table<'a>) -> &'a str {
     rest
 }
 
+/// The longest id of an element. The standard has 32 (RFC 5424, section 6.3.2), and an attribute's key 128.
+const LONGEST_ID: usize = 128;
+
+/// More parameters than a log may have attributes.
+const MAX_PARAMETERS: usize = 1000;
+
 /// The parameters of one element, whose names get its id; what is behind its `]`.
 fn element_of<'a>(text: &'a str, fields: &mut Table<'a>) -> Option<&'a str> {
-    let end = text.find([' ', ']'])?;
+    let end = text.find([' ', ']']).filter(|end| *end <= LONGEST_ID)?;
     let (id, mut rest) = text.split_at(end);
     loop {
         rest = rest.trim_start_matches(' ');
@@ -133,7 +139,9 @@ fn element_of<'a>(text: &'a str, fields: &mut Table<'a>) -> Option<&'a str> {
         }
         let (name, value) = rest.split_once("=\"")?;
         let (value, behind) = super::logfmt::quoted(value)?;
-        fields.push((Cow::Owned(format!("{id}.{name}")), Value::Text(value)));
+        if fields.len() < MAX_PARAMETERS {
+            fields.push((Cow::Owned(format!("{id}.{name}")), Value::Text(value)));
+        }
         rest = behind;
     }
 }

@@ -23,13 +23,8 @@ impl Attributes {
 
     /// Adds a value as text.
     pub(super) fn push_value(&mut self, key: &str, value: &Value<'_>) {
-        if !self.takes(key) {
-            return;
-        }
-        match value {
-            Value::List(values) if values.is_empty() => {}
-            Value::Table(fields) if fields.is_empty() => {}
-            _ => self.push(key, &value.to_text()),
+        if self.takes(key) && !value.is_empty() {
+            self.push(key, &value.to_text());
         }
     }
 

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::roles::{self, Role};
+use crate::level;
 use crate::options::Bounds;
+use crate::plain;
+use crate::time;
 use crate::value::{Table, Value};
 
 /// A value of a record.
@@ -21,10 +24,16 @@ const LONGEST_PATH: usize = 128;
 /// How many values with a role are looked at.
 const MOST_ROLES: usize = 256;
 
-/// The values of a record: all that may have a role, and as many others as there may be attributes.
-pub(super) fn of<'r, 'a>(record: &'r Table<'a>, bounds: &Bounds) -> Vec<Leaf<'r, 'a>> {
-    let mut leaves = Leaves { list: Vec::with_capacity(record.len().min(64)), others: 0, bounds };
-    leaves.walk(record, "", bounds.depth);
+/// The values of a record, in several tables: all that may have a role, and as many others as there may be attributes.
+pub(super) fn of<'r, 'a: 'r>(
+    tables: impl Iterator<Item = &'r Table<'a>> + Clone,
+    bounds: &Bounds,
+) -> Vec<Leaf<'r, 'a>> {
+    let length: usize = tables.clone().map(Vec::len).sum();
+    let mut leaves = Leaves { list: Vec::with_capacity(length.min(64)), others: 0, bounds };
+    for table in tables {
+        leaves.walk(table, "", bounds.depth);
+    }
     leaves.list
 }
 
@@ -59,12 +68,13 @@ impl<'r, 'a> Leaves<'r, 'a, '_> {
                 Cow::Owned(path)
             };
             let role = roles::of(&path);
+            let is_whole = |inner| match role {
+                Some((Role::Message | Role::Stack, _)) => true,
+                Some((Role::Time, _)) => time::seconds_of(inner).is_some(),
+                _ => false,
+            };
             match value {
-                Value::Table(inner)
-                    if depth > 0 && !matches!(role, Some((Role::Message | Role::Stack, _))) =>
-                {
-                    self.walk(inner, &path, depth - 1);
-                }
+                Value::Table(inner) if depth > 0 && !is_whole(inner) => self.walk(inner, &path, depth - 1),
                 _ => self.push(Leaf { path, value, role }),
             }
         }
@@ -102,6 +112,17 @@ impl Leaf<'_, '_> {
 
     pub(super) fn rank(&self) -> u8 {
         self.role.map_or(u8::MAX, |(_, rank)| rank)
+    }
+
+    /// Whether it is the level that this word names, in another spelling or as a number.
+    pub(super) fn is_named(&self, word: Option<&str>) -> bool {
+        let Some((Role::Level(scale), _)) = self.role else { return false };
+        let canonical = |word: &str| level::canonical(&plain::uncoloured(word).trim().to_ascii_lowercase());
+        let name = match self.value.as_number() {
+            Some(number) => level::name_of(number, scale),
+            None => self.value.as_text().and_then(|text| canonical(&text)),
+        };
+        name.is_some() && name == word.and_then(canonical)
     }
 
     /// Whether it is the level, and this is its word.

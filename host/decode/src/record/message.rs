@@ -1,6 +1,7 @@
 //! Which field is the message, and what its text is.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::leaves::Leaf;
 use super::roles::Role;
@@ -88,6 +89,9 @@ fn unmerged(record: &Table<'_>, message: &Value<'_>) -> Option<String> {
     arguments.next().is_none().then_some(merged)
 }
 
+/// The most bytes that properties may add to a template: what is longer is left as the template.
+const MOST_ADDED: usize = 64 << 10;
+
 /// Serilog's template with its properties (CLEF: `@mt`, and `@r` for those that have a format).
 fn rendered(record: &Table<'_>, template: &Value<'_>) -> Option<String> {
     let Value::Text(template) = template else { return None };
@@ -95,6 +99,9 @@ fn rendered(record: &Table<'_>, template: &Value<'_>) -> Option<String> {
         Some(Value::List(rendered)) => rendered.iter(),
         _ => [].iter(),
     };
+    // The first of a name counts.
+    let properties: HashMap<&str, &Value<'_>> =
+        record.iter().rev().map(|(name, value)| (&**name, value)).collect();
     let mut text = String::new();
     let mut rest = &**template;
     while let Some(at) = rest.find(['{', '}']) {
@@ -105,17 +112,24 @@ fn rendered(record: &Table<'_>, template: &Value<'_>) -> Option<String> {
             rest = &behind[1..];
             continue;
         }
-        let hole = behind.split_once('}').filter(|(hole, _)| brace == "{" && !hole.contains('{'));
-        let Some((hole, behind)) = hole else {
+        let end = behind.find(['{', '}']).filter(|end| brace == "{" && behind[*end..].starts_with('}'));
+        let Some(end) = end else {
             text.push_str(brace);
             rest = behind;
             continue;
         };
+        let hole = &behind[..end];
         let (name, format) = hole.split_once([':', ',']).map_or((hole, false), |(name, _)| (name, true));
-        let value = get(record, name.trim_start_matches(['@', '$'])).map(Value::to_text);
-        let value = if format { formatted.next().map(Value::to_text).or(value) } else { value };
-        text.push_str(&value.unwrap_or_else(|| Cow::Owned(format!("{{{hole}}}"))));
-        rest = behind;
+        let value = properties.get(name.trim_start_matches(['@', '$'])).copied();
+        let value = if format { formatted.next().or(value) } else { value };
+        match value {
+            Some(value) => text.push_str(&value.to_text()),
+            None => text.extend(["{", hole, "}"]),
+        }
+        if text.len() > template.len() + MOST_ADDED {
+            return None;
+        }
+        rest = &behind[end + 1..];
     }
     text.push_str(rest);
     Some(text)

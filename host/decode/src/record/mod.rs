@@ -7,6 +7,8 @@ mod message;
 mod roles;
 
 use std::borrow::Cow;
+use std::iter;
+use std::rc::Rc;
 
 use loghost_core::domain::{Severity, Source, Timestamp};
 
@@ -21,12 +23,16 @@ use crate::{Decoded, plain, time};
 
 /// What holds for all logs of a message.
 pub(crate) struct Context<'c> {
-    pub(crate) message: &'c Message<'c>,
-    pub(crate) options: &'c Options,
+    message: &'c Message<'c>,
+    options: &'c Options,
     /// What the exchange says.
-    pub(crate) exchange: Option<Severity>,
-    /// The most bytes that the headers may add to each log.
-    pub(crate) header_bytes: usize,
+    exchange: Option<Severity>,
+    /// The level that a header names.
+    header: Option<Found<'c>>,
+    /// The level that the routing key names, and the key without it.
+    key: (Option<Found<'c>>, String),
+    /// The headers that are attributes, as many as each log may have.
+    headers: Vec<(&'c str, Cow<'c, str>)>,
 }
 
 /// A level as it was found.
@@ -38,16 +44,44 @@ struct Found<'f> {
 /// A record that is to be read.
 pub(crate) struct Record<'a> {
     pub(crate) fields: Table<'a>,
+    /// What it has in common with other records, behind its own fields.
+    pub(crate) shared: Option<Rc<Table<'a>>>,
     /// What is the message of a record that has none.
     pub(crate) whole: Cow<'a, str>,
     /// Whether its message is looked at as text that may have a form of its own.
     pub(crate) is_structured: bool,
 }
 
-impl Context<'_> {
+impl<'c> Context<'c> {
+    /// What holds for `logs` logs of a message, of which the exchange says this severity.
+    pub(crate) fn new(
+        message: &'c Message<'c>,
+        options: &'c Options,
+        exchange: Option<Severity>,
+        logs: usize,
+    ) -> Self {
+        let header = header_level(message, options);
+        let is_level = |name: &str| {
+            header.is_some() && HEADER_LEVELS.iter().any(|level| name.eq_ignore_ascii_case(level))
+        };
+        let mut left = if logs > 1 { MOST_SHARED } else { options.bounds.attribute_bytes };
+        let mut headers = Vec::new();
+        for (name, value) in &message.headers {
+            if Message::is_for_attributes(name) && !is_level(name) && !value.is_empty() {
+                let text = value.to_text();
+                let Some(rest) = left.checked_sub(text.len()) else { break };
+                left = rest;
+                headers.push((&**name, text));
+            }
+        }
+        let key = routing_key(message, options);
+        Self { message, options, exchange, header, key, headers }
+    }
+
     /// The log that a record is.
     pub(crate) fn read(&self, record: &Record<'_>) -> Decoded {
-        let leaves = leaves::of(&record.fields, &self.options.bounds);
+        let shared = record.shared.as_deref();
+        let leaves = leaves::of(iter::once(&record.fields).chain(shared), &self.options.bounds);
         let mut message = message::of(&record.fields, &leaves, &record.whole);
         let mut level = self.level_of(&leaves, &record.fields);
         // Lines that a shipper has wrapped.
@@ -57,7 +91,7 @@ impl Context<'_> {
             _ => None,
         };
         let inner = inner.unwrap_or_default();
-        let mut inner_leaves = &*leaves::of(&inner, &self.options.bounds);
+        let mut inner_leaves = &*leaves::of(iter::once(&inner), &self.options.bounds);
         match self.level_of(inner_leaves, &inner) {
             Some(found) => {
                 message.text = message::of(&inner, inner_leaves, &inner_text).text;
@@ -66,13 +100,12 @@ impl Context<'_> {
             None => inner_leaves = &[],
         }
 
-        let (key_level, key_rest) = self.routing_key();
-        let header = self.header_level();
+        let (header, (key_level, key_rest)) = (&self.header, &self.key);
         let determined = self.exchange.or_else(|| {
             let of = |found: &Option<Found<'_>>| found.as_ref().map(|found| found.severity);
-            of(&header).or_else(|| of(&level)).or_else(|| of(&key_level))
+            of(header).or_else(|| of(&level)).or_else(|| of(key_level))
         });
-        let word = [&header, &level, &key_level].into_iter().flatten().map(|found| &found.word).next();
+        let word = [header, &level, key_level].into_iter().flatten().map(|found| &found.word).next();
         let word = word.cloned().or_else(|| leaves::unknown_level(&leaves));
 
         let both = leaves.iter().chain(inner_leaves);
@@ -82,10 +115,10 @@ impl Context<'_> {
         let stack = stack_of(&leaves, &message.text);
 
         let mut attributes = Attributes::new(&self.options.bounds);
-        if let Some(word) =
-            word.filter(|word| !determined.is_some_and(|s| word.eq_ignore_ascii_case(s.as_str())))
-        {
-            attributes.push("level", &word);
+        let has_level = determined.is_some() || word.is_some();
+        let is_its_name = |word: &str| determined.is_some_and(|s| word.eq_ignore_ascii_case(s.as_str()));
+        if let Some(word) = word.as_deref().filter(|word| !is_its_name(word)) {
+            attributes.push("level", word);
         }
         if let Some((_, stack)) = &stack {
             attributes.push("stack", stack);
@@ -96,44 +129,30 @@ impl Context<'_> {
                 || time.is_some_and(|(_, from)| from == leaf.place())
                 || source.as_ref().is_some_and(|(_, from)| *from == leaf.place())
                 || stack.as_ref().is_some_and(|(from, _)| *from == leaf.place())
-                || (level.is_some() && leaf.is_level() && leaf.path.eq_ignore_ascii_case("level"))
                 || leaf.is_level_of(level.as_ref().map(|level| &*level.word))
+                || leaf.is_level_of(word.as_deref())
+                || (leaf.path.eq_ignore_ascii_case("level") && leaf.is_named(word.as_deref()))
                 || matches!(&*leaf.path, "@message" | plain::TIME | plain::LEVEL)
                 || leaf.is_empty_message();
             if !is_used {
                 let name = if leaf.path == plain::SOURCE { "program" } else { &leaf.path };
                 let name = name.strip_prefix('_').filter(|_| is_gelf).unwrap_or(name);
+                // The attribute `level` is the producer's word for the severity.
+                let name = if name == "level" && has_level { "field.level" } else { name };
                 attributes.push_value(name, leaf.value);
             }
         }
-        let mut left = self.header_bytes;
-        for (name, value) in &self.message.headers {
-            let is_level =
-                header.is_some() && HEADER_LEVELS.iter().any(|level| name.eq_ignore_ascii_case(level));
-            if Message::is_for_attributes(name) && !is_level && !matches!(value, Value::Null) {
-                let Some(rest) = left.checked_sub(value.to_text().len()) else { break };
-                left = rest;
-                attributes.push_value(name, value);
-            }
+        for (name, text) in &self.headers {
+            attributes.push(name, text);
         }
 
         Decoded {
             severity: determined,
             message: message.text,
-            source: source.map(|(source, _)| source).or_else(|| self.outer_source(&key_rest)),
+            source: source.map(|(source, _)| source).or_else(|| self.outer_source(key_rest)),
             timestamp: time.map(|(time, _)| time).or_else(|| self.outer_time()),
             attributes: attributes.into_list(),
         }
-    }
-
-    fn severity(&self, value: &Value<'_>, scale: Scale) -> Option<Severity> {
-        let severities = &self.options.severities;
-        if let Some(text) = value.as_text()
-            && let Some(severity) = severities.word(&plain::uncoloured(&text))
-        {
-            return Some(severity);
-        }
-        severities.number(value.as_number()?, scale)
     }
 
     /// Names before numbers, each in the order of their ranks.
@@ -170,37 +189,6 @@ impl Context<'_> {
             .then_some(Found { severity: Severity::Info, word: Cow::Borrowed("info") })
     }
 
-    fn header_level(&self) -> Option<Found<'_>> {
-        HEADER_LEVELS.iter().find_map(|name| {
-            let value = self.message.header(&[name])?;
-            let severity = self.severity(value, Scale::ByShape)?;
-            Some(Found { severity, word: value.to_text() })
-        })
-    }
-
-    /// The level that a word of the routing key names (the last, the first, one between), and the key without it.
-    fn routing_key(&self) -> (Option<Found<'_>>, String) {
-        let key = self.message.routing_key;
-        let words: Vec<Cow<'_, str>> = key.split('.').map(plain::uncoloured).collect();
-        let last = words.len() - 1;
-        let order = [last, 0].into_iter().chain(1..last.max(1));
-        let found = order.into_iter().find_map(|n| {
-            let word = &words[n];
-            let severity = self.options.severities.word(word)?;
-            let is_named =
-                level::is_plain_level(word) || level::canonical(&word.to_ascii_lowercase()).is_none();
-            is_named.then(|| (n, Found { severity, word: word.clone() }))
-        });
-        match found {
-            Some((n, found)) => {
-                let rest = words.iter().enumerate().filter(|(other, _)| *other != n);
-                let rest: Vec<&str> = rest.map(|(_, word)| &**word).collect();
-                (Some(found), rest.join("."))
-            }
-            None => (None, words.join(".")),
-        }
-    }
-
     /// The source that the record does not name.
     fn outer_source(&self, key_rest: &str) -> Option<Source> {
         let text = |value: &Value<'_>| value.as_text().and_then(|text| source(&text));
@@ -222,8 +210,42 @@ impl Context<'_> {
     }
 }
 
+/// The most bytes of headers that each of several logs gets.
+const MOST_SHARED: usize = 4096;
+
 /// Headers that say a level, in this order.
 const HEADER_LEVELS: [&str; 4] = ["severity", "level", "levelname", "PRIORITY"];
+
+/// The level that a header names.
+fn header_level<'c>(message: &'c Message<'_>, options: &Options) -> Option<Found<'c>> {
+    HEADER_LEVELS.iter().find_map(|name| {
+        let value = message.header(&[name])?;
+        let word = || options.severities.word(&plain::uncoloured(&value.as_text()?));
+        let number = || options.severities.number(value.as_number()?, Scale::ByShape);
+        Some(Found { severity: word().or_else(number)?, word: value.to_text() })
+    })
+}
+
+/// The level that a word of the routing key names (the last, the first, one between), and the key without it.
+fn routing_key<'c>(message: &Message<'c>, options: &Options) -> (Option<Found<'c>>, String) {
+    let words: Vec<Cow<'c, str>> = message.routing_key.split('.').map(plain::uncoloured).collect();
+    let last = words.len() - 1;
+    let order = [last, 0].into_iter().chain(1..last.max(1));
+    let found = order.into_iter().find_map(|n| {
+        let word = &words[n];
+        let severity = options.severities.word(word)?;
+        let is_named = level::is_plain_level(word) || level::canonical(&word.to_ascii_lowercase()).is_none();
+        is_named.then(|| (n, Found { severity, word: word.clone() }))
+    });
+    match found {
+        Some((n, found)) => {
+            let rest = words.iter().enumerate().filter(|(other, _)| *other != n);
+            let rest: Vec<&str> = rest.map(|(_, word)| &**word).collect();
+            (Some(found), rest.join("."))
+        }
+        None => (None, words.join(".")),
+    }
+}
 
 /// Whether a message is an event of RabbitMQ itself: all of it is in the headers, and its key is its name.
 pub(crate) fn is_event(message: &Message<'_>) -> bool {

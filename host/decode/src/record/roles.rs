@@ -94,7 +94,7 @@ pub(super) fn of(path: &str) -> Option<(Role, u8)> {
         b"__realtime_timestamp" => (Role::Time, 12),
         b"timespan" => (Role::Time, 13),
         b"t" | b"date" | b"starttime" | b"eventtime" | b"event_time" => (Role::Time, 14),
-        b"timemillis" | b"instant.epochsecond" => (Role::Time, 15),
+        b"timemillis" | b"instant" => (Role::Time, 15),
         b"timeunixnano" => (Role::Time, 16),
         b"observedtimeunixnano" => (Role::Time, 17),
 
@@ -107,6 +107,7 @@ pub(super) fn of(path: &str) -> Option<(Role, u8)> {
         b"@x" => (Role::Stack, 6),
         b"full_message" => (Role::Stack, 7),
         b"stacktrace" => (Role::Stack, 8),
+        b"thrown.extendedstacktrace" | b"context.exception.trace" => (Role::Stack, 9),
         _ => return None,
     })
 }
