@@ -4,6 +4,7 @@ pub(crate) mod activation;
 pub(crate) mod consumer_source;
 pub(crate) mod consuming_connection;
 pub(crate) mod depth;
+pub(crate) mod found;
 pub(crate) mod read;
 pub(crate) mod source;
 pub(crate) mod source_factory;

@@ -4,6 +4,7 @@ mod bind;
 mod open;
 
 use std::future::pending;
+use std::slice;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -12,7 +13,7 @@ use lapin::Channel;
 use lapin::message::Delivery as Message;
 use lapin::options::BasicAckOptions;
 use loghost_core::application::{
-    Clock, ConsumerActivity, Delivery, Item, LogSource, Next, Reads, SourceError, Subscription,
+    Clock, ConsumerActivity, Delivery, LogSource, Next, Reads, SourceError, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Filter, Position};
 
@@ -21,6 +22,7 @@ use crate::connection::gather::{Gather, is_burst};
 use crate::connection::open::Connection;
 use crate::consume::activation::{ConsumerState, release_lock};
 use crate::consume::depth::{self, Answering};
+use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
 use crate::consume::source_options::SourceOptions;
 use crate::message::original::Original;
@@ -66,7 +68,7 @@ impl<K: Clock> LogSource for AmqpSource<K> {
         }
         self.gather.wait().await;
         let mut next = self.next().await?;
-        let (now, mut taken, mut size) = (self.clock.now(), 0, 0);
+        let (now, mut taken, mut found) = (self.clock.now(), 0, FoundBytes::default());
         loop {
             let message = match next {
                 Some(Ok(message)) => message,
@@ -79,10 +81,10 @@ impl<K: Clock> LogSource for AmqpSource<K> {
             }
             let position = Position::Transient(message.delivery_tag);
             let delivery = self.read.delivery(message, position, now);
-            size += size_found(&delivery.item);
+            found.count(slice::from_ref(&delivery));
             burst.push(delivery);
             taken += 1;
-            if taken == max || size > MOST_FOUND {
+            if taken == max || found.is_enough() {
                 break;
             }
             let ConsumerState::Active(consumer) = &mut self.state else { break };
@@ -207,18 +209,6 @@ impl<K: Clock> AmqpSource<K> {
         }
         self.ended = Some(ended);
         Ok(())
-    }
-}
-
-/// From so many bytes of texts on that were found in messages of others, no more is received together: a small message may
-/// inflate to a large one.
-const MOST_FOUND: usize = 16 << 20;
-
-/// How large the texts are that were found in a message of others.
-fn size_found(item: &Item) -> usize {
-    match item {
-        Item::Logs(records) => records.iter().map(|record| record.message.len()).sum(),
-        Item::Log(_) | Item::Marker | Item::Foreign(_) | Item::Passed | Item::Removed(_) => 0,
     }
 }
 

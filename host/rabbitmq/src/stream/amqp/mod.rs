@@ -19,6 +19,7 @@ use loghost_core::domain::Position;
 use self::reader::{Message, Reader};
 use crate::connection::gather::is_burst;
 use crate::connection::open::Connection;
+use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
@@ -127,16 +128,18 @@ impl<K: Clock> AmqpStreams<K> {
         burst: &mut Vec<Delivery<Original>>,
         max: usize,
     ) -> Result<(), SourceError> {
-        let (now, mut taken) = (self.clock.now(), 0);
+        let (now, mut taken, mut found) = (self.clock.now(), 0, FoundBytes::default());
         let Self { readers, read, .. } = self;
         let reader = &mut readers[index];
         let ended = loop {
+            let before = burst.len();
             match next {
                 Ok(message) => reader.read(message, read, now, burst),
                 Err(error) => break Some(error),
             }
+            found.count(&burst[before..]);
             taken += 1;
-            if burst.len() >= max || taken >= MOST_TAKEN || reader.is_over() {
+            if burst.len() >= max || taken >= MOST_TAKEN || found.is_enough() || reader.is_over() {
                 break None;
             }
             match poll_fn(|cx| reader.poll_next(cx)).now_or_never() {

@@ -27,6 +27,7 @@ pub(crate) use self::storing::Stores;
 use self::storing::Storing;
 use crate::connection::fault::ConnectionEnded;
 use crate::connection::gather::is_burst;
+use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::Start;
@@ -183,12 +184,12 @@ impl<K: Clock> NativeStreams<K> {
             return Ok(());
         }
         let (now, readers) = (self.clock.now(), self.readers.len());
-        let (mut taken, mut ended) = (0, None);
+        let (mut taken, mut found, mut ended) = (0, FoundBytes::default(), None);
         for n in 0..readers {
             let index = (self.turn + n) % readers;
             let reader = &mut self.readers[index];
-            while reader.has_chunk() && burst.len() < max && taken < MOST_TAKEN {
-                taken += reader.read(&self.read, now, (burst, max));
+            while reader.has_chunk() && burst.len() < max && taken < MOST_TAKEN && !found.is_enough() {
+                taken += reader.read(&self.read, now, (burst, max), &mut found);
                 if reader.has_chunk() {
                     continue;
                 }
@@ -199,7 +200,7 @@ impl<K: Clock> NativeStreams<K> {
                     break;
                 }
             }
-            if burst.len() >= max || ended.is_some() {
+            if burst.len() >= max || found.is_enough() || ended.is_some() {
                 self.turn = (index + 1) % readers;
                 break;
             }

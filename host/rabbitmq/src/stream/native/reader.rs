@@ -5,6 +5,7 @@
 //! removed if the stream begins behind it by then.
 
 use std::pin::pin;
+use std::slice;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::subscribe::{Again, again, subscribe};
 use super::window::Window;
+use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::begin::{Found, Start};
@@ -198,13 +200,14 @@ impl Reader {
         self.chunk.begin(bytes, 0, self.cursor.next()).map_err(|error| self.damaged(error))
     }
 
-    /// Appends the deliveries of the chunk that is read, up to a length of `burst` of `max`. How many records it has gone
-    /// through.
+    /// Appends the deliveries of the chunk that is read, up to a length of `burst` of `max`, or until enough is `found`. How
+    /// many records it has gone through.
     pub(super) fn read(
         &mut self,
         read: &Read,
         now: Timestamp,
         (burst, max): (&mut Vec<Delivery<Original>>, usize),
+        found: &mut FoundBytes,
     ) -> usize {
         let State::Reading(header) = self.state else { return 0 };
         let stream = Arc::clone(self.cursor.stream());
@@ -220,7 +223,7 @@ impl Reader {
             cursor.recognise(Some(fingerprint));
         }
         let mut taken = 0;
-        while burst.len() < max && taken < MOST_TAKEN && cursor.next() < end {
+        while burst.len() < max && taken < MOST_TAKEN && !found.is_enough() && cursor.next() < end {
             taken += 1;
             match self.chunk.next_item() {
                 None => {
@@ -233,7 +236,9 @@ impl Reader {
                         None => cursor.skip(offset),
                         Some((item, original)) => {
                             let position = deliver(cursor, window, offset);
-                            burst.push(Delivery { position, item, original });
+                            let delivery = Delivery { position, item, original };
+                            found.count(slice::from_ref(&delivery));
+                            burst.push(delivery);
                         }
                     }
                 }
