@@ -49,6 +49,13 @@ impl History {
         let known = self.steps.iter().skip(self.steps.len() - known).copied();
         known.chain(std::iter::repeat_n(Tally::default(), quiet)).collect()
     }
+
+    /// The logs of each of the last `steps` that have ended until `now`, the oldest first; fewer before there were so many.
+    pub fn ended(&self, now: Instant, steps: usize) -> Vec<Tally> {
+        let mut logs = self.until(now, steps.saturating_add(1));
+        logs.pop();
+        logs
+    }
 }
 
 /// How many steps have begun from `last`, when one began, until `at`.
@@ -87,6 +94,11 @@ mod tests {
         assert_eq!(seen(&history, begin, 39, 2), [0, 4]);
         assert_eq!(seen(&history, begin, 50, 3), [4, 0, 0]);
         assert_eq!(seen(&history, begin, 500_000, 3), [0, 0, 0]);
+        let ended = |second, steps| {
+            let tallies = history.ended(begin + Duration::from_secs(second), steps);
+            tallies.iter().map(|tally| tally[Severity::Error]).collect::<Vec<_>>()
+        };
+        assert_eq!((ended(39, 2), ended(39, 9), ended(40, 2)), (vec![3, 0], vec![3, 3, 0], vec![0, 4]));
     }
 
     #[test]

@@ -68,7 +68,7 @@ export class Card {
 
   /** Shows what is known now, as `/api/consumers` has it. */
   update(consumer, history, isControlled) {
-    const { state, reason, since, version, deliveries, queue } = consumer;
+    const { state, reason, since, version, deliveries, queue, streams } = consumer;
     this.element.dataset.state = state;
     show(this.#find(".state"), words(state));
     show(this.#find(".about"), `since ${moment(since)}${version === null ? "" : `, version ${version}`}`);
@@ -84,6 +84,8 @@ export class Card {
     figure(figures, "total", count(logs.total));
     figure(figures, "rate", rate(this.#rates.of("total")));
     figure(figures, "queue", count(queue));
+    figure(figures, "lag", count(lag(streams)));
+    figures.querySelector("[data-figure=lag]").parentElement.hidden = streams.length === 0;
     figure(figures, "hand", count(deliveries.unacknowledged));
     for (const severity of SEVERITIES) {
       if (consumer.severities.includes(severity) || logs[severity] > 0) {
@@ -132,6 +134,12 @@ export class Card {
 /** How many logs of a severity are finished, whatever became of them. */
 function finished({ counts }, severity) {
   return FINISHED.reduce((sum, outcome) => sum + counts[outcome][severity], 0);
+}
+
+/** How far a consumer is behind in all of its streams; null where that is not known of any. */
+function lag(streams) {
+  const known = streams.map((stream) => stream.lag).filter((lag) => lag !== null);
+  return known.length === 0 ? null : known.reduce((sum, lag) => sum + lag);
 }
 
 function figure(element, name, text) {

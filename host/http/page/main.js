@@ -122,11 +122,10 @@ for (;;) {
     if (error instanceof TokenNeeded) {
       askForToken();
       await tokenGiven();
-    } else if (error instanceof NoAnswer) {
-      showOutage(error);
-      await sleep(EVERY);
     } else {
-      throw error;
+      // One that was not foreseen is of an answer that the page does not understand: another version may answer next.
+      showOutage(error instanceof NoAnswer ? error : new NoAnswer(`its answer cannot be shown (${error.message})`));
+      await sleep(EVERY);
     }
   }
 }

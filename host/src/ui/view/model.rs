@@ -61,6 +61,7 @@ pub(super) enum Sort {
     State,
     Rate,
     Queue,
+    Lag,
     Rejected,
 }
 
@@ -71,7 +72,8 @@ impl Sort {
             Self::Name => Self::State,
             Self::State => Self::Rate,
             Self::Rate => Self::Queue,
-            Self::Queue => Self::Rejected,
+            Self::Queue => Self::Lag,
+            Self::Lag => Self::Rejected,
             Self::Rejected => Self::Name,
         }
     }
@@ -82,6 +84,7 @@ impl Sort {
             Self::State => "state",
             Self::Rate => "logs/s",
             Self::Queue => "queue",
+            Self::Lag => "lag",
             Self::Rejected => "rejected",
         }
     }
@@ -105,6 +108,7 @@ impl Model {
             Sort::State => rows.sort_by_key(|row| urgency(row.state)),
             Sort::Rate => rows.sort_by_key(|row| std::cmp::Reverse(row.rate)),
             Sort::Queue => rows.sort_by_key(|row| std::cmp::Reverse(row.queue)),
+            Sort::Lag => rows.sort_by_key(|row| std::cmp::Reverse(row.lag)),
             Sort::Rejected => rows.sort_by_key(|row| std::cmp::Reverse(row.rejected)),
         }
         self.rows = rows;

@@ -17,6 +17,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("view::follows_the_size_of_the_terminal", follows_the_size_of_the_terminal),
         needing("view::scrolls_and_filters_many_consumers", scrolls_and_filters_many_consumers),
         needing("view::follows_the_configuration", follows_the_configuration),
+        needing("view::takes_a_consumer_that_comes_back", takes_a_consumer_that_comes_back),
+        needing("view::shows_the_lag_of_streams", shows_the_lag_of_streams),
         needing("view::gives_the_terminal_back_however_it_ends", gives_the_terminal_back_however_it_ends),
         needing("view::is_suspended_and_comes_back", is_suspended_and_comes_back),
         needing("view::leaves_the_terminal_to_the_shell", leaves_the_terminal_to_the_shell),
@@ -201,6 +203,59 @@ fn follows_the_configuration() -> Result<(), Skip> {
     row(&terminal, "comes", &["paused"]);
     terminal.press("r");
     terminal.shows("[comes] reloaded: version");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+    Ok(())
+}
+
+/// Which counts from zero again.
+fn takes_a_consumer_that_comes_back() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let configuration = Configuration::new(&broker);
+    let consumer = |name: &str| {
+        guest(name).severities(&["error"]).write(configuration.path());
+        format!("[consumers.{name}]\nplugin = \"{name}.wasm\"\n")
+    };
+    let (stays, goes) = (consumer("stays"), consumer("goes"));
+    configuration.write(&format!("{stays}{goes}"));
+    let mut terminal = configuration.run().on_terminal(SIZE);
+    terminal.shows(", 2 consuming");
+    publish(&broker, "error", 7);
+    row(&terminal, "goes", &["consuming", "7"]);
+    configuration.write(&stays);
+    terminal.signal("HUP");
+    terminal.shows(" logs/s, 1 consuming");
+    configuration.write(&format!("{stays}{goes}"));
+    terminal.signal("HUP");
+    terminal.shows(", 2 consuming");
+    publish(&broker, "error", 3);
+    row(&terminal, "stays", &["consuming", "10"]);
+    row(&terminal, "goes", &["consuming", "3"]);
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+    Ok(())
+}
+
+fn shows_the_lag_of_streams() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Stream)?;
+    let state = tempfile::tempdir().expect("a folder");
+    let run = run(&broker, &["all", "error"]).args(["--from", "first", "--state"]).arg(state.path());
+    let mut terminal = run.on_terminal(SIZE);
+    terminal.shows(", 2 consuming");
+    publish(&broker, "error", 5);
+    row(&terminal, "error", &["consuming", "5"]);
+    terminal.press("jp");
+    row(&terminal, "error", &["paused"]);
+    publish(&broker, "error", 7);
+    row(&terminal, "all", &["consuming", "12"]);
+    row(&terminal, "error", &["paused", "7"]);
+    terminal.press("ssss");
+    terminal.shows("consumers: 2, by lag");
+    let stream = broker.exchange("error");
+    terminal.shows(&format!("{stream}: lag 7, committed offset 4, last offset 11"));
+    terminal.press("p");
+    row(&terminal, "error", &["consuming", "12"]);
+    terminal.shows("lag 0, committed offset 11, last offset 11");
     terminal.press("q");
     assert!(terminal.end().0.success());
     Ok(())

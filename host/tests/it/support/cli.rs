@@ -152,6 +152,7 @@ impl Loghost {
     /// Starts it on a terminal of this size.
     #[track_caller]
     pub(crate) fn on_terminal(mut self, size: Size) -> Terminal {
+        self.complete();
         if self.command.get_envs().all(|(name, _)| name != "TERM") {
             self.command.env("TERM", "xterm-256color");
         }
@@ -161,6 +162,7 @@ impl Loghost {
     /// Has it typed at a shell with jobs, and this after it, on a terminal of this size.
     #[track_caller]
     pub(crate) fn typed_at_shell(mut self, after: &str, size: Size) -> Terminal {
+        self.complete();
         self.command.env("TERM", "xterm-256color").env("PS1", "shell> ");
         let mut shell = Command::new("bash");
         shell.args(["--norc", "--noprofile", "-i"]);
@@ -190,16 +192,21 @@ impl Loghost {
 
     #[track_caller]
     fn spawn(&mut self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Child {
+        self.complete();
+        match self.command.stdin(stdin).stdout(stdout).stderr(stderr).spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("{}: cannot start {}: {error}", self.line, binary().display()),
+        }
+    }
+
+    /// Adds the arguments that it is to have unless it is ephemeral.
+    fn complete(&mut self) {
         if !self.has("--ephemeral") {
             self.command.args(self.unless_ephemeral);
             let reads = self.unless_ephemeral.contains(&"stream") && self.has("run");
             if reads && !self.has("--from") && !self.has("--declare-only") && !self.has_state() {
                 self.command.args(["--from", "first"]);
             }
-        }
-        match self.command.stdin(stdin).stdout(stdout).stderr(stderr).spawn() {
-            Ok(child) => child,
-            Err(error) => panic!("{}: cannot start {}: {error}", self.line, binary().display()),
         }
     }
 }

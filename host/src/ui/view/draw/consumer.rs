@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use loghost_board::Consumer;
+use loghost_board::{Consumer, Depths, StreamProgress};
 use loghost_core::domain::printable;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -53,6 +53,9 @@ pub(super) fn lines(model: &Model, palette: Palette, columns: u16) -> Vec<Line<'
         let text = text.flat_map(|line| wrapped(&printable(&line), MARGIN, columns, Style::new()));
         section("settings", text.collect());
     }
+    if !consumer.offsets.is_empty() {
+        section("streams", streams(consumer, &model.figures.depths, columns));
+    }
     section("figures", figures(consumer, columns));
     lines
 }
@@ -63,6 +66,17 @@ fn title(name: &str, consumer: &Consumer) -> String {
     }
     let digest = consumer.digest.get(..12).unwrap_or(&consumer.digest);
     format!("{name} {} ({digest})", consumer.version)
+}
+
+/// How far it is in each of its streams.
+fn streams(it: &Consumer, depths: &Depths, columns: u16) -> Vec<Line<'static>> {
+    let known = |offset: Option<u64>| offset.map_or_else(|| "-".to_owned(), grouped);
+    let text = it.offsets.iter().map(|next| {
+        let StreamProgress { stream, committed, last, lag } = StreamProgress::of(next, depths);
+        let (lag, committed, last) = (known(lag), known(committed), known(last));
+        format!("{}: lag {lag}, committed offset {committed}, last offset {last}", printable(stream))
+    });
+    text.flat_map(|line| wrapped(&line, MARGIN, columns, Style::new())).collect()
 }
 
 fn figures(it: &Consumer, columns: u16) -> Vec<Line<'static>> {

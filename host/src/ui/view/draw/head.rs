@@ -14,7 +14,7 @@ use crate::ui::text::fit;
 pub(super) fn lines(model: &Model, palette: Palette, up: Duration, columns: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns);
     let rows = &model.figures.rows;
-    let rate: u64 = rows.iter().map(|row| row.rate).sum();
+    let rate: u64 = rows.iter().map(|row| row.rate).fold(0, u64::saturating_add);
     let consuming = rows.iter().filter(|row| row.state == State::Consuming).count();
     let up = humantime::format_duration(Duration::from_secs(up.as_secs()));
     let consumers = match (consuming, rows.len()) {

@@ -14,7 +14,7 @@ const KEYS: [(&str, &str); 13] = [
     ("PgUp, PgDn", "the same, by half a screen"),
     ("Home, End", "the first, the last; also g and G"),
     ("Enter", "all of the selected consumer; once more, or Esc: back"),
-    ("s", "sort by name, state, logs/s, queue, rejected"),
+    ("s", "sort by name, state, logs/s, queue, lag, rejected"),
     ("/", "show only consumers with this in their name or state; Esc: all"),
     ("l", "the log of this process"),
     ("Ctrl-Z", "suspend: `fg` comes back"),

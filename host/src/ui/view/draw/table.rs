@@ -29,12 +29,13 @@ enum Is {
     Severity(Severity),
     Rate,
     Queue,
+    Lag,
     Rejected,
     Retried,
 }
 
 /// All of them, the most important first: those that there is no room for are left out.
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column { title: "state", columns: 11, is: Is::State },
     Column { title: "debug", columns: 5, is: Is::Severity(Severity::Debug) },
     Column { title: "info", columns: 5, is: Is::Severity(Severity::Info) },
@@ -42,6 +43,7 @@ const COLUMNS: [Column; 9] = [
     Column { title: "crit", columns: 5, is: Is::Severity(Severity::Critical) },
     Column { title: "logs/s", columns: 6, is: Is::Rate },
     Column { title: "queue", columns: 5, is: Is::Queue },
+    Column { title: "lag", columns: 5, is: Is::Lag },
     Column { title: "rejected", columns: 8, is: Is::Rejected },
     Column { title: "retried", columns: 7, is: Is::Retried },
 ];
@@ -65,8 +67,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model, palette
     let longest = model.rows.iter().map(|row| width(row.name.as_str())).max().unwrap_or(0);
     let wanted = longest.clamp(NAME.0, NAME.1);
     let mut taken = wanted;
+    let reads_streams = model.rows.iter().any(|row| row.lag.is_some());
     let columns: Vec<Column> = COLUMNS
         .into_iter()
+        .filter(|column| !matches!(column.is, Is::Lag) || reads_streams)
         .take_while(|column| {
             taken += gap + column.columns;
             taken <= total || taken - wanted + NAME.0 <= total
@@ -144,14 +148,16 @@ fn cell(row: &Row, is: Is, palette: Palette) -> (String, Style) {
         let style = if n == 0 { Palette::DIM } else { style };
         (compact(n), style)
     };
+    let if_known = |n: Option<u64>| match n {
+        Some(n) => unless_none(n, palette.warning()),
+        None => ("-".to_owned(), Palette::DIM),
+    };
     match is {
         Is::State => (state_text(row.state).to_owned(), palette.state(row.state)),
         Is::Severity(severity) => unless_none(row.accepted[severity], palette.severity(severity)),
         Is::Rate => unless_none(row.rate, Style::new()),
-        Is::Queue => match row.queue {
-            Some(ready) => unless_none(ready.into(), palette.warning()),
-            None => ("-".to_owned(), Palette::DIM),
-        },
+        Is::Queue => if_known(row.queue.map(u64::from)),
+        Is::Lag => if_known(row.lag),
         Is::Rejected => unless_none(row.rejected, palette.bad()),
         Is::Retried => unless_none(row.retried, palette.warning()),
     }

@@ -3,11 +3,13 @@
 mod panicking;
 mod picture;
 
+use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use expect_test::expect_file;
-use loghost_board::{Connection, Consumer, State};
-use loghost_core::application::Level;
+use loghost_board::{Connection, Consumer, Depths, State};
+use loghost_core::application::{Level, NextOffset};
 use loghost_core::domain::{ConsumerName, Counts, Severity, Tally};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -43,6 +45,7 @@ fn row(of: &str, state: State, accepted: [u64; 4], rate: u64) -> Row {
         rejected: 0,
         retried: 0,
         queue: Some(0),
+        lag: None,
         rate,
         history: (0..60).map(wave).collect(),
     }
@@ -126,7 +129,7 @@ fn model(rows: Vec<Row>, place: usize) -> Model {
         ..Model::default()
     };
     let connections = ["consuming", "publishing"].map(|it| (it.to_owned(), connection.clone()));
-    model.show(Figures { rows, connections: connections.into() });
+    model.show(Figures { rows, connections: connections.into(), ..Figures::default() });
     model
 }
 
@@ -198,6 +201,7 @@ fn no_size_and_no_number_breaks_it() {
     let mut rows = rows();
     rows.push(Row {
         queue: Some(u32::MAX),
+        lag: Some(u64::MAX),
         rejected: u64::MAX,
         ..row(&"x".repeat(64), State::Ended, many, 0)
     });
@@ -212,9 +216,28 @@ fn no_size_and_no_number_breaks_it() {
     drawn(&mut Model::default(), (80, 24));
 }
 
-/// The picture in the README.
+#[test]
+fn of_streams() {
+    let mut rows = rows();
+    rows[0].lag = Some(1_250_007);
+    let mut model = model(rows, 0);
+    let streams = [Arc::from("logs.error"), Arc::from("logs.info")];
+    model.figures.depths =
+        Depths { ends: [(Arc::clone(&streams[0]), 9_000_000)].into(), ..Depths::default() };
+    let offsets = streams.map(|stream| NextOffset { stream, offset: 7_749_994, fingerprint: None });
+    model.selected.as_mut().expect("the first").consumer.offsets = offsets.into();
+    while model.sort != Sort::Lag {
+        model.sort = model.sort.next();
+    }
+    model.arrange();
+    expect_file!["streams.txt"].assert_eq(&text(&drawn(&mut model, (120, 36))));
+}
+
+/// The pictures in the README.
 #[test]
 fn picture() {
+    let page = fs::metadata("doc/page.png").expect("the picture of the page").len();
+    assert!(page < 200 << 10, "{page} bytes");
     let buffer = drawn(&mut model(rows(), 0), (110, 34));
     let svg = picture::svg(&buffer);
     assert!(svg.len() < 200 << 10, "{} bytes", svg.len());

@@ -20,6 +20,8 @@ pub(super) fn trials() -> Vec<Trial> {
         needing("page::a_plugin_that_stops_is_seen", a_plugin_that_stops_is_seen),
         needing("page::a_broker_that_goes_away_is_seen", a_broker_that_goes_away_is_seen),
         needing("page::a_host_that_goes_away_is_seen", a_host_that_goes_away_is_seen),
+        needing("page::the_lag_of_streams_is_seen", the_lag_of_streams_is_seen),
+        needing("page::goes_on_after_an_answer_that_it_does_not_understand", goes_on_after_such_an_answer),
         needing("page::hostile_texts_stay_texts", hostile_texts_stay_texts),
         needing("page::the_token_is_asked_for", the_token_is_asked_for),
         needing("page::everybody_can_use_it", everybody_can_use_it),
@@ -166,6 +168,44 @@ fn a_host_that_goes_away_is_seen() -> Result<(), Skip> {
     let unexpected: Vec<_> = seen.errors.iter().filter(|it| !it.contains("net::ERR_")).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     asked_only_the_host(&seen.requests, http);
+    run.end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
+
+fn the_lag_of_streams_is_seen() -> Result<(), Skip> {
+    let mut browser = Browser::start()?;
+    let broker = Broker::new(Kind::Stream)?;
+    let bad = Then::Panic("division by zero".to_owned());
+    let guests = [guest("broken").severities(&["error"]).on("", bad), guest("good").severities(&["error"])];
+    let (run, http) = hosting(&broker, &guests);
+    browser.open(&url(http), Look { width: 360, ..Look::default() });
+    browser.sees("role=status", "^2 consumers: all run$");
+    publish(&broker, 100, "a");
+    let lag = |consumer| format!("{} >> .figures div:has-text(\"lag in streams\") >> dd", card(consumer));
+    browser.sees(&lag("broken"), "^[1-9]");
+    browser.sees(&format!("{} >> dd", card("good")), "^100$");
+    browser.sees(&lag("good"), "^0$");
+    browser.is_accessible();
+    assert_eq!(browser.value("document.documentElement.scrollWidth <= 360"), true);
+    was_clean(&mut browser, http);
+    run.end_by(Signal::Terminate).exits(75);
+    Ok(())
+}
+
+fn goes_on_after_such_an_answer() -> Result<(), Skip> {
+    let mut browser = Browser::start()?;
+    let broker = Broker::new(Kind::Embedded)?;
+    let (run, http) = error_plugin(&broker, &LISTEN[1..]);
+    browser.open(&url(http), Look::default());
+    browser.sees(&card("error"), "consuming");
+    browser
+        .value("void (window.ours = fetch, window.fetch = async () => new Response('{\"consumers\": 7}'))");
+    browser.sees("role=status", "^No answer from the host since .*: its answer cannot be shown");
+    browser.value("void (window.fetch = window.ours)");
+    publish(&broker, 5, "a");
+    browser.sees(&card("error"), "total +5");
+    assert_eq!(browser.count("text=/^No answer/"), 0);
+    was_clean(&mut browser, http);
     run.end_by(Signal::Terminate).exits(0);
     Ok(())
 }

@@ -97,16 +97,19 @@ fn scraping(mut prometheus: Command, folder: &Path, target: Http) -> (Killed, Ht
 fn prometheus_scrapes() -> Result<(), Skip> {
     let prometheus = program("prometheus")?;
     let broker = Broker::new(Kind::Embedded)?;
-    let run = broker.loghost(["run", "--listen", "127.0.0.1:0"]).arg(tracked("plugins/error.wasm")).start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("looks").severities(&["error"]).processes().write(folder.path());
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0", "--max-batch", "1"]).arg(plugin).start();
     run.says("consuming from");
     let http = Http::of(&run);
     broker.loghost(PUBLISH).stdin("a\n".repeat(7)).end().exits(0);
-    let folder = tempfile::tempdir().expect("a folder");
     let (running, prometheus) = scraping(prometheus, folder.path(), http);
     for (query, expected) in [
         ("up", "1"),
         ("loghost_logs_finished_total%7Boutcome%3D%22accepted%22%2Cseverity%3D%22error%22%7D", "7"),
-        ("loghost_process_duration_seconds_count", "0"),
+        ("loghost_process_duration_seconds_count", "7"),
+        ("loghost_process_duration_seconds_bucket%7Ble%3D%22%2BInf%22%7D", "7"),
+        ("loghost_process_duration_seconds_sum%20%3E%20bool%200", "1"),
         ("loghost_build_info", "1"),
         ("loghost_queue_messages_ready", "0"),
     ] {
