@@ -20,6 +20,7 @@ pub use connection::frame_filter::FrameFilter;
 pub use connection::open::Connection;
 pub use connection::reconnect::{ReconnectingConnection, Retry};
 pub use connection::skip_bodies::SkipBodies;
+pub use connection::tls::TlsFileError;
 pub use consume::consumer_source::ConsumerSource;
 pub use consume::depth::QueueDepth;
 pub use consume::source_factory::{AmqpSourceFactory, Declaration};

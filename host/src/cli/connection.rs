@@ -25,7 +25,7 @@ const MOST_PASSWORD: u64 = 4096;
 pub(super) struct ConnectionArgs {
     /// The broker: amqp://user:password@host:port/vhost; several are tried in turn
     ///
-    /// Without it: the variables `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL` (an empty
+    /// Without it: the variables `LOGHOST_BROKER`, `LOGHOST_AMQP_URL`, `AMQP_URL`, `RABBITMQ_URL` and `CLOUDAMQP_URL` (an empty
     /// one counts as none), the configuration file, then `amqp://guest:guest@127.0.0.1:5672/%2f`. An IPv6 address is in brackets, and
     /// what has a meaning in a URL is percent-encoded, such as a `/` in a password (`%2F`). The URL may carry parameters such as `?heartbeat=30` (in
     /// seconds) and `&connection_timeout=2000` (in milliseconds). With TLS it begins with `amqps://`, and
@@ -70,7 +70,8 @@ pub(super) struct FileArgs {
     /// Take what no argument and no variable says from this file [default: loghost.toml, if it is in the working directory]
     ///
     /// Each option of `run` has a key there, and a variable, `LOGHOST_` with its name: --queue-type, `LOGHOST_QUEUE_TYPE` and
-    /// `queue-type`. An argument goes before a variable, and that before the file. An empty path stands for no file.
+    /// `queue-type`. An argument goes before a variable, and that before the file: a flag that is set there is taken back as
+    /// `--watch=false`. An empty path stands for no file.
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     config: Option<PathBuf>,
 

@@ -21,31 +21,37 @@ pub(super) type Shown = (&'static str, String);
 pub(super) fn shown(command: Command) -> Command {
     let (limits, connection) = (limits::defaults(), connection::defaults());
     let of_run =
-        [format(), run::defaults(), consumer::defaults(), limits.clone(), connection.clone()].concat();
+        [format().into(), run::defaults(), consumer::defaults(), limits.clone(), connection.clone()].concat();
+    let [(_, log_format)] = format();
     command
+        .mut_arg("log_format", |arg| arg.default_value(log_format))
         .mut_subcommand("demo", |it| with(it, demo::defaults()))
         .mut_subcommand("run", |it| with(it, of_run.clone()))
         .mut_subcommand("replay", |it| {
-            with(it, [format(), replay::defaults(), limits.clone(), connection.clone()].concat())
+            with(it, [format().into(), replay::defaults(), limits.clone(), connection.clone()].concat())
         })
-        .mut_subcommand("publish", |it| with(it, [format(), connection.clone()].concat()))
-        .mut_subcommand("tail", |it| with(it, [format(), connection.clone()].concat()))
+        .mut_subcommand("publish", |it| with(it, [format().into(), connection.clone()].concat()))
+        .mut_subcommand("tail", |it| with(it, [format().into(), connection.clone()].concat()))
         .mut_subcommand("record", |it| with(it, connection.clone()))
-        .mut_subcommand("verify", |it| with(it, [format(), verify::defaults(), limits.clone()].concat()))
-        .mut_subcommand("status", |it| with(it, [format(), status::defaults(), connection.clone()].concat()))
-        .mut_subcommand("report", |it| with(it, format()))
+        .mut_subcommand("verify", |it| {
+            with(it, [format().into(), verify::defaults(), limits.clone()].concat())
+        })
+        .mut_subcommand("status", |it| {
+            with(it, [format().into(), status::defaults(), connection.clone()].concat())
+        })
+        .mut_subcommand("report", |it| with(it, format().into()))
         .mut_subcommand("broker", |it| with(it, broker::defaults()))
-        .mut_subcommand("bench", |it| with(it, [format(), bench::defaults()].concat()))
+        .mut_subcommand("bench", |it| with(it, [format().into(), bench::defaults()].concat()))
         .mut_subcommand("config", |it| {
             it.mut_subcommand("show", |it| with(it, of_run.clone()))
                 .mut_subcommand("check", |it| with(it, of_run.clone()))
         })
         .mut_subcommand("plugin", |it| {
             it.mut_subcommand("build", |it| with(it, plugin::defaults()))
-                .mut_subcommand("inspect", |it| with(it, [format(), limits].concat()))
+                .mut_subcommand("inspect", |it| with(it, [format().into(), limits].concat()))
         })
         .mut_subcommand("dead-letters", |it| {
-            it.mut_subcommands(|it| with(it, [format(), connection.clone()].concat()))
+            it.mut_subcommands(|it| with(it, [format().into(), connection.clone()].concat()))
         })
 }
 
@@ -53,12 +59,12 @@ fn with(command: Command, shown: Vec<Shown>) -> Command {
     shown.into_iter().fold(command, |command, (id, text)| command.mut_arg(id, |arg| arg.default_value(text)))
 }
 
-fn format() -> Vec<Shown> {
+fn format() -> [Shown; 1] {
     let text = match Format::default() {
         Format::Text => "text",
         Format::Json => "json",
     };
-    vec![("format", text.to_owned())]
+    [("format", text.to_owned())]
 }
 
 /// A time, as it would be given.

@@ -10,7 +10,7 @@ use crate::compose::failure::{Failure, Status};
 use crate::compose::listen::{Listen, Rights};
 
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "HTTP")]
+#[command(next_help_heading = "HTTP", mut_args(parse::flag))]
 pub(super) struct ListenArgs {
     /// Show consumers on a page, metrics for Prometheus and what happens over HTTP, at this address
     ///

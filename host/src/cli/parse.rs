@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytesize::ByteSize;
+use clap::{Arg, ArgAction, value_parser};
 use loghost_core::application::Tolerance;
 use loghost_core::domain::scenario::ConsumerRef;
 use loghost_core::domain::{ConsumerName, Severity, UnknownSeverity};
@@ -292,6 +293,16 @@ pub(super) fn unique(settings: Vec<(String, String)>) -> Result<Vec<(String, Str
         }
     }
     Ok(settings)
+}
+
+/// A flag that an argument can also take back, where something else has set it: `--watch=false`.
+pub(super) fn flag(arg: Arg) -> Arg {
+    if !matches!(arg.get_action(), ArgAction::SetTrue) {
+        return arg;
+    }
+    let arg = arg.action(ArgAction::Set).value_parser(value_parser!(bool)).value_name("BOOL");
+    let arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true").default_value("false");
+    arg.hide_default_value(true).hide_possible_values(true)
 }
 
 #[cfg(test)]

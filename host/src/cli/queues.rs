@@ -50,7 +50,7 @@ pub(super) struct RetentionArgs {
 
 /// Where consumers begin to read.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Streams (with --queue-type stream)")]
+#[command(next_help_heading = "Streams (with --queue-type stream)", mut_args(parse::flag))]
 pub(super) struct PositionArgs {
     /// Where a consumer without a position begins: first, last, next, a time ago such as 2h, a time such as
     /// 2026-11-25T10:00Z, or an offset [default: next]

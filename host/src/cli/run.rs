@@ -27,6 +27,7 @@ use crate::ui::terminal::{self, Format};
 /// Ends at Ctrl-C or SIGTERM: what is in hand is finished and acknowledged, and the last metric printed; at a
 /// second one at once. A second host on the same plugins stands by, and takes over when the first has gone.
 #[derive(Debug, clap::Args)]
+#[command(mut_args(parse::flag))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// Components; of a folder, every `.wasm` in it that is not hidden

@@ -6,12 +6,21 @@ use loghost_core::application::Consumer;
 use loghost_core::domain::printable_line;
 
 use crate::commands::run::Options;
-use crate::compose::failure::Failure;
+use crate::compose::failure::{Failure, Status};
+use crate::compose::listen;
 use crate::compose::loading::{self, Started};
 use crate::ui::terminal;
 
-/// Loads every plugin of a run that is configured by `file`, and says that all is well.
+/// Loads every plugin of a run that is configured by `file`, reads the files that it names, and says that all is well.
 pub(crate) fn check(options: &Options, file: &Path) -> Result<(), Failure> {
+    for address in &options.target.addresses {
+        address.check_certificates().map_err(|error| {
+            Failure::new(Status::BadConfiguration, format!("--broker {address}: {error}"))
+        })?;
+    }
+    if let Some(file) = options.listen.as_ref().and_then(|listen| listen.token_file.as_deref()) {
+        listen::token(file, "--listen-token-file")?;
+    }
     let Started { members, failed } = loading::start(&options.wanted())?;
     if let Some(status) = failed {
         return Err(Failure::silent(status));

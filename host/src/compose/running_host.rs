@@ -79,8 +79,9 @@ impl RunningHost {
                 401 => Err("it asks for a token: give the file of `run --listen-token-file` with \
                             --host-token-file"
                     .to_owned()),
-                403 => Err("it asks for its own address, or for a token: name it as `run --listen` was told"
-                    .to_owned()),
+                421 => {
+                    Err("without a token it answers to no name but localhost: give its IP address".to_owned())
+                }
                 status => Err(format!("{status} is no answer of a host")),
             }
         });

@@ -16,7 +16,7 @@ use lapin::uri::{AMQPAuthority, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism
 use loghost_core::domain::printable_line;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-use crate::connection::tls::Tls;
+use crate::connection::tls::{Tls, TlsFileError};
 pub(crate) use parameters::{ParameterError, Parameters};
 use parts::{Login, Parts};
 
@@ -105,6 +105,15 @@ impl Address {
     /// Whether the port is the usual one of the management API, with or without TLS.
     pub fn is_of_management(&self) -> bool {
         matches!(self.uri.authority.port, 15671 | 15672)
+    }
+
+    /// Reads the files of certificates and keys that it names, as each connection does.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with one of them, or with the authorities of the system where it names none.
+    pub fn check_certificates(&self) -> Result<(), TlsFileError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.connector().map(drop))
     }
 
     /// The parameters of TLS, if the scheme is that of TLS.

@@ -44,13 +44,23 @@ pub(crate) struct Identity {
 
 /// Certificates that cannot be used as they are.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum TlsFileError {
+pub enum TlsFileError {
     /// A file that a parameter names.
     #[error("{parameter} {}: {reason}", path.display())]
-    File { parameter: &'static str, path: PathBuf, reason: String },
+    File {
+        /// The parameter.
+        parameter: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
     /// The authorities that the variables name instead of the system's.
     #[error("{} cannot be used: {reason}", INSTEAD.join(" or "))]
-    Instead { reason: String },
+    Instead {
+        /// Why not.
+        reason: String,
+    },
     /// The system trusts no authority.
     #[error(
         "there is no authority to trust on this machine ({0}): name the broker's with {AUTHORITIES}=FILE"

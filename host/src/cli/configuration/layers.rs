@@ -114,11 +114,7 @@ impl InForce {
             return;
         }
         let text = |raw: &OsStr| raw.to_string_lossy().into_owned();
-        let values = if option::is_flag(arg) {
-            vec!["true".to_owned()]
-        } else {
-            matches.get_raw(id).into_iter().flatten().map(text).collect()
-        };
+        let values = matches.get_raw(id).into_iter().flatten().map(text).collect();
         self.put(arg, values, Origin::Flag);
     }
 
@@ -212,7 +208,7 @@ impl InForce {
         let reason = option::first_line(error);
         // Of several options that exclude each other, the first one.
         let named =
-            |key: &&String| reason.contains(&format!("'--{key} ")) || reason.contains(&format!("'--{key}'"));
+            |key: &&String| [' ', '[', '\''].iter().any(|end| reason.contains(&format!("'--{key}{end}")));
         let origin = self.given.keys().filter(named).find_map(|key| self.origin(key));
         let place = origin.map_or_else(|| "the configuration".to_owned(), ToString::to_string);
         Failure::new(Status::BadConfiguration, format!("{place}: {reason}"))

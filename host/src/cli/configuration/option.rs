@@ -14,8 +14,8 @@ use super::credentials;
 use crate::compose::suggestion::is_like;
 
 /// Where the URL of the broker is looked for, in this order.
-pub(in crate::cli) const BROKER_VARIABLES: [&str; 4] =
-    ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
+pub(in crate::cli) const BROKER_VARIABLES: [&str; 5] =
+    ["LOGHOST_BROKER", "LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// The one that says which file is read.
 pub(super) const CONFIG: &str = "config";
@@ -55,9 +55,9 @@ pub(super) fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// Whether it is there or not, and has no value.
+/// Whether it is true or false.
 pub(super) fn is_flag(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::SetTrue)
+    arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// The values that a variable has: of an option that may be given several times, each line is one.

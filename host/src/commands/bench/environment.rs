@@ -167,7 +167,7 @@ impl Environment {
     ) -> Result<Another, Failure> {
         let urls: Vec<&str> = self.target.addresses.iter().map(Address::secret).collect();
         // Other users see the arguments of a process, but not its variables.
-        let variables = iter::once(("LOGHOST_AMQP_URL", urls.join(","))).chain(variable);
+        let variables = iter::once(("LOGHOST_BROKER", urls.join(","))).chain(variable);
         let run = ["run", "--prefix", &self.prefix, "--retry-for", "5s"];
         let queues = self.queues.arguments();
         let run = run.iter().chain(arguments).map(OsStr::new).chain(queues.iter().map(OsStr::new));

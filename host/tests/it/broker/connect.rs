@@ -35,7 +35,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-const VARIABLES: [&str; 4] = ["LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
+const VARIABLES: [&str; 5] =
+    ["LOGHOST_BROKER", "LOGHOST_AMQP_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// What no broker is at.
 const NOBODY: &str = "amqp://user:s3cret@127.0.0.1:1/";

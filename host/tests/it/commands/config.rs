@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use libtest_mimic::Trial;
@@ -19,7 +20,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("config::shows_the_variables_of_opentelemetry", shows_variables),
         test("config::check_names_each_place", check_names_each_place),
         test("config::check_loads_each_plugin", check_loads_each_plugin),
+        test("config::check_reads_each_file", check_reads_each_file),
         test("config::init_has_every_key", init_has_every_key),
+        test("config::each_key_is_a_variable", each_key_is_a_variable),
+        test("config::a_flag_is_taken_back", a_flag_is_taken_back),
         test("config::the_file_is_found_named_or_ignored", found_named_or_ignored),
         test("config::its_place_is_in_what_is_said_later", place_is_in_what_is_said_later),
     ]
@@ -210,6 +214,34 @@ fn check_loads_each_plugin() {
     loghost(["config", "check", "--config"]).arg(&file).end().exits(0).prints("is good: error");
 }
 
+/// Those that are read at the start of a run, or at each connection.
+fn check_reads_each_file() {
+    let pem = |name: &str| format!("amqps://u:s3cret@h/?{name}");
+    for (text, expected) in [
+        (
+            pem("cacertfile=/nowhere.pem"),
+            "loghost.toml:1:10: broker amqps://u@h:5671/%2f: cacertfile /nowhere.pem: ",
+        ),
+        (pem("certfile=/nowhere.pem&keyfile=/nowhere.key"), "certfile /nowhere.pem: "),
+        (format!("amqp://h,{}", pem("cacertfile=/dev/null")), "cacertfile /dev/null: no certificates in PEM"),
+    ] {
+        let folder = configured(&format!("broker = \"{text}\"\n"));
+        let refused = config(folder.path(), ["check"]).end().exits(78).says(expected);
+        assert!(!refused.to_string().contains("s3cret"), "{refused}");
+    }
+    let folder = configured("listen = \"127.0.0.1:0\"\nlisten-token-file = \"token\"\n");
+    let check = || config(folder.path(), ["check"]).end();
+    check().exits(78).says("loghost.toml:2:21: listen-token-file ");
+    let token = folder.path().join("token");
+    fs::write(&token, "short").expect("a file in a folder of ours");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("for its owner alone");
+    check().exits(78).says("loghost.toml:2:21: listen-token-file ").says("16");
+    fs::write(&token, "of-at-least-16-characters").expect("a file of ours");
+    check().exits(0).prints("loghost.toml is good");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    check().exits(78).says("loghost.toml:2:21: listen-token-file ");
+}
+
 /// What `config init` has written is accepted, each of its keys is known, and each key that is known is in it.
 fn init_has_every_key() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -228,7 +260,7 @@ fn init_has_every_key() {
     let help = loghost(["run", "--help"]).end().exits(0).stdout;
     let long = |line: &str| {
         let rest = line.trim_start().strip_prefix("--").or_else(|| Some(line.split_once(", --")?.1))?;
-        Some(rest.split([' ', '=']).next()?.to_owned())
+        Some(rest.split([' ', '=', '[']).next()?.to_owned())
     };
     let options = help.lines().filter(|line| line.starts_with("      --") || line.starts_with("  -"));
     let mut known: BTreeSet<String> = options.filter_map(long).collect();
@@ -246,6 +278,71 @@ fn init_has_every_key() {
     let text = format!("{}\n[consumers.error]\n{}\n", uncomment(all), uncomment(of_one));
     let folder = configured(&text);
     config(folder.path(), ["check"]).end().exits(78).says("loghost.toml:").does_not_say("unknown key");
+}
+
+/// The variable that the help of --config promises for each.
+fn each_key_is_a_variable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = config(folder.path(), ["init", "-"]).end().exits(0).stdout;
+    let (all, _) = text.split_once("# [consumers.error]").expect("a consumer");
+    let keys = all.lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = "));
+    let keys: Vec<_> = keys.filter(|(key, _)| !key.contains(' ')).collect();
+    assert!(keys.len() > 40, "{keys:?}");
+    for (key, value) in keys {
+        let value = value.trim_matches(['[', ']', '"']);
+        let given = match value.trim_matches(['<', '>']) {
+            "false" => "true",
+            "[NAME.]KEY=VALUE" => "a=b",
+            "TIME" => "90s",
+            "FOLDER" | "FILE" => "counts",
+            "RULE" => "shop",
+            "text" if key == "format" => "json",
+            "FORMAT" => "auto",
+            "LEVEL=SEVERITY" => "9=error",
+            "SEVERITY" => "error",
+            "SIZE" => "64MiB",
+            "WHERE" => "first",
+            "HOST:PORT" | "ADDRESS" => "127.0.0.1:9090",
+            "URL" if key == "broker" => "amqp://h",
+            "URL" => "http://h:15672",
+            "N" => "7",
+            "RIGHT" => "publish",
+            default => default,
+        };
+        let variable = format!("LOGHOST_{}", key.to_uppercase().replace('-', "_"));
+        let show = config(folder.path(), ["show"]).env("LOGHOST_FORMAT", "json").env(&variable, given);
+        // What it cannot be without.
+        let show = match key {
+            "discard-state" => show.args(["--state", "counts"]),
+            "restart" => show.args(["--from", "first"]),
+            "decode" | "severity-map" | "default-severity" => show.args(["--bind", "shop"]),
+            _ => show,
+        };
+        let (shown, from) = option(&Shown(show.end().exits(0).json().remove(0)), key);
+        assert_eq!(from, variable, "{key}: {shown}");
+    }
+    // Before the others of the broker.
+    let show =
+        config(folder.path(), ["show"]).env("LOGHOST_BROKER", "amqp://a").env("LOGHOST_AMQP_URL", "amqp://b");
+    assert_eq!(option(&shown(show), "broker").1, "LOGHOST_BROKER");
+    // What nobody has given has its default.
+    let options = shown(config(folder.path(), ["show"]));
+    assert_eq!(option(&options, "log-format"), (json!("text"), "default".to_owned()));
+}
+
+/// By an argument, whatever the file or a variable says.
+fn a_flag_is_taken_back() {
+    let folder = configured("watch = true\ncontrol = true\nverbose = true\n");
+    let options =
+        shown(config(folder.path(), ["show", "--watch=false", "-v"]).env("LOGHOST_CONTROL", "true"));
+    let is = |value: bool, from: &str| (json!(value), from.to_owned());
+    assert_eq!(option(&options, "watch"), is(false, "argument"));
+    assert_eq!(option(&options, "verbose"), is(true, "argument"));
+    assert_eq!(option(&options, "control"), is(true, "LOGHOST_CONTROL"));
+    // Nothing listens, so that nothing could be controlled.
+    config(folder.path(), ["check"]).end().exits(78).says("control: nothing listens");
+    config(folder.path(), ["check", "--control=false"]).end().exits(0).prints("loghost.toml is good");
+    config(folder.path(), ["show", "--watch=perhaps"]).end().exits(2).says("--watch");
 }
 
 fn found_named_or_ignored() {

@@ -14,12 +14,13 @@ use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::http::Http;
 use crate::support::metrics::counts;
 use crate::support::rabbitmq::{free_port, managed};
-use crate::support::{Skip, needing};
+use crate::support::{Skip, needing, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on(Kind::QUEUES, "status::tells_who_is_stuck", tells_who_is_stuck);
     trials.extend(on(KINDS, "status::tells_how_far_streams_are_read", tells_how_far_streams_are_read));
     trials.extend(on(KINDS, "status::asks_a_running_host", asks_a_running_host));
+    trials.push(needing("status::a_host_answers_to_no_other_name", a_host_answers_to_no_other_name));
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let name = format!("{}::status::all_are_found_by_the_management_api", kind.name());
         trials.push(needing(name, move || all_are_found_by_the_management_api(kind)));
@@ -168,6 +169,23 @@ fn asks_a_running_host(broker: &Broker) {
     host.end_by(Signal::Terminate).exits(75);
     let gone = asking().args(["error", "--over", "100ms"]).end();
     gone.says("no host answers at");
+}
+
+/// Without a token, a name could lead to the host from anywhere.
+fn a_host_answers_to_no_other_name() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0"]).arg(tracked("plugins/error.wasm")).start();
+    run.says("consuming from");
+    let port = Http::of(&run).address().port();
+    let asking = |host: &str| {
+        let address = format!("{host}:{port}");
+        broker.loghost(["status", "error", "--over", "100ms", "--host-address", &address]).end().exits(0)
+    };
+    asking("localhost").prints("consuming").does_not_say("no host answers");
+    // The system takes it for the name of this machine, and the host for that of another.
+    asking("127.1").says("no host answers at 127.1:").says("answers to no name but localhost");
+    run.end_by(Signal::Terminate).exits(0);
+    Ok(())
 }
 
 fn all_are_found_by_the_management_api(kind: Kind) -> Result<(), Skip> {
