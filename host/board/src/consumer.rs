@@ -37,6 +37,8 @@ pub struct Consumer {
     pub backtrace: Option<String>,
     /// The metric that it wrote last, in its own words, or as much of it as is kept; or why it has none.
     pub metric: Option<Result<String, String>>,
+    /// Bytes of memory that its plugin has; 0 while there is no instance of it.
+    pub memory: u64,
     /// What it has measured last, or why it could not; none if it has no figures of its own.
     pub measures: Option<Result<Arc<Measures>, String>>,
     /// How often it could not.
@@ -149,6 +151,7 @@ impl Default for Consumer {
             last_failure: None,
             backtrace: None,
             metric: None,
+            memory: 0,
             measures: None,
             measure_failures: 0,
             counts: Counts::default(),
@@ -254,6 +257,7 @@ impl Consumer {
                 let metric = metric.map(|text| beginning(text, MOST_METRIC));
                 self.metric = Some(metric.map_err(|error| beginning(&error.to_string(), MOST_METRIC)));
             }
+            ConsumerEvent::Memory(bytes) => self.memory = *bytes,
             ConsumerEvent::Measured(measured) => {
                 self.measure_failures += u64::from(measured.is_err());
                 let measured = measured.map(Arc::clone);

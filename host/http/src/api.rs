@@ -39,6 +39,8 @@ struct ConsumerAnswer {
     commits: u64,
     /// Messages that wait in its queue; null where that is not known.
     queue: Option<u32>,
+    /// Of its plugin, in bytes.
+    memory: u64,
     metric: Option<MetricAnswer>,
     /// Those that it reads.
     streams: Vec<StreamAnswer>,
@@ -150,6 +152,7 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
         commits: it.commits.count(),
         queue: depths.queues.get(name).copied(),
         streams: it.offsets.iter().map(|next| stream(StreamProgress::of(next, depths))).collect(),
+        memory: it.memory,
         metric: it.metric.map(metric),
     }
 }

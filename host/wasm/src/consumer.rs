@@ -137,6 +137,10 @@ impl Consumer for WasmConsumer {
         self.plugin.digest()
     }
 
+    fn memory(&self) -> u64 {
+        self.instance.as_ref().map_or(0, |instance| instance.memory() as u64)
+    }
+
     async fn process(&mut self, now: Timestamp, batch: &[Record]) -> Result<Processed, ConsumerError> {
         let processed = self.call("process", |instance, descriptor| {
             v0_1::with_records(batch, descriptor.fields, |records| {

@@ -33,6 +33,11 @@ impl Guest {
         &mut self.limiter
     }
 
+    /// Bytes of memory that it has.
+    pub(super) fn memory(&self) -> usize {
+        self.limiter.used()
+    }
+
     /// Uses `name` for its lines from now on.
     pub(super) fn rename(&mut self, name: &str) {
         name.clone_into(&mut self.name);

@@ -62,6 +62,11 @@ impl Instance {
         concluded(&mut self.store, result)
     }
 
+    /// Bytes of memory that it has.
+    pub(super) fn memory(&self) -> usize {
+        self.store.data().memory()
+    }
+
     /// Uses `name` for the plugin's lines from now on.
     pub(super) fn rename(&mut self, name: &str) {
         self.store.data_mut().rename(name);

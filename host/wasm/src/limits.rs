@@ -74,6 +74,11 @@ impl Limiter {
     pub(super) fn new(limit: ByteSize) -> Self {
         Self { limit, used: 0 }
     }
+
+    /// Bytes of linear memory that the store has, all memories together.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
 }
 
 impl ResourceLimiter for Limiter {

@@ -83,6 +83,8 @@ pub(super) fn families<'a>(consumers: &'a Consumers, depths: &'a Depths) -> Vec<
         .map(|(about, value)| Family::new(Kind::Histogram, about, of_ranges(value)).unit(Unit::Seconds));
     let about = ("loghost_batch_logs", "Logs that the plugin was shown in one call.");
     let batches = Family::new(Kind::Histogram, about, of_ranges(|it| &it.batches));
+    let about = ("loghost_consumer_memory", "Linear memory of the plugin's instance.");
+    let memory = Family::new(Kind::Gauge, about, of_each(|it| it.memory)).unit(Unit::Bytes);
     let about = ("loghost_reloads", "New versions that have taken over.");
     let reloads = Family::new(Kind::Counter, about, of_each(|it| it.reloads));
     let about = ("loghost_queue_messages_ready", "Messages that wait in the consumer's queue.");
@@ -98,7 +100,7 @@ pub(super) fn families<'a>(consumers: &'a Consumers, depths: &'a Depths) -> Vec<
     families.push(batches);
     families.extend(logs(consumers));
     families.extend(states(consumers));
-    families.extend([reloads, ready]);
+    families.extend([memory, reloads, ready]);
     families.extend(OF_STREAMS.map(|of_stream| streams(of_stream, consumers, depths)));
     families
 }

@@ -58,6 +58,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
         | ConsumerEvent::Reported(_)
+        | ConsumerEvent::Memory(_)
         | ConsumerEvent::Measured(Ok(_))
         | ConsumerEvent::Ended(_) => Level::Debug,
     }
@@ -89,6 +90,7 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::Paused => "paused",
         ConsumerEvent::Resumed => "resumed",
         ConsumerEvent::Reported(_) => "reported",
+        ConsumerEvent::Memory(_) => "memory",
         ConsumerEvent::Measured(_) => "measured",
         ConsumerEvent::NotCounted(..) => "not_counted",
         ConsumerEvent::LeftUncounted(..) => "left_uncounted",
@@ -223,6 +225,7 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::CallBegins
         | ConsumerEvent::CallEnds
         | ConsumerEvent::Reported(_)
+        | ConsumerEvent::Memory(_)
         | ConsumerEvent::Measured(Ok(_))
         | ConsumerEvent::ReloadRefused(ReloadRefusal::All)
         | ConsumerEvent::Traced(_)

@@ -162,6 +162,7 @@ impl<P: Ports> Consume<P> {
         if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
             self.processing.take_up(state).await?;
         }
+        self.tell_memory();
         self.measure(Freshness::Now).await;
         if self.is_paused {
             return Ok(Opening::Pending);
@@ -210,6 +211,12 @@ impl<P: Ports> Consume<P> {
         if !offsets.is_empty() {
             self.progress.tell(ConsumerEvent::StreamsCommitted(&offsets));
         }
+    }
+
+    /// Tells how much memory the consumer has, after a call that it may have grown in.
+    fn tell_memory(&mut self) {
+        let bytes = self.processing.consumer().memory();
+        self.progress.memory(bytes);
     }
 
     /// Runs until `shutdown` is ready, or one of the other [ends](End). The batch in hand is finished,
@@ -333,6 +340,7 @@ impl<P: Ports> Consume<P> {
 
     async fn say_reloaded(&mut self) {
         self.progress.tell(ConsumerEvent::Reloaded(self.processing.descriptor(), self.processing.digest()));
+        self.tell_memory();
         self.measuring = Measuring::new();
         self.measure(Freshness::Now).await;
     }
@@ -344,6 +352,7 @@ impl<P: Ports> Consume<P> {
         let text = self.processing.consumer().format_metric(&metric).await;
         self.progress.tell(ConsumerEvent::CallEnds);
         self.progress.tell(ConsumerEvent::Reported(text.as_deref()));
+        self.tell_memory();
         self.measure(if last { Freshness::Now } else { Freshness::Lately }).await;
         self.progress.report(text, self.measuring.last(), last)
     }

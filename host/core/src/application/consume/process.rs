@@ -146,6 +146,7 @@ impl<P: Ports> Consume<P> {
         since: Instant,
     ) -> Result<Called, Break> {
         let answer = self.processing.process(self.clock.now(), records).await;
+        self.tell_memory();
         let mut spans = Spans::of(self.options.tracing.as_ref(), records, since);
         let (mut processed, state) = match answer {
             Ok(answer) => answer,

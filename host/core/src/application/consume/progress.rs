@@ -1,6 +1,7 @@
 //! What is reported of a consumer: what it does, what is counted and safe, and what was not counted.
 
 use std::error::Error;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct Progress<R> {
     /// When the next metric may be shown, and whether there is something new to show.
     report_from: Instant,
     unreported: bool,
+    /// How much memory it was told last that the consumer has.
+    memory: u64,
     /// What was said last of why there is no source.
     obstacle: Option<String>,
     /// Of which kinds it was said that deliveries are not counted, and where they went last.
@@ -46,6 +49,7 @@ impl<R: Reporter> Progress<R> {
             counts: Counts::default(),
             report_from: Instant::now(),
             unreported: false,
+            memory: 0,
             obstacle: None,
             not_counted: Vec::new(),
             dead_lettering: DeadLettering::None,
@@ -55,6 +59,13 @@ impl<R: Reporter> Progress<R> {
     /// Tells that something has happened to the consumer.
     pub(super) fn tell(&self, event: ConsumerEvent<'_>) {
         self.observer.observe(&Event::Consumer(&self.consumer, event));
+    }
+
+    /// Tells how much memory the consumer has, in bytes, unless that is as it was.
+    pub(super) fn memory(&mut self, bytes: u64) {
+        if mem::replace(&mut self.memory, bytes) != bytes {
+            self.tell(ConsumerEvent::Memory(bytes));
+        }
     }
 
     /// Tells why the source has to be opened again, unless it could not be since for the same reason.

@@ -19,6 +19,11 @@ pub trait Consumer: Send {
     /// SHA-256 of its code, in hexadecimal.
     fn digest(&self) -> &str;
 
+    /// Bytes of memory that it has, as far as that is known of it alone; 0 while it has none, after a failure.
+    fn memory(&self) -> u64 {
+        0
+    }
+
     /// Shows it the next logs, or none at a tick.
     fn process(
         &mut self,

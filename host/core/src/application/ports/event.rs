@@ -116,6 +116,8 @@ pub enum ConsumerEvent<'a> {
     Resumed,
     /// It has written a metric, in these words; or has failed at it.
     Reported(Result<&'a str, &'a ConsumerError>),
+    /// It has this much memory, in bytes: told when it is not what was told last.
+    Memory(u64),
     /// It has measured this; or has failed at it, and is not asked again for a time.
     Measured(Result<&'a Arc<Measures>, &'a ConsumerError>),
     /// A delivery is not counted, for this reason: the first of its kind in this run.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use bytesize::ByteSize;
 use loghost_board::{Consumer, Depths, StreamProgress};
 use loghost_core::domain::printable;
 use ratatui::style::Style;
@@ -120,6 +121,7 @@ fn figures(it: &Consumer, columns: u16) -> Vec<Line<'static>> {
         ),
         format!("commits: {}{}", grouped(it.commits.count()), each(it.commits.count(), it.commits.sum())),
         format!("dead letters: {dead}"),
+        format!("memory: {}", ByteSize(it.memory)),
     ];
     texts.iter().flat_map(|text| wrapped(text, MARGIN, columns, Style::new())).collect()
 }

@@ -82,6 +82,7 @@ fn selected(row: &Row) -> Selected {
     consumer.backtrace = backtrace;
     consumer.metric = Some(Ok(metric));
     consumer.counts = Counts { accepted: row.accepted, ..Counts::default() };
+    consumer.memory = 1_114_112;
     consumer.deliveries = row.accepted.total();
     consumer.acknowledged = row.accepted.total();
     consumer.settings =

@@ -20,6 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
             "listen::the_lag_of_streams_is_known",
             the_lag_of_streams_is_known,
         ),
+        on([Kind::Embedded], "listen::the_memory_of_plugins_is_known", the_memory_of_plugins_is_known),
         on([Kind::Embedded], "listen::counts_of_a_state_go_on", counts_of_a_state_go_on),
         on([Kind::Embedded], "listen::what_happens_is_read_as_it_happens", what_happens_is_read),
         on([Kind::Embedded], "listen::hostile_texts_stay_texts", hostile_texts_stay_texts),
@@ -123,6 +124,29 @@ fn the_lag_of_streams_is_known(broker: &Broker) {
     assert!(lag > 0, "{answer}");
     assert_eq!(stuck["committed_offset"].as_u64().map_or(0, |offset| offset + 1) + lag, 100, "{answer}");
     run.end_by(Signal::Terminate).exits(75);
+}
+
+/// Also of one that has failed, and is there again.
+fn the_memory_of_plugins_is_known(broker: &Broker) {
+    const MEBIBYTE: u64 = 1 << 20;
+    let large = guest("large").severities(&["error"]).memory(16).on("bad", Then::Do(Does::AllocateForever));
+    let (run, http) = listening(broker, &large);
+    let known = |body: &str| -> Option<u64> {
+        let line =
+            body.lines().find_map(|it| it.strip_prefix("loghost_consumer_memory_bytes{consumer=\"large\"} "));
+        line?.parse().ok()
+    };
+    let is_large = |bytes: u64| (16 * MEBIBYTE..17 * MEBIBYTE).contains(&bytes);
+    http.get_until("/metrics", |answer| known(&answer.body).is_some_and(is_large));
+    let answer = http.get("/api/consumers", &[]).json();
+    is_as_described("consumers", &answer);
+    assert!(answer["consumers"][0]["memory"].as_u64().is_some_and(is_large), "{answer}");
+    broker.loghost(PUBLISH).stdin("bad\n").end().exits(0);
+    http.shows(r#"loghost_dead_letters_total{consumer="large",cause="trapped"} 1"#);
+    broker.loghost(PUBLISH).stdin("good\n").end().exits(0);
+    http.shows(r#"loghost_logs_finished_total{consumer="large",severity="error",outcome="accepted"} 1"#);
+    http.get_until("/metrics", |answer| known(&answer.body).is_some_and(is_large));
+    run.end_by(Signal::Terminate).exits(0);
 }
 
 /// A counter does not begin at zero again.
