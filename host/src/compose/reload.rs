@@ -8,11 +8,12 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::FutureExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use loghost_core::application::{ConsumerEvent, Control, Event, Notice, Opening, ReloadRefusal};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::WasmConsumer;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::block_in_place;
 
 use crate::compose::control::{Controls, Told, Which};
@@ -41,6 +42,8 @@ pub(crate) struct Reloads {
     removed: BTreeMap<ConsumerName, watch::Sender<bool>>,
     /// Which plugins somebody wants loaded again.
     requests: mpsc::Receiver<Which>,
+    /// What was handed a new version: as it is then, unless the old one goes on.
+    handed: FuturesUnordered<BoxFuture<'static, Option<Member>>>,
     hangups: Hangups,
     trigger: Trigger,
     configuration: Option<Rereading>,
@@ -94,8 +97,8 @@ impl Reloads {
         requests: mpsc::Receiver<Which>,
         another: mpsc::Sender<Another>,
     ) -> Self {
-        let (running, removed) = (Vec::new(), BTreeMap::new());
-        Self { running, removed, requests, hangups, trigger, configuration, another }
+        let (running, removed, handed) = (Vec::new(), BTreeMap::new(), FuturesUnordered::new());
+        Self { running, removed, requests, handed, hangups, trigger, configuration, another }
     }
 
     /// Looks after `member` from now on, which is to be started.
@@ -124,6 +127,7 @@ impl Reloads {
             tokio::select! {
                 () = self.hangups.next() => self.look(starter, &Which::All).await,
                 Some(which) = self.requests.recv() => self.look(starter, &which).await,
+                Some(taken_over) = self.handed.next() => self.changed(taken_over, starter),
                 changed = changed => {
                     if let Err(error) = changed {
                         watch = None;
@@ -132,6 +136,15 @@ impl Reloads {
                     self.look(starter, &Which::Changed).await;
                 }
             }
+        }
+    }
+
+    /// Notes as what a consumer runs now that a new version has taken over; nothing if the old one goes on.
+    fn changed(&mut self, taken_over: Option<Member>, starter: &Starter) {
+        let Some(member) = taken_over else { return };
+        if let Some(running) = self.running.iter_mut().find(|it| it.member.name() == member.name()) {
+            starter.board.expect(member.name(), member.settings());
+            running.member = member;
         }
     }
 
@@ -201,7 +214,8 @@ impl Reloads {
                 let start = running.begin(consumer, &starter.controls);
                 self.start(start, name, None, starter).await;
             } else {
-                let _ = running.control.send(Control::Replace(consumer)).await;
+                // That it has taken over, or not, is told by an event.
+                let _ = running.control.send(Control::Replace(consumer, oneshot::channel().0)).await;
             }
         }
     }
@@ -216,6 +230,9 @@ impl Reloads {
         starter: &Arc<Starter>,
         which: &Which,
     ) {
+        while let Some(Some(taken_over)) = self.handed.next().now_or_never() {
+            self.changed(taken_over, starter);
+        }
         let is_wanted =
             |running: &Running| members.iter().any(|(member, _)| member.name() == running.member.name());
         let (kept, removed): (Vec<Running>, Vec<Running>) =
@@ -234,8 +251,10 @@ impl Reloads {
                     }
                 }
                 Some(running) if running.member.options == member.options && !running.has_ended() => {
-                    running.member = member;
-                    let _ = running.control.send(Control::Replace(consumer)).await;
+                    let (done, taken_over) = oneshot::channel();
+                    let _ = running.control.send(Control::Replace(consumer, done)).await;
+                    self.handed.push(async move { taken_over.await.ok().map(|()| member) }.boxed());
+                    continue;
                 }
                 Some(running) => {
                     say(&name, "is run anew, as the configuration has changed");
@@ -262,7 +281,7 @@ impl Reloads {
 
     /// Starts a consumer, when the `former` one of its name has ended.
     async fn start(
-        &self,
+        &mut self,
         start: Start,
         name: ConsumerName,
         former: Option<watch::Sender<bool>>,

@@ -14,7 +14,7 @@ use loghost_core::testing::{
     Calls, FakeClock, FakeConsumer, FakeLedger, FakeObserver, FakeSink, FakeSource, SinkAnswer, SourceEnd,
     adapters, delivery, descriptor, logs, options,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 /// Bursts of deliveries, and after how many milliseconds they come.
@@ -93,7 +93,7 @@ impl Case {
             tokio::spawn(async move {
                 sleep_until(begin + Duration::from_millis(millis)).await;
                 let control = match told {
-                    Told::NewVersion => Control::Replace(second),
+                    Told::NewVersion => Control::Replace(second, oneshot::channel().0),
                     Told::Pause => Control::Pause,
                     Told::Resume => Control::Resume,
                 };

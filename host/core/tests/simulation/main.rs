@@ -25,7 +25,7 @@ use loghost_core::application::{
 };
 use loghost_core::testing::{FakeObserver, options};
 use tokio::runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::channel::{Factory, Source};
@@ -175,7 +175,7 @@ async fn host<S: Source>(world: &World, behaviour: Behaviour) -> Result<Finished
         for (millis, what) in told {
             sleep(Duration::from_millis(millis)).await;
             let control = match what {
-                0 => Control::Replace(consumer()),
+                0 => Control::Replace(consumer(), oneshot::channel().0),
                 1 => Control::Pause,
                 _ => Control::Resume,
             };

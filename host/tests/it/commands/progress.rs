@@ -6,12 +6,16 @@ use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, loghost};
+use crate::support::dead_letters::dead_letters;
+use crate::support::guest::{Then, guest};
 use crate::support::{Skip, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("progress::of_publishing_a_file", of_publishing_a_file),
         test("progress::of_several_scenarios", of_several_scenarios),
+        test("progress::of_a_bench", of_a_bench),
+        needing("progress::of_replaying_dead_letters", of_replaying_dead_letters),
         test("progress::is_nothing_where_there_is_no_terminal", is_nothing_where_there_is_no_terminal),
     ]
 }
@@ -40,6 +44,25 @@ fn of_several_scenarios() {
     let scenarios = [1, 2, 3].map(|n| tracked(&format!("scenarios/{n}.txt")));
     let screen = shown(loghost(["verify"]).args(scenarios), "verifying");
     assert!(screen.contains("12"), "{screen}");
+}
+
+fn of_a_bench() {
+    let bench = ["bench", "publish", "--runs", "2", "--logs", "40", "--sizes", "10B"];
+    let screen = shown(loghost(bench), "measuring");
+    assert!(screen.contains("publish  10 B"), "{screen}");
+}
+
+fn of_replaying_dead_letters() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("strict").on("no", Then::Reject("no".to_owned())).write(folder.path());
+    let run = || broker.loghost(["run", "--until-idle", "200ms"]).arg(&plugin).end().exits(0);
+    run();
+    broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin("no\n".repeat(2000)).end().exits(0);
+    run();
+    let screen = shown(dead_letters(&broker, "replay", ["strict", "--all"]), "replayed");
+    assert!(screen.contains("replayed 2000  left 0"), "{screen}");
+    Ok(())
 }
 
 fn is_nothing_where_there_is_no_terminal() {

@@ -1,9 +1,11 @@
 //! What `loghost run` shows on a terminal, and what its keys do.
 
+use expect_test::{ExpectFile, expect_file};
 use libtest_mimic::Trial;
+use regex::Regex;
 
 use super::configured::Configuration;
-use crate::support::broker::{Broker, Kind};
+use crate::support::broker::{Broker, Kind, start_embedded};
 use crate::support::cli::{Loghost, loghost};
 use crate::support::guest::{Does, Then, guest};
 use crate::support::terminal::Terminal;
@@ -18,7 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("view::scrolls_and_filters_many_consumers", scrolls_and_filters_many_consumers),
         needing("view::follows_the_configuration", follows_the_configuration),
         needing("view::takes_a_consumer_that_comes_back", takes_a_consumer_that_comes_back),
+        needing("view::shows_what_goes_on_after_a_refusal", shows_what_goes_on_after_a_refusal),
         needing("view::shows_the_lag_of_streams", shows_the_lag_of_streams),
+        test("view::screens_of_three_sizes", screens_of_three_sizes),
         needing("view::gives_the_terminal_back_however_it_ends", gives_the_terminal_back_however_it_ends),
         needing("view::is_suspended_and_comes_back", is_suspended_and_comes_back),
         needing("view::leaves_the_terminal_to_the_shell", leaves_the_terminal_to_the_shell),
@@ -236,6 +240,40 @@ fn takes_a_consumer_that_comes_back() -> Result<(), Skip> {
     Ok(())
 }
 
+/// Of a version that does not take up the state of the old one, also its settings are not in force, and it is tried again.
+fn shows_what_goes_on_after_a_refusal() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let configuration = Configuration::new(&broker);
+    let keeps = guest("keeps").takes(&["word"]).keeps_count();
+    let configure = |word: &str| {
+        let settings = format!("settings = {{ word = \"{word}\" }}");
+        configuration.write(&format!("[consumers.keeps]\nplugin = \"keeps.wasm\"\n{settings}\n"));
+    };
+    keeps.write(configuration.path());
+    configure("old");
+    let mut terminal = configuration.run().on_terminal(SIZE);
+    row(&terminal, "keeps", &["consuming"]);
+    publish(&broker, "error", 1);
+    row(&terminal, "keeps", &["consuming", "1"]);
+    terminal.shows("word = old");
+    keeps.clone().version("2").refuses_state("it is of another").write(configuration.path());
+    configure("new");
+    for times in 1..=2 {
+        terminal.press("R");
+        terminal.shows_that(&format!("{times} refusals"), |screen| {
+            screen.matches("[keeps] not reloaded").count() == times
+        });
+        terminal.shows("word = old");
+    }
+    keeps.version("3").write(configuration.path());
+    terminal.press("R");
+    terminal.shows("[keeps] reloaded: version 3");
+    terminal.shows("word = new");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+    Ok(())
+}
+
 fn shows_the_lag_of_streams() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Stream)?;
     let state = tempfile::tempdir().expect("a folder");
@@ -259,6 +297,58 @@ fn shows_the_lag_of_streams() -> Result<(), Skip> {
     terminal.press("q");
     assert!(terminal.end().0.success());
     Ok(())
+}
+
+/// What a person sees, as `UPDATE_EXPECT=1` writes it anew.
+fn screens_of_three_sizes() {
+    let (_node, url) = start_embedded();
+    let plugins = ["all", "critical", "debug-info", "error"].map(|it| tracked(&format!("plugins/{it}.wasm")));
+    let run = loghost(["run", "--every", "50ms", "--broker", &url]).args(plugins);
+    let mut terminal = run.on_terminal((60, 20));
+    terminal.shows(", 4 consuming");
+    for (severity, n) in [("critical", 2), ("error", 7), ("info", 1200)] {
+        let publish = loghost(["publish", "--stdin", "--severity", severity, "--broker", &url]);
+        publish.stdin("no space left on device\n".repeat(n)).end().exits(0);
+    }
+    for (consumer, words) in
+        [("all", &["1200", "7"][..]), ("critical", &["2"]), ("debug-info", &["1200"]), ("error", &["7"])]
+    {
+        row(&terminal, consumer, words);
+    }
+    let sizes =
+        [((60, 20), expected("60x20")), ((120, 36), expected("120x36")), ((250, 50), expected("250x50"))];
+    for (size @ (_, rows), expected) in sizes {
+        terminal.resize(size);
+        terminal.shows_that("all of it, at rest", |screen| {
+            let last = screen.lines().nth(usize::from(rows) - 1);
+            screen.starts_with("loghost 0 logs/s") && last.is_some_and(|line| line.starts_with("q end"))
+        });
+        expected.assert_eq(&masked(&terminal.screen()));
+    }
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+}
+
+fn expected(size: &str) -> ExpectFile {
+    expect_file![tracked(&format!("host/tests/it/run/view/{size}.txt"))]
+}
+
+/// A screen without what is another in each run: times, ports, what plugins are built to, how many commits there were.
+fn masked(screen: &str) -> String {
+    let masks = [
+        (r", for [\dhms ]+", ", for TIME"),
+        (r"since [\dTZ:-]+", "since TIME"),
+        (r"\d\d:\d\d:\d\d", "hh:mm:ss"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+        (r"\([0-9a-f]{12}\)", "(DIGEST)"),
+        (r"commits: .*", "commits: N"),
+        (r"memory: .*", "memory: SIZE"),
+        (r" *[▁▂▃▄▅▆▇█]+", ""),
+        (r" +\n", "\n"),
+    ];
+    masks.into_iter().fold(format!("{screen}\n"), |screen, (pattern, mask)| {
+        Regex::new(pattern).expect("a pattern").replace_all(&screen, mask).into_owned()
+    })
 }
 
 fn gives_the_terminal_back_however_it_ends() -> Result<(), Skip> {

@@ -31,7 +31,7 @@ mod window;
 
 use std::pin::{Pin, pin};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub use self::adapters::{Adapters, Ports};
 pub use self::breaker::Tolerance;
@@ -323,8 +323,8 @@ impl<P: Ports> Consume<P> {
         Ok(())
     }
 
-    /// Lets `new` take the consumer's place, with what it keeps; false if it does not take that up.
-    async fn replace(&mut self, new: P::Consumer) -> bool {
+    /// Lets `new` take the consumer's place, with what it keeps, and tells that it is `done`; false if it does not take that up.
+    async fn replace(&mut self, new: P::Consumer, done: oneshot::Sender<()>) -> bool {
         let old = match self.processing.replace(new).await {
             Ok(old) => old,
             Err(error) => {
@@ -335,6 +335,8 @@ impl<P: Ports> Consume<P> {
         // Until this host is the active one, what comes is what was wanted in its last turn.
         self.former.get_or_insert_with(|| old.descriptor().filter.clone());
         self.commits.filter_is(&self.processing.descriptor().filter);
+        // Whoever asked may wait no longer.
+        let _ = done.send(());
         true
     }
 

@@ -23,7 +23,7 @@ impl<P: Ports> Consume<P> {
                 biased;
                 () = &mut shutdown => return Some(End::Shutdown),
                 Some(control) = self.controls.recv() => match control {
-                    Control::Replace(new) => if self.replace(new).await {
+                    Control::Replace(new, done) => if self.replace(new, done).await {
                         self.say_reloaded().await;
                     }
                     Control::Pause => {}
@@ -51,7 +51,7 @@ impl<P: Ports> Consume<P> {
                 biased;
                 () = &mut shutdown => return Some(End::Shutdown),
                 Some(control) = self.controls.recv() => match control {
-                    Control::Replace(new) => if self.replace(new).await {
+                    Control::Replace(new, done) => if self.replace(new, done).await {
                         self.say_reloaded().await;
                         return None;
                     }

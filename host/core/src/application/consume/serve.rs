@@ -68,7 +68,7 @@ impl<P: Ports> Consume<P> {
                     self.process(session, due, now).await?;
                 }
                 Some(control) = self.controls.recv() => match control {
-                    Control::Replace(new) => if self.replace(new).await {
+                    Control::Replace(new, done) => if self.replace(new, done).await {
                         let adjusted = self.adjust(session).await;
                         // If it could not be, the next source is as it should be.
                         self.say_reloaded().await;
