@@ -3,7 +3,7 @@
 //! The acknowledgement comes last, after the commit, and that after what the consumer publishes in turn has
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
-//! In reading order: `serve` is the loop over one source; `take` makes logs of deliveries, each one's life; `process` asks the consumer, and finds the
+//! In reading order: `serve` is the loop over one source; `take` makes logs of deliveries, each one's life; `process` asks the consumer of a `batch`, and finds the
 //! log that it fails at; `unseen` is what the consumer is not shown, `rest` when it is left alone. What they work on has four owners: `session` (the
 //! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
 //! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported). `timer` is
@@ -11,6 +11,7 @@
 //! figures of its own.
 
 mod adapters;
+mod batch;
 mod book_time;
 mod breaker;
 mod commits;
@@ -34,12 +35,13 @@ use std::pin::{Pin, pin};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::adapters::{Adapters, Ports};
+pub(super) use self::batch::Batch;
 pub use self::breaker::Tolerance;
 use self::commits::Commits;
 pub use self::control::Control;
 use self::measuring::{Freshness, Measuring};
 pub use self::options::{Batching, ConsumeOptions, SavedState};
-pub(super) use self::process::{BEFORE_ANY_LOG, Batch};
+pub(super) use self::process::BEFORE_ANY_LOG;
 pub(super) use self::processing::Processing;
 use self::progress::Progress;
 use self::session::{OpenedOf, Session};

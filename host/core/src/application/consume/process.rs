@@ -1,10 +1,10 @@
 //! Processing: shows logs to the consumer, does what it says, and finds the one log that it fails at.
 
-use std::iter;
 use std::pin::pin;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::batch::Batch;
 use super::commits::{Done, What};
 use super::progress::Progress;
 use super::session::Session;
@@ -17,62 +17,6 @@ use crate::application::ports::{
     Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError, Traced,
 };
 use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record};
-
-/// Logs that are processed together; apart, because the consumer is shown the records in one piece.
-#[derive(Debug, Default)]
-pub(in crate::application) struct Batch {
-    handles: Vec<Handle>,
-    records: Vec<Record>,
-}
-
-impl Batch {
-    pub(in crate::application) fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    #[inline]
-    pub(in crate::application) fn push(&mut self, handle: Handle, record: Record) {
-        self.handles.push(handle);
-        self.records.push(record);
-    }
-
-    /// In parts of at most `most` logs, in their order.
-    pub(super) fn into_parts(self, most: usize) -> impl Iterator<Item = Self> {
-        let mut rest = Some(self).filter(|batch| !batch.is_empty());
-        let (mut handles, mut records) = (Vec::new().into_iter(), Vec::new().into_iter());
-        iter::from_fn(move || {
-            // As a rule it is one part, which is not touched.
-            if let Some(batch) = rest.take() {
-                if batch.records.len() <= most {
-                    return Some(batch);
-                }
-                (handles, records) = (batch.handles.into_iter(), batch.records.into_iter());
-            }
-            let handles: Vec<Handle> = handles.by_ref().take(most).collect();
-            let records = records.by_ref().take(most).collect();
-            (!handles.is_empty()).then_some(Self { handles, records })
-        })
-    }
-
-    /// The records, in one piece.
-    pub(in crate::application) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    pub(in crate::application) fn tasks(self) -> impl Iterator<Item = Task> {
-        self.handles.into_iter().zip(self.records).map(|(handle, record)| Task { handle, record })
-    }
-
-    pub(in crate::application) fn split_off(&mut self, at: usize) -> Self {
-        Self { handles: self.handles.split_off(at), records: self.records.split_off(at) }
-    }
-}
-
-impl Extend<Task> for Batch {
-    fn extend<T: IntoIterator<Item = Task>>(&mut self, tasks: T) {
-        tasks.into_iter().for_each(|Task { handle, record }| self.push(handle, record));
-    }
-}
 
 /// What the consumer says of a batch, and what it keeps then, if it keeps something.
 type Answer = (Processed, Option<Vec<u8>>);
@@ -92,7 +36,7 @@ impl<P: Ports> Consume<P> {
         batch: Batch,
         now: Instant,
     ) -> Result<(), Break> {
-        if let Some(latest) = batch.records.iter().map(|record| record.timestamp).max() {
+        if let Some(latest) = batch.records().iter().map(|record| record.timestamp).max() {
             self.clock.witness(latest);
         }
         if !self.processing.processes() {
@@ -103,9 +47,9 @@ impl<P: Ports> Consume<P> {
         while let Some((mut batch, since)) =
             next.take().or_else(|| behind.pop().map(|batch| (batch, Instant::now())))
         {
-            let (answer, spans) = self.ask(session, &batch.records, since).await?;
+            let (answer, spans) = self.ask(session, batch.records(), since).await?;
             if answer.is_err() {
-                self.progress.tell(ConsumerEvent::Trapped { logs: batch.records.len() });
+                self.progress.tell(ConsumerEvent::Trapped { logs: batch.records().len() });
             }
             match answer {
                 Ok((processed, state)) => {
@@ -115,12 +59,12 @@ impl<P: Ports> Consume<P> {
                     }
                 }
                 Err(error) if BEFORE_ANY_LOG.contains(&error.call) => return Err(Break::Stopped(error)),
-                Err(_) if batch.records.len() > 1 => {
-                    let rest = batch.split_off(batch.records.len() / 2);
+                Err(_) if batch.records().len() > 1 => {
+                    let rest = batch.split_off(batch.records().len() / 2);
                     behind.extend([rest, batch]);
                 }
                 Err(error) => {
-                    self.progress.tell(ConsumerEvent::Failed(&error, batch.records.first()));
+                    self.progress.tell(ConsumerEvent::Failed(&error, batch.records().first()));
                     if let Some(spans) = &spans {
                         spans.tell(&self.progress, 0, Traced::GivenUp(Cause::Trapped, &error.reason));
                     }
@@ -182,7 +126,7 @@ impl<P: Ports> Consume<P> {
         mut processed: Processed,
         spans: Option<&Spans>,
     ) {
-        let logs = batch.records.len();
+        let logs = batch.records().len();
         if self.processing.passed(logs) {
             self.progress.tell(ConsumerEvent::Recovered);
         }

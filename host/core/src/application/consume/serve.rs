@@ -4,8 +4,8 @@ use std::pin::Pin;
 
 use tokio::time::Instant;
 
+use super::batch::Batch;
 use super::commits::Committed;
-use super::process::Batch;
 use super::session::Session;
 use super::timer::Timer;
 use super::{Batching, Break, Consume, Control, Ports};

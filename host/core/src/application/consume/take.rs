@@ -3,8 +3,8 @@
 
 use tokio::time::Instant;
 
+use super::batch::Batch;
 use super::commits::{Done, What};
-use super::process::Batch;
 use super::session::{OriginalOf, Session};
 use super::unseen::Unseen;
 use super::window::{Content, Handle, Task};
