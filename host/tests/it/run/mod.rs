@@ -6,6 +6,7 @@ pub(crate) mod bind;
 pub(crate) mod bound_streams;
 pub(crate) mod command;
 pub(crate) mod configured;
+pub(crate) mod damaged_chunks;
 pub(crate) mod drain;
 pub(crate) mod hangup;
 pub(crate) mod idle;

@@ -1,34 +1,24 @@
 //! `loghost run --queue-type stream` through the stream protocol, where it differs from reading through AMQP 0-9-1: batches of
-//! other producers, large chunks, damaged bytes, and what the broker keeps of how far was read.
+//! other producers, large chunks, and what the broker keeps of how far was read.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::ops::Range;
-use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
+use super::streams::{counted, plugin, run};
 use crate::support::broker::{Broker, Kind, on};
-use crate::support::cli::{Loghost, Signal};
-use crate::support::dead_letters::list;
+use crate::support::cli::Signal;
 use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::outside::Outside;
 use crate::support::rabbitmq;
-use crate::support::{Need, Skip, long, needing, repository, tracked};
+use crate::support::{Need, Skip, needing, repository};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = vec![
-        needing("stream_protocol::batches_of_other_producers_are_read", batches_are_read),
-        long("stream_protocol::damaged_bytes_are_never_counted", a_thousand_damaged_bytes),
-        needing("stream_protocol::damaged_bytes_are_never_counted", || damaged_bytes(20)),
-    ];
+    let mut trials = vec![needing("stream_protocol::batches_of_other_producers_are_read", batches_are_read)];
     trials.extend(on([Kind::RabbitMq, Kind::RabbitMq4], "stream_protocol::is_not_needed", is_not_needed));
     for (name, body) in [
         ("stream_protocol::large_logs_are_read", large_logs_are_read as fn(&Broker)),
@@ -42,33 +32,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// `loghost run` that reads streams, with metrics as JSON.
-fn run(broker: &Broker, plugin: &Path) -> Loghost {
-    let run = broker.loghost(["run", "--queue-type", "stream", "--every", "20ms", "--format", "json"]);
-    run.unless_ephemeral(&[]).arg(plugin)
-}
-
-fn plugin() -> PathBuf {
-    tracked("plugins/error.wasm")
-}
-
-/// How many errors it counts until nothing more comes.
-#[track_caller]
-fn counted(run: Loghost) -> u64 {
-    let output = run.args(["--until-idle", "500ms"]).end().exits(0);
-    errors(&last_of(&output.stdout, "error"))[0]
-}
-
 /// Publishes errors without ids.
 #[track_caller]
-fn publish(outside: &Outside, broker: &Broker, logs: usize, text: &str) {
+pub(super) fn publish(outside: &Outside, broker: &Broker, logs: usize, text: &str) {
     let exchange = broker.exchange("error");
     outside.publish_all((0..logs).map(|_| (&*exchange, "web", text.to_owned(), BasicProperties::default())));
 }
 
 /// Has the streams declared.
 #[track_caller]
-fn declare(broker: &Broker) {
+pub(super) fn declare(broker: &Broker) {
     run(broker, &plugin()).arg("--declare-only").end().exits(0);
 }
 
@@ -153,7 +126,8 @@ fn a_stream_that_is_made_again_is_read(broker: &Broker) {
     let host = run(broker, &plugin()).start();
     host.says("consuming from");
     outside.delete(&broker.exchange("error"));
-    host.says("no longer has the stream");
+    // It says that the stream has gone, or ends the connection.
+    host.says("opening it again");
     host.has_said(|said| said.matches("consuming").count() > 1);
     outside.wait_until_routed(&broker.exchange("error"), "web");
     publish(&outside, broker, 4, "x");
@@ -204,96 +178,4 @@ fn it_is_kept_for_who_may_only_read(broker: &Broker) {
     publish(&broker.outside(), broker, 2, "x");
     assert_eq!(counted(run(&reader, &plugin())), 2);
     control(&["delete_user", &user]);
-}
-
-/// How many bytes there are between two that are damaged. What is read when a stream is opened again has to be less as a rule:
-/// that is the last chunk, three times.
-const DISTANCE: Range<u64> = 100_000..400_000;
-
-/// A proxy that damages one byte of what the broker sends in each stretch of bytes.
-struct Damaging {
-    address: String,
-    damaged: Arc<AtomicU64>,
-}
-
-impl Damaging {
-    /// In front of this port, so many times.
-    fn new(port: u16, times: u64) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let address = listener.local_addr().expect("an address").to_string();
-        let damaged = Arc::new(AtomicU64::new(0));
-        let (count, left) = (Arc::clone(&damaged), Arc::new(AtomicU64::new(40_000)));
-        thread::spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
-                let pair = |stream: &TcpStream| stream.try_clone().expect("a handle");
-                let (from, to) = (pair(&client), pair(&broker));
-                thread::spawn(move || copy(from, to, |_| {}));
-                let (count, left) = (Arc::clone(&count), Arc::clone(&left));
-                // What is damaged in the login, and what is asked then, is no matter of chunks.
-                let mut spared = 3_000_usize;
-                thread::spawn(move || {
-                    copy(broker, client, |bytes| {
-                        let from = spared.min(bytes.len());
-                        spared -= from;
-                        let bytes = &mut bytes[from..];
-                        let (before, arrived) = (left.load(Ordering::Relaxed), bytes.len() as u64);
-                        left.store(before.saturating_sub(arrived), Ordering::Relaxed);
-                        if before <= arrived && !bytes.is_empty() && count.load(Ordering::Relaxed) < times {
-                            bytes[fastrand::usize(..bytes.len())] ^= fastrand::u8(1..=u8::MAX);
-                            count.fetch_add(1, Ordering::Relaxed);
-                            left.store(fastrand::u64(DISTANCE), Ordering::Relaxed);
-                        }
-                    });
-                });
-            }
-        });
-        Self { address, damaged }
-    }
-}
-
-/// Copies until the end, and ends both.
-fn copy(mut from: TcpStream, mut to: TcpStream, mut change: impl FnMut(&mut [u8])) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        change(&mut buffer[..read]);
-        if to.write_all(&buffer[..read]).is_err() {
-            break;
-        }
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
-}
-
-/// Shared by hosts that run beside each other: most of the time, each waits until it connects again.
-fn a_thousand_damaged_bytes() -> Result<(), Skip> {
-    thread::scope(|scope| {
-        let hosts: Vec<_> = (0..5).map(|_| scope.spawn(|| damaged_bytes(200))).collect();
-        hosts.into_iter().try_for_each(|host| host.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
-}
-
-/// Logs without ids are counted by their offsets: each damaged chunk is read again.
-fn damaged_bytes(times: u64) -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Stream)?;
-    declare(&broker);
-    let folder = tempfile::tempdir().expect("a folder");
-    let proxy = Damaging::new(broker.stream_port().expect("the stream protocol"), times);
-    let outside = broker.outside();
-    let host = run(&broker, &plugin()).args(["--from", "first", "--stream-address", &proxy.address]);
-    let host = host.arg("--state").arg(folder.path()).start();
-    let mut logs = 0;
-    while proxy.damaged.load(Ordering::Relaxed) < times {
-        publish(&outside, &broker, 200, "a log with some text in it, so that chunks have a length");
-        logs += 200;
-        host.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] >= logs);
-    }
-    publish(&outside, &broker, 500, "the last");
-    logs += 500;
-    counts(&host, "error", [logs, 0]);
-    let output = host.end_by(Signal::Terminate).exits(0);
-    assert_eq!(last_of(&output.stdout, "error")["repeated"], 0, "{output}");
-    assert!(list(&broker, "error", &[]).is_empty());
-    assert_eq!(counted(run(&broker, &plugin()).arg("--state").arg(folder.path())), logs);
-    Ok(())
 }

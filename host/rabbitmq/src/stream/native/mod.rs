@@ -4,6 +4,7 @@
 //! is delivered and not finished is bounded here, by the prefetch. Without a book that outlasts the host, the broker keeps
 //! how far was read.
 
+mod confirming;
 mod ends;
 mod nodes;
 mod reader;

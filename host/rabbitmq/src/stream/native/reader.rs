@@ -1,8 +1,8 @@
 //! One stream, read by a subscription: its chunks, checked, and the deliveries in them.
 //!
-//! A checksum covers what is in a chunk, but not the offset in its header. The next chunk begins where the last one has ended,
-//! unless chunks were removed: one that begins elsewhere is asked for again, and has to be the same then. What was between was
-//! removed if the stream begins behind it by then.
+//! A checksum covers what is in a chunk, but not its header. The next chunk begins where the last one has ended, unless chunks
+//! were removed: one that begins elsewhere is asked for again, and some others are (`confirming`). It has to be the same then.
+//! What was between was removed if the stream begins behind it by then.
 
 use std::pin::pin;
 use std::slice;
@@ -16,7 +16,9 @@ use loghost_core::application::{Delivery, Item, SourceError};
 use loghost_core::domain::{Position, RemovedOffsets, Timestamp};
 use loghost_stream::{self as stream, ChunkReader, Header, Inflater};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::confirming::{Confirming, Seen, written};
 use super::subscribe::{Again, again, subscribe};
 use super::window::Window;
 use crate::consume::found::FoundBytes;
@@ -57,8 +59,7 @@ pub(super) struct Reader {
     expected: u64,
     /// The offset at which reading ends, if it does.
     end: Option<u64>,
-    /// When the broker wrote the last one.
-    written: Option<Timestamp>,
+    confirming: Confirming,
     /// What was removed before the chunk that is read.
     removed: Option<RemovedOffsets>,
     /// Has the chunk that is read.
@@ -75,7 +76,7 @@ enum State {
     /// Another subscription begins, with the credit for large chunks.
     Subscribing(BoxFuture<'static, Result<Subscription, StreamError>>),
     /// A chunk that was found right is read.
-    Reading(Header),
+    Reading(Header, Seen),
 }
 
 impl Reader {
@@ -99,7 +100,7 @@ impl Reader {
             found,
             expected: offset,
             end,
-            written: None,
+            confirming: Confirming::new(Instant::now()),
             removed: None,
             chunk: ChunkReader::new(Inflater::default()),
             state: State::Waiting,
@@ -113,7 +114,7 @@ impl Reader {
                 return Poll::Pending;
             }
             match &mut self.state {
-                State::Reading(_) => return Poll::Ready(Ok(())),
+                State::Reading(..) => return Poll::Ready(Ok(())),
                 State::Waiting => {
                     let next = pin!(self.subscription.next()).poll(cx);
                     let delivery = ready!(next).map_err(SourceError::from)?;
@@ -138,7 +139,8 @@ impl Reader {
                     if is_new && self.found != Found::Nothing {
                         self.note_removed(&header, again.first);
                     }
-                    self.state = if is_new { State::Reading(header) } else { State::Waiting };
+                    let seen = if again.chunk == bytes { Seen::Twice } else { Seen::Once };
+                    self.state = if is_new { State::Reading(header, seen) } else { State::Waiting };
                 }
                 State::Subscribing(subscribing) => {
                     self.subscription = ready!(subscribing.poll_unpin(cx)).map_err(SourceError::from)?;
@@ -150,7 +152,7 @@ impl Reader {
 
     /// Whether there is a chunk to read.
     pub(super) fn has_chunk(&self) -> bool {
-        matches!(self.state, State::Reading(_)) && !self.is_over()
+        matches!(self.state, State::Reading(..)) && !self.is_over()
     }
 
     /// Whether all was read that is to be.
@@ -172,15 +174,16 @@ impl Reader {
     /// Takes a chunk in, if it is right.
     fn take(&mut self, bytes: Bytes) -> Result<(), SourceError> {
         let header = self.begin(bytes.clone())?;
-        self.state = if header.first_offset == self.expected {
-            State::Reading(header)
-        } else {
-            let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
-            // By itself: nobody may look at it while the consumer pauses.
-            let mut asking = JoinSet::new();
-            asking.spawn(again(connection, stream, self.expected));
-            State::Asking(bytes, asking)
-        };
+        self.state =
+            if header.first_offset == self.expected && !self.confirming.is_due(&header, Instant::now()) {
+                State::Reading(header, Seen::Once)
+            } else {
+                let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
+                // By itself: nobody may look at it while the consumer pauses.
+                let mut asking = JoinSet::new();
+                asking.spawn(again(connection, stream, self.expected));
+                State::Asking(bytes, asking)
+            };
         Ok(())
     }
 
@@ -191,7 +194,7 @@ impl Reader {
             stream: Arc::clone(self.cursor.stream()),
             first: begin,
             last: end - 1,
-            after: self.written,
+            after: self.confirming.written(),
             before: written(header),
         });
     }
@@ -209,7 +212,7 @@ impl Reader {
         (burst, max): (&mut Vec<Delivery<Original>>, usize),
         found: &mut FoundBytes,
     ) -> usize {
-        let State::Reading(header) = self.state else { return 0 };
+        let State::Reading(header, seen) = self.state else { return 0 };
         let stream = Arc::clone(self.cursor.stream());
         let end = self.end.unwrap_or(u64::MAX);
         // That of the broker is the same for whoever reads it again.
@@ -219,7 +222,7 @@ impl Reader {
             let position = deliver(cursor, window, removed.last);
             burst.push(Delivery { position, item: Item::Removed(removed), original: None });
         }
-        if let Some(fingerprint) = fingerprint::of_chunk(&header) {
+        if let Some(fingerprint) = fingerprint::of_chunk(&header).filter(|_| seen == Seen::Twice) {
             cursor.recognise(Some(fingerprint));
         }
         let mut taken = 0;
@@ -227,7 +230,7 @@ impl Reader {
             taken += 1;
             match self.chunk.next_item() {
                 None => {
-                    self.end_chunk(&header);
+                    self.end_chunk(&header, seen);
                     break;
                 }
                 Some(stream::Item::Message { offset, .. }) if offset >= end => cursor.skip(offset),
@@ -256,10 +259,10 @@ impl Reader {
     }
 
     /// Goes on behind a chunk.
-    fn end_chunk(&mut self, header: &Header) {
+    fn end_chunk(&mut self, header: &Header, seen: Seen) {
         let length = self.chunk.take().map_or(0, |bytes| bytes.len());
-        (self.expected, self.written) = (header.next_offset(), written(header));
-        self.found = Found::Logs;
+        (self.expected, self.found) = (header.next_offset(), Found::Logs);
+        self.confirming.note(header, seen, Instant::now());
         self.state = State::Waiting;
         if length > LARGE && self.credit > CREDIT_OF_LARGE {
             self.credit = CREDIT_OF_LARGE;
@@ -284,12 +287,6 @@ impl Reader {
         );
         SourceError::Lost(text.into())
     }
-}
-
-/// When the broker wrote a chunk, if it says so.
-fn written(header: &Header) -> Option<Timestamp> {
-    let written = u64::try_from(header.timestamp_ms).ok().filter(|written| *written > 0);
-    written.map(Timestamp::from_millis)
 }
 
 /// The position of what is delivered.
