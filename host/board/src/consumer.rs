@@ -278,7 +278,8 @@ impl Consumer {
             | ConsumerEvent::NotCounted(..)
             | ConsumerEvent::LeftUncounted(..)
             | ConsumerEvent::PassedBy(_)
-            // It is among the counts.
+            // These are among the counts.
+            | ConsumerEvent::CountedByOffset(_)
             | ConsumerEvent::Removed(_)
             | ConsumerEvent::Traced(_) => {}
         }

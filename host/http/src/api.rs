@@ -64,6 +64,8 @@ struct CountsAnswer {
     foreign: u64,
     repeated: u64,
     without_id: u64,
+    /// Whether that does not matter for logs of streams, some of which it has read.
+    counted_by_offset: bool,
     undetermined: u64,
     removed: u64,
 }
@@ -135,6 +137,7 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
             foreign: it.counts.foreign,
             repeated: it.counts.repeated,
             without_id: it.counts.without_id,
+            counted_by_offset: !it.offsets.is_empty(),
             undetermined: it.counts.undetermined,
             removed: it.counts.removed,
         },

@@ -70,7 +70,8 @@ impl ReplayView {
 
     fn metric(&self, replayed: &Replayed, version: Option<&str>) -> Result<(), Unwritable> {
         let Replayed { consumer, counts, text, .. } = replayed;
-        let report = Report { consumer, counts, text: text.clone(), measures: None, last: true };
+        let (text, has_offsets) = (text.clone(), true);
+        let report = Report { consumer, counts, has_offsets, text, measures: None, last: true };
         match self.format {
             Format::Text => {
                 let version = version.map(|version| format!("{DIM}{}{DIM:#} ", printable_line(version)));

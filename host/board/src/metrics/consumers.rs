@@ -35,11 +35,18 @@ const COUNTERS: [Single; 7] = [
 ];
 
 /// Of all runs that share a state.
-const COUNTS: [Single; 4] = [
+const COUNTS: [Single; 5] = [
     (("loghost_deliveries_repeated", "Deliveries of logs that were counted before."), |it| {
         it.counts.repeated
     }),
     (("loghost_messages_foreign", "Messages that were not published as logs."), |it| it.counts.foreign),
+    (
+        (
+            "loghost_logs_without_id",
+            "Counted logs without an id of loghost's form: from streams each once, by its offset; from queues at least once.",
+        ),
+        |it| it.counts.without_id,
+    ),
     (("loghost_logs_undetermined", "Counted logs that did not say how serious they are."), |it| {
         it.counts.undetermined
     }),

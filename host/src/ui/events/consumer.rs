@@ -34,6 +34,7 @@ fn level(event: &ConsumerEvent<'_>) -> Level {
         | ConsumerEvent::StandingBy
         | ConsumerEvent::Recovered
         | ConsumerEvent::PassedBy(_)
+        | ConsumerEvent::CountedByOffset(_)
         | ConsumerEvent::Paused
         | ConsumerEvent::Resumed
         | ConsumerEvent::Reloaded(..) => Level::Info,
@@ -95,6 +96,7 @@ fn name(event: &ConsumerEvent<'_>) -> &'static str {
         ConsumerEvent::NotCounted(..) => "not_counted",
         ConsumerEvent::LeftUncounted(..) => "left_uncounted",
         ConsumerEvent::PassedBy(_) => "passed_by",
+        ConsumerEvent::CountedByOffset(_) => "counted_by_offset",
         ConsumerEvent::Reloaded(..) => "reloaded",
         ConsumerEvent::ReloadRefused(_) => "reload_refused",
         ConsumerEvent::Ended(_) => "ended",
@@ -117,7 +119,7 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
             json!({ "foreign": foreign, "unwanted": unwanted })
         }
-        ConsumerEvent::PassedBy(logs) => json!({ "logs": logs }),
+        ConsumerEvent::PassedBy(logs) | ConsumerEvent::CountedByOffset(logs) => json!({ "logs": logs }),
         ConsumerEvent::Reloaded(descriptor, digest) => {
             json!({ "version": descriptor.version, "sha256": digest })
         }
@@ -195,6 +197,10 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         ConsumerEvent::LeftUncounted(uncounted, dead_lettering) => left_uncounted(uncounted, *dead_lettering),
         ConsumerEvent::PassedBy(logs) => format!(
             "not wanted in this run: {logs} logs that were found in messages of other producers; they were acknowledged"
+        ),
+        ConsumerEvent::CountedByOffset(logs) => format!(
+            "{logs} logs of this run came without an id, which does not matter for those of streams: each is counted once, by its \
+             offset; of those that came from a queue, one that came twice is counted twice"
         ),
         ConsumerEvent::Removed(removed) => logs_removed(removed),
         ConsumerEvent::Measured(Err(error)) => {

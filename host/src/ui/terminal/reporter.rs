@@ -54,6 +54,7 @@ pub(crate) fn metric_json(report: &Report<'_>) -> Map<String, Value> {
     say("foreign", counts.foreign.into());
     say("repeated", counts.repeated.into());
     say("without_id", counts.without_id.into());
+    say("counted_by_offset", report.has_offsets.into());
     say("undetermined", counts.undetermined.into());
     say("removed", counts.removed.into());
     match &report.text {

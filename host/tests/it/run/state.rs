@@ -82,10 +82,12 @@ fn counts_a_log_once(broker: &Broker) {
         counts(&run, sum);
         run.end_by(Signal::Terminate).exits(0);
     }
-    let json = run(broker, folder.path()).args(["--until-idle", "500ms", "--format", "json"]).end().exits(0);
-    let metric = json.json().pop().expect("a metric");
-    assert_eq!(metric["counts"]["error"], 7, "{json}");
-    assert_eq!(metric["without_id"], 3, "{json}");
+    let output =
+        run(broker, folder.path()).args(["--until-idle", "500ms", "--format", "json"]).end().exits(0);
+    let metric = output.json().pop().expect("a metric");
+    assert_eq!(metric["counts"]["error"], 7, "{output}");
+    assert_eq!(metric["without_id"], 3, "{output}");
+    assert_eq!(metric["counted_by_offset"], broker.is_stream(), "{output}");
 }
 
 fn has_one_host() -> Result<(), Skip> {

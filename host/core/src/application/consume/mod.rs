@@ -159,7 +159,7 @@ impl<P: Ports> Consume<P> {
             counts: &loaded.counts,
         });
         self.tell_streams();
-        self.progress.counted(loaded.counts, false);
+        self.progress.begin(loaded.counts);
         self.former = loaded.filter;
         if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
             self.processing.take_up(state).await?;
@@ -208,11 +208,8 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Tells how far streams are finished, if some are read.
-    fn tell_streams(&self) {
-        let offsets = self.commits.next_offsets();
-        if !offsets.is_empty() {
-            self.progress.tell(ConsumerEvent::StreamsCommitted(&offsets));
-        }
+    fn tell_streams(&mut self) {
+        self.progress.streams_committed(&self.commits.next_offsets());
     }
 
     /// Tells how much memory the consumer has, after a call that it may have grown in.
@@ -228,6 +225,7 @@ impl<P: Ports> Consume<P> {
         // Whatever waits, waits elsewhere from now on.
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
         self.progress.left_uncounted(self.commits.uncounted(), self.commits.passed_by());
+        self.progress.counted_by_offset();
         let end = match end {
             // It would fail again.
             End::Report(_) => end,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::application::ports::{
-    Cause, ConsumerError, ConsumerEvent, DeadLettering, Event, Observer, Report, ReportError, Reporter,
-    SourceError, Uncounted,
+    Cause, ConsumerError, ConsumerEvent, DeadLettering, Event, NextOffset, Observer, Report, ReportError,
+    Reporter, SourceError, Uncounted,
 };
 use crate::domain::{ConsumerName, Counts, Measures};
 
@@ -22,6 +22,10 @@ pub(super) struct Progress<R> {
     every: Duration,
     /// What is counted and safe: nothing else is shown.
     counts: Counts,
+    /// How many of the logs that were counted before this run had no id.
+    without_id_before: u64,
+    /// Whether streams were read.
+    has_offsets: bool,
     /// When the next metric may be shown, and whether there is something new to show.
     report_from: Instant,
     unreported: bool,
@@ -47,6 +51,8 @@ impl<R: Reporter> Progress<R> {
             consumer,
             every,
             counts: Counts::default(),
+            without_id_before: 0,
+            has_offsets: false,
             report_from: Instant::now(),
             unreported: false,
             memory: 0,
@@ -102,6 +108,28 @@ impl<R: Reporter> Progress<R> {
         }
     }
 
+    /// Tells how many logs of the whole run had no id, where that does not matter.
+    pub(super) fn counted_by_offset(&self) {
+        let without_id = self.counts.without_id.saturating_sub(self.without_id_before);
+        if self.has_offsets && without_id > 0 {
+            self.tell(ConsumerEvent::CountedByOffset(without_id));
+        }
+    }
+
+    /// Tells how far streams are finished, if some are read.
+    pub(super) fn streams_committed(&mut self, offsets: &[NextOffset]) {
+        if !offsets.is_empty() {
+            self.has_offsets = true;
+            self.tell(ConsumerEvent::StreamsCommitted(offsets));
+        }
+    }
+
+    /// Takes in what was counted before this run.
+    pub(super) fn begin(&mut self, counts: Counts) {
+        self.without_id_before = counts.without_id;
+        self.counts = counts;
+    }
+
     /// Takes in what is counted, and whether that is to be shown.
     pub(super) fn counted(&mut self, counts: Counts, news: bool) {
         self.counts = counts;
@@ -131,8 +159,14 @@ impl<R: Reporter> Progress<R> {
         measures: Option<Result<&Measures, &ConsumerError>>,
         last: bool,
     ) -> Result<(), ReportError> {
-        let report = Report { consumer: &self.consumer, counts: &self.counts, text, measures, last };
-        self.reporter.metric(&report)
+        self.reporter.metric(&Report {
+            consumer: &self.consumer,
+            counts: &self.counts,
+            has_offsets: self.has_offsets,
+            text,
+            measures,
+            last,
+        })
     }
 
     /// What is counted and safe, at the end.

@@ -127,6 +127,9 @@ pub enum ConsumerEvent<'a> {
     /// So many logs that were found in messages of others did not match its filter in this run, which ends: they were
     /// acknowledged.
     PassedBy(u64),
+    /// So many of the logs that were counted in this run, which ends, had no id, and it has read streams, where each is counted
+    /// by its offset.
+    CountedByOffset(u64),
     /// Its new version, of this digest, has taken over.
     Reloaded(&'a Descriptor, &'a str),
     /// It was to be loaded again, and goes on as it is.

@@ -16,6 +16,8 @@ pub struct Report<'a> {
     pub consumer: &'a ConsumerName,
     /// What it was written from.
     pub counts: &'a Counts,
+    /// Whether it has read streams: their logs are counted by their offsets, with and without an id.
+    pub has_offsets: bool,
     /// The consumer's own words; or why it has none.
     pub text: Result<String, ConsumerError>,
     /// What it has measured last; or why it could not. None if it has no figures of its own.

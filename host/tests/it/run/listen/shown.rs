@@ -1,5 +1,6 @@
 //! What is shown: counts that move, a broker that is away, a plugin that is stopped, texts that are hostile.
 
+use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -108,7 +109,8 @@ fn the_lag_of_streams_is_known(broker: &Broker) {
     let run = streams(broker.loghost(LISTEN)).arg("--state").arg(folder.path().join("state")).start();
     run.says("consuming from");
     let (http, stream) = (Http::of(&run), broker.exchange("error"));
-    broker.loghost(PUBLISH).stdin("a\n".repeat(100)).end().exits(0);
+    broker.loghost(PUBLISH).stdin("a\n".repeat(99)).end().exits(0);
+    broker.outside().publish(&stream, "web", b"without an id", BasicProperties::default());
     let line = |metric: &str, consumer: &str, value: u64| {
         format!(r#"loghost_stream_{metric}{{consumer="{consumer}",stream="{stream}"}} {value}"#)
     };
@@ -116,8 +118,10 @@ fn the_lag_of_streams_is_known(broker: &Broker) {
     http.shows(&line("committed_offset", "error", 99));
     http.shows(&line("last_offset", "error", 99));
     http.shows(r#"loghost_consumer_state{consumer="broken",state="stopped"} 1"#);
+    http.shows(r#"loghost_logs_without_id_total{consumer="error"} 1"#);
     let answer = http.get("/api/consumers", &[]).json();
     is_as_described("consumers", &answer);
+    assert_eq!(answer["consumers"][1]["counts"]["counted_by_offset"], true, "{answer}");
     let [stuck, good] = [0, 1].map(|n| &answer["consumers"][n]["streams"][0]);
     assert_eq!((&good["stream"], &good["lag"]), (&stream.clone().into(), &0.into()), "{answer}");
     let lag = stuck["lag"].as_u64().expect("it is known");
