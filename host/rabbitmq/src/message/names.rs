@@ -73,6 +73,11 @@ impl Names {
         stream.strip_prefix(&self.bound_prefix)
     }
 
+    /// Whether a stream of logs is called so: that of a severity, or of an exchange of others.
+    pub fn is_stream(&self, name: &str) -> bool {
+        self.severity(name).is_some() || self.bound_exchange(name).is_some()
+    }
+
     /// The queue of `consumer`: `loghost.error`, and `loghost.<prefix>.error` under a prefix of its own.
     /// No consumer is called `dead`, and no prefix has a dot, so all these names are different.
     pub fn queue(&self, consumer: &ConsumerName) -> String {

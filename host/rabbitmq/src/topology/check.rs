@@ -119,8 +119,7 @@ impl TopologyCheck {
         for QueueBindings { queue, mut bindings } in self.wanted() {
             if let Some(inspection) = self.options.inspect.inspect(&self.connection, &queue).await {
                 // That a stream removes what is old is as it should be.
-                let is_stream = self.retention.is_some()
-                    && (self.names.severity(&queue).is_some() || self.names.bound_exchange(&queue).is_some());
+                let is_stream = self.retention.is_some() && self.names.is_stream(&queue);
                 if let Some(rules) = inspection.rules.filter(|_| !is_stream) {
                     self.tell_changes(&queue, rules);
                 }

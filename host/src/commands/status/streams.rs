@@ -1,9 +1,10 @@
 //! How far consumers have read streams: as the state of their host tells, a running host, or the broker.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use loghost_core::domain::{ConsumerName, Severity};
+use loghost_core::domain::{ConsumerName, Severity, StreamState};
 use loghost_rabbitmq::{Connection, StreamFigures, StreamWay, present};
 use loghost_store::state::Contents;
 
@@ -23,7 +24,7 @@ pub(super) struct Streams<'a> {
     options: &'a Options,
     connection: &'a Arc<Connection>,
     figures: StreamFigures,
-    /// Those that there are, of the severities.
+    /// Those that there are, of the severities: of them, the broker may know how far they were read.
     present: Vec<String>,
 }
 
@@ -68,9 +69,11 @@ impl<'a> Streams<'a> {
         if let Some(why) = failed {
             warning(&format!("how far streams were read the broker does not tell: {why}"));
         }
-        let read =
-            |stream: &&String| all.iter().any(|(_, next)| next.iter().any(|(name, _)| name == *stream));
-        let read: Vec<String> = self.present.iter().filter(read).cloned().collect();
+        let names: BTreeSet<&String> =
+            all.iter().flat_map(|(_, next)| next).map(|(stream, _)| stream).collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        // Of one that is not there, and so of all, the broker would tell nothing.
+        let read = present(self.connection, &names).await.map_err(refused)?;
         let ends = if read.is_empty() {
             Vec::new()
         } else {
@@ -120,7 +123,7 @@ impl<'a> Streams<'a> {
     fn of_host(&self, hosted: &[HostConsumer], consumer: &ConsumerName) -> Next {
         let found = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
         let streams = found.into_iter().flat_map(|hosted| &hosted.streams);
-        let streams = streams.filter(|stream| self.is_of_severity(&stream.stream));
+        let streams = streams.filter(|stream| self.options.target.names.is_stream(&stream.stream));
         let next = |committed: Option<u64>| committed.map_or(0, |committed| committed.saturating_add(1));
         streams.map(|stream| (stream.stream.clone(), next(stream.committed_offset))).collect()
     }
@@ -147,7 +150,10 @@ impl<'a> Streams<'a> {
         for state in states {
             let account = state.account(queue).map_err(unusable)?;
             let streams = account.into_iter().flat_map(|account| account.streams);
-            for stream in streams.filter(|stream| self.is_of_severity(&stream.stream)) {
+            let is_stream = |stream: &StreamState| {
+                !stream.has_places() && self.options.target.names.is_stream(&stream.stream)
+            };
+            for stream in streams.filter(is_stream) {
                 let offset = stream.next_offset();
                 match next.iter_mut().find(|(name, _)| *name == stream.stream) {
                     Some((_, highest)) => *highest = offset.max(*highest),
@@ -156,9 +162,5 @@ impl<'a> Streams<'a> {
             }
         }
         Ok(next)
-    }
-
-    fn is_of_severity(&self, stream: &str) -> bool {
-        Severity::ALL.into_iter().any(|severity| self.options.target.names.exchange(severity) == stream)
     }
 }

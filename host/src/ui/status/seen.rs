@@ -132,7 +132,8 @@ impl Seen {
         let seconds = seconds_between(self.streams_before.at, self.streams_now.at)?;
         let change = |before: u64, now: u64| {
             let (before, now) = (i128::from(before), i128::from(now));
-            i32::try_from(now - before).map_or(f64::MAX, f64::from) / seconds
+            let change = i128::from(i32::MAX).min(now - before).max(i32::MIN.into());
+            i32::try_from(change).map_or(0.0, f64::from) / seconds
         };
         Some(StreamRates {
             lag: change(before.lag()?, now.lag()?),

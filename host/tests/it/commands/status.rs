@@ -1,9 +1,10 @@
 //! `loghost status`: how far behind consumers are.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use lapin::BasicProperties;
+use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -19,6 +20,11 @@ use crate::support::{Skip, needing, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on(Kind::QUEUES, "status::tells_who_is_stuck", tells_who_is_stuck);
     trials.extend(on(KINDS, "status::tells_how_far_streams_are_read", tells_how_far_streams_are_read));
+    trials.extend(on(
+        KINDS,
+        "status::tells_how_far_streams_of_others_are_read",
+        tells_how_far_streams_of_others_are_read,
+    ));
     trials.extend(on(KINDS, "status::asks_a_running_host", asks_a_running_host));
     trials.push(needing("status::a_host_answers_to_no_other_name", a_host_answers_to_no_other_name));
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
@@ -132,6 +138,32 @@ fn tells_how_far_streams_are_read(broker: &Broker) {
         unknown().says("through AMQP 0-9-1").says("does not store how far they were read by error");
     }
     assert_eq!(read(with_state(), 1, "state")["committed_offset"], 2, "not what the broker has stored");
+}
+
+/// Those of exchanges of others as well, of which the state has some messages in part.
+fn tells_how_far_streams_of_others_are_read(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (outside, exchange) = (broker.outside(), format!("{}-app", broker.prefix()));
+    outside.declare_exchange(&exchange, ExchangeKind::Topic);
+    let retrying = guest("error").severities(&["error"]).on("later", Then::Retry("not yet".to_owned()));
+    let retrying = retrying.write(folder.path());
+    let state = folder.path().join("state");
+    let host = run(broker, &retrying).args(["--bind", &exchange, "--state"]).arg(&state).start();
+    host.says("consuming from");
+    let message = "{\"level\":\"error\",\"msg\":\"now\"}\n{\"level\":\"error\",\"msg\":\"later\"}";
+    for _ in 0..2 {
+        outside.publish(&exchange, "shop", message.as_bytes(), BasicProperties::default());
+    }
+    counts(&host, "error", [2, 0]);
+    host.end_by(Signal::Kill);
+    let output = broker.loghost(["status", "error", "--format", "json", "--over", "100ms", "--state"]);
+    let output = output.arg(&state).end();
+    let [seen] = <[Value; 1]>::try_from(output.json()).expect("one consumer");
+    let lag = |stream: &Value| Some((stream["stream"].as_str()?.to_owned(), stream["lag"].as_u64()?));
+    let lags: Option<BTreeMap<String, u64>> =
+        seen["streams"].as_array().expect("streams").iter().map(lag).collect();
+    let of_others = format!("{}.bound.{exchange}", broker.prefix());
+    assert_eq!(lags, Some(BTreeMap::from([(broker.exchange("error"), 0), (of_others, 2)])), "{output}");
 }
 
 fn asks_a_running_host(broker: &Broker) {

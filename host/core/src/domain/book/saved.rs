@@ -1,5 +1,6 @@
 //! What a book is restored from.
 
+use super::places::Places;
 use crate::domain::{Fingerprint, IntervalSet, Timestamp};
 
 /// A summary of the origins that have expired.
@@ -27,6 +28,11 @@ pub struct StreamState {
 }
 
 impl StreamState {
+    /// Whether it has places in messages that are finished in part, and is no stream.
+    pub fn has_places(&self) -> bool {
+        Places::are_of(self)
+    }
+
     /// The offset of the first log that is not finished. Some behind it may be.
     pub fn next_offset(&self) -> u64 {
         // A position is one more than an offset.
