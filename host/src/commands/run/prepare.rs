@@ -89,7 +89,11 @@ fn described(options: &Options, Descriptor { name, filter, .. }: &Descriptor) ->
         (None, Lifetime::Exclusive) => "a queue of its own".to_owned(),
     };
     let others: Vec<&str> = options.consumer.rules.exchanges(filter).into_iter().collect();
-    let also =
-        if others.is_empty() { String::new() } else { format!(", bound to {} as well", others.join(", ")) };
+    // Not all of these need be there: which are not was said.
+    let also = if others.is_empty() {
+        String::new()
+    } else {
+        format!(", and --bind takes from {}", others.join(", "))
+    };
     format!("{name} ({reads}{also})")
 }
