@@ -1,22 +1,25 @@
 //! `loghost replay`: what comes of the past of the streams, and what is left as it was.
 
-use std::fs;
+mod compare;
+mod recorded;
+mod removed;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use lapin::BasicProperties;
-use lapin::types::AMQPValue;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use crate::run::streams::plugin;
 use crate::support::broker::{Broker, Kind, on, unique};
-use crate::support::cli::{Loghost, Output, Signal, binary, loghost};
+use crate::support::cli::{Loghost, Output, Signal, binary};
 use crate::support::dead_letters::reject;
-use crate::support::guest::{Does, Guest, Then, guest, seen};
+use crate::support::guest::{Does, Then, guest, seen};
 use crate::support::metrics::{counts, errors, last_of};
-use crate::support::outside::{DURABLE, Outside, text};
+use crate::support::outside::Outside;
 use crate::support::rabbitmq::rabbitmqctl;
 use crate::support::{Need, Skip, needing, tracked};
 
@@ -36,16 +39,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "replay::what_is_not_counted_is_listed", what_is_not_counted_is_listed),
         on([Kind::Stream], "replay::only_what_is_asked_for", only_what_is_asked_for),
         on([Kind::Stream], "replay::publishes_what_is_granted", publishes_what_is_granted),
-        on(KINDS, "replay::compares_two_versions", compares_two_versions),
-        on([Kind::Stream], "replay::compares_what_is_published", compares_what_is_published),
-        on(KINDS, "replay::what_was_removed_is_said", what_was_removed_is_said),
         on(KINDS, "replay::needs_no_more_than_to_read", needs_no_more_than_to_read),
         on(KINDS, "replay::where_there_is_nothing", where_there_is_nothing),
         on([Kind::Embedded], "replay::needs_streams", needs_streams),
-        on(KINDS, "replay::the_past_is_recorded_and_shown", the_past_is_recorded_and_shown),
     ]
     .into_iter()
     .flatten()
+    .chain(compare::trials())
+    .chain(recorded::trials())
+    .chain(removed::trials())
     .chain([needing("stream::replay::progress_is_shown_on_a_terminal", progress_is_shown_on_a_terminal)])
     .collect()
 }
@@ -60,10 +62,6 @@ fn replay<'a>(broker: &Broker, plugins: impl IntoIterator<Item = &'a PathBuf>) -
 fn declare(broker: &Broker, plugin: &Path) {
     let declare = ["run", "--declare-only", "--queue-type", "stream", "--grant", "publish"];
     broker.loghost(declare).unless_ephemeral(&[]).arg(plugin).end().exits(0);
-}
-
-fn plugin() -> PathBuf {
-    tracked("plugins/error.wasm")
 }
 
 /// Publishes errors without ids, one by one.
@@ -292,120 +290,6 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(['sh', '-c', to_null] + sys.argv[1:
     Ok(())
 }
 
-/// Two versions of a plugin, in files of their own.
-fn versions(folder: &Path, versions: [Guest; 2]) -> [PathBuf; 2] {
-    let [old, new] = versions;
-    [("old", old), ("new", new)].map(|(name, version)| {
-        let folder = folder.join(name);
-        fs::create_dir_all(&folder).expect("a folder of ours");
-        version.write(&folder)
-    })
-}
-
-/// `loghost replay --compare` of two versions.
-fn comparing(broker: &Broker, [old, new]: &[PathBuf; 2]) -> Loghost {
-    broker.loghost(["replay", "--from", "first"]).arg(old).arg("--compare").arg(new)
-}
-
-fn compares_two_versions(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let version = || guest("error").severities(&["error"]).on("bad", reject("it is bad"));
-    let old = version().on("worse", Then::Skip).on("odd", reject("odd"));
-    let new =
-        version().on("worse", Then::Do(Does::Panic)).on("odd", reject("very odd")).on("new", Then::Skip);
-    let both = versions(folder.path(), [old.clone(), new]);
-    declare(broker, &both[0]);
-    let outside = broker.outside();
-    publish(&outside, broker, &["good", "bad", "worse", "good", "odd", "new", "good"]);
-    let output = comparing(broker, &both).args(["--format", "json"]).end().exits(1);
-    let found = listed(&output, "differs");
-    let outcomes =
-        |(offset, said): &(u64, Value)| (*offset, said[0]["outcome"].clone(), said[1]["outcome"].clone());
-    assert_eq!(
-        found.iter().map(outcomes).collect::<Vec<_>>(),
-        [
-            (2, json!("skip"), json!("trap")),
-            (4, json!("reject"), json!("reject")),
-            (5, json!("accept"), json!("skip"))
-        ],
-        "{output}"
-    );
-    let lines = output.json();
-    assert_eq!(lines[1]["log"]["message"], "odd", "{output}");
-    assert_eq!(lines.last(), Some(&json!({ "differences": 3, "same_metric": true })), "{output}");
-    let counted = |metric: &Value| (errors(metric), metric["skipped"]["error"].as_u64());
-    assert_eq!([&lines[3], &lines[4]].map(counted), [([4, 2], Some(1)), ([3, 3], Some(1))], "{output}");
-    let output = comparing(broker, &both).end().exits(1);
-    let output = output.prints("3 logs differ, the metrics are the same").prints("reject: very odd");
-    output.prints(&format!("{}: trap: process: ", both[1].display()));
-    publish(&outside, broker, &["new"; 25]);
-    comparing(broker, &both)
-        .end()
-        .exits(1)
-        .prints("and 8 logs more in which they differ; --format json lists all");
-    // The same, and only another metric.
-    let same = versions(folder.path(), [old.clone(), old.clone().version("2")]);
-    comparing(broker, &same).end().exits(0).prints("no log differs, the metrics are the same");
-    let metric = versions(folder.path(), [old.clone(), old.metric("other words")]);
-    comparing(broker, &metric)
-        .end()
-        .exits(1)
-        .prints("no log differs, the metrics differ")
-        .prints("other words");
-    // Others are wanted.
-    let narrow = version().sources(&["db"]);
-    let filter = versions(folder.path(), [version(), narrow]);
-    comparing(broker, &filter).end().exits(1).prints(": unwanted").prints("32 logs differ");
-    comparing(broker, &filter).arg(&filter[0]).end().exits(2).says("give one PLUGIN");
-}
-
-fn compares_what_is_published(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let version = || guest("deriving").severities(&["error"]);
-    let [one, other] = ["derived", "else"].map(|text| version().publishes_text("info", text));
-    let both = versions(folder.path(), [one.clone(), other]);
-    declare(broker, &both[0]);
-    publish(&broker.outside(), broker, &["a", "b"]);
-    let output = comparing(broker, &both).args(["--format", "json"]).end().exits(1);
-    let found = listed(&output, "differs");
-    assert_eq!(found.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1], "{output}");
-    let published = |n: usize| found[0].1[n]["publishes"][0]["message"].clone();
-    assert_eq!([published(0), published(1)], [json!("derived"), json!("else")], "{output}");
-    let none = versions(folder.path(), [one.clone(), version().processes()]);
-    let output = comparing(broker, &none).end().exits(1).prints("2 logs differ");
-    output.prints("accept; publishes info: derived");
-    let same = versions(folder.path(), [one.clone(), one]);
-    comparing(broker, &same).end().exits(0);
-    comparing(broker, &same).args(["--grant", "publish"]).end().exits(2).says("--compare");
-}
-
-fn what_was_removed_is_said(broker: &Broker) {
-    let (outside, stream) = (broker.outside(), broker.exchange("error"));
-    let arguments = [
-        ("x-queue-type", text("stream")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(200_000)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(50_000)),
-    ];
-    outside.declare(&stream, DURABLE, &arguments);
-    declare(broker, &plugin());
-    let text = "x".repeat(10_000);
-    for _ in 0..5 {
-        publish(&outside, broker, &[&*text; 40]);
-    }
-    // When a segment has just begun, it may be the only one.
-    publish(&outside, broker, &["last"]);
-    let replay = |from: &str| replay(broker, [&plugin()]).args(["--from", from]).end().exits(0);
-    let [left, 0] = errors(&metric(&replay("first").does_not_say("begins at offset"))) else { panic!() };
-    assert!((1..201).contains(&left), "{left}");
-    let output = replay("3");
-    let first = output.stderr.split("begins at offset ").nth(1).and_then(|rest| rest.split(':').next());
-    let first: u64 = first.and_then(|first| first.parse().ok()).unwrap_or_else(|| panic!("{output}"));
-    let output = output.says(&format!("of what was asked for, up to {} logs are not there", first - 3));
-    assert_eq!(errors(&metric(&output)), [left, 0], "{output}");
-    let output = replay("1h").says("what was before").says("its retention has removed them");
-    assert_eq!(errors(&metric(&output)), [left, 0], "{output}");
-}
-
 fn needs_no_more_than_to_read(broker: &Broker) {
     declare(broker, &plugin());
     publish(&broker.outside(), broker, &["a", "b"]);
@@ -444,47 +328,4 @@ fn needs_streams(broker: &Broker) {
     let output = replay(broker, [&plugin()]).args(["--from", "first"]).end().exits(78);
     output.says("RabbitMQ has streams from 3.9 on, the embedded broker has none");
     broker.loghost(["tail", "--until", "first"]).end().exits(2).says("--from");
-}
-
-fn the_past_is_recorded_and_shown(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let streams = guest("all").severities(&["info", "error"]).write(folder.path());
-    declare(broker, &streams);
-    let outside = broker.outside();
-    let (error, info) = (broker.exchange("error"), broker.exchange("info"));
-    for (exchange, source, message) in
-        [(&error, "db.1", "one"), (&info, "db.1", "two"), (&error, "web", "three"), (&error, "db.2", "four")]
-    {
-        // A chunk for each: where there is no other time, it is that of the chunk.
-        let at = BasicProperties::default().with_timestamp(if message == "two" { 5 } else { 6 });
-        outside.publish(exchange, source, message.as_bytes(), at);
-    }
-    let span = ["--severity", "error", "--severity", "info", "--from", "first", "--source", "db.*"];
-    let record = |arguments: &[&str]| broker.loghost(["record"]).args(span).args(arguments).end().exits(0);
-    let recorded = record(&["--until", "next", "--expect", "error"]).says("recorded 3  left out 0");
-    let lines: Vec<&str> = recorded.stdout.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(
-        lines,
-        ["", "info @db.1: two", "error @db.1: one", "error @db.2: four", "", "expect error"],
-        "{recorded}"
-    );
-    let file = folder.path().join("past.txt");
-    fs::write(&file, &recorded.stdout).expect("a file of ours");
-    loghost(["verify", "--bless"]).arg(&file).end().exits(0);
-    loghost(["verify"]).arg(&file).end().exits(0);
-    let blessed = fs::read_to_string(&file).expect("it is there");
-    assert!(blessed.lines().any(|line| line.starts_with('|') && line.ends_with('2')), "{blessed}");
-    record(&["--max-logs", "2"]).says("recorded 2  left out 0");
-
-    // Without an end, it goes on with what comes.
-    let tail = broker.loghost(["tail", "--format", "json"]).args(span).args(["--max-logs", "5"]).start();
-    tail.prints("four");
-    outside.publish(&info, "db.3", b"five", BasicProperties::default());
-    outside.publish(&error, "web", b"no", BasicProperties::default());
-    outside.publish(&error, "db.3", b"six", BasicProperties::default());
-    let output = tail.end().exits(0);
-    let mut messages: Vec<String> =
-        output.json().iter().map(|log| log["message"].as_str().expect("a text").to_owned()).collect();
-    messages[3..].sort();
-    assert_eq!(messages, ["two", "one", "four", "five", "six"], "{output}");
 }
