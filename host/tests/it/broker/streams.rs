@@ -96,7 +96,7 @@ fn take_the_place_of_bindings(broker: &Broker) {
     broker.loghost(["publish", "error", "between", "--require-route"]).end().exits(0);
     let outside = broker.outside();
     assert_eq!(outside.read_stream(&broker.exchange("error"), 1)[0].data, b"between");
-    assert_eq!(outside.depth(&queue), Some(2));
+    outside.wait_for_depth(&queue, 2);
 
     let run = broker.loghost(["run", "--from", "first", "--until-idle", "1s", "--format", "json"]);
     let output = run.args(stream).arg(&plugin).end().exits(0);

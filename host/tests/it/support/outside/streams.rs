@@ -16,6 +16,7 @@ impl Outside {
     /// The first messages of a stream, which stay there; waits for them.
     #[track_caller]
     pub(crate) fn read_stream(&self, stream: &str, messages: usize) -> Vec<Delivery> {
+        self.wait_until_readable(stream);
         let read: lapin::Result<Vec<_>> = self.on_channel(async |channel| {
             let mut consumer = from_first(&channel, stream, 100).await?;
             let mut read = Vec::new();
@@ -33,6 +34,7 @@ impl Outside {
     /// Whether a stream has nothing, as far as the broker sends nothing of it within this time.
     #[track_caller]
     pub(crate) fn sends_nothing_of(&self, stream: &str, within: Duration) -> bool {
+        self.wait_until_readable(stream);
         let sent: lapin::Result<bool> = self.on_channel(async |channel| {
             let mut consumer = from_first(&channel, stream, 1).await?;
             Ok(timeout(within, consumer.next()).await.is_ok())
@@ -43,6 +45,7 @@ impl Outside {
     /// How many messages a stream has up to the first one with this body, which is waited for.
     #[track_caller]
     pub(crate) fn count_through(&self, stream: &str, last: &[u8]) -> u64 {
+        self.wait_until_readable(stream);
         let counted: lapin::Result<u64> = self.on_channel(async |channel| {
             let mut consumer = from_first(&channel, stream, PREFETCH).await?;
             let mut messages = 0;
@@ -60,6 +63,18 @@ impl Outside {
             Ok(messages)
         });
         counted.expect("the stream is there")
+    }
+
+    /// Waits until the broker knows where a stream is that was just declared, as it may have confirmed messages before.
+    #[track_caller]
+    fn wait_until_readable(&self, stream: &str) {
+        self.wait_until(|| match self.on_channel(async |channel| from_first(&channel, stream, 1).await) {
+            Ok(_) => true,
+            Err(error) => {
+                assert!(error.to_string().contains("does not have a replica"), "{stream}: {error}");
+                false
+            }
+        });
     }
 }
 
