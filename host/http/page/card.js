@@ -31,7 +31,7 @@ export class Card {
     this.#find("ol").setAttribute("aria-label", `Last dead letters of ${name}`);
     this.#find("pre").setAttribute("aria-label", `Metric of ${name}`);
     for (const button of this.element.querySelectorAll("button")) {
-      button.addEventListener("click", () => this.#request(button.dataset.request));
+      button.addEventListener("click", () => this.#request(button.dataset.request, button.textContent));
     }
   }
 
@@ -40,12 +40,13 @@ export class Card {
   }
 
   /** Asks for something, and says whether that was taken; what comes of it is seen later. */
-  async #request(request) {
+  async #request(request, label) {
+    const what = label.toLowerCase();
     const said = this.#find(".control [role=status]");
     show(said, "");
     const asked = await tell(`/api/consumers/${this.#name}/${request}`).then(
-      () => `asked to ${request}`,
-      (error) => `not asked to ${request}: ${error.message}`,
+      () => `asked to ${what}`,
+      (error) => `not asked to ${what}: ${error.message}`,
     );
     show(said, asked);
   }
@@ -54,7 +55,7 @@ export class Card {
   #offer(state, isControlled) {
     this.#find(".control").hidden = !isControlled;
     const toggle = this.#find("button");
-    // One that has ended can only be tried again.
+    // One that has ended can only be tried again, and its dead letters be replayed.
     toggle.hidden = state === "ended";
     toggle.dataset.request = state === "paused" ? "resume" : "pause";
     show(toggle, state === "paused" ? "Resume" : "Pause");

@@ -1,4 +1,5 @@
-//! Controlling the consumers of a run: pausing, resuming and reloading each, and asking each for what it measures.
+//! Controlling the consumers of a run: pausing, resuming and reloading each, having its dead letters replayed, and asking each
+//! for what it measures.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,15 @@ const WAITING: usize = 16;
 pub(crate) struct Controls {
     consumers: Mutex<BTreeMap<ConsumerName, Controlled>>,
     reloads: Sender<Which>,
+    replays: Sender<ConsumerName>,
+}
+
+/// What is asked of a run that no running consumer does itself.
+pub(crate) struct Requests {
+    /// Which plugins are to be loaded again.
+    pub(crate) reloads: Receiver<Which>,
+    /// Whose dead letters are to be replayed.
+    pub(crate) replays: Receiver<ConsumerName>,
 }
 
 /// A consumer that is told what to do.
@@ -52,10 +62,12 @@ pub(crate) struct Told {
 }
 
 impl Controls {
-    /// Of no consumers yet; and whose plugins are to be loaded again.
-    pub(crate) fn new() -> (Arc<Self>, Receiver<Which>) {
-        let (reloads, requests) = mpsc::channel(WAITING);
-        (Arc::new(Self { consumers: Mutex::default(), reloads }), requests)
+    /// Of no consumers yet; and what else is asked of the run.
+    pub(crate) fn new() -> (Arc<Self>, Requests) {
+        let (reload, reloads) = mpsc::channel(WAITING);
+        let (replay, replays) = mpsc::channel(WAITING);
+        let controls = Self { consumers: Mutex::default(), reloads: reload, replays: replay };
+        (Arc::new(controls), Requests { reloads, replays })
     }
 
     /// Adds a consumer, which takes the place of the one of its name.
@@ -98,6 +110,9 @@ impl RunControl for Controls {
             Request::Pause => (Control::Pause, true),
             Request::Resume => (Control::Resume, false),
             Request::Reload => return self.reload(Which::One(name.clone())),
+            Request::ReplayDeadLetters => {
+                return self.replays.try_send(name.clone()).map_err(|error| reason(&error));
+            }
         };
         controlled.control.try_send(told).map_err(|error| reason(&error))?;
         controlled.is_paused = is_paused;

@@ -21,7 +21,9 @@ pub(super) fn passed_on(
     request: Request,
 ) -> (StatusCode, String) {
     match control.request(name, request) {
-        Ok(()) => (StatusCode::ACCEPTED, "asked: /api/consumers tells what comes of it".to_owned()),
+        Ok(()) => {
+            (StatusCode::ACCEPTED, "asked: /api/consumers and /api/events tell what comes of it".to_owned())
+        }
         Err(error @ RequestError::Unknown) => (StatusCode::NOT_FOUND, error.to_string()),
         Err(error @ (RequestError::Ended | RequestError::Busy)) => (StatusCode::CONFLICT, error.to_string()),
     }

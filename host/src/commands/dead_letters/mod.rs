@@ -1,22 +1,19 @@
 //! `loghost dead-letters`: lists them, shows one, sends some back, destroys some.
 
-mod batch;
 mod look;
-mod selection;
 mod take;
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError, ManagementUrl, Purpose};
+use loghost_rabbitmq::{DeadLetter, DeadQueue, ManagementUrl, Purpose};
 
-pub(crate) use self::selection::Selection;
+pub(crate) use crate::compose::dead_letters::Selection;
+use crate::compose::dead_letters::{REPLAYED, failure, lost, open};
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::limits;
 use crate::compose::suggestion::consumer_is_meant;
-use crate::compose::target::{Target, refused};
+use crate::compose::target::Target;
 use crate::platform::signals::interrupted;
 use crate::ui::dead_letters::{Taken, print_finished, say_renewed};
 use crate::ui::terminal::{self, Format};
@@ -32,8 +29,7 @@ pub(crate) struct Options {
     pub(crate) action: Action,
 }
 
-/// What was done to those that are not where they were.
-const REPLAYED: &str = "replayed";
+/// What was done to those that are destroyed.
 const PURGED: &str = "purged";
 
 /// What is done with them.
@@ -82,10 +78,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         biased;
         done = tending => done,
         // The client answers nothing that is asked of it just after a connection has ended.
-        () = connection.end() => Err(Failure::new(
-            Status::Unavailable,
-            format!("lost the connection to the broker at {}: what is not confirmed elsewhere is still there", connection.address()),
-        )),
+        () = connection.end() => Err(lost(&connection)),
     };
     // Whatever was not finished goes back with the connection.
     connection.close().await;
@@ -109,21 +102,6 @@ fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failu
     }
     terminal::notice(&text);
     Ok(())
-}
-
-/// Opens the queue of dead letters, if there is one.
-async fn open(
-    target: &Target,
-    management: Option<&ManagementUrl>,
-    consumer: &ConsumerName,
-    purpose: Purpose,
-) -> Result<(Arc<Connection>, Option<DeadQueue>), Failure> {
-    let reconnecting = target.connect("dead letters").await?;
-    let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
-    let limit = limits::of_queue(&connection, management, &target.names.dead_queue(consumer)).await;
-    let opening = || DeadQueue::open(&connection, &target.names, consumer, purpose, limit.clone()).boxed();
-    let queue = target.retry.until_ready(connection.observer(), opening).await.map_err(refused)?;
-    Ok((connection, queue))
 }
 
 /// The dead letters under one command.
@@ -153,14 +131,4 @@ impl Tending {
 /// That the dead letter is not there that is called `one`.
 fn missing(one: &str, queue: &DeadQueue) -> Failure {
     Failure::new(Status::Differs, format!("there is no {one}: {} has {}", queue.name(), queue.length()))
-}
-
-/// What it means that they cannot be looked after any more.
-fn failure(error: DeadQueueError) -> Failure {
-    let status = match error {
-        DeadQueueError::Lost { .. } | DeadQueueError::Full(_) => Status::Unavailable,
-        DeadQueueError::NotTaken { .. } => Status::BadConfiguration,
-    };
-    let text = anyhow::Error::from(error).context("stopped; what was not confirmed is still a dead letter");
-    Failure::of(status, text)
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{Connection, DeadLetter, DeadLetterHeaders, DeadQueue, DeadQueueError, Replay};
+use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError};
 
-use super::batch::{Answer, BatchEnd, Finished, finish_each};
 use super::{PURGED, REPLAYED, Selection, Tending, failure, missing};
+use crate::compose::dead_letters::{
+    Answer, BatchEnd, Finished, Follower, connect_replay, finish_each, no_queue, open_replay, replay_each,
+};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::target::{Target, refused};
+use crate::compose::target::Target;
 use crate::ui::dead_letters::{Taken, not_logs_text, print_finished, say_renewed, warn_not_dead_letters};
 use crate::ui::terminal;
 
@@ -21,9 +22,7 @@ impl Tending {
         consumer: &ConsumerName,
         selection: &Selection,
     ) -> Result<(), Failure> {
-        // A broker that holds publishers back must not hold up the acknowledgements.
-        let reconnecting = target.connect("replaying dead letters").await?;
-        let publishing = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
+        let publishing = connect_replay(target).await?;
         let done = self.replay_through(&publishing, target, consumer, selection).await;
         publishing.close().await;
         done
@@ -36,11 +35,9 @@ impl Tending {
         consumer: &ConsumerName,
         selection: &Selection,
     ) -> Result<(), Failure> {
-        let patience = target.retry.patience();
-        let opening = || Replay::open(publishing, &target.names, consumer, patience).boxed();
         let opened = tokio::select! {
             biased;
-            opened = target.retry.until_ready(publishing.observer(), opening) => opened.map_err(refused)?,
+            opened = open_replay(publishing, target, consumer) => opened?,
             () = &mut self.interrupted => {
                 let end = BatchEnd::Interrupted;
                 let nothing = Finished { done: 0, not_dead_letters: 0, not_logs: 0, end };
@@ -49,21 +46,10 @@ impl Tending {
         };
         let Some(replay) = opened else {
             self.leave().await?;
-            let queue = target.names.queue(consumer);
-            let text = format!(
-                "there is no queue {queue} to send them back to: run the consumer, or declare its queue with \
-                 `loghost run PLUGIN --declare-only`; the dead letters are where they were"
-            );
-            return Err(Failure::new(Status::BadConfiguration, text));
+            return Err(no_queue(target, consumer));
         };
-        let send = |queue: &mut DeadQueue, letter: DeadLetter| {
-            if letter.headers.as_ref().is_some_and(DeadLetterHeaders::is_log) {
-                Ok(Box::pin(replay.send(queue, letter)) as Answer)
-            } else {
-                Err(Box::new(letter))
-            }
-        };
-        let finished = finish_each(&mut self.queue, selection, REPLAYED, send, &mut self.interrupted).await;
+        let Self { queue, interrupted, .. } = &mut self;
+        let finished = replay_each(queue, &replay, selection, Follower::Terminal, interrupted).await;
         self.report(REPLAYED, selection, finished).await
     }
 
@@ -71,7 +57,9 @@ impl Tending {
     pub(super) async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
         let discard =
             |queue: &mut DeadQueue, letter: DeadLetter| Ok(Box::pin(queue.discard(&letter)) as Answer);
-        let finished = finish_each(&mut self.queue, selection, PURGED, discard, &mut self.interrupted).await;
+        let Self { queue, interrupted, .. } = &mut self;
+        let finished =
+            finish_each(queue, selection, (PURGED, Follower::Terminal), discard, interrupted).await;
         self.report(PURGED, selection, finished).await
     }
 

@@ -22,13 +22,14 @@ use self::prepare::{Prepared, prepare};
 use self::shown::{ask_depths, observer, view};
 use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
-use crate::compose::control::{Controls, Which};
+use crate::compose::control::{Controls, Requests};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::idle::{Activity, Depths, idle};
 use crate::compose::limits::Patience;
 use crate::compose::listen::Listening;
 use crate::compose::loading::{self, Started};
 use crate::compose::reload::Reloads;
+use crate::compose::replays::Replays;
 use crate::compose::service::Service;
 use crate::compose::starter::{Opened, Starter};
 use crate::compose::state;
@@ -70,7 +71,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 async fn consume(
     options: Options,
     board: &Arc<Board>,
-    (controls, requests): (Arc<Controls>, mpsc::Receiver<Which>),
+    (controls, requests): (Arc<Controls>, Requests),
     (listening, telemetry): (Option<&Listening>, Option<&Telemetry>),
 ) -> Result<(), Failure> {
     // From here on, SIGHUP is a wish for new versions, and does not end the process.
@@ -79,7 +80,7 @@ async fn consume(
     let Started { members, failed } = loading::start(&options.wanted())?;
     let state = state::open(options.state.as_deref())?;
     let (another, others) = mpsc::channel(1);
-    let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests, another);
+    let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests.reloads, another);
     let (active, activity) = watch::channel(Activity::now());
     let (service, _telling) = Service::start(activity.clone());
     let observer = observer(&options, &active, &service, (board, listening, telemetry));
@@ -132,6 +133,13 @@ async fn consume(
         }
     };
 
+    let replays = Replays {
+        requests: requests.replays,
+        target: options.target.clone(),
+        management: options.management.clone(),
+        observer: Arc::clone(&starter.observer),
+    };
+    let replaying = tokio::spawn(replays.run(starter.stopped.clone()));
     let mut tasks = JoinSet::new();
     let (names, no_thread) = begin(ready, &mut tasks);
     let ending = async {
@@ -153,6 +161,8 @@ async fn consume(
     };
     // Also where they have ended by themselves.
     starter.service.stopping();
+    // It ends as the consumers do.
+    let _ = replaying.await;
     builder.connections.close().await;
     drop(view);
     if !is_asked {

@@ -31,7 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("a_consumer_starts_again_and_again", a_consumer_starts_again_and_again);
         add("a_consumer_wants_more", a_consumer_wants_more);
         add("a_consumer_that_publishes", a_consumer_that_publishes);
-        add("an_observer_looks_at_dead_letters", an_observer_looks_at_dead_letters);
+        add("dead_letters_are_looked_at_and_replayed", dead_letters_are_looked_at);
         add("an_observer_looks_at_logs", an_observer_looks_at_logs);
         add("what_is_missing_is_named", what_is_missing_is_named);
         add("a_permission_that_comes_back", a_permission_that_comes_back);
@@ -274,13 +274,17 @@ fn a_consumer_that_publishes(broker: &Broker) {
     later.end_by(Signal::Terminate).exits(0);
 }
 
-fn an_observer_looks_at_dead_letters(broker: &Broker) {
+fn dead_letters_are_looked_at(broker: &Broker) {
     let (plugin, _folder) = declare(broker);
     broker.loghost(["publish", "error", "bad"]).end().exits(0);
     broker.loghost(["run", "--max-logs", "1"]).arg(plugin).end().exits(0);
     let observer = User::new(broker, "observer", ["^$", "^$", r"^loghost\.PREFIX\.picky\.dead$"]);
     let list = observer.loghost(["dead-letters", "list", "picky"]);
     list.end().exits(0).prints("bad");
+    let rights = ["^$", r"^amq\.default$", r"^loghost\.PREFIX\.picky(\.dead)?$"];
+    let replayer = User::new(broker, "replayer", rights);
+    let replay = replayer.loghost(["dead-letters", "replay", "picky", "--all"]);
+    replay.end().exits(0).prints("replayed 1  left 0");
 }
 
 /// It configures no exchange: a missing one is named.

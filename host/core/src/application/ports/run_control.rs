@@ -20,11 +20,13 @@ pub enum Request {
     Resume,
     /// To load its plugin again, which takes over if it can; one that has ended begins anew.
     Reload,
+    /// To have all its dead letters sent back to it.
+    ReplayDeadLetters,
 }
 
 impl Request {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Pause, Self::Resume, Self::Reload];
+    pub const ALL: [Self; 4] = [Self::Pause, Self::Resume, Self::Reload, Self::ReplayDeadLetters];
 
     /// What it is called.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Request {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Reload => "reload",
+            Self::ReplayDeadLetters => "replay-dead-letters",
         }
     }
 }
@@ -42,7 +45,7 @@ pub enum RequestError {
     /// There is no such consumer in the run.
     #[error("the run has no consumer of this name")]
     Unknown,
-    /// It has ended, and can only be reloaded.
+    /// It has ended, and cannot be paused or resumed.
     #[error("the consumer has ended: reload it to try it again")]
     Ended,
     /// Others wait already.

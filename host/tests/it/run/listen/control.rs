@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
+use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::support::browser::{Browser, Look};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, guest};
 use crate::support::http::{Answer, Http};
+use crate::support::metrics::last_of;
 use crate::support::{Skip, needing, test, tracked};
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -27,10 +29,16 @@ pub(super) fn trials() -> Vec<Trial> {
         on([Kind::Embedded], "control::one_that_has_ended_is_tried_again", ended_is_tried_again),
         on([Kind::Embedded], "control::one_that_is_run_anew_stays_paused", run_anew_stays_paused),
         on([Kind::Embedded], "control::one_that_comes_back_while_it_ends", comes_back_while_it_ends),
+        on(
+            [Kind::Embedded, Kind::RabbitMq4],
+            "control::dead_letters_are_replayed",
+            dead_letters_are_replayed,
+        ),
         on([Kind::Embedded], "control::only_who_knows_the_token_controls", only_with_the_token),
         vec![
             test("control::needs_an_address_and_a_token", needs_an_address_and_a_token),
             needing("page::consumers_are_paused_by_keyboard", paused_by_keyboard),
+            needing("page::one_that_has_ended_can_be_tried_again", ended_on_the_page),
         ],
     ]
     .into_iter()
@@ -149,6 +157,34 @@ fn run_anew_stays_paused(broker: &Broker) {
     run.end_by(Signal::Terminate).exits(0).does_not_say("begins to consume");
 }
 
+/// When the plugin was mended. What is no log stays.
+fn dead_letters_are_replayed(broker: &Broker) {
+    let picky = || guest("picky").on("bad", Then::Reject("no".to_owned()));
+    let (configuration, run) = configured(broker, &[picky()]);
+    configuration.write("[consumers.picky]\nplugin = \"picky.wasm\"\n");
+    let run = run.args(["--format", "json", "--every", "50ms"]).start();
+    run.says("consuming from");
+    let http = Http::of(&run);
+    let ask = || assert_eq!(post(http, "/api/consumers/picky/replay-dead-letters", TOKEN).status, 202);
+    ask();
+    run.says("[picky] there are no dead letters to replay");
+    broker.loghost(PUBLISH).stdin("bad\ngood\nbad\n").end().exits(0);
+    broker.outside().publish("", &broker.queue("picky"), b"foreign", BasicProperties::default());
+    let dead = broker.dead_queue("picky");
+    broker.outside().wait_for_depth(&dead, 3);
+    guest("picky").version("2").processes().write(configuration.path());
+    run.signal(Signal::Hangup);
+    run.says("[picky] reloaded: version 2");
+    ask();
+    run.says("[picky] dead letters: replayed 2, left 1; not published as logs, and cannot be replayed: 1");
+    run.has_printed(|so_far| {
+        let counts = &last_of(so_far, "picky");
+        counts["counts"]["error"] == 3 && counts["rejected"]["error"] == 0
+    });
+    broker.outside().wait_for_depth(&dead, 1);
+    run.end_by(Signal::Terminate).exits(0);
+}
+
 /// It is taken out of the file while a call of it takes long, and put back before that is over.
 fn comes_back_while_it_ends(broker: &Broker) {
     let slow = guest("slow").processes().on("slow", Then::Do(Does::Loop));
@@ -237,8 +273,41 @@ fn paused_by_keyboard() -> Result<(), Skip> {
     browser.press("Space");
     run.says("reloaded: version");
     browser.sees(&format!("{} >> role=status", card("error")), "asked to reload");
+    assert_eq!(browser.press("Tab"), "Replay dead letters error");
+    browser.press("Enter");
+    run.says("[error] there are no dead letters to replay");
+    browser.sees(&format!("{} >> role=status", card("error")), "asked to replay dead letters");
     assert_eq!(browser.value("document.title"), json!("loghost"));
     browser.is_accessible();
     run.end_by(Signal::Terminate).exits(0);
+    Ok(())
+}
+
+/// Nothing else can be asked of it.
+fn ended_on_the_page() -> Result<(), Skip> {
+    let mut browser = Browser::start()?;
+    let broker = Broker::new(Kind::Embedded)?;
+    let queue = broker.queue("error");
+    broker.outside().listen(&queue, &broker.exchange("error"));
+    let (_folder, file) = token_file(TOKEN, 0o600);
+    let run = broker.loghost(["run", "--listen", "127.0.0.1:0", "--control", "--listen-token-file"]);
+    let run = run.arg(file).arg(tracked("plugins/critical.wasm")).arg(tracked("plugins/error.wasm")).start();
+    run.says("[error] left out: ");
+    let http = Http::of(&run);
+    browser.open(&format!("http://{}/", http.address()), Look::default());
+    browser.sees("role=button", "Show");
+    browser.types(TOKEN);
+    browser.press("Enter");
+    browser.sees(&card("error"), "ended");
+    browser.is_accessible();
+    let mut focused = browser.press("Tab");
+    while !focused.ends_with(" error") {
+        focused = browser.press("Tab");
+    }
+    assert_eq!(focused, "Reload error");
+    broker.outside().delete(&queue);
+    browser.press("Enter");
+    browser.sees(&card("error"), "consuming");
+    run.end_by(Signal::Terminate).exits(78);
     Ok(())
 }

@@ -132,8 +132,29 @@ fn malformed(broker: &Broker) {
     run.end_by(Signal::Terminate).exits(0);
 }
 
-/// Parts of requests, in a random order and with random bytes between them.
+/// Also where they may control consumers, and know the token.
 fn random_bytes(broker: &Broker) {
+    random_requests(broker, &["--listen", "127.0.0.1:0"], &[]);
+    let (_folder, file) = token_file(TOKEN, 0o600);
+    let file = file.display().to_string();
+    let knows = format!(" HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\n");
+    let parts = [
+        "POST /api/consumers/",
+        "POST /api/consumers/error/pause",
+        "error/resume",
+        "/replay-dead-letters",
+        "..%2f",
+        "%65rror",
+        "content-length: 0\r\n",
+        &knows,
+        &format!("{knows}\r\n"),
+    ];
+    let listen = ["--listen", "127.0.0.1:0", "--control", "--listen-token-file", &file];
+    random_requests(broker, &listen, &parts.map(str::as_bytes));
+}
+
+/// Parts of requests, these and others, in a random order and with random bytes between them.
+fn random_requests(broker: &Broker, listen: &[&str], more: &[&[u8]]) {
     const PARTS: [&[u8]; 14] = [
         b"/",
         b"/page/main.js",
@@ -150,13 +171,14 @@ fn random_bytes(broker: &Broker) {
         b"expect: 100-continue\r\n",
         b"upgrade: h2c\r\nconnection: upgrade\r\n",
     ];
-    let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
+    let parts = [&PARTS, more].concat();
+    let (run, http) = error_plugin(broker, listen);
     let mut random = fastrand::Rng::with_seed(15);
     for _ in 0..300 {
         let mut request = Vec::new();
         for _ in 0..random.usize(1..12) {
-            match random.usize(0..PARTS.len() + 2) {
-                part if part < PARTS.len() => request.extend(PARTS[part]),
+            match random.usize(0..parts.len() + 2) {
+                part if part < parts.len() => request.extend(parts[part]),
                 _ => request.extend((0..random.usize(0..40)).map(|_| random.u8(..))),
             }
         }

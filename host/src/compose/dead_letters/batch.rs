@@ -23,14 +23,24 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the broker says to one dead letter.
-pub(super) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<(), DeadQueueError>> + Send>>;
 
 /// The same, and how many bytes the dead letter has.
 type SizedAnswer = Pin<Box<dyn Future<Output = (usize, Result<(), DeadQueueError>)> + Send>>;
 
+/// Who wants to know how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follower {
+    /// Whoever has typed the command.
+    Terminal,
+    /// Nobody: the end is told.
+    Nobody,
+}
+
 /// Dead letters under way.
-pub(super) struct Batch {
+struct Batch {
     verb: &'static str,
+    follower: Follower,
     under_way: FuturesUnordered<SizedAnswer>,
     bytes: usize,
     begun: u32,
@@ -43,20 +53,20 @@ pub(super) struct Batch {
 
 /// What became of them.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(crate) struct Finished {
     /// How many are finished.
-    pub(super) done: u32,
+    pub(crate) done: u32,
     /// How many were met that are no dead letters.
-    pub(super) not_dead_letters: u32,
+    pub(crate) not_dead_letters: u32,
     /// How many were met that this cannot be done to, because they are no logs.
-    pub(super) not_logs: u32,
+    pub(crate) not_logs: u32,
     /// Why it ended.
-    pub(super) end: BatchEnd,
+    pub(crate) end: BatchEnd,
 }
 
 /// Why it ended.
 #[derive(Debug)]
-pub(super) enum BatchEnd {
+pub(crate) enum BatchEnd {
     /// There are no more.
     Done,
     /// It was asked to.
@@ -66,11 +76,11 @@ pub(super) enum BatchEnd {
 }
 
 /// Does `finish` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
-/// more or `interrupted` is ready; says now and then how many have been `verb`.
-pub(super) async fn finish_each(
+/// more or `interrupted` is ready; tells the follower now and then how many have been `verb`.
+pub(crate) async fn finish_each(
     queue: &mut DeadQueue,
     selection: &Selection,
-    verb: &'static str,
+    (verb, follower): (&'static str, Follower),
     finish: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
     interrupted: impl Future<Output = ()>,
 ) -> Finished {
@@ -78,13 +88,28 @@ pub(super) async fn finish_each(
     let under_way = FuturesUnordered::new();
     let (bytes, begun, done, not_dead_letters, not_logs) = (0, 0, 0, 0, 0);
     let total = selection.max.map_or(queue.length(), |max| max.min(queue.length()));
-    let progress = Progress::begin(verb, total.into(), "dead letters");
-    let mut batch =
-        Batch { verb, under_way, bytes, begun, done, not_dead_letters, not_logs, notice_at, progress };
+    let progress = match follower {
+        Follower::Terminal => Progress::begin(verb, total.into(), "dead letters"),
+        Follower::Nobody => Progress::none(),
+    };
+    let mut batch = Batch {
+        verb,
+        follower,
+        under_way,
+        bytes,
+        begun,
+        done,
+        not_dead_letters,
+        not_logs,
+        notice_at,
+        progress,
+    };
     let mut end = match batch.walk(queue, selection, finish, pin!(interrupted)).await {
         Ok(Walk::Done) => BatchEnd::Done,
         Ok(Walk::Interrupted) => {
-            terminal::notice("interrupted: waiting for the answers to what was sent");
+            if follower == Follower::Terminal {
+                terminal::notice("interrupted: waiting for the answers to what was sent");
+            }
             BatchEnd::Interrupted
         }
         Err(error) => BatchEnd::Failed(error),
@@ -183,7 +208,10 @@ impl Batch {
         answer?;
         self.done += 1;
         self.progress.at(self.done.into());
-        if !self.progress.is_shown() && Instant::now() >= self.notice_at {
+        if self.follower == Follower::Terminal
+            && !self.progress.is_shown()
+            && Instant::now() >= self.notice_at
+        {
             self.notice_at = Instant::now() + EVERY;
             say_progress(self.verb, self.done, queue.read(), queue.length());
         }
