@@ -128,11 +128,12 @@ impl State {
 }
 
 /// The causes of dead letters, in the order in which they are shown.
-const CAUSES: [(Cause, &str); 7] = [
+const CAUSES: [(Cause, &str); 8] = [
     (Cause::Rejected, "rejected"),
     (Cause::RetriesExhausted, "retries_exhausted"),
     (Cause::Trapped, "trapped"),
     (Cause::Foreign, "foreign"),
+    (Cause::Undeliverable, "undeliverable"),
     (Cause::Unwanted, "unwanted"),
     (Cause::Looped, "looped"),
     (Cause::Dropped, "dropped"),

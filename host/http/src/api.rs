@@ -62,6 +62,7 @@ struct CountsAnswer {
     skipped: BTreeMap<&'static str, u64>,
     unwanted: BTreeMap<&'static str, u64>,
     foreign: u64,
+    undeliverable: u64,
     repeated: u64,
     without_id: u64,
     /// Whether that does not matter for logs of streams, some of which it has read.
@@ -135,6 +136,7 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
             skipped: by_severity(&it.counts.skipped),
             unwanted: by_severity(&it.counts.unwanted),
             foreign: it.counts.foreign,
+            undeliverable: it.counts.undeliverable,
             repeated: it.counts.repeated,
             without_id: it.counts.without_id,
             counted_by_offset: !it.offsets.is_empty(),

@@ -1,10 +1,12 @@
-//! Speaks to `RabbitMQ`, or the embedded broker: AMQP 0-9-1 with lapin, the stream protocol, and the management API.
+//! Speaks to `RabbitMQ`, or the embedded broker: AMQP 0-9-1 with lapin, the stream protocol, and the management API; and
+//! AMQP 1.0, for one message that cannot be had otherwise ([`amqp10`]).
 //!
 //! Knows exchanges, queues, bindings and properties; knows nothing of plugins or terminals. In reading order:
 //! [`connection`] is a connection that is made again, [`message`] what a log looks like, [`topology`] what is declared,
 //! [`consume`], [`publish`] and [`dead_letters`] what is done with it, [`stream`] a connection in the stream protocol, and
 //! [`management`] what AMQP does not tell.
 
+mod amqp10;
 mod connection;
 mod consume;
 mod dead_letters;
@@ -21,8 +23,8 @@ pub use connection::open::Connection;
 pub use connection::reconnect::{ReconnectingConnection, Retry};
 pub use connection::skip_bodies::SkipBodies;
 pub use connection::tls::TlsFileError;
-pub use consume::consumer_source::ConsumerSource;
 pub use consume::depth::QueueDepth;
+pub use consume::opened_source::OpenedSource;
 pub use consume::source_factory::{AmqpSourceFactory, Declaration};
 pub use consume::source_options::SourceOptions;
 pub use dead_letters::dead_letter::{DeadLetter, DeadLetterHeaders};

@@ -128,6 +128,8 @@ enum OutcomeArg {
     Trap,
     /// It was not published as a log.
     Foreign,
+    /// The broker could not deliver it.
+    Undeliverable,
     /// The consumer's filter does not want it.
     Unwanted,
     /// It had come through too many consumers that publish
@@ -143,6 +145,7 @@ impl From<OutcomeArg> for Cause {
             OutcomeArg::Retry => Self::RetriesExhausted,
             OutcomeArg::Trap => Self::Trapped,
             OutcomeArg::Foreign => Self::Foreign,
+            OutcomeArg::Undeliverable => Self::Undeliverable,
             OutcomeArg::Unwanted => Self::Unwanted,
             OutcomeArg::Loop => Self::Looped,
             OutcomeArg::Dropped => Self::Dropped,

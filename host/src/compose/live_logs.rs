@@ -13,7 +13,7 @@ use loghost_core::application::{
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities};
 use loghost_rabbitmq::{
-    AmqpSourceFactory, BindRules, BindingsOfRun, Bound, CheckOptions, ConsumerSource, Exchanges, Inspector,
+    AmqpSourceFactory, BindRules, BindingsOfRun, Bound, CheckOptions, Exchanges, Inspector, OpenedSource,
     QueueOptions, ReconnectingConnection, SourceOptions, StreamWay,
 };
 use tokio::time::{Instant, sleep_until};
@@ -43,7 +43,7 @@ pub(crate) struct LiveLogs {
     /// Who looks, and at what.
     reader: Descriptor,
     observer: Arc<dyn Observer>,
-    source: Option<ConsumerSource<SystemClock>>,
+    source: Option<OpenedSource<SystemClock>>,
     beginning: Beginning,
     /// The last log that was handed over, which is not acknowledged.
     handed_over: Option<Position>,
@@ -205,7 +205,9 @@ impl LiveLogs {
                 records.retain(|record| filter.wants(record.severity, &record.source));
                 records
             }
-            Item::Marker | Item::Foreign(_) | Item::Passed | Item::Removed(_) => Vec::new(),
+            Item::Marker | Item::Foreign(_) | Item::Undeliverable(_) | Item::Passed | Item::Removed(_) => {
+                Vec::new()
+            }
         });
         let records: Vec<Record> = records.collect();
         self.unseen += records.iter().map(|record| self.gaps.note(record)).sum::<u64>();

@@ -9,7 +9,7 @@ use loghost_core::application::{
     ReportError, Reporter, SinkError, SourceError, SourceFactory, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Filter, Log};
-use loghost_rabbitmq::{AmqpSink, ConsumerSource, DeadLetterWriter, Exchanges, Lifetime};
+use loghost_rabbitmq::{AmqpSink, DeadLetterWriter, Exchanges, Lifetime, OpenedSource};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -172,10 +172,10 @@ fn missing(role: &Role, patience: Duration) -> String {
 /// A source that is open, and cannot be opened again: its queue went with it.
 struct Once(Option<OpenedQueue>);
 
-type OpenedQueue = Opened<ConsumerSource<ReplayClock>, DeadLetterWriter>;
+type OpenedQueue = Opened<OpenedSource<ReplayClock>, DeadLetterWriter>;
 
 impl SourceFactory for Once {
-    type Source = ConsumerSource<ReplayClock>;
+    type Source = OpenedSource<ReplayClock>;
     type DeadLetters = DeadLetterWriter;
 
     async fn open(&mut self, _: Subscription<'_>) -> Result<OpenedQueue, SourceError> {

@@ -200,7 +200,7 @@ pub(crate) fn warn_not_dead_letters(queue: &str, not_dead_letters: u32) {
 /// Why messages stay that were to be sent back.
 pub(crate) fn not_logs_text(queue: &str, messages: u32) -> String {
     format!(
-        "{queue} has messages that cannot be replayed, because they were not published as logs (outcome foreign): \
+        "{queue} has messages that cannot be replayed, because nobody knows that they were published as logs (outcome foreign or undeliverable): \
          {messages}; they stay there: publish what they say to a severity's exchange, then purge them"
     )
 }

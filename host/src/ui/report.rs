@@ -132,6 +132,11 @@ fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
         remarks
             .push(format!("{n} messages are not counted, because they were not published as logs: {list}"));
     }
+    if counts.undeliverable > 0 {
+        let (n, list) = (counts.undeliverable, list("undeliverable"));
+        remarks
+            .push(format!("{n} messages are not counted, because the broker could not deliver them: {list}"));
+    }
     for Missing { origin, sequences } in gaps {
         remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(sequences)));
     }
@@ -197,6 +202,7 @@ fn object(consumer: &ConsumerBalance) -> Value {
         "rejected": tally_json(&counts.rejected),
         "unwanted": tally_json(&counts.unwanted),
         "foreign": counts.foreign,
+        "undeliverable": counts.undeliverable,
         "counted_twice": tally_json(twice),
         "repeated": counts.repeated,
         "without_id": counts.without_id,

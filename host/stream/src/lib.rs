@@ -38,5 +38,5 @@ pub use chunk::{Chunk, ChunkError, Header, Kind};
 pub use entries::{BatchError, ChunkReader, Compression, DEFAULT_MAX_INFLATED, Inflater, Item, Records};
 pub use message::{
     Array, ArrayIter, Body, DataSections, Described, List, ListIter, MAX_DEPTH, Map, MapIter, Message,
-    MessageError, MessageId, Problem, Properties, SequenceSections, Text, Value,
+    MessageError, MessageId, Performative, Problem, Properties, SequenceSections, Text, Value,
 };

@@ -105,6 +105,7 @@ fn main() {
         faults::long::trials(),
         faults::system::trials(),
         faults::trouble::trials(),
+        faults::undeliverable::trials(),
         faults::unread::trials(),
         repository::trials(),
     ]

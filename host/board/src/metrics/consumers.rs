@@ -35,7 +35,7 @@ const COUNTERS: [Single; 7] = [
 ];
 
 /// Of all runs that share a state.
-const COUNTS: [Single; 5] = [
+const COUNTS: [Single; 6] = [
     (("loghost_deliveries_repeated", "Deliveries of logs that were counted before."), |it| {
         it.counts.repeated
     }),
@@ -47,6 +47,9 @@ const COUNTS: [Single; 5] = [
         ),
         |it| it.counts.without_id,
     ),
+    (("loghost_messages_undeliverable", "Messages that the broker could not deliver."), |it| {
+        it.counts.undeliverable
+    }),
     (("loghost_logs_undetermined", "Counted logs that did not say how serious they are."), |it| {
         it.counts.undetermined
     }),

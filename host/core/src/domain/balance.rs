@@ -126,6 +126,7 @@ impl Balance {
         sum.skipped += counts.skipped;
         sum.unwanted += counts.unwanted;
         sum.foreign += counts.foreign;
+        sum.undeliverable += counts.undeliverable;
         sum.repeated += counts.repeated;
         sum.without_id += counts.without_id;
         sum.undetermined += counts.undetermined;

@@ -17,6 +17,9 @@ pub struct Counts {
     /// Messages that were not published as logs. They went to the dead letters; one that came again may be here
     /// again.
     pub foreign: u64,
+    /// Messages that the broker could not deliver, and that were taken out of the queue another way. They went to the dead
+    /// letters; one that came again may be here again.
+    pub undeliverable: u64,
     /// Deliveries of logs that were counted before.
     pub repeated: u64,
     /// How many of the counted logs had no id of loghost's form.

@@ -21,6 +21,7 @@ impl DeadLetters for FakeDeadLetters {
         let cause = match rejection.cause {
             Cause::Trapped => "trap: ",
             Cause::Foreign => "foreign: ",
+            Cause::Undeliverable => "undeliverable: ",
             Cause::Unwanted => "unwanted: ",
             Cause::Looped => "loop: ",
             Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",

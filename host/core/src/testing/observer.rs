@@ -17,8 +17,10 @@ impl Observer for FakeObserver {
             ConsumerEvent::Recovered => self.0.record(|| "recovered"),
             ConsumerEvent::Reopening(error) => self.0.record(|| format!("reopening: {error}")),
             ConsumerEvent::NotCounted(reason, _) => self.0.record(|| format!("not counted: {reason}")),
-            ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
-                self.0.record(|| format!("left uncounted: {foreign} foreign, {unwanted} unwanted"));
+            ConsumerEvent::LeftUncounted(Uncounted { foreign, undeliverable, unwanted }, _) => {
+                self.0.record(|| {
+                    format!("left uncounted: {foreign} foreign, {undeliverable} undeliverable, {unwanted} unwanted")
+                });
             }
             ConsumerEvent::PassedBy(logs) => self.0.record(|| format!("left uncounted: {logs} passed by")),
             ConsumerEvent::Paused => self.0.record(|| "paused"),

@@ -48,10 +48,26 @@ async fn what_the_consumer_is_not_shown_goes_to_the_dead_letters() {
     ];
     assert_eq!(lines[9..14], expected);
     assert!(lines.contains(&"ack 12".to_owned()), "{lines:?}");
-    assert!(lines.contains(&"left uncounted: 8 foreign, 3 unwanted".to_owned()), "{lines:?}");
+    assert!(
+        lines.contains(&"left uncounted: 8 foreign, 0 undeliverable, 3 unwanted".to_owned()),
+        "{lines:?}"
+    );
     assert!(!lines.iter().any(|line| line.starts_with("stopped")), "these are no failures: {lines:?}");
     let counts = finished.counts;
     assert_eq!((counts.total(), counts.foreign, counts.unwanted[Severity::Debug]), (1, 8, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_broker_could_not_deliver_goes_to_the_dead_letters() {
+    let undeliverable = Delivery { item: Item::Undeliverable("taken out".to_owned()), ..log(1, "") };
+    let (finished, lines) = Case::new(vec![(0, vec![undeliverable]), (10, vec![log(2, "a")])]).run().await;
+    assert_eq!(lines[..2], ["not counted: taken out", "dead-letter 1: undeliverable: taken out after 0"]);
+    assert!(lines.contains(&"ack 1".to_owned()), "{lines:?}");
+    assert!(
+        lines.contains(&"left uncounted: 0 foreign, 1 undeliverable, 0 unwanted".to_owned()),
+        "{lines:?}"
+    );
+    assert_eq!((finished.counts.total(), finished.counts.undeliverable), (1, 1));
 }
 
 /// What came before it is committed and acknowledged: only it, and what is behind it, comes again.

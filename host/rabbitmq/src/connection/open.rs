@@ -156,6 +156,12 @@ impl Connection {
         }
     }
 
+    /// Another connection to the same broker, which is not made again. The broker knows it by its `purpose`.
+    pub(crate) async fn beside(&self, purpose: &str) -> Result<Self, ConnectError> {
+        let address = std::slice::from_ref(&self.address);
+        Self::open(address, purpose, &self.observer, &mut HashSet::new()).await
+    }
+
     /// The address of the broker.
     pub fn address(&self) -> &Address {
         &self.address

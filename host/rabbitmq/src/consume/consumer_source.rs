@@ -20,6 +20,7 @@ use crate::consume::depth::{Answering, Questions, QueueDepth};
 use crate::consume::read::Read;
 use crate::consume::source::AmqpSource;
 use crate::consume::source_options::SourceOptions;
+use crate::consume::undeliverable::search::Deliveries;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::message::original::Original;
@@ -43,6 +44,13 @@ const ELECTION_LOOK: Duration = Duration::from_millis(100);
 pub struct ConsumerSource<K> {
     queue: AmqpSource<K>,
     streams: Option<Streams<K>>,
+}
+
+/// What the sources of one consumer have in common with what opens them.
+pub(crate) struct Shared {
+    pub(crate) questions: Questions,
+    pub(crate) begins: Begins,
+    pub(crate) deliveries: Deliveries,
 }
 
 /// The streams of a consumer.
@@ -90,11 +98,18 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
         subscription: Subscription<'_>,
         options: SourceOptions,
         clock: K,
-        (questions, begins): (Questions, Begins),
+        Shared { questions, begins, deliveries }: Shared,
     ) -> Result<Opened<Self, DeadLetterWriter>, TopologyError> {
         let Some(stream_options) = options.streams.clone() else {
-            let opening =
-                AmqpSource::open(connection, publishing, names, subscription, options, clock, questions);
+            let opening = AmqpSource::open(
+                connection,
+                publishing,
+                names,
+                subscription,
+                options,
+                clock,
+                (questions, deliveries),
+            );
             let Opened { source: queue, dead_letters, begins } = opening.await?;
             return Ok(Opened { source: Self { queue, streams: None }, dead_letters, begins });
         };
@@ -113,7 +128,15 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
         // Also where another host is the active one: what is published from now on is read when this one takes over.
         let begins = setup.note_starts().await?;
         let (queue_depth, of_queue) = QueueDepth::new();
-        let opening = AmqpSource::open(connection, publishing, names, subscription, options, clock, of_queue);
+        let opening = AmqpSource::open(
+            connection,
+            publishing,
+            names,
+            subscription,
+            options,
+            clock,
+            (of_queue, deliveries),
+        );
         let Opened { source: queue, dead_letters, .. } = opening.await?;
         let streams = Streams {
             setup,

@@ -29,6 +29,15 @@ pub(crate) struct ConsumingConnection {
     last: Option<(Arc<Connection>, Instant)>,
 }
 
+/// How the connection has ended that a consumer had last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastEnd {
+    /// It was that of this consumer alone, and the broker has ended it with an internal error.
+    Internal,
+    /// Otherwise, or it has not ended.
+    Other,
+}
+
 enum Sharing {
     /// With other consumers. The broker has ended it so many times in a row with an internal error.
     Shared {
@@ -42,15 +51,19 @@ impl ConsumingConnection {
         Self { connection, sharing: Sharing::Shared { internal_ends: 0 }, last: None }
     }
 
-    /// The connection on which `consumer` consumes next.
-    pub(crate) async fn next(&mut self, consumer: &ConsumerName) -> Result<Arc<Connection>, ConnectError> {
+    /// The connection on which `consumer` consumes next, and how the last one has ended.
+    pub(crate) async fn next(
+        &mut self,
+        consumer: &ConsumerName,
+    ) -> Result<(Arc<Connection>, LastEnd), ConnectError> {
+        let last_end = self.last_end().await;
         let separated = self.separate(consumer).await;
         let connection = self.connection.connection().await?;
         if separated {
             connection.tell(Some(consumer), &TopologyEvent::ConnectionSeparated);
         }
         self.last = Some((Arc::clone(&connection), Instant::now()));
-        Ok(connection)
+        Ok((connection, last_end))
     }
 
     /// The one that it has now.
@@ -61,6 +74,14 @@ impl ConsumingConnection {
     /// The timeout for errors that may pass; none if they are waited for without end.
     pub(crate) fn retry_timeout(&self) -> Option<Duration> {
         self.connection.retry_timeout()
+    }
+
+    /// How the last one has ended, if it was that of one consumer alone; it is looked at once.
+    async fn last_end(&mut self) -> LastEnd {
+        match (&self.sharing, self.last.take_if(|_| matches!(self.sharing, Sharing::Separate))) {
+            (Sharing::Separate, Some((last, _))) if last.has_ended_internally().await => LastEnd::Internal,
+            _ => LastEnd::Other,
+        }
     }
 
     /// Takes another connection if the shared one has ended too often; tells whether it has.

@@ -31,7 +31,12 @@ fn size(item: &Item) -> usize {
     match item {
         Item::Logs(records) => records.iter().map(size_of_record).sum(),
         Item::Log(record) if record.replayed => size_of_record(record),
-        Item::Log(_) | Item::Marker | Item::Foreign(_) | Item::Passed | Item::Removed(_) => 0,
+        Item::Log(_)
+        | Item::Marker
+        | Item::Foreign(_)
+        | Item::Undeliverable(_)
+        | Item::Passed
+        | Item::Removed(_) => 0,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::consume::depth::{self, Answering};
 use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
 use crate::consume::source_options::SourceOptions;
+use crate::consume::undeliverable::search::Deliveries;
 use crate::message::original::Original;
 use crate::topology::bindings::Bindings;
 use crate::topology::check::{DeadLetterQueue, TopologyCheck};
@@ -54,6 +55,7 @@ pub(crate) struct AmqpSource<K> {
     ended: Option<SourceError>,
     dead_letter_queue: DeadLetterQueue,
     answering: Answering,
+    deliveries: Deliveries,
 }
 
 impl<K: Clock> LogSource for AmqpSource<K> {
@@ -94,6 +96,10 @@ impl<K: Clock> LogSource for AmqpSource<K> {
             }
         }
         self.gather.note(is_burst(taken, max));
+        self.deliveries.note(taken);
+        if self.deliveries.are_enough() {
+            self.ended = Some(SourceError::Exhausted);
+        }
         Ok(())
     }
 
@@ -204,6 +210,7 @@ impl<K: Clock> AmqpSource<K> {
     /// Ends the source: at once, or after what was `taken` before.
     fn stop(&mut self, taken: usize, error: Option<lapin::Error>) -> Result<(), SourceError> {
         let ended = self.end(error);
+        self.deliveries.note(taken);
         if taken == 0 {
             return Err(ended);
         }

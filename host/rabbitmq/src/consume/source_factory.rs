@@ -14,10 +14,13 @@ use tokio::time::{Instant, sleep};
 use crate::connection::open::Connection;
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::consume::activation::{release_lock, take_lock};
-use crate::consume::consumer_source::ConsumerSource;
+use crate::consume::consumer_source::{ConsumerSource, Shared};
 use crate::consume::consuming_connection::ConsumingConnection;
 use crate::consume::depth::{Questions, QueueDepth};
+use crate::consume::opened_source::OpenedSource;
 use crate::consume::source_options::SourceOptions;
+use crate::consume::undeliverable::message::UndeliverableMessage;
+use crate::consume::undeliverable::search::{Pace, Plan, Search};
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::stream::begin::Begins;
@@ -29,6 +32,7 @@ use crate::topology::declare_queue::Declared;
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::event::TopologyEvent;
 use crate::topology::look;
+use crate::topology::queues::Lifetime;
 use crate::topology::streams;
 
 /// A source that is lost sooner than this is opened again after a delay.
@@ -54,6 +58,8 @@ pub struct AmqpSourceFactory<K> {
     questions: Questions,
     /// Where it has begun to read streams.
     begins: Begins,
+    /// Whether a message is looked for that the broker cannot deliver.
+    search: Search,
 }
 
 /// A queue that was declared for a consumer.
@@ -90,6 +96,7 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
             depth,
             questions,
             begins: Begins::default(),
+            search: Search::default(),
         }
     }
 
@@ -155,12 +162,17 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
             self.last_offsets = offsets.to_vec();
             self.delays = DELAYS.build();
         }
-        if self.last.is_some_and(|last| last.elapsed() < STEADY) {
+        let is_steady = self.last.is_none_or(|last| last.elapsed() >= STEADY);
+        let delay = match self.search.pace() {
+            Pace::Usual | Pace::After(_) if is_steady => None,
+            Pace::AtOnce => None,
             // There is always a next one.
-            let delay = self.delays.next().unwrap_or(STEADY);
-            sleep(self.time_left().map_or(delay, |left| left.min(delay))).await;
-        } else {
-            self.delays = DELAYS.build();
+            Pace::Usual => Some(self.delays.next().unwrap_or(STEADY)),
+            Pace::After(delay) => Some(delay),
+        };
+        match delay {
+            Some(delay) => sleep(self.time_left().map_or(delay, |left| left.min(delay))).await,
+            None => self.delays = DELAYS.build(),
         }
         self.last = Some(Instant::now());
     }
@@ -188,8 +200,8 @@ impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
     async fn try_open(
         &mut self,
         subscription: Subscription<'_>,
-    ) -> Result<Opened<ConsumerSource<K>, DeadLetterWriter>, TopologyError> {
-        let connection = self.consuming.next(&subscription.descriptor.name).await?;
+    ) -> Result<Opened<OpenedSource<K>, DeadLetterWriter>, TopologyError> {
+        let (connection, last_end) = self.consuming.next(&subscription.descriptor.name).await?;
         let severities = subscription.descriptor.filter.severities().iter();
         match self.options.exchanges {
             Exchanges::Own => {
@@ -203,28 +215,53 @@ impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
         if self.options.streams.is_some() && !self.was_open {
             connection.answer(self.tell_left(&connection, subscription.descriptor)).await?;
         }
+        if self.can_find() && self.search.next(last_end) == Plan::Find {
+            let (publishing, names, options) = (&*self.publishing, &self.names, &self.options);
+            let search = &mut self.search;
+            let finding =
+                UndeliverableMessage::find(&connection, publishing, names, subscription, options, search);
+            // It is large.
+            if let Some(Opened { source, dead_letters, begins }) =
+                connection.answer(Box::pin(finding)).await?
+            {
+                let source = OpenedSource::Undeliverable(Box::new(source));
+                return Ok(Opened { source, dead_letters, begins });
+            }
+        }
+        let deliveries = self.search.deliveries(self.options.prefetch);
+        let mut options = self.options.clone();
+        if deliveries.are_one_by_one() {
+            options.prefetch = 1;
+        }
         let opening = ConsumerSource::open(
             &connection,
             &self.publishing,
             self.names.clone(),
             subscription,
-            self.options.clone(),
+            options,
             self.clock.clone(),
-            (self.questions.clone(), self.begins.clone()),
+            Shared { questions: self.questions.clone(), begins: self.begins.clone(), deliveries },
         );
         // It is large.
-        connection.answer(Box::pin(opening)).await
+        let Opened { source, dead_letters, begins } = connection.answer(Box::pin(opening)).await?;
+        Ok(Opened { source: OpenedSource::Consumer(Box::new(source)), dead_letters, begins })
+    }
+
+    /// Whether a message that the broker cannot deliver is taken out of the queue: not of one that ends with its connection, nor
+    /// where logs come from streams.
+    fn can_find(&self) -> bool {
+        self.options.queue.lifetime == Lifetime::Named && self.options.streams.is_none()
     }
 }
 
 impl<K: Clock + Clone + 'static> SourceFactory for AmqpSourceFactory<K> {
-    type Source = ConsumerSource<K>;
+    type Source = OpenedSource<K>;
     type DeadLetters = DeadLetterWriter;
 
     async fn open(
         &mut self,
         subscription: Subscription<'_>,
-    ) -> Result<Opened<ConsumerSource<K>, DeadLetterWriter>, SourceError> {
+    ) -> Result<Opened<OpenedSource<K>, DeadLetterWriter>, SourceError> {
         self.pause(subscription.offsets).await;
         let error = match self.try_open(subscription).await {
             Ok(opened) => {

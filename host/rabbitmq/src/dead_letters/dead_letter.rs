@@ -132,11 +132,12 @@ impl DeadLetter {
 }
 
 /// Why a delivery may have become a dead letter, if the host has written that.
-const CAUSES: [Cause; 6] = [
+const CAUSES: [Cause; 7] = [
     Cause::Rejected,
     Cause::RetriesExhausted,
     Cause::Trapped,
     Cause::Foreign,
+    Cause::Undeliverable,
     Cause::Unwanted,
     Cause::Looped,
 ];
@@ -148,7 +149,7 @@ impl DeadLetterHeaders {
         let cause = CAUSES.into_iter().find(|cause| dead::outcome(*cause) == outcome)?;
         let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
         let severity = names.severity(exchange).or_else(|| record::found_severity(headers));
-        if severity.is_none() && cause != Cause::Foreign {
+        if severity.is_none() && !matches!(cause, Cause::Foreign | Cause::Undeliverable) {
             return None;
         }
         let original = headers.inner().iter().filter_map(|(key, value)| {
@@ -177,9 +178,14 @@ impl DeadLetterHeaders {
         })
     }
 
-    /// Whether it is a log, which can be replayed.
+    /// Whether it is a log.
     pub fn is_log(&self) -> bool {
         self.severity.is_some()
+    }
+
+    /// Whether it is worth while to send it back: it is a log, or it has an exchange and nobody has read it yet.
+    pub fn can_be_replayed(&self) -> bool {
+        self.is_log() || self.cause == Cause::Undeliverable && !self.exchange.is_empty()
     }
 
     /// That of a log which the broker took out of the consumer's queue.

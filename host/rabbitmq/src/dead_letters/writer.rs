@@ -10,7 +10,7 @@ use crate::dead_letters::confirmed_sender::{ConfirmedSender, Undelivered, full};
 use crate::message::headers::{self, Headers};
 use crate::message::names::Names;
 use crate::message::original::{Original, Published};
-use crate::message::record::{self, Origin};
+use crate::message::record::{self, Route};
 use crate::message::values;
 use crate::topology::channel::{confirm, open_channel};
 use crate::topology::declare;
@@ -39,6 +39,7 @@ pub fn outcome(cause: Cause) -> &'static str {
         Cause::RetriesExhausted => "retry",
         Cause::Trapped => "trap",
         Cause::Foreign => "foreign",
+        Cause::Undeliverable => "undeliverable",
         Cause::Unwanted => "unwanted",
         Cause::Looped => "loop",
         Cause::Dropped => "dropped",
@@ -136,9 +137,10 @@ fn properties(
     let mut headers = Headers::beside(&properties, frame_max);
     let published = (message.exchange.as_str(), message.routing_key.as_str());
     let given = || original.headers().iter().flat_map(FieldTable::inner);
-    let origin = Origin::of(published, original, names);
-    let (exchange, key) = origin.map_or(published, |origin| (origin.exchange, origin.routing_key));
-    let replayed = origin.is_some_and(|origin| origin.replayed);
+    let replay = original.headers().as_ref().filter(|headers| record::is_replay(published.0, headers));
+    let sent_back = replay.and_then(Route::from_headers);
+    let (exchange, key) = sent_back.map_or(published, |route| (route.exchange, route.routing_key));
+    let replayed = sent_back.is_some();
     headers.text(record::EXCHANGE, exchange, TEXT_BYTES);
     headers.text(record::ROUTING_KEY, key, TEXT_BYTES);
     headers.number(record::ATTEMPTS, rejection.attempts.into());

@@ -14,16 +14,28 @@ use crate::message::of_stream::{NoLog, StreamMessage};
 use crate::message::record::{self, Decode, Route};
 use crate::message::values;
 
-/// The logs in a message, if a rule says how to read it.
+/// The logs in a message, if a rule says how to read it: also in one that was sent back as it came, and that nobody has read
+/// before.
 pub(crate) fn logs(
     message: &Delivery,
     rules: &BindRules,
     received: Timestamp,
     decode: Decode,
 ) -> Option<Vec<Record>> {
-    let route = (message.exchange.as_str(), message.routing_key.as_str());
+    let exchange = message.exchange.as_str();
+    let headers =
+        message.properties.headers().as_ref().filter(|headers| record::is_replay(exchange, headers));
+    let sent_back = headers.and_then(Route::from_headers);
+    let route = sent_back
+        .map_or((exchange, message.routing_key.as_str()), |route| (route.exchange, route.routing_key));
     let rule = rules.find(route.0, route.1)?;
-    Some(read((&message.properties, &message.data), route, rule, received, decode))
+    let mut logs = read((&message.properties, &message.data), route, rule, received, decode);
+    if let Some(Route { attempts, .. }) = sent_back {
+        for log in &mut logs {
+            (log.attempt, log.replayed) = (attempts.saturating_add(1), true);
+        }
+    }
+    Some(logs)
 }
 
 /// The logs in a message of a stream, which was published with this `route`.

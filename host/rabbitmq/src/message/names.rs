@@ -94,6 +94,12 @@ impl Names {
         format!("{}._lock", self.queue(consumer))
     }
 
+    /// The queue that has a copy of a message which the broker may not be able to deliver, as long as that is tried:
+    /// `loghost.error._undeliverable`.
+    pub(crate) fn undeliverable(&self, consumer: &ConsumerName) -> String {
+        format!("{}._undeliverable", self.queue(consumer))
+    }
+
     /// The queue that a command on the dead letters holds as its lock: `loghost.error.dead._lock`.
     pub(crate) fn dead_lock(&self, consumer: &ConsumerName) -> String {
         format!("{}._lock", self.dead_queue(consumer))

@@ -13,7 +13,7 @@ use crate::connection::open::Connection;
 use crate::message::names::Names;
 use crate::topology::bindings::bind;
 use crate::topology::channel::{close, open_channel};
-use crate::topology::declare_queue::{self, Declared};
+use crate::topology::declare_queue::{self, Declared, UNNAMED};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::event::TopologyEvent;
 use crate::topology::look::exchange_exists;
@@ -127,7 +127,7 @@ const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
 /// automatically with their last binding, which is that to an exclusive queue of the connection.
 pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
-    let queue = declare_queue::declare_exclusive(&channel, None).await?.name;
+    let queue = declare_queue::declare_exclusive(&channel, UNNAMED, None).await?.name;
     let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
     for severity in Severity::ALL {
         let name = names.exchange(severity);
@@ -155,7 +155,7 @@ pub(crate) async fn queue(
             let plan = Plan::of_logs(names, consumer, options.queue_type);
             declare_queue::declare(connection, channel, &plan, options).await
         }
-        Lifetime::Exclusive => declare_queue::declare_exclusive(channel, options.bound).await,
+        Lifetime::Exclusive => declare_queue::declare_exclusive(channel, UNNAMED, options.bound).await,
     }
 }
 

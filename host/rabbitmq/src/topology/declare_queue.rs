@@ -27,9 +27,13 @@ pub(crate) struct Declared {
     pub(crate) consumers: u32,
 }
 
+/// The name of a queue that the broker is to name.
+pub(super) const UNNAMED: &str = "";
+
 /// Declares an exclusive queue, which holds no more than `bound`.
 pub(crate) async fn declare_exclusive(
     channel: &Channel,
+    name: &str,
     bound: Option<Bound>,
 ) -> Result<Declared, TopologyError> {
     let options =
@@ -44,8 +48,13 @@ pub(crate) async fn declare_exclusive(
         // Before a policy's: publishers must not be refused because somebody reads slowly.
         arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
     }
-    let declared = channel.queue_declare("".into(), options, arguments).await;
-    let declared = declared.map_err(|e| failed("declare a queue of its own".to_owned(), &e))?;
+    let declared = channel.queue_declare(name.into(), options, arguments).await;
+    let what = if name.is_empty() {
+        "a queue of its own".to_owned()
+    } else {
+        format!("the exclusive queue `{name}`")
+    };
+    let declared = declared.map_err(|e| failed(format!("declare {what}"), &e))?;
     Ok(Declared { name: declared.name().to_string(), consumers: declared.consumer_count() })
 }
 

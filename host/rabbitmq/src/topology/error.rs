@@ -168,6 +168,9 @@ fn hint(action: &str, reason: &str, fault: Fault) -> String {
         Some("declare") if action.starts_with("declare the stream") => {
             ("the permission to configure it", of_stream)
         }
+        Some("declare") if action.starts_with("declare the exclusive queue") => {
+            ("the permission to configure it", "")
+        }
         Some("declare" | "delete") => ("the permission to configure it", by_another),
         Some("bind" | "unbind") => {
             ("the permissions to write to the queue and to read the exchange", by_another)

@@ -124,6 +124,14 @@ pub enum TopologyEvent {
     /// The broker has ended the connection of this consumer, and of those that share it, with internal errors: from now on
     /// it has one of its own.
     ConnectionSeparated,
+    /// At the head of a queue is a message that the broker cannot deliver, and that cannot be taken out either: what is behind it
+    /// waits.
+    UndeliverableStays {
+        /// The queue.
+        queue: String,
+        /// Why.
+        cause: String,
+    },
     /// Logs of a stream were removed that are to be read from the past.
     PastRemoved {
         /// The stream.

@@ -61,7 +61,7 @@ pub(crate) async fn replay_each(
     interrupted: impl Future<Output = ()>,
 ) -> Finished {
     let send = |queue: &mut DeadQueue, letter: DeadLetter| {
-        if letter.headers.as_ref().is_some_and(DeadLetterHeaders::is_log) {
+        if letter.headers.as_ref().is_some_and(DeadLetterHeaders::can_be_replayed) {
             Ok(Box::pin(replay.send(queue, letter)) as Answer)
         } else {
             Err(Box::new(letter))

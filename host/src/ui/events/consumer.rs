@@ -116,8 +116,8 @@ fn fields(event: &ConsumerEvent<'_>) -> Value {
         }
         ConsumerEvent::Saturated(waiting) => json!({ "waiting": waiting }),
         ConsumerEvent::NotCounted(reason, _) => json!({ "reason": reason }),
-        ConsumerEvent::LeftUncounted(Uncounted { foreign, unwanted }, _) => {
-            json!({ "foreign": foreign, "unwanted": unwanted })
+        ConsumerEvent::LeftUncounted(Uncounted { foreign, undeliverable, unwanted }, _) => {
+            json!({ "foreign": foreign, "undeliverable": undeliverable, "unwanted": unwanted })
         }
         ConsumerEvent::PassedBy(logs) | ConsumerEvent::CountedByOffset(logs) => json!({ "logs": logs }),
         ConsumerEvent::Reloaded(descriptor, digest) => {
@@ -159,10 +159,6 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         }
         ConsumerEvent::Reopening(SourceError::NotReady(cause)) => {
             format!("its queue cannot be opened yet ({cause}): trying again until it can")
-        }
-        ConsumerEvent::Reopening(error) => {
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}: opening its queue again; {again}")
         }
         ConsumerEvent::Failed(error, Some(record)) => {
             let id = record.id.as_deref().unwrap_or("without an id");
@@ -219,7 +215,9 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         ConsumerEvent::ReloadRefused(ReloadRefusal::Unloadable(error)) => {
             format!("not reloaded, the old one goes on: {error}")
         }
-        ConsumerEvent::Opening { .. }
+        // What has come of an exhausted source is told by other events.
+        ConsumerEvent::Reopening(SourceError::Exhausted)
+        | ConsumerEvent::Opening { .. }
         | ConsumerEvent::Received { .. }
         | ConsumerEvent::Processed { .. }
         | ConsumerEvent::Trapped { .. }
@@ -236,6 +234,10 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
         | ConsumerEvent::ReloadRefused(ReloadRefusal::All)
         | ConsumerEvent::Traced(_)
         | ConsumerEvent::Ended(_) => return None,
+        ConsumerEvent::Reopening(error) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}: opening its queue again; {again}")
+        }
     })
 }
 
@@ -256,13 +258,13 @@ fn logs_removed(removed: &RemovedOffsets) -> String {
 }
 
 fn left_uncounted(uncounted: &Uncounted, dead_lettering: DeadLettering) -> String {
-    let Uncounted { foreign, unwanted } = uncounted;
+    let Uncounted { foreign, undeliverable, unwanted } = uncounted;
     let kept = match dead_lettering {
         DeadLettering::Ready(()) | DeadLettering::Unread => "went to the dead letters",
         DeadLettering::None => "were acknowledged: a queue that ends with the run has no dead letters",
     };
     format!(
-        "not counted in this run: {foreign} messages that were not published as logs (foreign), {unwanted} logs \
-         that its filter does not want (unwanted); they {kept}"
+        "not counted in this run: {foreign} messages that were not published as logs (foreign), {undeliverable} that \
+         the broker could not deliver (undeliverable), {unwanted} logs that its filter does not want (unwanted); they {kept}"
     )
 }

@@ -63,6 +63,7 @@ fn named(cause: Cause) -> &'static str {
         Cause::RetriesExhausted => "retries exhausted",
         Cause::Trapped => "trapped",
         Cause::Foreign => "foreign",
+        Cause::Undeliverable => "undeliverable",
         Cause::Unwanted => "unwanted",
         Cause::Looped => "looped",
         Cause::Dropped => "dropped",

@@ -102,6 +102,7 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
                 .to_owned();
             ("connection_separated", text, json!({}))
         }
+        TopologyEvent::UndeliverableStays { queue, cause } => undeliverable_stays(queue, cause),
         TopologyEvent::PastRemoved { stream, wanted, first } => past_removed(stream, *wanted, *first),
         TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
         TopologyEvent::OffsetsLeftOut { stream, first, last, offsets: n } => {
@@ -134,6 +135,15 @@ fn bindings_unnamed(unnamed: &QueueBindings) -> (&'static str, String, Value) {
         list(bindings)
     );
     ("bindings_unnamed", text, queue_fields(unnamed))
+}
+
+fn undeliverable_stays(queue: &str, cause: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "the broker ends the connection (541) when it is to deliver the message at the head of the queue `{queue}`, and what is \
+         behind it waits: it cannot be taken out through AMQP 1.0 ({cause}); it is tried again at intervals. `rabbitmqctl purge_queue` \
+         would remove it, with all that is behind it"
+    );
+    ("undeliverable_stays", text, json!({ "queue": queue, "cause": cause }))
 }
 
 fn queue_restored(queue: &str) -> (&'static str, String, Value) {

@@ -52,6 +52,7 @@ pub(crate) fn metric_json(report: &Report<'_>) -> Map<String, Value> {
     say("skipped", tally_json(&counts.skipped));
     say("unwanted", tally_json(&counts.unwanted));
     say("foreign", counts.foreign.into());
+    say("undeliverable", counts.undeliverable.into());
     say("repeated", counts.repeated.into());
     say("without_id", counts.without_id.into());
     say("counted_by_offset", report.has_offsets.into());

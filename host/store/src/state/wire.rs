@@ -21,6 +21,9 @@ pub(super) struct CountsWire {
     // Nor this one.
     #[serde(default)]
     undetermined: u64,
+    // Nor this one.
+    #[serde(default)]
+    undeliverable: u64,
     // Since the fourth format.
     #[serde(default)]
     removed: u64,
@@ -67,6 +70,7 @@ impl CountsWire {
             skipped: counts.skipped.into(),
             unwanted: counts.unwanted.into(),
             foreign: counts.foreign,
+            undeliverable: counts.undeliverable,
             repeated: counts.repeated,
             without_id: counts.without_id,
             undetermined: counts.undetermined,
@@ -88,6 +92,7 @@ impl CountsWire {
             skipped: self.skipped.into(),
             unwanted: self.unwanted.into(),
             foreign: self.foreign,
+            undeliverable: self.undeliverable,
             repeated: self.repeated,
             without_id: self.without_id,
             undetermined: self.undetermined,

@@ -5,9 +5,18 @@ use crate::{Error, Node, Version};
 impl Node {
     /// What `rabbitmqctl` prints about it.
     pub fn rabbitmqctl(&self, arguments: &[&str]) -> Result<String, Error> {
-        let mut command = self.place.command("rabbitmqctl");
-        let output = command.arg("--quiet").args(arguments).output();
-        let output = output.map_err(Error::system("cannot start rabbitmqctl"))?;
+        self.ask("rabbitmqctl", arguments)
+    }
+
+    /// Enables a plugin while it runs.
+    pub fn enable(&self, plugin: &str) -> Result<(), Error> {
+        self.ask("rabbitmq-plugins", &["enable", plugin]).map(drop)
+    }
+
+    /// What one of its commands prints.
+    fn ask(&self, program: &'static str, arguments: &[&str]) -> Result<String, Error> {
+        let output = self.place.command(program).arg("--quiet").args(arguments).output();
+        let output = output.map_err(Error::system("cannot start a command of RabbitMQ"))?;
         if !output.status.success() {
             return Err(Error::Refused {
                 arguments: arguments.iter().map(ToString::to_string).collect(),

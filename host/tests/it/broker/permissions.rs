@@ -5,6 +5,7 @@ use std::time::Duration;
 use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
 
+use crate::support::amqp10::publish_undeliverable;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::{Then, guest};
@@ -36,6 +37,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("what_is_missing_is_named", what_is_missing_is_named);
         add("a_permission_that_comes_back", a_permission_that_comes_back);
         add("a_permission_that_does_not_come_back", a_permission_that_does_not_come_back);
+        if kind == Kind::RabbitMq4 {
+            add("a_consumer_takes_out_what_is_undeliverable", a_consumer_takes_out_what_is_undeliverable);
+        }
     }
     trials
 }
@@ -169,6 +173,31 @@ fn a_consumer_reads(broker: &Broker) {
         assert_eq!(broker.outside().depth(&broker.queue("picky")), Some(0));
         assert_eq!(broker.outside().depth(&broker.dead_queue("picky")), Some(before + 1));
     }
+}
+
+/// For that it needs a queue of its own; without one, it says so.
+fn a_consumer_takes_out_what_is_undeliverable(broker: &Broker) {
+    let (plugin, _folder) = declare(broker);
+    let queue = r"loghost\.PREFIX\.picky";
+    let lock = format!(r"^{queue}\._lock$");
+    let consumer = User::new(broker, "reads", [&lock, r"^PREFIX\.dead$", &format!("^{queue}$")]);
+    publish_undeliverable(broker, "error", "none");
+    drop(broker.loghost(["publish", "error", "text"]).end().exits(0));
+    let run = || consumer.loghost(["run", "--every", "50ms", "--format", "json"]).arg(&plugin).start();
+    let refused = run();
+    refused.says("it cannot be taken out through AMQP 1.0 (cannot declare ");
+    refused.end_by(Signal::Terminate).exits(0).says("the permission to configure it");
+    consumer.may([
+        &format!(r"^{queue}\._(lock|undeliverable)$"),
+        &format!(r"^(PREFIX\.dead|{queue}\._undeliverable)$"),
+        &format!(r"^({queue}(\._undeliverable)?|PREFIX\.dead)$"),
+    ]);
+    let taken_out = run();
+    taken_out.has_printed(|so_far| {
+        let metric = last_of(so_far, "picky");
+        metric["counts"] == tally([0, 0, 1, 0]) && metric["undeliverable"] == 1
+    });
+    taken_out.end_by(Signal::Terminate).exits(0);
 }
 
 /// It binds its queue to an exchange of others that it may read; another is said, and the rest goes on.

@@ -7,4 +7,5 @@ pub(crate) mod damage;
 pub(crate) mod long;
 pub(crate) mod system;
 pub(crate) mod trouble;
+pub(crate) mod undeliverable;
 pub(crate) mod unread;

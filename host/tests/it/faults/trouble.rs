@@ -8,7 +8,6 @@ use std::slice::from_ref;
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
-use crate::support::amqp10;
 use crate::support::broker::{Broker, Kind, on, on_each, start_embedded};
 use crate::support::cli::{Signal, loghost};
 use crate::support::guest::{Then, declare, guest};
@@ -27,7 +26,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         one_that_could_not_begin_is_tried_again,
     ));
     trials.extend(on_each("trouble::a_deleted_queue", a_deleted_queue));
-    trials.extend(on([Kind::RabbitMq4], "trouble::an_undeliverable_message", an_undeliverable_message));
     trials.extend(on_each("trouble::a_connection_has_few_channels", a_connection_has_few_channels));
     trials.extend(on_each("trouble::ids_count_by_the_routing_key", ids_count_by_the_routing_key));
     trials.extend(on(Kind::QUEUES, "trouble::what_a_retry_leaves_behind", what_a_retry_leaves_behind));
@@ -84,28 +82,6 @@ fn a_deleted_queue(broker: &Broker) {
     run.has_printed(|so_far| total(&last_of_text(so_far), "all") == Some(2));
     run.end_by(Signal::Terminate).exits(0).does_not_say("[all] the broker cancelled");
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
-}
-
-/// The broker ends the connection each time that it should deliver it: that is soon the connection of one consumer alone.
-fn an_undeliverable_message(broker: &Broker) {
-    let plugins = [tracked("plugins/debug-info.wasm"), tracked("plugins/error.wasm")];
-    let run = broker.loghost(["run", "--every", "50ms"]).args(plugins).start();
-    run.says("consuming from");
-    amqp10::publish_undeliverable(broker.url(), &broker.queue("error"));
-    for consumer in ["error", "debug-info"] {
-        run.has_said(|so_far| {
-            so_far.contains(&format!("[{consumer}] the broker has ended the connection several"))
-        });
-    }
-    let lost = |so_far: &str, consumer| {
-        so_far.matches(&format!("consuming {consumer}: lost the connection")).count()
-    };
-    run.has_said(|so_far| lost(so_far, "error") >= 2);
-    publish_lines(broker, "info", "a\n".repeat(200));
-    run.has_printed(|so_far| total(&last_of_text(so_far), "debug-info") == Some(200));
-    let ended = run.end_by(Signal::Terminate).exits(0);
-    assert_eq!(lost(&ended.stderr, "debug-info"), 0, "{ended}");
-    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(1));
 }
 
 /// However often a queue is opened again, it leaves no channel behind.

@@ -1,9 +1,11 @@
-//! A publisher of AMQP 1.0, as RabbitMQ 4 takes it, byte by byte: its messages may have what AMQP 0-9-1 cannot say.
+//! A publisher of AMQP 1.0, byte by byte: its messages may have what AMQP 0-9-1 cannot say.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::TIMEOUT;
+use super::broker::Broker;
+use super::rabbitmq::Version;
 
 /// The codes of what is sent and received (OASIS AMQP 1.0, parts 2, 3 and 5).
 const OPEN: u8 = 0x10;
@@ -18,6 +20,7 @@ const TARGET: u8 = 0x29;
 const SASL_MECHANISMS: u8 = 0x40;
 const SASL_INIT: u8 = 0x41;
 const SASL_OUTCOME: u8 = 0x44;
+const PROPERTIES: u8 = 0x73;
 const APPLICATION_PROPERTIES: u8 = 0x74;
 const DATA: u8 = 0x75;
 
@@ -25,10 +28,44 @@ const NULL: &[u8] = &[0x40];
 const ZERO: &[u8] = &[0x43];
 const FALSE: &[u8] = &[0x42];
 
-/// Publishes to `queue` a message that RabbitMQ takes and cannot deliver to a consumer of AMQP 0-9-1: an application
-/// property of it is a UUID.
+/// Publishes to the exchange of a severity a message that RabbitMQ takes and cannot deliver to a consumer of AMQP 0-9-1. Version 3
+/// speaks AMQP 1.0 with its plugin.
 #[track_caller]
-pub(crate) fn publish_undeliverable(url: &str, queue: &str) {
+pub(crate) fn publish_undeliverable(broker: &Broker, severity: &str, text: &str) {
+    publish_undeliverable_to(broker, &broker.exchange(severity), text);
+}
+
+/// The same, to any exchange.
+#[track_caller]
+pub(crate) fn publish_undeliverable_to(broker: &Broker, exchange: &str, text: &str) {
+    let (address, message) = match broker.version().expect("a RabbitMQ") {
+        Version::V3 => ("exchange", with_long_id()),
+        Version::V4 => ("exchanges", with_uuid()),
+    };
+    let target = format!("/{address}/{exchange}/web");
+    publish(broker.url(), &target, &[message, data(text)].concat());
+}
+
+/// What no short string of AMQP 0-9-1 can hold.
+fn with_long_id() -> Vec<u8> {
+    let id = [b'i'; 300];
+    let values = [&[0xb1][..], &300_u32.to_be_bytes(), &id].concat();
+    let size = u32::try_from(values.len() + 4).expect("short");
+    [&[0, 0x53, PROPERTIES, 0xd0][..], &size.to_be_bytes(), &1_u32.to_be_bytes(), &values].concat()
+}
+
+/// What no table of AMQP 0-9-1 can hold.
+fn with_uuid() -> Vec<u8> {
+    let uuid = [&self::text(0xa1, b"trace")[..], &[0x98], &[7; 16]].concat();
+    [&[0, 0x53, APPLICATION_PROPERTIES, 0xc1, length(&uuid) + 1, 2][..], &uuid].concat()
+}
+
+fn data(text: &str) -> Vec<u8> {
+    [&[0, 0x53, DATA][..], &self::text(0xa0, text.as_bytes())].concat()
+}
+
+#[track_caller]
+fn publish(url: &str, target: &str, message: &[u8]) {
     let rest = url.rsplit_once('@').expect("a user in the URL").1;
     let authority = rest.split_once('/').expect("a virtual host").0;
     let mut socket = TcpStream::connect(authority).expect("the broker listens");
@@ -44,20 +81,15 @@ pub(crate) fn publish_undeliverable(url: &str, queue: &str) {
     let window = [0x52, 100];
     send(&mut socket, 0, &described(BEGIN, &[NULL, ZERO, &window, &window]));
     receive(&mut socket, BEGIN);
-    let target = described(TARGET, &[&text(0xa1, format!("/queues/{queue}").as_bytes())]);
+    let target = described(TARGET, &[&text(0xa1, target.as_bytes())]);
     let (source, unsettled) = (described(SOURCE, &[]), [0x50, 0]);
     let link =
         [&text(0xa1, b"link")[..], ZERO, FALSE, &unsettled, &unsettled, &source, &target, NULL, NULL, ZERO];
     send(&mut socket, 0, &described(ATTACH, &link));
     receive(&mut socket, FLOW);
 
-    let uuid = [&text(0xa1, b"trace")[..], &[0x98], &[7; 16]].concat();
-    let mut message = vec![0, 0x53, APPLICATION_PROPERTIES, 0xc1, length(&uuid) + 1, 2];
-    message.extend(uuid);
-    message.extend([0, 0x53, DATA]);
-    message.extend(text(0xa0, b"cannot be delivered"));
     let transfer = described(TRANSFER, &[ZERO, ZERO, &text(0xa0, b"1"), ZERO, FALSE, FALSE]);
-    send(&mut socket, 0, &[transfer, message].concat());
+    send(&mut socket, 0, &[&transfer, message].concat());
     let disposition = receive(&mut socket, DISPOSITION);
     assert!(disposition.windows(3).any(|code| code == [0, 0x53, ACCEPTED]), "not taken: {disposition:x?}");
 }

@@ -16,6 +16,7 @@ pub(crate) mod outside;
 pub(crate) mod publish;
 pub(crate) mod rabbitmq;
 pub(crate) mod raw;
+pub(crate) mod relay;
 pub(crate) mod terminal;
 
 use std::env;

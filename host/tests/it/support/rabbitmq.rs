@@ -142,6 +142,12 @@ impl Node {
         done(self.0.rabbitmqctl(arguments))
     }
 
+    /// Enables a plugin while it runs.
+    #[track_caller]
+    pub(crate) fn enable(&self, plugin: &str) {
+        done(self.0.enable(plugin));
+    }
+
     /// Gives queues of the default virtual host a policy.
     #[track_caller]
     pub(crate) fn set_policy(&self, name: &str, pattern: &str, definition: &str) {

@@ -49,6 +49,8 @@ pub(super) enum What {
     Repetition,
     /// No log.
     Foreign,
+    /// What the broker could not deliver.
+    Undeliverable,
     /// What ends a scenario.
     Marker,
     /// What the consumer has behind it in a stream.
@@ -250,6 +252,7 @@ impl<L: Ledger + 'static> Commits<L> {
             What::Marker | What::Passed => {}
             What::Repetition => self.staged.repeats += 1,
             What::Foreign => self.staged.uncounted.foreign += 1,
+            What::Undeliverable => self.staged.uncounted.undeliverable += 1,
             What::PassedBy => self.staged.passed_by += 1,
             What::Removed(removed) => self.staged.removed.push(removed),
             What::Log(log) => {
@@ -308,7 +311,8 @@ impl<L: Ledger + 'static> Commits<L> {
         let Staged { logs, uncounted, passed_by, repeats, mut removed, numbers, checkpoint } =
             mem::take(&mut self.staged);
         let book_time = self.book_time.at(now);
-        let news = !logs.is_empty() || uncounted.foreign > 0 || repeats > 0 || !removed.is_empty();
+        let messages_apart = uncounted.foreign + uncounted.undeliverable;
+        let news = !logs.is_empty() || messages_apart > 0 || repeats > 0 || !removed.is_empty();
         self.book.finish(&logs, book_time);
         window.entered(&logs);
         window.enter(&numbers);
@@ -322,7 +326,9 @@ impl<L: Ledger + 'static> Commits<L> {
             }
         }
         self.book.note_foreign(uncounted.foreign);
+        self.book.note_undeliverable(uncounted.undeliverable);
         self.uncounted.foreign += uncounted.foreign;
+        self.uncounted.undeliverable += uncounted.undeliverable;
         self.uncounted.unwanted += uncounted.unwanted;
         self.passed_by += passed_by;
         self.book.repeat(repeats);

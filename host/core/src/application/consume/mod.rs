@@ -296,7 +296,9 @@ impl<P: Ports> Consume<P> {
             Err(
                 broke @ (Break::Stopped(_)
                 | Break::Paused
-                | Break::Source(SourceError::Unread | SourceError::Reselected)),
+                | Break::Source(
+                    SourceError::Unread | SourceError::Reselected | SourceError::Exhausted,
+                )),
             ) => Err(self.finish(&mut session).await.err().unwrap_or(broke)),
             broke => broke,
         };
@@ -304,7 +306,10 @@ impl<P: Ports> Consume<P> {
             // It comes again, and goes there again.
             self.at_least = Reads::Logs;
         }
-        let reopens = matches!(served, Err(Break::Source(SourceError::Unread | SourceError::Reselected)));
+        let reopens = matches!(
+            served,
+            Err(Break::Source(SourceError::Unread | SourceError::Reselected | SourceError::Exhausted))
+        );
         session.close(if reopens { Next::Same } else { Next::Any }).await;
         self.commits.source_is_closed();
         served

@@ -87,7 +87,10 @@ impl<P: Ports> Consume<P> {
             Item::Removed(removed) => What::Removed(removed),
             Item::Marker if is_new => What::Marker,
             Item::Foreign(how) if is_new => return self.pass_by(session, &Unseen::Foreign(number, how)),
-            Item::Marker | Item::Foreign(_) => What::Repetition,
+            Item::Undeliverable(how) if is_new => {
+                return self.pass_by(session, &Unseen::Undeliverable(number, how));
+            }
+            Item::Marker | Item::Foreign(_) | Item::Undeliverable(_) => What::Repetition,
         };
         self.commits.stage(Done { number, what });
         Ok(())

@@ -1,6 +1,7 @@
-//! What the consumer is not shown: messages that are no logs, logs that its filter does not want, because a binding
-//! of an older or newer version brought them, and logs that consumers publish in a circle. Nothing that is neither counted nor among the dead letters
-//! is acknowledged, so that is where they go; where there are none, it is said.
+//! What the consumer is not shown: messages that are no logs, or that the broker could not deliver, logs that its filter does
+//! not want, because a binding of an older or newer version brought them, and logs that consumers publish in a circle. Nothing
+//! that is neither counted nor among the dead letters is acknowledged, so that is where they go; where there are none, it is
+//! said.
 //!
 //! They are no failures of the consumer's.
 
@@ -16,6 +17,8 @@ use crate::domain::{CountedAs, Descriptor, Record};
 pub(super) enum Unseen {
     /// A message that is no log: its number, and how it came.
     Foreign(u64, String),
+    /// A message that the broker could not deliver: its number, and how it came instead.
+    Undeliverable(u64, String),
     /// A log that the filter does not want.
     Unwanted(Task),
     /// A log that has come through too many consumers that publish.
@@ -42,6 +45,7 @@ impl Unseen {
     fn cause(&self) -> Cause {
         match self {
             Self::Foreign(..) => Cause::Foreign,
+            Self::Undeliverable(..) => Cause::Undeliverable,
             Self::Unwanted(_) => Cause::Unwanted,
             Self::Looped(_) => Cause::Looped,
         }
@@ -49,7 +53,7 @@ impl Unseen {
 
     fn reason(&self) -> String {
         match self {
-            Self::Foreign(_, how) => how.clone(),
+            Self::Foreign(_, how) | Self::Undeliverable(_, how) => how.clone(),
             Self::Unwanted(Task { record, .. }) => {
                 let source = match record.source.as_str() {
                     "" => "without a source".to_owned(),
@@ -64,7 +68,7 @@ impl Unseen {
     /// How many attempts were made at it before it came.
     fn attempts(&self) -> u32 {
         match self {
-            Self::Foreign(..) => 0,
+            Self::Foreign(..) | Self::Undeliverable(..) => 0,
             Self::Unwanted(task) | Self::Looped(task) => task.record.attempt.saturating_sub(1),
         }
     }
@@ -72,7 +76,7 @@ impl Unseen {
     /// The log, if it is one.
     fn log(&self) -> Option<&Record> {
         match self {
-            Self::Foreign(..) => None,
+            Self::Foreign(..) | Self::Undeliverable(..) => None,
             Self::Unwanted(task) | Self::Looped(task) => Some(&task.record),
         }
     }
@@ -80,6 +84,7 @@ impl Unseen {
     fn done(&self) -> Done {
         match self {
             Self::Foreign(number, _) => Done { number: *number, what: What::Foreign },
+            Self::Undeliverable(number, _) => Done { number: *number, what: What::Undeliverable },
             Self::Unwanted(task) => task.done(CountedAs::Unwanted),
             Self::Looped(task) => task.done(CountedAs::Dead),
         }

@@ -95,6 +95,8 @@ pub enum Cause {
     Trapped,
     /// It was not published as a log, and not shown to the consumer.
     Foreign,
+    /// The broker could not deliver it: it was taken out of the queue another way, and not shown to the consumer.
+    Undeliverable,
     /// The consumer's filter does not want such logs, and it was not shown to the consumer.
     Unwanted,
     /// It has come through too many consumers that publish, and was not shown to this one.

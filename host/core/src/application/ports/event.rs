@@ -267,6 +267,8 @@ pub struct Load {
 pub struct Uncounted {
     /// Messages that were not published as logs.
     pub foreign: u64,
+    /// Messages that the broker could not deliver.
+    pub undeliverable: u64,
     /// Logs that the consumer's filter does not want.
     pub unwanted: u64,
 }

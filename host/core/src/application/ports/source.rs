@@ -166,6 +166,8 @@ pub enum Item {
     Marker,
     /// A message that was not published as a log: how it came instead.
     Foreign(String),
+    /// A message that the broker could not deliver, and that was taken out of the queue another way: how.
+    Undeliverable(String),
     /// Nothing: all that is before and at this position in a stream is behind the consumer, which does not want it.
     Passed,
     /// Nothing: these offsets were removed before they were read. The position is that of the last one.
@@ -178,14 +180,14 @@ impl Item {
         match self {
             Self::Log(record) => slice::from_ref(record),
             Self::Logs(records) => records,
-            Self::Marker | Self::Foreign(_) | Self::Passed | Self::Removed(_) => &[],
+            Self::Marker | Self::Foreign(_) | Self::Undeliverable(_) | Self::Passed | Self::Removed(_) => &[],
         }
     }
 
     /// Whether there is more in it than a position.
     pub fn is_message(&self) -> bool {
         match self {
-            Self::Log(_) | Self::Logs(_) | Self::Marker | Self::Foreign(_) => true,
+            Self::Log(_) | Self::Logs(_) | Self::Marker | Self::Foreign(_) | Self::Undeliverable(_) => true,
             Self::Passed | Self::Removed(_) => false,
         }
     }
@@ -206,6 +208,9 @@ pub enum SourceError {
     /// What it reads from is to be another selection, and what is in hand has to be finished before.
     #[error("reads other streams from now on")]
     Reselected,
+    /// It has delivered what it was opened for, which has to be finished before it is opened for what comes next.
+    #[error("has delivered what it was opened for")]
+    Exhausted,
     /// The broker did not take a dead letter.
     #[error(transparent)]
     DeadLetter(BoxError),
@@ -237,6 +242,7 @@ impl SourceError {
             | Self::Cancelled(_)
             | Self::Unread
             | Self::Reselected
+            | Self::Exhausted
             | Self::DeadLetter(_)
             | Self::Unpublished(_)
             | Self::Unpublishable(_)

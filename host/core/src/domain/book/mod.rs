@@ -135,6 +135,11 @@ impl Book {
         self.counts.foreign += messages;
     }
 
+    /// Records this many messages that the broker could not deliver.
+    pub fn note_undeliverable(&mut self, messages: u64) {
+        self.counts.undeliverable += messages;
+    }
+
     /// Records this many repeated deliveries.
     pub fn repeat(&mut self, deliveries: u64) {
         self.counts.repeated += deliveries;

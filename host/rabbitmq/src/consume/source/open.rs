@@ -15,6 +15,7 @@ use crate::consume::activation::{Activation, ConsumerState, release_lock};
 use crate::consume::depth::{Answering, Questions};
 use crate::consume::read::Read;
 use crate::consume::source_options::SourceOptions;
+use crate::consume::undeliverable::search::Deliveries;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::topology::bindings::Bindings;
@@ -25,7 +26,7 @@ use crate::topology::queues::Lifetime;
 
 impl<K: Clock> AmqpSource<K> {
     /// Declares the consumer's queue on `connection` and begins to consume; dead letters are published
-    /// through `publishing`. The source answers `questions`.
+    /// through `publishing`. The source answers the questions, and notes its deliveries.
     pub(crate) async fn open(
         connection: &Arc<Connection>,
         publishing: &ReconnectingConnection,
@@ -33,7 +34,7 @@ impl<K: Clock> AmqpSource<K> {
         subscription: Subscription<'_>,
         options: SourceOptions,
         clock: K,
-        questions: Questions,
+        shared: (Questions, Deliveries),
     ) -> Result<Opened<Self, DeadLetterWriter>, TopologyError> {
         let mut channel = open_channel(connection).await?;
         let consumer = &subscription.descriptor.name;
@@ -44,8 +45,7 @@ impl<K: Clock> AmqpSource<K> {
                 declare_dead_letters(connection, &mut channel, publishing, &names, subscription, &options)
                     .await?;
             let source =
-                Self::consume(connection, &mut channel, names, subscription, options, clock, questions)
-                    .await?;
+                Self::consume(connection, &mut channel, names, subscription, options, clock, shared).await?;
             Ok(Opened { source, dead_letters, begins: Vec::new() })
         };
         let opened = opened.await;
@@ -65,7 +65,7 @@ impl<K: Clock> AmqpSource<K> {
         subscription: Subscription<'_>,
         options: SourceOptions,
         clock: K,
-        questions: Questions,
+        (questions, deliveries): (Questions, Deliveries),
     ) -> Result<Self, TopologyError> {
         let Subscription { descriptor, reads, former, .. } = subscription;
         let name = &descriptor.name;
@@ -106,6 +106,7 @@ impl<K: Clock> AmqpSource<K> {
             gather: Gather::deliveries(),
             ended: None,
             answering: Answering::new(questions),
+            deliveries,
             options,
         };
         if matches!(source.state, ConsumerState::Active(_)) {

@@ -165,7 +165,7 @@ impl Part {
                     continue;
                 }
                 Item::Passed | Item::Marker => continue,
-                Item::Foreign(how) => Err(how),
+                Item::Foreign(how) | Item::Undeliverable(how) => Err(how),
                 Item::Log(record) => Ok(timed(record)),
                 Item::Logs(records) => {
                     for record in records {

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
+use crate::connection::transport::Transport;
 use crate::stream::protocol::command::Notice;
 use crate::stream::protocol::error::Loss;
 use crate::stream::protocol::frame::Frames;
@@ -16,7 +17,6 @@ use crate::stream::protocol::heartbeat::{Due, Heartbeat};
 use crate::stream::protocol::login::Opened;
 use crate::stream::protocol::session::{Order, Session};
 use crate::stream::protocol::stall::{Progress, STALL};
-use crate::stream::protocol::transport::Transport;
 
 /// How many bytes may wait to be written before orders have to wait.
 const OUT_MAX: usize = 256 * 1024;

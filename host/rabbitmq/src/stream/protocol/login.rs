@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::connection::transport::Transport;
 use crate::stream::protocol::code::ResponseCode;
 use crate::stream::protocol::command::{ANSWER, CREDIT, DELIVER, METADATA_UPDATE, Notice, Request};
 use crate::stream::protocol::connect_error::{FIRST_STEP, NoStreams, StreamConnectError, VERSIONS_STEP};
@@ -11,7 +12,6 @@ use crate::stream::protocol::endpoint::{Login, StreamEndpoint};
 use crate::stream::protocol::error::{Loss, ProtocolError};
 use crate::stream::protocol::frame::{FRAME_MAX, Frames};
 use crate::stream::protocol::incoming::{Answer, Body, Incoming};
-use crate::stream::protocol::transport::Transport;
 
 /// A connection that is being opened.
 pub(crate) struct Opening<'a> {
