@@ -66,7 +66,7 @@ impl Decoder {
     }
 
     /// The body without what it is wrapped in.
-    fn body<'a>(&self, message: &Message<'a>) -> Cow<'a, [u8]> {
+    pub(crate) fn body<'a>(&self, message: &Message<'a>) -> Cow<'a, [u8]> {
         let most = self.options.bounds.inflated;
         let encoded = message.kind == Some("amqp-1.0") && self.options.format != Format::None;
         match if encoded { amqp1::body(message.body) } else { None } {
@@ -194,7 +194,7 @@ impl Decoder {
 }
 
 /// The body as text: UTF-8, with what is none replaced, unless it is said to be Latin-1.
-fn text_of<'b>(body: &'b [u8], content_type: Option<&str>) -> Cow<'b, str> {
+pub(crate) fn text_of<'b>(body: &'b [u8], content_type: Option<&str>) -> Cow<'b, str> {
     let is_latin =
         || content_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=iso-8859-1"));
     match str::from_utf8(body) {

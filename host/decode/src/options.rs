@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::level::SeverityMap;
 
 /// What messages are taken for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// Whatever each one is.
     #[default]

@@ -2,6 +2,7 @@
 //! `readings.jsonl` what each is read as, in the same order. `UPDATE_EXPECT=1` writes the readings again: read the difference.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 
@@ -41,8 +42,12 @@ fn bytes_of(json: &Json) -> Vec<u8> {
 
 fn decode(captured: &Json) -> Vec<Decoded> {
     let body = bytes_of(&captured["body"]);
+    Decoder::default().decode(&message(captured, &body))
+}
+
+fn message<'a>(captured: &'a Json, body: &'a [u8]) -> Message<'a> {
     let properties = &captured["properties"];
-    let message = Message {
+    Message {
         exchange: captured["exchange"].as_str().unwrap_or_default(),
         routing_key: captured["routing_key"].as_str().unwrap_or_default(),
         content_type: properties["content_type"].as_str(),
@@ -51,9 +56,8 @@ fn decode(captured: &Json) -> Vec<Decoded> {
         timestamp: properties["timestamp"].as_u64(),
         headers: table(&captured["headers"]),
         received: None,
-        body: &body,
-    };
-    Decoder::default().decode(&message)
+        body,
+    }
 }
 
 fn reading(log: &Decoded) -> Json {
@@ -78,6 +82,26 @@ fn captured_messages_are_read_right() {
         writeln!(readings, "{line}").expect("memory");
     }
     expect_file!["readings.jsonl"].assert_eq(&readings);
+}
+
+/// A name is no guess: what other programs write as well has the name of its format.
+#[test]
+fn producers_are_recognised() {
+    let captured = fs::read_to_string("tests/captured.jsonl").expect("a file of ours");
+    let mut names: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for line in captured.lines() {
+        let captured: Json = serde_json::from_str(line).expect("JSON");
+        let body = bytes_of(&captured["body"]);
+        let name = Decoder::default().producer(&message(&captured, &body)).name;
+        let producer = captured["producer"].as_str().expect("a name").to_owned();
+        names.entry(producer).or_default().insert(name);
+    }
+    let mut recognised = String::new();
+    for (producer, names) in names {
+        let names: Vec<&str> = names.into_iter().collect();
+        writeln!(recognised, "{producer}: {}", names.join(", ")).expect("memory");
+    }
+    expect_file!["recognised.txt"].assert_eq(&recognised);
 }
 
 /// Nothing is lost: each message is a log, and says what its severity is if any part of it does.

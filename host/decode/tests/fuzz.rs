@@ -161,6 +161,7 @@ proptest! {
             ..Message::default()
         };
         let logs = decoder.decode(&message);
+        decoder.producer(&message);
         prop_assert!((1..=BOUNDS.logs).contains(&logs.len()), "{} logs", logs.len());
         for log in &logs {
             prop_assert!(log.attributes.len() <= BOUNDS.attributes);

@@ -9,7 +9,8 @@ use bytesize::ByteSize;
 use clap::Command;
 
 use super::{
-    FormatArg, bench, broker, connection, consumer, demo, limits, plugin, replay, run, status, verify,
+    FormatArg, bench, broker, connection, consumer, demo, limits, plugin, replay, run, sources, status,
+    verify,
 };
 use crate::ui::bench::size_text;
 use crate::ui::terminal::Format;
@@ -35,6 +36,9 @@ pub(super) fn shown(command: Command) -> Command {
         .mut_subcommand("record", |it| with(it, connection.clone()))
         .mut_subcommand("verify", |it| {
             with(it, [format().into(), verify::defaults(), limits.clone()].concat())
+        })
+        .mut_subcommand("sources", |it| {
+            with(it, [format().into(), sources::defaults(), connection.clone()].concat())
         })
         .mut_subcommand("status", |it| {
             with(it, [format().into(), status::defaults(), connection.clone()].concat())
@@ -110,6 +114,9 @@ mod tests {
             Command::Verify(args) => {
                 format!("{:?}", crate::commands::verify::Options::try_from(args).unwrap())
             }
+            Command::Sources(args) => {
+                format!("{:?}", crate::commands::sources::Options::try_from(args).unwrap())
+            }
             Command::Status(args) => {
                 format!("{:?}", crate::commands::status::Options::try_from(args).unwrap())
             }
@@ -143,6 +150,7 @@ mod tests {
             "loghost tail",
             "loghost record",
             "loghost verify a.txt",
+            "loghost sources",
             "loghost status",
             "loghost report --state a",
             "loghost broker",

@@ -53,6 +53,14 @@ const EXAMPLES: &[Example] = &[
     ),
     (&["verify"], &["loghost verify scenarios/1.txt", "loghost verify --bless scenarios/1.txt"]),
     (
+        &["sources"],
+        &[
+            "loghost sources",
+            "loghost sources --for 1m --management-url http://127.0.0.1:15672",
+            "loghost sources app amq.topic \"orders/error\"",
+        ],
+    ),
+    (
         &["status"],
         &[
             "loghost status error critical",

@@ -25,6 +25,7 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod sources;
 mod status;
 mod suggesting;
 mod tail;
@@ -52,7 +53,7 @@ use crate::ui::terminal::{self, Format};
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
 /// Results go to standard output, everything else to standard error. Exit status: 0 done, 1 a scenario
-/// or a version differs, logs are missing, a dead letter is not there or a consumer is stuck, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
+/// or a version differs, logs are missing, a dead letter is not there, a consumer is stuck or no logs were seen, 2 wrong arguments, 65 bad input file, 69 broker unavailable, 70 internal, 71 too few
 /// threads, open files or memory, 74 something cannot be written, 75 a consumer was stopped because it failed, 78 bad
 /// configuration.
 #[derive(Debug, Parser)]
@@ -75,6 +76,7 @@ enum Command {
     Tail(tail::Args),
     Record(record::Args),
     Verify(verify::Args),
+    Sources(sources::Args),
     Status(status::Args),
     Report(report::Args),
     Broker(broker::Args),
@@ -183,6 +185,7 @@ async fn dispatch(command: Command, in_force: &InForce) -> Result<(), Failure> {
         Command::Publish(args) => commands::publish::publish(args.try_into()?).await,
         Command::Tail(args) => commands::tail::tail(args.try_into()?).await,
         Command::Record(args) => commands::record::record(args.try_into()?).await,
+        Command::Sources(args) => commands::sources::sources(args.try_into()?).await,
         Command::Status(args) => commands::status::status(args.try_into()?).await,
         Command::Verify(args) => Box::pin(commands::verify::verify(args.try_into()?)).await,
         Command::Report(args) => commands::report::report(&args.into()),

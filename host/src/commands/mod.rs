@@ -12,6 +12,7 @@ pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod verify;

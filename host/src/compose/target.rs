@@ -76,6 +76,14 @@ impl Target {
         Failure::new(status, format!("{error}\n{advice}").trim_end().to_owned())
     }
 
+    /// The URLs that another command has to be given to reach the same broker, without passwords; none where it finds it
+    /// without.
+    pub(crate) fn to_give(&self) -> Vec<String> {
+        let is_found = self.from.is_some() || self.addresses.iter().all(is_usual);
+        let given = self.addresses.iter().filter(|_| !is_found);
+        given.map(Address::without_password).collect()
+    }
+
     /// What to do where there is no broker.
     fn advice(&self) -> String {
         let start = match self.addresses.iter().find_map(startable) {
@@ -109,6 +117,11 @@ fn startable(address: &Address) -> Option<SocketAddr> {
     let host: IpAddr = host.parse().ok()?;
     (is_new && host.is_loopback() && !access.is_encrypted && !address.is_of_management())
         .then_some((host, access.port).into())
+}
+
+/// Whether this is the broker that a command uses that is not told of any.
+fn is_usual(address: &Address) -> bool {
+    startable(address) == Some(SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT)))
 }
 
 /// How the embedded broker is told to listen there.

@@ -57,6 +57,7 @@ fn main() {
         producers::captured::trials(),
         producers::configurations::trials(),
         producers::others::trials(),
+        producers::sources::trials(),
         plugins::authoring::trials(),
         plugins::cache::trials(),
         plugins::contract::trials(),

@@ -29,6 +29,32 @@ pub(crate) fn read(text: &str, format: Format, received: Option<Timestamp>) -> O
     }
 }
 
+/// The form of a text, as [`Format::Auto`] tells it.
+pub(crate) fn form(text: &str) -> Form {
+    if syslog::with_priority(text, None).is_some() {
+        Form::Syslog
+    } else if logfmt::read(text, logfmt::Strictness::OnlyIfSure).is_some() {
+        Form::Logfmt
+    } else if syslog::of_a_file(text, None).is_some() {
+        Form::Syslog
+    } else if leading::ruby(text.trim_start()).is_some() {
+        Form::Ruby
+    } else {
+        Form::Text
+    }
+}
+
+/// What a text may be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Syslog,
+    Logfmt,
+    /// Lines of Ruby's `Logger`.
+    Ruby,
+    /// Any other text.
+    Text,
+}
+
 /// The same of a text that is a field of a record, where prose is more likely: "error: disk full" is one.
 pub(crate) fn read_field(text: &str, received: Option<Timestamp>) -> Option<Table<'_>> {
     let fields = read(text, Format::Auto, received)?;

@@ -15,7 +15,8 @@ use loghost_core::domain::{Severity, Source, Timestamp};
 use self::attributes::Attributes;
 use self::leaves::Leaf;
 use self::roles::Role;
-use crate::level::{self, Scale};
+use crate::key_level::KeyLevel;
+use crate::level::Scale;
 use crate::message::Message;
 use crate::options::Options;
 use crate::value::{Table, Value, get};
@@ -226,25 +227,15 @@ fn header_level<'c>(message: &'c Message<'_>, options: &Options) -> Option<Found
     })
 }
 
-/// The level that a word of the routing key names (the last, the first, one between), and the key without it.
+/// The level that a word of the routing key names, and the key without it.
 fn routing_key<'c>(message: &Message<'c>, options: &Options) -> (Option<Found<'c>>, String) {
-    let words: Vec<Cow<'c, str>> = message.routing_key.split('.').map(plain::uncoloured).collect();
-    let last = words.len() - 1;
-    let order = [last, 0].into_iter().chain(1..last.max(1));
-    let found = order.into_iter().find_map(|n| {
-        let word = &words[n];
-        let severity = options.severities.word(word)?;
-        let is_named = level::is_plain_level(word) || level::canonical(&word.to_ascii_lowercase()).is_none();
-        is_named.then(|| (n, Found { severity, word: word.clone() }))
-    });
-    match found {
-        Some((n, found)) => {
-            let rest = words.iter().enumerate().filter(|(other, _)| *other != n);
-            let rest: Vec<&str> = rest.map(|(_, word)| &**word).collect();
-            (Some(found), rest.join("."))
-        }
-        None => (None, words.join(".")),
-    }
+    let level = KeyLevel::find(message.routing_key, &options.severities);
+    let words = message.routing_key.split('.').enumerate();
+    let rest = words.filter(|(n, _)| level.is_none_or(|level| *n != level.place));
+    let rest: Vec<_> = rest.map(|(_, word)| plain::uncoloured(word)).collect();
+    let found =
+        level.map(|KeyLevel { severity, word, .. }| Found { severity, word: plain::uncoloured(word) });
+    (found, rest.join("."))
 }
 
 /// Whether a message is an event of RabbitMQ itself: all of it is in the headers, and its key is its name.

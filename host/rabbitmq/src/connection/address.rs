@@ -71,6 +71,21 @@ impl Address {
         &self.text
     }
 
+    /// The URL as it was given, but for the password, unless that is the one that every new broker has.
+    pub fn without_password(&self) -> String {
+        let user_info = &self.uri.authority.userinfo;
+        let is_of_all = (&*user_info.username, &*user_info.password) == (GUEST, GUEST);
+        let parts =
+            self.text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)));
+        match parts {
+            Some((scheme, (login, rest))) if !is_of_all => {
+                let user = login.split(':').next().unwrap_or_default();
+                format!("{scheme}://{user}@{rest}")
+            }
+            _ => self.text.clone(),
+        }
+    }
+
     /// Reads a URL whose user has this password, if it has a user and no password.
     pub fn with_password(text: &str, password: &str) -> Result<Self, AddressError> {
         let is_without =

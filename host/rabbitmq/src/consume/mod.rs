@@ -8,6 +8,7 @@ pub(crate) mod depth;
 pub(crate) mod found;
 pub(crate) mod opened_source;
 pub(crate) mod read;
+pub(crate) mod samples;
 pub(crate) mod source;
 pub(crate) mod source_factory;
 pub(crate) mod source_options;

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of connections and channels.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::task::spawn_blocking;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
+use crate::management::exchange::{BindingOfExchange, ManagedExchange, ManagedPolicy};
 use crate::management::queue::ManagedQueue;
 use crate::management::queue_figures::QueueFigures;
 use crate::management::url::{Credentials, ManagementUrl};
@@ -129,6 +131,28 @@ impl Management {
         let bindings: Option<Vec<ManagedBinding>> = self.get(&["queues", vhost, queue, "bindings"]).await?;
         let binding = |ManagedBinding { source, routing_key }| Binding { exchange: source, key: routing_key };
         Ok(bindings.map(|bindings| bindings.into_iter().map(binding).collect()))
+    }
+
+    /// All exchanges.
+    pub(crate) async fn exchanges(&self, vhost: &str) -> Result<Vec<ManagedExchange>, ManagementError> {
+        Ok(self.get(&["exchanges", vhost]).await?.unwrap_or_default())
+    }
+
+    /// The keys with which something is bound to an exchange.
+    pub(crate) async fn keys(
+        &self,
+        vhost: &str,
+        exchange: &str,
+    ) -> Result<BTreeSet<String>, ManagementError> {
+        let bindings: Option<Vec<BindingOfExchange>> =
+            self.get(&["exchanges", vhost, exchange, "bindings", "source"]).await?;
+        Ok(bindings.unwrap_or_default().into_iter().map(|binding| binding.routing_key).collect())
+    }
+
+    /// The policies by which exchanges pass on to others what they cannot route.
+    pub(crate) async fn alternate_policies(&self, vhost: &str) -> Result<BTreeSet<String>, ManagementError> {
+        let policies: Vec<ManagedPolicy> = self.get(&["policies", vhost]).await?.unwrap_or_default();
+        Ok(policies.into_iter().filter(ManagedPolicy::has_alternate).map(|policy| policy.name).collect())
     }
 
     /// What is at a path below `/api`; none if nothing is.

@@ -1,8 +1,11 @@
 //! The management API of a connection's broker: the one that was named, or the default one, if it is of the same cluster. A
 //! password is sent to the default one only if that shows the broker's certificate.
 
+use std::collections::BTreeSet;
+
 use crate::connection::open::Connection;
 use crate::management::api::{Management, ManagementError};
+use crate::management::exchange::ManagedExchange;
 use crate::management::queue::ManagedQueue;
 use crate::management::queue_figures::QueueFigures;
 use crate::management::url::{Credentials, ManagementUrl};
@@ -76,6 +79,21 @@ impl BrokerApi {
     /// The names of all queues.
     pub async fn queues(&self) -> Result<Vec<String>, ManagementError> {
         self.management.queues(&self.vhost).await
+    }
+
+    /// All exchanges, with the default one, which has no name.
+    pub async fn exchanges(&self) -> Result<Vec<ManagedExchange>, ManagementError> {
+        self.management.exchanges(&self.vhost).await
+    }
+
+    /// The keys with which something is bound to an exchange.
+    pub async fn keys(&self, exchange: &str) -> Result<BTreeSet<String>, ManagementError> {
+        self.management.keys(&self.vhost, exchange).await
+    }
+
+    /// The names of the policies by which exchanges pass on to others what they cannot route.
+    pub async fn alternate_policies(&self) -> Result<BTreeSet<String>, ManagementError> {
+        self.management.alternate_policies(&self.vhost).await
     }
 
     /// The bindings of a queue; none if there is no such queue.

@@ -1,13 +1,14 @@
 //! Rules by which exchanges of others are read: which messages, and how serious their logs are.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use lapin::ExchangeKind;
 use loghost_core::domain::{Filter, Pattern, PatternError, Severity, UnknownSeverity};
 use loghost_decode::{Decoder, Format, Options, SeverityMap, UnknownFormat};
 
+use crate::message::exchange_type::ExchangeType;
 use crate::message::names::Names;
 use crate::message::route_text::{LONGEST, RouteText, RouteTextError};
 use crate::topology::inspection::Binding;
@@ -26,17 +27,6 @@ pub struct BindRule {
     pub format: Option<Format>,
     /// What the exchange is declared as if it is not there; without it, it is waited for.
     pub declare: Option<ExchangeType>,
-}
-
-/// What an exchange is declared as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExchangeType {
-    /// Bindings are patterns of routing keys.
-    Topic,
-    /// Bindings are routing keys.
-    Direct,
-    /// Every message goes everywhere.
-    Fanout,
 }
 
 /// A text that is no rule.
@@ -94,25 +84,19 @@ impl FromStr for BindRule {
     }
 }
 
-impl FromStr for ExchangeType {
-    type Err = BindRuleError;
-
-    fn from_str(word: &str) -> Result<Self, BindRuleError> {
-        match word {
-            "topic" => Ok(Self::Topic),
-            "direct" => Ok(Self::Direct),
-            "fanout" => Ok(Self::Fanout),
-            other => Err(BindRuleError::Type(other.to_owned())),
+impl fmt::Display for BindRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = Some(self.pattern.to_string()).filter(|_| self.pattern != Pattern::everything());
+        RouteText { exchange: self.exchange.clone(), key }.fmt(f)?;
+        if let Some(severity) = self.severity {
+            write!(f, "={severity}")?;
         }
-    }
-}
-
-impl From<ExchangeType> for ExchangeKind {
-    fn from(kind: ExchangeType) -> Self {
-        match kind {
-            ExchangeType::Topic => Self::Topic,
-            ExchangeType::Direct => Self::Direct,
-            ExchangeType::Fanout => Self::Fanout,
+        if let Some(format) = self.format {
+            write!(f, ";decode={}", format.as_str())?;
+        }
+        match self.declare {
+            Some(kind) => write!(f, ";type={}", kind.as_str()),
+            None => Ok(()),
         }
     }
 }
@@ -249,6 +233,11 @@ mod tests {
             declare: Some(ExchangeType::Topic),
         };
         assert_eq!(rule, expected);
+        for text in
+            ["amq.rabbitmq.log/*.error=error;decode=text;type=topic", "a%2Fb/x/%3B=info", "app;decode=json"]
+        {
+            assert_eq!(text.parse::<BindRule>().unwrap().to_string(), text);
+        }
         let rule: BindRule = "app".parse().unwrap();
         assert_eq!((rule.pattern, rule.severity, rule.format), (Pattern::everything(), None, None));
         let rule: BindRule = "a%2Fb%3d%3B%25/x/%3b=error".parse().unwrap();

@@ -76,29 +76,41 @@ pub(crate) fn replayed(
     }
 }
 
+/// A message in terms of no client. A `received` that is none is not known.
+pub(crate) fn message<'m>(
+    properties: &'m BasicProperties,
+    body: &'m [u8],
+    (exchange, routing_key): (&'m str, &'m str),
+    received: Option<Timestamp>,
+) -> Message<'m> {
+    let headers = properties.headers().as_ref().map(FieldTable::inner);
+    let headers = headers.into_iter().flatten().filter(|(name, _)| !name.as_str().starts_with("loghost-"));
+    Message {
+        exchange,
+        routing_key,
+        content_type: text(properties.content_type().as_ref()),
+        kind: text(properties.kind().as_ref()),
+        app_id: text(properties.app_id().as_ref()),
+        timestamp: *properties.timestamp(),
+        headers: headers.map(|(name, header)| (Cow::Borrowed(name.as_str()), value(header))).collect(),
+        received,
+        body,
+    }
+}
+
+fn text(text: Option<&ShortString>) -> Option<&str> {
+    text.map(ShortString::as_str)
+}
+
 fn read(
     (properties, body): (&BasicProperties, &[u8]),
-    (exchange, routing_key): (&str, &str),
+    route: (&str, &str),
     rule: &Rule,
     received: Timestamp,
     decode: Decode,
 ) -> Vec<Record> {
-    let text = |text: &'_ Option<ShortString>| text.as_ref().map(ShortString::as_str).map(str::to_owned);
-    let (content_type, kind, app_id) =
-        (text(properties.content_type()), text(properties.kind()), text(properties.app_id()));
-    let headers = properties.headers().as_ref().map(FieldTable::inner);
-    let headers = headers.into_iter().flatten().filter(|(name, _)| !name.as_str().starts_with("loghost-"));
-    let decoded = rule.decoder.decode(&Message {
-        exchange,
-        routing_key,
-        content_type: content_type.as_deref(),
-        kind: kind.as_deref(),
-        app_id: app_id.as_deref(),
-        timestamp: *properties.timestamp(),
-        headers: headers.map(|(name, header)| (Cow::Borrowed(name.as_str()), value(header))).collect(),
-        received: Some(received).filter(|received| *received != record::NO_TIME),
-        body,
-    });
+    let known = Some(received).filter(|received| *received != record::NO_TIME);
+    let decoded = rule.decoder.decode(&message(properties, body, route, known));
     // An id is that of one log.
     let id = properties.message_id().as_ref().filter(|_| decoded.len() == 1).map(ToString::to_string);
     let hops = if decode.message { record::hops(properties) } else { 0 };
@@ -116,7 +128,7 @@ fn read(
             id: id.clone(),
             source: source.map_or_else(String::new, |source| source.as_str().to_owned()),
             attributes: if decode.attributes { attributes } else { Vec::new() },
-            unkeyed: routing_key.is_empty(),
+            unkeyed: route.1.is_empty(),
             replayed: false,
             hops,
             trace: trace.clone(),

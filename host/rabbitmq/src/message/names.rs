@@ -53,13 +53,18 @@ impl Names {
         Self { prefix, exchanges, bound_prefix }
     }
 
+    /// The prefix.
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
     /// The exchange of `severity`: `logs.error`.
     pub fn exchange(&self, severity: Severity) -> &str {
         &self.exchanges[severity as usize]
     }
 
     /// The severity whose exchange is called `exchange`.
-    pub(crate) fn severity(&self, exchange: &str) -> Option<Severity> {
+    pub fn severity(&self, exchange: &str) -> Option<Severity> {
         Severity::ALL.into_iter().find(|severity| self.exchange(*severity) == exchange)
     }
 
@@ -106,7 +111,7 @@ impl Names {
     }
 
     /// The exchange of the dead letters: `logs.dead`.
-    pub(crate) fn dead_exchange(&self) -> String {
+    pub fn dead_exchange(&self) -> String {
         format!("{}.dead", self.prefix.0)
     }
 

@@ -12,7 +12,7 @@ use crate::connection::open::Connection;
 use crate::topology::channel::open_channel;
 use crate::topology::declare::missing;
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
-use crate::topology::error::{TopologyError, failed};
+use crate::topology::error::{OWN_QUEUE, TopologyError, failed};
 use crate::topology::event::TopologyEvent;
 use crate::topology::look;
 use crate::topology::queue_difference::{Difference, TYPE};
@@ -28,7 +28,7 @@ pub(crate) struct Declared {
 }
 
 /// The name of a queue that the broker is to name.
-pub(super) const UNNAMED: &str = "";
+pub(crate) const UNNAMED: &str = "";
 
 /// Declares an exclusive queue, which holds no more than `bound`.
 pub(crate) async fn declare_exclusive(
@@ -49,12 +49,9 @@ pub(crate) async fn declare_exclusive(
         arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
     }
     let declared = channel.queue_declare(name.into(), options, arguments).await;
-    let what = if name.is_empty() {
-        "a queue of its own".to_owned()
-    } else {
-        format!("the exclusive queue `{name}`")
-    };
-    let declared = declared.map_err(|e| failed(format!("declare {what}"), &e))?;
+    let action =
+        if name.is_empty() { OWN_QUEUE.to_owned() } else { format!("declare the exclusive queue `{name}`") };
+    let declared = declared.map_err(|e| failed(action, &e))?;
     Ok(Declared { name: declared.name().to_string(), consumers: declared.consumer_count() })
 }
 

@@ -118,7 +118,7 @@ impl TopologyError {
     }
 
     /// Whether there is no exchange or queue of the name that was used.
-    pub(crate) fn is_missing(&self) -> bool {
+    pub fn is_missing(&self) -> bool {
         matches!(self, Self::Failed { fault: Fault::Missing, .. })
     }
 
@@ -156,6 +156,9 @@ impl From<StreamError> for SourceError {
     }
 }
 
+/// What is done to declare a queue that only its reader uses.
+pub(crate) const OWN_QUEUE: &str = "declare a queue of its own";
+
 /// What to do about it, where the broker's answer tells.
 fn hint(action: &str, reason: &str, fault: Fault) -> String {
     if fault != Fault::Permission || advice::advice(reason).is_some() {
@@ -163,6 +166,9 @@ fn hint(action: &str, reason: &str, fault: Fault) -> String {
     }
     let by_another = ", or somebody who has that runs `loghost run PLUGIN --declare-only`";
     let of_stream = ", or somebody who has that runs `loghost run PLUGIN --declare-only --queue-type stream`";
+    // A queue of a reader's own, which nobody else can set up; the broker names it.
+    let is_own = action == OWN_QUEUE || action.contains(" `amq.gen-");
+    let by_another = if is_own { "" } else { by_another };
     // The first word of the action says which permission is needed.
     let (needed, otherwise) = match action.split(' ').next() {
         Some("declare") if action.starts_with("declare the stream") => {

@@ -33,6 +33,8 @@ fn bash_completes() {
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     };
     assert_eq!(complete("", "ver"), "verify");
+    assert_eq!(complete("", "so"), "sources");
+    assert_eq!(complete("sources", "--manage"), "--management-url");
     assert_eq!(complete("dead-letters", "re"), "replay");
     assert_eq!(complete("run", "--queue-t"), "--queue-type");
 }

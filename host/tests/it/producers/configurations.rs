@@ -10,6 +10,7 @@ use super::document::{section, sections};
 use super::program::Program;
 use super::{broker_log, counts_and_ends, node, start};
 use crate::support::broker::Kind;
+use crate::support::metrics::tally;
 use crate::support::{Skip, needing, test};
 
 /// The words of a producer for its levels, of which one is `error`, and what they are counted as.
@@ -98,10 +99,20 @@ fn is_counted(producer: Producer, kind: Kind) -> Result<(), Skip> {
     let lines = producer.levels.len().to_string();
     let tail = broker.loghost(["tail", "--format", "json", "--max-logs", &lines, "--bind", rule]).start();
     tail.says("looking at what comes through");
+    let route = rule.split([';', '=']).next().unwrap_or_default();
+    let looks = ["sources", "--format", "json", "--for", "1m", "--max-logs", &lines, route];
+    let sources = broker.loghost(looks).start();
+    sources.says("looking at 1 exchange for 1m");
     let levels: Vec<&str> = producer.levels.iter().map(|(word, _)| *word).collect();
     let _program = Program::start(&section, &levels, |text| node.reached_by(text));
     let of = |severity| producer.levels.iter().filter(|(_, counted)| *counted == severity).count() as u64;
     counts_and_ends(run, Severity::ALL.map(of));
+    let seen = sources.end().exits(0).json();
+    assert_eq!(
+        (&seen[0]["severities"], &seen[0]["undetermined"]),
+        (&tally(Severity::ALL.map(of)), &0.into())
+    );
+    assert!(seen[0]["bind"].as_array().is_some_and(|rules| !rules.is_empty()), "{seen:?}");
     for log in tail.end().exits(0).json() {
         assert_eq!([&log["message"], &log["source"]], [&Value::from("disk full"), &producer.source.into()]);
     }

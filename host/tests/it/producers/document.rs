@@ -25,6 +25,14 @@ pub(super) struct Row {
     pub(super) rule: String,
 }
 
+impl Section {
+    /// One that is a program in this language, which no command of the page reads.
+    pub(super) fn of_program(language: &str, text: String) -> Self {
+        let configuration = vec![Block { language: language.to_owned(), text }];
+        Self { name: language.to_owned(), configuration, commands: Vec::new() }
+    }
+}
+
 /// The sections of all producers that are run.
 pub(super) fn sections() -> Vec<Section> {
     part("Configurations").split("\n### ").skip(1).map(read).collect()

@@ -8,6 +8,7 @@ mod document;
 mod node;
 pub(crate) mod others;
 mod program;
+pub(crate) mod sources;
 
 pub(crate) use self::node::stop;
 use crate::support::broker::Broker;

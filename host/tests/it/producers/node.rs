@@ -7,6 +7,7 @@ use super::broker_log;
 use super::document::section;
 use crate::support::Skip;
 use crate::support::broker::{Broker, Kind};
+use crate::support::outside::Outside;
 use crate::support::rabbitmq::{self, Setup, Version, free_port, private};
 
 /// A node, and where it listens for other protocols.
@@ -56,7 +57,18 @@ fn start(version: Version) -> Result<Node, Skip> {
         Version::V4 => "rabbitmq_mqtt,rabbitmq_stomp",
     };
     let rabbitmq = private(version, Setup { config: &config, plugins, ..Setup::default() })?;
+    // Version 3 declares it some time after it has started.
+    wait_for(&rabbitmq, "amq.rabbitmq.log");
     Ok(Node { rabbitmq, mqtt, stomp })
+}
+
+/// Waits until there is an exchange of this name.
+#[track_caller]
+pub(super) fn wait_for(node: &rabbitmq::Node, name: &str) {
+    Outside::connect(&node.url()).wait_until(|| {
+        let exchanges = node.rabbitmqctl(&["list_exchanges", "--silent", "name"]);
+        exchanges.lines().any(|exchange| exchange == name)
+    });
 }
 
 impl Node {

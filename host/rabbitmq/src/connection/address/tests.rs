@@ -6,6 +6,15 @@ use super::*;
 
 /// What a URL shows, and what is sent: user, password, host, port and virtual host.
 #[test]
+fn a_password_is_left_out_unless_everybody_knows_it() {
+    let without = |text: &str| text.parse::<Address>().unwrap().without_password();
+    assert_eq!(without("amqps://me:s3cret%40@b:1/v?heartbeat=9"), "amqps://me@b:1/v?heartbeat=9");
+    for text in ["amqp://guest:guest@b/%2f", "amqp://b:5673"] {
+        assert_eq!(without(text), text);
+    }
+}
+
+#[test]
 fn every_part_is_what_was_written() {
     for (url, shown, sent) in [
         ("amqp://", "amqp://guest@localhost:5672/%2f", ("guest", "guest", "localhost", 5672, "/")),

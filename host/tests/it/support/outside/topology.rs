@@ -118,6 +118,18 @@ impl Outside {
         declared.expect("the broker lets us declare");
     }
 
+    /// Declares a topic exchange that passes on to another one what it cannot route.
+    #[track_caller]
+    pub(crate) fn declare_with_alternate(&self, exchange: &str, alternate: &str) {
+        let mut arguments = FieldTable::default();
+        arguments.insert("alternate-exchange".into(), text(alternate));
+        let options = ExchangeDeclareOptions::default();
+        let declared = self.on_channel(async |channel| {
+            channel.exchange_declare(exchange.into(), ExchangeKind::Topic, options, arguments).await
+        });
+        declared.expect("the broker lets us declare");
+    }
+
     /// Declares a topic exchange that goes with the broker.
     #[track_caller]
     pub(crate) fn declare_transient(&self, exchange: &str) {

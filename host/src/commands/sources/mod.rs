@@ -1,0 +1,167 @@
+//! `loghost sources`: which exchanges carry logs, of which producers, and how `loghost run` is told to take them.
+
+mod candidates;
+mod levels;
+mod observed;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::num::NonZeroU64;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use futures_util::stream::{BoxStream, SelectAll, StreamExt};
+use loghost_rabbitmq::{Connection, ManagementUrl, RouteText, Sample, SampleQueue, TopologyError};
+use tokio::time::{Instant, sleep};
+
+use self::candidates::{Candidate, Candidates};
+use self::observed::Observed;
+use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::compose::limits;
+use crate::compose::target::{Target, refused};
+use crate::platform::signals::interrupted;
+use crate::ui::sources::{self, NotLookedAt, Seen};
+use crate::ui::terminal::{Format, warning};
+
+/// What `sources` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) target: Target,
+    /// Where the broker's management plugin is, if it is not where it usually is.
+    pub(crate) management: Option<ManagementUrl>,
+    /// The exchanges to look at, each with the key if only that is; all that the management plugin knows, if none is named.
+    pub(crate) exchanges: Vec<RouteText>,
+    /// How long is looked.
+    pub(crate) period: Duration,
+    /// It ends after so many logs.
+    pub(crate) max_logs: Option<NonZeroU64>,
+    pub(crate) format: Format,
+}
+
+/// How long is looked, if nothing else is said.
+pub(crate) const PERIOD: Duration = Duration::from_secs(5);
+
+/// How many messages of each exchange are looked at.
+const MOST_SAMPLES: usize = 1000;
+
+/// How many queues are declared at the same time.
+const AT_ONCE: usize = 8;
+
+/// What is looked at, and what is not.
+#[derive(Default)]
+struct Opened<'c> {
+    samples: SelectAll<BoxStream<'static, Sample>>,
+    looked_at: Vec<&'c Candidate>,
+    left_out: Vec<NotLookedAt>,
+}
+
+/// Looks at what flows, and shows it. Whoever interrupts it sees what was seen so far.
+pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
+    let mut interrupted = pin!(interrupted().status(Status::Internal)?);
+    let target = &options.target;
+    let reconnecting = target.connect("sources").await?;
+    let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
+    let seen = tokio::select! {
+        biased;
+        seen = Box::pin(look(&connection, &options, &mut interrupted)) => seen,
+        // The client answers nothing that is asked of it just after a connection has ended.
+        () = connection.end() => Err(Failure::new(
+            Status::Unavailable,
+            format!("lost the connection to the broker at {}", connection.address()),
+        )),
+    };
+    connection.close().await;
+    let (seen, not_looked_at) = seen?;
+    sources::print(&seen, &not_looked_at, target.names.prefix(), &target.to_give(), options.format)?;
+    if seen.iter().any(Seen::has_logs) {
+        Ok(())
+    } else {
+        Err(Failure::new(Status::Differs, sources::nothing_seen(!options.exchanges.is_empty())))
+    }
+}
+
+async fn look(
+    connection: &Connection,
+    options: &Options,
+    interrupted: impl Future<Output = ()>,
+) -> Result<(Vec<Seen>, Vec<NotLookedAt>), Failure> {
+    let api = limits::find(connection, options.management.as_ref()).await.unwrap_or_else(|why| {
+        warning(&why);
+        None
+    });
+    let Candidates { candidates, left_out } = candidates::find(api.as_ref(), options).await;
+    let Opened { mut samples, looked_at, left_out: refused } = open(connection, &candidates).await?;
+    let mut observed: BTreeMap<String, Observed> = BTreeMap::new();
+    for candidate in looked_at {
+        observed.insert(candidate.exchange.clone(), Observed::of(candidate));
+    }
+    if !observed.is_empty() {
+        sources::say_looking(observed.len(), options.period, connection.address());
+    }
+    let begin = Instant::now();
+    let mut over = pin!(async {
+        tokio::select! {
+            () = sleep(options.period) => {}
+            () = interrupted => {}
+        }
+    });
+    let mut left = options.max_logs.map_or(u64::MAX, NonZeroU64::get);
+    while left > 0 {
+        let sample = tokio::select! {
+            biased;
+            () = &mut over => break,
+            sample = samples.next() => sample,
+        };
+        match sample {
+            Some(sample) => {
+                left = left.saturating_sub(sample.logs.len() as u64);
+                observed.entry(sample.exchange.clone()).or_default().note(&sample, begin.elapsed());
+            }
+            // All that is looked at was seen as often as is enough, or nothing is.
+            None => break,
+        }
+    }
+    let names = &options.target.names;
+    let seen =
+        observed.into_iter().map(|(exchange, observed)| observed.seen(exchange, names, begin.elapsed()));
+    Ok((seen.collect(), left_out.into_iter().chain(refused).collect()))
+}
+
+/// Binds a queue to each of the exchanges; what the broker does not allow is left out, and why.
+async fn open<'c>(connection: &Connection, candidates: &'c [Candidate]) -> Result<Opened<'c>, Failure> {
+    let mut opened = Opened::default();
+    for some in candidates.chunks(AT_ONCE) {
+        let queues = try_join_all(some.iter().map(|candidate| bound(connection, candidate))).await?;
+        for (candidate, queue) in some.iter().zip(queues) {
+            match queue {
+                Ok(queue) => {
+                    opened.samples.push(queue.samples(MOST_SAMPLES).boxed());
+                    opened.looked_at.push(candidate);
+                }
+                Err(refusal) => {
+                    let reason =
+                        Some(refusal).filter(|error| !error.is_missing()).map(|error| error.to_string());
+                    opened.left_out.extend(candidate.left_out(reason));
+                }
+            }
+        }
+    }
+    Ok(opened)
+}
+
+/// A queue that is bound to an exchange, or why the broker does not bind it.
+async fn bound(
+    connection: &Connection,
+    candidate: &Candidate,
+) -> Result<Result<SampleQueue, TopologyError>, Failure> {
+    let queue = SampleQueue::open(connection).await.map_err(refused)?;
+    for key in &candidate.keys {
+        match queue.bind(&candidate.exchange, key).await {
+            Ok(()) => {}
+            Err(error) if error.is_missing() || error.is_refusal() => return Ok(Err(error)),
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    Ok(Ok(queue))
+}
