@@ -104,7 +104,7 @@ fn producers_are_recognised() {
     expect_file!["recognised.txt"].assert_eq(&recognised);
 }
 
-/// Nothing is lost: each message is a log, and says what its severity is if any part of it does.
+/// Nothing is lost: each message is a log.
 #[test]
 fn every_captured_message_is_a_log() {
     let captured = fs::read_to_string("tests/captured.jsonl").expect("a file of ours");

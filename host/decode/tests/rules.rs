@@ -121,6 +121,21 @@ fn stack_traces_and_times_of_many_loggers_are_read() {
 }
 
 #[test]
+fn a_message_of_journald_may_be_bytes_or_left_out() {
+    let read = |message: &str| {
+        let fields = r#""__CURSOR":"s=1","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop""#;
+        read(&Message::of_text(&format!(r#"{{{fields},"MESSAGE":{message}}}"#)))
+    };
+    let bytes = read("[103,195,188,255]");
+    assert_eq!((&*bytes.message, bytes.severity), ("gü\u{fffd}", Some(Severity::Error)));
+    let left_out = read("null");
+    assert!(left_out.message.contains("--all"), "{}", left_out.message);
+    let told = (left_out.severity, left_out.source);
+    assert_eq!(told, (Some(Severity::Error), Source::new("shop").ok()));
+    assert!(left_out.attributes.iter().any(|(key, value)| (&**key, &**value) == ("__CURSOR", "s=1")));
+}
+
+#[test]
 fn a_field_that_is_called_level_and_is_none_is_kept() {
     let level = |body: &str| {
         let log = read(&Message::of_text(body));

@@ -43,8 +43,8 @@ pub(super) struct Args {
 
     /// Find severity, time, source and fields in each line of standard input
     ///
-    /// `auto` finds out what each line is: JSON (also of Docker and of `journalctl -o json`), logfmt, syslog, GELF, or a text
-    /// that begins with a time and a level. The others name it; `none`, the default, takes the line as it is. What it does not
+    /// `auto` finds out what each line is: JSON (also of Docker and of `journalctl --all -o json`), logfmt, syslog, GELF, or a
+    /// text that begins with a time and a level. The others name it; `none`, the default, takes the line as it is. What it does not
     /// say is as --severity and --source say.
     #[arg(long, value_name = "FORMAT", requires = "stdin", conflicts_with_all = ["severity_of_one", "file"])]
     decode: Option<DecodeArg>,

@@ -14,6 +14,10 @@ pub(super) struct Found {
     pub(super) from: Option<usize>,
 }
 
+/// The message of a record of journald without its message (systemd, Journal JSON Format).
+const LEFT_OUT: &str =
+    "(journalctl has left out the message, which has more than 4096 bytes: it writes it with --all)";
+
 /// The message of a record; the whole of it, if it has none.
 pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Found {
     let says = leaves.iter().filter_map(|leaf| {
@@ -27,9 +31,12 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
         (is_message && !is_empty).then_some(leaf)
     });
     let Some(leaf) = says.min_by_key(|leaf| leaf.rank()) else {
-        // A text that says nothing is one all the same.
+        let is_left_out =
+            || get(record, "MESSAGE") == Some(&Value::Null) && get(record, "__CURSOR").is_some();
         let text = match &**record {
+            // A text that says nothing is one all the same.
             [(name, Value::Text(text))] if name == "@message" => text,
+            _ if is_left_out() => LEFT_OUT,
             _ => whole,
         };
         return Found { text: without_end(text), from: None };

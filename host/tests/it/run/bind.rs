@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "bind::what_is_not_wanted_any_more_is_unbound", what_is_not_wanted_any_more_is_unbound),
         on(KINDS, "bind::a_former_rule_is_unbound", a_former_rule_is_unbound),
         on(KINDS, "bind::a_name_may_have_any_character", a_name_may_have_any_character),
+        on(KINDS, "bind::users_say_what_levels_are", users_say_what_levels_are),
         on(KINDS, "bind::tail_shows_what_is_bound", tail_shows_what_is_bound),
     ]
     .into_iter()
@@ -231,6 +232,35 @@ fn an_exchange_is_declared_as_asked(broker: &Broker) {
     counts(&run, "error", [2, 0]);
     let output = ends(run);
     assert_eq!(last_of(&output.stdout, "error")["undetermined"], 1, "{output}");
+}
+
+/// What a level is, and what a message is that has none, which the report counts as well.
+fn users_say_what_levels_are(broker: &Broker) {
+    let (exchange, outside) = exchange(broker);
+    let state = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        let run = broker.loghost(["run", "--format", "json", "--bind", &exchange]).args(arguments);
+        run.arg("--state").arg(state.path()).arg(tracked("plugins/all.wasm"))
+    };
+    run(&["--declare-only"]).end().exits(0);
+    for body in [
+        r#"{"level":"warn","msg":"disk nearly full"}"#,
+        r#"{"level":"NOTICE","msg":"cleaned"}"#,
+        r#"{"level":"error","msg":"disk full"}"#,
+        r#"{"level":"gold","msg":"a customer"}"#,
+        "no level",
+    ] {
+        publish(&outside, &exchange, "shop", body);
+    }
+    let levels = ["--severity-map", "warn=error,notice=debug", "--default-severity", "critical"];
+    let output = run(&levels).args(["--max-logs", "5"]).end().exits(0);
+    let metric = last_of(&output.stdout, "all");
+    assert_eq!((&metric["counts"], &metric["undetermined"]), (&tally([1, 0, 2, 2]), &json!(2)), "{output}");
+    let report = || loghost(["report", "--state"]).arg(state.path());
+    let output = report().args(["--format", "json"]).end().exits(0);
+    assert_eq!(output.json()[0]["undetermined"], 2, "{output}");
+    let output = report().end().exits(0);
+    assert!(output.stdout.contains("2 did not say how serious they are"), "{output}");
 }
 
 /// It is of another type than the rule says, and goes with its last binding; declared is what is not there any more.
