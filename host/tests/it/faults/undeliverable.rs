@@ -161,13 +161,17 @@ fn messages_are_taken_out_by_one_host(broker: &Broker) {
     };
     broker.outside().wait_until(|| {
         let [first, second] = [&first, &second].map(counted);
-        [first[0] + second[0], first[1] + second[1]] == [150, 2]
+        // What was counted and not acknowledged when a connection ended, the other host counts as well: it has another state.
+        first[0] + second[0] >= 150 && first[1] + second[1] >= 2
     });
+    broker.outside().wait_for_depth(&broker.queue("error"), 0);
     for host in [first, second] {
         host.end_by(Signal::Terminate).exits(0);
     }
-    assert_eq!(list(broker, "error", &[]).len(), 2);
-    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0));
+    let letters = list(broker, "error", &[]);
+    let texts: BTreeSet<_> =
+        letters.iter().map(|letter| letter["message"].as_str().expect("a text")).collect();
+    assert_eq!(texts, ["one", "two"].into());
 }
 
 /// Without it, what is to be done is said, and the queue stays as it is; with it, the message is taken out.
