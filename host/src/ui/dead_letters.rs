@@ -23,10 +23,10 @@ pub(crate) fn head() -> String {
     )
 }
 
-/// A letter in a line.
-pub(crate) fn line(letter: &DeadLetter) -> String {
-    let (number, message) = (letter.number, cut(&letter.text(), MESSAGE_CHARS));
-    let Some(headers) = &letter.headers else {
+/// A dead letter in a line.
+pub(crate) fn line(dead_letter: &DeadLetter) -> String {
+    let (number, message) = (dead_letter.number, cut(&dead_letter.text(), MESSAGE_CHARS));
+    let Some(headers) = &dead_letter.headers else {
         return format!("{number:>6}  {BAD}not a dead letter{BAD:#}  {message}");
     };
     let time = headers.at.map_or_else(String::new, |at| date(at, humantime::format_rfc3339_seconds));
@@ -51,18 +51,18 @@ fn cut(text: &str, most: usize) -> String {
     shown.chars().take(most - 1).chain(['…']).collect()
 }
 
-/// All that a letter says.
-pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
-    let mut page = format!("{TITLE}{} of {of}{TITLE:#}", letter.number);
+/// All that a dead letter says.
+pub(crate) fn full(dead_letter: &DeadLetter, of: u32) -> String {
+    let mut page = format!("{TITLE}{} of {of}{TITLE:#}", dead_letter.number);
     let mut say = |key: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = write!(page, "\n{DIM}{:<14}{DIM:#}  {}", printable_line(key), printable_line(value));
     };
     let precise = |at| date(at, humantime::format_rfc3339_millis);
-    match &letter.headers {
+    match &dead_letter.headers {
         None => {
             say("", "not a dead letter: somebody else put it here");
-            say("came through", letter.came_through());
+            say("came through", dead_letter.came_through());
         }
         Some(headers) => {
             say("time", &headers.at.map(precise).unwrap_or_default());
@@ -80,12 +80,12 @@ pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
             say("routing key", &headers.routing_key);
         }
     }
-    say("id", letter.id().unwrap_or_default());
-    say("written", &letter.timestamp().map(precise).unwrap_or_default());
-    for (key, value) in letter.attributes() {
+    say("id", dead_letter.id().unwrap_or_default());
+    say("written", &dead_letter.timestamp().map(precise).unwrap_or_default());
+    for (key, value) in dead_letter.attributes() {
         say(&format!("attribute {key}"), &value);
     }
-    if let Some(headers) = &letter.headers {
+    if let Some(headers) = &dead_letter.headers {
         for (key, value) in &headers.original {
             say(&format!("original {key}"), value);
         }
@@ -96,23 +96,23 @@ pub(crate) fn full(letter: &DeadLetter, of: u32) -> String {
             let _ = write!(page, "\n{DIM}backtrace{DIM:#}\n{}", printable(backtrace));
         }
     }
-    let _ = write!(page, "\n\n{}", printable(&letter.text()));
+    let _ = write!(page, "\n\n{}", printable(&dead_letter.text()));
     page
 }
 
-/// All that a letter says, for programs. What is no dead letter has no `outcome`.
-pub(crate) fn object(letter: &DeadLetter) -> Value {
+/// All that a dead letter says, for programs. What is no dead letter has no `outcome`.
+pub(crate) fn object(dead_letter: &DeadLetter) -> Value {
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-    let headers = letter.headers.as_ref();
+    let headers = dead_letter.headers.as_ref();
     json!({
-        "number": letter.number,
+        "number": dead_letter.number,
         "dead_letter": headers.is_some(),
-        "id": letter.id(),
-        "timestamp": millis(letter.timestamp()),
+        "id": dead_letter.id(),
+        "timestamp": millis(dead_letter.timestamp()),
         "severity": headers.and_then(|headers| headers.severity).map(Severity::as_str),
         "source": headers.map(|headers| headers.source.as_str()),
-        "message": letter.text(),
-        "attributes": texts_json(&letter.attributes()),
+        "message": dead_letter.text(),
+        "attributes": texts_json(&dead_letter.attributes()),
         "outcome": headers.map(DeadLetterHeaders::outcome),
         "reason": headers.map(|headers| headers.reason.as_str()),
         "backtrace": headers.and_then(|headers| headers.backtrace.as_deref()),
@@ -124,7 +124,7 @@ pub(crate) fn object(letter: &DeadLetter) -> Value {
             "sha256": headers.plugin.sha256,
         })),
         "place": headers.and_then(|headers| headers.place.as_deref()),
-        "exchange": headers.map_or(letter.came_through(), |headers| headers.exchange.as_str()),
+        "exchange": headers.map_or(dead_letter.came_through(), |headers| headers.exchange.as_str()),
         "routing_key": headers.map(|headers| headers.routing_key.as_str()),
         "original": headers.map(|headers| texts_json(&headers.original)),
         "headers_left_out": headers.map(|headers| headers.left_out),

@@ -23,9 +23,10 @@ impl Tending {
     async fn list_all(&mut self, selection: &Selection) -> Result<u32, Failure> {
         let mut listed = 0;
         while selection.max.is_none_or(|max| listed < max) {
-            let Some(letter) = self.next().await? else { break };
-            let line = selection.has(&letter).then(|| self.line(&letter, listed == 0)).transpose()?;
-            self.queue.leave(letter);
+            let Some(dead_letter) = self.next().await? else { break };
+            let line =
+                selection.has(&dead_letter).then(|| self.line(&dead_letter, listed == 0)).transpose()?;
+            self.queue.leave(dead_letter);
             let Some(line) = line else { continue };
             listed += 1;
             if self.show_text(line).await? == Reader::Gone {
@@ -35,13 +36,13 @@ impl Tending {
         Ok(listed)
     }
 
-    fn line(&self, letter: &DeadLetter, is_first: bool) -> Result<String, Failure> {
+    fn line(&self, dead_letter: &DeadLetter, is_first: bool) -> Result<String, Failure> {
         match self.format {
             Format::Text if is_first => {
-                Ok(format!("{}\n{}", dead_letters::head(), dead_letters::line(letter)))
+                Ok(format!("{}\n{}", dead_letters::head(), dead_letters::line(dead_letter)))
             }
-            Format::Text => Ok(dead_letters::line(letter)),
-            Format::Json => terminal::json_line(&dead_letters::object(letter)).map_err(Failure::from),
+            Format::Text => Ok(dead_letters::line(dead_letter)),
+            Format::Json => terminal::json_line(&dead_letters::object(dead_letter)).map_err(Failure::from),
         }
     }
 
@@ -64,12 +65,12 @@ impl Tending {
 
     /// Whether there is one with this number.
     async fn show_it(&mut self, number: u32) -> Result<bool, Failure> {
-        while let Some(letter) = self.next().await? {
-            let text = (letter.number == number).then(|| match self.format {
-                Format::Text => Ok(dead_letters::full(&letter, self.queue.length())),
-                Format::Json => terminal::json_line(&dead_letters::object(&letter)),
+        while let Some(dead_letter) = self.next().await? {
+            let text = (dead_letter.number == number).then(|| match self.format {
+                Format::Text => Ok(dead_letters::full(&dead_letter, self.queue.length())),
+                Format::Json => terminal::json_line(&dead_letters::object(&dead_letter)),
             });
-            self.queue.leave(letter);
+            self.queue.leave(dead_letter);
             if let Some(text) = text.transpose()? {
                 self.show_text(text).await?;
                 return Ok(true);

@@ -112,7 +112,7 @@ struct Tending {
 }
 
 impl Tending {
-    /// The next letter; none at the end.
+    /// The next dead letter; none at the end.
     async fn next(&mut self) -> Result<Option<DeadLetter>, Failure> {
         if (&mut self.interrupted).now_or_never().is_some() {
             return Err(Failure::new(Status::Unavailable, "interrupted"));

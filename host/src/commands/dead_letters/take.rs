@@ -55,8 +55,9 @@ impl Tending {
 
     /// Destroys them.
     pub(super) async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
-        let discard =
-            |queue: &mut DeadQueue, letter: DeadLetter| Ok(Box::pin(queue.discard(&letter)) as Answer);
+        let discard = |queue: &mut DeadQueue, dead_letter: DeadLetter| {
+            Ok(Box::pin(queue.discard(&dead_letter)) as Answer)
+        };
         let Self { queue, interrupted, .. } = &mut self;
         let finished =
             finish_each(queue, selection, (PURGED, Follower::Terminal), discard, interrupted).await;

@@ -143,24 +143,24 @@ impl Batch {
             if interrupted.as_mut().now_or_never().is_some() {
                 return Ok(Walk::Interrupted);
             }
-            let Some(letter) = queue.next().await? else { break };
-            let last = selection.number == Some(letter.number);
-            let size = letter.size();
-            if !selection.has(&letter) {
-                queue.leave(letter);
-            } else if letter.headers.is_none() {
+            let Some(dead_letter) = queue.next().await? else { break };
+            let last = selection.number == Some(dead_letter.number);
+            let size = dead_letter.size();
+            if !selection.has(&dead_letter) {
+                queue.leave(dead_letter);
+            } else if dead_letter.headers.is_none() {
                 self.not_dead_letters += 1;
-                queue.leave(letter);
+                queue.leave(dead_letter);
             } else {
-                match finish(queue, letter) {
+                match finish(queue, dead_letter) {
                     Ok(answer) => {
                         self.begun += 1;
                         self.bytes += size;
                         self.under_way.push(Box::pin(async move { (size, answer.await) }));
                     }
-                    Err(letter) => {
+                    Err(dead_letter) => {
                         self.not_logs += 1;
-                        queue.leave(*letter);
+                        queue.leave(*dead_letter);
                     }
                 }
             }

@@ -60,11 +60,11 @@ pub(crate) async fn replay_each(
     follower: Follower,
     interrupted: impl Future<Output = ()>,
 ) -> Finished {
-    let send = |queue: &mut DeadQueue, letter: DeadLetter| {
-        if letter.headers.as_ref().is_some_and(DeadLetterHeaders::can_be_replayed) {
-            Ok(Box::pin(replay.send(queue, letter)) as Answer)
+    let send = |queue: &mut DeadQueue, dead_letter: DeadLetter| {
+        if dead_letter.headers.as_ref().is_some_and(DeadLetterHeaders::can_be_replayed) {
+            Ok(Box::pin(replay.send(queue, dead_letter)) as Answer)
         } else {
-            Err(Box::new(letter))
+            Err(Box::new(dead_letter))
         }
     };
     finish_each(queue, selection, (REPLAYED, follower), send, interrupted).await

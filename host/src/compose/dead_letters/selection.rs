@@ -27,13 +27,13 @@ impl Selection {
         self.id.as_ref().map(|id| format!("id {}", printable_line(id))).or_else(number)
     }
 
-    /// Whether a letter is one of them, so far as that does not depend on the others. What is no dead letter
+    /// Whether a dead letter is one of them, so far as that does not depend on the others. What is no dead letter
     /// is one only where nothing is asked that it has no answer to.
-    pub(crate) fn has(&self, letter: &DeadLetter) -> bool {
+    pub(crate) fn has(&self, dead_letter: &DeadLetter) -> bool {
         let Self { number, severities, source, causes, reason, id, max: _ } = self;
-        let numbered = number.is_none_or(|number| number == letter.number);
-        let named = id.as_deref().is_none_or(|id| letter.id() == Some(id));
-        let fits = match &letter.headers {
+        let numbered = number.is_none_or(|number| number == dead_letter.number);
+        let named = id.as_deref().is_none_or(|id| dead_letter.id() == Some(id));
+        let fits = match &dead_letter.headers {
             None => severities.is_empty() && source.is_none() && causes.is_empty() && reason.is_none(),
             Some(headers) => {
                 (severities.is_empty()

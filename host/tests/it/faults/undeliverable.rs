@@ -85,14 +85,14 @@ fn messages_stop_nothing(broker: &Broker) {
         .says("[error] a message is not counted, and goes to the dead letters (RabbitMQ cannot deliver it");
     drop(output.says("2 that the broker could not deliver (undeliverable)"));
 
-    let letters = list(broker, "all", &["--outcome", "undeliverable"]);
-    let text = |letter: &Value| letter["message"].as_str().expect("a text").to_owned();
+    let listed = list(broker, "all", &["--outcome", "undeliverable"]);
+    let text = |dead_letter: &Value| dead_letter["message"].as_str().expect("a text").to_owned();
     // One that was on its way to a consumer goes back behind the next.
-    let texts: BTreeSet<_> = letters.iter().map(text).collect();
-    assert_eq!((letters.len(), texts), (3, ["one", "two", "three"].map(str::to_owned).into()));
+    let texts: BTreeSet<_> = listed.iter().map(text).collect();
+    assert_eq!((listed.len(), texts), (3, ["one", "two", "three"].map(str::to_owned).into()));
     // Version 3 does not tell a consumer of AMQP 1.0 through which exchange a message came.
     if broker.version() == Some(Version::V4) {
-        let one = letters.iter().find(|letter| letter["message"] == "one").expect("it is there");
+        let one = listed.iter().find(|dead_letter| dead_letter["message"] == "one").expect("it is there");
         assert_eq!((&one["severity"], &one["source"]), (&json!("error"), &json!("web")));
         dead_letters(broker, "replay", ["error", "--all"]).end().exits(0);
         let again = run().args(plugins()).end().exits(0);
@@ -168,9 +168,9 @@ fn messages_are_taken_out_by_one_host(broker: &Broker) {
     for host in [first, second] {
         host.end_by(Signal::Terminate).exits(0);
     }
-    let letters = list(broker, "error", &[]);
+    let listed = list(broker, "error", &[]);
     let texts: BTreeSet<_> =
-        letters.iter().map(|letter| letter["message"].as_str().expect("a text")).collect();
+        listed.iter().map(|dead_letter| dead_letter["message"].as_str().expect("a text")).collect();
     assert_eq!(texts, ["one", "two"].into());
 }
 
@@ -223,8 +223,8 @@ fn messages_are_kept_when_killed(broker: &Broker) {
     let output = run(broker.url()).args(["--until-idle", "1s"]).end().exits(0);
     assert_eq!(counts(&output.stdout, "error").0, tally([0, 0, 50, 0]), "{output}");
     assert_eq!(broker.outside().depth(&broker.queue("error")), Some(0), "{output}");
-    let letters = list(broker, "error", &[]);
-    let texts: Vec<_> = letters.iter().map(|letter| &letter["message"]).collect();
+    let listed = list(broker, "error", &[]);
+    let texts: Vec<_> = listed.iter().map(|dead_letter| &dead_letter["message"]).collect();
     assert_eq!(texts, ["one", "one"]);
 }
 
@@ -256,8 +256,8 @@ fn messages_of_bound_exchanges_are_read_later(broker: &Broker) {
     broker.outside().publish(&app, "web", log, BasicProperties::default());
     let output = run().end().exits(0);
     assert_eq!(counts(&output.stdout, "all"), (tally([0, 1, 0, 0]), json!(1)), "{output}");
-    let letters = list(broker, "all", &[]);
-    assert_eq!((&letters[0]["exchange"], &letters[0]["outcome"]), (&json!(app), &json!("undeliverable")));
+    let listed = list(broker, "all", &[]);
+    assert_eq!((&listed[0]["exchange"], &listed[0]["outcome"]), (&json!(app), &json!("undeliverable")));
     dead_letters(broker, "replay", ["all", "--all"]).end().exits(0);
     let output = run().end().exits(0);
     assert_eq!(counts(&output.stdout, "all"), (tally([0, 0, 1, 0]), json!(0)), "{output}");

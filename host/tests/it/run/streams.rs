@@ -397,11 +397,11 @@ fn a_dead_letter_is_sent_back(broker: &Broker) {
     publish(&outside, broker, 3);
     counts(&host, "error", [3, 1]);
     host.end_by(Signal::Terminate).exits(0);
-    let [letter] = list(broker, "error", &[]).try_into().expect("one dead letter");
+    let [dead_letter] = list(broker, "error", &[]).try_into().expect("one dead letter");
     for (key, expected) in [("message", "bad"), ("routing_key", "db.1"), ("exchange", &exchange)] {
-        assert_eq!(letter[key], expected, "{letter}");
+        assert_eq!(dead_letter[key], expected, "{dead_letter}");
     }
-    assert_eq!(letter["attributes"], json!({ "disk": "sda" }), "as it was published");
+    assert_eq!(dead_letter["attributes"], json!({ "disk": "sda" }), "as it was published");
     dead_letters(broker, "replay", ["error", "--all"]).end().exits(0).prints("replayed 1  left 0");
     let mended = guest("error").severities(&["error"]).processes().write(folder.path());
     let output = run(broker, &mended).arg("--state").arg(&state).args(["--max-logs", "1"]).end().exits(0);
