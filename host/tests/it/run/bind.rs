@@ -222,7 +222,7 @@ fn an_exchange_is_declared_as_asked(broker: &Broker) {
     let rule = format!("{exchange};type=fanout;decode=logfmt");
     let run = ["run", "--format", "json", "--every", "20ms", "--default-severity", "error", "--bind", &rule];
     let run = broker.loghost(run).arg(tracked("plugins/error.wasm")).start();
-    run.says("bound to").contains(&exchange).then_some(()).expect("it is said");
+    run.says("--bind takes from").contains(&exchange).then_some(()).expect("it is said");
     let outside = broker.outside();
     outside.wait_until_routed(&exchange, "any");
     publish(&outside, &exchange, "any", "level=info msg=fine");
