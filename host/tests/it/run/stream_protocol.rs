@@ -126,8 +126,8 @@ fn a_stream_that_is_made_again_is_read(broker: &Broker) {
     let host = run(broker, &plugin()).start();
     host.says("consuming from");
     outside.delete(&broker.exchange("error"));
-    // It says that the stream has gone, or ends the connection.
-    host.says("opening it again");
+    // It says that the stream has gone, and opens its queue again, or that the connection has ended.
+    host.says("opening it");
     host.has_said(|said| said.matches("consuming").count() > 1);
     outside.wait_until_routed(&broker.exchange("error"), "web");
     publish(&outside, broker, 4, "x");
