@@ -58,7 +58,11 @@ fn shown(http: Http) -> Figures {
 fn sent(figures: Figures) -> Figures {
     let renamed = |((name, labels), value): ((String, BTreeMap<String, String>), f64)| {
         let seconds = ["_duration_count", "_duration_sum"].iter().any(|suffix| name.ends_with(suffix));
-        let name = if seconds { name.replace("_duration", "_duration_seconds") } else { name };
+        let name = match &*name {
+            _ if seconds => name.replace("_duration", "_duration_seconds"),
+            "loghost_consumer_memory" => format!("{name}_bytes"),
+            _ => name,
+        };
         ((name, labels), value)
     };
     figures.into_iter().filter(|((name, _), _)| name.starts_with("loghost_")).map(renamed).collect()
