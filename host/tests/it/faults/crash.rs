@@ -183,7 +183,7 @@ fn kill_the_first(hosts: &mut VecDeque<Host>, start: impl Fn(PathBuf) -> Host) {
     running.end_by(Signal::Kill);
     let killed = Instant::now();
     if let Some(other) = hosts.front() {
-        other.running.has_consuming(&CONSUMERS);
+        other.running.has_taken_over(&CONSUMERS);
         let passed = killed.elapsed();
         assert!(passed < TAKEOVER, "took over after {passed:?}: {}", other.running);
     }

@@ -56,10 +56,13 @@ impl Running {
     /// Waits until all of these consumers consume: from the start, or each as soon as it can.
     #[track_caller]
     pub(crate) fn has_consuming(&self, consumers: &[&str]) {
-        self.has_said(|said| {
-            let has_begun = |name| said.lines().any(|line| line.ends_with(&format!(" [{name}] consuming")));
-            said.contains(" consuming from ") || consumers.iter().all(has_begun)
-        });
+        self.has_said(|said| said.contains(" consuming from ") || are_consuming(said, consumers));
+    }
+
+    /// Waits until all of these consumers, which have stood by, consume.
+    #[track_caller]
+    pub(crate) fn has_taken_over(&self, consumers: &[&str]) {
+        self.has_said(|said| are_consuming(said, consumers));
     }
 
     /// Waits for a line with `needle` on standard output, and returns it.
@@ -185,4 +188,10 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether each of these consumers has said that it consumes.
+fn are_consuming(said: &str, consumers: &[&str]) -> bool {
+    let has_begun = |name| said.lines().any(|line| line.ends_with(&format!(" [{name}] consuming")));
+    consumers.iter().all(has_begun)
 }
