@@ -46,8 +46,9 @@ impl Batch {
         &self.records
     }
 
-    pub(in crate::application) fn tasks(self) -> impl Iterator<Item = Task> {
-        self.handles.into_iter().zip(self.records).map(|(handle, record)| Task { handle, record })
+    /// What the logs are known by, and their records.
+    pub(in crate::application) fn logs(&self) -> impl Iterator<Item = (Handle, &Record)> {
+        self.handles.iter().copied().zip(&self.records)
     }
 
     pub(in crate::application) fn split_off(&mut self, at: usize) -> Self {

@@ -46,7 +46,7 @@ pub(super) use self::processing::Processing;
 use self::progress::Progress;
 use self::session::{OpenedOf, Session};
 pub(super) use self::unseen::looped;
-pub(super) use self::window::{Handle, Task};
+pub(super) use self::window::Handle;
 use super::end::{End, Finished};
 use super::ports::{
     Beginning, Clock, Consumer, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads, ReloadRefusal,

@@ -40,7 +40,9 @@ impl<P: Ports> Consume<P> {
             self.clock.witness(latest);
         }
         if !self.processing.processes() {
-            batch.tasks().for_each(|task| self.commits.stage(task.done(CountedAs::Accepted)));
+            for (handle, record) in batch.logs() {
+                self.commits.stage(handle.done(record, CountedAs::Accepted));
+            }
             return Ok(());
         }
         let (mut next, mut behind) = (Some((batch, now)), Vec::new());
@@ -53,7 +55,7 @@ impl<P: Ports> Consume<P> {
             }
             match answer {
                 Ok((processed, state)) => {
-                    self.carry_out(session, batch, processed, spans.as_ref());
+                    self.carry_out(session, &batch, processed, spans.as_ref());
                     if let Some(state) = state {
                         self.commits.stage_checkpoint(state);
                     }
@@ -68,9 +70,9 @@ impl<P: Ports> Consume<P> {
                     if let Some(spans) = &spans {
                         spans.tell(&self.progress, 0, Traced::GivenUp(Cause::Trapped, &error.reason));
                     }
-                    for task in batch.tasks() {
+                    for log in batch.logs() {
                         let backtrace = error.backtrace.clone();
-                        self.reject(session, &task, error.to_string(), backtrace, Cause::Trapped);
+                        self.reject(session, log, error.to_string(), backtrace, Cause::Trapped);
                     }
                     if self.processing.failed() {
                         return Err(Break::Stopped(error));
@@ -122,7 +124,7 @@ impl<P: Ports> Consume<P> {
     fn carry_out(
         &mut self,
         session: &mut Session<P>,
-        batch: Batch,
+        batch: &Batch,
         mut processed: Processed,
         spans: Option<&Spans>,
     ) {
@@ -133,7 +135,7 @@ impl<P: Ports> Consume<P> {
         processed.verdicts.sort_unstable_by_key(|verdict| verdict.index);
         let mut verdicts = processed.verdicts.into_iter().peekable();
         let mut retrying = 0;
-        for (index, task) in batch.tasks().enumerate() {
+        for (index, (handle, record)) in batch.logs().enumerate() {
             let tell = |progress: &Progress<P::Reporter>, outcome: Traced<'_>| {
                 if let Some(spans) = spans {
                     spans.tell(progress, index, outcome);
@@ -142,23 +144,23 @@ impl<P: Ports> Consume<P> {
             match verdicts.next_if(|verdict| verdict.index == index).map(|verdict| verdict.outcome) {
                 None => {
                     tell(&self.progress, Traced::Accepted);
-                    self.commits.stage(task.done(CountedAs::Accepted));
+                    self.commits.stage(handle.done(record, CountedAs::Accepted));
                 }
                 Some(Outcome::Skip) => {
                     tell(&self.progress, Traced::Skipped);
-                    self.commits.stage(task.done(CountedAs::Skipped));
+                    self.commits.stage(handle.done(record, CountedAs::Skipped));
                 }
                 Some(Outcome::Reject(reason)) => {
                     tell(&self.progress, Traced::GivenUp(Cause::Rejected, &reason));
-                    self.reject(session, &task, reason, None, Cause::Rejected);
+                    self.reject(session, (handle, record), reason, None, Cause::Rejected);
                 }
                 Some(Outcome::Retry(reason)) => {
-                    if let Some(task) = session.window.wait(task, Instant::now()) {
-                        tell(&self.progress, Traced::GivenUp(Cause::RetriesExhausted, &reason));
-                        self.reject(session, &task, reason, None, Cause::RetriesExhausted);
-                    } else {
+                    if session.window.wait((handle, record), Instant::now()) {
                         tell(&self.progress, Traced::Retried(&reason));
                         retrying += 1;
+                    } else {
+                        tell(&self.progress, Traced::GivenUp(Cause::RetriesExhausted, &reason));
+                        self.reject(session, (handle, record), reason, None, Cause::RetriesExhausted);
                     }
                 }
             }
@@ -215,13 +217,13 @@ impl<P: Ports> Consume<P> {
     fn reject(
         &mut self,
         session: &mut Session<P>,
-        task: &Task,
+        (handle, record): (Handle, &Record),
         reason: String,
         backtrace: Option<String>,
         cause: Cause,
     ) {
-        let rejection = self.rejection(cause, reason, backtrace, task.record.attempt);
-        session.dead_letter(task.done(CountedAs::Dead), Some(&task.record), rejection);
+        let rejection = self.rejection(cause, reason, backtrace, record.attempt);
+        session.dead_letter(handle.done(record, CountedAs::Dead), Some(record), rejection);
     }
 
     /// What is said of a delivery that is given up now.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{ReplayOptions, Replayed};
-use crate::application::consume::{BEFORE_ANY_LOG, Batch, Handle, Processing, Task, looped};
+use crate::application::consume::{BEFORE_ANY_LOG, Batch, Handle, Processing, looped};
 use crate::application::end::End;
 use crate::application::ports::{
     Answer, Cause, Clock, Consumer, ConsumerError, Fate, LogSink, PastLog, SinkError,
@@ -112,7 +112,7 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
                 match self.ask(batch.records()).await? {
                     Ok(processed) => {
                         self.processing.passed(batch.records().len());
-                        carry_out(batch, processed, (answers, &mut again), self.max_retries);
+                        carry_out(&batch, processed, (answers, &mut again), self.max_retries);
                     }
                     Err(error) if BEFORE_ANY_LOG.contains(&error.call) => {
                         self.stop(error, pending.into_iter().chain([batch, again]), answers);
@@ -123,7 +123,7 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
                         pending.extend([rest, batch]);
                     }
                     Err(error) => {
-                        for Task { handle, .. } in batch.tasks() {
+                        for (handle, _) in batch.logs() {
                             answers[index_of(handle)].fate = Fate::Dead(Cause::Trapped, error.to_string());
                         }
                         if self.processing.failed() {
@@ -159,8 +159,10 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
 
     /// Stops it: it was not shown the rest.
     fn stop(&mut self, error: ConsumerError, rest: impl IntoIterator<Item = Batch>, answers: &mut [Answer]) {
-        for Task { handle, .. } in rest.into_iter().flat_map(Batch::tasks) {
-            answers[index_of(handle)] = Answer { fate: Fate::Unseen, ..Answer::default() };
+        for batch in rest {
+            for (handle, _) in batch.logs() {
+                answers[index_of(handle)] = Answer { fate: Fate::Unseen, ..Answer::default() };
+            }
         }
         self.stopped = Some(error);
     }
@@ -199,7 +201,7 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
 
 /// Does what a consumer says of `batch`; what it wants to retry is due `again`, unless it has been tried often enough.
 fn carry_out(
-    batch: Batch,
+    batch: &Batch,
     Processed { mut verdicts, publish }: Processed,
     (answers, again): (&mut [Answer], &mut Batch),
     max_retries: u32,
@@ -208,7 +210,7 @@ fn carry_out(
     let mut verdicts = verdicts.into_iter().peekable();
     let is_alone = batch.records().len() == 1;
     let mut publish: Vec<Log> = publish;
-    for (index, Task { handle, mut record }) in batch.tasks().enumerate() {
+    for (index, (handle, record)) in batch.logs().enumerate() {
         let answer = &mut answers[index_of(handle)];
         answer.attempts = record.attempt;
         if is_alone {
@@ -220,8 +222,7 @@ fn carry_out(
             Some(Outcome::Skip) => Fate::Skipped,
             Some(Outcome::Reject(reason)) => Fate::Dead(Cause::Rejected, reason),
             Some(Outcome::Retry(_)) if record.attempt <= max_retries => {
-                record.attempt += 1;
-                again.push(handle, record);
+                again.push(handle, Record { attempt: record.attempt + 1, ..record.clone() });
                 continue;
             }
             Some(Outcome::Retry(reason)) => Fate::Dead(Cause::RetriesExhausted, reason),

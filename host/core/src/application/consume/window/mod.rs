@@ -218,19 +218,19 @@ impl<O> Window<O> {
         Some(self.due.first()?.0)
     }
 
-    /// Has a log wait for its next attempt, or gives it back if it has had enough of them.
-    pub(super) fn wait(&mut self, mut task: Task, now: Instant) -> Option<Task> {
-        let number = task.handle.number;
+    /// Has a log wait for its next attempt, unless it has had enough of them. Returns whether it waits.
+    pub(super) fn wait(&mut self, (handle, record): (Handle, &Record), now: Instant) -> bool {
+        let number = handle.number;
         let retry = self.retries.entry(number).or_insert(Retry { since: now, tries: 0, waiting: None });
         let delay = FIRST_DELAY * 2u32.saturating_pow(retry.tries.min(16));
         if retry.tries >= self.max_retries || now + delay > retry.since + LONGEST {
-            return Some(task);
+            return false;
         }
         retry.tries += 1;
-        task.record.attempt = task.record.attempt.saturating_add(1);
-        retry.waiting = Some(task);
+        let attempt = record.attempt.saturating_add(1);
+        retry.waiting = Some(Task { handle, record: Record { attempt, ..record.clone() } });
         self.due.insert((now + delay, number));
-        None
+        true
     }
 
     /// Takes out what is due, at most `max` logs, in the order in which they were delivered.
