@@ -40,8 +40,8 @@ pub(crate) struct Bindings {
     known: Arc<sync::Mutex<Known>>,
     /// What the queue was bound to among those, if that outlasts the connection.
     pub(super) kept: Option<Arc<dyn KeepBindings>>,
-    /// The channel of a change that was dropped before its end: the next change uses it as well, and so comes after it.
-    channel: Arc<Mutex<Option<Channel>>>,
+    /// The channel of the bindings that are being made. If that is dropped before its end, the next change comes after it.
+    binding: Arc<Mutex<Option<Channel>>>,
 }
 
 impl Bindings {
@@ -61,7 +61,7 @@ impl Bindings {
             bound: if options.streams.is_some() { Bound::Streams } else { Bound::Queue },
             known: Arc::default(),
             kept,
-            channel: Arc::default(),
+            binding: Arc::default(),
         }
     }
 
@@ -95,6 +95,7 @@ impl Bindings {
         filter: &Filter,
         former: Option<&Filter>,
     ) -> Result<bool, TopologyError> {
+        self.end_binding().await;
         let nothing = Filter::new(Severities::default(), filter.sources().to_vec());
         for severity in Severity::ALL {
             remove_others(&self.connection, &self.names, &self.queue, severity, (&nothing, former)).await?;
@@ -106,23 +107,33 @@ impl Bindings {
 
     /// Binds the queue to what `filter` wants. What is bound already stays as it is.
     pub(crate) async fn add(&self, filter: &Filter) -> Result<(), TopologyError> {
-        let mut open = self.channel.lock().await;
-        let channel = match open.take_if(|channel| channel.status().connected()) {
-            Some(channel) => channel,
-            None => open_channel(&self.connection).await?,
-        };
-        let channel = open.insert(channel);
+        let channel = self.begin_binding().await?;
         let wanted = wanted(&self.names, filter);
         let binding =
-            wanted.iter().map(|Binding { exchange, key }| bind(channel, &self.queue, exchange, key));
+            wanted.iter().map(|Binding { exchange, key }| bind(&channel, &self.queue, exchange, key));
         let bound = all(binding).await;
-        close(channel).await;
-        *open = None;
+        self.end_binding().await;
         if bound.as_ref().is_err_and(TopologyError::is_access_refused) {
             self.connection.denied.add(Right::Bind, &self.queue);
         }
         bound?;
         self.add_bound(filter).await
+    }
+
+    /// Opens a channel to make bindings on, after those that were dropped before their end.
+    pub(super) async fn begin_binding(&self) -> Result<Channel, TopologyError> {
+        self.end_binding().await;
+        let channel = open_channel(&self.connection).await?;
+        Ok(self.binding.lock().await.insert(channel).clone())
+    }
+
+    /// Closes the channel on which bindings are made: the broker answers when it has made them.
+    pub(super) async fn end_binding(&self) {
+        let mut binding = self.binding.lock().await;
+        if let Some(channel) = &*binding {
+            close(channel).await;
+        }
+        *binding = None;
     }
 }
 

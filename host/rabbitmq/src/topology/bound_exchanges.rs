@@ -153,26 +153,26 @@ impl Bindings {
         exchange: &str,
         bindings: impl Iterator<Item = &Binding>,
     ) -> Result<ExchangeState, TopologyError> {
-        let mut channel = open_channel(&self.connection).await?;
+        let mut channel = self.begin_binding().await?;
         let is_there = match exchange_exists(&channel, exchange).await {
             Ok(is_there) => is_there,
             // RabbitMQ 4, to a user without any permission for it: binding needs one, and says which.
             Err(error) if error.is_access_refused() => {
-                channel = open_channel(&self.connection).await?;
+                channel = self.begin_binding().await?;
                 true
             }
             Err(error) => return Err(error),
         };
         if !is_there {
             let Some(kind) = self.rules.declaration(exchange) else { return Ok(ExchangeState::Missing) };
-            channel = open_channel(&self.connection).await?;
+            channel = self.begin_binding().await?;
             declare::exchange_of_rule(&channel, exchange, ExchangeKind::from(kind)).await?;
         }
         let queue = self.bound_to(exchange);
         for binding in bindings {
             bind(&channel, &queue, exchange, &binding.key).await?;
         }
-        close(&channel).await;
+        self.end_binding().await;
         Ok(ExchangeState::Bound)
     }
 
