@@ -1,8 +1,9 @@
 //! Options from a file and from the environment, and `loghost config`, which shows, checks and begins such a file.
 
-use std::collections::BTreeSet;
+mod check;
+mod keys;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use libtest_mimic::Trial;
@@ -18,11 +19,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("config::what_excludes_what_is_above_is_left_out", exclusion),
         test("config::shows_no_secret", shows_no_secret),
         test("config::shows_the_variables_of_opentelemetry", shows_variables),
-        test("config::check_names_each_place", check_names_each_place),
-        test("config::check_loads_each_plugin", check_loads_each_plugin),
-        test("config::check_reads_each_file", check_reads_each_file),
-        test("config::init_has_every_key", init_has_every_key),
-        test("config::each_key_is_a_variable", each_key_is_a_variable),
+        test("config::check_names_each_place", check::names_each_place),
+        test("config::check_loads_each_plugin", check::loads_each_plugin),
+        test("config::check_reads_each_file", check::reads_each_file),
+        test("config::init_has_every_key", keys::init_has_every_key),
+        test("config::each_key_is_a_variable", keys::each_key_is_a_variable),
         test("config::a_flag_is_taken_back", a_flag_is_taken_back),
         test("config::the_file_is_found_named_or_ignored", found_named_or_ignored),
         test("config::its_place_is_in_what_is_said_later", place_is_in_what_is_said_later),
@@ -147,187 +148,6 @@ fn shows_no_secret() {
             output.prints("amqp://bob@h1:5672").prints("http://h1:15672/").prints("token").prints("of-other");
         assert!(!output.to_string().contains("s3cret"), "{output}");
     }
-}
-
-fn check_names_each_place() {
-    let folder = configured(
-        "prefech = 3\nqueue-type = \"clasic\"\nevery = 5\n\n[streams]\nfrom = \"first\"\n[consumers.error]\n  \
-         plugin = \"error.wasm\"\n  time-limt = \"2s\"\n  max-memory = \"1\"\n  settings = { a = [1] }\n  \
-         queue-type = \"quorum\"\n[consumers.all]\nplugn = \"x\"\n[consumers.\"No Name\"]\nplugin = \"x\"\n",
-    );
-    let output = config(folder.path(), ["check"]).end().exits(78);
-    let expected = [
-        "loghost.toml:1:1: unknown key `prefech` (is `prefetch` meant?)",
-        "loghost.toml:2:14: queue-type: expected classic, quorum, stream (is `classic` meant?)",
-        "loghost.toml:3:9: every: expected a time with its unit, such as 2s or 500ms",
-        "loghost.toml:5:2: `streams` is a table: those of this file are [consumers.NAME]",
-        "loghost.toml:9:3: unknown key `time-limt` (is `time-limit` meant?)",
-        "loghost.toml:10:16: max-memory: a plugin has at least 64.0 KiB; expected a size such as 64MiB",
-        "loghost.toml:11:20: a setting is a text, a number, true or false, or { file = \"PATH\" }",
-        "loghost.toml:12:3: unknown key `queue-type`",
-        "loghost.toml:13:12: this consumer has no `plugin` (is `plugn` meant?): give the path of its component",
-        "loghost.toml:15:12: ",
-    ];
-    let mut said = output.stderr.lines();
-    for text in expected {
-        assert!(said.any(|line| line.contains(text)), "`{text}` is not said, in this order: {output}");
-    }
-    for (text, expected) in [
-        ("a = \n", "loghost.toml:1:"),
-        ("watch = 1\n", "loghost.toml:1:9: watch: expected true or false"),
-        ("prefetch = [1, 2]\n", "loghost.toml:1:12: prefetch: expected one value"),
-        ("prefetch = 1\nprefetch = 2\n", "loghost.toml:2:1: duplicate key"),
-        ("state = 2026-11-25\n", "loghost.toml:1:9: expected a text, in quotes"),
-        ("broker = \"http://h\"\n", "loghost.toml:1:10: broker: "),
-        ("restart = true\nqueue-type = \"stream\"\n", "--from"),
-        ("listen = \"0.0.0.0:1\"\n", "loghost.toml:1:10: listen 0.0.0.0:1: others than this machine"),
-    ] {
-        let folder = configured(text);
-        config(folder.path(), ["check"]).end().exits(78).says(expected);
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    config(folder.path(), ["check"])
-        .end()
-        .exits(78)
-        .says("there is no loghost.toml in the working directory");
-}
-
-fn check_loads_each_plugin() {
-    let error = tracked("plugins/error.wasm");
-    let consumer =
-        |name: &str, rest: &str| format!("[consumers.{name}]\nplugin = {:?}\n{rest}\n", error.display());
-    let folder = configured(&consumer("error", ""));
-    config(folder.path(), ["check"]).end().exits(0).prints("loghost.toml is good: error");
-    let folder = configured(&consumer("other", ""));
-    let refused = config(folder.path(), ["check"]).end().exits(78);
-    refused.says("loghost.toml:2:10: ").says("calls itself `error`, and not `other`");
-    let folder = configured(&consumer("error", "settings = { limit = 3 }"));
-    let refused = config(folder.path(), ["check"]).end().exits(78);
-    refused.says("loghost.toml:2:10: ").says("unknown setting `limit`; this consumer takes none");
-    let folder = configured("[consumers.error]\nplugin = \"eror.wasm\"\n");
-    fs::copy(&error, folder.path().join("error.wasm")).expect("a file in a folder of ours");
-    let refused = config(folder.path(), ["check"]).end().exits(65);
-    refused.says("loghost.toml:2:10: ").says("error.wasm meant?)");
-    // From another folder, the plugin is beside the file all the same.
-    let file = folder.path().join("loghost.toml");
-    fs::write(&file, "[consumers.error]\nplugin = \"error.wasm\"\n").expect("a file of ours");
-    loghost(["config", "check", "--config"]).arg(&file).end().exits(0).prints("is good: error");
-}
-
-/// Those that are read at the start of a run, or at each connection.
-fn check_reads_each_file() {
-    let pem = |name: &str| format!("amqps://u:s3cret@h/?{name}");
-    for (text, expected) in [
-        (
-            pem("cacertfile=/nowhere.pem"),
-            "loghost.toml:1:10: broker amqps://u@h:5671/%2f: cacertfile /nowhere.pem: ",
-        ),
-        (pem("certfile=/nowhere.pem&keyfile=/nowhere.key"), "certfile /nowhere.pem: "),
-        (format!("amqp://h,{}", pem("cacertfile=/dev/null")), "cacertfile /dev/null: no certificates in PEM"),
-    ] {
-        let folder = configured(&format!("broker = \"{text}\"\n"));
-        let refused = config(folder.path(), ["check"]).end().exits(78).says(expected);
-        assert!(!refused.to_string().contains("s3cret"), "{refused}");
-    }
-    let folder = configured("listen = \"127.0.0.1:0\"\nlisten-token-file = \"token\"\n");
-    let check = || config(folder.path(), ["check"]).end();
-    check().exits(78).says("loghost.toml:2:21: listen-token-file ");
-    let token = folder.path().join("token");
-    fs::write(&token, "short").expect("a file in a folder of ours");
-    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("for its owner alone");
-    check().exits(78).says("loghost.toml:2:21: listen-token-file ").says("16");
-    fs::write(&token, "of-at-least-16-characters").expect("a file of ours");
-    check().exits(0).prints("loghost.toml is good");
-    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).expect("it is ours");
-    check().exits(78).says("loghost.toml:2:21: listen-token-file ");
-}
-
-/// What `config init` has written is accepted, each of its keys is known, and each key that is known is in it.
-fn init_has_every_key() {
-    let folder = tempfile::tempdir().expect("a folder");
-    config(folder.path(), ["init"]).end().exits(0).says("loghost.toml has every key");
-    config(folder.path(), ["check"]).end().exits(0).prints("loghost.toml is good");
-    config(folder.path(), ["init"]).end().exits(2).says("loghost.toml is there already");
-    let text = fs::read_to_string(folder.path().join("loghost.toml")).expect("what was written");
-    assert_eq!(config(folder.path(), ["init", "-"]).end().exits(0).stdout, text);
-
-    let key = |line: &str| {
-        let key = line.strip_prefix("# ")?.split_once(" = ")?.0;
-        key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-').then(|| key.to_owned())
-    };
-    let (all, of_one) = text.split_once("# [consumers.error]").expect("a consumer");
-    let written: BTreeSet<String> = all.lines().filter_map(key).collect();
-    let help = loghost(["run", "--help"]).end().exits(0).stdout;
-    let long = |line: &str| {
-        let rest = line.trim_start().strip_prefix("--").or_else(|| Some(line.split_once(", --")?.1))?;
-        Some(rest.split([' ', '=', '[']).next()?.to_owned())
-    };
-    let options = help.lines().filter(|line| line.starts_with("      --") || line.starts_with("  -"));
-    let mut known: BTreeSet<String> = options.filter_map(long).collect();
-    for option in ["help", "version", "config", "no-config"] {
-        known.remove(option);
-    }
-    assert_eq!(written, known);
-
-    // Uncommented, each is accepted but for its value, which may be a placeholder.
-    let uncomment = |text: &str| -> String {
-        let lines: Vec<&str> =
-            text.lines().filter(|line| key(line).is_some()).map(|line| &line[2..]).collect();
-        lines.join("\n")
-    };
-    let text = format!("{}\n[consumers.error]\n{}\n", uncomment(all), uncomment(of_one));
-    let folder = configured(&text);
-    config(folder.path(), ["check"]).end().exits(78).says("loghost.toml:").does_not_say("unknown key");
-}
-
-/// The variable that the help of --config promises for each.
-fn each_key_is_a_variable() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let text = config(folder.path(), ["init", "-"]).end().exits(0).stdout;
-    let (all, _) = text.split_once("# [consumers.error]").expect("a consumer");
-    let keys = all.lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = "));
-    let keys: Vec<_> = keys.filter(|(key, _)| !key.contains(' ')).collect();
-    assert!(keys.len() > 40, "{keys:?}");
-    for (key, value) in keys {
-        let value = value.trim_matches(['[', ']', '"']);
-        let given = match value.trim_matches(['<', '>']) {
-            "false" => "true",
-            "[NAME.]KEY=VALUE" => "a=b",
-            "TIME" => "90s",
-            "FOLDER" | "FILE" => "counts",
-            "RULE" => "shop",
-            "text" if key == "format" => "json",
-            "FORMAT" => "auto",
-            "LEVEL=SEVERITY" => "9=error",
-            "SEVERITY" => "error",
-            "SIZE" => "64MiB",
-            "WHERE" => "first",
-            "HOST:PORT" | "ADDRESS" => "127.0.0.1:9090",
-            "URL" if key == "broker" => "amqp://h",
-            "URL" => "http://h:15672",
-            "N" => "7",
-            "RIGHT" => "publish",
-            default => default,
-        };
-        let variable = format!("LOGHOST_{}", key.to_uppercase().replace('-', "_"));
-        let show = config(folder.path(), ["show"]).env("LOGHOST_FORMAT", "json").env(&variable, given);
-        // What it cannot be without.
-        let show = match key {
-            "discard-state" => show.args(["--state", "counts"]),
-            "restart" => show.args(["--from", "first"]),
-            "decode" | "severity-map" | "default-severity" => show.args(["--bind", "shop"]),
-            _ => show,
-        };
-        let (shown, from) = option(&Shown(show.end().exits(0).json().remove(0)), key);
-        assert_eq!(from, variable, "{key}: {shown}");
-    }
-    // Before the others of the broker.
-    let show =
-        config(folder.path(), ["show"]).env("LOGHOST_BROKER", "amqp://a").env("LOGHOST_AMQP_URL", "amqp://b");
-    assert_eq!(option(&shown(show), "broker").1, "LOGHOST_BROKER");
-    // What nobody has given has its default.
-    let options = shown(config(folder.path(), ["show"]));
-    assert_eq!(option(&options, "log-format"), (json!("text"), "default".to_owned()));
 }
 
 /// By an argument, whatever the file or a variable says.

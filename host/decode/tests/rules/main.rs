@@ -1,9 +1,12 @@
 //! The rules, on messages of producers that were not captured, and on what is easily read wrong.
 
+mod loggers;
+mod opentelemetry;
+
 use std::fmt::Write;
 
 use loghost_core::domain::{Severity, Source, Timestamp};
-use loghost_decode::{Bounds, Decoded, Decoder, Format, Message, Options, SeverityMap, Value};
+use loghost_decode::{Decoded, Decoder, Format, Message, Options, SeverityMap, Value};
 
 fn read(message: &Message<'_>) -> Decoded {
     let mut logs = Decoder::default().decode(message);
@@ -21,118 +24,6 @@ fn check(body: &str, severity: &str, text: &str, source: &str) {
         log.source.as_ref().map_or("", Source::as_str),
     );
     assert_eq!(read, (severity, text, source), "{body}");
-}
-
-#[test]
-fn records_of_many_loggers_are_read() {
-    // oslo.messaging: JSON in a string.
-    check(
-        r#"{"oslo.version":"2.0","oslo.message":"{\"publisher_id\":\"nova\",\"priority\":\"ERROR\",\"event_type\":\"compute.error\",\"payload\":{\"message\":\"no host\"}}"}"#,
-        "error",
-        "no host",
-        "nova",
-    );
-    // log4js' JSON layout: what it was called with is a list.
-    check(
-        r#"{"startTime":"2026-11-25T23:11:59.913Z","categoryName":"shop","level":{"level":40000,"levelStr":"ERROR"},"data":["x",{"n":1}]}"#,
-        "error",
-        r#"x {"n":1}"#,
-        "shop",
-    );
-    check(r#"{"level":"error","data":["x"]}"#, "error", r#"{"level":"error","data":["x"]}"#, "");
-    // lowball: message and arguments are not merged.
-    check(
-        r#"{"name":"shop","msg":"disk %s is %d%% full","args":["sda",99],"levelname":"CRITICAL","levelno":50}"#,
-        "critical",
-        "disk sda is 99% full",
-        "shop",
-    );
-    // zap, with a time in seconds.
-    check(r#"{"level":"dpanic","ts":1795648000.1,"logger":"shop","msg":"x"}"#, "critical", "x", "shop");
-    // NLog's layout for Logstash.
-    check(
-        r#"{"@source":"nlog://web-1","@fields":{"level":"Warn","logger":"Shop"},"@message":"slow"}"#,
-        "info",
-        "slow",
-        "nlog://web-1",
-    );
-    // Log4j 2, whose numbers fall.
-    check(r#"{"level":"?","intLevel":200,"loggerName":"a.B","message":"x"}"#, "error", "x", "a.B");
-    check(r#"{"level_value":50000,"logger_name":"a.B","message":"x"}"#, "critical", "x", "a.B");
-    // Monolog without its name, pino, Python and syslog: the same key, other numbers.
-    check(r#"{"level":550,"message":"x"}"#, "critical", "x", "");
-    check(r#"{"level":40,"msg":"x"}"#, "info", "x", "");
-    check(r#"{"levelno":40,"msg":"x"}"#, "error", "x", "");
-    check(r#"{"level":4,"short_message":"x","host":"web-1"}"#, "info", "x", "web-1");
-}
-
-#[test]
-fn lines_of_many_loggers_are_read() {
-    check("2026/11/25 23:06:40 [error] 42#0: no such file", "error", "42#0: no such file", "");
-    check("2026-11-25 23:06:40.123 UTC [42] FATAL:  no memory", "critical", "[42] FATAL:  no memory", "");
-    check("2026-11-25 23:06:40,123 - shop - ERROR - boom", "error", "shop - ERROR - boom", "");
-    check("2026-11-25 23:01:50.157 | SUCCESS  | a:b:35 - done", "info", "a:b:35 - done", "");
-    check("[2026-11-25T23:14:27+00:00] shop.NOTICE: line {} []", "info", "line {} []", "shop");
-    check("Nov 25 23:06:40 web-1 sshd[42]: error: no key", "", "error: no key", "sshd");
-    check("<0>Nov  5 23:06:40 web-1 kernel: panic", "critical", "panic", "kernel");
-    check("<165>1 - - - - - - no header", "info", "no header", "");
-    check("level=warn component=db msg=slow", "info", "slow", "");
-    // MySQL, and Python's usual formats.
-    check(
-        "2026-11-25T23:06:40.123456Z 0 [Warning] [MY-010068] [Server] x",
-        "info",
-        "0 [Warning] [MY-010068] [Server] x",
-        "",
-    );
-    check("2026-11-25 23:06:40,123 root ERROR boom", "error", "root ERROR boom", "");
-    check("2026-11-25 23:06:40 web-1 shop.cart ERROR boom", "error", "web-1 shop.cart ERROR boom", "");
-}
-
-#[test]
-fn stack_traces_and_times_of_many_loggers_are_read() {
-    let attribute = |body: &str, key: &str| {
-        let log = read(&Message::of_text(body));
-        log.attributes.into_iter().find(|(other, _)| other == key).map(|(_, value)| value)
-    };
-    let stack = |body: &str| attribute(body, "stack");
-    // Log4j 2, whose frames are a text or a list, and Monolog.
-    let text =
-        r#"{"level":"ERROR","message":"x","thrown":{"name":"a.B","extendedStackTrace":"a.B\n\tat a.C"}}"#;
-    assert_eq!(stack(text).as_deref(), Some("a.B\n\tat a.C"));
-    let list =
-        r#"{"level":"ERROR","message":"x","thrown":{"extendedStackTrace":[{"class":"a.C","line":3}]}}"#;
-    assert_eq!(stack(list).as_deref(), Some(r#"[{"class":"a.C","line":3}]"#));
-    let monolog = r#"{"message":"x","level":400,"level_name":"ERROR","context":{"exception":{"class":"E","trace":["/a.php:1","/b.php:2"]}}}"#;
-    assert_eq!(stack(monolog).as_deref(), Some("/a.php:1\n/b.php:2"));
-    assert_eq!(attribute(monolog, "context.exception.class").as_deref(), Some("E"));
-    // Google's libraries, and Log4j 2.
-    for time in [
-        r#""timestamp":{"seconds":1795648000,"nanos":123000000}"#,
-        r#""instant":{"epochSecond":1795648000,"nanoOfSecond":123456789}"#,
-    ] {
-        let body = format!(r#"{{"severity":"ERROR","message":"x",{time}}}"#);
-        let log = read(&Message::of_text(&body));
-        assert_eq!(log.timestamp.map(Timestamp::as_millis), Some(1_795_648_000_123), "{body}");
-        assert_eq!(log.attributes, [], "{body}");
-    }
-    check(r#"{"level":"CONFIG","message":"x"}"#, "debug", "x", "");
-    check("2026-11-25 23:06:40 CONFIG x", "debug", "x", "");
-    check("config: x", "", "config: x", "");
-}
-
-#[test]
-fn a_message_of_journald_may_be_bytes_or_left_out() {
-    let read = |message: &str| {
-        let fields = r#""__CURSOR":"s=1","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop""#;
-        read(&Message::of_text(&format!(r#"{{{fields},"MESSAGE":{message}}}"#)))
-    };
-    let bytes = read("[103,195,188,255]");
-    assert_eq!((&*bytes.message, bytes.severity), ("gü\u{fffd}", Some(Severity::Error)));
-    let left_out = read("null");
-    assert!(left_out.message.contains("--all"), "{}", left_out.message);
-    let told = (left_out.severity, left_out.source);
-    assert_eq!(told, (Some(Severity::Error), Source::new("shop").ok()));
-    assert!(left_out.attributes.iter().any(|(key, value)| (&**key, &**value) == ("__CURSOR", "s=1")));
 }
 
 #[test]
@@ -319,59 +210,4 @@ fn a_wide_record_has_its_level_and_its_message() {
     check(&body, "error", "disk full", "shop");
     let attributes = read(&Message::of_text(&body)).attributes;
     assert!(attributes.len() >= 120, "{}", attributes.len());
-}
-
-/// A field of a protobuf message: its tag, its length, its bytes.
-fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(bytes.len()).expect("a short field");
-    assert!(length < 128);
-    [&[tag << 3 | 2, length], bytes].concat()
-}
-
-#[test]
-fn requests_of_opentelemetry_in_an_array_keep_to_the_bound_together() {
-    let decoder =
-        Decoder::new(Options { bounds: Bounds { logs: 3, ..Bounds::default() }, ..Options::default() });
-    let record = r#"{"body":{"stringValue":"r"}}"#;
-    let request = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record},{record}]}}]}}]}}"#);
-    let body = format!("[{request},{request}]");
-    let logs = decoder.decode(&Message { body: body.as_bytes(), ..Message::default() });
-    assert_eq!(logs.len(), 3);
-    assert_eq!((&*logs[1].message, logs[2].message.matches(r#""r""#).count()), ("r", 2));
-}
-
-#[test]
-fn records_of_opentelemetry_beyond_the_bound_are_the_text_of_the_last_log() {
-    let bounds = Bounds { logs: 3, ..Bounds::default() };
-    let decoder = Decoder::new(Options { bounds, ..Options::default() });
-    let names = ["r0", "r1", "r2", "r3", "r4"];
-    let json = names.map(|name| format!(r#"{{"severityText":"ERROR","body":{{"stringValue":"{name}"}}}}"#));
-    let json = |count: usize| {
-        let records = json[..count].join(",");
-        let resource = r#"{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]}"#;
-        format!(
-            r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"scope":{{"name":"a.B"}},"logRecords":[{records}]}}]}}]}}"#
-        )
-        .into_bytes()
-    };
-    let protobuf = |count: usize| {
-        let record = |name: &&str| field(2, &field(5, &field(1, name.as_bytes())));
-        let records = names[..count].iter().map(record).collect::<Vec<_>>().concat();
-        let attribute = [field(1, b"service.name"), field(2, &field(1, b"shop"))].concat();
-        let scope = [field(1, &field(1, b"a.B")), records].concat();
-        field(1, &[field(1, &field(1, &attribute)), field(2, &scope)].concat())
-    };
-    for (body, all) in [(json(3), json(5)), (protobuf(3), protobuf(5))] {
-        let texts = |body: &[u8]| -> Vec<String> {
-            let logs = decoder.decode(&Message { body, ..Message::default() });
-            logs.into_iter().map(|log| log.message).collect()
-        };
-        assert_eq!(texts(&body), ["r0", "r1", "r2"]);
-        let texts = texts(&all);
-        assert_eq!(texts[..2], ["r0", "r1"]);
-        assert_eq!(texts.len(), 3);
-        for word in ["r2", "r3", "r4", "shop", "a.B"] {
-            assert!(texts[2].contains(word), "{}", texts[2]);
-        }
-    }
 }
