@@ -42,6 +42,7 @@ fn main() {
         run::state::trials(),
         run::stream_begin::trials(),
         run::stream_protocol::trials(),
+        run::stream_retention::trials(),
         run::damaged_chunks::trials(),
         run::stream_trouble::trials(),
         run::streams::trials(),

@@ -1,7 +1,7 @@
 //! A connection to a broker: its address, TLS, how it is made and made again, and how what arrives is read.
 //!
 //! In reading order: `address` says where the broker is, `tls` whom to trust, `transport` connects for the protocols that the
-//! client library does not speak; `open` connects and holds the channels, with
+//! client library does not speak; `open` connects, `channels` holds what is open on the connection, with
 //! `handshake`, `greeting` and `reactor` before and `socket`, `gather`, `frame_filter`, `skip_bodies` and `sanitize` beneath
 //! the client; `error` is why there is no connection, `fault` what the broker's errors mean, `advice` what to do about them;
 //! `denied_rights` is what the user may not do; `reconnect` is the connection that is made again, `until_ready` how a request is
@@ -9,6 +9,7 @@
 
 pub(crate) mod address;
 pub(crate) mod advice;
+pub(crate) mod channels;
 pub(crate) mod denied_rights;
 pub(crate) mod error;
 pub(crate) mod fault;

@@ -3,16 +3,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use loghost_core::application::{
-    Clock, ConsumerActivity, DeadLettering, DeadLetters, Delivery, LogSource, Next, NextOffset, Opened,
-    SourceError, Subscription,
+    Clock, ConsumerActivity, DeadLettering, DeadLetters, Delivery, LogSource, Next, Opened, SourceError,
+    Subscription,
 };
-use loghost_core::domain::{ConsumerName, Position, StreamPosition};
-use tokio::time::{Instant, sleep};
+use loghost_core::domain::Position;
 
 use crate::connection::open::Connection;
 use crate::connection::reconnect::ReconnectingConnection;
@@ -20,25 +18,14 @@ use crate::consume::depth::{Answering, Questions, QueueDepth};
 use crate::consume::read::Read;
 use crate::consume::source::AmqpSource;
 use crate::consume::source_options::SourceOptions;
+use crate::consume::stream_setup::{StreamSetup, tell_unstored};
 use crate::consume::undeliverable::search::Deliveries;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::message::original::Original;
-use crate::stream::amqp::AmqpStreams;
-use crate::stream::begin::{Begins, Start, starts};
-use crate::stream::native::{NativeStreams, Nodes, Stores};
-use crate::stream::options::{KeptPosition, StreamOptions};
+use crate::stream::begin::Begins;
 use crate::stream::reading::Reading;
-use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
-use crate::topology::event::TopologyEvent;
-use crate::topology::streams::{declare_bound_streams, declare_streams};
-
-/// Within this, the leader of a stream is elected that was just declared.
-const ELECTED_WITHIN: Duration = Duration::from_secs(10);
-
-/// The time between two looks whether it is.
-const ELECTION_LOOK: Duration = Duration::from_millis(100);
 
 /// Where a consumer's logs come from.
 pub struct ConsumerSource<K> {
@@ -55,7 +42,7 @@ pub(crate) struct Shared {
 
 /// The streams of a consumer.
 struct Streams<K> {
-    setup: Setup<K>,
+    setup: StreamSetup<K>,
     state: State<K>,
     /// Whether the bindings were removed that the queue has from a time when its logs came from there.
     is_unbound: bool,
@@ -64,20 +51,6 @@ struct Streams<K> {
     answering: Answering,
     /// Asks the queue alone.
     queue_depth: QueueDepth,
-}
-
-/// What streams are opened with.
-#[derive(Clone)]
-struct Setup<K> {
-    connection: Arc<Connection>,
-    consumer: ConsumerName,
-    read: Read,
-    offsets: Vec<NextOffset>,
-    options: StreamOptions,
-    way: StreamWay,
-    begins: Begins,
-    prefetch: u16,
-    clock: K,
 }
 
 /// Whether streams are read.
@@ -100,59 +73,37 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
         clock: K,
         Shared { questions, begins, deliveries }: Shared,
     ) -> Result<Opened<Self, DeadLetterWriter>, TopologyError> {
-        let Some(stream_options) = options.streams.clone() else {
-            let opening = AmqpSource::open(
-                connection,
-                publishing,
-                names,
-                subscription,
-                options,
-                clock,
-                (questions, deliveries),
-            );
-            let Opened { source: queue, dead_letters, begins } = opening.await?;
-            return Ok(Opened { source: Self { queue, streams: None }, dead_letters, begins });
+        let (streams, questions) = match options.streams.clone() {
+            None => (None, questions),
+            Some(stream_options) => {
+                let setup = StreamSetup {
+                    connection: Arc::clone(connection),
+                    consumer: subscription.descriptor.name.clone(),
+                    read: Read::new(names.clone(), subscription, &options),
+                    offsets: subscription.offsets.to_vec(),
+                    options: stream_options,
+                    way: options.stream_way.clone(),
+                    begins,
+                    prefetch: options.prefetch,
+                    clock: clock.clone(),
+                };
+                let (queue_depth, of_queue) = QueueDepth::new();
+                (Some(Streams::new(setup, questions, queue_depth)), of_queue)
+            }
         };
-        let setup = Setup {
-            connection: Arc::clone(connection),
-            consumer: subscription.descriptor.name.clone(),
-            read: Read::new(names.clone(), subscription, &options),
-            offsets: subscription.offsets.to_vec(),
-            options: stream_options,
-            way: options.stream_way.clone(),
-            begins,
-            prefetch: options.prefetch,
-            clock: clock.clone(),
+        let begins = match &streams {
+            None => Vec::new(),
+            Some(Streams { setup, .. }) => {
+                setup.declare_streams().await?;
+                // Also where another host is the active one: what is published from now on is read when this one takes over.
+                setup.note_starts().await?
+            }
         };
-        setup.declare_streams().await?;
-        // Also where another host is the active one: what is published from now on is read when this one takes over.
-        let begins = setup.note_starts().await?;
-        let (queue_depth, of_queue) = QueueDepth::new();
-        let opening = AmqpSource::open(
-            connection,
-            publishing,
-            names,
-            subscription,
-            options,
-            clock,
-            (of_queue, deliveries),
-        );
+        let common = (questions, deliveries);
+        let opening = AmqpSource::open(connection, publishing, names, subscription, options, clock, common);
         let Opened { source: queue, dead_letters, .. } = opening.await?;
-        let streams = Streams {
-            setup,
-            state: State::Waiting,
-            is_unbound: false,
-            bursts: [Vec::new(), Vec::new()],
-            answering: Answering::new(questions),
-            queue_depth,
-        };
-        let mut source = Self { queue, streams: Some(streams) };
-        let bound = source.queue.bind_streams().await;
-        let read = match bound {
-            Ok(()) => source.read_streams().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = read {
+        let mut source = Self { queue, streams };
+        if let Err(error) = source.begin().await {
             source.close(Next::Any).await;
             if let DeadLettering::Ready(dead_letters) = dead_letters {
                 dead_letters.close().await;
@@ -160,6 +111,14 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
             return Err(error);
         }
         Ok(Opened { source, dead_letters, begins })
+    }
+
+    /// Binds the streams, and begins to read them.
+    async fn begin(&mut self) -> Result<(), TopologyError> {
+        if self.streams.is_some() {
+            self.queue.bind_streams().await?;
+        }
+        self.read_streams().await
     }
 
     /// The name of the queue.
@@ -190,113 +149,18 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
     }
 }
 
-impl<K: Clock + Clone + 'static> Setup<K> {
-    /// Declares the streams of what is wanted.
-    async fn declare_streams(&self) -> Result<(), TopologyError> {
-        let Self { connection, read: Read { names, filter, rules, .. }, options, .. } = self;
-        declare_streams(connection, names, filter.severities().iter(), &options.retention).await?;
-        declare_bound_streams(connection, names, (rules, filter), &options.retention).await
-    }
-
-    /// Connects to the nodes that have the streams; none if these are read through AMQP 0-9-1.
-    async fn nodes(&self) -> Result<Option<Nodes>, TopologyError> {
-        let names = self.read.streams();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let name = format!("loghost {}", self.consumer);
-        self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &name).await
-    }
-
-    /// Finds out where reading will begin; returns what of that is in no book. The leader of a stream that was just declared
-    /// may still be elected: until it is there, a log could be published that a consumer would miss that begins later.
-    async fn note_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
-        let elected = Instant::now() + ELECTED_WITHIN;
-        loop {
-            match self.find_starts().await {
-                Err(error) if error.is_unavailable() && Instant::now() < elected => {
-                    sleep(ELECTION_LOOK).await;
-                }
-                starts => return starts,
-            }
+impl<K> Streams<K> {
+    /// They are not read yet.
+    fn new(setup: StreamSetup<K>, questions: Questions, queue_depth: QueueDepth) -> Self {
+        Self {
+            setup,
+            state: State::Waiting,
+            is_unbound: false,
+            bursts: [Vec::new(), Vec::new()],
+            answering: Answering::new(questions),
+            queue_depth,
         }
     }
-
-    /// Finds out where reading will begin, if the streams can be asked now.
-    async fn find_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
-        let starts = match self.nodes().await? {
-            Some(mut nodes) => {
-                let starts = self.native_starts(&mut nodes).await;
-                nodes.close().await;
-                starts?.1
-            }
-            None => self.starts(None).await?,
-        };
-        Ok(starts.into_iter().filter_map(|start| start.beginning).collect())
-    }
-
-    /// Finds out where reading begins through the stream protocol, and what the broker has stored, if it is to.
-    async fn native_starts(&self, nodes: &mut Nodes) -> Result<(Option<Stores>, Vec<Start>), TopologyError> {
-        let stores = self.stores(nodes).await?;
-        loop {
-            match self.starts(Some(nodes)).await {
-                // A replica may have less than the leader.
-                Err(
-                    error @ (TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }),
-                ) if !nodes.turn_to_leader(&error).await? => return Err(error),
-                Err(TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }) => {}
-                starts => return Ok((stores, starts?)),
-            }
-        }
-    }
-
-    async fn starts(&self, nodes: Option<&Nodes>) -> Result<Vec<Start>, TopologyError> {
-        let begin = (self.options.begin.unwrap_or_default(), &self.begins);
-        let names = self.read.streams();
-        let starting = starts((&self.connection, nodes), &names, &self.offsets, begin);
-        self.connection.answer(starting).await
-    }
-
-    async fn open(self) -> Result<Reading<K>, TopologyError> {
-        let Some(mut nodes) = self.nodes().await? else {
-            let starts = self.starts(None).await?;
-            // Of one stream alone, half the prefetch may wait for retries and dead letters, and others still come.
-            let credit = if starts.len() > 1 { self.prefetch / 2 + 1 } else { self.prefetch };
-            let opening = AmqpStreams::open(self.connection, starts, credit, self.read, self.clock);
-            return Ok(Reading::Amqp(Box::new(opening.await?)));
-        };
-        let (stores, starts) = match self.native_starts(&mut nodes).await {
-            Ok(starting) => starting,
-            Err(error) => {
-                nodes.close().await;
-                return Err(error);
-            }
-        };
-        let (reader, prefetch) = ((self.read, self.clock), self.prefetch.into());
-        let unstored = |stream: &str| unstored(&self.connection, &self.consumer, stream);
-        let opening = NativeStreams::open(nodes, starts, prefetch, reader, stores, unstored);
-        Ok(Reading::Native(Box::new(opening.await?)))
-    }
-
-    /// How the broker stores how far was read, if it is to do so. What it has stored is where reading begins, if nothing else
-    /// says that.
-    async fn stores(&self, nodes: &Nodes) -> Result<Option<Stores>, TopologyError> {
-        if self.options.position == KeptPosition::Book {
-            return Ok(None);
-        }
-        let name = self.read.names.queue(&self.consumer);
-        let stored = nodes.stored(&name).await?;
-        if self.options.begin.is_none() {
-            for (stream, offset) in &stored {
-                // Where it begins with the first offset, the greatest number is stored.
-                self.begins.begin_at(stream, offset.wrapping_add(1));
-            }
-        }
-        Ok(Some(Stores { name, stored }))
-    }
-}
-
-/// Tells that the broker does not store how far a stream was read.
-fn unstored(connection: &Connection, consumer: &ConsumerName, stream: &str) {
-    connection.tell(Some(consumer), &TopologyEvent::OffsetNotStored { stream: stream.to_owned() });
 }
 
 impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
@@ -314,7 +178,7 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
         if let State::Reading(streams) = state {
             let (depth, are_read) = (queue_depth.clone(), streams.are_read(&setup.connection));
             let look = || async move { depth.is_empty().await && are_read.await }.boxed();
-            let unstored = |stream: &str| unstored(&setup.connection, &setup.consumer, stream);
+            let unstored = |stream: &str| tell_unstored(&setup.connection, &setup.consumer, stream);
             if of_queue.is_empty() && of_streams.is_empty() {
                 tokio::select! {
                     received = streams.receive(of_streams, max, unstored) => received?,

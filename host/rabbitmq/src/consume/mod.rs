@@ -12,4 +12,5 @@ pub(crate) mod samples;
 pub(crate) mod source;
 pub(crate) mod source_factory;
 pub(crate) mod source_options;
+pub(crate) mod stream_setup;
 pub(crate) mod undeliverable;

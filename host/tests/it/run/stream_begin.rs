@@ -1,5 +1,8 @@
 //! Where `loghost run --queue-type stream` begins, whatever ends it, and streams that were made again.
 
+use std::thread;
+use std::time::{Duration, SystemTime};
+
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
@@ -11,8 +14,11 @@ use crate::support::outside::Outside;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
+        on(KINDS, "streams::note_where_they_begin_before_there_is_a_log", note_where_they_begin),
+        on(KINDS, "streams::begin_where_asked", begin_where_asked),
         on(KINDS, "streams::where_a_host_begins_outlasts_it", where_a_host_begins_outlasts_it),
         on(KINDS, "streams::where_a_host_stands_by_outlasts_it", where_a_host_stands_by_outlasts_it),
+        on(KINDS, "streams::made_again_are_refused", made_again_are_refused),
         on(KINDS, "streams::made_again_and_grown_are_refused", made_again_and_grown_are_refused),
         on(KINDS, "streams::that_were_cut_off_are_not_refused", that_were_cut_off_are_not_refused),
         on(
@@ -24,6 +30,41 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn note_where_they_begin(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (outside, state) = (broker.outside(), folder.path());
+    let run = || run(broker, &plugin()).arg("--state").arg(state);
+    assert_eq!(counted(run()), 0);
+    publish(&outside, broker, 7);
+    assert_eq!(counted(run()), 7, "what came while it was away");
+    publish(&outside, broker, 1);
+    assert_eq!(counted(run()), 8);
+}
+
+fn begin_where_asked(broker: &Broker) {
+    let outside = broker.outside();
+    let run = || run(broker, &plugin());
+    // What is stored of how far was read takes offsets as well.
+    run().arg("--declare-only").end().exits(0);
+    publish(&outside, broker, 10);
+    let from = |begin: &str| counted(run().args(["--from", begin]));
+    for (begin, expected) in [("first", 10), ("4", 6), ("9", 1), ("10", 0), ("1h", 10), ("next", 0)] {
+        assert_eq!(from(begin), expected, "--from {begin}");
+    }
+    assert!((1..=10).contains(&from("last")), "the last chunk");
+    let published = SystemTime::now();
+    // AMQP 0-9-1 has times in whole seconds.
+    thread::sleep(Duration::from_secs(2));
+    publish(&outside, broker, 2);
+    let between = published + Duration::from_secs(1);
+    assert_eq!(from(&humantime::format_rfc3339_millis(between).to_string()), 2, "what is older is left out");
+    let next = run().start();
+    next.says("consuming from");
+    publish(&outside, broker, 3);
+    counts(&next, "error", [3, 0]);
+    next.end_by(Signal::Terminate).exits(0);
 }
 
 /// Killed when it has just said that it consumes, before there is a log.
@@ -80,6 +121,29 @@ fn publish_named(outside: &Outside, broker: &Broker, producer: &str, logs: usize
         (&*exchange, "web", format!("log {n}"), properties)
     };
     outside.publish_all((0..logs).map(log));
+}
+
+fn made_again_are_refused(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outside = broker.outside();
+    let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
+    let host = run().start();
+    host.says("consuming from");
+    publish(&outside, broker, 8);
+    counts(&host, "error", [8, 0]);
+    host.end_by(Signal::Terminate).exits(0);
+    outside.delete(&broker.exchange("error"));
+    // It might be empty because of its retention; its first log tells.
+    assert_eq!(counted(run()), 8);
+    let host = run().start();
+    host.says("consuming from");
+    publish(&outside, broker, 1);
+    let refused =
+        "ends at offset 0, and this consumer has read it up to offset 7: it was deleted and made again";
+    host.end().exits(78).says(refused);
+    run().end().exits(78).says(refused).says("--restart");
+    publish(&outside, broker, 2);
+    assert_eq!(counted(run().args(["--from", "first", "--restart"])), 3);
 }
 
 /// Its offsets mean other logs: those that were finished before would be left out.

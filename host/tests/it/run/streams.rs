@@ -1,22 +1,21 @@
-//! `loghost run --queue-type stream`: what it counts, where it begins, and what it says of streams that are not as they were.
+//! `loghost run --queue-type stream`: what it counts, whatever it read before and whoever takes over.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use libtest_mimic::Trial;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::dead_letters::{dead_letters, list, reject};
 use crate::support::guest::guest;
-use crate::support::http::Http;
 use crate::support::metrics::{counts, errors, last_of};
-use crate::support::outside::{DURABLE, Outside, text};
+use crate::support::outside::{Outside, text};
 use crate::support::tracked;
 
 /// Through AMQP 0-9-1 with both versions, as nothing listens where the stream protocol is looked for; and through that. The
@@ -26,20 +25,9 @@ pub(crate) const KINDS: [Kind; 3] = [Kind::RabbitMq, Kind::RabbitMq4, Kind::Stre
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on(KINDS, "streams::count_exactly_without_ids_when_killed", count_exactly_when_killed),
-        on(KINDS, "streams::note_where_they_begin_before_there_is_a_log", note_where_they_begin),
-        on(KINDS, "streams::begin_where_asked", begin_where_asked),
         on(KINDS, "streams::are_filtered_as_bindings_would", are_filtered_as_bindings_would),
         on(KINDS, "streams::what_is_not_wanted_keeps_no_run_up", what_is_not_wanted_keeps_no_run_up),
         on(KINDS, "streams::a_host_that_takes_over_misses_nothing", a_host_that_takes_over_misses_nothing),
-        on(KINDS, "streams::what_was_removed_is_said", what_was_removed_is_said),
-        // Later versions begin a segment with a log.
-        on(
-            [Kind::RabbitMq],
-            "streams::what_was_removed_before_it_began_is_no_loss",
-            what_was_removed_before_it_began,
-        ),
-        on(KINDS, "streams::a_slow_consumer_is_cut_off", a_slow_consumer_is_cut_off),
-        on(KINDS, "streams::made_again_are_refused", made_again_are_refused),
         on(KINDS, "streams::follow_a_queue_whose_logs_are_counted", follow_a_queue),
         on(KINDS, "streams::a_dead_letter_is_sent_back", a_dead_letter_is_sent_back),
         on(KINDS, "streams::a_new_version_reads_others", a_new_version_reads_others),
@@ -115,41 +103,6 @@ fn count_exactly_when_killed(broker: &Broker) {
     assert_eq!(report().args(["--format", "json"]).end().exits(0).json()[0]["counted_by_offset"], true);
 }
 
-fn note_where_they_begin(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (outside, state) = (broker.outside(), folder.path());
-    let run = || run(broker, &plugin()).arg("--state").arg(state);
-    assert_eq!(counted(run()), 0);
-    publish(&outside, broker, 7);
-    assert_eq!(counted(run()), 7, "what came while it was away");
-    publish(&outside, broker, 1);
-    assert_eq!(counted(run()), 8);
-}
-
-fn begin_where_asked(broker: &Broker) {
-    let outside = broker.outside();
-    let run = || run(broker, &plugin());
-    // What is stored of how far was read takes offsets as well.
-    run().arg("--declare-only").end().exits(0);
-    publish(&outside, broker, 10);
-    let from = |begin: &str| counted(run().args(["--from", begin]));
-    for (begin, expected) in [("first", 10), ("4", 6), ("9", 1), ("10", 0), ("1h", 10), ("next", 0)] {
-        assert_eq!(from(begin), expected, "--from {begin}");
-    }
-    assert!((1..=10).contains(&from("last")), "the last chunk");
-    let published = SystemTime::now();
-    // AMQP 0-9-1 has times in whole seconds.
-    thread::sleep(Duration::from_secs(2));
-    publish(&outside, broker, 2);
-    let between = published + Duration::from_secs(1);
-    assert_eq!(from(&humantime::format_rfc3339_millis(between).to_string()), 2, "what is older is left out");
-    let next = run().start();
-    next.says("consuming from");
-    publish(&outside, broker, 3);
-    counts(&next, "error", [3, 0]);
-    next.end_by(Signal::Terminate).exits(0);
-}
-
 fn are_filtered_as_bindings_would(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let plugin = guest("error").severities(&["error"]).sources(&["db.*", "web"]).write(folder.path());
@@ -220,146 +173,6 @@ fn a_host_that_takes_over_misses_nothing(broker: &Broker) {
     third.says("[error] consuming");
     counts(&third, "error", [28, 0]);
     third.end_by(Signal::Terminate).exits(0);
-}
-
-fn what_was_removed_is_said(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (outside, stream) = (broker.outside(), broker.exchange("error"));
-    let arguments = [
-        ("x-queue-type", text("stream")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(200_000)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(50_000)),
-    ];
-    outside.declare(&stream, DURABLE, &arguments);
-    let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
-    let host = run().start();
-    host.says("consuming from");
-    publish(&outside, broker, 3);
-    counts(&host, "error", [3, 0]);
-    host.end_by(Signal::Terminate).exits(0);
-    let text = "x".repeat(10_000);
-    for _ in 0..5 {
-        let log = || (&*stream, "web", text.clone(), BasicProperties::default());
-        outside.publish_all((0..40).map(|_| log()));
-    }
-    // When a segment has just begun, it may be the only one.
-    publish(&outside, broker, 1);
-    let output = run().args(["--until-idle", "500ms"]).end().exits(0);
-    let output = output.says("were removed before they were read").says("from 3 to");
-    let [accepted, _] = errors(&last_of(&output.stdout, "error"));
-    assert!((4..204).contains(&accepted), "{output}");
-    // It is said once, and what is left is counted once.
-    let again = run().args(["--until-idle", "500ms"]).end().exits(0).does_not_say("were removed");
-    assert_eq!(errors(&last_of(&again.stdout, "error"))[0], accepted, "{again}");
-}
-
-/// Retention removes everything when a segment has just begun: then the stream has no log and no first offset.
-fn what_was_removed_before_it_began(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (outside, stream) = (broker.outside(), broker.exchange("error"));
-    let run = || {
-        let run = run(broker, &plugin()).args(["--retain-bytes", "20KB", "--segment-bytes", "50KB"]);
-        run.arg("--state").arg(folder.path())
-    };
-    run().arg("--declare-only").end().exits(0);
-    let log = || (&*stream, "web", "x".repeat(10_000), BasicProperties::default());
-    let is_empty = (0..50).any(|_| {
-        outside.publish_all([log()]);
-        outside.sends_nothing_of(&stream, Duration::from_millis(300))
-    });
-    assert!(is_empty, "the stream has never been empty");
-    let host = run().start();
-    host.says("consuming from");
-    publish(&outside, broker, 2);
-    counts(&host, "error", [2, 0]);
-    host.end_by(Signal::Terminate).exits(0).does_not_say("were removed");
-    loghost(["report", "--state"]).arg(folder.path()).end().exits(0);
-}
-
-/// It is suspended while more is published than the broker sends ahead and the stream keeps.
-fn a_slow_consumer_is_cut_off(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let state = folder.path().join("state");
-    let plugin = guest("error").severities(&["error"]).processes().write(folder.path());
-    let host =
-        run(broker, &plugin).args(["--retain-bytes", "200KB", "--segment-bytes", "50KB", "--prefetch", "50"]);
-    let host = host.args(["--listen", "127.0.0.1:0", "--log-format", "json", "--state"]).arg(&state).start();
-    host.says("consuming from");
-    let (outside, stream, text) = (broker.outside(), broker.exchange("error"), "x".repeat(10_000));
-    publish(&outside, broker, 3);
-    counts(&host, "error", [3, 0]);
-    host.signal(Signal::Stop);
-    let rounds = 50;
-    for _ in 0..rounds {
-        let log = || (&*stream, "web", text.clone(), BasicProperties::default());
-        outside.publish_all((0..30).map(|_| log()));
-    }
-    host.signal(Signal::Continue);
-    publish(&outside, broker, 1);
-    let published = 3 + rounds * 30 + 1;
-    let removed = |metric: &Value| metric["removed"].as_u64().unwrap_or(0);
-    // Several times, if retention is faster than the consumer. Offsets may be removed that were no logs.
-    host.has_printed(|so_far| {
-        let metric = last_of(so_far, "error");
-        removed(&metric) > 0 && errors(&metric)[0] + removed(&metric) >= published
-    });
-    Http::of(&host).get_until("/metrics", |answer| {
-        let removed = removed(&last_of(&host.stdout_so_far(), "error"));
-        answer.has_line(&format!(r#"loghost_stream_offsets_removed_total{{consumer="error"}} {removed}"#))
-    });
-    let output = host.end_by(Signal::Terminate).exits(0);
-    let removed = removed(&last_of(&output.stdout, "error"));
-    let said = output.stderr.lines().filter(|line| line.contains(r#""event":"logs_removed""#));
-    let offsets = said.map(|line| {
-        let event: Value = serde_json::from_str(line).expect("an object");
-        let number = |key: &str| event[key].as_u64().expect("a number");
-        let offsets = number("offsets");
-        assert_eq!(offsets, number("to") - number("from") + 1, "{event}");
-        assert_eq!((&event["stream"], &event["consumer"]), (&json!(stream), &json!("error")), "{event}");
-        if broker.is_stream() {
-            assert!(number("after") <= number("before"), "{event}");
-        }
-        // Whole segments: that the broker takes offsets of its own is no gap.
-        assert!(offsets >= 5, "{event}");
-        offsets
-    });
-    assert_eq!(offsets.sum::<u64>(), removed, "{output}");
-    let again =
-        run(broker, &plugin).arg("--state").arg(&state).args(["--until-idle", "500ms"]).end().exits(0);
-    let again = again.does_not_say("were removed");
-    let metric = last_of(&again.stdout, "error");
-    assert_eq!(metric["removed"], removed, "{again}");
-    let missing = published - errors(&metric)[0];
-    assert!(missing > 0 && (missing..missing * 2).contains(&removed), "{missing} logs are missing: {again}");
-
-    let report = |format| loghost(["report", "--format", format, "--state"]).arg(&state).end().exits(1);
-    let [balance] = report("json").json().try_into().expect("one consumer");
-    assert_eq!(balance["removed"][0]["offsets"], removed, "{balance}");
-    assert_eq!(balance["complete"], false, "{balance}");
-    report("text").prints("offsets at most").prints("logs were removed before they were read");
-}
-
-fn made_again_are_refused(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let outside = broker.outside();
-    let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
-    let host = run().start();
-    host.says("consuming from");
-    publish(&outside, broker, 8);
-    counts(&host, "error", [8, 0]);
-    host.end_by(Signal::Terminate).exits(0);
-    outside.delete(&broker.exchange("error"));
-    // It might be empty because of its retention; its first log tells.
-    assert_eq!(counted(run()), 8);
-    let host = run().start();
-    host.says("consuming from");
-    publish(&outside, broker, 1);
-    let refused =
-        "ends at offset 0, and this consumer has read it up to offset 7: it was deleted and made again";
-    host.end().exits(78).says(refused);
-    run().end().exits(78).says(refused).says("--restart");
-    publish(&outside, broker, 2);
-    assert_eq!(counted(run().args(["--from", "first", "--restart"])), 3);
 }
 
 fn follow_a_queue(broker: &Broker) {

@@ -5,19 +5,17 @@
 
 use std::future::pending;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::book_time::BookTime;
+use super::staged::{Done, Staged};
+use super::under_way::{Committed, UnderWay};
 use super::window::Window;
 use crate::application::ports::{Commit, ConsumerActivity, Ledger, LedgerError, NextOffset, Uncounted};
-use crate::domain::{
-    Book, Claim, CountedAs, Counts, Filter, FinishedLog, Position, Record, RemovedOffsets, StreamPosition,
-    Timestamp,
-};
+use crate::domain::{Book, Claim, Counts, Filter, Position, Record, StreamPosition, Timestamp};
 
 /// How often origins that were not seen for long are looked for, at least.
 const EXPIRE_EVERY: Duration = Duration::from_hours(1);
@@ -31,34 +29,6 @@ pub(super) struct Pace {
     pub(super) waiting: usize,
     /// How long an origin is remembered that sends nothing.
     pub(super) forget_after: Duration,
-}
-
-/// A log, or a delivery that is none, that is finished.
-#[derive(Debug)]
-pub(super) struct Done {
-    /// Its number.
-    pub(super) number: u64,
-    pub(super) what: What,
-}
-
-/// What it was.
-#[derive(Debug)]
-pub(super) enum What {
-    Log(FinishedLog),
-    /// A log that was counted before, or is under way by another delivery.
-    Repetition,
-    /// No log.
-    Foreign,
-    /// What the broker could not deliver.
-    Undeliverable,
-    /// What ends a scenario.
-    Marker,
-    /// What the consumer has behind it in a stream.
-    Passed,
-    /// A log of a message of others that the filter does not want.
-    PassedBy,
-    /// What was removed from a stream before it was read.
-    Removed(RemovedOffsets),
 }
 
 /// The book of a consumer, and what is on its way there.
@@ -76,7 +46,7 @@ pub(super) struct Commits<L> {
     activity: ConsumerActivity,
     /// What the consumer wants, until this host is that one and it is in the ledger.
     unsaved_filter: Option<Filter>,
-    /// How many logs were finished in this run, also if they are not committed.
+    /// How many logs went into commits in this run.
     finished: u64,
     /// What was committed in this run that is not counted.
     uncounted: Uncounted,
@@ -84,59 +54,11 @@ pub(super) struct Commits<L> {
     passed_by: u64,
 }
 
-/// What is finished, and not in a commit.
-#[derive(Debug, Default)]
-struct Staged {
-    /// To be entered in the book.
-    logs: Vec<FinishedLog>,
-    /// What the consumer was not shown.
-    uncounted: Uncounted,
-    /// How many logs of messages of others are not wanted.
-    passed_by: u64,
-    /// How many deliveries were repetitions.
-    repeats: u64,
-    removed: Vec<RemovedOffsets>,
-    /// The numbers of all that is finished, to be acknowledged after the commit.
-    numbers: Vec<u64>,
-    /// What the consumer keeps, after all of these.
-    checkpoint: Option<Vec<u8>>,
-}
-
-/// A commit that is under way.
-struct UnderWay {
-    done: Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>,
-    since: Instant,
-    committed: Box<Committed>,
-}
-
-/// What is safe when a commit is: large, and handed on through several futures, so it is boxed.
-pub(super) struct Committed {
-    pub(super) counts: Counts,
-    /// Whether there is something new to show.
-    pub(super) news: bool,
-    /// The numbers of what can be acknowledged.
-    pub(super) numbers: Vec<u64>,
-    /// How many of these deliveries were messages.
-    pub(super) messages: usize,
-    /// What was removed from streams.
-    pub(super) removed: Vec<RemovedOffsets>,
-    pub(super) checkpoint: Option<Vec<u8>>,
-    /// How long it took.
-    pub(super) took: Duration,
-}
-
 /// What a ledger has of a consumer, beside its book.
 pub(super) struct Loaded {
     pub(super) counts: Counts,
     pub(super) checkpoint: Option<Vec<u8>>,
     pub(super) filter: Option<Filter>,
-}
-
-impl Staged {
-    /// How many logs are counted.
-    fn counted(&self) -> u64 {
-        self.logs.len() as u64 - self.uncounted.unwanted
-    }
 }
 
 impl<L: Ledger + 'static> Commits<L> {
@@ -230,9 +152,9 @@ impl<L: Ledger + 'static> Commits<L> {
         self.book_time.at(instant)
     }
 
-    /// How many logs were finished in this run.
+    /// How many logs were finished in this run, also if they are not committed.
     pub(super) fn finished(&self) -> u64 {
-        self.finished
+        self.finished + self.staged.counted()
     }
 
     /// What was committed in this run that is not counted.
@@ -247,23 +169,8 @@ impl<L: Ledger + 'static> Commits<L> {
 
     /// Notes what is finished.
     #[inline]
-    pub(super) fn stage(&mut self, Done { number, what }: Done) {
-        match what {
-            What::Marker | What::Passed => {}
-            What::Repetition => self.staged.repeats += 1,
-            What::Foreign => self.staged.uncounted.foreign += 1,
-            What::Undeliverable => self.staged.uncounted.undeliverable += 1,
-            What::PassedBy => self.staged.passed_by += 1,
-            What::Removed(removed) => self.staged.removed.push(removed),
-            What::Log(log) => {
-                match log.counted_as {
-                    CountedAs::Unwanted => self.staged.uncounted.unwanted += 1,
-                    CountedAs::Accepted | CountedAs::Skipped | CountedAs::Dead => self.finished += 1,
-                }
-                self.staged.logs.push(log);
-            }
-        }
-        self.staged.numbers.push(number);
+    pub(super) fn stage(&mut self, done: Done) {
+        self.staged.add(done);
     }
 
     /// Notes what the consumer keeps, after all that is staged.
@@ -290,8 +197,7 @@ impl<L: Ledger + 'static> Commits<L> {
     }
 
     fn is_anything_staged(&self) -> bool {
-        let Staged { numbers, checkpoint, .. } = &self.staged;
-        !numbers.is_empty() || checkpoint.is_some() || self.filter_to_save().is_some()
+        !self.staged.is_empty() || self.filter_to_save().is_some()
     }
 
     /// What is to be noted as wanted: who stands by changes nothing of what comes, and has wanted nothing yet.
@@ -308,6 +214,7 @@ impl<L: Ledger + 'static> Commits<L> {
 
     fn begin_at<O>(&mut self, now: Instant, window: &mut Window<O>) {
         self.next_from = now + self.pace.interval;
+        self.finished += self.staged.counted();
         let Staged { logs, uncounted, passed_by, repeats, mut removed, numbers, checkpoint } =
             mem::take(&mut self.staged);
         let book_time = self.book_time.at(now);
@@ -369,7 +276,7 @@ impl<L: Ledger + 'static> Commits<L> {
 
     /// Forgets what is not in a commit: it comes again.
     pub(super) fn discard(&mut self) {
-        self.finished -= mem::take(&mut self.staged).counted();
+        self.staged = Staged::default();
     }
 }
 

@@ -3,12 +3,13 @@
 //! The acknowledgement comes last, after the commit, and that after what the consumer publishes in turn has
 //! been confirmed: whatever ends the run before it, the log comes again, and the book recognises it.
 //!
-//! In reading order: `serve` is the loop over one source; `take` makes logs of deliveries, each one's life; `process` asks the consumer of a `batch`, and finds the
-//! log that it fails at; `unseen` is what the consumer is not shown, `rest` when it is left alone. What they work on has four owners: `session` (the
-//! opened source, and in its `window` each log that is under way), `processing` (the consumer; `breaker` tells a bad
-//! consumer from bad logs), `commits` (the book; `book_time` is the time in it) and `progress` (what is reported). `timer` is
-//! what the loop waits for a time with, `control` what it is told from outside, and `measuring` when the consumer is asked for
-//! figures of its own.
+//! In reading order: `open` takes up what was committed, and opens the source; `run` serves one source after the other, and
+//! `serve` is the loop over one; `take` makes logs of deliveries, each one's life; `process` asks the consumer of a `batch`, and
+//! finds the log that it fails at; `unseen` is what the consumer is not shown, `rest` when it is left alone. What they work on
+//! has four owners: `session` (the opened source, and in its `window` each log that is under way), `processing` (the consumer;
+//! `breaker` tells a bad consumer from bad logs), `commits` (the book, and what is `staged` for it and `under_way`; `book_time`
+//! is the time in it) and `progress` (what is reported). `timer` is what the loop waits for a time with, `control` what it is told from
+//! outside, and `measuring` when the consumer is asked for figures of its own.
 
 mod adapters;
 mod batch;
@@ -17,20 +18,22 @@ mod breaker;
 mod commits;
 mod control;
 mod measuring;
+mod open;
 mod options;
 mod process;
 mod processing;
 mod progress;
 mod rest;
+mod run;
 mod serve;
 mod session;
 mod spans;
+mod staged;
 mod take;
 mod timer;
+mod under_way;
 mod unseen;
 mod window;
-
-use std::pin::{Pin, pin};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,13 +47,13 @@ pub use self::options::{Batching, ConsumeOptions, SavedState};
 pub(super) use self::process::BEFORE_ANY_LOG;
 pub(super) use self::processing::Processing;
 use self::progress::Progress;
-use self::session::{OpenedOf, Session};
+use self::session::OpenedOf;
 pub(super) use self::unseen::looped;
 pub(super) use self::window::Handle;
-use super::end::{End, Finished};
+use super::end::End;
 use super::ports::{
-    Beginning, Clock, Consumer, ConsumerError, ConsumerEvent, LedgerError, Load, Next, Reads, ReloadRefusal,
-    ReportError, SourceError, SourceFactory, Subscription,
+    Clock, Consumer, ConsumerError, ConsumerEvent, Reads, ReloadRefusal, ReportError, SourceError,
+    SourceFactory,
 };
 use super::publish::Publish;
 use crate::domain::{Filter, Metric};
@@ -140,73 +143,6 @@ impl<P: Ports> Consume<P> {
         Self { is_paused: true, ..self }
     }
 
-    /// Takes up what was committed, and opens the source; nothing is acknowledged before [`run`](Self::run), which
-    /// opens it again if that cannot be yet.
-    pub async fn open(&mut self) -> Result<Opening, End> {
-        let opened = self.begin().await;
-        if let Err(end) = &opened {
-            self.progress.tell(ConsumerEvent::Ended(Some(end)));
-        }
-        opened
-    }
-
-    async fn begin(&mut self) -> Result<Opening, End> {
-        let filter = &self.processing.descriptor().filter;
-        let loaded = self.commits.load(filter, self.clock.now()).await?;
-        self.progress.tell(ConsumerEvent::Opening {
-            descriptor: self.processing.descriptor(),
-            digest: self.processing.digest(),
-            counts: &loaded.counts,
-        });
-        self.tell_streams();
-        self.progress.begin(loaded.counts);
-        self.former = loaded.filter;
-        if let Some(state) = loaded.checkpoint.filter(|_| self.options.state == SavedState::Restored) {
-            self.processing.take_up(state).await?;
-        }
-        self.tell_memory();
-        self.measure(Freshness::Now).await;
-        if self.is_paused {
-            return Ok(Opening::Pending);
-        }
-        match self.next_source().await {
-            Ok(opened) => {
-                self.opened = Some(opened);
-                Ok(Opening::Done)
-            }
-            Err(Break::Source(error)) => {
-                self.progress.reopening(&error);
-                Ok(Opening::Pending)
-            }
-            Err(Break::End(end)) => Err(end),
-            Err(Break::Stopped(error)) => Err(End::Consumer(error)),
-            // It is when it runs.
-            Err(Break::Paused) => Ok(Opening::Pending),
-        }
-    }
-
-    /// The source that is open, or another one, when it is committed where it begins.
-    async fn next_source(&mut self) -> Result<OpenedOf<P>, Break> {
-        if let Some(opened) = self.opened.take() {
-            return Ok(opened);
-        }
-        let subscription = Subscription {
-            descriptor: self.processing.descriptor(),
-            reads: self.processing.reads().max(self.at_least),
-            former: self.former.as_ref(),
-            offsets: &self.commits.next_offsets(),
-        };
-        let opened = self.source_factory.open(subscription).await?;
-        if let Err(error) = self.commits.begin_reading(&opened.begins).await {
-            Session::<P>::new(opened, self.options.max_retries).close(Next::Any).await;
-            return Err(error.into());
-        }
-        self.tell_streams();
-        self.progress.opened();
-        self.at_least = Reads::Counts;
-        Ok(opened)
-    }
-
     /// Tells how far streams are finished, if some are read.
     fn tell_streams(&mut self) {
         self.progress.streams_committed(&self.commits.next_offsets());
@@ -216,116 +152,6 @@ impl<P: Ports> Consume<P> {
     fn tell_memory(&mut self) {
         let bytes = self.processing.consumer().memory();
         self.progress.memory(bytes);
-    }
-
-    /// Runs until `shutdown` is ready, or one of the other [ends](End). The batch in hand is finished,
-    /// committed and acknowledged, and the last metric shown, in every case in which that is possible.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
-        let end = self.lead(pin!(shutdown)).await;
-        // Whatever waits, waits elsewhere from now on.
-        self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
-        self.progress.left_uncounted(self.commits.uncounted(), self.commits.passed_by());
-        self.progress.counted_by_offset();
-        let end = match end {
-            // It would fail again.
-            End::Report(_) => end,
-            End::Shutdown | End::Enough | End::Marker => {
-                self.report(true).await.map_or_else(End::from, |()| end)
-            }
-            End::Source(_) | End::Consumer(_) | End::Sink(_) | End::Ledger(_) => {
-                // Why the run ended matters more than that this cannot be shown.
-                let _ = self.report(true).await;
-                end
-            }
-        };
-        let has_failed = !matches!(end, End::Shutdown | End::Enough | End::Marker);
-        self.progress.tell(ConsumerEvent::Ended(has_failed.then_some(&end as _)));
-        Finished { counts: self.progress.into_counts(), end, stopped: self.processing.failure() }
-    }
-
-    /// Serves one source after the other.
-    async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
-        let mut beginning = if self.opened.is_some() { Beginning::AtStart } else { Beginning::Later };
-        loop {
-            if self.is_paused
-                && let Some(end) = self.pause(shutdown.as_mut()).await
-            {
-                return end;
-            }
-            let stopped = match self.serve_one(shutdown.as_mut(), beginning).await {
-                Ok(end) | Err(Break::End(end)) => return end,
-                Err(Break::Source(error)) => {
-                    self.progress.reopening(&error);
-                    None
-                }
-                Err(Break::Stopped(error)) => Some(error),
-                Err(Break::Paused) => None,
-            };
-            beginning = Beginning::Later;
-            if let Err(error) = self.discard().await {
-                return End::Ledger(error);
-            }
-            if let Some(error) = stopped
-                && let Some(end) = self.rest(error, shutdown.as_mut()).await
-            {
-                return end;
-            }
-        }
-    }
-
-    /// Serves one source, from its opening to its end.
-    async fn serve_one<S: Future<Output = ()> + Send>(
-        &mut self,
-        mut shutdown: Pin<&mut S>,
-        beginning: Beginning,
-    ) -> Result<End, Break> {
-        self.processing.refresh().await.map_err(Break::Stopped)?;
-        let opened = tokio::select! {
-            biased;
-            () = &mut shutdown => return Ok(End::Shutdown),
-            opened = self.next_source() => opened?,
-        };
-        let mut session = Session::new(opened, self.options.max_retries);
-        let served = match self.serve(&mut session, shutdown, beginning).await {
-            Ok(end) => match self.finish(&mut session).await {
-                // What could not be finished comes again.
-                Ok(()) | Err(Break::Source(_)) => Ok(end),
-                Err(broke) => Err(broke),
-            },
-            // The source is as good as it was: nothing of what is in hand need come again.
-            Err(
-                broke @ (Break::Stopped(_)
-                | Break::Paused
-                | Break::Source(
-                    SourceError::Unread | SourceError::Reselected | SourceError::Exhausted,
-                )),
-            ) => Err(self.finish(&mut session).await.err().unwrap_or(broke)),
-            broke => broke,
-        };
-        if !session.pending.is_empty() {
-            // It comes again, and goes there again.
-            self.at_least = Reads::Logs;
-        }
-        let reopens = matches!(
-            served,
-            Err(Break::Source(SourceError::Unread | SourceError::Reselected | SourceError::Exhausted))
-        );
-        session.close(if reopens { Next::Same } else { Next::Any }).await;
-        self.commits.source_is_closed();
-        served
-    }
-
-    /// Forgets what is in hand and not in a commit: it comes again.
-    async fn discard(&mut self) -> Result<(), LedgerError> {
-        if self.commits.is_under_way() {
-            // What it holds is counted, and recognised when it comes again.
-            let committed = self.commits.safe().await?;
-            self.committed(committed);
-        }
-        self.commits.discard();
-        self.processing.rewind();
-        self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
-        Ok(())
     }
 
     /// Lets `new` take the consumer's place, with what it keeps, and tells that it is `done`; false if it does not take that up.

@@ -5,10 +5,10 @@ use std::pin::pin;
 use tokio::time::{Instant, sleep_until};
 
 use super::batch::Batch;
-use super::commits::{Done, What};
 use super::progress::Progress;
 use super::session::Session;
 use super::spans::Spans;
+use super::staged::{Done, What};
 use super::timer::Timer;
 use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::commits::Committed;
 use super::session::Session;
 use super::timer::Timer;
+use super::under_way::Committed;
 use super::{Batching, Break, Consume, Control, Ports};
 use crate::application::end::End;
 use crate::application::ports::{Beginning, ConsumerActivity, ConsumerEvent, Item, LogSource, Subscription};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::commits::Done;
+use super::staged::Done;
 use super::window::Window;
 use super::{Ports, SourceOf};
 use crate::application::ports::{

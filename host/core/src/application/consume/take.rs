@@ -4,8 +4,8 @@
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::commits::{Done, What};
 use super::session::{OriginalOf, Session};
+use super::staged::{Done, What};
 use super::unseen::Unseen;
 use super::window::{Content, Handle, Task};
 use super::{Break, Consume, Ports};

@@ -5,8 +5,8 @@
 //!
 //! They are no failures of the consumer's.
 
-use super::commits::{Done, What};
 use super::session::Session;
+use super::staged::{Done, What};
 use super::window::Task;
 use super::{Consume, Ports};
 use crate::application::ports::{Cause, DeadLettering, Reads, SourceError};

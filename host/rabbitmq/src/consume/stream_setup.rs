@@ -1,0 +1,150 @@
+//! What a consumer's streams are opened with: declares them, finds out where reading begins, and connects to whoever has them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loghost_core::application::{Clock, NextOffset};
+use loghost_core::domain::{ConsumerName, StreamPosition};
+use tokio::time::{Instant, sleep};
+
+use crate::connection::open::Connection;
+use crate::consume::read::Read;
+use crate::stream::amqp::AmqpStreams;
+use crate::stream::begin::{Begins, Start, starts};
+use crate::stream::native::{NativeStreams, Nodes, Stores};
+use crate::stream::options::{KeptPosition, StreamOptions};
+use crate::stream::reading::Reading;
+use crate::stream::way::StreamWay;
+use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
+use crate::topology::streams::{declare_bound_streams, declare_streams};
+
+/// Within this, the leader of a stream is elected that was just declared.
+const ELECTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// The time between two looks whether it is.
+const ELECTION_LOOK: Duration = Duration::from_millis(100);
+
+/// What streams are opened with.
+#[derive(Clone)]
+pub(super) struct StreamSetup<K> {
+    pub(super) connection: Arc<Connection>,
+    pub(super) consumer: ConsumerName,
+    pub(super) read: Read,
+    pub(super) offsets: Vec<NextOffset>,
+    pub(super) options: StreamOptions,
+    pub(super) way: StreamWay,
+    pub(super) begins: Begins,
+    pub(super) prefetch: u16,
+    pub(super) clock: K,
+}
+
+impl<K: Clock + Clone + 'static> StreamSetup<K> {
+    /// Declares the streams of what is wanted.
+    pub(super) async fn declare_streams(&self) -> Result<(), TopologyError> {
+        let Self { connection, read: Read { names, filter, rules, .. }, options, .. } = self;
+        declare_streams(connection, names, filter.severities().iter(), &options.retention).await?;
+        declare_bound_streams(connection, names, (rules, filter), &options.retention).await
+    }
+
+    /// Connects to the nodes that have the streams; none if these are read through AMQP 0-9-1.
+    async fn nodes(&self) -> Result<Option<Nodes>, TopologyError> {
+        let names = self.read.streams();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let name = format!("loghost {}", self.consumer);
+        self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &name).await
+    }
+
+    /// Finds out where reading will begin; returns what of that is in no book. The leader of a stream that was just declared
+    /// may still be elected: until it is there, a log could be published that a consumer would miss that begins later.
+    pub(super) async fn note_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
+        let elected = Instant::now() + ELECTED_WITHIN;
+        loop {
+            match self.find_starts().await {
+                Err(error) if error.is_unavailable() && Instant::now() < elected => {
+                    sleep(ELECTION_LOOK).await;
+                }
+                starts => return starts,
+            }
+        }
+    }
+
+    /// Finds out where reading will begin, if the streams can be asked now.
+    async fn find_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
+        let starts = match self.nodes().await? {
+            Some(mut nodes) => {
+                let starts = self.native_starts(&mut nodes).await;
+                nodes.close().await;
+                starts?.1
+            }
+            None => self.starts(None).await?,
+        };
+        Ok(starts.into_iter().filter_map(|start| start.beginning).collect())
+    }
+
+    /// Finds out where reading begins through the stream protocol, and what the broker has stored, if it is to.
+    async fn native_starts(&self, nodes: &mut Nodes) -> Result<(Option<Stores>, Vec<Start>), TopologyError> {
+        let stores = self.stores(nodes).await?;
+        loop {
+            match self.starts(Some(nodes)).await {
+                // A replica may have less than the leader.
+                Err(
+                    error @ (TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }),
+                ) if !nodes.turn_to_leader(&error).await? => return Err(error),
+                Err(TopologyError::StreamIsShorter { .. } | TopologyError::StreamIsAnother { .. }) => {}
+                starts => return Ok((stores, starts?)),
+            }
+        }
+    }
+
+    async fn starts(&self, nodes: Option<&Nodes>) -> Result<Vec<Start>, TopologyError> {
+        let begin = (self.options.begin.unwrap_or_default(), &self.begins);
+        let names = self.read.streams();
+        let starting = starts((&self.connection, nodes), &names, &self.offsets, begin);
+        self.connection.answer(starting).await
+    }
+
+    /// Begins to read the streams.
+    pub(super) async fn open(self) -> Result<Reading<K>, TopologyError> {
+        let Some(mut nodes) = self.nodes().await? else {
+            let starts = self.starts(None).await?;
+            // Of one stream alone, half the prefetch may wait for retries and dead letters, and others still come.
+            let credit = if starts.len() > 1 { self.prefetch / 2 + 1 } else { self.prefetch };
+            let opening = AmqpStreams::open(self.connection, starts, credit, self.read, self.clock);
+            return Ok(Reading::Amqp(Box::new(opening.await?)));
+        };
+        let (stores, starts) = match self.native_starts(&mut nodes).await {
+            Ok(starting) => starting,
+            Err(error) => {
+                nodes.close().await;
+                return Err(error);
+            }
+        };
+        let (reader, prefetch) = ((self.read, self.clock), self.prefetch.into());
+        let unstored = |stream: &str| tell_unstored(&self.connection, &self.consumer, stream);
+        let opening = NativeStreams::open(nodes, starts, prefetch, reader, stores, unstored);
+        Ok(Reading::Native(Box::new(opening.await?)))
+    }
+
+    /// How the broker stores how far was read, if it is to do so. What it has stored is where reading begins, if nothing else
+    /// says that.
+    async fn stores(&self, nodes: &Nodes) -> Result<Option<Stores>, TopologyError> {
+        if self.options.position == KeptPosition::Book {
+            return Ok(None);
+        }
+        let name = self.read.names.queue(&self.consumer);
+        let stored = nodes.stored(&name).await?;
+        if self.options.begin.is_none() {
+            for (stream, offset) in &stored {
+                // Where it begins with the first offset, the greatest number is stored.
+                self.begins.begin_at(stream, offset.wrapping_add(1));
+            }
+        }
+        Ok(Some(Stores { name, stored }))
+    }
+}
+
+/// Tells that the broker does not store how far a stream was read.
+pub(super) fn tell_unstored(connection: &Connection, consumer: &ConsumerName, stream: &str) {
+    connection.tell(Some(consumer), &TopologyEvent::OffsetNotStored { stream: stream.to_owned() });
+}
