@@ -3,15 +3,16 @@
 use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use loghost_core::application::{Cause, ConsumerError, ConsumerEvent, Load, NextOffset};
+use loghost_core::application::{Cause, Clock, ConsumerError, ConsumerEvent, Load, NextOffset, SystemClock};
 use loghost_core::domain::{Counts, Descriptor, Measures, Severities, Tally};
 
 use crate::dead_letters::LastDeadLetters;
 use crate::histogram::{Histogram, LOGS, SECONDS};
 use crate::history::History;
 use crate::metrics::Since;
+use crate::state::State;
 use crate::text::{MOST_METRIC, beginning};
 
 /// A consumer, and what it has done in this run.
@@ -80,51 +81,6 @@ pub struct Consumer {
     /// The deliveries that went to the dead letters last.
     pub last_dead_letters: LastDeadLetters,
     dead_letters: [u64; CAUSES.len()],
-}
-
-/// What a consumer does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It is being started, or its source is being opened.
-    Opening,
-    /// It takes its logs.
-    Consuming,
-    /// Another host takes its logs.
-    StandingBy,
-    /// It keeps failing, and is left alone.
-    Stopped,
-    /// Somebody has paused it.
-    Paused,
-    /// Its run has ended, or could not begin.
-    Ended,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Opening, Self::Consuming, Self::StandingBy, Self::Stopped, Self::Paused, Self::Ended];
-
-    /// Whether it can be asked to measure.
-    fn can_measure(self) -> bool {
-        matches!(self, Self::Consuming | Self::StandingBy | Self::Paused)
-    }
-
-    /// Whether its queue is there, to be asked for its depth.
-    pub(crate) fn has_queue(self) -> bool {
-        matches!(self, Self::Consuming | Self::StandingBy | Self::Stopped | Self::Paused)
-    }
-
-    /// What it is called, for machines.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Opening => "opening",
-            Self::Consuming => "consuming",
-            Self::StandingBy => "standing_by",
-            Self::Stopped => "stopped",
-            Self::Paused => "paused",
-            Self::Ended => "ended",
-        }
-    }
 }
 
 /// The causes of dead letters, in the order in which they are shown.
@@ -313,8 +269,7 @@ fn precise(logs: usize) -> f64 {
 
 /// The time in milliseconds since the Unix epoch.
 fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    SystemClock.now().as_millis()
 }
 
 /// An error and its causes, in a line.

@@ -1,7 +1,7 @@
 //! What is known of a run: an observer that counts events, once, for all who show them.
 //!
 //! Knows the events of the core; knows nobody who shows the figures. In reading order: [`Board`] is told what happens,
-//! [`Consumer`] and [`Connection`] are what it knows of each, `history` is what a consumer received lately, `dead_letters` what
+//! [`Consumer`] and [`Connection`] are what it knows of each, [`State`] what a consumer does, `history` is what a consumer received lately, `dead_letters` what
 //! went there last, `depths` what only the broker knows, `measuring` what only plugins know, `exports` what was sent to a
 //! collector, and [`metrics`] all of this under the names of metrics.
 //!
@@ -18,6 +18,7 @@ mod history;
 mod measuring;
 pub mod metrics;
 mod process;
+mod state;
 mod stream;
 mod text;
 
@@ -28,7 +29,7 @@ use loghost_core::application::{ConsumerEvent, Event, Observer};
 use loghost_core::domain::ConsumerName;
 
 pub use self::connection::Connection;
-pub use self::consumer::{Consumer, State};
+pub use self::consumer::Consumer;
 pub use self::dead_letters::{DeadLetter, LastDeadLetters};
 use self::depths::KnownDepths;
 pub use self::depths::{Depths, SourceDepths, TooLate};
@@ -37,6 +38,7 @@ pub use self::histogram::Histogram;
 pub use self::history::{History, LONGEST, STEP};
 pub use self::measuring::Measuring;
 pub use self::process::process_begins;
+pub use self::state::State;
 pub use self::stream::StreamProgress;
 
 /// The figures of a run.

@@ -8,7 +8,8 @@ use loghost_core::domain::Measures;
 use loghost_wasm::Limits;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::plugins::{self, PluginSource};
+use crate::compose::plugin_source::PluginSource;
+use crate::compose::plugins;
 use crate::files::bundled;
 use crate::toolchain::{self, ScaffoldError, Template};
 use crate::ui::plugin::{Facts, print_built, print_new, warn_bundled_name};

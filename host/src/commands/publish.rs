@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use loghost_board::Board;
-use loghost_core::application::{JournalError, Observer, Publish, Receipts, Resume, ResumeError, SinkError};
+use loghost_core::application::{
+    JournalError, Observer, Publish, Receipts, Resume, ResumeError, SinkError, SystemClock,
+};
 use loghost_core::domain::{Sequencer, Severities, printable_line};
 use tokio::time::timeout;
 
@@ -19,7 +21,6 @@ use crate::compose::observers::Observers;
 use crate::compose::target::{Target, new_producer, refused, unpublished};
 use crate::compose::telemetry::{NewTraces, Telemetry};
 use crate::files::scenario_file::Ending;
-use crate::platform::clock::SystemClock;
 use crate::platform::leaps::tell_leaps;
 use crate::platform::signals::interrupted;
 use crate::ui::publish::{self, Published};

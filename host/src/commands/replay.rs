@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
-use loghost_core::application::{self as application, Consumer, End, Publish, ReplayOptions, Replayed};
+use loghost_core::application::{
+    self as application, Consumer, End, Publish, ReplayOptions, Replayed, SystemClock,
+};
 use loghost_core::domain::{Filter, Pattern, Sequencer, Severities, Severity};
 use loghost_rabbitmq::{AmqpSink, BindRules, Decode, Exchanges, PastStreams, ReconnectingConnection};
 use loghost_wasm::{Limits, WasmConsumer};
@@ -14,11 +16,11 @@ use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::loading::{self, Wanted};
 use crate::compose::past::{OpenedPast, Past};
-use crate::compose::plugins::{Derived, PluginLoader, PluginSource, runtime};
+use crate::compose::plugin_source::PluginSource;
+use crate::compose::plugins::{Derived, PluginLoader, runtime};
 use crate::compose::settings::{Settings, Taker};
 use crate::compose::supervise::{OnFailure, chain, status_of};
 use crate::compose::target::{Target, new_producer, unpublished};
-use crate::platform::clock::SystemClock;
 use crate::platform::signals::interrupted;
 use crate::ui::replay::{ReplayView, Replays};
 use crate::ui::terminal::Format;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Adapters, Clock, Consume, ConsumeOptions, Consumer, Control, Observer, Ports, Publish, Reporter,
-    SourceFactory,
+    SourceFactory, SystemClock,
 };
 use loghost_core::domain::{Sequencer, Tracing};
 use loghost_rabbitmq::{
@@ -23,7 +23,6 @@ use crate::compose::failure::Failure;
 use crate::compose::plugins::Derived;
 use crate::compose::state::{self, BindingsOfState, StateLedger};
 use crate::compose::target::new_producer;
-use crate::platform::clock::SystemClock;
 
 /// The adapters of a consumer. Where its logs come from, its clock, and who is told of it, differ between commands.
 pub(crate) struct HostPorts<F, C, R>(PhantomData<(F, C, R)>);

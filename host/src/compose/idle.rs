@@ -22,15 +22,15 @@ pub(crate) struct Activity {
 
 /// What one does.
 struct Doing {
-    place: Place,
+    queue: QueueUse,
     load: Load,
     /// Whether it is called for something else than logs.
     is_called: bool,
 }
 
-/// Where a consumer is.
+/// What a consumer does with its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum QueueUse {
     /// It has no queue: not yet, or its connection is lost.
     Away,
     /// It has given its queue back. Whoever has paused it may resume it.
@@ -52,11 +52,11 @@ impl Activity {
         Self { last: Instant::now(), consumers: HashMap::new(), ended: BTreeSet::new() }
     }
 
-    fn put(&mut self, consumer: &ConsumerName, place: Place) {
+    fn put(&mut self, consumer: &ConsumerName, queue: QueueUse) {
         self.last = Instant::now();
         self.ended.remove(consumer);
-        let idle = Doing { place, load: Load::default(), is_called: false };
-        self.consumers.entry(consumer.clone()).or_insert(idle).place = place;
+        let idle = Doing { queue, load: Load::default(), is_called: false };
+        self.consumers.entry(consumer.clone()).or_insert(idle).queue = queue;
     }
 
     fn end(&mut self, consumer: &ConsumerName) {
@@ -71,10 +71,10 @@ impl Activity {
 
     /// Since when nobody has had anything to do; nothing while somebody has.
     fn quiet_since(&self) -> Option<Instant> {
-        let busy = self.consumers.values().any(|doing| match doing.place {
-            Place::Away | Place::Paused => true,
-            Place::AtWork | Place::StandingBy => doing.load != Load::default() || doing.is_called,
-            Place::Stopped => false,
+        let busy = self.consumers.values().any(|doing| match doing.queue {
+            QueueUse::Away | QueueUse::Paused => true,
+            QueueUse::AtWork | QueueUse::StandingBy => doing.load != Load::default() || doing.is_called,
+            QueueUse::Stopped => false,
         });
         (!busy).then_some(self.last)
     }
@@ -82,37 +82,37 @@ impl Activity {
     /// Whether its queue is looked at: also while another host consumes from it, whose logs may come back.
     fn has_queue(&self, consumer: &ConsumerName) -> bool {
         let doing = self.consumers.get(consumer);
-        doing.is_some_and(|doing| matches!(doing.place, Place::AtWork | Place::StandingBy))
+        doing.is_some_and(|doing| matches!(doing.queue, QueueUse::AtWork | QueueUse::StandingBy))
     }
 
     /// Whether each consumer has begun: its queue is its own or another host's, or was left as it is.
     pub(crate) fn is_begun(&self) -> bool {
-        !self.consumers.is_empty() && self.consumers.values().all(|doing| doing.place != Place::Away)
+        !self.consumers.is_empty() && self.consumers.values().all(|doing| doing.queue != QueueUse::Away)
     }
 
     /// How many consumers do what, in a line; those that are not at work by their names.
     pub(crate) fn summary(&self) -> String {
-        let at = |place| {
+        let at = |queue| {
             let mut names: Vec<&str> = self
                 .consumers
                 .iter()
-                .filter(|(_, it)| it.place == place)
+                .filter(|(_, it)| it.queue == queue)
                 .map(|(name, _)| name.as_str())
                 .collect();
             names.sort_unstable();
             names
         };
         let mut parts = Vec::new();
-        let at_work = at(Place::AtWork).len();
+        let at_work = at(QueueUse::AtWork).len();
         if at_work > 0 {
             parts.push(format!("{at_work} consuming"));
         }
         let ended = self.ended.iter().map(ConsumerName::as_str).collect();
         for (names, word) in [
-            (at(Place::StandingBy), "standing by"),
-            (at(Place::Away), "being opened"),
-            (at(Place::Paused), "paused"),
-            (at(Place::Stopped), "stopped"),
+            (at(QueueUse::StandingBy), "standing by"),
+            (at(QueueUse::Away), "being opened"),
+            (at(QueueUse::Paused), "paused"),
+            (at(QueueUse::Stopped), "stopped"),
             (ended, "ended"),
         ] {
             if !names.is_empty() {
@@ -126,7 +126,7 @@ impl Activity {
 
     /// Those that stand by.
     fn standing_by(&self) -> Vec<ConsumerName> {
-        let standing_by = self.consumers.iter().filter(|(_, doing)| doing.place == Place::StandingBy);
+        let standing_by = self.consumers.iter().filter(|(_, doing)| doing.queue == QueueUse::StandingBy);
         standing_by.map(|(consumer, _)| consumer.clone()).collect()
     }
 }
@@ -210,17 +210,17 @@ impl Observer for ActivityObserver {
 impl Activity {
     fn note(&mut self, consumer: &ConsumerName, event: &ConsumerEvent<'_>) {
         let Some(doing) = self.consumers.get_mut(consumer) else { return };
-        let stopped = doing.place == Place::Stopped;
+        let stopped = doing.queue == QueueUse::Stopped;
         match event {
             // One log is tried of one that was stopped.
             ConsumerEvent::Consuming(_) | ConsumerEvent::StandingBy if stopped => {}
-            ConsumerEvent::StandingBy => self.put(consumer, Place::StandingBy),
-            ConsumerEvent::Consuming(_) | ConsumerEvent::Recovered => self.put(consumer, Place::AtWork),
-            ConsumerEvent::Reloaded(..) if stopped => self.put(consumer, Place::AtWork),
-            ConsumerEvent::Paused => self.put(consumer, Place::Paused),
-            ConsumerEvent::Resumed => self.put(consumer, Place::Away),
-            ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, Place::Away),
-            ConsumerEvent::Stopped(..) => self.put(consumer, Place::Stopped),
+            ConsumerEvent::StandingBy => self.put(consumer, QueueUse::StandingBy),
+            ConsumerEvent::Consuming(_) | ConsumerEvent::Recovered => self.put(consumer, QueueUse::AtWork),
+            ConsumerEvent::Reloaded(..) if stopped => self.put(consumer, QueueUse::AtWork),
+            ConsumerEvent::Paused => self.put(consumer, QueueUse::Paused),
+            ConsumerEvent::Resumed => self.put(consumer, QueueUse::Away),
+            ConsumerEvent::Reopening(_) if !stopped => self.put(consumer, QueueUse::Away),
+            ConsumerEvent::Stopped(..) => self.put(consumer, QueueUse::Stopped),
             // What it only leaves behind in its streams is nothing that it does.
             ConsumerEvent::Acknowledged { deliveries: 0, load } if *load == doing.load => {}
             ConsumerEvent::Acknowledged { load, .. } => {
@@ -251,7 +251,7 @@ impl Expected {
         consumer: ConsumerName,
         activity: watch::Sender<Activity>,
     ) -> Self {
-        activity.send_modify(|activity| activity.put(&consumer, Place::Away));
+        activity.send_modify(|activity| activity.put(&consumer, QueueUse::Away));
         Self { inner, consumer, activity }
     }
 }

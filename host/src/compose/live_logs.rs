@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use loghost_core::application::{
     Beginning, ConsumerEvent, Delivery, End, Event, Item, LogSource, Next, Observer, Reads, SourceError,
-    SourceFactory, Subscription,
+    SourceFactory, Subscription, SystemClock,
 };
 use loghost_core::domain::{ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities};
 use loghost_rabbitmq::{
@@ -22,7 +22,6 @@ use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::supervise::status_of;
 use crate::compose::target::Target;
-use crate::platform::clock::SystemClock;
 use crate::ui::events::Queues;
 use crate::ui::live_logs;
 use crate::ui::terminal::LogObserver;

@@ -9,7 +9,8 @@ use loghost_core::domain::ConsumerName;
 use loghost_wasm::{WasmConsumer, sha256};
 
 use crate::compose::consumer_options::ConsumerOptions;
-use crate::compose::plugins::{Loaded, PluginLoader, PluginSource};
+use crate::compose::plugin_source::PluginSource;
+use crate::compose::plugins::{Loaded, PluginLoader};
 use crate::compose::settings::Refusal;
 
 /// A running plugin: where it came from.

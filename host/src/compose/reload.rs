@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use loghost_core::application::{ConsumerEvent, Control, Event, Notice, Opening, ReloadRefusal};
+use loghost_core::application::{Control, Opening, ReloadRefusal};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::block_in_place;
 
-use crate::compose::control::{Controls, Told, Which};
+use crate::compose::control::Which;
 use crate::compose::member::Member;
 use crate::compose::rereading::Rereading;
+use crate::compose::running_consumer::{Running, remove, say};
 use crate::compose::starter::{Start, Starter};
 use crate::compose::supervise::Another;
 use crate::platform::signals::Hangups;
@@ -48,44 +49,6 @@ pub(crate) struct Reloads {
     trigger: Trigger,
     configuration: Option<Rereading>,
     another: mpsc::Sender<Another>,
-}
-
-/// A consumer of the run.
-struct Running {
-    member: Member,
-    /// Where it is told from what to do.
-    control: mpsc::Sender<Control<WasmConsumer>>,
-    /// Stops it. Nobody listens when it has ended.
-    stop: watch::Sender<bool>,
-}
-
-impl Running {
-    fn new(member: Member, consumer: WasmConsumer, all: &Controls) -> (Self, Start) {
-        let (control, stop) = (mpsc::channel(1).0, watch::channel(false).0);
-        let mut running = Self { member, control, stop };
-        let start = running.begin(consumer, all);
-        (running, start)
-    }
-
-    /// Whether it has ended, or could not begin.
-    fn has_ended(&self) -> bool {
-        self.stop.is_closed()
-    }
-
-    /// Begins it, or begins it again when it has ended.
-    fn begin(&mut self, consumer: WasmConsumer, all: &Controls) -> Start {
-        let options = self.member.options.clone();
-        let Told { controls, control, is_paused } = all.add(self.member.name().clone());
-        let (stop, stopped) = watch::channel(false);
-        (self.control, self.stop) = (control, stop);
-        Start { consumer, options, controls, is_paused, stopped }
-    }
-
-    /// Tells that it goes on as it is, and why.
-    fn refused(&self, starter: &Starter, why: ReloadRefusal<'_>) {
-        let event = ConsumerEvent::ReloadRefused(why);
-        starter.observer.observe(&Event::Consumer(self.member.name(), event));
-    }
 }
 
 impl Reloads {
@@ -307,22 +270,8 @@ impl Reloads {
     }
 }
 
-/// Stops a consumer that is not in the configuration any more.
-fn remove(Running { member, control, stop }: Running, starter: Arc<Starter>) {
-    say(member.name(), "is not in the configuration any more: ends, and leaves its queue as it is");
-    stop.send_replace(true);
-    tokio::spawn(async move {
-        stop.closed().await;
-        starter.forget(member.name(), &control);
-    });
-}
-
 /// What is said of a consumer that has ended, or could not begin.
 const AGAIN: &str = "has ended: is tried again";
-
-fn say(name: &ConsumerName, text: &str) {
-    terminal::tell(&Notice::info(text).of(name.as_str()));
-}
 
 fn say_unwatched(error: &impl Display) {
     terminal::warning(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));

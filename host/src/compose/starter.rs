@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_board::Board;
-use loghost_core::application::{Consumer, Control, Finished, Observer, Opening};
+use loghost_core::application::{Consumer, Control, Finished, Observer, Opening, SystemClock};
 use loghost_core::domain::{ConsumerName, Descriptor};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
@@ -16,7 +16,6 @@ use crate::compose::failure::Failure;
 use crate::compose::idle::{Activity, Depths, Expected};
 use crate::compose::service::Service;
 use crate::compose::supervise::not_opened;
-use crate::platform::clock::SystemClock;
 use crate::ui::terminal::{Format, TerminalReporter};
 
 /// What it takes to start a consumer of a run.

@@ -1,23 +1,11 @@
-//! Clocks: the system's, whether it leaps, and one that follows a scenario.
+//! Whether the system's clock leaps, and the clocks of a scenario.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use loghost_core::application::Clock;
 use loghost_core::domain::Timestamp;
-
-/// The system's clock.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        // A clock that is set before 1970 shows the epoch.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-    }
-}
 
 /// Compares the system's clock with the monotonic one, which nobody sets.
 #[derive(Debug)]

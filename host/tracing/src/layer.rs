@@ -2,10 +2,9 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use loghost_core::application::Clock;
-use loghost_core::domain::{Source, Timestamp};
+use loghost_core::application::{Clock, SystemClock};
+use loghost_core::domain::Source;
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -20,18 +19,6 @@ use crate::queue::Queue;
 pub struct LogLayer {
     queue: Arc<Queue>,
     source: Source,
-}
-
-/// The system's clock.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        // A clock that is set before 1970 shows the epoch.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-    }
 }
 
 /// The crates that logs are published with.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use loghost_core::application::{BoxError, Event, Observer, Publish, Receipts, SinkError};
+use loghost_core::application::{BoxError, Event, Observer, Publish, Receipts, SinkError, SystemClock};
 use loghost_core::domain::{Attributes, Log, Producer, Sequencer, Severity};
 use loghost_rabbitmq::{AmqpSink, Exchanges, ReconnectingConnection, Retry};
 use tokio::runtime;
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 use uuid::Uuid;
 
-use crate::layer::{SystemClock, mark_thread};
+use crate::layer::mark_thread;
 use crate::options::Options;
 use crate::queue::Queue;
 

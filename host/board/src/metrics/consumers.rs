@@ -3,9 +3,10 @@
 use loghost_core::domain::{ConsumerName, Tally};
 
 use super::{Family, Kind, Point, Unit, Value};
-use crate::consumer::{Consumer, State};
+use crate::consumer::Consumer;
 use crate::depths::Depths;
 use crate::histogram::Histogram;
+use crate::state::State;
 use crate::stream::StreamProgress;
 
 type Consumers = [(ConsumerName, Consumer)];

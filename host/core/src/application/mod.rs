@@ -16,10 +16,11 @@ pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
     Answer, Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity,
     ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Difference, Event, Extent,
-    Fate, Item, Ledger, LedgerError, Level, Load, LogSink, LogSource, Next, NextOffset, NotCounted, Notice,
-    Observer, Opened, PastLog, PastLogs, Place, ProcessSpan, PublisherEvent, Reads, Receipts, Rejection,
-    ReloadRefusal, ReplayObserver, Report, ReportError, Reporter, Request, RequestError, RunControl, Saved,
-    SinkError, SourceError, SourceFactory, StreamPlace, Subscription, Traced, Uncounted,
+    Fate, Item, Ledger, LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset,
+    NotCounted, Notice, Observer, Opened, PastLog, PastLogs, ProcessSpan, PublisherEvent, Reads, Receipts,
+    Rejection, ReloadRefusal, ReplayObserver, Report, ReportError, Reporter, Request, RequestError,
+    RunControl, Saved, SinkError, SourceError, SourceFactory, StreamPlace, Subscription, SystemClock, Traced,
+    Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

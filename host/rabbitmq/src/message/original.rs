@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use loghost_core::application::{DeadLog, Place};
+use loghost_core::application::{DeadLog, LogNumber};
 use loghost_core::domain::{Attributes, Record};
 
 use crate::message::of_stream::StreamOriginal;
@@ -43,7 +43,7 @@ impl Published {
 }
 
 /// The properties of one log of several, as a message of its own.
-fn properties_of_one(record: &Record, Place { number, of }: Place) -> BasicProperties {
+fn properties_of_one(record: &Record, LogNumber { number, of }: LogNumber) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (key, value) in record.attributes.iter().filter(|(key, _)| !Attributes::is_reserved(key)) {
         if let Ok(key) = ShortString::try_new(key.as_str()) {

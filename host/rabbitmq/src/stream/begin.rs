@@ -37,12 +37,12 @@ pub(crate) struct Begins(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     /// Where the streams begin that are in no book yet.
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, StreamStart>,
 }
 
-/// A place in a stream.
+/// Where a stream is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct StreamStart {
     /// The first offset that is to be read.
     pub(crate) offset: u64,
     /// What the stream is recognised by, if that is known.
@@ -96,19 +96,19 @@ pub(crate) async fn starts(
                 let (offset, fingerprint) = (next.of_log(), next.fingerprint);
                 let found =
                     noted.filter(|noted| noted.offset == offset).map_or(Found::Logs, |noted| noted.found);
-                (Some(Place { offset, fingerprint, found }), false)
+                (Some(StreamStart { offset, fingerprint, found }), false)
             }
             (None, noted) => (noted, true),
         };
         let place = if let Some(place) = noted {
             let found = check(&ends, stream, place).await?;
-            Place { found, ..place }
+            StreamStart { found, ..place }
         } else {
             let place = resolve(&ends, stream, begin).await?;
             begins.known().places.insert(stream.clone(), place);
             place
         };
-        let (stream, Place { offset, fingerprint, found }) = (Arc::from(stream.as_str()), place);
+        let (stream, StreamStart { offset, fingerprint, found }) = (Arc::from(stream.as_str()), place);
         let beginning = is_new.then(|| cursor::beginning(Arc::clone(&stream), offset, fingerprint));
         Ok(Start { stream, offset, beginning, found, end: None })
     });
@@ -118,7 +118,7 @@ pub(crate) async fn starts(
 impl Begins {
     /// Has reading of a stream begin at this offset, as long as no book has another.
     pub(crate) fn begin_at(&self, stream: &str, offset: u64) {
-        let place = Place { offset, fingerprint: None, found: Found::Logs };
+        let place = StreamStart { offset, fingerprint: None, found: Found::Logs };
         self.known().places.insert(stream.to_owned(), place);
     }
 
@@ -196,11 +196,11 @@ impl Ends {
 }
 
 /// The place that `begin` means now.
-pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<Place, TopologyError> {
+pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<StreamStart, TopologyError> {
     if begin == Begin::First {
         let first = ends.first(stream).await?;
         let found = if first.is_some() { Found::Logs } else { Found::Nothing };
-        return Ok(Place { offset: first.unwrap_or_default(), fingerprint: None, found });
+        return Ok(StreamStart { offset: first.unwrap_or_default(), fingerprint: None, found });
     }
     // What is published from here on is newer.
     let last = ends.end(stream).await?.map(|end| end.sent);
@@ -214,14 +214,14 @@ pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<P
         Begin::Time(millis) => ends.at_time(stream, millis).await?.map_or(next, |sent| sent.first),
     };
     let found = if last.is_some() { Found::Logs } else { Found::Nothing };
-    Ok(Place { offset, fingerprint: last.and_then(|sent| sent.fingerprint), found })
+    Ok(StreamStart { offset, fingerprint: last.and_then(|sent| sent.fingerprint), found })
 }
 
 /// Makes sure that a stream is the one that was read up to a place.
 async fn check(
     ends: &Ends,
     stream: &str,
-    Place { offset, fingerprint, found }: Place,
+    StreamStart { offset, fingerprint, found }: StreamStart,
 ) -> Result<Found, TopologyError> {
     if offset == 0 && fingerprint.is_none() {
         return Ok(found);

@@ -7,7 +7,7 @@ use loghost_rabbitmq::{
     SubscribeOptions, Subscription,
 };
 
-use crate::place::Place;
+use crate::place::TestStream;
 use crate::support::{Skip, connect, needing, next, says, soon, subscribe};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -38,7 +38,7 @@ async fn has_one(connection: &StreamConnection, subscription: &mut Subscription)
 }
 
 async fn connects_and_closes() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let connection = connect(&place.endpoint()).await;
     assert_eq!(connection.advertised(), Some(("127.0.0.1", place.node.stream_port().expect("a port"))));
     assert_eq!(connection.endpoint(), &place.endpoint());
@@ -55,7 +55,7 @@ async fn connects_and_closes() -> Result<(), Skip> {
 }
 
 async fn chunks_come_as_there_is_credit() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     place.publish_chunks(9).await;
     let connection = connect(&place.endpoint()).await;
     let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 3).await;
@@ -85,7 +85,7 @@ async fn chunks_come_as_there_is_credit() -> Result<(), Skip> {
 }
 
 async fn reading_begins_where_it_is_told_to() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     place.publish_chunks(5).await;
     let connection = connect(&place.endpoint()).await;
     for (from, expected) in [
@@ -107,7 +107,7 @@ async fn reading_begins_where_it_is_told_to() -> Result<(), Skip> {
 
 /// A message in AMQP may be longer than what both sides agree on for frames.
 async fn a_chunk_may_be_longer_than_a_frame() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let message = vec![7; 5 * 1024 * 1024];
     place.publish(&message).await;
     let connection = connect(&place.endpoint()).await;
@@ -119,7 +119,7 @@ async fn a_chunk_may_be_longer_than_a_frame() -> Result<(), Skip> {
 }
 
 async fn an_offset_is_stored() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     place.publish_chunks(3).await;
     let connection = connect(&place.endpoint()).await;
     let query = || async { soon(connection.query_offset("reader", &place.stream)).await.expect("an answer") };
@@ -139,7 +139,7 @@ async fn an_offset_is_stored() -> Result<(), Skip> {
 }
 
 async fn metadata_names_the_leader() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let connection = connect(&place.endpoint()).await;
     let known = soon(connection.metadata(&[&place.stream, "nowhere"])).await.expect("an answer");
     let of = |stream: &str| known.iter().find(|known| known.stream == stream).expect("one of each");
@@ -158,7 +158,7 @@ async fn metadata_names_the_leader() -> Result<(), Skip> {
 }
 
 async fn statistics_say_how_far_it_goes() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let connection = connect(&place.endpoint()).await;
     let ask = || async { soon(connection.statistics(&place.stream)).await.expect("an answer") };
     assert_eq!(ask().await, StreamStatistics::default());
@@ -170,7 +170,7 @@ async fn statistics_say_how_far_it_goes() -> Result<(), Skip> {
 }
 
 async fn subscriptions_end() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let connection = connect(&place.endpoint()).await;
     place.publish_chunks(2).await;
     // More than a connection can have at a time.
@@ -189,7 +189,7 @@ async fn subscriptions_end() -> Result<(), Skip> {
 }
 
 async fn there_are_256_subscriptions() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let connection = connect(&place.endpoint()).await;
     let mut subscriptions = Vec::new();
     for _ in 0..256 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use loghost_rabbitmq::{OffsetSpec, StreamNode};
 
-use crate::place::{Place, cluster, endpoint_of};
+use crate::place::{TestStream, cluster, endpoint_of};
 use crate::support::{Skip, connect, needing, next, soon, subscribe};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -15,7 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 async fn each_node_of_a_cluster_has_a_copy() -> Result<(), Skip> {
     let nodes: Vec<_> = cluster(3)?.into_iter().map(Arc::new).collect();
-    let place = Place::on(Arc::clone(&nodes[0])).await;
+    let place = TestStream::on(Arc::clone(&nodes[0])).await;
     place.publish_chunks(1).await;
     let connection = connect(&endpoint_of(&nodes[1])).await;
     let (leader, replicas) = soon(async {

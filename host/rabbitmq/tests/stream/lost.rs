@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use loghost_rabbitmq::{Loss, OffsetSpec, ResponseCode, StreamError};
 use loghost_rabbitmq_node::{Setup, Version};
 
-use crate::place::{Place, start};
+use crate::place::{TestStream, start};
 use crate::support::{Skip, connect, needing, next, says, soon, subscribe};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -23,7 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 async fn a_stream_that_is_deleted_ends_its_subscriptions() -> Result<(), Skip> {
-    let (place, other) = (Place::new().await?, Place::new().await?);
+    let (place, other) = (TestStream::new().await?, TestStream::new().await?);
     place.publish_chunks(1).await;
     other.publish_chunks(2).await;
     let connection = connect(&place.endpoint()).await;
@@ -49,7 +49,7 @@ async fn a_stream_that_is_deleted_ends_its_subscriptions() -> Result<(), Skip> {
 
 async fn who_waits_is_told_that_the_node_is_gone() -> Result<(), Skip> {
     let node = Arc::new(start(Version::V4, &Setup::default())?);
-    let place = Place::on(Arc::clone(&node)).await;
+    let place = TestStream::on(Arc::clone(&node)).await;
     let connection = connect(&place.endpoint()).await;
     let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 1).await;
     drop(place);

@@ -12,7 +12,7 @@ use loghost_rabbitmq_node::{Error, Node, Setup, Version};
 use crate::support::{Skip, endpoint, soon};
 
 /// A stream that no other test has.
-pub(crate) struct Place {
+pub(crate) struct TestStream {
     pub(crate) node: Arc<Node>,
     pub(crate) stream: String,
     channel: Channel,
@@ -56,7 +56,7 @@ pub(crate) fn endpoint_of(node: &Node) -> StreamEndpoint {
     endpoint(&node.url(), &node.address().to_string(), node.stream_port().expect("a port for streams"))
 }
 
-impl Place {
+impl TestStream {
     /// A stream on the node that tests share.
     pub(crate) async fn new() -> Result<Self, Skip> {
         Ok(Self::on(shared()?).await)

@@ -6,7 +6,7 @@ use loghost_rabbitmq::{
 };
 use loghost_rabbitmq_node::{Setup, Version, free_port};
 
-use crate::place::{Place, shared, start};
+use crate::place::{TestStream, shared, start};
 use crate::support::{Skip, connect, endpoint, needing, says, soon};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -28,7 +28,7 @@ async fn fails(endpoint: &StreamEndpoint, obstacle: Obstacle, words: &[&str]) {
 }
 
 async fn a_wrong_password_is_refused() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let endpoint = place.endpoint_as("guest");
     let words = [
         "rabbitmq-stream://guest@127.0.0.1:",
@@ -50,7 +50,7 @@ async fn an_unknown_vhost_is_refused() -> Result<(), Skip> {
 }
 
 async fn an_unknown_stream_is_refused() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let connection = connect(&place.endpoint()).await;
     let said =
         ["rabbitmq-stream://guest@127.0.0.1:", "the stream nowhere", "stream does not exist", "declare it"];
@@ -73,7 +73,7 @@ async fn read(connection: &StreamConnection, stream: &str) -> StreamError {
 }
 
 async fn who_may_not_read_is_refused() -> Result<(), Skip> {
-    let place = Place::new().await?;
+    let place = TestStream::new().await?;
     let run = |arguments: &[&str]| place.node.rabbitmqctl(arguments).expect("a node that does as it is told");
     run(&["add_user", "blind", "s3cret"]);
     run(&["set_permissions", "blind", ".*", ".*", "^$"]);

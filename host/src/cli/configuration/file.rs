@@ -8,7 +8,7 @@ use loghost_core::domain::{ConsumerName, printable_line};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::{Place, Places};
+use super::place::{FilePlace, FilePlaces};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::suggestion::{is_like, is_meant};
 
@@ -34,13 +34,13 @@ pub(super) struct ConfigFile {
 }
 
 /// Something that is wrong, and where.
-pub(super) type Problem = (Place, String);
+pub(super) type Problem = (FilePlace, String);
 
 /// A key and its values.
 pub(super) struct Entry {
     pub(super) key: String,
-    pub(super) key_place: Place,
-    pub(super) place: Place,
+    pub(super) key_place: FilePlace,
+    pub(super) place: FilePlace,
     pub(super) values: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Entry {
 pub(super) struct ConsumerTable {
     pub(super) name: ConsumerName,
     pub(super) plugin: String,
-    pub(super) plugin_place: Place,
+    pub(super) plugin_place: FilePlace,
     pub(super) settings: Vec<Setting>,
     pub(super) entries: Vec<Entry>,
 }
@@ -56,7 +56,7 @@ pub(super) struct ConsumerTable {
 /// A setting of a consumer.
 pub(super) struct Setting {
     pub(super) key: String,
-    pub(super) place: Place,
+    pub(super) place: FilePlace,
     pub(super) value: SettingValue,
 }
 
@@ -76,7 +76,7 @@ impl ConfigFile {
             let text = format!("cannot read the configuration file {file}: {error}{meant}");
             Failure::new(Status::BadConfiguration, text)
         })?;
-        let places = Places::new(&file, &text);
+        let places = FilePlaces::new(&file, &text);
         let table = DeTable::parse(&text).map_err(|error| {
             let place = places.at(error.span().map_or(0, |span| span.start));
             Failure::new(Status::BadConfiguration, format!("{place}: {}", printable_line(error.message())))
@@ -86,7 +86,7 @@ impl ConfigFile {
         Ok(read)
     }
 
-    fn take(&mut self, table: &DeTable<'_>, places: &Places<'_>) {
+    fn take(&mut self, table: &DeTable<'_>, places: &FilePlaces<'_>) {
         for (key, value) in table {
             match value.get_ref() {
                 DeValue::Table(consumers) if key.get_ref().as_ref() == CONSUMERS => {
@@ -106,7 +106,7 @@ impl ConfigFile {
         &mut self,
         name: &Spanned<impl AsRef<str>>,
         consumer: &Spanned<DeValue<'_>>,
-        places: &Places<'_>,
+        places: &FilePlaces<'_>,
     ) {
         let place = places.at(name.span().start);
         let parsed = match name.get_ref().as_ref().parse::<ConsumerName>() {
@@ -173,7 +173,7 @@ fn read(path: &Path) -> io::Result<String> {
 fn entry(
     key: &Spanned<impl AsRef<str>>,
     value: &Spanned<DeValue<'_>>,
-    places: &Places<'_>,
+    places: &FilePlaces<'_>,
 ) -> Result<Entry, Problem> {
     let place = places.at(value.span().start);
     let (name, key_place) = (key.get_ref().as_ref().to_owned(), places.at(key.span().start));
@@ -203,7 +203,7 @@ fn entry(
 fn setting(
     key: &Spanned<impl AsRef<str>>,
     value: &Spanned<DeValue<'_>>,
-    places: &Places<'_>,
+    places: &FilePlaces<'_>,
 ) -> Result<Setting, Problem> {
     let place = places.at(value.span().start);
     let file = |table: &DeTable<'_>| match table.iter().next() {

@@ -12,7 +12,7 @@ use loghost_core::domain::printable_line;
 
 use super::file::{CONSUMERS, ConfigFile, ConsumerTable, Entry, PLUGIN, Problem, SETTINGS};
 use super::option;
-use super::place::Place;
+use super::place::FilePlace;
 use crate::cli::Cli;
 use crate::cli::connection::FileArgs;
 use crate::compose::failure::{Failure, Status};
@@ -26,7 +26,7 @@ pub(in crate::cli) const FILE: &str = "loghost.toml";
 pub(in crate::cli) enum Origin {
     Flag,
     Variable(String),
-    File(Place),
+    File(FilePlace),
 }
 
 impl fmt::Display for Origin {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loghost_core::application::{Consumer, Observer, Reads};
+use loghost_core::application::{Consumer, Observer, Reads, SystemClock};
 use loghost_rabbitmq::{QueueType, StreamOptions};
 use loghost_wasm::WasmConsumer;
 
@@ -11,7 +11,6 @@ use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::target::{Target, refused};
-use crate::platform::clock::SystemClock;
 use crate::ui::terminal::LogObserver;
 
 /// What is consumed from.

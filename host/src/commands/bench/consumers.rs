@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use loghost_core::application::{
-    ConsumerError, ConsumerEvent, End, Event, Finished, Observer, Report, ReportError, Reporter,
+    ConsumerError, ConsumerEvent, End, Event, Finished, Observer, Report, ReportError, Reporter, SystemClock,
 };
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{Notify, watch};
@@ -18,7 +18,6 @@ use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::observers::Observers;
 use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
-use crate::platform::clock::SystemClock;
 use crate::ui::terminal::LogObserver;
 
 /// Running consumers.

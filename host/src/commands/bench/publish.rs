@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use loghost_core::application::Publish;
+use loghost_core::application::{Publish, SystemClock};
 use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source};
 use loghost_rabbitmq::{AmqpSink, Exchanges};
 
@@ -13,7 +13,6 @@ use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::{new_producer, unpublished};
 use crate::files::bench_plugins::BenchPlugin;
-use crate::platform::clock::SystemClock;
 
 /// How fast `logs` logs are published and confirmed, and what that takes of this process.
 pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {

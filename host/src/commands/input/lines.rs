@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use loghost_core::application::Clock;
+use loghost_core::application::{Clock, SystemClock};
 use loghost_core::domain::Log;
 use tokio::io::{AsyncRead, BufReader, Stdin};
 use tokio::time::timeout;
@@ -13,7 +13,6 @@ use super::line::{self, LONGEST_LINE, Line};
 use super::multiline::Joiner;
 use crate::compose::failure::Failure;
 use crate::files::scenario_file::Ending;
-use crate::platform::clock::SystemClock;
 use crate::ui::terminal;
 
 /// How long it is waited for another line of a log that may go on, from when waiting begins: a line that came while a log

@@ -1,7 +1,7 @@
 //! Declaring what the consumers of a run need, and looking at what they have.
 
 use futures_util::future::FutureExt;
-use loghost_core::application::{Consumer, Observer, Reads};
+use loghost_core::application::{Consumer, Observer, Reads, SystemClock};
 use loghost_wasm::WasmConsumer;
 
 use super::Options;
@@ -11,7 +11,6 @@ use crate::compose::limits::{self, Patience};
 use crate::compose::loading::say;
 use crate::compose::member::Member;
 use crate::compose::target::refused;
-use crate::platform::clock::SystemClock;
 use crate::ui::run::say_declared;
 
 /// Says which queues drop what comes back too often.

@@ -11,14 +11,14 @@ pub(super) struct Levels {
     /// The words for them.
     words: BTreeMap<String, Severity>,
     /// Where they are, as far as all keys agree.
-    place: Option<Place>,
+    place: Option<LevelPlace>,
     /// Not every key tells.
     is_refuted: bool,
 }
 
 /// Where a level is, in all keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct LevelPlace {
     /// Each key is one word.
     is_alone: bool,
     is_last: bool,
@@ -97,13 +97,13 @@ impl Levels {
         };
         let words = key.split('.').count();
         let here =
-            Place { is_alone: words == 1, is_last: level.place + 1 == words, before: Some(level.place) };
+            LevelPlace { is_alone: words == 1, is_last: level.place + 1 == words, before: Some(level.place) };
         self.place = Some(self.place.map_or(here, |place| place.and(here)));
         self.words.insert(level.word.to_owned(), level.severity);
     }
 
     /// Whether all keys tell, and where.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<LevelPlace> {
         self.place.filter(|place| !self.is_refuted && (place.is_last || place.before.is_some()))
     }
 
@@ -143,7 +143,7 @@ impl Levels {
     }
 }
 
-impl Place {
+impl LevelPlace {
     /// What both have in common.
     fn and(self, other: Self) -> Self {
         Self {

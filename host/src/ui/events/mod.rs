@@ -4,6 +4,7 @@ mod connection;
 mod consumer;
 mod detail;
 mod publisher;
+mod streams;
 mod topology;
 
 use loghost_core::application::{Event, Level};

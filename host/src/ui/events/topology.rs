@@ -5,6 +5,7 @@ use loghost_rabbitmq::{Binding, LimitOrigin, Overrun, Policy, QueueBindings, Rou
 use serde_json::{Value, json};
 
 use super::Shown;
+use super::streams::{left_out, offset_not_stored, past_removed, stream_differs, streams_through_amqp};
 
 /// An event as it is shown.
 pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
@@ -173,25 +174,6 @@ fn exchange_refused(exchange: &str, cause: &str) -> (&'static str, String, Value
     ("exchange_refused", text, json!({ "exchange": exchange, "cause": cause }))
 }
 
-fn past_removed(stream: &str, wanted: Option<u64>, first: u64) -> (&'static str, String, Value) {
-    let before = match wanted {
-        Some(wanted) => format!("of what was asked for, up to {} logs", first - wanted),
-        None => format!("what was before, up to {first} logs, of which some may have been asked for,"),
-    };
-    let text = format!(
-        "the stream `{stream}` begins at offset {first}: {before} are not there, as its retention has removed them"
-    );
-    ("past_removed", text, json!({ "stream": stream, "wanted": wanted, "first": first }))
-}
-
-fn streams_through_amqp(cause: &str) -> (&'static str, String, Value) {
-    let text = format!(
-        "streams are read through AMQP 0-9-1, which takes several times the CPU: {cause}; where the stream protocol is spoken \
-         elsewhere, say where with --stream-address HOST:PORT; without --state nothing keeps how far they were read"
-    );
-    ("streams_through_amqp", text, json!({ "cause": cause }))
-}
-
 fn left_in_queue(queue: &str, messages: u32) -> (&'static str, String, Value) {
     let text = format!(
         "{messages} messages are in the queue {queue}, from a run without streams or a replay: they are counted; what is in a \
@@ -206,32 +188,6 @@ fn unbinding_denied(queue: &str) -> (&'static str, String, Value) {
          well, and is counted twice if it has no id; have somebody run this once who may unbind it"
     );
     ("unbinding_denied", text, json!({ "queue": queue }))
-}
-
-fn left_out(stream: &str, first: u64, last: u64, offsets: u64) -> (&'static str, String, Value) {
-    let text = format!(
-        "offsets of the stream `{stream}` did not come, {offsets} so far, the last ones from {first} to {last}: through AMQP 0-9-1 the \
-         broker leaves out batches that a producer has compressed, whose logs are not counted, and what it stores there itself; \
-         the stream protocol (RabbitMQ's plugin rabbitmq_stream) brings them"
-    );
-    let fields = json!({ "stream": stream, "first": first, "last": last, "offsets": offsets });
-    ("offsets_left_out", text, fields)
-}
-
-fn offset_not_stored(stream: &str) -> (&'static str, String, Value) {
-    let text = format!(
-        "the broker does not keep how far the stream `{stream}` was read, most likely because the user may not write to it \
-         (`rabbitmqctl set_permissions`): the next run begins where a new consumer does; or keep it with --state DIR"
-    );
-    ("offset_not_stored", text, json!({ "stream": stream }))
-}
-
-fn stream_differs(stream: &str, differences: &[String], policy: &str) -> String {
-    let (listed, pattern) = (differences.join("; "), stream.replace('.', "\\."));
-    format!(
-        "the stream {stream} is there already, made otherwise ({listed}): it is used as it is; a policy changes that and \
-         deletes no stream: rabbitmqctl set_policy NAME '^{pattern}$' '{policy}' --apply-to queues"
-    )
 }
 
 fn binding_denied(queue: &str, new: &[Binding]) -> String {

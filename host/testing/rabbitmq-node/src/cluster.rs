@@ -1,14 +1,14 @@
 //! Nodes that know each other. Each has an address of its own, where the stream protocol has its usual port: clients that know
 //! one node look for it there.
 
-use crate::place::Place;
+use crate::place::NodePlace;
 use crate::port::free_address;
 use crate::{Error, Node, Setup, Version};
 
 /// So many nodes that nobody else has, in one cluster.
 pub fn cluster(version: Version, size: usize) -> Result<Vec<Node>, Error> {
     version.look()?;
-    let places = (0..size).map(|_| Place::new(version, &Setup::default(), free_address()));
+    let places = (0..size).map(|_| NodePlace::new(version, &Setup::default(), free_address()));
     let mut places = places.collect::<Result<Vec<_>, _>>()?;
     let members = (1..).zip(&places);
     let members =

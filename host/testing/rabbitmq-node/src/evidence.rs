@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use crate::place::Place;
+use crate::place::NodePlace;
 
 /// Copies the node's log to `target/rabbitmq-logs/NAME`, and says so on standard error.
-pub(crate) fn keep_log(place: &Place) {
+pub(crate) fn keep_log(place: &NodePlace) {
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target"), PathBuf::from);
     let name = place.name.split('@').next().unwrap_or_default();

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use crate::evidence::keep_log;
-use crate::place::Place;
+use crate::place::NodePlace;
 use crate::readiness::wait_until_up;
 use crate::watch::Watch;
 use crate::{Error, Setup, Version};
@@ -15,20 +15,20 @@ use crate::{Error, Setup, Version};
 pub struct Node {
     // Before the place: the shell has to end before the folder is deleted.
     watch: Watch,
-    pub(crate) place: Place,
+    pub(crate) place: NodePlace,
 }
 
 impl Node {
     /// Starts a node and waits until it answers, which takes seconds.
     pub fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
         version.look()?;
-        let mut node = Self::new(Place::new(version, setup, Ipv4Addr::LOCALHOST)?)?;
+        let mut node = Self::new(NodePlace::new(version, setup, Ipv4Addr::LOCALHOST)?)?;
         node.restart()?;
         Ok(node)
     }
 
     /// One that has not been started.
-    pub(crate) fn new(place: Place) -> Result<Self, Error> {
+    pub(crate) fn new(place: NodePlace) -> Result<Self, Error> {
         Ok(Self { watch: Watch::new(&place)?, place })
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct StreamPorts {
 }
 
 /// Where a node is.
-pub(crate) struct Place {
+pub(crate) struct NodePlace {
     pub(crate) version: Version,
     pub(crate) folder: TempDir,
     pub(crate) name: String,
@@ -37,7 +37,7 @@ pub(crate) struct Place {
     distribution_port: u16,
 }
 
-impl Place {
+impl NodePlace {
     /// One whose ports are all its own, if it has the address of all the others.
     pub(crate) fn new(version: Version, setup: &Setup<'_>, address: Ipv4Addr) -> Result<Self, Error> {
         let Setup { config, plugins, tls } = setup;

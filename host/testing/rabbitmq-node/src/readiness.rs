@@ -7,13 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::place::Place;
+use crate::place::NodePlace;
 
 /// How long `RabbitMQ` may take to start: seconds, and minutes on a machine that is busy with a build.
 const START: Duration = Duration::from_mins(3);
 
 /// Waits until the node answers.
-pub(crate) fn wait_until_up(place: &Place) -> Result<(), Error> {
+pub(crate) fn wait_until_up(place: &NodePlace) -> Result<(), Error> {
     let deadline = Instant::now() + START;
     let folder = place.folder.path();
     while !answers((place.address, place.port).into()) {

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::Error;
-use crate::place::Place;
+use crate::place::NodePlace;
 
 /// Watches, where the node is installed.
 const WATCH: &str = include_str!("watch.sh");
@@ -22,7 +22,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(place: &Place) -> Result<Self, Error> {
+    pub(crate) fn new(place: &NodePlace) -> Result<Self, Error> {
         let watch = place.command("sh");
         let mut command = Command::new("sh");
         command.args(["-c", CLEAN, "sh"]).arg(watch.get_program()).args(watch.get_args()).args(["-c", WATCH]);

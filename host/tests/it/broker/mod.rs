@@ -4,6 +4,7 @@ pub(crate) mod alarm;
 pub(crate) mod best_of;
 pub(crate) mod cluster;
 pub(crate) mod connect;
+pub(crate) mod lost_permissions;
 pub(crate) mod permissions;
 pub(crate) mod queues;
 pub(crate) mod refusals;

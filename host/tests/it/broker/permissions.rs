@@ -7,11 +7,11 @@ use libtest_mimic::Trial;
 
 use crate::support::amqp10::publish_undeliverable;
 use crate::support::broker::{Broker, Kind};
-use crate::support::cli::{Loghost, Running, Signal, loghost};
+use crate::support::cli::Signal;
 use crate::support::guest::{Then, guest};
 use crate::support::metrics::{counts, last_of, tally};
 use crate::support::needing;
-use crate::support::rabbitmq::rabbitmqctl;
+use crate::support::user::User;
 
 /// RabbitMQ remembers what a channel may do until that has been idle for a second, or a few.
 const IDLE: Duration = Duration::from_secs(3);
@@ -35,67 +35,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         add("dead_letters_are_looked_at_and_replayed", dead_letters_are_looked_at);
         add("an_observer_looks_at_logs", an_observer_looks_at_logs);
         add("what_is_missing_is_named", what_is_missing_is_named);
-        add("a_permission_that_comes_back", a_permission_that_comes_back);
-        add("a_permission_that_does_not_come_back", a_permission_that_does_not_come_back);
         if kind == Kind::RabbitMq4 {
             add("a_consumer_takes_out_what_is_undeliverable", a_consumer_takes_out_what_is_undeliverable);
         }
     }
     trials
-}
-
-/// A user of a broker, deleted at the end of the test.
-pub(crate) struct User<'a> {
-    broker: &'a Broker,
-    name: String,
-}
-
-impl<'a> User<'a> {
-    /// A user with these patterns for configure, write and read; `PREFIX` in them is that of the broker.
-    pub(crate) fn new(broker: &'a Broker, role: &str, permissions: [&str; 3]) -> Self {
-        let user = Self::without_permissions(broker, role);
-        user.may(permissions);
-        user
-    }
-
-    /// A user without permissions.
-    pub(crate) fn without_permissions(broker: &'a Broker, role: &str) -> Self {
-        let user = Self { broker, name: format!("{}-{role}", broker.prefix()) };
-        user.ctl(&["add_user", &user.name, "s3cret"]);
-        user
-    }
-
-    /// Replaces the permissions.
-    pub(crate) fn may(&self, permissions: [&str; 3]) {
-        let permissions = permissions.map(|pattern| pattern.replace("PREFIX", self.broker.prefix()));
-        let [configure, write, read] = &permissions;
-        self.ctl(&["set_permissions", &self.name, configure, write, read]);
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The broker's, for this user.
-    pub(crate) fn url(&self) -> String {
-        self.broker.url().replace("guest:guest", &format!("{}:s3cret", self.name))
-    }
-
-    pub(crate) fn ctl(&self, arguments: &[&str]) {
-        let version = self.broker.version().expect("a RabbitMQ");
-        drop(rabbitmqctl(version, arguments));
-    }
-
-    pub(crate) fn loghost<const N: usize>(&self, arguments: [&str; N]) -> Loghost {
-        // In the environment: options stand at another place of each command.
-        loghost(arguments).env("LOGHOST_AMQP_URL", self.url()).args(["--prefix", self.broker.prefix()])
-    }
-}
-
-impl Drop for User<'_> {
-    fn drop(&mut self) {
-        self.ctl(&["delete_user", &self.name]);
-    }
 }
 
 /// And then everything is there for the others.
@@ -343,50 +287,6 @@ fn what_is_missing_is_named(broker: &Broker) {
     run.says("cannot declare the queue").says("it is not there").says("--declare-only");
 }
 
-const EVERYTHING: [&str; 3] = [".*", ".*", ".*"];
-const NO_DECLARATION: [&str; 3] = ["^$", ".*", ".*"];
-
-/// A host that has consumed, whose queue and whose exchange are deleted while it may declare neither.
-fn without_its_queue<'a>(broker: &'a Broker, arguments: &[&str]) -> (User<'a>, Running, tempfile::TempDir) {
-    let user = User::new(broker, "wavering", EVERYTHING);
-    let folder = tempfile::tempdir().expect("a folder");
-    let plugins = ["one", "other"].map(|name| guest(name).severities(&["error"]).write(folder.path()));
-    let run = user.loghost(["run", "--every", "50ms", "--format", "json"]).args(arguments);
-    let run = run.args(plugins).start();
-    run.says("consuming from");
-    publish(broker);
-    counts(&run, "one", [1, 0]);
-    user.may(NO_DECLARATION);
-    let outside = broker.outside();
-    outside.delete_exchange(&broker.exchange("error"));
-    outside.delete(&broker.queue("one"));
-    run.says("[one] its queue cannot be opened yet");
-    (user, run, folder)
-}
-
-fn publish(broker: &Broker) {
+pub(super) fn publish(broker: &Broker) {
     broker.loghost(["publish", "error", "text"]).end().exits(0);
-}
-
-/// It is waited for, and asked for again: what was refused on this connection need not be refused for good.
-fn a_permission_that_comes_back(broker: &Broker) {
-    let (user, run, _folder) = without_its_queue(broker, &[]);
-    run.says("needs the permission to configure it");
-    user.may(EVERYTHING);
-    broker.outside().wait_until_routed(&broker.exchange("error"), "key");
-    counts(&run, "one", [2, 0]);
-    let output = run.end_by(Signal::Terminate).exits(0);
-    assert_eq!(output.stderr.matches("cannot be opened yet").count(), 1, "{output}");
-}
-
-/// It concerns the one whose queue is gone, and no other.
-fn a_permission_that_does_not_come_back(broker: &Broker) {
-    let (_user, run, _folder) = without_its_queue(broker, &["--retry-for", "2s"]);
-    run.says("(tried for 2s)");
-    let outside = broker.outside();
-    outside.declare_exchange(&broker.exchange("error"), ExchangeKind::Topic);
-    outside.bind_with(&broker.queue("other"), &broker.exchange("error"), "#");
-    publish(broker);
-    counts(&run, "other", [2, 0]);
-    run.end_by(Signal::Terminate).exits(69);
 }

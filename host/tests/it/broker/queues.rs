@@ -38,14 +38,14 @@ const EVERYWHERE: [(Kind, Told); 7] = [
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (kind, told) in EVERYWHERE {
-        let mut add = |name: &str, body: fn(&Place)| {
+        let mut add = |name: &str, body: fn(&QueueFixture)| {
             let name = format!(
                 "{}::queues::{}{name}",
                 kind.name(),
                 told.map(|t| format!("{t}_")).unwrap_or_default()
             );
             trials.push(needing(name, move || {
-                body(&Place::new(Broker::new(kind)?, told));
+                body(&QueueFixture::new(Broker::new(kind)?, told));
                 Ok(())
             }));
         };
@@ -58,7 +58,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     }
     for kind in [Kind::Embedded, Kind::RabbitMq, Kind::RabbitMq4, Kind::QuorumVhost] {
         trials.push(needing(format!("{}::queues::of_an_older_host_are_used", kind.name()), move || {
-            of_an_older_host_are_used(&Place::new(Broker::new(kind)?, None));
+            of_an_older_host_are_used(&QueueFixture::new(Broker::new(kind)?, None));
             Ok(())
         }));
     }
@@ -67,7 +67,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A broker, and a consumer on it.
-struct Place {
+struct QueueFixture {
     broker: Broker,
     told: Told,
     folder: TempDir,
@@ -76,7 +76,7 @@ struct Place {
 /// The consumer's name.
 const NAME: &str = "patient";
 
-impl Place {
+impl QueueFixture {
     fn new(broker: Broker, told: Told) -> Self {
         Self { broker, told, folder: tempfile::tempdir().expect("a folder") }
     }
@@ -140,7 +140,7 @@ fn is_whole(outside: &Outside, queue: &str, begin: &str, messages: usize) {
 }
 
 /// Logs that are delivered to hosts which are killed, again and again.
-fn lose_nothing_to_hosts_that_are_killed(place: &Place) {
+fn lose_nothing_to_hosts_that_are_killed(place: &QueueFixture) {
     const LOGS: usize = 50;
     let outside = place.broker.outside();
     place.run(["--declare-only"]).end().exits(0).does_not_say("delivery limit");
@@ -153,7 +153,7 @@ fn lose_nothing_to_hosts_that_are_killed(place: &Place) {
 }
 
 /// Logs that wait for a retry each time a host is asked to end.
-fn lose_nothing_to_hosts_that_end(place: &Place) {
+fn lose_nothing_to_hosts_that_end(place: &QueueFixture) {
     const LOGS: usize = 3;
     let outside = place.broker.outside();
     place.run(["--declare-only"]).end().exits(0);
@@ -166,7 +166,7 @@ fn lose_nothing_to_hosts_that_end(place: &Place) {
 }
 
 /// Logs that wait for a retry each time a host ends because its output is closed.
-fn lose_nothing_to_hosts_that_nobody_reads(place: &Place) {
+fn lose_nothing_to_hosts_that_nobody_reads(place: &QueueFixture) {
     const LOGS: usize = 3;
     let outside = place.broker.outside();
     place.run(["--declare-only"]).end().exits(0);
@@ -183,7 +183,7 @@ fn lose_nothing_to_hosts_that_nobody_reads(place: &Place) {
 }
 
 /// Looking at dead letters loses none, however the command ends.
-fn lose_no_dead_letter_to_those_who_look(place: &Place) {
+fn lose_no_dead_letter_to_those_who_look(place: &QueueFixture) {
     const LETTERS: usize = 300;
     let outside = place.broker.outside();
     place.make_dead_letters(&outside, LETTERS);
@@ -206,7 +206,7 @@ fn lose_no_dead_letter_to_those_who_look(place: &Place) {
 }
 
 /// A queue that is there already is used as it is, and that is said at every start.
-fn are_used_if_they_are_of_the_other_type(place: &Place) {
+fn are_used_if_they_are_of_the_other_type(place: &QueueFixture) {
     let outside = place.broker.outside();
     let told = place.told.unwrap_or("classic");
     let other = if told == "classic" { "quorum" } else { "classic" };
@@ -228,7 +228,7 @@ fn are_used_if_they_are_of_the_other_type(place: &Place) {
 }
 
 /// A queue whose options would lose logs is refused.
-fn are_refused_if_they_lose_logs(place: &Place) {
+fn are_refused_if_they_lose_logs(place: &QueueFixture) {
     let outside = place.broker.outside();
     let single = ("x-single-active-consumer", AMQPValue::Boolean(true));
     let classic = ("x-queue-type", text("classic"));
@@ -262,7 +262,7 @@ fn are_refused_if_they_lose_logs(place: &Place) {
 }
 
 /// One that says nothing of types has declared what the virtual host makes of that.
-fn of_an_older_host_are_used(place: &Place) {
+fn of_an_older_host_are_used(place: &QueueFixture) {
     const LOGS: usize = 3;
     let outside = place.broker.outside();
     outside.declare(&place.queue(), DURABLE, &[("x-single-active-consumer", AMQPValue::Boolean(true))]);

@@ -2,10 +2,10 @@
 
 use libtest_mimic::Trial;
 
-use super::permissions::User;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, loghost};
 use crate::support::rabbitmq::rabbitmqctl;
+use crate::support::user::User;
 use crate::support::{needing, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {

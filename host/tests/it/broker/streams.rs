@@ -2,13 +2,13 @@
 
 use libtest_mimic::Trial;
 
-use super::permissions::User;
 use crate::publish::streams::WITH_STREAMS;
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Output, loghost};
 use crate::support::guest::guest;
 use crate::support::metrics::{errors, last_of};
 use crate::support::outside::{DURABLE, text};
+use crate::support::user::User;
 use crate::support::{rabbitmq, test};
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -5,3 +5,4 @@ pub(crate) mod foreign;
 pub(crate) mod hostile;
 pub(crate) mod replay;
 pub(crate) mod uncounted;
+pub(crate) mod unwanted;

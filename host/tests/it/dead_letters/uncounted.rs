@@ -3,7 +3,7 @@
 //! killed, and no other log is lost or counted twice because of them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -34,17 +34,6 @@ pub(crate) fn trials() -> Vec<Trial> {
             "uncounted::foreign_messages_cannot_be_replayed",
             foreign_messages_cannot_be_replayed,
         ),
-        on(Kind::QUEUES, "uncounted::unwanted_logs_become_dead_letters", |broker| {
-            unwanted_logs_become_dead_letters(broker, Guest::clone);
-        }),
-        on(Kind::QUEUES, "uncounted::unwanted_logs_are_not_shown_to_a_processor", |broker| {
-            unwanted_logs_become_dead_letters(broker, |guest| guest.clone().processes());
-        }),
-        on(
-            Kind::QUEUES,
-            "uncounted::what_a_narrower_version_finds_in_its_queue",
-            what_a_narrower_version_finds,
-        ),
         on_each("uncounted::by_the_thousand", by_the_thousand),
         on_each("uncounted::survive_kills", survive_kills),
         on_each("uncounted::are_said_where_there_are_no_dead_letters", are_said_without_dead_letters),
@@ -55,24 +44,24 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// `loghost run` with this plugin.
-fn run(broker: &Broker, file: &Path) -> Loghost {
+pub(super) fn run(broker: &Broker, file: &Path) -> Loghost {
     broker.loghost(["run", "--format", "json", "--every", "20ms"]).arg(file)
 }
 
 /// The same, when it consumes.
 #[track_caller]
-fn running(command: Loghost) -> Running {
+pub(super) fn running(command: Loghost) -> Running {
     let run = command.start();
     run.says("consuming from");
     run
 }
 
 /// The last metric that was printed.
-fn last(stdout: &str) -> Option<Value> {
+pub(super) fn last(stdout: &str) -> Option<Value> {
     stdout.lines().last().and_then(|line| serde_json::from_str(line).ok())
 }
 
-fn has(stdout: &str, key: &str, severity: Option<&str>, n: u64) -> bool {
+pub(super) fn has(stdout: &str, key: &str, severity: Option<&str>, n: u64) -> bool {
     last(stdout).is_some_and(|metric| match severity {
         Some(severity) => metric[key][severity] == n,
         None => metric[key] == n,
@@ -81,16 +70,16 @@ fn has(stdout: &str, key: &str, severity: Option<&str>, n: u64) -> bool {
 
 /// Ends it; gives its last metric and what it has said.
 #[track_caller]
-fn end(run: Running) -> (Value, Output) {
+pub(super) fn end(run: Running) -> (Value, Output) {
     let output = run.end_by(Signal::Terminate).exits(0);
     (last(&output.stdout).expect("a metric"), output)
 }
 
-fn with_id(n: u64) -> BasicProperties {
+pub(super) fn with_id(n: u64) -> BasicProperties {
     BasicProperties::default().with_message_id(format!("loghost:p/{n}").into())
 }
 
-fn named(name: &str) -> BasicProperties {
+pub(super) fn named(name: &str) -> BasicProperties {
     BasicProperties::default().with_message_id(name.into())
 }
 
@@ -199,87 +188,6 @@ fn foreign_messages_cannot_be_replayed(broker: &Broker) {
     json.says("cannot be replayed");
     dead_letters(broker, "purge", ["error", "--all"]).end().exits(0).prints("purged 1");
     assert!(list(broker, "error", &[]).is_empty());
-}
-
-/// The binding of an older version brings logs that the filter does not want; `kind` makes the plugin to test.
-fn unwanted_logs_become_dead_letters(broker: &Broker, kind: fn(&Guest) -> Guest) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let state = folder.path().join("state");
-    let narrow = kind(&guest("one").version("1").severities(&["error"])).write(folder.path());
-    let start = |file: &PathBuf| running(run(broker, file).arg("--state").arg(&state));
-    let outside = broker.outside();
-    let (queue, info) = (broker.queue("one"), broker.exchange("info"));
-    let publish = |n: u64| outside.publish(&info, "old.1", format!("unwanted {n}").as_bytes(), with_id(n));
-
-    let first = start(&narrow);
-    // A quorum queue may have to make dead letters by itself.
-    let declared = broker.is_quorum() || kind(&guest("x")).has_processor();
-    assert_eq!(outside.depth(&format!("{queue}.dead")).is_some(), declared);
-    outside.bind_a_severity(&queue, &info, "old.*");
-    publish(1);
-    publish(1);
-    publish(2);
-    first.has_printed(|so_far| has(so_far, "unwanted", Some("info"), 2) && has(so_far, "repeated", None, 1));
-    let (metric, output) = end(first);
-    assert_eq!((&metric["counts"]["info"], &metric["rejected"]["info"]), (&json!(0), &json!(0)), "{output}");
-    assert_eq!(metric["without_id"], 0, "{output}");
-    output.says("does not want info logs from `old.1`").says("2 logs that its filter does not want");
-
-    // It is remembered over a restart, and what is new goes the same way.
-    let second = start(&narrow);
-    publish(2);
-    publish(3);
-    second.has_printed(|so_far| has(so_far, "unwanted", Some("info"), 3) && has(so_far, "repeated", None, 2));
-    end(second);
-    let texts = ["unwanted 1", "unwanted 2", "unwanted 3"];
-    let listed = list(broker, "one", &["--outcome", "unwanted", "--severity", "info", "--source", "old.#"]);
-    assert_eq!(listed.iter().map(|dead_letter| &dead_letter["message"]).collect::<Vec<_>>(), texts);
-    assert!(
-        listed
-            .iter()
-            .all(|dead_letter| dead_letter["attempts"] == 0 && dead_letter["plugin"]["version"] == "1")
-    );
-
-    // While the filter does not want them, they come back, each once.
-    dead_letters(broker, "replay", ["one", "--all"]).end().exits(0).prints("replayed 3  left 0");
-    let third = start(&narrow);
-    outside.wait_for_depth(&format!("{queue}.dead"), 3);
-    let (metric, output) = end(third);
-    assert_eq!(metric["unwanted"]["info"], 3, "the same ones: {output}");
-    assert_eq!(list(broker, "one", &[]).len(), 3);
-
-    // A version that wants them counts them, once.
-    dead_letters(broker, "replay", ["one", "--all"]).end().exits(0).prints("replayed 3  left 0");
-    let wide = kind(&guest("one").version("2")).write(folder.path());
-    let fourth = start(&wide);
-    publish(3);
-    publish(4);
-    fourth.has_printed(|so_far| has(so_far, "counts", Some("info"), 4) && has(so_far, "repeated", None, 3));
-    let (metric, output) = end(fourth);
-    assert_eq!(metric["unwanted"]["info"], 0, "{output}");
-    assert_eq!((outside.depth(&queue), outside.depth(&format!("{queue}.dead"))), (Some(0), Some(0)));
-}
-
-/// What waits in the queue when a version comes that wants less.
-fn what_a_narrower_version_finds(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let outside = broker.outside();
-    let wide = guest("one").write(folder.path());
-    declare(broker, std::slice::from_ref(&wide));
-    outside.publish(&broker.exchange("info"), "web", b"too little", named("a"));
-    outside.publish(&broker.exchange("error"), "db", b"from elsewhere", named("b"));
-    outside.publish(&broker.exchange("error"), "web", b"right", named("c"));
-    let narrow = guest("one").severities(&["error"]).sources(&["web"]).write(folder.path());
-    // What is not counted does not count as one of them.
-    let output = run(broker, &narrow).args(["--max-logs", "1"]).end().exits(0);
-    let metric = last(&output.stdout).expect("a metric");
-    assert_eq!((&metric["counts"]["error"], &metric["counts"]["info"]), (&json!(1), &json!(0)), "{output}");
-    assert_eq!((&metric["unwanted"]["error"], &metric["unwanted"]["info"]), (&json!(1), &json!(1)));
-    let listed = list(broker, "one", &["--outcome", "unwanted"]);
-    let ids: Vec<&Value> = listed.iter().map(|dead_letter| &dead_letter["id"]).collect();
-    assert_eq!(ids, ["a", "b"]);
-    assert_eq!(listed[1]["reason"], "the filter does not want error logs from `db`");
-    assert_eq!(outside.depth(&broker.queue("one")), Some(0));
 }
 
 /// Publishes so many logs and so many messages that are none, in turn; gives the bodies of the latter.

@@ -4,6 +4,7 @@
 pub(crate) mod beside;
 pub(crate) mod bind;
 pub(crate) mod bound_streams;
+pub(crate) mod collector;
 pub(crate) mod command;
 pub(crate) mod configured;
 pub(crate) mod damaged_chunks;
@@ -15,6 +16,7 @@ pub(crate) mod listen;
 pub(crate) mod reconfigured;
 pub(crate) mod report;
 pub(crate) mod restart;
+pub(crate) mod rolling_upgrade;
 pub(crate) mod service;
 pub(crate) mod standby;
 pub(crate) mod state;

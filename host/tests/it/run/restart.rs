@@ -19,13 +19,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A consumer of the stream of errors, and its state.
-struct Place<'a> {
+struct StreamFixture<'a> {
     broker: &'a Broker,
     plugin: PathBuf,
     folder: TempDir,
 }
 
-impl<'a> Place<'a> {
+impl<'a> StreamFixture<'a> {
     fn new(broker: &'a Broker) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plugin = guest("reader").severities(&["error"]).write(folder.path());
@@ -64,7 +64,7 @@ impl<'a> Place<'a> {
 }
 
 fn has_counts_of_zero(broker: &Broker) {
-    let place = Place::new(broker);
+    let place = StreamFixture::new(broker);
     for text in ["one", "two", "three"] {
         place.publish(text);
     }
@@ -89,7 +89,7 @@ fn has_counts_of_zero(broker: &Broker) {
 
 /// The counts go with the first thing that is read, and not before.
 fn that_fails_changes_nothing(broker: &Broker) {
-    let place = Place::new(broker);
+    let place = StreamFixture::new(broker);
     place.publish("one");
     place.counts(&["--from", "first"], 1);
     let elsewhere = Broker::new(Kind::Embedded).expect("it needs nothing");

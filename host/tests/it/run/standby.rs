@@ -1,21 +1,20 @@
 //! Several hosts on one consumer: only the one that is active changes what comes into its queue.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::support::TIMEOUT;
 use crate::support::broker::{Broker, Kind, on, on_each};
 use crate::support::cli::{Output, Running, Signal, loghost};
-use crate::support::dead_letters::{dead_letters, list};
+use crate::support::dead_letters::list;
 use crate::support::guest::{Guest, guest};
 use crate::support::metrics::{last_of, tally};
 use crate::support::publish::{arrives, is_unwanted};
-use crate::support::{self, TIMEOUT};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -28,22 +27,14 @@ pub(crate) fn trials() -> Vec<Trial> {
             opening_its_queue_again_gives_nobody_a_turn,
         ),
         on(Kind::QUEUES, "standby::declaring_beside_an_active_host", declaring_beside_an_active_host),
-        on(Kind::QUEUES, "standby::a_rolling_upgrade_and_back", |broker| upgrade(broker, 3, 300)),
     ] {
         trials.extend(more);
-    }
-    for kind in Kind::LONG.into_iter().filter(|kind| Kind::QUEUES.contains(kind)) {
-        let name = format!("{}::standby::a_rolling_upgrade_and_back", kind.name());
-        trials.push(support::long(&name, move || {
-            upgrade(&Broker::new(kind)?, 9, 4000);
-            Ok(())
-        }));
     }
     trials
 }
 
 /// A host that reports and checks its topology often.
-fn run(broker: &Broker, plugin: &Path, state: &Path) -> Running {
+pub(super) fn run(broker: &Broker, plugin: &Path, state: &Path) -> Running {
     let run = ["run", "--format", "json", "--every", "20ms", "--check-topology-every", "200ms", "--state"];
     let running = broker.loghost(run).arg(state).arg(plugin).start();
     running.says("consuming from");
@@ -57,13 +48,13 @@ fn has_counted(run: &Running, consumer: &str, counts: [u64; 4]) {
 }
 
 #[track_caller]
-fn ends(run: Running) -> Output {
+pub(super) fn ends(run: Running) -> Output {
     run.end_by(Signal::Terminate).exits(0)
 }
 
 /// What `report` says of the consumer that these hosts ran in turn.
 #[track_caller]
-fn report(states: &[PathBuf]) -> Value {
+pub(super) fn report(states: &[PathBuf]) -> Value {
     let report = loghost(["report", "--format", "json"]);
     let output = states.iter().fold(report, |report, state| report.arg("--state").arg(state)).end();
     let [balance] = output.json().try_into().expect("one consumer");
@@ -71,7 +62,7 @@ fn report(states: &[PathBuf]) -> Value {
 }
 
 /// Each version in a folder of its own, because they have one name.
-fn versions<const N: usize>(folder: &Path, guests: [Guest; N]) -> [PathBuf; N] {
+pub(super) fn versions<const N: usize>(folder: &Path, guests: [Guest; N]) -> [PathBuf; N] {
     let mut n = 0;
     guests.map(|guest| {
         n += 1;
@@ -260,91 +251,4 @@ fn declaring_beside_an_active_host(broker: &Broker) {
     declare(&other).does_not_say("another host consumes it");
     is_unwanted(broker, "error", "db");
     arrives(broker, "info", "db");
-}
-
-/// A number for each severity, in a JSON object.
-fn of(severity: &str, tally: &Value) -> u64 {
-    tally[severity].as_u64().expect("a number")
-}
-
-/// Two hosts change places while logs come, one of which wants more than the other. What one of them wants is counted
-/// once, or is a dead letter if nobody wanted it when it came to it; what found no queue, the publisher knows of.
-fn upgrade(broker: &Broker, turns: usize, lines: usize) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let states = ["state-1", "state-2"].map(|state| folder.path().join(state));
-    let narrow = guest("rolling").severities(&["error"]);
-    let wide = guest("rolling").severities(&["error", "info"]);
-    let plugins = versions(folder.path(), [narrow, wide]);
-
-    let mut active = run(broker, &plugins[0], &states[0]);
-    let mut publishing = BTreeMap::new();
-    for severity in ["error", "info"] {
-        let publish = ["publish", "--stdin", "--format", "json", "--source", "web", "--severity", severity];
-        publishing.insert(severity, broker.loghost(publish).start());
-    }
-    let mut write = |lines: usize| {
-        for n in 0..lines {
-            for publish in publishing.values_mut() {
-                publish.write_line(&format!("log {n}"));
-            }
-        }
-    };
-    for turn in 1..=turns {
-        let next = run(broker, &plugins[turn % 2], &states[turn % 2]);
-        // It stands by, unless the other one opens its queue again just then, to read whole what it dead-letters.
-        write(lines / 2);
-        // Now and then it is not asked.
-        if turn % 3 == 2 {
-            drop(active.end_by(Signal::Kill));
-        } else {
-            drop(ends(active));
-        }
-        write(lines / 2);
-        next.has_printed(|so_far| !so_far.is_empty());
-        write(lines / 2);
-        active = next;
-    }
-    // The wide one has the last word, and sees the last log.
-    assert_eq!(turns % 2, 1);
-    let sent: BTreeMap<&str, Value> = publishing
-        .into_iter()
-        .map(|(severity, mut publish)| {
-            publish.close_stdin();
-            let output = publish.end_within(TIMEOUT * 5).exits(0);
-            (severity, output.json()[0].clone())
-        })
-        .collect();
-    ends(active);
-    let count_the_rest = || {
-        let rest = broker.loghost(["run", "--until-idle", "2s", "--state"]).arg(&states[1]).arg(&plugins[1]);
-        rest.start().end_within(TIMEOUT * 5).exits(0);
-        assert_eq!(broker.outside().depth(&broker.queue("rolling")), Some(0));
-    };
-    count_the_rest();
-
-    let balance = report(&states);
-    for (&severity, sent) in &sent {
-        let (confirmed, unroutable) = (of(severity, &sent["confirmed"]), of(severity, &sent["unroutable"]));
-        let accounted = counted(severity, &balance) + of(severity, &balance["unwanted"]);
-        assert_eq!(accounted + unroutable, confirmed, "{severity}: {sent} {balance}");
-        assert_eq!(of(severity, &balance["missing"]), unroutable, "{severity}: {sent} {balance}");
-        assert_eq!(of(severity, &balance["rejected"]), 0, "{severity}: {sent} {balance}");
-    }
-    let listed = list(broker, "rolling", &[]);
-    assert!(listed.iter().all(|dead_letter| dead_letter["outcome"] == json!("unwanted")), "{listed:?}");
-
-    // Whether or not a dead letter's log was counted by a host that was killed, it is once what was sent back is.
-    dead_letters(broker, "replay", ["rolling", "--all"]).end().exits(0);
-    count_the_rest();
-    let balance = report(&states);
-    for (severity, sent) in sent {
-        let routed = of(severity, &sent["confirmed"]) - of(severity, &sent["unroutable"]);
-        assert_eq!(counted(severity, &balance), routed, "{severity}: {sent} {balance}");
-        assert_eq!(of(severity, &balance["unwanted"]), 0, "{severity}: {sent} {balance}");
-    }
-}
-
-/// How many logs of a severity were counted, each once.
-fn counted(severity: &str, balance: &Value) -> u64 {
-    of(severity, &balance["counts"]) - of(severity, &balance["counted_twice"])
 }

@@ -6,13 +6,13 @@ use libtest_mimic::Trial;
 
 use super::stream_protocol::{broker_of_batches, publish_batches};
 use super::streams::{KINDS, counted, plugin, publish, run, running};
-use crate::broker::permissions::User;
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Signal, loghost};
 use crate::support::dead_letters::list;
 use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::rabbitmq::{self, Node, Setup, Version};
+use crate::support::user::User;
 use crate::support::{Skip, needing};
 
 pub(crate) fn trials() -> Vec<Trial> {

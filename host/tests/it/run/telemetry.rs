@@ -1,8 +1,7 @@
-//! OpenTelemetry: metrics and traces that are sent to a collector, and that one which does not take them is no hindrance.
+//! OpenTelemetry: metrics and traces that are sent to a collector.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lapin::types::AMQPValue;
 use libtest_mimic::Trial;
@@ -10,7 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
 
 use crate::support::broker::{Broker, Kind, on_each};
-use crate::support::cli::{Running, Signal, loghost};
+use crate::support::cli::{Signal, loghost};
 use crate::support::collector::{Answer, Collector, Figures, labels, last_metrics, last_starts};
 use crate::support::guest::{Then, guest};
 use crate::support::http::Http;
@@ -26,18 +25,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("telemetry::publishing_sends_traces_alone", publishing_sends_traces_alone),
         needing("telemetry::what_is_rejected_is_counted", what_is_rejected_is_counted),
         needing("telemetry::an_unrecorded_trace_goes_on", an_unrecorded_trace_goes_on),
-        needing("telemetry::a_collector_that_hangs_is_no_hindrance", a_collector_that_hangs),
-        needing("telemetry::a_collector_that_is_down_is_no_hindrance", a_collector_that_is_down),
-        needing("telemetry::a_collector_that_comes_back_has_all", a_collector_that_comes_back),
     ];
     trials.extend(on_each("telemetry::a_trace_goes_on_to_what_is_derived", a_trace_goes_on));
     trials
 }
 
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// What `/metrics` shows, by names and labels, without what changes all the time.
-fn shown(http: Http) -> Figures {
+pub(super) fn shown(http: Http) -> Figures {
     let sample = |line: &str| {
         let (series, value) = line.rsplit_once(' ')?;
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
@@ -269,78 +265,5 @@ fn an_unrecorded_trace_goes_on() -> Result<(), Skip> {
     assert_eq!(headers.inner().get("traceparent"), Some(&AMQPValue::LongString(CONTEXT.into())));
     run.end_by(Signal::Terminate).exits(0);
     assert!(collector.spans().is_empty(), "{:#?}", collector.spans());
-    Ok(())
-}
-
-/// More than there are spans that may wait.
-const LOGS: usize = 4000;
-
-/// Has them processed, and says what the run did then.
-fn counts_all(broker: &Broker, url: &str) -> Running {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = guest("counts").severities(&["error"]).processes().write(folder.path());
-    let run = broker.loghost(["run", "--every", "50ms", "--format", "json", "--listen", "127.0.0.1:0"]);
-    let run = run.arg(file).env(ENDPOINT, url).env("OTEL_METRIC_EXPORT_INTERVAL", "100").start();
-    run.says("consuming from");
-    let publish = broker.loghost(["publish", "--stdin", "--severity", "error", "--trace"]);
-    publish.stdin("a\n".repeat(LOGS)).end().exits(0);
-    run.has_printed(|so_far| last_of(so_far, "counts")["counts"]["error"] == LOGS);
-    run
-}
-
-fn a_collector_that_hangs() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
-    let collector = Collector::start(Answer::Nothing);
-    let run = counts_all(&broker, &collector.url());
-    run.says("spans come faster than the collector takes them, and are dropped");
-    let dropped = shown(Http::of(&run)).into_iter().find(|((name, labels), _)| {
-        name == "loghost_spans" && labels.get("outcome").is_some_and(|outcome| outcome == "dropped")
-    });
-    assert!(dropped.is_some_and(|(_, dropped)| dropped > 1000.0));
-    // Also those that waited until the end.
-    let output = run.end_by(Signal::Terminate).exits(0);
-    let output = output.says(&format!(": {LOGS} spans were dropped in this run"));
-    assert_eq!(output.stderr.matches("spans come faster").count(), 1, "{output}");
-    Ok(())
-}
-
-fn a_collector_that_is_down() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
-    let run = counts_all(&broker, &format!("http://{free}"));
-    run.says(&format!("http://{free}/v1/metrics does not take metrics: "));
-    let http = Http::of(&run);
-    let deadline = Instant::now() + TIMEOUT;
-    let failures = |signal: &str| {
-        let key = (
-            "loghost_export_failures".to_owned(),
-            BTreeMap::from([("signal".to_owned(), signal.to_owned())]),
-        );
-        shown(http).get(&key).copied().unwrap_or_default()
-    };
-    while failures("metrics") < 3.0 || failures("traces") < 1.0 {
-        assert!(Instant::now() < deadline, "what fails is not counted: {run}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let output = run.end_by(Signal::Terminate).exits(0);
-    assert_eq!(output.stderr.matches("does not take metrics").count(), 1, "{output}");
-    assert_eq!(output.stderr.matches("does not take traces").count(), 1, "{output}");
-    Ok(())
-}
-
-/// What it did not take for now, it gets.
-fn a_collector_that_comes_back() -> Result<(), Skip> {
-    let broker = Broker::new(Kind::Embedded)?;
-    let collector = Collector::start(Answer::Refuse(503));
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = guest("counts").severities(&["error"]).processes().write(folder.path());
-    let run = broker.loghost(["run"]).arg(file).env(ENDPOINT, collector.url()).start();
-    run.says("consuming from");
-    broker.loghost(["publish", "error", "a", "--trace"]).end().exits(0);
-    run.says("/v1/traces does not take traces: it answers 503");
-    collector.answers(Answer::Take);
-    run.says("/v1/traces takes traces again");
-    collector.span("the span", |span| span.name == "process counts");
-    run.end_by(Signal::Terminate).exits(0);
     Ok(())
 }

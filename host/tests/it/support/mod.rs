@@ -18,6 +18,7 @@ pub(crate) mod rabbitmq;
 pub(crate) mod raw;
 pub(crate) mod relay;
 pub(crate) mod terminal;
+pub(crate) mod user;
 
 use std::env;
 use std::fmt;

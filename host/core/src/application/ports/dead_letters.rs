@@ -30,12 +30,12 @@ pub struct DeadLog<'a> {
     /// The log.
     pub record: &'a Record,
     /// Where it is among the logs of its delivery, if there are several: the others stay.
-    pub place: Option<Place>,
+    pub place: Option<LogNumber>,
 }
 
 /// Where a log is among several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LogNumber {
     /// Its number, from 1.
     pub number: usize,
     /// How many there are.

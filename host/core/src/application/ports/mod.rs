@@ -1,6 +1,7 @@
 //! The roles that surround the use cases. An adapter implements each with one technology; no type of a
 //! library appears here.
 
+mod clock;
 mod consumer;
 mod dead_letters;
 mod event;
@@ -12,8 +13,9 @@ mod run_control;
 mod sink;
 mod source;
 
+pub use clock::{Clock, SystemClock};
 pub use consumer::{Consumer, ConsumerError};
-pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, Place, Rejection};
+pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, LogNumber, Rejection};
 pub use event::{
     Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, ProcessSpan, PublisherEvent,
     ReloadRefusal, Traced, Uncounted,
@@ -31,16 +33,5 @@ pub use source::{
     Subscription,
 };
 
-use crate::domain::Timestamp;
-
 /// What an adapter's library reports.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Tells the time.
-pub trait Clock: Send + Sync {
-    /// The time.
-    fn now(&self) -> Timestamp;
-
-    /// Is told the latest timestamp of each batch: a clock that replays a scenario follows it.
-    fn witness(&self, _latest: Timestamp) {}
-}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::{NAME, Place, QUORUM, is_whole};
+use super::{NAME, QUORUM, QueueFixture, is_whole};
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Signal, Unread};
 use crate::support::outside::{DURABLE, text};
@@ -44,7 +44,7 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
     node.rabbitmqctl(&["add_user", "worker", "s3cret"]);
     node.rabbitmqctl(&["set_user_tags", "worker", "management"]);
     node.rabbitmqctl(&["set_permissions", "worker", ".*", ".*", ".*"]);
-    let place = Place::new(Broker::on(kind, &node), QUORUM);
+    let place = QueueFixture::new(Broker::on(kind, &node), QUORUM);
     let outside = place.broker.outside();
     let url = format!("http://worker:s3cret@127.0.0.1:{port}");
     let limit =
@@ -79,7 +79,7 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
 /// log that reaches the limit becomes a dead letter, which can be replayed.
 fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     let node = limited(kind, None)?;
-    let place = Place::new(Broker::on(kind, &node), QUORUM);
+    let place = QueueFixture::new(Broker::on(kind, &node), QUORUM);
     let outside = place.broker.outside();
     place.make_dead_letters(&outside, 5);
     for _ in 0..10 {
@@ -130,7 +130,7 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
 fn double_nothing_for_an_interruption(kind: Kind) -> Result<(), Skip> {
     const LETTERS: usize = 400;
     let node = limited(kind, None)?;
-    let place = Place::new(Broker::on(kind, &node), QUORUM);
+    let place = QueueFixture::new(Broker::on(kind, &node), QUORUM);
     let outside = place.broker.outside();
     place.make_dead_letters(&outside, LETTERS);
     let list = || place.dead_letters("list", ["--format", "json"]);

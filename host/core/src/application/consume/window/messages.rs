@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::application::ports::Place;
+use crate::application::ports::LogNumber;
 
 /// Those deliveries, by the number of the first log of each. As a rule there are none, and it costs nothing.
 #[derive(Debug, Default)]
@@ -28,10 +28,10 @@ impl Messages {
     }
 
     /// Where a log is in its delivery, if there are others in it.
-    pub(super) fn place(&self, number: u64) -> Option<Place> {
+    pub(super) fn place(&self, number: u64) -> Option<LogNumber> {
         let (first, message) = self.of(number)?;
         let count = |last: u64| usize::try_from(last - first + 1).unwrap_or(usize::MAX);
-        Some(Place { number: count(number), of: count(message.last) })
+        Some(LogNumber { number: count(number), of: count(message.last) })
     }
 
     /// Notes that these logs are in the book.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::messages::Messages;
-use crate::application::ports::{Item, Place};
+use crate::application::ports::{Item, LogNumber};
 use crate::domain::{FinishedLog, IntervalSet, OriginPosition, Position, Record};
 
 /// The delay before the second attempt; it doubles with each one after.
@@ -151,7 +151,7 @@ impl<O> Window<O> {
     }
 
     /// Where a log is among those of its delivery, if there are several.
-    pub(super) fn place(&self, number: u64) -> Option<Place> {
+    pub(super) fn place(&self, number: u64) -> Option<LogNumber> {
         self.messages.place(number)
     }
 

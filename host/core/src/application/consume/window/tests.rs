@@ -108,6 +108,6 @@ fn a_place_is_told_until_the_whole_message_is_in_the_book() {
     assert_eq!([0, 1, 2, 3].map(|number| window.open_place(number)), [Some(0), Some(1), None, Some(0)]);
     window.enter(&[4, 5]);
     assert_eq!([3, 4, 5].map(|number| window.open_place(number)), [None; 3]);
-    assert_eq!(window.place(4), Some(Place { number: 2, of: 3 }));
+    assert_eq!(window.place(4), Some(LogNumber { number: 2, of: 3 }));
     assert_eq!(window.place(2), None);
 }

@@ -1,0 +1,48 @@
+//! What happens to streams, in words and in figures.
+
+use serde_json::{Value, json};
+
+pub(super) fn past_removed(stream: &str, wanted: Option<u64>, first: u64) -> (&'static str, String, Value) {
+    let before = match wanted {
+        Some(wanted) => format!("of what was asked for, up to {} logs", first - wanted),
+        None => format!("what was before, up to {first} logs, of which some may have been asked for,"),
+    };
+    let text = format!(
+        "the stream `{stream}` begins at offset {first}: {before} are not there, as its retention has removed them"
+    );
+    ("past_removed", text, json!({ "stream": stream, "wanted": wanted, "first": first }))
+}
+
+pub(super) fn streams_through_amqp(cause: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "streams are read through AMQP 0-9-1, which takes several times the CPU: {cause}; where the stream protocol is spoken \
+         elsewhere, say where with --stream-address HOST:PORT; without --state nothing keeps how far they were read"
+    );
+    ("streams_through_amqp", text, json!({ "cause": cause }))
+}
+
+pub(super) fn left_out(stream: &str, first: u64, last: u64, offsets: u64) -> (&'static str, String, Value) {
+    let text = format!(
+        "offsets of the stream `{stream}` did not come, {offsets} so far, the last ones from {first} to {last}: through AMQP 0-9-1 the \
+         broker leaves out batches that a producer has compressed, whose logs are not counted, and what it stores there itself; \
+         the stream protocol (RabbitMQ's plugin rabbitmq_stream) brings them"
+    );
+    let fields = json!({ "stream": stream, "first": first, "last": last, "offsets": offsets });
+    ("offsets_left_out", text, fields)
+}
+
+pub(super) fn offset_not_stored(stream: &str) -> (&'static str, String, Value) {
+    let text = format!(
+        "the broker does not keep how far the stream `{stream}` was read, most likely because the user may not write to it \
+         (`rabbitmqctl set_permissions`): the next run begins where a new consumer does; or keep it with --state DIR"
+    );
+    ("offset_not_stored", text, json!({ "stream": stream }))
+}
+
+pub(super) fn stream_differs(stream: &str, differences: &[String], policy: &str) -> String {
+    let (listed, pattern) = (differences.join("; "), stream.replace('.', "\\."));
+    format!(
+        "the stream {stream} is there already, made otherwise ({listed}): it is used as it is; a policy changes that and \
+         deletes no stream: rabbitmqctl set_policy NAME '^{pattern}$' '{policy}' --apply-to queues"
+    )
+}
