@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use loghost_rabbitmq::{Begin, Prefix, QueueType, StreamAddress, StreamOptions};
 
 use super::defaults::{Shown, size};
-use super::queues::QueueTypeArg;
+use super::queues::{QueueTypeArg, only_of_streams};
 use super::{FormatArg, connection, parse};
 use crate::commands::bench::{Bench, Options, Queues};
 use crate::compose::failure::{Failure, Status};
@@ -108,6 +108,7 @@ impl TryFrom<Args> for Options {
 
     fn try_from(args: Args) -> Result<Self, Failure> {
         let default = Self::default();
+        only_of_streams("--stream-address", args.stream_address.is_some(), args.queue_type)?;
         let addresses = connection::addresses(&args.broker)?;
         let sizes = args.sizes;
         if let Some(size) = sizes.iter().find(|size| **size > LARGEST) {

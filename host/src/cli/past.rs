@@ -21,7 +21,7 @@ pub(super) struct PastArgs {
     until: Option<Begin>,
 
     /// Where the stream protocol is spoken, if not where the broker says, as for `loghost run`
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", requires = "from")]
     stream_address: Option<StreamAddress>,
 }
 

@@ -99,6 +99,7 @@ impl PositionArgs {
         queue_type: Option<QueueTypeArg>,
     ) -> Result<(Option<StreamOptions>, Positions), Failure> {
         only_of_streams("--from", self.from.is_some(), queue_type)?;
+        only_of_streams("--stream-address", self.stream_address.is_some(), queue_type)?;
         let streams = match retention.retention(queue_type)? {
             Some(retention) => Some(StreamOptions {
                 retention,
@@ -117,7 +118,12 @@ impl PositionArgs {
     }
 }
 
-fn only_of_streams(name: &str, is_given: bool, queue_type: Option<QueueTypeArg>) -> Result<(), Failure> {
+/// Refuses an option of streams that is given where none are asked for.
+pub(super) fn only_of_streams(
+    name: &str,
+    is_given: bool,
+    queue_type: Option<QueueTypeArg>,
+) -> Result<(), Failure> {
     if is_given && queue_type != Some(QueueTypeArg::Stream) {
         let text = format!("{name} is for streams, and is given with --queue-type stream");
         return Err(Failure::new(Status::Usage, text));

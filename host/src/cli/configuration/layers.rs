@@ -11,7 +11,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use loghost_core::domain::printable_line;
 
 use super::file::{CONSUMERS, ConfigFile, ConsumerTable, Entry, PLUGIN, Problem, SETTINGS};
-use super::option;
+use super::option::{self, STREAM_ADDRESS};
 use super::place::FilePlace;
 use crate::cli::Cli;
 use crate::cli::connection::FileArgs;
@@ -99,6 +99,11 @@ impl InForce {
             added.extend(in_force.take_file(&path, (command, &options), run)?);
             in_force.file = Some(path);
         }
+        if !in_force.reads_streams(command) {
+            // It is said for all commands, and an argument is refused.
+            let option = format!("--{STREAM_ADDRESS}=");
+            added.retain(|argument| !argument.to_string_lossy().starts_with(&option));
+        }
         if let Some(origin) = in_force.origin("broker") {
             added.push(format!("--broker-from={origin}").into());
         }
@@ -180,6 +185,17 @@ impl InForce {
     fn put(&mut self, arg: &Arg, values: Vec<String>, origin: Origin) {
         if let Some(key) = option::key(arg) {
             self.given.insert(key.to_owned(), Given { values, origin });
+        }
+    }
+
+    /// Whether the command reads streams: one that need not is told to by another option.
+    fn reads_streams(&self, command: &Command) -> bool {
+        let has = |key| option::options(command).any(|arg| option::key(arg) == Some(key));
+        let given = |key| self.given.get(key);
+        if has("queue-type") {
+            given("queue-type").is_some_and(|given| given.values == ["stream"])
+        } else {
+            !has("from") || given("from").is_some()
         }
     }
 

@@ -32,6 +32,16 @@ fn options_have_to_fit() {
     let run = |options: &[&str]| loghost(["run", "plugins"]).args(options).args(nowhere).end().exits(2);
     run(&["--from", "first"]).says("--from is for streams, and is given with --queue-type stream");
     run(&["--queue-type", "quorum", "--from", "first"]).says("given with --queue-type stream");
+    let address = ["--stream-address", "127.0.0.1:5552"];
+    let refused = "--stream-address is for streams, and is given with --queue-type stream";
+    run(&address).says(refused);
+    loghost(["bench"]).args(address).end().exits(2).says(refused);
+    for look in ["tail", "record"] {
+        loghost([look]).args(address).args(nowhere).end().exits(2).says("--from <WHERE>");
+    }
+    // What is said for all commands is left out where it is for nothing.
+    let no_broker = loghost(["tail"]).args(nowhere).env("LOGHOST_STREAM_ADDRESS", "127.0.0.1:5552");
+    no_broker.end().exits(69).says("no broker at");
     run(&["--queue-type", "stream", "--restart"]).says("--from");
     run(&["--queue-type", "stream", "--declare-only", "--from", "first"]).says("--declare-only");
     run(&["--queue-type", "stream", "--ephemeral"]).says("--ephemeral");
