@@ -1,9 +1,8 @@
 //! `loghost run --queue-type stream` where bytes of what the broker sends are damaged: nothing is counted wrongly, and a time or
 //! an offset that no checksum covers does no harm.
 
-use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +16,7 @@ use super::streams::{counted, plugin, run};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::Signal;
 use crate::support::dead_letters::list;
+use crate::support::frames::FrameProxy;
 use crate::support::gate::copy;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::{Skip, long, needing};
@@ -42,7 +42,53 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// that is the last chunk, three times.
 const DISTANCE: Range<u64> = 100_000..400_000;
 
-/// A proxy that damages one byte of what the broker sends in each stretch of bytes.
+/// What becomes of bytes on their way.
+#[derive(Clone, Copy)]
+enum Damage {
+    /// One is another one.
+    Flip,
+    /// Some do not come.
+    Drop,
+    /// Some come twice.
+    Repeat,
+    /// The connection ends with them.
+    Cut,
+}
+
+impl Damage {
+    /// Each in turn.
+    fn of(number: u64) -> Self {
+        match number % 4 {
+            0 => Self::Flip,
+            1 => Self::Drop,
+            2 => Self::Repeat,
+            _ => Self::Cut,
+        }
+    }
+
+    /// Damages some of these bytes; whether the connection goes on.
+    fn damage(self, bytes: &mut Vec<u8>, from: usize) -> ControlFlow<()> {
+        let at = fastrand::usize(from..bytes.len());
+        // As long as a field, or as several messages.
+        let most = if fastrand::bool() { 8 } else { 2000 };
+        let end = bytes.len().min(at + fastrand::usize(1..=most));
+        match self {
+            Self::Flip => bytes[at] ^= fastrand::u8(1..=u8::MAX),
+            Self::Drop => drop(bytes.drain(at..end)),
+            Self::Repeat => {
+                let again = bytes[at..end].to_vec();
+                bytes.splice(at..at, again);
+            }
+            Self::Cut => {
+                bytes.truncate(at);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A proxy that damages what the broker sends, once in each stretch of bytes.
 struct Damaging {
     address: String,
     damaged: Arc<AtomicU64>,
@@ -60,7 +106,7 @@ impl Damaging {
                 let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
                 let pair = |stream: &TcpStream| stream.try_clone().expect("a handle");
                 let (from, to) = (pair(&client), pair(&broker));
-                thread::spawn(move || copy(from, to, |_| {}));
+                thread::spawn(move || copy(from, to, |_| ControlFlow::Continue(())));
                 let (count, left) = (Arc::clone(&count), Arc::clone(&left));
                 // What is damaged in the login, and what is asked then, is no matter of chunks.
                 let mut spared = 3_000_usize;
@@ -68,14 +114,15 @@ impl Damaging {
                     copy(broker, client, |bytes| {
                         let from = spared.min(bytes.len());
                         spared -= from;
-                        let bytes = &mut bytes[from..];
-                        let (before, arrived) = (left.load(Ordering::Relaxed), bytes.len() as u64);
+                        let (before, arrived) = (left.load(Ordering::Relaxed), (bytes.len() - from) as u64);
                         left.store(before.saturating_sub(arrived), Ordering::Relaxed);
-                        if before <= arrived && !bytes.is_empty() && count.load(Ordering::Relaxed) < times {
-                            bytes[fastrand::usize(..bytes.len())] ^= fastrand::u8(1..=u8::MAX);
-                            count.fetch_add(1, Ordering::Relaxed);
-                            left.store(fastrand::u64(DISTANCE), Ordering::Relaxed);
+                        let number = count.load(Ordering::Relaxed);
+                        if before > arrived || arrived == 0 || number >= times {
+                            return ControlFlow::Continue(());
                         }
+                        count.fetch_add(1, Ordering::Relaxed);
+                        left.store(fastrand::u64(DISTANCE), Ordering::Relaxed);
+                        Damage::of(number).damage(bytes, from)
                     });
                 });
             }
@@ -92,6 +139,9 @@ fn a_thousand_damaged_bytes() -> Result<(), Skip> {
     })
 }
 
+/// How many logs are published that are not counted yet.
+const AHEAD: u64 = 1000;
+
 /// Logs without ids are counted by their offsets: each damaged chunk is read again.
 fn damaged_bytes(times: u64) -> Result<(), Skip> {
     let broker = Broker::new(Kind::Stream)?;
@@ -105,7 +155,8 @@ fn damaged_bytes(times: u64) -> Result<(), Skip> {
     while proxy.damaged.load(Ordering::Relaxed) < times {
         publish(&outside, &broker, 200, "a log with some text in it, so that chunks have a length");
         logs += 200;
-        host.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] >= logs);
+        // What comes next ends a frame of which something is missing.
+        host.has_printed(|so_far| errors(&last_of(so_far, "error"))[0] + AHEAD >= logs);
     }
     publish(&outside, &broker, 500, "the last");
     logs += 500;
@@ -115,12 +166,6 @@ fn damaged_bytes(times: u64) -> Result<(), Skip> {
     assert!(list(&broker, "error", &[]).is_empty());
     assert_eq!(counted(run(&broker, &plugin()).arg("--state").arg(folder.path())), logs);
     Ok(())
-}
-
-/// A proxy that damages one byte of the time of the first chunk with [`MARK`] in it, the first time that it is sent.
-struct Misdating {
-    address: String,
-    damaged: Arc<AtomicU64>,
 }
 
 /// What is in a log whose chunk is damaged.
@@ -136,47 +181,20 @@ const fn time_in(frame: &[u8]) -> Option<usize> {
     }
 }
 
-impl Misdating {
-    /// In front of this port; `byte` is which of the 8 bytes.
-    fn new(port: u16, byte: usize) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let address = listener.local_addr().expect("an address").to_string();
-        let damaged = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&damaged);
-        thread::spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
-                let pair = |stream: &TcpStream| stream.try_clone().expect("a handle");
-                let (from, to) = (pair(&client), pair(&broker));
-                thread::spawn(move || copy(from, to, |_| {}));
-                let count = Arc::clone(&count);
-                thread::spawn(move || misdate(broker, client, byte, &count));
-            }
-        });
-        Self { address, damaged }
-    }
-}
-
-/// Copies frames until the end.
-fn misdate(mut from: TcpStream, mut to: TcpStream, byte: usize, damaged: &AtomicU64) {
-    let mut length = [0; 4];
-    while from.read_exact(&mut length).is_ok() {
-        let mut frame = length.to_vec();
-        frame.resize(4 + u32::from_be_bytes(length) as usize, 0);
-        if from.read_exact(&mut frame[4..]).is_err() {
-            break;
-        }
+/// A proxy in front of this port that damages one of the 8 bytes of the time of the first chunk with [`MARK`] in it, the first
+/// time that it is sent; and how often one was sent.
+fn misdating(port: u16, byte: usize) -> (FrameProxy, Arc<AtomicU64>) {
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&sent);
+    let proxy = FrameProxy::new(port, move |frame| {
         let is_marked = frame.windows(MARK.len()).any(|part| part == MARK);
-        if let Some(time) = time_in(&frame).filter(|_| is_marked)
-            && damaged.fetch_add(1, Ordering::Relaxed) == 0
+        if let Some(time) = time_in(frame).filter(|_| is_marked)
+            && count.fetch_add(1, Ordering::Relaxed) == 0
         {
             frame[time + byte] ^= 0x10;
         }
-        if to.write_all(&frame).is_err() {
-            break;
-        }
-    }
-    copy(from, to, |_| {});
+    });
+    (proxy, sent)
 }
 
 /// A stream is recognised by the time of a chunk as well: were it that of this one, the next run would refuse the stream.
@@ -186,9 +204,9 @@ fn a_damaged_time_is_no_other_stream(broker: &Broker) {
     // The first chunk that is read, and one that comes later.
     for before in [0, 3] {
         let folder = tempfile::tempdir().expect("a folder");
-        let proxy = Misdating::new(broker.stream_port().expect("the stream protocol"), 7);
+        let (proxy, sent) = misdating(broker.stream_port().expect("the stream protocol"), 7);
         let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
-        let host = run().args(["--stream-address", &proxy.address]).start();
+        let host = run().args(["--stream-address", proxy.address()]).start();
         host.says("consuming from");
         let mut logs = 0;
         for (text, number) in [("before", before), (&*mark, 1)] {
@@ -197,7 +215,7 @@ fn a_damaged_time_is_no_other_stream(broker: &Broker) {
             counts(&host, "error", [logs, 0]);
         }
         host.end_by(Signal::Terminate).exits(0);
-        assert!(proxy.damaged.load(Ordering::Relaxed) > 0, "no chunk was damaged");
+        assert!(sent.load(Ordering::Relaxed) > 0, "no chunk was damaged");
         publish(&outside, broker, 2, "after");
         assert_eq!(counted(run()), logs + 2);
     }
@@ -210,10 +228,10 @@ fn a_damaged_time_dates_no_log(broker: &Broker) {
     for text in ["first", "second", &*mark, "fourth", "fifth"] {
         publish(&outside, broker, 1, text);
     }
-    let proxy = Misdating::new(broker.stream_port().expect("the stream protocol"), 1);
+    let (proxy, sent) = misdating(broker.stream_port().expect("the stream protocol"), 1);
     let tail = ["tail", "--severity", "error", "--from", "first", "--until", "next", "--format", "json"];
-    let output = broker.loghost(tail).args(["--stream-address", &proxy.address]).end().exits(0);
-    assert!(proxy.damaged.load(Ordering::Relaxed) > 0, "no chunk was damaged");
+    let output = broker.loghost(tail).args(["--stream-address", proxy.address()]).end().exits(0);
+    assert!(sent.load(Ordering::Relaxed) > 0, "no chunk was damaged");
     let logs = output.json();
     assert_eq!(logs.len(), 5, "{output}");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
@@ -32,7 +33,7 @@ impl Gate {
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
                 let pair = |stream: &TcpStream| stream.try_clone().expect("a handle");
                 let (from, to) = (pair(&client), pair(&server));
-                thread::spawn(move || copy(from, to, |_| {}));
+                thread::spawn(move || copy(from, to, |_| ControlFlow::Continue(())));
                 let (state, mut left) = (Arc::clone(&shared), bytes);
                 thread::spawn(move || {
                     copy(server, client, |bytes| {
@@ -40,6 +41,7 @@ impl Gate {
                             wait(&state);
                         }
                         left = left.saturating_sub(bytes.len());
+                        ControlFlow::Continue(())
                     });
                 });
             }
@@ -78,12 +80,17 @@ fn wait((state, changed): &(Mutex<State>, Condvar)) {
     }
 }
 
-/// Copies until the end, and ends both. `change` may change what is copied, or wait.
-pub(crate) fn copy(mut from: TcpStream, mut to: TcpStream, mut change: impl FnMut(&mut [u8])) {
+/// Copies until the end, and ends both. `change` may change what is copied, wait, or say that it is the last.
+pub(crate) fn copy(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    mut change: impl FnMut(&mut Vec<u8>) -> ControlFlow<()>,
+) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        change(&mut buffer[..read]);
-        if to.write_all(&buffer[..read]).is_err() {
+        let mut bytes = buffer[..read].to_vec();
+        let flow = change(&mut bytes);
+        if to.write_all(&bytes).is_err() || flow.is_break() {
             break;
         }
     }

@@ -7,6 +7,7 @@ mod capture;
 pub(crate) mod cli;
 pub(crate) mod collector;
 pub(crate) mod dead_letters;
+pub(crate) mod frames;
 pub(crate) mod gate;
 pub(crate) mod guest;
 pub(crate) mod http;
