@@ -1,16 +1,15 @@
 //! What a consumer's streams are opened with: declares them, finds out where reading begins, and connects to whoever has them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use loghost_core::application::{Clock, NextOffset};
 use loghost_core::domain::{ConsumerName, StreamPosition};
-use tokio::time::{Instant, sleep};
 
 use crate::connection::open::Connection;
 use crate::consume::read::Read;
 use crate::stream::amqp::AmqpStreams;
 use crate::stream::begin::{Begins, Start, starts};
+use crate::stream::election::when_elected;
 use crate::stream::native::{NativeStreams, Nodes, Stores};
 use crate::stream::options::{KeptPosition, StreamOptions};
 use crate::stream::reading::Reading;
@@ -18,12 +17,6 @@ use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
 use crate::topology::event::TopologyEvent;
 use crate::topology::streams::{declare_bound_streams, declare_streams};
-
-/// Within this, the leader of a stream is elected that was just declared.
-const ELECTED_WITHIN: Duration = Duration::from_secs(10);
-
-/// The time between two looks whether it is.
-const ELECTION_LOOK: Duration = Duration::from_millis(100);
 
 /// What streams are opened with.
 #[derive(Clone)]
@@ -58,15 +51,7 @@ impl<K: Clock + Clone + 'static> StreamSetup<K> {
     /// Finds out where reading will begin; returns what of that is in no book. The leader of a stream that was just declared
     /// may still be elected: until it is there, a log could be published that a consumer would miss that begins later.
     pub(super) async fn note_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
-        let elected = Instant::now() + ELECTED_WITHIN;
-        loop {
-            match self.find_starts().await {
-                Err(error) if error.is_unavailable() && Instant::now() < elected => {
-                    sleep(ELECTION_LOOK).await;
-                }
-                starts => return starts,
-            }
-        }
+        when_elected(|| self.find_starts()).await
     }
 
     /// Finds out where reading will begin, if the streams can be asked now.

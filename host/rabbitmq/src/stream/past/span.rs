@@ -8,6 +8,7 @@ use loghost_core::domain::Severity;
 use super::part::Setup;
 use crate::connection::open::Connection;
 use crate::stream::begin::{Ends, resolve};
+use crate::stream::election::when_elected;
 use crate::stream::native::Nodes;
 use crate::stream::options::Begin;
 use crate::topology::channel::{close, open_channel};
@@ -31,35 +32,49 @@ pub struct Span {
 }
 
 impl Setup {
-    /// What `from` and `until` mean in the streams of what is read now.
+    /// What `from` and `until` mean in the streams of what is read now. Tells what of it was removed. Those that were just
+    /// declared are waited for.
     pub(super) async fn spans(&self, from: Begin, until: Option<Begin>) -> Result<Vec<Span>, TopologyError> {
         let connection = self.connection.connection().await?;
-        let streams: Vec<Arc<str>> = self.read.streams().into_iter().map(Arc::from).collect();
-        let names: Vec<&str> = streams.iter().map(|stream| &**stream).collect();
+        let streams = self.read.streams();
+        let names: Vec<&str> = streams.iter().map(String::as_str).collect();
         connection.answer(check(&connection, &names)).await?;
-        let nodes = self.way.nodes(&connection, self.address.as_ref(), &names, &self.name).await?;
+        let found = when_elected(|| self.find_spans(&connection, &names, (from, until))).await?;
+        let mut spans = Vec::new();
+        for (span, removed) in found {
+            if let Some(event) = removed {
+                connection.tell(None, &event);
+            }
+            spans.push(span);
+        }
+        Ok(spans)
+    }
+
+    /// The same, if the streams can be asked now; each with what was removed of it.
+    async fn find_spans(
+        &self,
+        connection: &Arc<Connection>,
+        streams: &[&str],
+        (from, until): (Begin, Option<Begin>),
+    ) -> Result<Vec<(Span, Option<TopologyEvent>)>, TopologyError> {
+        let nodes = self.way.nodes(connection, self.address.as_ref(), streams, &self.name).await?;
         let finding = streams.iter().map(async |stream| {
-            let ends = Ends::of(stream, &connection, nodes.as_ref());
+            let ends = Ends::of(stream, connection, nodes.as_ref());
             let end = ends.end(stream).await?.map_or(0, |end| end.sent.last.saturating_add(1));
             let first = ends.first(stream).await?.unwrap_or(end);
             let wanted = resolve(&ends, stream, from).await?.offset;
-            if begins_later(from, wanted, first) && first > 0 {
+            let removed = (begins_later(from, wanted, first) && first > 0).then(|| {
                 let wanted = matches!(from, Begin::Offset(_)).then_some(wanted);
-                let event = TopologyEvent::PastRemoved { stream: stream.to_string(), wanted, first };
-                connection.tell(None, &event);
-            }
+                TopologyEvent::PastRemoved { stream: (*stream).to_owned(), wanted, first }
+            });
             let from = wanted.max(first).min(end);
             let until = match until {
                 Some(until) => resolve(&ends, stream, until).await?.offset.clamp(from, end),
                 None => end,
             };
-            Ok::<_, TopologyError>(Span {
-                severity: self.read.names.severity(stream),
-                stream: Arc::clone(stream),
-                from,
-                until: until.max(from),
-                end,
-            })
+            let (severity, stream) = (self.read.names.severity(stream), Arc::from(*stream));
+            let span = Span { severity, stream, from, until: until.max(from), end };
+            Ok::<_, TopologyError>((span, removed))
         });
         let spans = connection.answer(try_join_all(finding)).await;
         if let Some(nodes) = nodes {

@@ -1,6 +1,7 @@
 //! `loghost replay`: what comes of the past of the streams, and what is left as it was.
 
 mod compare;
+mod elected;
 mod recorded;
 mod removed;
 
@@ -46,6 +47,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .chain(compare::trials())
+    .chain(elected::trials())
     .chain(recorded::trials())
     .chain(removed::trials())
     .chain([needing("stream::replay::progress_is_shown_on_a_terminal", progress_is_shown_on_a_terminal)])
