@@ -44,6 +44,8 @@ pub use message::names::{Names, Prefix};
 pub use message::original::Original;
 pub use message::record::{Decode, properties, record};
 pub use message::route_text::{RouteText, RouteTextError};
+pub use publish::destination::Destination;
+pub use publish::key_template::{KeyTemplate, KeyTemplateError};
 pub use publish::sink::AmqpSink;
 pub use stream::figures::StreamFigures;
 pub use stream::options::{Begin, KeptPosition, Retention, StreamAddress, StreamOptions};

@@ -30,6 +30,7 @@ const EXAMPLES: &[Example] = &[
         &[
             "loghost publish error \"disk full\" --source db-1",
             "loghost publish --file scenarios/1.txt",
+            "loghost publish --file scenarios/1.txt --to app --key \"{source}.{severity}\"",
             "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 loghost publish error \"disk full\" --trace",
             "tail -F app.log | loghost publish --stdin --severity info --source app",
         ],

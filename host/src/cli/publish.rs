@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use loghost_core::domain::{Attributes, Log, Severity, Source};
 use loghost_decode::Format;
+use loghost_rabbitmq::KeyTemplate;
 
 use super::bind::severity_map;
 use super::connection::ConnectionArgs;
@@ -90,6 +91,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "TYPE")]
     queue_type: Option<QueueTypeArg>,
 
+    /// Publish to this exchange of others, which has to be there, and not to that of each log's severity
+    ///
+    /// Each message says its severity in the header `severity`, and in the routing key if --key has it. `run --bind EXCHANGE` reads
+    /// it.
+    #[arg(long, value_name = "EXCHANGE", value_parser = parse::exchange, conflicts_with = "queue_type")]
+    to: Option<String>,
+
+    /// Routing keys of what is published with --to: text, with {severity} and {source} in it [default: {source}]
+    #[arg(long, value_name = "TEMPLATE", requires = "to")]
+    key: Option<KeyTemplate>,
+
     /// Exit with 1 if no queue wanted a log
     #[arg(long)]
     require_route: bool,
@@ -128,9 +140,17 @@ impl TryFrom<Args> for Options {
                 Input::One(default)
             }
         };
+        let target = args.connection.target()?;
+        if let Some(severity) = args.to.as_deref().and_then(|exchange| target.names.severity(exchange)) {
+            let text = format!(
+                "--to names the exchange of severity {severity} itself: without --to, {severity} logs are published there"
+            );
+            return Err(Failure::new(Status::Usage, text));
+        }
         Ok(Self {
-            target: args.connection.target()?,
+            target,
             input,
+            to: args.to.map(|exchange| (exchange, args.key.unwrap_or_default())),
             streams: args.retention.retention(args.queue_type)?,
             journal: args.journal,
             traces: args.trace.traces(),

@@ -26,7 +26,8 @@ use crate::platform::signals::interrupted;
 use crate::ui::publish::{self, Published};
 use crate::ui::terminal::{self, Format, LogObserver, Progress};
 use loghost_rabbitmq::{
-    AmqpSink, Exchanges, ReconnectingConnection, Retention, TopologyError, provide_streams,
+    AmqpSink, Destination, Exchanges, KeyTemplate, ReconnectingConnection, Retention, TopologyError,
+    provide_streams,
 };
 use loghost_store::journal::JournalFile;
 
@@ -35,6 +36,8 @@ use loghost_store::journal::JournalFile;
 pub(crate) struct Options {
     pub(crate) target: Target,
     pub(crate) input: Input,
+    /// Which exchange of others is published to, with which keys; without it, that of each severity.
+    pub(crate) to: Option<(String, KeyTemplate)>,
     /// How the streams are declared that are to keep the logs, if there are to be some.
     pub(crate) streams: Option<Retention>,
     /// Where the producer keeps what it has begun and what is confirmed.
@@ -94,14 +97,15 @@ async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Resu
     let journal = journal.transpose().status(Status::BadInput)?;
     let producer = journal.as_ref().map_or(new, |journal| journal.producer().clone());
     let (connection, sink) = tokio::select! {
-        opened = open(&options.target, options.streams, severities, telemetry) => opened?,
+        opened = open(&options.target, options.to.clone(), options.streams, severities, telemetry) => opened?,
         () = &mut interrupted => return Err(Stop::Interrupted.failure(&pieces, None)),
     };
+    let to = options.to.as_ref().map(|to| &*to.0);
     let publish = Publish::new(sink, Sequencer::new(producer), SystemClock);
     let mut publisher = Resume::new(publish, journal);
 
     let sent = tokio::select! {
-        sent = send(&mut pieces, &mut publisher, &connection, traces.as_ref()) => sent,
+        sent = send(&mut pieces, &mut publisher, &connection, traces.as_ref(), to) => sent,
         never = tell_leaps() => match never {},
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
@@ -118,21 +122,26 @@ async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Resu
         } else {
             await_answers(&mut publisher).await;
             publisher.give_up();
-            report(&publisher, &pieces, options.journal.is_some(), options.format)?;
+            report(&publisher, &pieces, to, options.journal.is_some(), options.format)?;
         }
         return Err(stop.failure(&pieces, options.journal.as_deref()));
     }
-    report(&publisher, &pieces, options.journal.is_some(), options.format)?;
+    report(&publisher, &pieces, to, options.journal.is_some(), options.format)?;
     connection.close().await;
     conclude(publisher.receipts(), &pieces, options.unrouted)
 }
 
 async fn open(
     target: &Target,
+    to: Option<(String, KeyTemplate)>,
     streams: Option<Retention>,
     severities: Severities,
     telemetry: Option<&Telemetry>,
 ) -> Result<(Arc<ReconnectingConnection>, AmqpSink), Failure> {
+    let destination = match to {
+        Some((name, key)) => Destination::Exchange { name, key },
+        None => Destination::Severities(target.names.clone(), Exchanges::Own),
+    };
     let log: Arc<dyn Observer> = Arc::new(LogObserver::default());
     let observers = [log].into_iter().chain(telemetry.and_then(Telemetry::observer)).collect();
     let connection = target.connect_observed("publishing", Arc::new(Observers(observers))).await?;
@@ -140,8 +149,7 @@ async fn open(
         let declaring = || provide(&connection, target, severities, retention).boxed();
         target.retry.until_ready(&LogObserver::default(), declaring).await.map_err(refused)?;
     }
-    let sink = AmqpSink::open(Arc::clone(&connection), target.names.clone(), Exchanges::Own, []);
-    let sink = sink.await.map_err(unpublished)?;
+    let sink = AmqpSink::open(Arc::clone(&connection), destination, []).await.map_err(unpublished)?;
     Ok((connection, sink))
 }
 
@@ -195,6 +203,7 @@ async fn send(
     publisher: &mut Publisher,
     connection: &ReconnectingConnection,
     traces: Option<&NewTraces>,
+    to: Option<&str>,
 ) -> Result<(), Stop> {
     let progress = match pieces.total() {
         Some(total) => Progress::begin("publishing", total, "logs"),
@@ -207,7 +216,7 @@ async fn send(
         let meanwhile = async {
             match publisher.flush().await {
                 Ok(()) => {
-                    unwanted.look(publisher.receipts());
+                    unwanted.look(publisher.receipts(), to);
                     SinkError::from(connection.keep().await).into()
                 }
                 Err(error) => error,
@@ -231,7 +240,7 @@ async fn send(
         }
         publisher.piece(&piece).await?;
         progress.at(publisher.receipts().answered() + publisher.already_confirmed().total());
-        unwanted.look(publisher.receipts());
+        unwanted.look(publisher.receipts(), to);
     }
 }
 
@@ -243,10 +252,10 @@ enum Unwanted {
 }
 
 impl Unwanted {
-    fn look(&mut self, receipts: Receipts) {
+    fn look(&mut self, receipts: Receipts, to: Option<&str>) {
         if *self == Self::Unseen && receipts.unroutable.total() > 0 {
             *self = Self::Said;
-            publish::warn_unroutable(&receipts.unroutable);
+            publish::warn_unroutable(&receipts.unroutable, to);
         }
     }
 }
@@ -262,7 +271,13 @@ async fn await_answers(publisher: &mut Publisher) {
     }
 }
 
-fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: Format) -> Result<(), Failure> {
+fn report(
+    publisher: &Publisher,
+    pieces: &Pieces,
+    to: Option<&str>,
+    has_journal: bool,
+    format: Format,
+) -> Result<(), Failure> {
     let held_back = pieces.held_back();
     let outcome = Published {
         receipts: publisher.receipts(),
@@ -274,7 +289,7 @@ fn report(publisher: &Publisher, pieces: &Pieces, has_journal: bool, format: For
         held_back: held_back.as_ref().map_or(0, |held_back| held_back.logs),
     };
     outcome.print(format)?;
-    outcome.warn();
+    outcome.warn(to);
     if let Some(HeldBack { text, .. }) = held_back {
         terminal::warning(&text);
     }

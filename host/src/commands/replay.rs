@@ -8,7 +8,9 @@ use loghost_core::application::{
     self as application, Consumer, End, Publish, ReplayOptions, Replayed, SystemClock,
 };
 use loghost_core::domain::{Filter, Pattern, Sequencer, Severities, Severity};
-use loghost_rabbitmq::{AmqpSink, BindRules, Decode, Exchanges, PastStreams, ReconnectingConnection};
+use loghost_rabbitmq::{
+    AmqpSink, BindRules, Decode, Destination, Exchanges, PastStreams, ReconnectingConnection,
+};
 use loghost_wasm::{Limits, WasmConsumer};
 
 use crate::compose::configured::Members;
@@ -155,8 +157,8 @@ async fn replay_each(
     for consumer in consumers {
         let severities = consumer.descriptor().publishes;
         let derived = if options.derived == Derived::Granted && !severities.is_empty() {
-            let (connection, names) = (Arc::clone(connection), options.target.names.clone());
-            let opening = AmqpSink::open(connection, names, Exchanges::Found, severities.iter());
+            let destination = Destination::Severities(options.target.names.clone(), Exchanges::Found);
+            let opening = AmqpSink::open(Arc::clone(connection), destination, severities.iter());
             let sink = opening.await.map_err(unpublished)?;
             Some(Publish::new(sink, Sequencer::new(new_producer()?), SystemClock))
         } else {

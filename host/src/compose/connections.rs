@@ -6,7 +6,7 @@ use futures_util::future::try_join;
 use loghost_core::application::{Clock, Observer};
 use loghost_core::domain::Severity;
 use loghost_rabbitmq::{
-    AmqpSink, AmqpSourceFactory, Exchanges, Names, ReconnectingConnection, SourceOptions,
+    AmqpSink, AmqpSourceFactory, Destination, Exchanges, Names, ReconnectingConnection, SourceOptions,
 };
 
 use crate::compose::failure::Failure;
@@ -51,8 +51,9 @@ impl Connections {
         exchanges: Exchanges,
         severities: impl IntoIterator<Item = Severity>,
     ) -> Result<AmqpSink, Failure> {
-        let (publishing, names) = (Arc::clone(&self.publishing), self.names.clone());
-        AmqpSink::open(publishing, names, exchanges, severities).await.map_err(unpublished)
+        let destination = Destination::Severities(self.names.clone(), exchanges);
+        let publishing = Arc::clone(&self.publishing);
+        AmqpSink::open(publishing, destination, severities).await.map_err(unpublished)
     }
 
     pub(crate) async fn close(&self) {

@@ -1,13 +1,21 @@
 //! How it is shown what became of published logs: a line, or JSON; and warnings of those that are not where they should be.
 
 use loghost_core::application::Receipts;
-use loghost_core::domain::{Severity, Tally};
+use loghost_core::domain::{Severity, Tally, printable_line};
 use serde_json::json;
 
 use crate::ui::terminal::{self, Format, Unwritable, tally_json, tally_text, total_text};
 
-/// What to do about logs that find no queue.
-const DECLARE: &str = "is the consumer's queue declared? `loghost run PLUGIN --declare-only`";
+/// What to do about logs that find no queue; `to` is the exchange of others that they are published to, if it is one.
+fn declare(to: Option<&str>) -> String {
+    match to {
+        None => "is the consumer's queue declared? `loghost run PLUGIN --declare-only`".to_owned(),
+        Some(exchange) => format!(
+            "is a queue bound to `{}`, for their routing keys? `loghost run PLUGIN --bind EXCHANGE --declare-only`",
+            printable_line(exchange)
+        ),
+    }
+}
 
 /// What became of the logs of an input.
 pub(crate) struct Published {
@@ -52,19 +60,20 @@ impl Published {
         }
     }
 
-    /// Warns of what is not confirmed, and of what no queue has.
-    pub(crate) fn warn(&self) {
+    /// Warns of what is not confirmed, and of what no queue has; `to` is the exchange of others that was published to.
+    pub(crate) fn warn(&self, to: Option<&str>) {
         let Receipts { unroutable, refused, .. } = &self.receipts;
         if unroutable.total() > 0 {
             terminal::warning(&format!(
-                "no queue wanted {} of these logs ({}): {DECLARE}",
+                "no queue wanted {} of these logs ({}): {}",
                 unroutable.total(),
-                tally_text(unroutable)
+                tally_text(unroutable),
+                declare(to)
             ));
         }
         if refused.total() > 0 {
             terminal::warning(&format!(
-                "the broker refused {} logs ({}), or one before them of their severity and source: they are not sent",
+                "{} logs were refused ({}), or one before them of their severity and source: they are not sent",
                 refused.total(),
                 tally_text(refused)
             ));
@@ -87,6 +96,6 @@ impl Published {
 }
 
 /// Warns, while publishing goes on, of the first logs that no queue wants.
-pub(crate) fn warn_unroutable(unroutable: &Tally) {
-    terminal::warning(&format!("no queue wants these logs ({}): {DECLARE}", tally_text(unroutable)));
+pub(crate) fn warn_unroutable(unroutable: &Tally, to: Option<&str>) {
+    terminal::warning(&format!("no queue wants these logs ({}): {}", tally_text(unroutable), declare(to)));
 }

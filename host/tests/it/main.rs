@@ -53,6 +53,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     publish::journal::trials,
     publish::reconnect::trials,
     publish::streams::trials,
+    publish::to::trials,
     producers::broker_log::trials,
     producers::captured::trials,
     producers::configurations::trials,

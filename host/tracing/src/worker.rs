@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use loghost_core::application::{BoxError, Event, Observer, Publish, Receipts, SinkError, SystemClock};
 use loghost_core::domain::{Attributes, Log, Producer, Sequencer, Severity};
-use loghost_rabbitmq::{AmqpSink, Exchanges, ReconnectingConnection, Retry};
+use loghost_rabbitmq::{AmqpSink, Destination, Exchanges, ReconnectingConnection, Retry};
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -110,7 +110,8 @@ impl Worker {
         let purpose = format!("tracing of {}", self.options.source);
         let connection =
             Arc::new(ReconnectingConnection::new(addresses, purpose, Retry::For(PATIENCE), observer));
-        let sink = AmqpSink::open(Arc::clone(&connection), names, Exchanges::Own, []).await?;
+        let destination = Destination::Severities(names, Exchanges::Own);
+        let sink = AmqpSink::open(Arc::clone(&connection), destination, []).await?;
         let producer = Producer::new(Uuid::new_v4().simple().to_string());
         let producer = producer.map_err(|error| SinkError::Failed(BoxError::from(error)))?;
         let mut publish = Publish::new(sink, Sequencer::new(producer), SystemClock);

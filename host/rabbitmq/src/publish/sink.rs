@@ -24,11 +24,10 @@ use crate::connection::error::ConnectError;
 use crate::connection::fault::reason;
 use crate::connection::open::Connection;
 use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
-use crate::message::names::Names;
 use crate::message::record;
+use crate::publish::destination::Destination;
 use crate::publish::refusal::{Refusals, RefusedLogs};
 use crate::publish::unconfirmed::{Message, Processed, Unconfirmed};
-use crate::topology::declare::Exchanges;
 use crate::topology::error::TopologyError;
 
 /// The longest time that is waited for an answer before it is checked that the channel is still open.
@@ -40,8 +39,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// Publishes to the exchanges of a broker.
 pub struct AmqpSink {
     connection: Arc<ReconnectingConnection>,
-    names: Names,
-    exchanges: Exchanges,
+    destination: Destination,
     /// The severities of the logs so far: whose exchanges are needed.
     in_use: Vec<Severity>,
     /// With its connection; none when it was lost.
@@ -59,14 +57,12 @@ impl AmqpSink {
     /// Opens a channel on the connection, for logs of these severities at first.
     pub async fn open(
         connection: Arc<ReconnectingConnection>,
-        names: Names,
-        exchanges: Exchanges,
+        destination: Destination,
         severities: impl IntoIterator<Item = Severity>,
     ) -> Result<Self, SinkError> {
         let mut sink = Self {
             connection,
-            names,
-            exchanges,
+            destination,
             in_use: severities.into_iter().collect(),
             channel: None,
             unconfirmed: Unconfirmed::default(),
@@ -107,11 +103,11 @@ impl AmqpSink {
         let Some((channel, _)) = &self.channel else { return };
         while let Some((number, message)) = self.unconfirmed.take_to_send(self.answers.len()) {
             let channel = channel.clone();
-            let exchange = self.names.exchange(message.log.severity).into();
+            let exchange = self.destination.exchange(&message.log).into();
+            let key = message.routing_key.clone();
+            let properties = self.destination.properties(&message);
             self.answers.push(Box::pin(async move {
-                let Message { id, timestamp, log } = &*message;
-                let (key, properties) = (record::routing_key(log), record::properties(id, *timestamp, log));
-                let body = log.message.as_bytes();
+                let body = message.log.message.as_bytes();
                 match channel.basic_publish(exchange, key, mandatory(), body, properties).await {
                     Ok(confirmation) => (number, confirmation.await),
                     Err(error) => (number, Err(error)),
@@ -163,7 +159,7 @@ impl AmqpSink {
     }
 
     fn process(&mut self, number: u64, confirmation: Confirmation) {
-        match self.unconfirmed.process(number, confirmation, |exchange| self.names.severity(exchange)) {
+        match self.unconfirmed.process(number, confirmation, &self.destination) {
             Processed::HeldBack(message) => return self.refusals.refused(&message, &self.connection),
             Processed::Confirmed(message) => {
                 self.connection.tell_of_publishing(PublisherEvent::Confirmed(&message.log));
@@ -205,7 +201,17 @@ fn mandatory() -> BasicPublishOptions {
 
 impl LogSink for AmqpSink {
     async fn publish(&mut self, id: &MessageId, timestamp: Timestamp, log: &Log) -> Result<(), SinkError> {
-        self.unconfirmed.add(Message { id: id.clone(), timestamp, log: log.clone() });
+        let routing_key = match self.destination.routing_key(log) {
+            Ok(routing_key) => routing_key,
+            Err(error) => {
+                let reason = error.to_string();
+                self.connection.tell_of_publishing(PublisherEvent::GivenUp(id, log, &reason));
+                self.unconfirmed.refuse_unsent(log.severity);
+                self.refusal = Some(reason);
+                return Ok(());
+            }
+        };
+        self.unconfirmed.add(Message { id: id.clone(), timestamp, log: log.clone(), routing_key });
         self.reopen().await?;
         self.need(log.severity).await?;
         self.send();

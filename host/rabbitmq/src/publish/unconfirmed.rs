@@ -13,7 +13,7 @@ use loghost_core::application::{Confirmed, Receipts};
 use loghost_core::domain::{Log, MessageId, Severity, Timestamp};
 use tokio::time::Instant;
 
-use crate::message::record;
+use crate::publish::destination::Destination;
 use crate::publish::held_back::{HeldBack, OrderKey};
 
 /// The most logs, and the most bytes of their texts, that wait for the broker's answer.
@@ -26,6 +26,7 @@ pub(crate) struct Message {
     pub(crate) id: MessageId,
     pub(crate) timestamp: Timestamp,
     pub(crate) log: Log,
+    pub(crate) routing_key: ShortString,
 }
 
 /// The logs without an answer, numbered in the order in which they were handed over, and the answers.
@@ -65,7 +66,7 @@ pub(crate) enum Processed {
 }
 
 impl Message {
-    fn key(&self) -> OrderKey {
+    fn order_key(&self) -> OrderKey {
         (self.log.severity, self.log.source.clone())
     }
 }
@@ -106,7 +107,7 @@ impl Unconfirmed {
         (unanswered.returned, unanswered.sent) = (false, true);
         let message = Arc::clone(&unanswered.message);
         if !self.unsent.remove(&number) {
-            self.held.begin(&message.key(), number);
+            self.held.begin(&message.order_key(), number);
         }
         Some((number, message))
     }
@@ -117,7 +118,7 @@ impl Unconfirmed {
             let Some(unanswered) = self.logs.get(&number).filter(|_| !self.held.is_empty()) else {
                 return Some(number);
             };
-            let key = unanswered.message.key();
+            let key = unanswered.message.order_key();
             if !self.held.holds(&key) {
                 return Some(number);
             }
@@ -137,12 +138,12 @@ impl Unconfirmed {
         &mut self,
         number: u64,
         confirmation: Confirmation,
-        severity_of: impl Fn(&str) -> Option<Severity>,
+        destination: &Destination,
     ) -> Processed {
         let taken = !confirmation.is_nack();
         // lapin hands a returned message to the next confirmation, which need not be its own.
         if let Some(returned) = confirmation.take_message()
-            && let Some(severity) = severity_of(returned.exchange.as_str())
+            && let Some(severity) = destination.severity_of(&returned)
         {
             match self.find(severity, &returned) {
                 Some(unanswered) => unanswered.returned = true,
@@ -167,7 +168,7 @@ impl Unconfirmed {
         self.clear(number);
         let Some(unanswered) = self.logs.get_mut(&number) else { return Processed::Answered };
         unanswered.sent = false;
-        self.held.refuse(unanswered.message.key(), number, Instant::now());
+        self.held.refuse(unanswered.message.order_key(), number, Instant::now());
         Processed::HeldBack(Arc::clone(&unanswered.message))
     }
 
@@ -212,7 +213,7 @@ impl Unconfirmed {
         }
         // What came before a log that was refused goes before it again.
         for (number, unanswered) in &self.logs {
-            let key = unanswered.message.key();
+            let key = unanswered.message.order_key();
             if self.held.holds(&key) {
                 self.held.add(&key, *number);
                 self.unsent.remove(number);
@@ -224,7 +225,7 @@ impl Unconfirmed {
     pub(crate) fn suspect(&mut self) {
         let (unsent, held) = (&self.unsent, &self.held);
         let under_way = self.logs.iter().filter(|(number, unanswered)| {
-            !unsent.contains(number) && !held.has(&unanswered.message.key(), **number)
+            !unsent.contains(number) && !held.has(&unanswered.message.order_key(), **number)
         });
         self.suspects.extend(under_way.map(|(number, _)| *number));
     }
@@ -232,6 +233,11 @@ impl Unconfirmed {
     /// Whether this one was under way alone.
     pub(crate) fn is_alone(&self, number: u64) -> bool {
         self.alone == Some(number)
+    }
+
+    /// Counts a log that is given up before it was sent.
+    pub(crate) fn refuse_unsent(&mut self, severity: Severity) {
+        self.receipts.refused[severity] += 1;
     }
 
     /// Gives up a log.
@@ -247,7 +253,7 @@ impl Unconfirmed {
         let unanswered = self.logs.remove(&number)?;
         self.bytes -= unanswered.message.log.message.len();
         if !self.held.is_empty() {
-            self.unsent.extend(self.held.taken(&unanswered.message.key(), number, Instant::now()));
+            self.unsent.extend(self.held.taken(&unanswered.message.order_key(), number, Instant::now()));
         }
         Some(unanswered)
     }
@@ -262,8 +268,8 @@ impl Unconfirmed {
         let id = returned.properties.message_id().as_ref().map(ShortString::as_str)?;
         let id: MessageId = id.parse().ok()?;
         self.logs.values_mut().find(|unanswered| {
-            let Message { id: own, log, .. } = &*unanswered.message;
-            *own == id && log.severity == severity && record::routing_key(log) == returned.routing_key
+            let Message { id: own, log, routing_key, .. } = &*unanswered.message;
+            *own == id && log.severity == severity && *routing_key == returned.routing_key
         })
     }
 

@@ -22,6 +22,9 @@ pub enum TopologyError {
         /// Whose fault it is.
         fault: Fault,
     },
+    /// There is no exchange that is to be published to.
+    #[error("there is no exchange `{0}`: it has to be declared first, or its name is another one")]
+    NoExchange(String),
     /// A stream has less than a consumer has read of it.
     #[error(
         "the stream `{stream}` ends at offset {last}, and this consumer has read it up to offset {}: it was deleted and made again; its logs are \
@@ -91,6 +94,7 @@ impl TopologyError {
             Self::StreamIsShorter { .. }
             | Self::StreamIsAnother { .. }
             | Self::NoStream(_)
+            | Self::NoExchange(_)
             | Self::NotKept { .. } => true,
             Self::NoStreamConnection { error, .. } => error.obstacle().is_lasting(),
             Self::Stream(_) => self.is_access_refused(),
@@ -139,6 +143,7 @@ impl From<TopologyError> for SourceError {
             | TopologyError::StreamIsShorter { .. }
             | TopologyError::StreamIsAnother { .. }
             | TopologyError::NoStream(_)
+            | TopologyError::NoExchange(_)
             | TopologyError::NotKept { .. }
             | TopologyError::NoStreamConnection { .. }
             | TopologyError::Stream(_) => Self::NotReady(error.into()),

@@ -68,6 +68,15 @@ fn named_in(text: &str) -> Option<ConsumerName> {
     name.parse().ok()
 }
 
+/// The name of an exchange that is published to.
+pub(super) fn exchange(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("expected the name of an exchange".to_owned()),
+        1..=255 => Ok(text.to_owned()),
+        length => Err(format!("the name of an exchange has at most 255 bytes, this one has {length}")),
+    }
+}
+
 /// A severity; what is none may be another's word, or misspelled.
 pub(super) fn severity(text: &str) -> Result<Severity, String> {
     let lower = text.to_lowercase();

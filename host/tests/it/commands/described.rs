@@ -37,6 +37,7 @@ fn bash_completes() {
     assert_eq!(complete("sources", "--manage"), "--management-url");
     assert_eq!(complete("dead-letters", "re"), "replay");
     assert_eq!(complete("run", "--queue-t"), "--queue-type");
+    assert_eq!(complete("publish", "--to"), "--to");
 }
 
 fn manual_pages() {
@@ -58,6 +59,7 @@ fn manual_pages() {
 
 fn examples() {
     for help in ["-h", "--help"] {
-        loghost(["publish", help]).end().exits(0).prints("loghost publish --file scenarios/1.txt");
+        let help = loghost(["publish", help]).end().exits(0);
+        help.prints("loghost publish --file scenarios/1.txt --to app --key \"{source}.{severity}\"");
     }
 }

@@ -140,7 +140,7 @@ fn logs_are_given_up_after_a_time(broker: &Broker) {
     let go_on = || publish(broker).args(["--retry-for", "1s", "--journal"]).arg(&journal).stdin(lines(1, 13));
     let output = go_on().end().exits(69).says("the broker refused the log").says("(tried for 1s)");
     let refused = 13 - room;
-    check(&output.says(&format!("the broker refused {refused} logs")), room, refused);
+    check(&output.says(&format!("{refused} logs were refused")), room, refused);
     errors.make_room();
     assert_eq!(drain(outside, queue, room), numbers(1, room));
     let again = go_on().start();
@@ -160,7 +160,7 @@ fn an_interruption_tells_how_many(broker: &Broker) {
         errors.outside.wait_for_depth(&errors.queue, errors.full());
         let refused = 13 - errors.room;
         let output = publish.end_by(signal).exits(69).says("interrupted");
-        check(&output.says(&format!("the broker refused {refused} logs")), errors.room, refused);
+        check(&output.says(&format!("{refused} logs were refused")), errors.room, refused);
         errors.outside.delete(&errors.queue);
     }
 }

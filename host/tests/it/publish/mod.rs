@@ -6,3 +6,4 @@ pub(crate) mod full;
 pub(crate) mod journal;
 pub(crate) mod reconnect;
 pub(crate) mod streams;
+pub(crate) mod to;

@@ -9,11 +9,12 @@ use loghost_core::domain::Severity;
 use super::AmqpSink;
 use crate::connection::fault::{Fault, fault, reason};
 use crate::connection::open::Connection;
-use crate::message::names::Names;
+use crate::publish::destination::Destination;
 use crate::publish::unconfirmed::Message;
-use crate::topology::channel::open_confirming_channel;
+use crate::topology::channel::{close, open_channel, open_confirming_channel};
 use crate::topology::declare::{Exchanges, declare_exchanges};
 use crate::topology::error::{TopologyError, failed};
+use crate::topology::look::exchange_exists;
 
 impl AmqpSink {
     /// Opens a channel if there is none, on a new connection if there is none.
@@ -21,7 +22,7 @@ impl AmqpSink {
         while self.channel.is_none() {
             let connection = self.connection.connection().await?;
             let prepared = tokio::select! {
-                prepared = prepare(&connection, &self.names, self.exchanges, &self.in_use) => prepared,
+                prepared = prepare(&connection, &self.destination, &self.in_use) => prepared,
                 () = connection.end() => continue,
             };
             match prepared {
@@ -44,10 +45,12 @@ impl AmqpSink {
             return Ok(());
         }
         self.in_use.push(severity);
-        let Some((_, connection)) = self.channel.as_ref().filter(|_| self.exchanges == Exchanges::Own) else {
+        let (Some((_, connection)), Destination::Severities(names, Exchanges::Own)) =
+            (&self.channel, &self.destination)
+        else {
             return Ok(());
         };
-        match connection.answer(declare_exchanges(connection, &self.names, [severity])).await {
+        match connection.answer(declare_exchanges(connection, names, [severity])).await {
             // The next channel begins with all that are in use.
             Err(error) if !error.is_refusal() => self.channel = None,
             declared => declared?,
@@ -73,8 +76,12 @@ impl AmqpSink {
         let (fault, error) = worst;
         match fault {
             Fault::Elsewhere => {}
-            // The next channel declares the exchanges again.
-            Fault::Missing if self.exchanges == Exchanges::Own => {}
+            // The next channel declares the exchanges again, or finds out whether that of others is gone.
+            Fault::Missing
+                if matches!(
+                    self.destination,
+                    Destination::Severities(_, Exchanges::Own) | Destination::Exchange { .. }
+                ) => {}
             Fault::Permission => {
                 return Err(failed("write to the exchanges".to_owned(), &error).into());
             }
@@ -93,13 +100,26 @@ impl AmqpSink {
 
 async fn prepare(
     connection: &Connection,
-    names: &Names,
-    exchanges: Exchanges,
+    destination: &Destination,
     in_use: &[Severity],
 ) -> Result<Channel, TopologyError> {
-    if exchanges == Exchanges::Own && !in_use.is_empty() {
-        // The broker may have lost them in a restart.
-        declare_exchanges(connection, names, in_use.iter().copied()).await?;
+    match destination {
+        Destination::Severities(names, Exchanges::Own) if !in_use.is_empty() => {
+            // The broker may have lost them in a restart.
+            declare_exchanges(connection, names, in_use.iter().copied()).await?;
+        }
+        Destination::Severities(..) => {}
+        Destination::Exchange { name, .. } => find(connection, name).await?,
     }
     open_confirming_channel(connection).await
+}
+
+/// Makes sure that there is an exchange of this name.
+async fn find(connection: &Connection, name: &str) -> Result<(), TopologyError> {
+    let channel = open_channel(connection).await?;
+    if !exchange_exists(&channel, name).await? {
+        return Err(TopologyError::NoExchange(name.to_owned()));
+    }
+    close(&channel).await;
+    Ok(())
 }
