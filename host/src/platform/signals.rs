@@ -14,34 +14,55 @@ const LAST_LINES: Duration = Duration::from_millis(100);
 /// ignored, as `nohup` does.
 #[cfg(unix)]
 pub(crate) fn interrupted() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let hangup = if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
-    listen(hangup)
+    listen(if is_hangup_ignored() { AtHangup::GoOn } else { AtHangup::End })
 }
 
-/// The same, but for SIGHUP: somebody else waits for [`Hangups`].
+/// What is done at SIGHUP.
 #[cfg(unix)]
-pub(crate) fn interrupted_but_by_hangup() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    listen(None)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtHangup {
+    /// Nothing: whoever started the process wants it to outlive its terminal, or it has none.
+    GoOn,
+    /// The process ends.
+    End,
+    /// It ends if its terminal has gone. SIGHUP may have been sent for something else.
+    EndWithTerminal,
 }
 
 #[cfg(unix)]
-fn listen(
-    mut hangup: Option<tokio::signal::unix::Signal>,
-) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+impl AtHangup {
+    fn ends(self) -> bool {
+        match self {
+            Self::GoOn => false,
+            Self::End => true,
+            Self::EndWithTerminal => !has_terminal(),
+        }
+    }
+}
+
+/// Whether this process has a terminal that it is controlled from: the system takes it away when it is closed.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+#[cfg(unix)]
+fn listen(at_hangup: AtHangup) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = match at_hangup {
+        AtHangup::GoOn => None,
+        AtHangup::End | AtHangup::EndWithTerminal => Some(signal(SignalKind::hangup())?),
+    };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (first, interrupted) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let hangup = async {
-            match &mut hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
+            let Some(hangup) = &mut hangup else { return std::future::pending().await };
+            while hangup.recv().await.is_some() && !at_hangup.ends() {}
         };
         let number = tokio::select! {
-            _ = hangup => 1,
+            () = hangup => 1,
             _ = interrupt.recv() => 2,
             _ = terminate.recv() => 15,
         };
@@ -114,12 +135,6 @@ pub(crate) fn stop_job() -> io::Result<()> {
     Ok(())
 }
 
-/// Is ready at Ctrl-C.
-#[cfg(not(unix))]
-pub(crate) fn interrupted_but_by_hangup() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    interrupted()
-}
-
 /// Has this process do what it does at Ctrl-C.
 #[cfg(unix)]
 pub(crate) fn interrupt() -> io::Result<()> {
@@ -167,22 +182,37 @@ pub(crate) fn stop_job() -> io::Result<()> {
     Ok(rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?)
 }
 
-/// SIGHUP, each time it comes.
+/// SIGHUP, each time it is a wish for new versions: not when it comes because the terminal has gone.
 #[cfg(unix)]
-pub(crate) struct Hangups(tokio::signal::unix::Signal);
+pub(crate) struct Hangups {
+    signal: tokio::signal::unix::Signal,
+    at_hangup: AtHangup,
+}
 
 #[cfg(unix)]
 impl Hangups {
     /// From now on, it no longer ends the process.
     pub(crate) fn new() -> io::Result<Self> {
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self)
+        // Before the signal is taken, which is not ignored then.
+        let outlives_terminal = is_hangup_ignored() || !has_terminal();
+        let at_hangup = if outlives_terminal { AtHangup::GoOn } else { AtHangup::EndWithTerminal };
+        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+        Ok(Self { signal, at_hangup })
     }
 
     /// Is ready when it comes.
     pub(crate) async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
-            std::future::pending::<()>().await;
+        while self.signal.recv().await.is_some() {
+            if !self.at_hangup.ends() {
+                return;
+            }
         }
+        std::future::pending::<()>().await;
+    }
+
+    /// As [`interrupted`], but at SIGHUP only if the terminal has gone.
+    pub(crate) fn interrupted(&self) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        listen(self.at_hangup)
     }
 }
 
@@ -201,5 +231,10 @@ impl Hangups {
     /// Is never ready.
     pub(crate) async fn next(&mut self) {
         std::future::pending::<()>().await;
+    }
+
+    /// Is ready at Ctrl-C.
+    pub(crate) fn interrupted(&self) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        interrupted()
     }
 }

@@ -153,6 +153,20 @@ pub fn check_files(files: usize) -> io::Result<()> {
     if cfg!(unix) { (0..files).map(open).collect::<io::Result<Vec<_>>>().map(drop) } else { Ok(()) }
 }
 
+/// Whether a stream is a terminal that was closed.
+#[cfg(unix)]
+pub fn is_hung_up(stream: &impl std::os::fd::AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(stream, PollFlags::empty())];
+    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    polled.is_ok() && fds[0].revents().contains(PollFlags::HUP)
+}
+
+#[cfg(not(unix))]
+pub fn is_hung_up<S>(_: &S) -> bool {
+    false
+}
+
 /// Waits until a non-blocking stream can be written to again.
 #[cfg(unix)]
 pub fn until_writable(stream: &impl std::os::fd::AsFd) -> io::Result<()> {

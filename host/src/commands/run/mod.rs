@@ -36,7 +36,7 @@ use crate::compose::state;
 use crate::compose::supervise::{Ended, Ending, Ran, run_alone, supervise};
 use crate::compose::telemetry::Telemetry;
 use crate::platform::leaps::tell_leaps;
-use crate::platform::signals::{Hangups, interrupted_but_by_hangup};
+use crate::platform::signals::Hangups;
 use crate::ui::run::say_standing_by;
 use crate::ui::terminal;
 
@@ -74,9 +74,9 @@ async fn consume(
     (controls, requests): (Arc<Controls>, Requests),
     (listening, telemetry): (Option<&Listening>, Option<&Telemetry>),
 ) -> Result<(), Failure> {
-    // From here on, SIGHUP is a wish for new versions, and does not end the process.
+    // From here on, SIGHUP is a wish for new versions, and ends the process only with its terminal.
     let hangups = Hangups::new().status(Status::Internal)?;
-    let mut interrupted = pin!(interrupted_but_by_hangup().status(Status::Internal)?.fuse());
+    let mut interrupted = pin!(hangups.interrupted().status(Status::Internal)?.fuse());
     let Started { members, failed } = loading::start(&options.wanted())?;
     let state = state::open(options.state.as_deref())?;
     let (another, others) = mpsc::channel(1);

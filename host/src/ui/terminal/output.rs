@@ -2,7 +2,7 @@
 //! nobody who writes.
 //!
 //! A result is waited for. A metric gives way to a newer one of its consumer. A line to the operator is left out when
-//! there are too many, and counted. That whoever read has gone, as `head` does, is no failure of the work: what is written
+//! there are too many, and counted. That whoever read has gone, as `head` or a closed terminal, is no failure of the work: what is written
 //! from then on is dropped.
 
 use std::collections::VecDeque;
@@ -66,7 +66,7 @@ enum Failure {
 pub(crate) enum Reader {
     /// Somebody may read.
     There,
-    /// Nobody reads any more: the pipe is closed.
+    /// Nobody reads any more: the pipe or the terminal is closed.
     Gone,
 }
 
@@ -205,7 +205,7 @@ impl Output {
         queue.taken += 1;
         match self.stream.write(&entry.text, entry.form, 0) {
             Ok(()) => queue.written += 1,
-            Err(error) => queue.failure = Some(Failure::from(&error)),
+            Err(error) => queue.failure = Some(self.failure(&error)),
         }
         Ok((queue.reader()? == Reader::There).then_some(queue.taken))
     }
@@ -227,7 +227,7 @@ impl Output {
             match written {
                 Ok(()) => queue.written += 1,
                 Err(error) => {
-                    queue.failure = Some(Failure::from(&error));
+                    queue.failure = Some(self.failure(&error));
                     queue.waiting.clear();
                 }
             }
@@ -237,6 +237,11 @@ impl Output {
                 return;
             }
         }
+    }
+
+    /// What an error at writing means: that a terminal was closed is no failure.
+    fn failure(&self, error: &io::Error) -> Failure {
+        if self.stream.is_hung_up() { Failure::Unread } else { Failure::from(error) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -50,6 +50,14 @@ impl Stream {
         })
     }
 
+    /// Whether it is a terminal that was closed.
+    pub(super) fn is_hung_up(self) -> bool {
+        match self {
+            Self::Out => system::is_hung_up(&io::stdout()),
+            Self::Err => system::is_hung_up(&io::stderr()),
+        }
+    }
+
     fn write_to(self, writer: impl RawStream, text: &str, form: Form, left_out: u64) -> io::Result<()> {
         let note = if left_out > 0 { format!("{}\n", log::left_out(left_out)) } else { String::new() };
         let text = format!("{}\n{}", form.apply(text, &writer), Form::Styled.apply(&note, &writer));

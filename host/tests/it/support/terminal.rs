@@ -36,6 +36,8 @@ struct Emulated {
     parser: vt100::Parser,
     /// All that was written.
     written: String,
+    /// Nothing more is read.
+    is_closing: bool,
     ended: bool,
 }
 
@@ -46,7 +48,8 @@ impl Terminal {
     /// Starts `command` on a terminal of this size.
     #[track_caller]
     pub(crate) fn start(command: &Command, line: String, size: Size) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        // A process that has the keyboard's end would keep the terminal open.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let keyboard = openpt(flags).expect("a pseudo-terminal");
         grantpt(&keyboard).and_then(|()| unlockpt(&keyboard)).expect("a pseudo-terminal of ours");
         let other_end = ioctl_tiocgptpeer(&keyboard, flags).expect("its other end");
@@ -176,20 +179,36 @@ impl Terminal {
     /// Waits for the end of the process, which must leave the terminal as it was; what is on the screen then.
     #[track_caller]
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let deadline = Instant::now() + TIMEOUT;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("a process of ours") {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "still running: {self}");
-            // Waiting for a child has no timeout.
-            thread::sleep(std::time::Duration::from_millis(5));
-        };
+        let status = self.wait();
         self.is_restored();
         // All that it has written is read before what is written now.
         rustix::io::write(&self.other_end, b"\x1b]0;end\x07").expect("the terminal is ours");
         self.has_written("\x1b]0;end\x07");
         (status, self.screen())
+    }
+
+    /// Closes it, as a person closes a window.
+    #[track_caller]
+    pub(crate) fn close(&mut self) {
+        self.seen.lock().is_closing = true;
+        // So that whoever reads sees that.
+        rustix::io::write(&self.other_end, b" ").expect("the terminal is ours");
+        assert!(self.seen.wait(|emulated| emulated.ended), "it is still read\n{self}");
+        self.keyboard = File::open("/dev/null").expect("it is on every system");
+    }
+
+    /// Waits for the end of the process.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a process of ours") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running: {self}");
+            // Waiting for a child has no timeout.
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 }
 
@@ -197,7 +216,7 @@ impl Seen {
     fn by_reading(mut terminal: File, size: Size) -> Self {
         let (columns, rows) = nonzero(size);
         let parser = vt100::Parser::new(rows, columns, 0);
-        let emulated = Emulated { parser, written: String::new(), ended: false };
+        let emulated = Emulated { parser, written: String::new(), is_closing: false, ended: false };
         let seen = Self(Arc::new((Mutex::new(emulated), Condvar::new())));
         let writer = seen.clone();
         thread::spawn(move || {
@@ -206,16 +225,18 @@ impl Seen {
                 let read = terminal.read(&mut bytes);
                 let mut emulated = writer.lock();
                 match read {
-                    Ok(n @ 1..) => {
+                    Ok(n @ 1..) if !emulated.is_closing => {
                         emulated.parser.process(&bytes[..n]);
                         emulated.written.push_str(&String::from_utf8_lossy(&bytes[..n]));
                     }
-                    _ => emulated.ended = true,
+                    _ => {
+                        drop(terminal);
+                        emulated.ended = true;
+                        writer.0.1.notify_all();
+                        return;
+                    }
                 }
                 writer.0.1.notify_all();
-                if emulated.ended {
-                    return;
-                }
             }
         });
         seen
