@@ -26,8 +26,8 @@ use crate::platform::signals::interrupted;
 use crate::ui::publish::{self, Published};
 use crate::ui::terminal::{self, Format, LogObserver, Progress};
 use loghost_rabbitmq::{
-    AmqpSink, Destination, Exchanges, KeyTemplate, ReconnectingConnection, Retention, TopologyError,
-    provide_streams,
+    AmqpSink, Destination, Exchanges, KeyTemplate, Lifetime, ReconnectingConnection, Retention,
+    TopologyError, provide_streams,
 };
 use loghost_store::journal::JournalFile;
 
@@ -76,8 +76,8 @@ type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let telemetry = options.telemetry.clone();
     // There are no consumers.
-    let telemetry =
-        telemetry.map(|options| Telemetry::start(options, Arc::new(Board::default()), Controls::new().0));
+    let (measuring, _) = Controls::new(Lifetime::Named);
+    let telemetry = telemetry.map(|options| Telemetry::start(options, Arc::new(Board::default()), measuring));
     let published = publish_traced(options, telemetry.as_ref()).await;
     if let Some(telemetry) = telemetry {
         telemetry.end().await;

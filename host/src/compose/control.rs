@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt, join_all};
 use loghost_board::Measuring;
 use loghost_core::application::{Control, Request, RequestError, RunControl};
 use loghost_core::domain::ConsumerName;
+use loghost_rabbitmq::Lifetime;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -23,6 +24,7 @@ pub(crate) struct Controls {
     consumers: Mutex<BTreeMap<ConsumerName, Controlled>>,
     reloads: Sender<Which>,
     replays: Sender<ConsumerName>,
+    lifetime: Lifetime,
 }
 
 /// What is asked of a run that no running consumer does itself.
@@ -62,11 +64,11 @@ pub(crate) struct Told {
 }
 
 impl Controls {
-    /// Of no consumers yet; and what else is asked of the run.
-    pub(crate) fn new() -> (Arc<Self>, Requests) {
+    /// Of no consumers yet, whose queues will live as long as `lifetime` says; and what else is asked of the run.
+    pub(crate) fn new(lifetime: Lifetime) -> (Arc<Self>, Requests) {
         let (reload, reloads) = mpsc::channel(WAITING);
         let (replay, replays) = mpsc::channel(WAITING);
-        let controls = Self { consumers: Mutex::default(), reloads: reload, replays: replay };
+        let controls = Self { consumers: Mutex::default(), reloads: reload, replays: replay, lifetime };
         (Arc::new(controls), Requests { reloads, replays })
     }
 
@@ -110,6 +112,9 @@ impl RunControl for Controls {
             Request::Pause => (Control::Pause, true),
             Request::Resume => (Control::Resume, false),
             Request::Reload => return self.reload(Which::One(name.clone())),
+            Request::ReplayDeadLetters if self.lifetime == Lifetime::Exclusive => {
+                return Err(RequestError::NoDeadLetters);
+            }
             Request::ReplayDeadLetters => {
                 return self.replays.try_send(name.clone()).map_err(|error| reason(&error));
             }

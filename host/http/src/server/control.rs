@@ -25,7 +25,9 @@ pub(super) fn passed_on(
             (StatusCode::ACCEPTED, "asked: /api/consumers and /api/events tell what comes of it".to_owned())
         }
         Err(error @ RequestError::Unknown) => (StatusCode::NOT_FOUND, error.to_string()),
-        Err(error @ (RequestError::Ended | RequestError::Busy)) => (StatusCode::CONFLICT, error.to_string()),
+        Err(error @ (RequestError::Ended | RequestError::NoDeadLetters | RequestError::Busy)) => {
+            (StatusCode::CONFLICT, error.to_string())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use loghost_core::application::Observer;
 use loghost_core::domain::Sampler;
 use loghost_http::{Feed, Server, Shown};
 use loghost_otlp::{Exporter, Exports, Options};
+use loghost_rabbitmq::Lifetime;
 use uuid::Uuid;
 
 use super::collector::SinkCollector;
@@ -85,7 +86,7 @@ impl Watched {
     async fn begin() -> Result<Self, Failure> {
         let (board, feed) = (Arc::new(Board::default()), Feed::default());
         let version = env!("CARGO_PKG_VERSION");
-        let (measuring, _) = Controls::new();
+        let (measuring, _) = Controls::new(Lifetime::Named);
         let collector = SinkCollector::begin().await?;
         let options = Options {
             metrics: Some(collector.endpoint("metrics")),

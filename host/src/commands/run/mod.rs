@@ -49,7 +49,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
     process_begins();
     let board = Arc::new(Board::default());
-    let (controls, requests) = Controls::new();
+    let (controls, requests) = Controls::new(options.consumer.lifetime);
     let listening = match &options.listen {
         Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls)).await?),
         None => None,

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use loghost_board::State;
 use loghost_core::application::Request;
+use loghost_core::domain::ConsumerName;
 
 use super::model::{Model, Page};
 
@@ -19,8 +20,8 @@ pub(super) enum Wish {
     Redraw,
     /// That the consumer in this row is selected.
     Select(usize),
-    /// Something of the consumer that is selected.
-    Ask(Request),
+    /// Something of this consumer.
+    Ask(ConsumerName, Request),
     /// That the configuration is read again, and all plugins are loaded again.
     ReloadAll,
 }
@@ -28,6 +29,7 @@ pub(super) enum Wish {
 /// Takes a key in. `lines` are what fits on a page.
 pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> Wish {
     model.answer = None;
+    let question = model.question.take();
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
             KeyCode::Char('c') => Wish::End,
@@ -35,6 +37,13 @@ pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> Wish {
             KeyCode::Char('l') => Wish::Redraw,
             _ => Wish::None,
         };
+    }
+    if let Some((name, request)) = question {
+        if key.code == KeyCode::Char('y') {
+            return Wish::Ask(name, request);
+        }
+        model.answer = Some(format!("{}: {name} is not asked to", request.as_str()));
+        return Wish::None;
     }
     match model.page {
         Page::Filter => filter(model, key.code),
@@ -106,15 +115,24 @@ fn common(model: &mut Model, key: KeyCode) -> Wish {
         KeyCode::Char('q') => return Wish::End,
         KeyCode::Char('p') => {
             let is_paused = model.selected.as_ref().is_some_and(|it| it.consumer.state == State::Paused);
-            return Wish::Ask(if is_paused { Request::Resume } else { Request::Pause });
+            return ask(model, if is_paused { Request::Resume } else { Request::Pause });
         }
-        KeyCode::Char('r') => return Wish::Ask(Request::Reload),
+        KeyCode::Char('r') => return ask(model, Request::Reload),
+        KeyCode::Char('d') => {
+            let selected = model.selected.as_ref();
+            model.question = selected.map(|it| (it.name.clone(), Request::ReplayDeadLetters));
+        }
         KeyCode::Char('R') => return Wish::ReloadAll,
         KeyCode::Char('l') => open_or_close(model, Page::Log),
         KeyCode::Char('h' | '?') => open_or_close(model, Page::Help),
         _ => {}
     }
     Wish::None
+}
+
+/// Asks something of the consumer that is selected.
+fn ask(model: &Model, request: Request) -> Wish {
+    model.selected.as_ref().map_or(Wish::None, |it| Wish::Ask(it.name.clone(), request))
 }
 
 fn open_or_close(model: &mut Model, page: Page) {

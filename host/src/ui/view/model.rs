@@ -1,6 +1,7 @@
 //! What is shown of the figures: which consumers, in which order, and which of them is selected.
 
 use loghost_board::{Consumer, State};
+use loghost_core::application::Request;
 use loghost_core::domain::ConsumerName;
 
 use super::figures::{Figures, Row, state_text};
@@ -25,6 +26,8 @@ pub(super) struct Model {
     pub(super) scroll: usize,
     /// What became of the last key, if that is to be said.
     pub(super) answer: Option<String>,
+    /// What is asked for when it is confirmed.
+    pub(super) question: Option<(ConsumerName, Request)>,
     /// Whether the run is ending.
     pub(super) is_ending: bool,
 }

@@ -178,8 +178,7 @@ impl Runner {
             Wish::Suspend => self.suspend()?,
             Wish::Redraw => self.take_back()?,
             Wish::Select(place) => self.select(*place),
-            Wish::Ask(request) => {
-                let Some(Selected { name, .. }) = &self.model.selected else { return Ok(()) };
+            Wish::Ask(name, request) => {
                 let asked = self.control.request(name, *request);
                 self.model.answer = Some(answer(name, *request, asked));
             }

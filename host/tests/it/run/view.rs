@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("view::shows_a_run_and_leaves_its_metrics", shows_a_run_and_leaves_its_metrics),
         needing("view::pauses_resumes_and_reloads", pauses_resumes_and_reloads),
+        needing("view::replays_dead_letters", replays_dead_letters),
         needing("view::shows_why_a_consumer_fails", shows_why_a_consumer_fails),
         needing("view::follows_the_size_of_the_terminal", follows_the_size_of_the_terminal),
         needing("view::scrolls_and_filters_many_consumers", scrolls_and_filters_many_consumers),
@@ -113,6 +114,44 @@ fn pauses_resumes_and_reloads() -> Result<(), Skip> {
     terminal.press("\x03");
     let (status, screen) = terminal.end();
     assert!(status.success() && screen.contains("total     5"), "{status}: {screen}");
+    Ok(())
+}
+
+/// When that is confirmed; what comes of it is in the log.
+fn replays_dead_letters() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let picky = guest("picky").on("bad", Then::Reject("no".to_owned())).write(folder.path());
+    let run = || broker.loghost(["run", "--every", "50ms"]).arg(&picky);
+    let mut terminal = run().on_terminal(SIZE);
+    row(&terminal, "picky", &["consuming"]);
+    broker.loghost(["publish", "error", "bad"]).end().exits(0);
+    row(&terminal, "picky", &["consuming", "1"]);
+    let (dead, question) = (broker.dead_queue("picky"), "y: replay-dead-letters of picky");
+    broker.outside().wait_for_depth(&dead, 1);
+    guest("picky").version("2").processes().write(folder.path());
+    terminal.press("r");
+    terminal.shows("[picky] reloaded: version 2");
+    // Any other key is none, as is one of another meaning.
+    terminal.press("d");
+    terminal.shows(question);
+    terminal.press("q");
+    terminal.shows("replay-dead-letters: picky is not asked to");
+    terminal.press("d");
+    terminal.shows(question);
+    terminal.press("y");
+    terminal.shows("[picky] dead letters: replayed 1, left 0");
+    broker.outside().wait_for_depth(&dead, 0);
+    terminal.press("q");
+    let (status, screen) = terminal.end();
+    assert!(status.success(), "{status}: {screen}");
+
+    let mut terminal = run().arg("--ephemeral").on_terminal(SIZE);
+    row(&terminal, "picky", &["consuming"]);
+    terminal.press("dy");
+    terminal.shows("there are no dead letters to replay: the queues of this run are copies");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
     Ok(())
 }
 

@@ -48,6 +48,9 @@ pub enum RequestError {
     /// It has ended, and cannot be paused or resumed.
     #[error("the consumer has ended: reload it to try it again")]
     Ended,
+    /// It has no dead letters: its queue is a copy, which ends with the run.
+    #[error("there are no dead letters to replay: the queues of this run are copies, which have none")]
+    NoDeadLetters,
     /// Others wait already.
     #[error("what was asked before is not done yet; try again later")]
     Busy,

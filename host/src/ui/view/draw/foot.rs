@@ -17,6 +17,10 @@ pub(super) fn line(model: &Model, palette: Palette, columns: u16) -> Line<'stati
     if let Some(answer) = &model.answer {
         return Line::styled(fit(answer, columns), palette.warning());
     }
+    if let Some((name, request)) = &model.question {
+        let text = format!("y: {} of {name}, all of them; any other key: do not", request.as_str());
+        return Line::styled(fit(&text, columns), palette.warning());
+    }
     let is_paused = model.selected.as_ref().is_some_and(|it| it.consumer.state == State::Paused);
     let pause = if is_paused { "resume" } else { "pause" };
     let keys: &[(&str, &str)] = match model.page {
@@ -31,7 +35,14 @@ pub(super) fn line(model: &Model, palette: Palette, columns: u16) -> Line<'stati
             ("s", "sort"),
             ("/", "filter"),
         ],
-        Page::Consumer => &[("q", "end"), ("Esc", "back"), ("p", pause), ("r", "reload"), ("h", "help")],
+        Page::Consumer => &[
+            ("q", "end"),
+            ("Esc", "back"),
+            ("p", pause),
+            ("r", "reload"),
+            ("h", "help"),
+            ("d", "replay dead letters"),
+        ],
         Page::Log | Page::Help => &[("q", "end"), ("Esc", "back")],
     };
     let (mut spans, mut taken) = (Vec::new(), 0);

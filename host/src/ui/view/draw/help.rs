@@ -6,10 +6,11 @@ use ratatui::text::{Line, Span};
 use super::super::palette::Palette;
 use super::text::{rule, wrapped};
 
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("q, Ctrl-C", "end: what is in hand is finished; once more ends at once"),
     ("p", "pause the selected consumer, or resume it"),
     ("r, R", "load its plugin again; R: all, and the configuration"),
+    ("d, then y", "send all its dead letters back to it that are logs"),
     ("up, down", "select, or scroll; also k and j"),
     ("PgUp, PgDn", "the same, by half a screen"),
     ("Home, End", "the first, the last; also g and G"),

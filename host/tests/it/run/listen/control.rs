@@ -34,6 +34,7 @@ pub(super) fn trials() -> Vec<Trial> {
             "control::dead_letters_are_replayed",
             dead_letters_are_replayed,
         ),
+        on([Kind::Embedded], "control::a_copy_has_no_dead_letters", a_copy_has_no_dead_letters),
         on([Kind::Embedded], "control::only_who_knows_the_token_controls", only_with_the_token),
         vec![
             test("control::needs_an_address_and_a_token", needs_an_address_and_a_token),
@@ -46,11 +47,11 @@ pub(super) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-/// Runs the bundled consumer `error`, with this argument besides, if any.
-fn listening(broker: &Broker, control: Option<&str>) -> (Running, Http) {
+/// Runs the bundled consumer `error`, with these arguments besides.
+fn listening(broker: &Broker, besides: &[&str]) -> (Running, Http) {
     let (_folder, file) = token_file(TOKEN, 0o600);
     let run = broker.loghost(["run", "--listen", "127.0.0.1:0", "--listen-token-file"]).arg(file);
-    let run = run.args(control).arg(tracked("plugins/error.wasm")).start();
+    let run = run.args(besides).arg(tracked("plugins/error.wasm")).start();
     run.says("consuming from");
     let http = Http::of(&run);
     (run, http)
@@ -75,7 +76,7 @@ fn is(http: Http, state: &str) {
 
 /// What comes meanwhile waits in its queue, and is counted then.
 fn paused_and_resumed(broker: &Broker) {
-    let (run, http) = listening(broker, Some("--control"));
+    let (run, http) = listening(broker, &["--control"]);
     is(http, "consuming");
     broker.loghost(PUBLISH).stdin("a\n".repeat(3)).end().exits(0);
     run.prints("total     3");
@@ -92,7 +93,7 @@ fn paused_and_resumed(broker: &Broker) {
 }
 
 fn reloaded(broker: &Broker) {
-    let (run, http) = listening(broker, Some("--control"));
+    let (run, http) = listening(broker, &["--control"]);
     is(http, "consuming");
     assert_eq!(post(http, "/api/consumers/error/reload", TOKEN).status, 202);
     run.says("reloaded: version");
@@ -158,6 +159,15 @@ fn run_anew_stays_paused(broker: &Broker) {
 }
 
 /// When the plugin was mended. What is no log stays.
+/// The queues of `--ephemeral` are copies.
+fn a_copy_has_no_dead_letters(broker: &Broker) {
+    let (run, http) = listening(broker, &["--control", "--ephemeral"]);
+    let refused = post(http, "/api/consumers/error/replay-dead-letters", TOKEN);
+    let why = "there are no dead letters to replay: the queues of this run are copies";
+    assert!(refused.status == 409 && refused.body.contains(why), "{refused:#?}");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
 fn dead_letters_are_replayed(broker: &Broker) {
     let picky = || guest("picky").on("bad", Then::Reject("no".to_owned()));
     let (configuration, run) = configured(broker, &[picky()]);
@@ -212,7 +222,7 @@ fn comes_back_while_it_ends(broker: &Broker) {
 }
 
 fn only_with_the_token(broker: &Broker) {
-    let (run, http) = listening(broker, Some("--control"));
+    let (run, http) = listening(broker, &["--control"]);
     for (path, token, status) in [
         ("/api/consumers/error/pause", &TOKEN[1..], 401),
         ("/api/consumers/error/pause", "", 401),
@@ -235,7 +245,7 @@ fn only_with_the_token(broker: &Broker) {
     is(http, "consuming");
     run.end_by(Signal::Terminate).exits(0);
 
-    let (run, http) = listening(broker, None);
+    let (run, http) = listening(broker, &[]);
     let answer = post(http, "/api/consumers/error/pause", TOKEN);
     assert!(answer.status == 403 && answer.body.contains("--control"), "{answer:#?}");
     is(http, "consuming");
@@ -253,7 +263,7 @@ fn needs_an_address_and_a_token() {
 fn paused_by_keyboard() -> Result<(), Skip> {
     let mut browser = Browser::start()?;
     let broker = Broker::new(Kind::Embedded)?;
-    let (run, http) = listening(&broker, Some("--control"));
+    let (run, http) = listening(&broker, &["--control"]);
     browser.open(&format!("http://{}/", http.address()), Look::default());
     browser.sees("role=button", "Show");
     browser.types(TOKEN);
