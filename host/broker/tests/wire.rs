@@ -19,7 +19,9 @@ mod support;
 #[tokio::test]
 async fn another_protocol_is_told_which_one_is_spoken() {
     let broker = broker().await;
-    for hello in [b"AMQP\0\0\x09\0", b"AMQP\x03\x01\0\0", b"GET / HT"] {
+    for hello in
+        [b"AMQP\x01\x01\x08\0", b"AMQP\x01\x01\0\x09", b"AMQP\0\0\x09\0", b"AMQP\x03\x01\0\0", b"GET / HT"]
+    {
         let mut wire = Wire::connect(&broker).await;
         wire.send(hello).await;
         let mut answer = Vec::new();

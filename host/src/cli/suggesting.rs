@@ -102,11 +102,17 @@ enum Of {
 }
 
 /// What options of other tools are called here: where, under which names, and what to do instead.
-const CALLED_OTHERWISE: [(Of, &[&str], &str); 11] = [
+const CALLED_OTHERWISE: [(Of, &[&str], &str); 12] = [
     (
         Of::Command("run"),
         &["--source", "--severity", "--severities", "--level"],
         "which logs a plugin wants is in the plugin: `loghost plugin inspect FILE` shows it",
+    ),
+    (
+        Of::Command("verify"),
+        &["--bind", "--decode"],
+        "a scenario has logs, and no messages to read: `loghost tail --bind RULE` shows what a rule finds, and \
+         `loghost record --bind RULE` writes it as a scenario",
     ),
     (
         Of::Command("broker"),

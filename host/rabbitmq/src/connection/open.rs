@@ -159,7 +159,7 @@ impl Connection {
     }
 
     /// Whether it is open, as far as the client knows.
-    pub(crate) fn is_alive(&self) -> bool {
+    pub fn is_alive(&self) -> bool {
         self.inner.status().connected()
     }
 
@@ -178,7 +178,7 @@ impl Connection {
     }
 
     /// Why it has ended, after it has.
-    pub(crate) async fn loss(&self) -> ConnectError {
+    pub async fn loss(&self) -> ConnectError {
         let mut ended = self.ended.clone();
         // The client closes its state before it reports the reason.
         let reason = match timeout(Duration::from_secs(1), ended.wait_for(Option::is_some)).await {

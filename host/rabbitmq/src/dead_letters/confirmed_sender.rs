@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 
-use crate::connection::fault::{ConnectionEnded, reason};
+use crate::connection::fault::{ConnectionEnded, Fault, fault, reason};
 use crate::connection::open::Connection;
 use crate::connection::reconnect::DELAYS;
 use crate::topology::channel::close;
@@ -61,6 +61,8 @@ pub(crate) enum Undelivered {
     Lost(String),
     /// The broker has no such queue.
     Refused(String),
+    /// The user may not publish there.
+    Denied(String),
     /// The broker has refused it for this long, as it does while the queue is full.
     Full(Duration),
 }
@@ -167,7 +169,10 @@ impl ConfirmedSender {
 }
 
 fn lost(error: &lapin::Error) -> Undelivered {
-    Undelivered::Lost(reason(error))
+    match fault(error) {
+        Fault::Permission => Undelivered::Denied(reason(error)),
+        _ => Undelivered::Lost(reason(error)),
+    }
 }
 
 /// Says that a queue has taken no dead letter for so long.

@@ -23,6 +23,14 @@ pub enum DeadQueueError {
         /// What the broker said.
         reason: String,
     },
+    /// The user may not send a dead letter back.
+    #[error("the broker does not let this user publish to the queue `{queue}`: {reason}")]
+    Denied {
+        /// The consumer's queue.
+        queue: String,
+        /// What the broker said.
+        reason: String,
+    },
     /// The consumer's queue has been full for too long.
     #[error("{0}")]
     Full(String),
@@ -39,6 +47,7 @@ impl DeadQueueError {
         let queue = queue.to_owned();
         match undelivered {
             Undelivered::Lost(reason) => Self::Lost { queue, reason },
+            Undelivered::Denied(reason) => Self::Denied { queue, reason },
             Undelivered::Refused(reason) => Self::NotTaken { queue, reason },
             Undelivered::Full(tried_for) => Self::Full(full(&queue, tried_for)),
         }

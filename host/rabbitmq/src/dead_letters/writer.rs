@@ -104,7 +104,9 @@ impl DeadLetters for DeadLetterWriter {
         async move {
             match sending.await {
                 Ok(()) => Ok(()),
-                Err(Undelivered::Lost(reason)) => Err(SourceError::Lost(reason.into())),
+                Err(Undelivered::Lost(reason) | Undelivered::Denied(reason)) => {
+                    Err(SourceError::Lost(reason.into()))
+                }
                 Err(Undelivered::Refused(reason)) => {
                     let text = format!("the broker did not take the dead letter for {queue}: {reason}");
                     Err(SourceError::DeadLetter(text.into()))

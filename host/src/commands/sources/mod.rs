@@ -56,24 +56,31 @@ struct Opened<'c> {
     left_out: Vec<NotLookedAt>,
 }
 
-/// Looks at what flows, and shows it. Whoever interrupts it sees what was seen so far.
+/// What was seen while it was looked.
+struct Look {
+    seen: Vec<Seen>,
+    not_looked_at: Vec<NotLookedAt>,
+    /// After how long the connection was lost, if it was.
+    lost_after: Option<Duration>,
+}
+
+/// Looks at what flows, and shows it. Whoever interrupts it sees what was seen so far, and so does whoever loses the connection.
 pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let target = &options.target;
     let reconnecting = target.connect("sources").await?;
     let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
-    let seen = tokio::select! {
-        biased;
-        seen = Box::pin(look(&connection, &options, &mut interrupted)) => seen,
-        // The client answers nothing that is asked of it just after a connection has ended.
-        () = connection.end() => Err(Failure::new(
-            Status::Unavailable,
-            format!("lost the connection to the broker at {}", connection.address()),
-        )),
-    };
+    let look = Box::pin(look(&connection, &options, &mut interrupted)).await;
     connection.close().await;
-    let (seen, not_looked_at) = seen?;
+    let Look { seen, not_looked_at, lost_after } = look?;
     sources::print(&seen, &not_looked_at, target.names.prefix(), &target.to_give(), options.format)?;
+    if let Some(after) = lost_after {
+        let text = format!("what was seen in the {} before is shown", humantime::format_duration(after));
+        return Err(Failure::of(
+            Status::Unavailable,
+            anyhow::Error::new(connection.loss().await).context(text),
+        ));
+    }
     if seen.iter().any(Seen::has_logs) {
         Ok(())
     } else {
@@ -85,13 +92,19 @@ async fn look(
     connection: &Connection,
     options: &Options,
     interrupted: impl Future<Output = ()>,
-) -> Result<(Vec<Seen>, Vec<NotLookedAt>), Failure> {
+) -> Result<Look, Failure> {
     let api = limits::find(connection, options.management.as_ref()).await.unwrap_or_else(|why| {
         warning(&why);
         None
     });
     let Candidates { candidates, left_out } = candidates::find(api.as_ref(), options).await;
-    let Opened { mut samples, looked_at, left_out: refused } = open(connection, &candidates).await?;
+    let mut lost = pin!(connection.end());
+    let Opened { mut samples, looked_at, left_out: refused } = tokio::select! {
+        biased;
+        opened = open(connection, &candidates) => opened?,
+        // The client answers nothing that is asked of it just after a connection has ended.
+        () = &mut lost => return Err(Failure::of(Status::Unavailable, connection.loss().await)),
+    };
     let mut observed: BTreeMap<String, Observed> = BTreeMap::new();
     for candidate in looked_at {
         observed.insert(candidate.exchange.clone(), Observed::of(candidate));
@@ -111,6 +124,7 @@ async fn look(
         let sample = tokio::select! {
             biased;
             () = &mut over => break,
+            () = &mut lost => break,
             sample = samples.next() => sample,
         };
         match sample {
@@ -125,7 +139,9 @@ async fn look(
     let names = &options.target.names;
     let seen =
         observed.into_iter().map(|(exchange, observed)| observed.seen(exchange, names, begin.elapsed()));
-    Ok((seen.collect(), left_out.into_iter().chain(refused).collect()))
+    let not_looked_at = left_out.into_iter().chain(refused).collect();
+    let lost_after = (!connection.is_alive()).then(|| begin.elapsed());
+    Ok(Look { seen: seen.collect(), not_looked_at, lost_after })
 }
 
 /// Binds a queue to each of the exchanges; what the broker does not allow is left out, and why.

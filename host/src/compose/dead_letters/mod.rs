@@ -93,7 +93,7 @@ pub(crate) fn lost(connection: &Connection) -> Failure {
 pub(crate) fn failure(error: DeadQueueError) -> Failure {
     let status = match error {
         DeadQueueError::Lost { .. } | DeadQueueError::Full(_) => Status::Unavailable,
-        DeadQueueError::NotTaken { .. } => Status::BadConfiguration,
+        DeadQueueError::NotTaken { .. } | DeadQueueError::Denied { .. } => Status::BadConfiguration,
     };
     let text = anyhow::Error::from(error).context("stopped; what was not confirmed is still a dead letter");
     Failure::of(status, text)

@@ -254,6 +254,13 @@ fn dead_letters_are_looked_at(broker: &Broker) {
     let observer = User::new(broker, "observer", ["^$", "^$", r"^loghost\.PREFIX\.picky\.dead$"]);
     let list = observer.loghost(["dead-letters", "list", "picky"]);
     list.end().exits(0).prints("bad");
+    let rights = ["^$", "^$", r"^loghost\.PREFIX\.picky(\.dead)?$"];
+    let reader = User::new(broker, "reader", rights);
+    let refused = reader.loghost(["dead-letters", "replay", "picky", "--all"]).end().exits(78);
+    refused
+        .says("does not let this user publish to the queue")
+        .says("amq.default")
+        .prints("replayed 0  left 1");
     let rights = ["^$", r"^amq\.default$", r"^loghost\.PREFIX\.picky(\.dead)?$"];
     let replayer = User::new(broker, "replayer", rights);
     let replay = replayer.loghost(["dead-letters", "replay", "picky", "--all"]);

@@ -7,6 +7,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::captured::{bytes, captured, properties};
+use crate::support::amqp10::publish_undeliverable_to;
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::metrics::{last_of, tally};
@@ -17,6 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on(kinds, "sources::producers_are_recognised", producers_are_recognised);
     trials.extend(on(kinds, "sources::own_exchanges_need_no_rule", own_exchanges_need_no_rule));
     trials.extend(on(kinds, "sources::nothing_is_changed", nothing_is_changed));
+    let name = "sources::what_was_seen_before_the_connection_ends_is_shown";
+    trials.extend(on([Kind::RabbitMq4], name, what_was_seen_is_shown));
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let mut add = |name: &str, test: fn(Kind) -> Result<(), Skip>| {
             trials.push(needing(format!("{}::sources::{name}", kind.name()), move || test(kind)));
@@ -229,4 +232,20 @@ fn nothing_is_changed(broker: &Broker) {
     output.says("no logs were seen").says("or look at all exchanges (name none)");
     let again = broker.loghost(["sources", "--for", "100ms", &missing]).end().exits(1);
     again.says("there is no such exchange");
+}
+
+/// Where `RabbitMQ` cannot deliver a message, and ends the connection.
+fn what_was_seen_is_shown(broker: &Broker) {
+    let (outside, app) = (broker.outside(), format!("{}-app", broker.prefix()));
+    outside.declare_exchange(&app, ExchangeKind::Topic);
+    let run = broker.loghost(["sources", "--for", "1m", &app]).start();
+    run.says("looking at 1 exchange for 1m at ");
+    for text in ["one", "two"] {
+        let body = json!({ "level": "error", "msg": text }).to_string();
+        outside.publish(&app, "web", body.as_bytes(), BasicProperties::default());
+    }
+    publish_undeliverable_to(broker, &app, "poison");
+    let output = run.end().exits(69).says("is shown: lost the connection to the broker at");
+    let output = output.says("INTERNAL_ERROR").prints("2 in 2 messages");
+    drop(output.prints(&format!("loghost run plugins --bind {app}")));
 }

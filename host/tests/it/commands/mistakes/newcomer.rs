@@ -213,6 +213,7 @@ const MISTAKES: [(&str, &[&str]); 10] = [
             "loghost verify half.txt",
             "loghost verify setting.txt",
             "loghost verify differs.txt",
+            "loghost verify scenarios/1.txt --bind app",
         ],
     ),
     (
