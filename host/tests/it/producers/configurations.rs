@@ -13,14 +13,24 @@ use crate::support::broker::Kind;
 use crate::support::metrics::tally;
 use crate::support::{Skip, needing, test};
 
-/// The words of a producer for its levels, of which one is `error`, and what they are counted as.
+/// The words of a producer for its levels, of which one is `error` in whatever case, and what they are counted as.
 type Levels = &'static [(&'static str, Severity)];
 
 const NAMED: Levels =
     &[("debug", Debug), ("info", Info), ("warning", Info), ("error", Error), ("critical", Critical)];
 const SHORT: Levels =
     &[("debug", Debug), ("info", Info), ("warn", Info), ("error", Error), ("fatal", Critical)];
+const OSLO: Levels = &[
+    ("debug", Debug),
+    ("info", Info),
+    ("audit", Info),
+    ("warn", Info),
+    ("error", Error),
+    ("critical", Critical),
+];
 const WINSTON: Levels = &[("debug", Debug), ("info", Info), ("warn", Info), ("error", Error)];
+const JAVA: Levels = &[("debug", Debug), ("info", Info), ("warn", Info), ("error", Error)];
+const GO: Levels = &[("Debug", Debug), ("Info", Info), ("Warn", Info), ("Error", Error)];
 const SYSLOG: Levels = &[
     ("debug", Debug),
     ("info", Info),
@@ -47,11 +57,12 @@ const V4: &[Kind] = &[Kind::RabbitMq4];
 const V3: &[Kind] = &[Kind::RabbitMq];
 const BOTH: &[Kind] = &[Kind::RabbitMq, Kind::RabbitMq4];
 
-const PRODUCERS: [Producer; 16] = [
+const PRODUCERS: [Producer; 19] = [
     Producer { section: "Python: logging", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: python-json-logger", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: structlog", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: loguru", on: V4, levels: NAMED, source: "__main__" },
+    Producer { section: "OpenStack: oslo.messaging", on: V4, levels: OSLO, source: "shop" },
     Producer { section: "Node: pino", on: V4, levels: SHORT, source: "shop" },
     Producer { section: "Node: bunyan", on: V4, levels: SHORT, source: "shop" },
     Producer { section: "Node: winston", on: V4, levels: WINSTON, source: "shop" },
@@ -59,6 +70,8 @@ const PRODUCERS: [Producer; 16] = [
     Producer { section: "Node: log4js", on: V4, levels: SHORT, source: "shop" },
     Producer { section: "PHP: Monolog", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Ruby: Logger", on: V4, levels: SHORT, source: "shop" },
+    Producer { section: "Java: Logback", on: V4, levels: JAVA, source: "shop" },
+    Producer { section: "Go: logrus", on: V4, levels: GO, source: "shop" },
     Producer { section: "MQTT", on: BOTH, levels: NAMED, source: "logs.web-1" },
     Producer { section: "STOMP", on: BOTH, levels: NAMED, source: "shop" },
     Producer { section: "AMQP 1.0, RabbitMQ 4", on: V4, levels: NAMED, source: "shop" },

@@ -23,24 +23,36 @@ pub(super) struct Program {
     processes: Vec<Child>,
 }
 
+/// Where Debian has what programs in Java import, and in Go.
+const JARS: [(&str, &str); 1] = [(
+    "CLASSPATH",
+    "/usr/share/java/logback-classic.jar:/usr/share/java/logback-core.jar:/usr/share/java/slf4j-api.jar:\
+     /usr/share/java/amqp-client.jar",
+)];
+const GO_PATH: [(&str, &str); 2] = [("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode")];
+
 /// What runs the programs of a language.
 struct Language {
-    interpreter: &'static str,
+    /// With the arguments before that of the program.
+    interpreter: &'static [&'static str],
     extension: &'static str,
+    environment: &'static [(&'static str, &'static str)],
     /// What fails where something is missing that no line of a program imports.
     probe: &'static str,
 }
 
 fn language(block: &Block) -> Option<Language> {
-    let (interpreter, extension, probe) = match &*block.language {
-        "python" => ("python3", "py", ""),
-        "js" => ("node", "mjs", ""),
-        "php" => ("php", "php", "new ReflectionClass('AMQPConnection');"),
-        "ruby" => ("ruby", "rb", ""),
-        "sh" => ("sh", "sh", ""),
+    let (interpreter, extension, environment, probe): (&[&str], _, &[_], _) = match &*block.language {
+        "python" => (&["python3"], "py", &[], ""),
+        "js" => (&["node"], "mjs", &[], ""),
+        "php" => (&["php"], "php", &[], "new ReflectionClass('AMQPConnection');"),
+        "ruby" => (&["ruby"], "rb", &[], ""),
+        "java" => (&["java"], "java", &JARS, "class Probe { public static void main(String[] none) {} }"),
+        "go" => (&["go", "run"], "go", &GO_PATH, "func main() {}"),
+        "sh" => (&["sh"], "sh", &[], ""),
         _ => return None,
     };
-    Some(Language { interpreter, extension, probe })
+    Some(Language { interpreter, extension, environment, probe })
 }
 
 impl Program {
@@ -141,29 +153,30 @@ fn folder() -> TempDir {
 fn command(language: &Language, text: &str, folder: &Path) -> Command {
     let path = folder.join(format!("program.{}", language.extension));
     fs::write(&path, text).expect("a file of ours");
-    let mut command = Command::new(language.interpreter);
-    command.arg(path);
+    let [interpreter, arguments @ ..] = language.interpreter else { panic!("nothing runs it") };
+    let mut command = Command::new(interpreter);
+    command.args(arguments).arg(path).envs(language.environment.iter().copied());
     command
 }
 
-/// A program whose last line, which logs an error, is there once for each of these levels.
+/// A program whose last line that logs an error is there once for each of these levels.
 fn at_each(text: &str, levels: &[&str]) -> String {
-    let (start, last) = text.rsplit_once('\n').map_or(("", text), |(start, last)| (start, last));
-    assert!(last.contains("error"), "the last line does not log an error: {text}");
-    let lines = levels.iter().map(|level| last.replace("error", level));
-    [start.to_owned()]
-        .into_iter()
-        .filter(|start| !start.is_empty())
-        .chain(lines)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let error = levels.iter().find(|level| level.eq_ignore_ascii_case("error")).expect("one that is `error`");
+    let lines: Vec<&str> = text.lines().collect();
+    let logs = |line: &&str| line.contains(error) && line.contains("disk full");
+    let last = lines.iter().rposition(logs).unwrap_or_else(|| panic!("no line logs an error: {text}"));
+    let each = levels.iter().map(|level| lines[last].replace(error, level));
+    let (before, behind) = (&lines[..last], &lines[last + 1..]);
+    let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    own(before).into_iter().chain(each).chain(own(behind)).collect::<Vec<_>>().join("\n")
 }
 
 /// The lines of a program that import something, and one more.
 fn imports(text: &str, probe: &str) -> String {
-    let words = ["import ", "from ", "require ", "<?php"];
+    let words = ["import ", "from ", "require ", "<?php", "package "];
     let imports = text.lines().filter(|line| words.iter().any(|word| line.starts_with(word)));
-    imports.chain([probe]).collect::<Vec<_>>().join("\n")
+    // In Go, what is imported is used, or has no name.
+    imports.chain([probe]).collect::<Vec<_>>().join("\n").replace("import \"", "import _ \"")
 }
 
 fn found(command: &mut Command, what: &str) -> Result<(), Skip> {
