@@ -7,7 +7,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOpti
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ConnectionProperties};
 use loghost_rabbitmq::StreamEndpoint;
-use loghost_rabbitmq_node::{Error, Node, Setup, Version};
+use loghost_rabbitmq_node::{Error, Node, Setup, Version, free_address};
 
 use crate::support::{Skip, endpoint, soon};
 
@@ -28,7 +28,8 @@ pub(crate) fn start(version: Version, setup: &Setup<'_>) -> Result<Node, Skip> {
 
 /// A cluster of nodes of version 4.
 pub(crate) fn cluster(size: usize) -> Result<Vec<Node>, Skip> {
-    started(Version::V4, loghost_rabbitmq_node::cluster(Version::V4, size))
+    let addresses: Vec<_> = (0..size).map(|_| free_address()).collect();
+    started(Version::V4, loghost_rabbitmq_node::cluster(Version::V4, &addresses, &Setup::default()))
 }
 
 fn started<T>(version: Version, started: Result<T, Error>) -> Result<T, Skip> {

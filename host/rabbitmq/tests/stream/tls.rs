@@ -58,7 +58,7 @@ async fn tls_is_that_of_amqp() -> Result<(), Skip> {
     let (client, client_key) = sign(&ours, "client", &[]);
     let tls = ServerTls { authority: &our_certificate.pem(), certificate: &certificate, key: &key };
     let config = "auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\nssl_cert_login_from = common_name";
-    let setup = Setup { config, plugins: "rabbitmq_auth_mechanism_ssl", tls: Some(tls) };
+    let setup = Setup { config, plugins: "rabbitmq_auth_mechanism_ssl", tls: Some(tls), ..Setup::default() };
     let node: Node = start(Version::V4, &setup)?;
     node.rabbitmqctl(&["add_user", "client", ""]).expect("a new user");
     node.rabbitmqctl(&["set_permissions", "client", ".*", ".*", ".*"]).expect("a user");

@@ -1,14 +1,16 @@
 //! Nodes that know each other. Each has an address of its own, where the stream protocol has its usual port: clients that know
 //! one node look for it there.
 
+use std::net::Ipv4Addr;
+
 use crate::place::NodePlace;
-use crate::port::free_address;
 use crate::{Error, Node, Setup, Version};
 
-/// So many nodes that nobody else has, in one cluster.
-pub fn cluster(version: Version, size: usize) -> Result<Vec<Node>, Error> {
+/// Nodes that nobody else has, in one cluster: one at each of these addresses (see [`free_address`](crate::free_address)).
+pub fn cluster(version: Version, addresses: &[Ipv4Addr], setup: &Setup<'_>) -> Result<Vec<Node>, Error> {
     version.look()?;
-    let places = (0..size).map(|_| NodePlace::new(version, &Setup::default(), free_address()));
+    let setup_at = |address: &Ipv4Addr| Setup { address: Some(*address), ..*setup };
+    let places = addresses.iter().map(|address| NodePlace::new(version, &setup_at(address)));
     let mut places = places.collect::<Result<Vec<_>, _>>()?;
     let members = (1..).zip(&places);
     let members =

@@ -21,6 +21,6 @@ mod watch;
 pub use cluster::cluster;
 pub use error::Error;
 pub use node::Node;
-pub use port::free_port;
+pub use port::{free_address, free_port};
 pub use setup::{ServerTls, Setup, management};
 pub use version::Version;

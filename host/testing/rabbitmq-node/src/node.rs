@@ -22,7 +22,7 @@ impl Node {
     /// Starts a node and waits until it answers, which takes seconds.
     pub fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
         version.look()?;
-        let mut node = Self::new(NodePlace::new(version, setup, Ipv4Addr::LOCALHOST)?)?;
+        let mut node = Self::new(NodePlace::new(version, setup)?)?;
         node.restart()?;
         Ok(node)
     }
@@ -42,7 +42,7 @@ impl Node {
         &self.place.name
     }
 
-    /// The address where it listens: 127.0.0.1, or, of a cluster's node, one of its own in 127.0.0.0/8.
+    /// The address where it listens: 127.0.0.1, or one of its own in 127.0.0.0/8.
     pub fn address(&self) -> Ipv4Addr {
         self.place.address
     }
@@ -52,7 +52,7 @@ impl Node {
         self.place.tls_port
     }
 
-    /// The port where it listens for the stream protocol, which is 5552 in a cluster; none before version 4.
+    /// The port where it listens for the stream protocol, which is 5552 at an address of its own; none before version 4.
     pub fn stream_port(&self) -> Option<u16> {
         self.place.streams.map(|streams| streams.plain)
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use crate::port::{STREAM_PORT, free_port};
+use crate::port::{STREAM_PORT, STREAM_TLS_PORT, free_port};
 use crate::version::PROGRAMS;
 use crate::{Error, ServerTls, Setup, Version};
 
@@ -39,12 +39,14 @@ pub(crate) struct NodePlace {
 
 impl NodePlace {
     /// One whose ports are all its own, if it has the address of all the others.
-    pub(crate) fn new(version: Version, setup: &Setup<'_>, address: Ipv4Addr) -> Result<Self, Error> {
-        let Setup { config, plugins, tls } = setup;
+    pub(crate) fn new(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
+        let Setup { config, plugins, address, tls } = setup;
+        let address = address.unwrap_or(Ipv4Addr::LOCALHOST);
         let folder = tempfile::Builder::new().prefix("loghost-rabbitmq-").tempdir();
         let [port, mapper_port, distribution_port] = [(); 3].map(|()| free_port());
-        let plain = if address == Ipv4Addr::LOCALHOST { free_port() } else { STREAM_PORT };
-        let streams = (version == Version::V4).then(|| StreamPorts { plain, tls: tls.map(|_| free_port()) });
+        let port_of = |usual: u16| if address == Ipv4Addr::LOCALHOST { free_port() } else { usual };
+        let (plain, with_tls) = (port_of(STREAM_PORT), tls.map(|_| port_of(STREAM_TLS_PORT)));
+        let streams = (version == Version::V4).then_some(StreamPorts { plain, tls: with_tls });
         let place = Self {
             version,
             folder: folder.map_err(Error::system("cannot make a folder for RabbitMQ"))?,
@@ -92,11 +94,13 @@ impl NodePlace {
         }
         let (_, inside) = self.version.command("true", self.folder.path());
         let file = |name: &str| inside.join(format!("{name}.pem")).display().to_string();
-        let listener = self.tls_port.map(|port| format!("listeners.ssl.1 = 127.0.0.1:{port}\n"));
+        let address = self.address;
+        let name = if address == Ipv4Addr::LOCALHOST { "localhost".to_owned() } else { address.to_string() };
+        let listener = self.tls_port.map(|port| format!("listeners.ssl.1 = {address}:{port}\n"));
         let streams = self.streams.and_then(|streams| streams.tls).map(|port| {
             format!(
-                "stream.listeners.ssl.1 = 127.0.0.1:{port}\n\
-                 stream.advertised_tls_host = localhost\n\
+                "stream.listeners.ssl.1 = {address}:{port}\n\
+                 stream.advertised_tls_host = {name}\n\
                  stream.advertised_tls_port = {port}\n"
             )
         });

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Where clients look for the stream protocol.
 pub(crate) const STREAM_PORT: u16 = 5552;
 
+/// The same with TLS.
+pub(crate) const STREAM_TLS_PORT: u16 = 5551;
+
 /// Ports that nobody is given by the system: one that is, as the near end of some connection, would be taken when a node that
 /// was killed wants it back.
 const PORTS: Range<u16> = 10_000..32_000;
@@ -25,8 +28,8 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// An address of this machine that nobody else uses, so that each node of a cluster can have the usual ports.
-pub(crate) fn free_address() -> Ipv4Addr {
+/// An address of this machine, in 127.0.0.0/8, that nobody else uses: there a node can have the usual ports.
+pub fn free_address() -> Ipv4Addr {
     loop {
         let [second, third, last] = [(); 3].map(|()| fastrand::u8(1..255));
         let address = Ipv4Addr::new(127, second, third, last);

@@ -1,5 +1,7 @@
 //! How a node differs from the usual.
 
+use std::net::Ipv4Addr;
+
 /// How a node differs from the usual.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
@@ -7,6 +9,9 @@ pub struct Setup<'a> {
     pub config: &'a str,
     /// The plugins it has, with commas between, beside those that each node of its version has.
     pub plugins: &'a str,
+    /// Where it listens, if not at 127.0.0.1: at an address of its own (see [`free_address`](crate::free_address)) it can have
+    /// the usual ports of the stream protocol.
+    pub address: Option<Ipv4Addr>,
     /// Has it listen with TLS too.
     pub tls: Option<ServerTls<'a>>,
 }

@@ -14,11 +14,12 @@ use crate::support::cli::Signal;
 use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::outside::Outside;
-use crate::support::rabbitmq;
+use crate::support::rabbitmq::{self, Setup, Version};
 use crate::support::{Need, Skip, needing, repository};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![needing("stream_protocol::batches_of_other_producers_are_read", batches_are_read)];
+    trials.push(needing("rabbitmq::stream_protocol::an_old_one_is_not_spoken", an_old_one_is_not_spoken));
     trials.extend(on([Kind::RabbitMq, Kind::RabbitMq4], "stream_protocol::is_not_needed", is_not_needed));
     for (name, body) in [
         ("stream_protocol::large_logs_are_read", large_logs_are_read as fn(&Broker)),
@@ -147,6 +148,28 @@ fn is_not_needed(broker: &Broker) {
     assert_eq!(output.stderr.matches("through AMQP 0-9-1").count(), 1, "{output}");
 }
 
+/// `RabbitMQ` 3.10 speaks the stream protocol of its time, if its plugin is enabled.
+fn an_old_one_is_not_spoken() -> Result<(), Skip> {
+    let address = rabbitmq::free_address();
+    let config = format!("stream.listeners.tcp.1 = {address}:5552\nstream.advertised_host = {address}");
+    let setup =
+        Setup { config: &config, plugins: "rabbitmq_stream", address: Some(address), ..Setup::default() };
+    let node = rabbitmq::private(Version::V3, setup)?;
+    let broker = Broker::on(Kind::RabbitMq, &node);
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = || run(&broker, &plugin()).arg("--state").arg(folder.path());
+    let host = run().start();
+    let said = host.says("streams are read through AMQP 0-9-1");
+    assert!(said.contains(&format!("{address}:5552")) && said.contains("RabbitMQ 3.13"), "{said}");
+    host.says("consuming from");
+    publish(&broker.outside(), &broker, 40, "x");
+    counts(&host, "error", [40, 0]);
+    host.end_by(Signal::Terminate).exits(0);
+    publish(&broker.outside(), &broker, 7, "x");
+    assert_eq!(counted(run()), 47);
+    Ok(())
+}
+
 fn no_other_way_is_taken(broker: &Broker) {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = free.local_addr().expect("an address").to_string();
@@ -164,7 +187,7 @@ fn no_other_way_is_taken(broker: &Broker) {
 fn it_is_kept_for_who_may_only_read(broker: &Broker) {
     let user = crate::support::broker::unique("reader");
     let (control, prefix) =
-        (|arguments: &[&str]| rabbitmq::rabbitmqctl(rabbitmq::Version::V4, arguments), broker.prefix());
+        (|arguments: &[&str]| rabbitmq::rabbitmqctl(Version::V4, arguments), broker.prefix());
     declare(broker);
     control(&["add_user", &user, "pw"]);
     let read_only = format!("^(?!{prefix}\\.error$).*");

@@ -8,6 +8,7 @@ use super::stream_protocol::{broker_of_batches, publish_batches};
 use super::streams::{KINDS, counted, plugin, publish, run, running};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Signal, loghost};
+use crate::support::cluster::{leader_of, read_at};
 use crate::support::dead_letters::list;
 use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
@@ -18,7 +19,7 @@ use crate::support::{Skip, needing};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         needing("stream::streams::outlive_a_broker_that_is_killed", outlive_a_broker_that_is_killed),
-        needing("stream::streams::of_a_replica_that_lags_are_not_refused", of_a_replica_that_lags),
+        needing("stream::streams::are_read_at_a_replica_and_not_refused_where_it_lags", of_a_cluster),
         needing("stream_protocol::a_bad_batch_costs_no_other_log", a_bad_batch_costs_no_other_log),
         needing(
             "stream_protocol::what_amqp_leaves_out_at_the_end_is_no_end",
@@ -64,13 +65,34 @@ fn run_at(node: &Node, prefix: &str) -> Loghost {
     run.env("LOGHOST_STREAM_ADDRESS", format!("{}:{port}", node.address()))
 }
 
+/// Its leader is kept for those who write.
+fn are_read_at_a_replica(nodes: &[Node; 3]) {
+    let broker = Broker::of_cluster(Kind::Stream, nodes);
+    let folder = tempfile::tempdir().expect("a folder");
+    running(&broker, &plugin(), folder.path()).end_by(Signal::Terminate).exits(0);
+    publish(&broker.outside(), &broker, 5);
+    let (nodes, stream) = (nodes.each_ref(), broker.exchange("error"));
+    // As soon as each node has a copy.
+    let leader = leader_of(&nodes, &stream);
+    let host = running(&broker, &plugin(), folder.path());
+    counts(&host, "error", [5, 0]);
+    assert!(!read_at(&nodes).contains(&leader), "the leader is read");
+    host.end_by(Signal::Terminate).exits(0);
+}
+
+fn of_a_cluster() -> Result<(), Skip> {
+    let nodes = rabbitmq::cluster(Version::V4)?;
+    are_read_at_a_replica(&nodes);
+    of_a_replica_that_lags(&nodes);
+    Ok(())
+}
+
 /// It has less than was read at the leader.
-fn of_a_replica_that_lags() -> Result<(), Skip> {
-    let [near, far, _third] = rabbitmq::cluster(Version::V4)?;
-    let broker = Broker::on(Kind::Stream, &far);
+fn of_a_replica_that_lags([near, far, _third]: &[Node; 3]) {
+    let broker = Broker::on(Kind::Stream, far);
     let folder = tempfile::tempdir().expect("a folder");
     let run = |node: &Node| run_at(node, broker.prefix()).arg("--state").arg(folder.path());
-    let host = run(&far).start();
+    let host = run(far).start();
     host.says("consuming from");
     let outside = broker.outside();
     publish(&outside, &broker, 10);
@@ -81,7 +103,7 @@ fn of_a_replica_that_lags() -> Result<(), Skip> {
     publish(&outside, &broker, 30);
     counts(&host, "error", [40, 0]);
     host.end_by(Signal::Terminate).exits(0);
-    let host = run(&near).start();
+    let host = run(near).start();
     let said = host.says("ask the leader of the stream");
     assert!(said.contains("does not lead to it"), "{said}");
     near.rabbitmqctl(&["eval", &format!("[sys:resume(P) || P <- {replicas}].")]);
@@ -89,7 +111,6 @@ fn of_a_replica_that_lags() -> Result<(), Skip> {
     publish(&outside, &broker, 2);
     counts(&host, "error", [42, 0]);
     host.end_by(Signal::Terminate).exits(0);
-    Ok(())
 }
 
 /// It is one dead letter, which says how many logs it was.

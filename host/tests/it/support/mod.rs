@@ -5,6 +5,7 @@ pub(crate) mod broker;
 pub(crate) mod browser;
 mod capture;
 pub(crate) mod cli;
+pub(crate) mod cluster;
 pub(crate) mod collector;
 pub(crate) mod dead_letters;
 pub(crate) mod frames;

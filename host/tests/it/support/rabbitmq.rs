@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loghost_rabbitmq_node as launcher;
-pub(crate) use loghost_rabbitmq_node::{ServerTls, Setup, Version, free_port, management};
+pub(crate) use loghost_rabbitmq_node::{ServerTls, Setup, Version, free_address, free_port, management};
 
 use super::broker::Kind;
 use super::{Need, Skip};
@@ -57,7 +57,16 @@ pub(crate) fn managed(kind: Kind) -> Result<(Node, String), Skip> {
 
 /// A cluster of nodes for one test.
 pub(crate) fn cluster<const NODES: usize>(version: Version) -> Result<[Node; NODES], Skip> {
-    let nodes = started(version, launcher::cluster(version, NODES))?;
+    cluster_at(version, [(); NODES].map(|()| free_address()), Setup::default())
+}
+
+/// The same at these addresses.
+pub(crate) fn cluster_at<const NODES: usize>(
+    version: Version,
+    addresses: [Ipv4Addr; NODES],
+    setup: Setup<'_>,
+) -> Result<[Node; NODES], Skip> {
+    let nodes = started(version, launcher::cluster(version, &addresses, &setup))?;
     let nodes: Vec<_> = nodes.into_iter().map(Node).collect();
     Ok(nodes.try_into().ok().expect("as many as were asked for"))
 }

@@ -1,7 +1,5 @@
-//! Of three nodes, the one that leads what is published to is killed and brought back while logs are published and counted:
-//! every log that was confirmed is counted once.
-
-use std::time::Instant;
+//! Of three nodes, the one that leads what is published to, or one that a stream is read at, is killed and brought back while
+//! logs are published and counted: every log that was confirmed is counted once.
 
 use fastrand::Rng;
 use libtest_mimic::Trial;
@@ -11,6 +9,7 @@ use super::producers::{Ids, Producers};
 use super::{HOST, Seed, TIMEOUT, check_report};
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::Signal;
+use crate::support::cluster::{leader_of, read_at};
 use crate::support::rabbitmq::{self, Node, Version};
 use crate::support::{self, Skip};
 
@@ -35,20 +34,29 @@ fn crash(kind: Kind) -> Result<(), Skip> {
     let led = if broker.is_stream() { broker.exchange("error") } else { broker.queue("all") };
     let producers = Producers::new((&broker, Ids::Given), folder.path(), 2 * kills + 1, logs);
 
+    if broker.is_stream() {
+        let nodes = nodes.each_ref();
+        assert!(!read_at(&nodes).contains(&leader_of(&nodes, &led)), "the leader is read");
+    }
     // While one part is published, the node is killed, and it is brought back while the next one is.
     for part in (1..=2 * kills).step_by(2) {
-        let leader = leader(&nodes, &led);
+        let leader = leader_of(&nodes.each_ref(), &led);
+        // Of streams, in every second round, a node that is read.
+        let killed = match part % 4 {
+            3 if broker.is_stream() => random.choice(read_at(&nodes.each_ref())).unwrap_or(leader),
+            _ => leader,
+        };
         nodes.iter().for_each(Node::store_topology);
         let publishing = producers.start(part);
         host.counts(producers.sent(part - 1) + random.u64(1..=producers.sent(1) / 2));
-        nodes[leader].kill();
+        nodes[killed].kill();
         publishing.end();
         host.counts(producers.sent(part));
-        let others: Vec<&Node> = (0..3).filter(|n| *n != leader).map(|n| &nodes[n]).collect();
+        let others: Vec<&Node> = (0..3).filter(|n| *n != killed).map(|n| &nodes[n]).collect();
         leader_of(&others, &led);
 
         let publishing = producers.start(part + 1);
-        nodes[leader].restart();
+        nodes[killed].restart();
         publishing.end();
         host.counts(producers.sent(part + 1));
     }
@@ -63,37 +71,4 @@ fn crash(kind: Kind) -> Result<(), Skip> {
     }
     HOST.plugins.check(&output, &producers.expected());
     Ok(())
-}
-
-/// Which node leads a queue or stream, when each node has a copy again.
-#[track_caller]
-fn leader(nodes: &[Node; 3], queue: &str) -> usize {
-    leader_of(&nodes.each_ref(), queue)
-}
-
-/// Which of `nodes` leads a queue or stream, as soon as the first of them knows that it is one of them, and that they alone have a
-/// copy: that may be after the new leader has confirmed messages.
-#[track_caller]
-fn leader_of(nodes: &[&Node], queue: &str) -> usize {
-    let deadline = Instant::now() + TIMEOUT;
-    loop {
-        let members = members(nodes[0], queue);
-        if let Some((leader, online)) = &members
-            && *online == nodes.len()
-            && let Some(index) = nodes.iter().position(|node| node.name() == leader)
-        {
-            return index;
-        }
-        assert!(Instant::now() < deadline, "{queue}: the leader and the nodes with a copy are {members:?}");
-    }
-}
-
-/// The name of the node that leads a queue or stream, and on how many nodes it has a copy that is there; none while nobody
-/// answers for it.
-#[track_caller]
-fn members(node: &Node, queue: &str) -> Option<(String, usize)> {
-    let queues = node.rabbitmqctl(&["list_queues", "--silent", "name", "leader", "online"]);
-    let line = queues.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'))?;
-    let (leader, online) = line.split_once('\t')?;
-    Some((leader.to_owned(), online.matches('@').count()))
 }
