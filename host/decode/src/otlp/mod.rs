@@ -6,11 +6,15 @@ mod records;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use prost::Message as _;
 use prost::bytes::Bytes;
+use prost::{DecodeError, Message as _};
 
-use self::proto::{AnyValue, KeyValue, LogRecord, Request, ResourceLogs, ScopeLogs, any_value};
+use self::proto::{
+    AnyValue, KeyValue, LOG_RECORDS, LogRecord, RECORD_ATTRIBUTES, RESOURCE_ATTRIBUTES, RESOURCE_LOGS,
+    ResourceLogs, SCOPE_LOGS, ScopeLogs, VALUES, any_value, messages,
+};
 pub(crate) use self::records::Records;
+use crate::json::MAX_VALUES;
 use crate::value::{Table, Value, get, take};
 
 /// How many values may be in each other.
@@ -33,81 +37,105 @@ fn shared(fields: Table<'_>) -> Table<'_> {
     fields
 }
 
-/// The records of a request in protobuf, at most so many logs; none if it is something else, or has no record.
+/// The records of a request in protobuf, at most so many logs; none if it is something else, has no record, or too many values.
 pub(crate) fn from_protobuf<'a>(body: &[u8], most: usize) -> Option<Records<'a>> {
     let mut records = Records::new(most);
-    // The outer messages are decoded one within the other, so that what is built stays small whatever their number is.
-    let request = Request::decode(Bytes::copy_from_slice(body)).ok()?;
-    for resource in request.resource_logs {
-        let resource = ResourceLogs::decode(resource).ok()?;
+    let mut values = Values { left: MAX_VALUES };
+    for resource in messages(Bytes::copy_from_slice(body), RESOURCE_LOGS) {
+        let resource = resource.ok()?;
         records.begin_resource();
-        let of_resource =
-            resource.resource.map(|resource| shared(fields(resource.attributes))).unwrap_or_default();
+        let of_resource = match ResourceLogs::decode(resource.clone()).ok()?.resource {
+            Some(resource) => shared(values.fields(resource, RESOURCE_ATTRIBUTES, DEPTH)?),
+            None => Table::new(),
+        };
         let of_resource = Rc::new(of_resource);
-        for scope in resource.scope_logs {
-            let scope = ScopeLogs::decode(scope).ok()?;
+        for scope in messages(resource, SCOPE_LOGS) {
+            let scope = scope.ok()?;
             records.begin_scope();
-            let logger = scope.scope.map(|scope| scope.name);
+            let logger = ScopeLogs::decode(scope.clone()).ok()?.scope.map(|scope| scope.name);
             let logger = logger.filter(|name| !name.is_empty() && name.len() <= 255);
             let logger = logger.map(|name| Value::Text(Cow::Owned(name)));
-            for record in scope.log_records {
-                let record = LogRecord::decode(record).ok()?;
-                records.push(from_record(record), logger.as_ref(), &of_resource);
+            for record in messages(scope, LOG_RECORDS) {
+                records.push(values.record(record.ok()?)?, logger.as_ref(), &of_resource);
             }
         }
     }
     (!records.is_empty()).then_some(records)
 }
 
-fn from_record<'a>(record: LogRecord) -> Table<'a> {
-    let mut table = Table::new();
-    let mut push = |name: &'static str, value: Value<'a>| table.push((Cow::Borrowed(name), value));
-    if !record.severity_text.is_empty() {
-        push("severityText", Value::Text(Cow::Owned(record.severity_text)));
-    }
-    push("severityNumber", Value::Int(record.severity_number.into()));
-    for (name, nanos) in
-        [("timeUnixNano", record.time_unix_nano), ("observedTimeUnixNano", record.observed_time_unix_nano)]
-    {
-        if nanos > 0 {
-            push(name, Value::Unsigned(nanos));
-        }
-    }
-    push("@message", record.body.map_or(Value::Null, |body| value(body, DEPTH)));
-    for (name, id) in [("traceId", record.trace_id), ("spanId", record.span_id)] {
-        if !id.is_empty() {
-            let hex = id.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-            push(name, Value::Text(Cow::Owned(hex)));
-        }
-    }
-    table.extend(fields(record.attributes));
-    table
+/// Decodes values, of which a message may have [`MAX_VALUES`]: one that is empty has two bytes, and takes many times that.
+struct Values {
+    left: usize,
 }
 
-fn fields<'a>(attributes: Vec<KeyValue>) -> Table<'a> {
-    let field =
-        |KeyValue { key, value: of }| (Cow::Owned(key), of.map_or(Value::Null, |of| value(of, DEPTH)));
-    attributes.into_iter().map(field).collect()
-}
+impl Values {
+    fn record<'a>(&mut self, record: Bytes) -> Option<Table<'a>> {
+        let attributes = self.fields(record.clone(), RECORD_ATTRIBUTES, DEPTH)?;
+        let record = LogRecord::decode(record).ok()?;
+        let mut table = Table::new();
+        let mut push = |name: &'static str, value: Value<'a>| table.push((Cow::Borrowed(name), value));
+        if !record.severity_text.is_empty() {
+            push("severityText", Value::Text(Cow::Owned(record.severity_text)));
+        }
+        push("severityNumber", Value::Int(record.severity_number.into()));
+        for (name, nanos) in [
+            ("timeUnixNano", record.time_unix_nano),
+            ("observedTimeUnixNano", record.observed_time_unix_nano),
+        ] {
+            if nanos > 0 {
+                push(name, Value::Unsigned(nanos));
+            }
+        }
+        push("@message", self.optional(record.body, DEPTH)?);
+        for (name, id) in [("traceId", record.trace_id), ("spanId", record.span_id)] {
+            if !id.is_empty() {
+                let hex = id.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+                push(name, Value::Text(Cow::Owned(hex)));
+            }
+        }
+        table.extend(attributes);
+        Some(table)
+    }
 
-fn value<'a>(any: AnyValue, depth: usize) -> Value<'a> {
-    let Some(depth) = depth.checked_sub(1) else { return Value::Null };
-    match any.value {
-        None => Value::Null,
-        Some(any_value::Value::String(text)) => Value::Text(Cow::Owned(text)),
-        Some(any_value::Value::Bool(is)) => Value::Bool(is),
-        Some(any_value::Value::Int(number)) => Value::Int(number),
-        Some(any_value::Value::Double(number)) => Value::Float(number),
-        Some(any_value::Value::Array(list)) => {
-            Value::List(list.values.into_iter().map(|any| value(any, depth)).collect())
+    /// The names and values that a message has in a field.
+    fn fields<'a>(&mut self, of: Bytes, field: u32, depth: usize) -> Option<Table<'a>> {
+        let read = |one: Result<Bytes, DecodeError>| {
+            let KeyValue { key, value } = KeyValue::decode(one.ok()?).ok()?;
+            Some((Cow::Owned(key), self.optional(value, depth)?))
+        };
+        messages(of, field).map(read).collect()
+    }
+
+    fn optional<'a>(&mut self, any: Option<AnyValue>, depth: usize) -> Option<Value<'a>> {
+        match any {
+            Some(any) => self.value(any, depth),
+            None => self.count().map(|()| Value::Null),
         }
-        Some(any_value::Value::KeyValues(list)) => {
-            let field = |KeyValue { key, value: of }| {
-                (Cow::Owned(key), of.map_or(Value::Null, |of| value(of, depth)))
-            };
-            Value::Table(list.values.into_iter().map(field).collect())
-        }
-        Some(any_value::Value::Bytes(bytes)) => Value::Bytes(Cow::Owned(bytes)),
+    }
+
+    fn value<'a>(&mut self, any: AnyValue, depth: usize) -> Option<Value<'a>> {
+        self.count()?;
+        let Some(depth) = depth.checked_sub(1) else { return Some(Value::Null) };
+        Some(match any.value {
+            None => Value::Null,
+            Some(any_value::Value::String(text)) => Value::Text(Cow::Owned(text)),
+            Some(any_value::Value::Bool(is)) => Value::Bool(is),
+            Some(any_value::Value::Int(number)) => Value::Int(number),
+            Some(any_value::Value::Double(number)) => Value::Float(number),
+            Some(any_value::Value::Array(list)) => {
+                let read =
+                    |one: Result<Bytes, DecodeError>| self.value(AnyValue::decode(one.ok()?).ok()?, depth);
+                Value::List(messages(list, VALUES).map(read).collect::<Option<_>>()?)
+            }
+            Some(any_value::Value::KeyValues(list)) => Value::Table(self.fields(list, VALUES, depth)?),
+            Some(any_value::Value::Bytes(bytes)) => Value::Bytes(Cow::Owned(bytes)),
+        })
+    }
+
+    /// Counts a value; none if there have been enough.
+    fn count(&mut self) -> Option<()> {
+        self.left = self.left.checked_sub(1)?;
+        Some(())
     }
 }
 

@@ -1,35 +1,42 @@
 //! The messages of OpenTelemetry's logs (opentelemetry-proto 1.x, `logs/v1/logs.proto`, `common/v1/common.proto`), as far as
-//! they are read.
+//! they are read. What there may be any number of is decoded one by one.
 
-use prost::bytes::Bytes;
+use std::iter;
 
-/// `ExportLogsServiceRequest`, also `LogsData`.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Request {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    pub(super) resource_logs: Vec<Bytes>,
-}
+use prost::DecodeError;
+use prost::bytes::{Buf, Bytes};
+use prost::encoding::{DecodeContext, bytes, decode_key, skip_field};
 
+/// Where `ExportLogsServiceRequest`, also `LogsData`, has its `ResourceLogs`.
+pub(super) const RESOURCE_LOGS: u32 = 1;
+
+/// Where `ResourceLogs` has its `ScopeLogs`.
+pub(super) const SCOPE_LOGS: u32 = 2;
+
+/// Where `ScopeLogs` has its [`LogRecord`]s.
+pub(super) const LOG_RECORDS: u32 = 2;
+
+/// Where `Resource` has its attributes, each a [`KeyValue`].
+pub(super) const RESOURCE_ATTRIBUTES: u32 = 1;
+
+/// Where [`LogRecord`] has its attributes, each a [`KeyValue`].
+pub(super) const RECORD_ATTRIBUTES: u32 = 6;
+
+/// Where `ArrayValue` has its values, each an [`AnyValue`], and `KeyValueList`, each a [`KeyValue`].
+pub(super) const VALUES: u32 = 1;
+
+/// `ResourceLogs` without its `ScopeLogs`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ResourceLogs {
-    #[prost(message, optional, tag = "1")]
-    pub(super) resource: Option<Resource>,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    pub(super) scope_logs: Vec<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub(super) resource: Option<Bytes>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Resource {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) attributes: Vec<KeyValue>,
-}
-
+/// `ScopeLogs` without its [`LogRecord`]s.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ScopeLogs {
     #[prost(message, optional, tag = "1")]
     pub(super) scope: Option<Scope>,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    pub(super) log_records: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -38,6 +45,7 @@ pub(super) struct Scope {
     pub(super) name: String,
 }
 
+/// `LogRecord` without its attributes.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct LogRecord {
     #[prost(fixed64, tag = "1")]
@@ -48,8 +56,6 @@ pub(super) struct LogRecord {
     pub(super) severity_text: String,
     #[prost(message, optional, tag = "5")]
     pub(super) body: Option<AnyValue>,
-    #[prost(message, repeated, tag = "6")]
-    pub(super) attributes: Vec<KeyValue>,
     #[prost(bytes = "vec", tag = "9")]
     pub(super) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "10")]
@@ -74,6 +80,8 @@ pub(super) struct AnyValue {
 
 /// The kinds of [`AnyValue`].
 pub(super) mod any_value {
+    use prost::bytes::Bytes;
+
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub(in crate::otlp) enum Value {
         #[prost(string, tag = "1")]
@@ -84,23 +92,40 @@ pub(super) mod any_value {
         Int(i64),
         #[prost(double, tag = "4")]
         Double(f64),
-        #[prost(message, tag = "5")]
-        Array(super::ArrayValue),
-        #[prost(message, tag = "6")]
-        KeyValues(super::KeyValueList),
+        #[prost(bytes = "bytes", tag = "5")]
+        Array(Bytes),
+        #[prost(bytes = "bytes", tag = "6")]
+        KeyValues(Bytes),
         #[prost(bytes, tag = "7")]
         Bytes(Vec<u8>),
     }
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ArrayValue {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) values: Vec<AnyValue>,
+/// The messages that a message has in a field, one after the other, so that no list of them is built.
+pub(super) fn messages(mut of: Bytes, field: u32) -> impl Iterator<Item = Result<Bytes, DecodeError>> {
+    iter::from_fn(move || {
+        while of.has_remaining() {
+            match next(&mut of, field) {
+                Ok(None) => {}
+                Ok(Some(message)) => return Some(Ok(message)),
+                Err(error) => {
+                    of.clear();
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    })
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct KeyValueList {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) values: Vec<KeyValue>,
+/// The next field, if it is this one.
+fn next(of: &mut Bytes, field: u32) -> Result<Option<Bytes>, DecodeError> {
+    let (tag, wire_type) = decode_key(of)?;
+    if tag != field {
+        skip_field(wire_type, tag, of, DecodeContext::default())?;
+        return Ok(None);
+    }
+    let mut message = Bytes::new();
+    bytes::merge(wire_type, &mut message, of, DecodeContext::default())?;
+    Ok(Some(message))
 }
