@@ -1,7 +1,5 @@
 //! `loghost config`
 
-use std::env;
-use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +8,7 @@ use anyhow::Context;
 use clap::{Arg, CommandFactory, Parser};
 use loghost_core::domain::printable_line;
 
-use super::configuration::{FILE, InForce, init, show};
+use super::configuration::{Arguments, FILE, InForce, init, show};
 use super::{Cli, Command, command, run};
 use crate::commands;
 use crate::commands::run::{Configuration, Options};
@@ -66,8 +64,8 @@ pub(super) fn run_options(args: run::Args, in_force: &InForce) -> Result<Options
 /// What the arguments of this process ask `run` for with what is in force now.
 fn run_options_again() -> Result<Options, Failure> {
     let refused = |error: clap::Error| Failure::of(Status::Internal, error);
-    let arguments: Vec<OsString> = env::args_os().collect();
-    let matches = Cli::command().try_get_matches_from(&arguments).map_err(refused)?;
+    let arguments = Arguments::of_process();
+    let matches = Cli::command().try_get_matches_from(&arguments.given).map_err(refused)?;
     let in_force = InForce::of(arguments, &matches)?;
     let cli = Cli::try_parse_from(&in_force.arguments).map_err(|error| in_force.refused(&error))?;
     match cli.command {

@@ -33,7 +33,6 @@ mod telemetry;
 mod verify;
 
 use std::env;
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::thread;
@@ -45,7 +44,7 @@ use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, STACK};
 use tokio::runtime::{Builder, Runtime};
 
-use self::configuration::InForce;
+use self::configuration::{Arguments, InForce};
 use crate::commands;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal::{self, Format};
@@ -112,8 +111,8 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     terminal::say_panics();
-    let arguments: Vec<OsString> = env::args_os().collect();
-    let matches = match Cli::command().try_get_matches_from(&arguments) {
+    let arguments = Arguments::of_process();
+    let matches = match Cli::command().try_get_matches_from(&arguments.given) {
         Ok(matches) => matches,
         Err(error) => suggesting::exit(&suggesting::suggesting(whole_help(error))),
     };

@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use loghost_core::domain::printable_line;
 
+use super::arguments::Arguments;
 use super::file::{CONSUMERS, ConfigFile, ConsumerTable, Entry, PLUGIN, Problem, SETTINGS};
 use super::option::{self, STREAM_ADDRESS};
 use super::place::FilePlace;
@@ -67,7 +68,7 @@ enum Scope {
 
 impl InForce {
     /// What is in force with these arguments, which the parser has taken.
-    pub(in crate::cli) fn of(arguments: Vec<OsString>, matches: &ArgMatches) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(arguments: Arguments, matches: &ArgMatches) -> Result<Self, Failure> {
         let mut root = Cli::command();
         root.build();
         let (mut command, mut matches, mut path) = (&root, matches, Vec::new());
@@ -81,6 +82,7 @@ impl InForce {
             ["run"] | ["config", "show" | "check"] => Scope::All,
             _ => Scope::OfEveryCommand,
         };
+        let Arguments { given: arguments, taken_back } = arguments;
         let mut in_force = Self {
             arguments,
             file: None,
@@ -89,7 +91,11 @@ impl InForce {
             folder: PathBuf::new(),
         };
         for arg in option::options(command) {
-            in_force.take_argument(arg, matches);
+            if option::key(arg).is_some_and(|key| taken_back.iter().any(|name| name == key)) {
+                in_force.put(arg, vec!["false".to_owned()], Origin::Flag);
+            } else {
+                in_force.take_argument(arg, matches);
+            }
         }
         let takes = |arg: &&Arg| scope == Scope::All || option::is_of_every_command(arg);
         let options: Vec<&Arg> = option::options(command).filter(takes).collect();

@@ -3,6 +3,7 @@
 //! The description of the command line is the one list of options. Its names are the keys of the file and, in capitals, the
 //! variables; its parsers read their values. What they add becomes arguments, which are parsed with the others.
 
+mod arguments;
 mod consumers;
 pub(super) mod credentials;
 mod file;
@@ -12,4 +13,5 @@ mod option;
 mod place;
 pub(super) mod show;
 
+pub(super) use arguments::Arguments;
 pub(super) use layers::{FILE, InForce};

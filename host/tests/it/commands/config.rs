@@ -162,6 +162,24 @@ fn a_flag_is_taken_back() {
     // Nothing listens, so that nothing could be controlled.
     config(folder.path(), ["check"]).end().exits(78).says("control: nothing listens");
     config(folder.path(), ["check", "--control=false"]).end().exits(0).prints("loghost.toml is good");
+    // It excludes nothing then, and needs nothing.
+    let taken_back = ["show", "--ephemeral=false", "--state", "counts", "--discard-state=false"];
+    let state = option(&shown(config(folder.path(), taken_back)), "state");
+    assert_eq!(state, (json!("counts"), "argument".to_owned()));
+    loghost([
+        "run",
+        "--declare-only=false",
+        "--ephemeral",
+        "--broker",
+        "amqp://127.0.0.1:1",
+        "--retry-for",
+        "100ms",
+    ])
+    .arg(tracked("plugins/error.wasm"))
+    .end()
+    .exits(69);
+    config(folder.path(), ["show", "--ephemeral", "--state", "counts"]).end().exits(2).says("--ephemeral");
+    config(folder.path(), ["show", "--watch=false", "--watch"]).end().exits(2).says("--watch");
     config(folder.path(), ["show", "--watch=perhaps"]).end().exits(2).says("--watch");
 }
 
