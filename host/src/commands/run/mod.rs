@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use futures_util::future::{Fuse, FutureExt};
 use loghost_board::{Board, process_begins};
-use loghost_core::domain::ConsumerName;
+use loghost_core::domain::{ConsumerName, printable_line};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
@@ -43,9 +43,7 @@ use crate::ui::terminal;
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if options.members.is_empty() {
-        let text = "which plugins? Name their files, or folders of them: loghost run plugins/error.wasm; or name consumers in a \
-                    configuration file (`loghost config init` begins one)";
-        return Err(Failure::new(Status::Usage, text));
+        return Err(no_plugins(options.configuration.as_ref()));
     }
     process_begins();
     let board = Arc::new(Board::default());
@@ -66,6 +64,23 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         listening.end().await;
     }
     ran
+}
+
+/// Nothing is said of what is to be run.
+fn no_plugins(configuration: Option<&Configuration>) -> Failure {
+    let consumers = match configuration {
+        Some(Configuration { file, .. }) => {
+            let file = printable_line(&file.to_string_lossy()).into_owned();
+            format!(
+                "consumers in {file}, which has none: each is a table there, [consumers.error] with its `plugin`"
+            )
+        }
+        None => "consumers in a configuration file (`loghost config init` begins one)".to_owned(),
+    };
+    let text = format!(
+        "which plugins? Name their files, or folders of them: loghost run plugins/error.wasm; or name {consumers}"
+    );
+    Failure::new(Status::Usage, text)
 }
 
 async fn consume(

@@ -26,6 +26,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         tells_how_far_streams_of_others_are_read,
     ));
     trials.extend(on(KINDS, "status::asks_a_running_host", asks_a_running_host));
+    trials.extend(on(
+        [Kind::Embedded, Kind::RabbitMq4],
+        "status::a_host_that_stands_by_tells",
+        a_host_that_stands_by,
+    ));
     trials.push(needing("status::a_host_answers_to_no_other_name", a_host_answers_to_no_other_name));
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let name = format!("{}::status::all_are_found_by_the_management_api", kind.name());
@@ -201,6 +206,25 @@ fn asks_a_running_host(broker: &Broker) {
     host.end_by(Signal::Terminate).exits(75);
     let gone = asking().args(["error", "--over", "100ms"]).end();
     gone.says("no host answers at");
+}
+
+/// Its broker does not know it.
+fn a_host_that_stands_by(broker: &Broker) {
+    let run =
+        || broker.loghost(["run", "--listen", "127.0.0.1:0"]).arg(tracked("plugins/error.wasm")).start();
+    let active = run();
+    active.says("consuming from");
+    let other = run();
+    other.says("[error] standing by");
+    for (host, state) in [(&active, "consuming"), (&other, "standing_by")] {
+        let address = Http::of(host).address().to_string();
+        let status = ["status", "error", "--over", "100ms", "--format", "json", "--host-address"];
+        let seen = broker.loghost(status).arg(&address).end().exits(0).json().remove(0);
+        assert_eq!((&seen["host"]["state"], &seen["readers"]), (&state.into(), &1.into()), "{seen}");
+    }
+    for host in [other, active] {
+        host.end_by(Signal::Terminate).exits(0);
+    }
 }
 
 /// Without a token, a name could lead to the host from anywhere.

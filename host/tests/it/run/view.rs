@@ -1,5 +1,6 @@
 //! What `loghost run` shows on a terminal, and what its keys do.
 
+mod busy;
 mod reload;
 mod screens;
 mod terminal;
@@ -10,7 +11,7 @@ use crate::support::broker::{Broker, Kind};
 use crate::support::cli::Loghost;
 use crate::support::guest::{Does, Then, guest};
 use crate::support::terminal::Terminal;
-use crate::support::{Skip, needing, test, tracked};
+use crate::support::{Skip, long, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("view::takes_a_consumer_that_comes_back", reload::takes_a_consumer_that_comes_back),
         needing("view::shows_what_goes_on_after_a_refusal", reload::shows_what_goes_on_after_a_refusal),
         needing("view::shows_the_lag_of_streams", shows_the_lag_of_streams),
+        long("view::stays_calm_at_full_speed", busy::stays_calm_at_full_speed),
         test("view::screens_of_three_sizes", screens::screens_of_three_sizes),
         needing(
             "view::gives_the_terminal_back_however_it_ends",

@@ -113,6 +113,11 @@ impl Terminal {
         self.seen.lock().written.clone()
     }
 
+    /// How often a view was drawn: each time, the cursor is hidden at last.
+    pub(crate) fn drawings(&self) -> usize {
+        self.seen.lock().written.matches("\x1b[?25l").count()
+    }
+
     /// Whether anything on the screen has a colour.
     pub(crate) fn has_colours(&self) -> bool {
         let emulated = self.seen.lock();

@@ -13,6 +13,8 @@ pub(super) fn init_has_every_key() {
     let folder = tempfile::tempdir().expect("a folder");
     config(folder.path(), ["init"]).end().exits(0).says("loghost.toml has every key");
     config(folder.path(), ["check"]).end().exits(0).prints("loghost.toml is good");
+    // All of it is commented out.
+    loghost(["run"]).folder(folder.path()).end().exits(2).says("consumers in loghost.toml, which has none");
     config(folder.path(), ["init"]).end().exits(2).says("loghost.toml is there already");
     let text = fs::read_to_string(folder.path().join("loghost.toml")).expect("what was written");
     assert_eq!(config(folder.path(), ["init", "-"]).end().exits(0).stdout, text);
