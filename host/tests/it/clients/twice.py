@@ -14,14 +14,16 @@ BATCH = 500
 async def main(url, port, way, *parts):
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
-    published, confirmed, batches = 0, asyncio.Semaphore(0), 0
+    published, confirmed = 0, asyncio.Semaphore(0)
 
     async def confirm(status):
         if status.is_confirmed:
             confirmed.release()
 
-    async with Producer("127.0.0.1", int(port), username="guest", password="guest") as producer:
-        for exchange, stream, n in zip(parts[::3], parts[1::3], map(int, parts[2::3])):
+    for exchange, stream, n in zip(parts[::3], parts[1::3], map(int, parts[2::3])):
+        # One for each stream: what sends the batches of several fails where another stream is added meanwhile.
+        async with Producer("127.0.0.1", int(port), username="guest", password="guest") as producer:
+            batches = 0
             for first in range(0, n, BATCH):
                 texts = [f"log {i}".encode() for i in range(first, min(first + BATCH, n))]
                 for text in texts:
@@ -36,8 +38,8 @@ async def main(url, port, way, *parts):
                     )
                     batches += 1
                 published += len(texts)
-        for _ in range(batches):
-            await asyncio.wait_for(confirmed.acquire(), 30)
+            for _ in range(batches):
+                await asyncio.wait_for(confirmed.acquire(), 30)
     # The broker answers when it has routed all that was sent before.
     connection.close()
     print(f"published {published}")
