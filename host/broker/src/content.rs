@@ -22,7 +22,7 @@ const BASIC: u16 = 60;
 /// The message that is being assembled, if any. It keeps the capacity of its strings for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
-    stage: Stage,
+    phase: Phase,
     exchange: String,
     routing_key: String,
     mandatory: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Assembly {
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Phase {
     #[default]
     Idle,
     Header,
@@ -60,7 +60,7 @@ pub(crate) struct Complete<'a> {
 
 impl Assembly {
     pub(crate) fn is_idle(&self) -> bool {
-        self.stage == Stage::Idle
+        self.phase == Phase::Idle
     }
 
     /// The bytes of an incomplete message.
@@ -78,7 +78,7 @@ impl Assembly {
         self.routing_key.push_str(publish.routing_key);
         self.mandatory = publish.mandatory;
         self.copies.clear();
-        self.stage = Stage::Header;
+        self.phase = Phase::Header;
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Assembly {
         let class = fields.short()?;
         let _weight = fields.short()?;
         let body_size = fields.long_long()?;
-        if self.stage != Stage::Header || class != BASIC {
+        if self.phase != Phase::Header || class != BASIC {
             return Err(AmqpError::unexpected_frame(format!(
                 "content header for class {class} that no method announced"
             )));
@@ -121,12 +121,12 @@ impl Assembly {
         self.bytes = bytes;
         self.body_at = u32::try_from(body_at).map_err(|_| malformed("properties too long"))?;
         self.missing = body_size;
-        self.stage = Stage::Body;
+        self.phase = Phase::Body;
         Ok(())
     }
 
     pub(crate) fn body(&mut self, payload: &[u8]) -> Result<(), AmqpError> {
-        if self.stage != Stage::Body {
+        if self.phase != Phase::Body {
             return Err(AmqpError::unexpected_frame("content body that no content header announced"));
         }
         self.missing = self
@@ -139,10 +139,10 @@ impl Assembly {
 
     /// The message, once it is complete.
     pub(crate) fn take(&mut self) -> Option<Complete<'_>> {
-        if self.stage != Stage::Body || self.missing > 0 {
+        if self.phase != Phase::Body || self.missing > 0 {
             return None;
         }
-        self.stage = Stage::Idle;
+        self.phase = Phase::Idle;
         // It came as a short string.
         let key_len = u8::try_from(self.routing_key.len()).unwrap_or(u8::MAX);
         Some(Complete {

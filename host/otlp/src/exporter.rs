@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use loghost_board::metrics::Figures;
 use loghost_board::{Board, Depths, Measuring, Signal};
-use loghost_core::application::{Event, Notice, Observer};
-use loghost_core::domain::printable_line;
+use loghost_core::application::Observer;
 use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -16,7 +15,8 @@ use crate::collector::{Collector, NotTaken};
 use crate::metrics::{self, Span as TimeSpan};
 use crate::options::Options;
 use crate::proto::trace::{ResourceSpans, ScopeSpans, Span};
-use crate::proto::{KeyValue, PartialSuccess, Resource, Scope, metrics as metrics_proto, trace};
+use crate::proto::{KeyValue, Resource, Scope, metrics as metrics_proto, trace};
+use crate::signal_sender::{SignalSender, Told};
 use crate::spans::{Spans, nanos};
 
 /// What is sent, and who is told.
@@ -51,9 +51,6 @@ const DELAY: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// The most characters of why something was rejected.
-const MOST_REASON: usize = 1000;
-
 /// How long the end waits for the last of them to be sent.
 const LAST: Duration = Duration::from_secs(3);
 
@@ -75,15 +72,15 @@ impl Exporter {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         if let Some(endpoint) = metrics {
-            let link = Link::new(Collector::new(endpoint), Signal::Metrics, &told);
-            tasks.spawn(send_metrics(link, measuring, interval, stopped.clone()));
+            let sender = SignalSender::new(Collector::new(endpoint), Signal::Metrics, &told);
+            tasks.spawn(send_metrics(sender, measuring, interval, stopped.clone()));
         }
         let spans = traces.map(|endpoint| {
-            let (sender, spans) = mpsc::channel(MOST_WAITING);
-            let link = Link::new(Collector::new(endpoint), Signal::Traces, &told);
-            tasks.spawn(send_spans(link, spans, stopped));
+            let (queue, spans) = mpsc::channel(MOST_WAITING);
+            let sender = SignalSender::new(Collector::new(endpoint), Signal::Traces, &told);
+            tasks.spawn(send_spans(sender, spans, stopped));
             let (exports, observer) = (Arc::clone(told.board.exports()), Arc::clone(&told.observer));
-            Arc::new(Spans::new(sender, exports, observer))
+            Arc::new(Spans::new(queue, exports, observer))
         });
         Self { tasks, stop, spans, told }
     }
@@ -109,78 +106,6 @@ impl Exporter {
     }
 }
 
-/// Who is told, and what is said of this process.
-struct Told {
-    board: Arc<Board>,
-    observer: Arc<dyn Observer>,
-    resource: Resource,
-    scope: Scope,
-    version: &'static str,
-}
-
-impl Told {
-    fn warn(&self, text: &str) {
-        self.observer.observe(&Event::Notice(Notice::warning(text)));
-    }
-}
-
-/// The way to a collector, for one signal: says once that it does not take that, and once that it does again, and once that it
-/// rejects parts.
-struct Link {
-    collector: Collector,
-    signal: Signal,
-    told: Arc<Told>,
-    is_failing: bool,
-    has_rejected: bool,
-}
-
-impl Link {
-    fn new(collector: Collector, signal: Signal, told: &Arc<Told>) -> Self {
-        Self { collector, signal, told: Arc::clone(told), is_failing: false, has_rejected: false }
-    }
-
-    /// Sends a message; returns how many of its parts were rejected.
-    async fn send(&mut self, message: Vec<u8>) -> Result<u64, NotTaken> {
-        let sent = self.collector.send(message).await;
-        let (signal, consequence) = match self.signal {
-            Signal::Metrics => ("metrics", "the next ones are complete again"),
-            Signal::Traces => ("traces", "what it does not take is dropped, and counted"),
-        };
-        let address = self.collector.address();
-        match &sent {
-            Ok(_) if self.is_failing => {
-                let text = format!("OpenTelemetry: {address} takes {signal} again");
-                self.told.observer.observe(&Event::Notice(Notice::info(&text)));
-            }
-            Err(error) if !self.is_failing => self.told.warn(&format!(
-                "OpenTelemetry: {address} does not take {signal}: {error}; {consequence}, and logs are consumed as before"
-            )),
-            _ => {}
-        }
-        self.is_failing = sent.is_err();
-        if sent.is_err() {
-            self.told.board.exports().failed(self.signal);
-        }
-        sent.map(|partial| self.rejected(&partial))
-    }
-
-    /// How many parts of a message were rejected; says it the first time.
-    fn rejected(&mut self, PartialSuccess { rejected, error_message }: &PartialSuccess) -> u64 {
-        let rejected = u64::try_from(*rejected).unwrap_or_default();
-        if (rejected > 0 || !error_message.is_empty()) && !self.has_rejected {
-            self.has_rejected = true;
-            let parts = match self.signal {
-                Signal::Metrics => "data points of metrics",
-                Signal::Traces => "spans",
-            };
-            let why: String = error_message.chars().take(MOST_REASON).collect();
-            let (address, why) = (self.collector.address(), printable_line(&why));
-            self.told.warn(&format!("OpenTelemetry: {address} has rejected {rejected} {parts}: {why}"));
-        }
-        rejected
-    }
-}
-
 /// Is ready when the end has come.
 async fn ended(stopped: &mut watch::Receiver<bool>) {
     // Without anybody who could say so, it has come as well.
@@ -188,7 +113,7 @@ async fn ended(stopped: &mut watch::Receiver<bool>) {
 }
 
 async fn send_metrics(
-    mut link: Link,
+    mut sender: SignalSender,
     measuring: Arc<dyn Measuring>,
     interval: Duration,
     mut stopped: watch::Receiver<bool>,
@@ -199,7 +124,7 @@ async fn send_metrics(
             () = ended(&mut stopped) => true,
             () = sleep(interval) => false,
         };
-        let told = Arc::clone(&link.told);
+        let told = Arc::clone(&sender.told);
         let figures = if is_last {
             // Nobody is there any more to be asked.
             Figures::of(&told.board, Depths::default(), told.version)
@@ -217,14 +142,18 @@ async fn send_metrics(
         };
         let request = metrics_proto::Request { resource_metrics: vec![resource_metrics] };
         // The next ones have all that is in these.
-        let _ = link.send(request.encode_to_vec()).await;
+        let _ = sender.send(request.encode_to_vec()).await;
         if is_last {
             return;
         }
     }
 }
 
-async fn send_spans(mut link: Link, mut waiting: mpsc::Receiver<Span>, mut stopped: watch::Receiver<bool>) {
+async fn send_spans(
+    mut sender: SignalSender,
+    mut waiting: mpsc::Receiver<Span>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut spans = Vec::new();
     loop {
         gather(&mut spans, &mut waiting, &mut stopped).await;
@@ -236,13 +165,13 @@ async fn send_spans(mut link: Link, mut waiting: mpsc::Receiver<Span>, mut stopp
             continue;
         }
         let count = spans.len() as u64;
-        let message = request(&link.told, std::mem::take(&mut spans)).encode_to_vec();
-        match send_again(&mut link, &message, &mut stopped).await {
+        let message = request(&sender.told, std::mem::take(&mut spans)).encode_to_vec();
+        match send_again(&mut sender, &message, &mut stopped).await {
             Ok(rejected) => {
                 let rejected = rejected.min(count);
-                link.told.board.exports().sent(count - rejected, rejected);
+                sender.told.board.exports().sent(count - rejected, rejected);
             }
-            Err(_) => link.told.board.exports().sent(0, count),
+            Err(_) => sender.told.board.exports().sent(0, count),
         }
     }
 }
@@ -276,14 +205,14 @@ async fn gather(
 /// Sends a message until it is taken, or would never be; returns how many of its parts were rejected. At the end it is sent only
 /// once more.
 async fn send_again(
-    link: &mut Link,
+    sender: &mut SignalSender,
     message: &[u8],
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<u64, NotTaken> {
     let mut delay = FIRST_RETRY;
     loop {
         let is_last = *stopped.borrow();
-        match link.send(message.to_vec()).await {
+        match sender.send(message.to_vec()).await {
             Err(NotTaken::Now(_)) if !is_last => {}
             sent => return sent,
         }

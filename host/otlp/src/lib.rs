@@ -1,7 +1,7 @@
 //! Sends metrics and traces to a collector of `OpenTelemetry`, by OTLP over HTTP.
 //!
 //! Knows the events of the core, and the metrics of the board; knows no broker and no plugin. In reading order: [`Options`] is
-//! what the standard variables ask for, [`Exporter`] sends in tasks of its own, `metrics` and [`Spans`] make what it sends of
+//! what the standard variables ask for, [`Exporter`] sends in tasks of its own, each through a `signal_sender`, `metrics` and [`Spans`] make what it sends of
 //! figures and of events, `proto` is how that looks, and `collector` who takes it.
 //!
 //! Nothing waits for a collector: metrics are what they are when they are sent, and spans that come faster than they are taken
@@ -14,6 +14,7 @@ mod exporter;
 mod metrics;
 mod options;
 mod proto;
+mod signal_sender;
 mod spans;
 mod variables;
 

@@ -47,6 +47,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::configuration::{Arguments, InForce};
 use crate::commands;
 use crate::compose::failure::{Failure, Status};
+use crate::platform::signals;
 use crate::ui::terminal::{self, Format};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
@@ -111,6 +112,7 @@ impl From<FormatArg> for Format {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     terminal::say_panics();
+    signals::before_exit(|| terminal::finish(LAST_LINES));
     let arguments = Arguments::of_process();
     let matches = match Cli::command().try_get_matches_from(&arguments.given) {
         Ok(matches) => matches,
@@ -159,6 +161,9 @@ fn command() -> clap::Command {
 
 /// How long it is waited, at the end, for somebody to read what was said.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long a second signal waits for what was said before it.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// Each consumer of a play or a bench may take one.
 const MAX_THREADS: usize = 1 << 16;

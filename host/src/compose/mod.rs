@@ -11,6 +11,7 @@ pub(crate) mod embedded;
 pub(crate) mod failure;
 pub(crate) mod guest_lines;
 pub(crate) mod idle;
+pub(crate) mod leaps;
 pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod live_logs;

@@ -2,7 +2,6 @@
 
 pub(crate) mod clock;
 pub(crate) mod keyboard;
-pub(crate) mod leaps;
 pub(crate) mod process;
 pub(crate) mod service_manager;
 pub(crate) mod signals;

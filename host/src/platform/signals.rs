@@ -1,12 +1,15 @@
 //! Being asked to end.
 
 use std::io;
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use crate::ui::terminal;
+/// What is done before the process ends at once.
+static BEFORE_EXIT: OnceLock<fn()> = OnceLock::new();
 
-/// How long a second signal waits for what was said before it.
-const LAST_LINES: Duration = Duration::from_millis(100);
+/// Has this done before a second signal ends the process; the first call counts.
+pub(crate) fn before_exit(done: fn()) {
+    let _ = BEFORE_EXIT.set(done);
+}
 
 /// Is ready at the first SIGINT, SIGTERM or SIGHUP; a second SIGINT or SIGTERM ends the process at once, which
 /// loses nothing, because what is not acknowledged comes again. A second SIGHUP does not: a terminal that closes
@@ -71,7 +74,9 @@ fn listen(at_hangup: AtHangup) -> io::Result<impl Future<Output = ()> + Send + '
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        terminal::finish(LAST_LINES);
+        if let Some(done) = BEFORE_EXIT.get() {
+            done();
+        }
         std::process::exit(128 + number);
     });
     Ok(async move {

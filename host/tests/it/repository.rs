@@ -110,7 +110,14 @@ fn no_layer_knows_those_above() {
         ("toolchain", &["crate::cli", "crate::commands", "crate::compose", "crate::ui", "crate::files"]),
         (
             "platform",
-            &["crate::cli", "crate::commands", "crate::compose", "crate::files", "crate::toolchain"],
+            &[
+                "crate::cli",
+                "crate::commands",
+                "crate::compose",
+                "crate::ui",
+                "crate::files",
+                "crate::toolchain",
+            ],
         ),
     ];
     for (folder, above) in layers {

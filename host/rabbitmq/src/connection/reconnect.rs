@@ -58,12 +58,12 @@ pub struct ReconnectingConnection {
     retry: Retry,
     observer: Arc<dyn Observer>,
     /// Held while connecting: all wait for the same attempt.
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// Those that were made beside it, and end with it.
     separate: BlockingMutex<Vec<Arc<Self>>>,
 }
 
-struct State {
+struct ConnectionState {
     /// With the time at which it was made.
     current: Option<(Arc<Connection>, Instant)>,
     /// The one there is, or the last one.
@@ -111,7 +111,8 @@ impl ReconnectingConnection {
         observer: Arc<dyn Observer>,
         kind: Kind,
     ) -> Self {
-        let state = State { current: None, outage: Outage::new(kind), said: HashSet::new(), over: None };
+        let state =
+            ConnectionState { current: None, outage: Outage::new(kind), said: HashSet::new(), over: None };
         let (state, separate) = (Mutex::new(state), BlockingMutex::default());
         Self { addresses, purpose, retry, observer, state, separate }
     }

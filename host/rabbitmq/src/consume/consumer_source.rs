@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 /// The streams of a consumer.
 struct Streams<K> {
     setup: StreamSetup<K>,
-    state: State<K>,
+    state: StreamsState<K>,
     /// Whether the bindings were removed that the queue has from a time when its logs came from there.
     is_unbound: bool,
     /// What was received from the queue and from the streams, and not handed on.
@@ -54,7 +54,7 @@ struct Streams<K> {
 }
 
 /// Whether streams are read.
-enum State<K> {
+enum StreamsState<K> {
     /// Not yet: this host may not be the active one.
     Waiting,
     Opening(BoxFuture<'static, Result<Reading<K>, TopologyError>>),
@@ -132,13 +132,13 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
         if self.queue.activity() == ConsumerActivity::StandingBy {
             return Ok(());
         }
-        if let State::Waiting = streams.state {
-            streams.state = State::Opening(streams.setup.clone().open().boxed());
+        if let StreamsState::Waiting = streams.state {
+            streams.state = StreamsState::Opening(streams.setup.clone().open().boxed());
         }
-        if let State::Opening(opening) = &mut streams.state {
+        if let StreamsState::Opening(opening) = &mut streams.state {
             let opened = streams.setup.connection.answer(Pin::new(opening)).await;
-            streams.state = State::Waiting;
-            streams.state = State::Reading(opened?);
+            streams.state = StreamsState::Waiting;
+            streams.state = StreamsState::Reading(opened?);
         }
         if !streams.is_unbound {
             // Not before: what is published meanwhile is in the queue or in the streams.
@@ -154,7 +154,7 @@ impl<K> Streams<K> {
     fn new(setup: StreamSetup<K>, questions: Questions, queue_depth: QueueDepth) -> Self {
         Self {
             setup,
-            state: State::Waiting,
+            state: StreamsState::Waiting,
             is_unbound: false,
             bursts: [Vec::new(), Vec::new()],
             answering: Answering::new(questions),
@@ -175,7 +175,7 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
             return Ok(());
         };
         let [of_queue, of_streams] = bursts;
-        if let State::Reading(streams) = state {
+        if let StreamsState::Reading(streams) = state {
             let (depth, are_read) = (queue_depth.clone(), streams.are_read(&setup.connection));
             let look = || async move { depth.is_empty().await && are_read.await }.boxed();
             let unstored = |stream: &str| tell_unstored(&setup.connection, &setup.consumer, stream);
@@ -213,7 +213,7 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
 
     async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
         match (&position, &mut self.streams) {
-            (Position::Durable(_), Some(Streams { state: State::Reading(streams), setup, .. })) => {
+            (Position::Durable(_), Some(Streams { state: StreamsState::Reading(streams), setup, .. })) => {
                 setup.connection.answer(streams.acknowledge_through(&position)).await
             }
             _ => self.queue.acknowledge_through(position).await,
@@ -222,7 +222,7 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
 
     async fn acknowledge(&mut self, position: Position) -> Result<(), SourceError> {
         match (&position, &mut self.streams) {
-            (Position::Durable(_), Some(Streams { state: State::Reading(streams), setup, .. })) => {
+            (Position::Durable(_), Some(Streams { state: StreamsState::Reading(streams), setup, .. })) => {
                 setup.connection.answer(streams.acknowledge(&position)).await
             }
             _ => self.queue.acknowledge(position).await,
@@ -245,17 +245,17 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
             return Err(SourceError::Reselected);
         }
         match state {
-            State::Reading(streams) => {
+            StreamsState::Reading(streams) => {
                 streams.read_for(setup.read.clone());
                 Ok(())
             }
-            State::Opening(_) => Err(SourceError::Reselected),
-            State::Waiting => Ok(()),
+            StreamsState::Opening(_) => Err(SourceError::Reselected),
+            StreamsState::Waiting => Ok(()),
         }
     }
 
     async fn close(self, next: Next) {
-        if let Some(Streams { state: State::Reading(streams), .. }) = self.streams {
+        if let Some(Streams { state: StreamsState::Reading(streams), .. }) = self.streams {
             streams.close().await;
         }
         self.queue.close(next).await;

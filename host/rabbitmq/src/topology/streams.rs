@@ -117,7 +117,7 @@ pub(crate) fn wanted(names: &Names, severities: Severities) -> Vec<QueueBindings
 
 /// Whether a stream was there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum Presence {
     There,
     Missing,
 }
@@ -128,21 +128,21 @@ async fn stream(
     channel: &mut Channel,
     name: &str,
     retention: &Retention,
-) -> Result<Found, TopologyError> {
+) -> Result<Presence, TopologyError> {
     let found = match look(channel, name).await {
-        Ok(Some(_)) => Found::There,
+        Ok(Some(_)) => Presence::There,
         Ok(None) => {
             *channel = open_channel(connection).await?;
-            Found::Missing
+            Presence::Missing
         }
         // RabbitMQ 4 refuses this to a user without any permission for it: an operation that needs one fails and says so.
         Err(error) if error.is_access_refused() => {
             *channel = open_channel(connection).await?;
-            return Ok(Found::There);
+            return Ok(Presence::There);
         }
         Err(error) => return Err(error),
     };
-    if found == Found::There && connection.compared.has(name) {
+    if found == Presence::There && connection.compared.has(name) {
         return Ok(found);
     }
     // This right is the same as that for the exchange of the same name.
@@ -161,7 +161,7 @@ async fn stream(
             Err(error) => return Err(error),
         }
     }
-    if found == Found::Missing {
+    if found == Presence::Missing {
         return Err(missing(connection, "stream", name));
     }
     if connection.compared.add(name) {
@@ -211,7 +211,7 @@ async fn bind_stream(
     connection: &Connection,
     channel: &mut Channel,
     name: &str,
-    found: Found,
+    found: Presence,
 ) -> Result<(), TopologyError> {
     if connection.denied.has(Right::BindStream, name) {
         return Ok(());
@@ -222,8 +222,8 @@ async fn bind_stream(
             *channel = open_channel(connection).await?;
             if connection.denied.add(Right::BindStream, name) {
                 let new = match found {
-                    Found::There => Vec::new(),
-                    Found::Missing => vec![Binding { exchange: name.to_owned(), key }],
+                    Presence::There => Vec::new(),
+                    Presence::Missing => vec![Binding { exchange: name.to_owned(), key }],
                 };
                 connection.tell(None, &TopologyEvent::BindingDenied { queue: name.to_owned(), new });
             }

@@ -34,7 +34,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::On;
 use crate::platform::signals::interrupted;
 pub(crate) use crate::ui::bench::Bench;
-use crate::ui::bench::{Beside, Case, Measured, Remarks, Reports, Stage, say_progress};
+use crate::ui::bench::{Beside, Case, Measured, Phase, Remarks, Reports, say_progress};
 use crate::ui::terminal::{self, Format, Progress};
 
 /// What `bench` is asked for.
@@ -159,20 +159,20 @@ async fn measure(
         }
     };
     if bench == Bench::Memory {
-        say(bench, &Stage::Once);
+        say(bench, &Phase::Once);
         for (case, samples, _) in &mut cases {
             samples.push(environment.run(case, logs(case, options.logs)).await?);
             progress.one();
         }
         return Ok(cases);
     }
-    say(bench, &Stage::WarmingUp);
+    say(bench, &Phase::WarmingUp);
     for (case, _, _) in &cases {
         environment.run(case, logs(case, options.logs).div_ceil(10)).await?;
         progress.one();
     }
     for run in 1..=options.runs {
-        say(bench, &Stage::Run(run, options.runs));
+        say(bench, &Phase::Run(run, options.runs));
         for (case, samples, calibration) in &mut cases {
             calibration.take();
             samples.push(environment.run(case, logs(case, options.logs)).await?);

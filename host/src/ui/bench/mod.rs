@@ -43,7 +43,7 @@ pub(crate) struct Remarks {
 }
 
 /// Says what is being done.
-pub(crate) enum Stage {
+pub(crate) enum Phase {
     WarmingUp,
     Once,
     Run(u32, u32),
@@ -53,11 +53,11 @@ pub(crate) enum Stage {
 const NOISE: f64 = 0.15;
 
 /// Says how far a bench is.
-pub(crate) fn say_progress(bench: Bench, stage: &Stage) {
-    terminal::notice(&match stage {
-        Stage::WarmingUp => format!("{bench}: warming up"),
-        Stage::Once => format!("{bench}: each case once"),
-        Stage::Run(run, of) => format!("{bench}: run {run} of {of}"),
+pub(crate) fn say_progress(bench: Bench, phase: &Phase) {
+    terminal::notice(&match phase {
+        Phase::WarmingUp => format!("{bench}: warming up"),
+        Phase::Once => format!("{bench}: each case once"),
+        Phase::Run(run, of) => format!("{bench}: run {run} of {of}"),
     });
 }
 

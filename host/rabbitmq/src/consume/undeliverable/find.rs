@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What was found in a queue.
-pub(crate) enum Found<T> {
+pub(crate) enum Finding<T> {
     /// Nothing that can be looked at: no message, or another consumer.
     Nothing,
     /// A message that the broker cannot deliver.
@@ -57,34 +57,34 @@ pub(crate) async fn find(
     connection: &Arc<Connection>,
     names: &Names,
     consumer: &ConsumerName,
-) -> Result<Found<Received>, TopologyError> {
+) -> Result<Finding<Received>, TopologyError> {
     let queue = names.queue(consumer);
     for attempt in 1..=ATTEMPTS {
         let state = queue_state(connection, &queue).await?;
         if state.is_none_or(|state| state.consumers > 0) {
-            return Ok(Found::Nothing);
+            return Ok(Finding::Nothing);
         }
         if state.is_some_and(|state| state.messages > 0) {
             let received = match receive(connection, consumer, &queue).await {
                 Ok(Some(received)) => received,
-                Ok(None) => return Ok(Found::Nothing),
-                Err(error) => return Ok(Found::Unproven(error.to_string())),
+                Ok(None) => return Ok(Finding::Nothing),
+                Err(error) => return Ok(Finding::Unproven(error.to_string())),
             };
             match ends_a_connection(connection, names, consumer, &received.message).await {
-                Ok(true) => return Ok(Found::Message(received)),
+                Ok(true) => return Ok(Finding::Message(received)),
                 Ok(false) => received.receiver.release().await,
                 Err(error) => {
                     received.receiver.release().await;
                     return match error {
                         NoProof::Topology(error) if !error.is_refusal() => Err(error),
-                        error => Ok(Found::Unproven(error.to_string())),
+                        error => Ok(Finding::Unproven(error.to_string())),
                     };
                 }
             }
         }
         sleep(PAUSE * attempt).await;
     }
-    Ok(Found::Unproven("what comes that way can be delivered".to_owned()))
+    Ok(Finding::Unproven("what comes that way can be delivered".to_owned()))
 }
 
 /// Receives the first message of the queue through AMQP 1.0.

@@ -8,7 +8,7 @@ use loghost_core::application::{
 };
 use loghost_core::domain::Position;
 
-use super::find::{Found, Received, find};
+use super::find::{Finding, Received, find};
 use super::search::{Deliveries, Search};
 use crate::amqp10::Receiver;
 use crate::connection::open::Connection;
@@ -62,12 +62,12 @@ impl UndeliverableMessage {
             // Also the exchange through which a copy goes.
             let dead_letters = DeadLetterWriter::open(publishing, names, consumer, &options.queue).await?;
             let Received { receiver, message } = match find(connection, names, consumer).await? {
-                Found::Message(received) => received,
-                Found::Nothing => {
+                Finding::Message(received) => received,
+                Finding::Nothing => {
                     search.found_nothing();
                     return Ok(None);
                 }
-                Found::Unproven(cause) => {
+                Finding::Unproven(cause) => {
                     if search.is_blocked(&cause) {
                         let event = TopologyEvent::UndeliverableStays { queue: queue.clone(), cause };
                         connection.tell(Some(consumer), &event);

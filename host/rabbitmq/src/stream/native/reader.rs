@@ -64,11 +64,11 @@ pub(super) struct Reader {
     removed: Option<RemovedOffsets>,
     /// Has the chunk that is read.
     chunk: ChunkReader<Bytes>,
-    state: State,
+    state: ReaderState,
 }
 
 /// What is under way.
-enum State {
+enum ReaderState {
     /// The next chunk is waited for.
     Waiting,
     /// One is asked for again.
@@ -103,7 +103,7 @@ impl Reader {
             confirming: Confirming::new(Instant::now()),
             removed: None,
             chunk: ChunkReader::new(Inflater::default()),
-            state: State::Waiting,
+            state: ReaderState::Waiting,
         })
     }
 
@@ -114,13 +114,13 @@ impl Reader {
                 return Poll::Pending;
             }
             match &mut self.state {
-                State::Reading(..) => return Poll::Ready(Ok(())),
-                State::Waiting => {
+                ReaderState::Reading(..) => return Poll::Ready(Ok(())),
+                ReaderState::Waiting => {
                     let next = pin!(self.subscription.next()).poll(cx);
                     let delivery = ready!(next).map_err(SourceError::from)?;
                     self.take(delivery.chunk)?;
                 }
-                State::Asking(bytes, asking) => {
+                ReaderState::Asking(bytes, asking) => {
                     let Some(again) = ready!(asking.poll_join_next(cx)) else {
                         return Poll::Ready(Err(self.damaged("it is not to be had again")));
                     };
@@ -140,11 +140,12 @@ impl Reader {
                         self.note_removed(&header, again.first);
                     }
                     let seen = if again.chunk == bytes { Seen::Twice } else { Seen::Once };
-                    self.state = if is_new { State::Reading(header, seen) } else { State::Waiting };
+                    self.state =
+                        if is_new { ReaderState::Reading(header, seen) } else { ReaderState::Waiting };
                 }
-                State::Subscribing(subscribing) => {
+                ReaderState::Subscribing(subscribing) => {
                     self.subscription = ready!(subscribing.poll_unpin(cx)).map_err(SourceError::from)?;
-                    self.state = State::Waiting;
+                    self.state = ReaderState::Waiting;
                 }
             }
         }
@@ -152,7 +153,7 @@ impl Reader {
 
     /// Whether there is a chunk to read.
     pub(super) fn has_chunk(&self) -> bool {
-        matches!(self.state, State::Reading(..)) && !self.is_over()
+        matches!(self.state, ReaderState::Reading(..)) && !self.is_over()
     }
 
     /// Whether all was read that is to be.
@@ -176,13 +177,13 @@ impl Reader {
         let header = self.begin(bytes.clone())?;
         self.state =
             if header.first_offset == self.expected && !self.confirming.is_due(&header, Instant::now()) {
-                State::Reading(header, Seen::Once)
+                ReaderState::Reading(header, Seen::Once)
             } else {
                 let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
                 // By itself: nobody may look at it while the consumer pauses.
                 let mut asking = JoinSet::new();
                 asking.spawn(again(connection, stream, self.expected));
-                State::Asking(bytes, asking)
+                ReaderState::Asking(bytes, asking)
             };
         Ok(())
     }
@@ -212,7 +213,7 @@ impl Reader {
         (burst, max): (&mut Vec<Delivery<Original>>, usize),
         found: &mut FoundBytes,
     ) -> usize {
-        let State::Reading(header, seen) = self.state else { return 0 };
+        let ReaderState::Reading(header, seen) = self.state else { return 0 };
         let stream = Arc::clone(self.cursor.stream());
         let end = self.end.unwrap_or(u64::MAX);
         // That of the broker is the same for whoever reads it again.
@@ -263,13 +264,13 @@ impl Reader {
         let length = self.chunk.take().map_or(0, |bytes| bytes.len());
         (self.expected, self.found) = (header.next_offset(), Found::Logs);
         self.confirming.note(header, seen, Instant::now());
-        self.state = State::Waiting;
+        self.state = ReaderState::Waiting;
         if length > LARGE && self.credit > CREDIT_OF_LARGE {
             self.credit = CREDIT_OF_LARGE;
             let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
             let (from, credit) = (self.expected, self.credit);
             let subscribing = async move { subscribe(&connection, &stream, from, credit).await };
-            self.state = State::Subscribing(subscribing.boxed());
+            self.state = ReaderState::Subscribing(subscribing.boxed());
         }
     }
 

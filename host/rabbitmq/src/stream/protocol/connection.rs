@@ -23,7 +23,7 @@ use crate::stream::protocol::requests::Waiter;
 use crate::stream::protocol::session::{Order, Subscribe, fitting};
 use crate::stream::protocol::statistics::StreamStatistics;
 use crate::stream::protocol::subscription::Subscription;
-use crate::stream::protocol::subscriptions::Reader;
+use crate::stream::protocol::subscriptions::ChunkSender;
 use crate::stream::protocol::transport::connect;
 
 /// How long the broker may take to answer.
@@ -101,7 +101,7 @@ impl StreamConnection {
         let credit = credit.clamp(1, i16::MAX.unsigned_abs());
         let (chunks, deliveries) = mpsc::channel(credit.into());
         let (end, (granted, key)) = (Arc::default(), oneshot::channel());
-        let reader = Reader { deliveries: chunks, end: Arc::clone(&end) };
+        let reader = ChunkSender { deliveries: chunks, end: Arc::clone(&end) };
         let subscribe = Subscribe { stream: stream.clone(), from, credit, properties };
         let what = || format!("to read the stream {stream}");
         let order = |waiter| Order::Subscribe(subscribe, reader, granted, waiter);

@@ -12,7 +12,7 @@ use crate::stream::protocol::frame::Frames;
 use crate::stream::protocol::incoming::Incoming;
 use crate::stream::protocol::offset::OffsetSpec;
 use crate::stream::protocol::session::{Order, Session, Subscribe};
-use crate::stream::protocol::subscriptions::Reader;
+use crate::stream::protocol::subscriptions::ChunkSender;
 
 /// Keys that are known, as commands and as answers, more often than others.
 fn key() -> impl Strategy<Value = u16> {
@@ -41,7 +41,7 @@ fn session() -> (Session, impl Sized) {
         .into_iter()
         .map(|is_read| {
             let (deliveries, chunks) = mpsc::channel(2);
-            let reader = Reader { deliveries, end: Arc::default() };
+            let reader = ChunkSender { deliveries, end: Arc::default() };
             let ((granted, _), (waiter, answered)) = (oneshot::channel(), oneshot::channel());
             let (stream, from) = ("s".to_owned(), OffsetSpec::First);
             let subscribe = Subscribe { stream, from, credit: 2, properties: Vec::new() };

@@ -10,12 +10,12 @@ use crate::stream::protocol::error::{Loss, Unsendable};
 use crate::stream::protocol::incoming::{Answer, Incoming};
 use crate::stream::protocol::offset::OffsetSpec;
 use crate::stream::protocol::requests::{Requests, Then, Waiter};
-use crate::stream::protocol::subscriptions::{Delivered, Key, Reader, Subscriptions};
+use crate::stream::protocol::subscriptions::{ChunkSender, Delivered, Key, Subscriptions};
 
 /// What a handle wants.
 pub(crate) enum Order {
     Ask(Request, Waiter),
-    Subscribe(Subscribe, Reader, Granted, Waiter),
+    Subscribe(Subscribe, ChunkSender, Granted, Waiter),
     Unsubscribe(Key, Option<Waiter>),
     Credit(Key, u16),
     /// To send a whole frame, which the broker does not answer.
@@ -130,7 +130,7 @@ impl Session {
         Ok(())
     }
 
-    fn subscribe(&mut self, subscribe: Subscribe, reader: Reader, granted: Granted, waiter: Waiter) {
+    fn subscribe(&mut self, subscribe: Subscribe, reader: ChunkSender, granted: Granted, waiter: Waiter) {
         let Subscribe { stream, from, credit, properties } = subscribe;
         let Some(key) = self.subscriptions.add(stream.clone(), reader) else {
             let _ = waiter.send(Err(Unsendable::Subscriptions));

@@ -22,8 +22,8 @@ pub(crate) struct Key {
     count: u64,
 }
 
-/// What the reader of a subscription gets.
-pub(crate) struct Reader {
+/// Where what comes of a subscription is sent to: whoever reads it.
+pub(crate) struct ChunkSender {
     /// Has room for as many chunks as the broker has credit for.
     pub(crate) deliveries: mpsc::Sender<StreamDelivery>,
     /// Why the subscription has ended, if not because the connection has.
@@ -40,12 +40,12 @@ pub(crate) struct Subscriptions {
 struct Entry {
     key: Key,
     stream: String,
-    reader: Reader,
-    state: State,
+    reader: ChunkSender,
+    state: SubscriptionState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SubscriptionState {
     /// The broker has not answered yet.
     Beginning,
     Open,
@@ -63,30 +63,30 @@ pub(crate) enum Delivered {
 
 impl Subscriptions {
     /// Adds one that the broker is asked for; none if all numbers are taken.
-    pub(crate) fn add(&mut self, stream: String, reader: Reader) -> Option<Key> {
+    pub(crate) fn add(&mut self, stream: String, reader: ChunkSender) -> Option<Key> {
         let id = (0..=u8::MAX).find(|id| !self.of.contains_key(id))?;
         let key = Key { id, count: self.count };
         self.count += 1;
-        self.of.insert(id, Entry { key, stream, reader, state: State::Beginning });
+        self.of.insert(id, Entry { key, stream, reader, state: SubscriptionState::Beginning });
         Some(key)
     }
 
     /// Notes that the broker has begun to deliver.
     pub(crate) fn open(&mut self, key: Key) {
-        if let Some(entry) = self.get(key).filter(|entry| entry.state == State::Beginning) {
-            entry.state = State::Open;
+        if let Some(entry) = self.get(key).filter(|entry| entry.state == SubscriptionState::Beginning) {
+            entry.state = SubscriptionState::Open;
         }
     }
 
     /// Notes that the broker is asked to end it; whether there is something to end.
     pub(crate) fn begin_to_end(&mut self, key: Key) -> bool {
-        let entry = self.get(key).filter(|entry| entry.state != State::Ending);
-        entry.map(|entry| entry.state = State::Ending).is_some()
+        let entry = self.get(key).filter(|entry| entry.state != SubscriptionState::Ending);
+        entry.map(|entry| entry.state = SubscriptionState::Ending).is_some()
     }
 
     /// Whether it has not ended.
     pub(crate) fn has(&self, key: Key) -> bool {
-        self.of.get(&key.id).is_some_and(|entry| entry.key == key && entry.state != State::Ending)
+        self.of.get(&key.id).is_some_and(|entry| entry.key == key && entry.state != SubscriptionState::Ending)
     }
 
     /// Forgets one that the broker no longer knows.
@@ -101,7 +101,7 @@ impl Subscriptions {
         // The broker sends nothing more of one that it has said to be ended: the number was damaged on the way.
         let entry = self.of.get_mut(&id).ok_or(ProtocolError::Subscription(id))?;
         // This was sent before the broker knew that it ends.
-        if entry.state == State::Ending {
+        if entry.state == SubscriptionState::Ending {
             return Ok(Delivered::Nothing);
         }
         match entry.reader.deliveries.try_send(delivery) {
@@ -114,12 +114,12 @@ impl Subscriptions {
     /// Ends one that the broker takes no credit for.
     pub(crate) fn refuse(&mut self, id: u8, code: ResponseCode) {
         // The credit of an earlier one is refused before the broker answers to a later one of the same number.
-        self.end_where(code, |entry| entry.key.id == id && entry.state != State::Beginning);
+        self.end_where(code, |entry| entry.key.id == id && entry.state != SubscriptionState::Beginning);
     }
 
     /// Ends those of a stream that this node no longer has. The broker has ended them before.
     pub(crate) fn end_of(&mut self, stream: &str, code: ResponseCode) {
-        self.end_where(code, |entry| entry.stream == stream && entry.state != State::Beginning);
+        self.end_where(code, |entry| entry.stream == stream && entry.state != SubscriptionState::Beginning);
     }
 
     fn end_where(&mut self, code: ResponseCode, is_meant: impl Fn(&Entry) -> bool) {
@@ -144,9 +144,9 @@ mod tests {
 
     use super::*;
 
-    fn reader(credit: usize) -> (Reader, mpsc::Receiver<StreamDelivery>) {
+    fn reader(credit: usize) -> (ChunkSender, mpsc::Receiver<StreamDelivery>) {
         let (deliveries, receiver) = mpsc::channel(credit);
-        (Reader { deliveries, end: Arc::default() }, receiver)
+        (ChunkSender { deliveries, end: Arc::default() }, receiver)
     }
 
     fn chunk() -> StreamDelivery {
