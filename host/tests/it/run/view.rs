@@ -187,6 +187,8 @@ fn follows_the_size_of_the_terminal() -> Result<(), Skip> {
     terminal.shows_that("more", |screen| columns(screen) == [true; 3]);
     terminal.resize((30, 5));
     terminal.shows("the terminal is too small");
+    terminal.resize((20, 5));
+    terminal.shows("small: 40x8 at least");
     terminal.resize((80, 24));
     terminal.shows(", 2 consuming");
     terminal.press("q");

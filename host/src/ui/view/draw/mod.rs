@@ -28,7 +28,8 @@ const LOG_LINES: u16 = 6;
 pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, palette: Palette, up: Duration) {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        frame.render_widget(Line::from("the terminal is too small"), area);
+        let text = format!("the terminal is too small: {}x{} at least", LEAST.0, LEAST.1);
+        render(frame, area, &text::wrapped(&text, 0, area.width, Style::new()));
         return;
     }
     let head_lines = head::lines(model, palette, up, area.width);
