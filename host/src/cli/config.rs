@@ -37,7 +37,8 @@ pub(super) enum Args {
 pub(super) fn config(args: Args, in_force: &InForce) -> Result<(), Failure> {
     match args {
         Args::Show(args) => {
-            config::show(&show::tables(in_force, &run_command()), args.format()).map_err(Failure::from)
+            let tables = show::tables(in_force, &run_command(), args.names_plugins());
+            config::show(&tables, args.format()).map_err(Failure::from)
         }
         Args::Check(args) => {
             let Some(file) = in_force.file.clone() else {

@@ -154,6 +154,11 @@ impl Args {
     pub(super) fn format(&self) -> Format {
         FormatArg::or_default(self.format)
     }
+
+    /// Whether plugins are named, which run instead of the consumers of the file.
+    pub(super) fn names_plugins(&self) -> bool {
+        !self.plugins.is_empty()
+    }
 }
 
 impl TryFrom<Args> for Options {

@@ -5,7 +5,7 @@ use loghost_core::domain::printable_line;
 
 use super::credentials;
 use super::file::{ConsumerTable, Setting, SettingValue};
-use super::layers::{InForce, Origin};
+use super::layers::{Given, InForce, Origin};
 use super::option;
 use crate::cli::consumer::ConsumerArgs;
 use crate::compose::configured::Configured;
@@ -48,9 +48,10 @@ impl InForce {
             let key = option::key(arg).unwrap_or_default();
             let for_all = self.given.get(key);
             let own = consumer.entries.iter().find(|entry| entry.key == key);
-            let is_above = for_all.is_some_and(|given| !matches!(given.origin, Origin::File(_)));
             let values = match (own, for_all) {
-                (Some(own), _) if !is_above => option::of_file(arg, &own.values, &self.folder),
+                (Some(own), _) if self.above_file(key).is_none() => {
+                    option::of_file(arg, &own.values, &self.folder)
+                }
                 (_, Some(given)) => given.values.clone(),
                 _ => continue,
             };
@@ -62,6 +63,11 @@ impl InForce {
             let text = format!("{}: {}", consumer.plugin_place, option::first_line(&error));
             Failure::new(Status::BadConfiguration, text)
         })
+    }
+
+    /// What goes before the file, of an option that is given for all.
+    pub(super) fn above_file(&self, key: &str) -> Option<&Given> {
+        self.given.get(key).filter(|given| !matches!(given.origin, Origin::File(_)))
     }
 
     fn setting(&self, setting: &Setting) -> Result<(String, String), Failure> {

@@ -10,8 +10,9 @@ use super::option;
 use crate::cli::telemetry;
 use crate::ui::config::{Of, Row, Table, Value};
 
-/// What is in force for `run`, which is described with its defaults.
-pub(in crate::cli) fn tables(in_force: &InForce, run: &Command) -> Vec<Table> {
+/// What is in force for `run`, which is described with its defaults. Its consumers are those of the file only where it names none
+/// itself.
+pub(in crate::cli) fn tables(in_force: &InForce, run: &Command, names_plugins: bool) -> Vec<Table> {
     let mut rows = Vec::new();
     for arg in option::options(run) {
         let key = option::key(arg).unwrap_or_default();
@@ -29,7 +30,8 @@ pub(in crate::cli) fn tables(in_force: &InForce, run: &Command) -> Vec<Table> {
         }
     }
     let variables = Table { of: Of::Variables, rows: telemetry::rows().collect() };
-    let consumers = in_force.consumers.iter().map(consumer);
+    let consumers =
+        in_force.consumers.iter().filter(|_| !names_plugins).map(|table| consumer(in_force, table));
     [Table { of: Of::All, rows }, variables].into_iter().chain(consumers).collect()
 }
 
@@ -40,7 +42,7 @@ fn value(is_list: bool, mut values: Vec<String>) -> Value {
     }
 }
 
-fn consumer(consumer: &ConsumerTable) -> Table {
+fn consumer(in_force: &InForce, consumer: &ConsumerTable) -> Table {
     let ConsumerTable { name, plugin, plugin_place, settings, entries } = consumer;
     let row = |key: &str, value, origin: &dyn ToString| Row {
         key: key.to_owned(),
@@ -49,15 +51,27 @@ fn consumer(consumer: &ConsumerTable) -> Table {
     };
     let mut rows = vec![row("plugin", Value::One(plugin.clone()), plugin_place)];
     for entry in entries {
-        let values = entry.values.iter().map(|value| shown(&entry.key, value)).collect();
-        rows.push(row(&entry.key, value(false, values), &entry.place));
+        let above = in_force.above_file(&entry.key);
+        let values = above.map_or(&entry.values, |given| &given.values);
+        let value = value(false, values.iter().map(|value| shown(&entry.key, value)).collect());
+        rows.push(match above {
+            Some(given) => row(&entry.key, value, &given.origin),
+            None => row(&entry.key, value, &entry.place),
+        });
     }
     for setting in settings {
-        let value = match &setting.value {
-            SettingValue::Text(_) => Value::One(HIDDEN.to_owned()),
-            SettingValue::File(path) => Value::File(path.clone()),
+        let key = format!("settings.{}", setting.key);
+        // What is given for all, or for this one by its name, goes before it.
+        let names = [format!("{}=", setting.key), format!("{name}.{}=", setting.key)];
+        let is_given = |given: &&Given| {
+            given.values.iter().any(|value| names.iter().any(|name| value.starts_with(name)))
         };
-        rows.push(row(&format!("settings.{}", setting.key), value, &setting.place));
+        let given = in_force.given.get("set").filter(is_given);
+        rows.push(match (given, &setting.value) {
+            (Some(given), _) => row(&key, Value::One(HIDDEN.to_owned()), &given.origin),
+            (None, SettingValue::Text(_)) => row(&key, Value::One(HIDDEN.to_owned()), &setting.place),
+            (None, SettingValue::File(path)) => row(&key, Value::File(path.clone()), &setting.place),
+        });
     }
     Table { of: Of::Consumer(name.to_string()), rows }
 }

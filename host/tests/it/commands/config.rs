@@ -16,6 +16,7 @@ use crate::support::{test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("config::a_flag_goes_before_a_variable_before_the_file", precedence),
+        test("config::what_a_consumer_has_goes_before_the_file_alone", precedence_of_consumers),
         test("config::what_excludes_what_is_above_is_left_out", exclusion),
         test("config::shows_no_secret", shows_no_secret),
         test("config::shows_the_variables_of_opentelemetry", shows_variables),
@@ -90,6 +91,30 @@ fn precedence() {
     );
     let again = configured(&text);
     assert_eq!(option(&shown(config(again.path(), ["show"])), "prefetch").0, json!(3));
+}
+
+/// What a consumer has of its own goes before what the file says for all, and before nothing else.
+fn precedence_of_consumers() {
+    let folder = configured(
+        "max-retries = 1\nmax-batch = 2\n[consumers.error]\nplugin = \"error.wasm\"\nmax-retries = 3\nmax-batch = 4\nprefetch = 5\n\
+         settings = { limit = \"6\", rate = \"7\", unit = \"8\" }\n",
+    );
+    let command = |arguments: &[&str]| {
+        let command = config(folder.path(), ["show"]).args(arguments);
+        command.env("LOGHOST_MAX_BATCH", "20")
+    };
+    let Shown(in_force) =
+        shown(command(&["--max-retries", "30", "--set", "error.limit=60", "--set", "rate=70"]));
+    let error = |key: &str| &in_force["consumers"]["error"][key];
+    assert_eq!(*error("max-retries"), json!({ "value": 30, "from": "argument" }));
+    assert_eq!(*error("max-batch"), json!({ "value": 20, "from": "LOGHOST_MAX_BATCH" }));
+    assert_eq!(*error("prefetch"), json!({ "value": 5, "from": "loghost.toml:7:12" }));
+    assert_eq!(error("settings.limit")["from"], "argument");
+    assert_eq!(error("settings.rate")["from"], "argument");
+    assert_eq!(error("settings.unit")["from"], "loghost.toml:8:46");
+    // Plugins that are named run instead.
+    let Shown(named) = shown(command(&["error.wasm"]));
+    assert_eq!(named["consumers"], json!({}));
 }
 
 /// A file cannot have them: as text they are comments.
