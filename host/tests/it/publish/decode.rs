@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use lapin::ExchangeKind;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, ShortString};
 use libtest_mimic::Trial;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::broker::{Broker, on_each, start_embedded};
 use crate::support::cli::{Signal, binary, loghost};
 use crate::support::metrics::last_of_json;
+use crate::support::outside::Outside;
 use crate::support::{repository, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -255,6 +257,8 @@ fn the_commands_of_the_page_work() {
     program("tail", &[LOGFMT, SYSLOG].join("\n"));
     std::os::unix::fs::symlink(binary(), folder.path().join("loghost")).expect("a link of ours");
     let (broker, url) = start_embedded();
+    // The one that a command publishes to instead of the severities'.
+    Outside::connect(&url).declare_exchange("app", ExchangeKind::Topic);
     for command in commands {
         let path = std::env::var("PATH").unwrap_or_default();
         let output = Command::new("sh")
