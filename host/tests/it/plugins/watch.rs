@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::guest;
-use crate::support::{Skip, TIMEOUT, needing};
+use crate::support::{Skip, TIMEOUT, link, needing};
 
 /// How a file is replaced in a folder.
 type Case = fn(&Path);
@@ -41,13 +41,6 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn release(folder: &Path, version: u32) {
     fs::create_dir_all(folder).expect("a folder in a folder of ours");
     guest("linked").version(&version.to_string()).write(folder);
-}
-
-/// Makes a link, which replaces an existing one atomically.
-fn link(target: impl AsRef<Path>, link: &Path) {
-    let new = link.with_file_name("new-link");
-    symlink(target, &new).expect("a folder of ours");
-    fs::rename(new, link).expect("a folder of ours");
 }
 
 fn watching(plugin: &Path) -> Running {

@@ -50,7 +50,12 @@ impl Configuration {
 
     /// Writes the file with these lines behind what all have in common.
     pub(crate) fn write(&self, lines: &str) {
-        fs::write(self.file(), format!("{}{lines}", self.head)).expect("a file of ours");
+        self.write_as(&self.file(), lines);
+    }
+
+    /// Writes such a file elsewhere.
+    pub(crate) fn write_as(&self, file: &Path, lines: &str) {
+        fs::write(file, format!("{}{lines}", self.head)).expect("a file of ours");
     }
 
     /// `loghost run` with it.
@@ -158,6 +163,9 @@ fn secrets_are_in_files(broker: &Broker) {
     let credentials = tempfile::tempdir().expect("a folder");
     secret(credentials.path(), "word", "of systemd");
     run().env("CREDENTIALS_DIRECTORY", credentials.path()).end().exits(0).says("plugin: set word=of systemd");
+    secret(credentials.path(), "password", "guest");
+    secret(configuration.path(), "password", "of nobody");
+    run().env("CREDENTIALS_DIRECTORY", credentials.path()).end().exits(0);
     // A URL that has a password, or no user, has no use for one.
     secret(configuration.path(), "password", "of another");
     let refused = run().args(["--broker", broker.url()]).end();

@@ -9,12 +9,14 @@ use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Running, Signal};
 use crate::support::guest::guest;
 use crate::support::http::{Answer, Http};
+use crate::support::link;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on(Kind::ALL, "reconfigured::consumers_come_go_and_change", consumers_come_go_and_change),
         on([Kind::Embedded], "reconfigured::a_bad_file_changes_nothing", a_bad_file_changes_nothing),
         on([Kind::Embedded], "reconfigured::a_file_that_is_watched", a_file_that_is_watched),
+        on([Kind::Embedded], "reconfigured::a_config_map", a_config_map),
         on(Kind::ALL, "reconfigured::one_that_could_not_begin_is_tried_again", could_not_begin),
     ]
     .into_iter()
@@ -138,6 +140,33 @@ fn a_file_that_is_watched(broker: &Broker) {
     // The plugin of the new one is watched as well.
     second.version("2").write(configuration.path());
     run.says("[second] reloaded: version 2");
+    run.end_by(Signal::Terminate).exits(0);
+}
+
+/// As the kubelet replaces the contents of a volume.
+fn a_config_map(broker: &Broker) {
+    let configuration = Configuration::new(broker);
+    for name in ["first", "second"] {
+        guest(name).write(configuration.path());
+    }
+    let data = configuration.path().join("..data");
+    let replace = |version: &str, lines: &str| {
+        let folder = configuration.path().join(version);
+        fs::create_dir(&folder).expect("a folder of ours");
+        configuration.write_as(&folder.join("loghost.toml"), lines);
+        link(version, &data);
+    };
+    replace("..2026_1", &consumers(&[("first", "")]));
+    link("..data/loghost.toml", &configuration.file());
+    let run = configuration.run().args(["--format", "json", "--watch"]).start();
+    run.says("consuming from");
+    replace("..2026_2", &consumers(&[("first", ""), ("second", "")]));
+    fs::remove_dir_all(configuration.path().join("..2026_1")).expect("a folder of ours");
+    run.says("[second] begins to consume");
+    counts(broker, &run, &[("first", 1), ("second", 1)]);
+    replace("..2026_3", &consumers(&[("second", "")]));
+    run.says("[first] is not in the configuration any more");
+    counts(broker, &run, &[("second", 2)]);
     run.end_by(Signal::Terminate).exits(0);
 }
 

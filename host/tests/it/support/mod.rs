@@ -26,7 +26,7 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::net::{Ipv6Addr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -189,6 +189,13 @@ pub(crate) fn tracked(path: &str) -> PathBuf {
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
+/// Makes a symbolic link, which replaces an existing one atomically.
+pub(crate) fn link(target: impl AsRef<Path>, link: &Path) {
+    let new = link.with_file_name("new-link");
+    symlink(target, &new).expect("a folder of ours");
+    fs::rename(new, link).expect("a folder of ours");
 }
 
 /// The names in a folder, in order, and their permissions.
