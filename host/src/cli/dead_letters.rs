@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use loghost_core::application::Cause;
+use loghost_core::application::{Cause, Selection};
 use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::{FormatArg, parse};
-use crate::commands::dead_letters::{Action, Options, Selection};
+use crate::commands::dead_letters::{Action, Options};
 use crate::compose::failure::{Failure, Status};
 
 /// Looks after what a consumer did not count

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use loghost_core::application::CheckedMetric;
+
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::scenario_runner::{PlayOptions, ScenarioRunner};
@@ -11,7 +13,6 @@ use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::ui::demo::{self, Playing};
 use crate::ui::terminal;
-use crate::ui::verify::PlayedMetric;
 
 /// What `demo` is asked for.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let played = played?;
     broker.shutdown().await;
     demo::print(&played.receipts.confirmed, &played.metrics)?;
-    if played.metrics.iter().all(PlayedMetric::passed) {
+    if played.metrics.iter().all(CheckedMetric::passed) {
         Ok(())
     } else {
         Err(Failure::silent(Status::Differs))

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use loghost_core::application::{Checked, CheckedMetric};
+
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::scenario_runner::{PlayOptions, Played, ScenarioRunner};
@@ -9,7 +11,7 @@ use crate::compose::suggestion::open_scenario;
 use crate::compose::target::On;
 use crate::files::scenario_file;
 use crate::ui::terminal::{Format, Progress};
-use crate::ui::verify::{self, PlayedMetric};
+use crate::ui::verify;
 
 /// What `verify` is asked for.
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         }
     };
     let mut scenario_runner = ScenarioRunner::new(addresses, options.play)?;
-    let (mut passed, mut failed) = (0, 0);
+    let mut checked = Checked::default();
     let progress = match options.scenarios.len() {
         0 | 1 => Progress::none(),
         several => Progress::begin("verifying", several as u64, "scenarios"),
@@ -54,13 +56,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
             bless(path, played)?;
             continue;
         }
-        for metric in &played.metrics {
-            if metric.passed() {
-                passed += 1;
-            } else {
-                failed += 1;
-            }
-        }
+        checked.add(&played.metrics);
         verify::print(&name, &played.metrics, options.format)?;
     }
     drop(progress);
@@ -71,14 +67,14 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         return Ok(());
     }
     if options.format == Format::Text {
-        verify::print_summary(options.scenarios.len(), passed, failed)?;
+        verify::print_summary(options.scenarios.len(), checked)?;
     }
-    if failed == 0 { Ok(()) } else { Err(Failure::silent(Status::Differs)) }
+    if checked.all_passed() { Ok(()) } else { Err(Failure::silent(Status::Differs)) }
 }
 
 fn bless(path: &Path, played: Played) -> Result<(), Failure> {
     let mut texts = Vec::new();
-    for PlayedMetric { expectation, actual } in played.metrics {
+    for CheckedMetric { expectation, actual } in played.metrics {
         match actual {
             Ok(text) => texts.push((expectation, text)),
             Err(reason) => {

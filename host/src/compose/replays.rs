@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use loghost_core::application::{Event, Level, Notice, Observer};
+use loghost_core::application::{Event, Level, Notice, Observer, Selection};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Connection, DeadQueue, ManagementUrl, Purpose, Replay};
 use tokio::sync::{mpsc, watch};
 
 use crate::compose::dead_letters::{
-    BatchEnd, Finished, Follower, Selection, connect_replay, failure, lost, no_queue, open, open_replay,
-    replay_each,
+    BatchEnd, Finished, Follower, connect_replay, failure, lost, no_queue, open, open_replay, replay_each,
 };
 use crate::compose::failure::Failure;
 use crate::compose::target::Target;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loghost_core::application::{Observer, Publish, Receipts};
+use loghost_core::application::{CheckedMetric, Observer, Publish, Receipts};
 use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
 use loghost_core::domain::{Producer, Sequencer};
 use loghost_rabbitmq::{self, Address, AmqpSink, Exchanges, Names, Retry};
@@ -25,7 +25,6 @@ use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
 use crate::ui::terminal::LogObserver;
-use crate::ui::verify::PlayedMetric;
 
 /// Where scenarios are played, one after the other.
 pub(crate) struct ScenarioRunner {
@@ -57,7 +56,7 @@ pub(crate) struct Played {
     /// What the broker confirmed.
     pub(crate) receipts: Receipts,
     /// For each expectation, in their order.
-    pub(crate) metrics: Vec<PlayedMetric>,
+    pub(crate) metrics: Vec<CheckedMetric>,
 }
 
 impl ScenarioRunner {
@@ -103,7 +102,7 @@ impl ScenarioRunner {
         let actual = scenario_consumers.finish(self.patience).await?;
         scenario_consumers.connections().close().await;
         let metrics = expectations.into_iter().zip(actual);
-        let metrics = metrics.map(|(expectation, actual)| PlayedMetric { expectation, actual }).collect();
+        let metrics = metrics.map(|(expectation, actual)| CheckedMetric { expectation, actual }).collect();
         Ok(Played { receipts, metrics })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use loghost_core::application::{Removal, Selection};
 use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
 use serde_json::{Value, json};
@@ -143,14 +144,29 @@ pub(crate) struct Taken {
     pub(crate) not_logs: u32,
 }
 
-/// Says how far it is.
-pub(crate) fn say_progress(verb: &str, done: u32, read: u32, of: u32) {
-    terminal::notice(&format!("{verb} {done}; looked at {read} of {of}"));
+/// What was done to those that were taken out.
+pub(crate) fn removed(removal: Removal) -> &'static str {
+    match removal {
+        Removal::Replay => "replayed",
+        Removal::Purge => "purged",
+    }
 }
 
-/// Prints what became of those that were to be `verb`.
-pub(crate) fn print_finished(verb: &str, taken: &Taken, format: Format) -> Result<(), Unwritable> {
+/// What the one is called that is asked for, if it is one.
+pub(crate) fn one_text(selection: &Selection) -> Option<String> {
+    let number = || selection.number.map(|number| format!("number {number}"));
+    selection.id.as_ref().map(|id| format!("id {}", printable_line(id))).or_else(number)
+}
+
+/// Says how far it is.
+pub(crate) fn say_progress(removal: Removal, done: u32, read: u32, of: u32) {
+    terminal::notice(&format!("{} {done}; looked at {read} of {of}", removed(removal)));
+}
+
+/// Prints what became of those that were to be taken out.
+pub(crate) fn print_finished(removal: Removal, taken: &Taken, format: Format) -> Result<(), Unwritable> {
     let Taken { done, left, not_dead_letters, not_logs } = taken;
+    let verb = removed(removal);
     match format {
         Format::Text => {
             let left = left.map_or("unknown".to_owned(), |left| left.to_string());

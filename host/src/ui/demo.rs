@@ -4,14 +4,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use loghost_core::application::{ConsumerEvent, Event, Observer, PublisherEvent};
+use loghost_core::application::{CheckedMetric, ConsumerEvent, Event, Observer, PublisherEvent};
 use loghost_core::domain::{ConsumerName, Filter, Log, Tally, printable, printable_line};
 use loghost_rabbitmq::Address;
 
 use crate::ui::tail::style;
 use crate::ui::terminal::{self, DIM, GOOD, Progress, TITLE, Unwritable, counted};
 use crate::ui::text::fit;
-use crate::ui::verify::{PlayedMetric, line};
+use crate::ui::verify::line;
 
 /// Says what is played, and where.
 pub(crate) fn say_playing(scenario: &str, address: &Address) {
@@ -19,7 +19,7 @@ pub(crate) fn say_playing(scenario: &str, address: &Address) {
 }
 
 /// Prints what the broker has `confirmed`, and what came of it.
-pub(crate) fn print(confirmed: &Tally, metrics: &[PlayedMetric]) -> Result<(), Unwritable> {
+pub(crate) fn print(confirmed: &Tally, metrics: &[CheckedMetric]) -> Result<(), Unwritable> {
     terminal::print(&format!("published  {}\n", terminal::total_text(confirmed)))?;
     for metric in metrics {
         let text = match &metric.actual {

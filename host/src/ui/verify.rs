@@ -1,8 +1,8 @@
-//! How a play is shown: which metrics are as expected, and where the others differ.
+//! How what was verified is shown: which metrics are as expected, and where the others differ.
 
 use std::path::Path;
 
-use loghost_core::domain::scenario::Expectation;
+use loghost_core::application::{Checked, CheckedMetric};
 use loghost_core::domain::{printable, printable_line};
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
@@ -10,23 +10,8 @@ use similar::{ChangeTag, TextDiff};
 use crate::files::scenario_file::Blessed;
 use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, counted};
 
-/// What came of an expectation.
-pub(crate) struct PlayedMetric {
-    /// What should have been written, and by whom.
-    pub(crate) expectation: Expectation,
-    /// What was written; or why there is nothing.
-    pub(crate) actual: Result<String, String>,
-}
-
-impl PlayedMetric {
-    /// Whether it is as expected.
-    pub(crate) fn passed(&self) -> bool {
-        self.actual.as_ref() == Ok(&self.expectation.text)
-    }
-}
-
 /// Prints what came of the expectations of a scenario.
-pub(crate) fn print(scenario: &str, metrics: &[PlayedMetric], format: Format) -> Result<(), Unwritable> {
+pub(crate) fn print(scenario: &str, metrics: &[CheckedMetric], format: Format) -> Result<(), Unwritable> {
     if format == Format::Json {
         for metric in metrics {
             terminal::print_json(&json!({
@@ -57,7 +42,7 @@ pub(crate) fn print_blessed(scenario: &Path, blessed: Blessed) -> Result<(), Unw
 }
 
 /// A metric's line of the report, and below it what differs.
-pub(crate) fn line(metric: &PlayedMetric) -> String {
+pub(crate) fn line(metric: &CheckedMetric) -> String {
     let consumer = metric.expectation.consumer.to_string();
     let consumer = printable_line(&consumer);
     match &metric.actual {
@@ -87,8 +72,9 @@ fn difference(expected: &str, actual: &str) -> String {
     lines.join("\n")
 }
 
-/// Prints the judgement of them all, for people.
-pub(crate) fn print_summary(scenarios: usize, passed: usize, failed: usize) -> Result<(), Unwritable> {
+/// Prints how many of all are as expected, for people.
+pub(crate) fn print_summary(scenarios: usize, checked: Checked) -> Result<(), Unwritable> {
+    let Checked { passed, failed } = checked;
     let metrics = passed + failed;
     let (style, verdict) = match failed {
         0 => (GOOD, "all as expected".to_owned()),

@@ -1,16 +1,19 @@
-//! The use cases, over ports: roles that an adapter of the host plays.
+//! The use cases, over ports: traits that the adapters of the host implement.
 
 mod consume;
+mod dead_letters;
 mod end;
 mod journal;
 mod ports;
 mod publish;
 mod replay;
 mod resume;
+mod verify;
 
 pub use consume::{
     Adapters, Batching, Consume, ConsumeOptions, Control, Opening, Ports, SavedState, Tolerance,
 };
+pub use dead_letters::{DeadLetterFacts, Decision, FoundMessage, Removal, Selection};
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
@@ -25,3 +28,4 @@ pub use ports::{
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};
 pub use resume::{Resume, ResumeError};
+pub use verify::{Checked, CheckedMetric};

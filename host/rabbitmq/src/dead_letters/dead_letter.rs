@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::message::Delivery as Message;
 use lapin::types::{AMQPValue, FieldTable};
-use loghost_core::application::Cause;
+use loghost_core::application::{Cause, DeadLetterFacts, FoundMessage};
 use loghost_core::domain::{Severity, Timestamp};
 
 use crate::dead_letters::writer as dead;
@@ -72,6 +72,12 @@ impl DeadLetter {
             }
         });
         Self { number, headers, message }
+    }
+
+    /// What it is to whoever decides what is done with it.
+    pub fn found(&self) -> FoundMessage<'_> {
+        let dead_letter = self.headers.as_ref().map(DeadLetterHeaders::facts);
+        FoundMessage { number: self.number, id: self.id(), dead_letter }
     }
 
     /// How many bytes its body has.
@@ -178,14 +184,15 @@ impl DeadLetterHeaders {
         })
     }
 
-    /// Whether it is a log.
-    pub fn is_log(&self) -> bool {
-        self.severity.is_some()
-    }
-
-    /// Whether it is worth while to send it back: it is a log, or it has an exchange and nobody has read it yet.
-    pub fn can_be_replayed(&self) -> bool {
-        self.is_log() || self.cause == Cause::Undeliverable && !self.exchange.is_empty()
+    /// What the rules ask of it.
+    fn facts(&self) -> DeadLetterFacts<'_> {
+        DeadLetterFacts {
+            severity: self.severity,
+            source: &self.source,
+            cause: self.cause,
+            reason: &self.reason,
+            is_route_known: !self.exchange.is_empty(),
+        }
     }
 
     /// That of a log which the broker took out of the consumer's queue.

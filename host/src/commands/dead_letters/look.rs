@@ -1,8 +1,9 @@
 //! Looking at dead letters, which stay where they are.
 
+use loghost_core::application::Selection;
 use loghost_rabbitmq::DeadLetter;
 
-use super::{Selection, Tending, missing};
+use super::{Tending, missing};
 use crate::compose::failure::{Failure, Status};
 use crate::ui::dead_letters;
 use crate::ui::terminal::{self, Format, Reader};
@@ -22,10 +23,12 @@ impl Tending {
     /// Lists them as long as somebody reads that; says how many.
     async fn list_all(&mut self, selection: &Selection) -> Result<u32, Failure> {
         let mut listed = 0;
-        while selection.max.is_none_or(|max| listed < max) {
+        while selection.has_room(listed) {
             let Some(dead_letter) = self.next().await? else { break };
-            let line =
-                selection.has(&dead_letter).then(|| self.line(&dead_letter, listed == 0)).transpose()?;
+            let line = selection
+                .has(&dead_letter.found())
+                .then(|| self.line(&dead_letter, listed == 0))
+                .transpose()?;
             self.queue.leave(dead_letter);
             let Some(line) = line else { continue };
             listed += 1;

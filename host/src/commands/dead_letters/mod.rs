@@ -6,11 +6,11 @@ mod take;
 use std::pin::Pin;
 
 use futures_util::FutureExt;
+use loghost_core::application::{Removal, Selection};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{DeadLetter, DeadQueue, ManagementUrl, Purpose};
 
-pub(crate) use crate::compose::dead_letters::Selection;
-use crate::compose::dead_letters::{REPLAYED, failure, lost, open};
+use crate::compose::dead_letters::{failure, lost, open};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::suggestion::consumer_is_meant;
 use crate::compose::target::Target;
@@ -28,9 +28,6 @@ pub(crate) struct Options {
     pub(crate) format: Format,
     pub(crate) action: Action,
 }
-
-/// What was done to those that are destroyed.
-const PURGED: &str = "purged";
 
 /// What is done with them.
 #[derive(Clone, Debug)]
@@ -87,17 +84,17 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
 
 /// What it means that a consumer has no dead letters, which `text` says: only who asks for one of them misses it.
 fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failure> {
-    let (verb, selection) = match action {
+    let (removal, selection) = match action {
         Action::List(_) => {
             terminal::notice(&text);
             return Ok(());
         }
         Action::Show(_) => return Err(Failure::new(Status::Differs, text)),
-        Action::Replay(selection) => (REPLAYED, selection),
-        Action::Purge(selection) => (PURGED, selection),
+        Action::Replay(selection) => (Removal::Replay, selection),
+        Action::Purge(selection) => (Removal::Purge, selection),
     };
-    print_finished(verb, &Taken { done: 0, left: Some(0), not_dead_letters: 0, not_logs: 0 }, format)?;
-    if selection.one().is_some() {
+    print_finished(removal, &Taken { done: 0, left: Some(0), not_dead_letters: 0, not_logs: 0 }, format)?;
+    if selection.is_of_one() {
         return Err(Failure::new(Status::Differs, text));
     }
     terminal::notice(&text);

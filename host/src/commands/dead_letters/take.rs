@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use loghost_core::application::{Removal, Selection};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError};
 
-use super::{PURGED, REPLAYED, Selection, Tending, failure, missing};
+use super::{Tending, failure, missing};
 use crate::compose::dead_letters::{
     Answer, BatchEnd, Finished, Follower, connect_replay, finish_each, no_queue, open_replay, replay_each,
 };
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::Target;
-use crate::ui::dead_letters::{Taken, not_logs_text, print_finished, say_renewed, warn_not_dead_letters};
+use crate::ui::dead_letters::{
+    Taken, not_logs_text, one_text, print_finished, say_renewed, warn_not_dead_letters,
+};
 use crate::ui::terminal;
 
 impl Tending {
@@ -41,7 +44,7 @@ impl Tending {
             () = &mut self.interrupted => {
                 let end = BatchEnd::Interrupted;
                 let nothing = Finished { done: 0, not_dead_letters: 0, not_logs: 0, end };
-                return self.report(REPLAYED, selection, nothing).await;
+                return self.report(Removal::Replay, selection, nothing).await;
             }
         };
         let Some(replay) = opened else {
@@ -50,28 +53,33 @@ impl Tending {
         };
         let Self { queue, interrupted, .. } = &mut self;
         let finished = replay_each(queue, &replay, selection, Follower::Terminal, interrupted).await;
-        self.report(REPLAYED, selection, finished).await
+        self.report(Removal::Replay, selection, finished).await
     }
 
     /// Destroys them.
     pub(super) async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
-        let discard = |queue: &mut DeadQueue, dead_letter: DeadLetter| {
-            Ok(Box::pin(queue.discard(&dead_letter)) as Answer)
+        let discard = |queue: &mut DeadQueue, dead_letter: DeadLetter| -> Answer {
+            Box::pin(queue.discard(&dead_letter))
         };
         let Self { queue, interrupted, .. } = &mut self;
         let finished =
-            finish_each(queue, selection, (PURGED, Follower::Terminal), discard, interrupted).await;
-        self.report(PURGED, selection, finished).await
+            finish_each(queue, selection, (Removal::Purge, Follower::Terminal), discard, interrupted).await;
+        self.report(Removal::Purge, selection, finished).await
     }
 
     /// Says what was done, also where it did not come to its end.
-    async fn report(self, verb: &str, selection: &Selection, finished: Finished) -> Result<(), Failure> {
+    async fn report(
+        self,
+        removal: Removal,
+        selection: &Selection,
+        finished: Finished,
+    ) -> Result<(), Failure> {
         let name = self.queue.name().to_owned();
         let found = finished.done > 0 || finished.not_dead_letters > 0 || finished.not_logs > 0;
         let beyond = selection.number.is_none_or(|number| number > self.queue.read());
-        let one = selection.one().filter(|_| beyond && !found);
+        let one = one_text(selection).filter(|_| beyond && !found);
         let length = self.queue.length();
-        let unmatched = !found && length > 0 && selection.one().is_none();
+        let unmatched = !found && length > 0 && !selection.is_of_one();
         let absent = one.map(|one| missing(&one, &self.queue));
         let left = match finished.end {
             BatchEnd::Failed(DeadQueueError::Lost { .. }) => None,
@@ -82,7 +90,7 @@ impl Tending {
             left.messages
         });
         let Finished { done, not_dead_letters, not_logs, end } = finished;
-        print_finished(verb, &Taken { done, left, not_dead_letters, not_logs }, self.format)?;
+        print_finished(removal, &Taken { done, left, not_dead_letters, not_logs }, self.format)?;
         if not_dead_letters > 0 {
             warn_not_dead_letters(&name, not_dead_letters);
         }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use loghost_core::application::{Decision, Removal, Selection};
 use loghost_rabbitmq::{DeadLetter, DeadQueue, DeadQueueError};
 use tokio::time::timeout;
 
-use super::Selection;
-use crate::ui::dead_letters::say_progress;
+use crate::ui::dead_letters::{removed, say_progress};
 use crate::ui::terminal::{self, Progress};
 
 /// How many dead letters, and how many bytes of them, may wait for the broker's answer.
@@ -39,7 +39,7 @@ pub(crate) enum Follower {
 
 /// Dead letters under way.
 struct Batch {
-    verb: &'static str,
+    removal: Removal,
     follower: Follower,
     under_way: FuturesUnordered<SizedAnswer>,
     bytes: usize,
@@ -75,25 +75,25 @@ pub(crate) enum BatchEnd {
     Failed(DeadQueueError),
 }
 
-/// Does `finish` to each of `selection` in `queue`, unless it cannot be done to what is no log, until there are no
-/// more or `interrupted` is ready; tells the follower now and then how many have been `verb`.
+/// Takes each of `selection` that may be out of `queue`, with `finish`, until there are no more or `interrupted` is ready;
+/// tells the follower now and then how many it were.
 pub(crate) async fn finish_each(
     queue: &mut DeadQueue,
     selection: &Selection,
-    (verb, follower): (&'static str, Follower),
-    finish: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
+    (removal, follower): (Removal, Follower),
+    finish: impl Fn(&mut DeadQueue, DeadLetter) -> Answer,
     interrupted: impl Future<Output = ()>,
 ) -> Finished {
     let notice_at = Instant::now() + EVERY;
     let under_way = FuturesUnordered::new();
     let (bytes, begun, done, not_dead_letters, not_logs) = (0, 0, 0, 0, 0);
-    let total = selection.max.map_or(queue.length(), |max| max.min(queue.length()));
+    let total = selection.at_most(queue.length());
     let progress = match follower {
-        Follower::Terminal => Progress::begin(verb, total.into(), "dead letters"),
+        Follower::Terminal => Progress::begin(removed(removal), total.into(), "dead letters"),
         Follower::Nobody => Progress::none(),
     };
     let mut batch = Batch {
-        verb,
+        removal,
         follower,
         under_way,
         bytes,
@@ -136,32 +136,31 @@ impl Batch {
         &mut self,
         queue: &mut DeadQueue,
         selection: &Selection,
-        finish: impl Fn(&mut DeadQueue, DeadLetter) -> Result<Answer, Box<DeadLetter>>,
+        finish: impl Fn(&mut DeadQueue, DeadLetter) -> Answer,
         mut interrupted: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Walk, DeadQueueError> {
-        while selection.max.is_none_or(|max| self.begun < max) {
+        while selection.has_room(self.begun) {
             if interrupted.as_mut().now_or_never().is_some() {
                 return Ok(Walk::Interrupted);
             }
             let Some(dead_letter) = queue.next().await? else { break };
-            let last = selection.number == Some(dead_letter.number);
+            let is_last = selection.ends_at(dead_letter.number);
             let size = dead_letter.size();
-            if !selection.has(&dead_letter) {
-                queue.leave(dead_letter);
-            } else if dead_letter.headers.is_none() {
-                self.not_dead_letters += 1;
-                queue.leave(dead_letter);
-            } else {
-                match finish(queue, dead_letter) {
-                    Ok(answer) => {
-                        self.begun += 1;
-                        self.bytes += size;
-                        self.under_way.push(Box::pin(async move { (size, answer.await) }));
-                    }
-                    Err(dead_letter) => {
-                        self.not_logs += 1;
-                        queue.leave(*dead_letter);
-                    }
+            match self.removal.decide(selection, &dead_letter.found()) {
+                Decision::Remove => {
+                    let answer = finish(queue, dead_letter);
+                    self.begun += 1;
+                    self.bytes += size;
+                    self.under_way.push(Box::pin(async move { (size, answer.await) }));
+                }
+                Decision::NotSelected => queue.leave(dead_letter),
+                Decision::NotDeadLetter => {
+                    self.not_dead_letters += 1;
+                    queue.leave(dead_letter);
+                }
+                Decision::NotLog => {
+                    self.not_logs += 1;
+                    queue.leave(dead_letter);
                 }
             }
             tokio::select! {
@@ -169,7 +168,7 @@ impl Batch {
                 () = &mut interrupted => return Ok(Walk::Interrupted),
                 kept = self.keep_up(queue) => kept?,
             }
-            if last {
+            if is_last {
                 break;
             }
         }
@@ -213,7 +212,7 @@ impl Batch {
             && Instant::now() >= self.notice_at
         {
             self.notice_at = Instant::now() + EVERY;
-            say_progress(self.verb, self.done, queue.read(), queue.length());
+            say_progress(self.removal, self.done, queue.read(), queue.length());
         }
         Ok(())
     }

@@ -1,24 +1,18 @@
-//! The dead letters of a consumer: opening their queue, choosing some of them, and sending these back.
+//! The dead letters of a consumer: opening their queue, and sending some of them back.
 
 mod batch;
-mod selection;
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use loghost_core::application::{Removal, Selection};
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{
-    Connection, DeadLetter, DeadLetterHeaders, DeadQueue, DeadQueueError, ManagementUrl, Purpose, Replay,
-};
+use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError, ManagementUrl, Purpose, Replay};
 
 pub(crate) use self::batch::{Answer, BatchEnd, Finished, Follower, finish_each};
-pub(crate) use self::selection::Selection;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::limits;
 use crate::compose::target::{Target, refused};
-
-/// What was done to those that are with their consumer again.
-pub(crate) const REPLAYED: &str = "replayed";
 
 /// Opens the queue of dead letters, if there is one.
 pub(crate) async fn open(
@@ -52,7 +46,7 @@ pub(crate) async fn open_replay(
     target.retry.until_ready(publishing.observer(), opening).await.map_err(refused)
 }
 
-/// Sends those of the `selection` back that are logs, until there are no more or `interrupted` is ready.
+/// Sends those of the `selection` back that can be replayed, until there are no more or `interrupted` is ready.
 pub(crate) async fn replay_each(
     queue: &mut DeadQueue,
     replay: &Replay,
@@ -60,14 +54,10 @@ pub(crate) async fn replay_each(
     follower: Follower,
     interrupted: impl Future<Output = ()>,
 ) -> Finished {
-    let send = |queue: &mut DeadQueue, dead_letter: DeadLetter| {
-        if dead_letter.headers.as_ref().is_some_and(DeadLetterHeaders::can_be_replayed) {
-            Ok(Box::pin(replay.send(queue, dead_letter)) as Answer)
-        } else {
-            Err(Box::new(dead_letter))
-        }
+    let send = |queue: &mut DeadQueue, dead_letter: DeadLetter| -> Answer {
+        Box::pin(replay.send(queue, dead_letter))
     };
-    finish_each(queue, selection, (REPLAYED, follower), send, interrupted).await
+    finish_each(queue, selection, (Removal::Replay, follower), send, interrupted).await
 }
 
 /// That there is no way back to the consumer.
