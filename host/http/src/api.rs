@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loghost_board::{Board, Connection, Consumer, DeadLetter, Depths, StreamProgress};
-use loghost_core::domain::{ConsumerName, Severity, Tally};
+use loghost_core::domain::{ConsumerName, Counts, Severity, Tally};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -130,19 +130,7 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
         since: it.since,
         last_failure: it.last_failure,
         received: by_severity(&it.received),
-        counts: CountsAnswer {
-            accepted: by_severity(&it.counts.accepted),
-            rejected: by_severity(&it.counts.rejected),
-            skipped: by_severity(&it.counts.skipped),
-            unwanted: by_severity(&it.counts.unwanted),
-            foreign: it.counts.foreign,
-            undeliverable: it.counts.undeliverable,
-            repeated: it.counts.repeated,
-            without_id: it.counts.without_id,
-            counted_by_offset: !it.offsets.is_empty(),
-            undetermined: it.counts.undetermined,
-            removed: it.counts.removed,
-        },
+        counts: counts(&it.counts, !it.offsets.is_empty()),
         deliveries: DeliveriesAnswer {
             received: it.deliveries,
             acknowledged: it.acknowledged,
@@ -159,6 +147,36 @@ fn consumer(name: &ConsumerName, it: Consumer, depths: &Depths) -> ConsumerAnswe
         streams: it.offsets.iter().map(|next| stream(StreamProgress::of(next, depths))).collect(),
         memory: it.memory,
         metric: it.metric.map(metric),
+    }
+}
+
+fn counts(counts: &Counts, counted_by_offset: bool) -> CountsAnswer {
+    let Counts {
+        accepted,
+        rejected,
+        skipped,
+        unwanted,
+        foreign,
+        undeliverable,
+        repeated,
+        without_id,
+        undetermined,
+        removed,
+        first: _,
+        last: _,
+    } = counts;
+    CountsAnswer {
+        accepted: by_severity(accepted),
+        rejected: by_severity(rejected),
+        skipped: by_severity(skipped),
+        unwanted: by_severity(unwanted),
+        foreign: *foreign,
+        undeliverable: *undeliverable,
+        repeated: *repeated,
+        without_id: *without_id,
+        counted_by_offset,
+        undetermined: *undetermined,
+        removed: *removed,
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a report is shown: a table, what there is to say of each consumer, and the judgement; or JSON.
 
-use loghost_core::domain::{Balance, Expired, IntervalSet, Missing, Reach, Severity, printable_line};
+use loghost_core::domain::{Balance, Counts, Expired, IntervalSet, Missing, Reach, Severity, printable_line};
 use serde_json::{Value, json};
 
 use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, tally_json};
@@ -188,6 +188,21 @@ fn object(consumer: &ConsumerBalance) -> Value {
     let Balance {
         counts, twice, missing, gaps, expired, unknown, untold, removed, has_offsets, reach, ..
     } = balance;
+    let Counts {
+        accepted,
+        rejected,
+        skipped,
+        unwanted,
+        foreign,
+        undeliverable,
+        repeated,
+        without_id,
+        undetermined,
+        // The offsets themselves are shown.
+        removed: _,
+        first: _,
+        last: _,
+    } = counts;
     let removed = removed.iter().map(|(stream, offsets)| {
         json!({ "stream": stream, "offsets": offsets.len(), "intervals": offsets.iter().collect::<Vec<_>>() })
     });
@@ -197,17 +212,17 @@ fn object(consumer: &ConsumerBalance) -> Value {
     json!({
         "consumer": consumer.consumer,
         "queue": consumer.queue,
-        "counts": tally_json(&counts.accepted),
-        "skipped": tally_json(&counts.skipped),
-        "rejected": tally_json(&counts.rejected),
-        "unwanted": tally_json(&counts.unwanted),
-        "foreign": counts.foreign,
-        "undeliverable": counts.undeliverable,
+        "counts": tally_json(accepted),
+        "skipped": tally_json(skipped),
+        "rejected": tally_json(rejected),
+        "unwanted": tally_json(unwanted),
+        "foreign": foreign,
+        "undeliverable": undeliverable,
         "counted_twice": tally_json(twice),
-        "repeated": counts.repeated,
-        "without_id": counts.without_id,
+        "repeated": repeated,
+        "without_id": without_id,
         "counted_by_offset": has_offsets,
-        "undetermined": counts.undetermined,
+        "undetermined": undetermined,
         "missing": tally_json(missing),
         "gaps": gaps.collect::<Vec<_>>(),
         "removed": removed.collect::<Vec<_>>(),

@@ -1,6 +1,6 @@
 //! The metrics of consumers.
 
-use loghost_core::domain::{ConsumerName, Tally};
+use loghost_core::domain::{ConsumerName, Counts, Tally};
 
 use super::{Family, Kind, Point, Unit, Value};
 use crate::consumer::Consumer;
@@ -145,13 +145,7 @@ fn logs(consumers: &Consumers) -> [Family<'_>; 3] {
         })
     });
     let finished = consumers.iter().flat_map(|(name, it)| {
-        let outcomes: [(&str, &Tally); 4] = [
-            ("accepted", &it.counts.accepted),
-            ("rejected", &it.counts.rejected),
-            ("skipped", &it.counts.skipped),
-            ("unwanted", &it.counts.unwanted),
-        ];
-        outcomes.into_iter().flat_map(move |(outcome, tally)| {
+        outcomes(&it.counts).into_iter().flat_map(move |(outcome, tally)| {
             tally.iter().map(move |(severity, logs)| {
                 let labels =
                     [("consumer", name.as_str()), ("severity", severity.as_str()), ("outcome", outcome)];
@@ -172,6 +166,25 @@ fn logs(consumers: &Consumers) -> [Family<'_>; 3] {
     let finished = Family::new(Kind::Counter, about, finished);
     let about = ("loghost_dead_letters", "Deliveries that are safe among the dead letters.");
     [received, finished, Family::new(Kind::Counter, about, dead)]
+}
+
+/// The counts that are kept by severity, and what they are called. Of the others, a count is in [`COUNTS`].
+fn outcomes(counts: &Counts) -> [(&'static str, &Tally); 4] {
+    let Counts {
+        accepted,
+        rejected,
+        skipped,
+        unwanted,
+        foreign: _,
+        undeliverable: _,
+        repeated: _,
+        without_id: _,
+        undetermined: _,
+        removed: _,
+        first: _,
+        last: _,
+    } = counts;
+    [("accepted", accepted), ("rejected", rejected), ("skipped", skipped), ("unwanted", unwanted)]
 }
 
 /// What each consumer is, and what it does.

@@ -120,19 +120,33 @@ impl Balance {
     }
 
     fn add(&mut self, account: &Account) {
-        let (sum, counts) = (&mut self.counts, &account.counts);
-        sum.accepted += counts.accepted;
-        sum.rejected += counts.rejected;
-        sum.skipped += counts.skipped;
-        sum.unwanted += counts.unwanted;
-        sum.foreign += counts.foreign;
-        sum.undeliverable += counts.undeliverable;
-        sum.repeated += counts.repeated;
-        sum.without_id += counts.without_id;
-        sum.undetermined += counts.undetermined;
-        sum.removed = sum.removed.saturating_add(counts.removed);
-        sum.first = sum.first.into_iter().chain(counts.first).min();
-        sum.last = sum.last.max(counts.last);
+        let Counts {
+            accepted,
+            rejected,
+            skipped,
+            unwanted,
+            foreign,
+            undeliverable,
+            repeated,
+            without_id,
+            undetermined,
+            removed,
+            first,
+            last,
+        } = account.counts;
+        let sum = &mut self.counts;
+        sum.accepted += accepted;
+        sum.rejected += rejected;
+        sum.skipped += skipped;
+        sum.unwanted += unwanted;
+        sum.foreign += foreign;
+        sum.undeliverable += undeliverable;
+        sum.repeated += repeated;
+        sum.without_id += without_id;
+        sum.undetermined += undetermined;
+        sum.removed = sum.removed.saturating_add(removed);
+        sum.first = sum.first.into_iter().chain(first).min();
+        sum.last = sum.last.max(last);
         self.has_offsets |= !account.streams.is_empty();
         for StreamState { stream, removed, .. } in &account.streams {
             for (first, last) in removed.iter() {
