@@ -165,7 +165,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a second signal waits for what was said before it.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
-/// Each consumer of a play or a bench may take one.
+/// Each consumer of a scenario or a bench may take one.
 const MAX_THREADS: usize = 1 << 16;
 
 /// What every command has need of beside the runtime's own threads, and a little more.

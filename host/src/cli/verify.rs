@@ -8,7 +8,7 @@ use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
 use crate::commands::verify::{Options, Then};
 use crate::compose::failure::Failure;
-use crate::compose::scenario_runner::PlayOptions;
+use crate::compose::scenario_runner::ScenarioOptions;
 
 /// Runs scenarios, and compares what each plugin writes word for word
 ///
@@ -41,7 +41,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn defaults() -> Vec<Shown> {
-    vec![("timeout", time(PlayOptions::default().timeout))]
+    vec![("timeout", time(ScenarioOptions::default().timeout))]
 }
 
 impl TryFrom<Args> for Options {
@@ -53,8 +53,8 @@ impl TryFrom<Args> for Options {
             scenarios: args.scenarios,
             on: addresses.into(),
             then: if args.bless { Then::Bless } else { Then::Compare },
-            play: PlayOptions {
-                timeout: args.timeout.unwrap_or(PlayOptions::default().timeout),
+            each: ScenarioOptions {
+                timeout: args.timeout.unwrap_or(ScenarioOptions::default().timeout),
                 limits: args.limits.into(),
             },
             format: FormatArg::or_default(args.format),

@@ -7,11 +7,11 @@ use loghost_core::application::CheckedMetric;
 
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::scenario_runner::{PlayOptions, ScenarioRunner};
+use crate::compose::scenario_runner::{ScenarioOptions, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
-use crate::ui::demo::{self, Playing};
+use crate::ui::demo::{self, DemoView};
 use crate::ui::terminal;
 
 /// What `demo` is asked for.
@@ -27,30 +27,30 @@ impl Default for Options {
     }
 }
 
-/// Plays the scenario on an embedded broker, and shows every metric; to whoever watches, also which log goes where.
+/// Runs the scenario on an embedded broker, and shows every metric; to whoever watches, also which log goes where.
 pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
     let mut scenario = match options.scenario.to_str().and_then(bundled::scenario) {
         Some((name, text)) => ScenarioFile::bundled(name, text),
         None => open_scenario(&options.scenario)?,
     };
     let (broker, address) = embedded().await?;
-    demo::say_playing(scenario.name(), &address);
-    let mut scenario_runner = ScenarioRunner::new(vec![address], PlayOptions::default())?;
-    let mut playing = None;
+    demo::say_begin(scenario.name(), &address);
+    let mut scenario_runner = ScenarioRunner::new(vec![address], ScenarioOptions::default())?;
+    let mut view = None;
     if terminal::is_watched() {
         let logs = scenario.check().status(Status::BadInput)?.logs.total();
-        let watching = Arc::new(Playing::begin(logs));
+        let watching = Arc::new(DemoView::begin(logs));
         scenario_runner = scenario_runner.watched_by(Arc::clone(&watching) as _);
-        playing = Some(watching);
+        view = Some(watching);
     }
-    let played = Box::pin(scenario_runner.play(scenario)).await;
-    if let Some(playing) = playing {
-        playing.end();
+    let result = Box::pin(scenario_runner.run(scenario)).await;
+    if let Some(view) = view {
+        view.end();
     }
-    let played = played?;
+    let result = result?;
     broker.shutdown().await;
-    demo::print(&played.receipts.confirmed, &played.metrics)?;
-    if played.metrics.iter().all(CheckedMetric::passed) {
+    demo::print(&result.receipts.confirmed, &result.metrics)?;
+    if result.metrics.iter().all(CheckedMetric::passed) {
         Ok(())
     } else {
         Err(Failure::silent(Status::Differs))

@@ -62,7 +62,7 @@ pub(crate) async fn replay(options: Options) -> Result<(), Failure> {
     let filter = filter(&options, &plugins)?;
     let decode = decode(&plugins);
     tokio::select! {
-        replayed = play(&options, plugins, filter, decode) => replayed?,
+        replayed = show_past(&options, plugins, filter, decode) => replayed?,
         () = &mut interrupted => {
             return Err(Failure::new(Status::Unavailable, "interrupted before the end: there is no metric"));
         }
@@ -70,7 +70,8 @@ pub(crate) async fn replay(options: Options) -> Result<(), Failure> {
     failed.map_or(Ok(()), |status| Err(Failure::silent(status)))
 }
 
-async fn play(
+/// Shows the logs of the past to the plugins.
+async fn show_past(
     options: &Options,
     plugins: Vec<WasmConsumer>,
     filter: Filter,
@@ -81,7 +82,7 @@ async fn play(
     let versions = options.compare.as_ref().zip(options.plugins.first());
     let versions = versions.map(|(other, one)| [one, other].map(|path| path.display().to_string()));
     let mut view = ReplayView::new(options.format, versions, logs.spans());
-    let played = match <[WasmConsumer; 2]>::try_from(plugins) {
+    let done = match <[WasmConsumer; 2]>::try_from(plugins) {
         Ok(versions) if options.compare.is_some() => {
             Box::pin(compare(&mut logs, versions, options.replay, &mut view)).await
         }
@@ -89,7 +90,7 @@ async fn play(
         Err(plugins) => replay_each(options, &connection, &mut logs, plugins, &mut view).await,
     };
     OpenedPast { connection, logs }.close().await;
-    played
+    done
 }
 
 /// Loads the plugins; of a comparison, two, which may have the same name.

@@ -1,4 +1,4 @@
-//! `loghost verify`: plays scenarios, and compares what the plugins write with what is expected.
+//! `loghost verify`: runs scenarios, and compares what the plugins write with what is expected.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use loghost_core::application::{Checked, CheckedMetric};
 
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::scenario_runner::{PlayOptions, Played, ScenarioRunner};
+use crate::compose::scenario_runner::{ScenarioOptions, ScenarioResult, ScenarioRunner};
 use crate::compose::suggestion::open_scenario;
 use crate::compose::target::On;
 use crate::files::scenario_file;
@@ -19,7 +19,8 @@ pub(crate) struct Options {
     pub(crate) scenarios: Vec<PathBuf>,
     pub(crate) on: On,
     pub(crate) then: Then,
-    pub(crate) play: PlayOptions,
+    /// How each of them is run.
+    pub(crate) each: ScenarioOptions,
     pub(crate) format: Format,
 }
 
@@ -32,7 +33,7 @@ pub(crate) enum Then {
     Bless,
 }
 
-/// Plays the scenarios in turn.
+/// Runs the scenarios in turn.
 pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     let (broker, addresses) = match options.on {
         On::Broker(addresses) => (None, addresses),
@@ -41,7 +42,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
             (Some(broker), vec![address])
         }
     };
-    let mut scenario_runner = ScenarioRunner::new(addresses, options.play)?;
+    let mut scenario_runner = ScenarioRunner::new(addresses, options.each)?;
     let mut checked = Checked::default();
     let progress = match options.scenarios.len() {
         0 | 1 => Progress::none(),
@@ -50,14 +51,14 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     for path in &options.scenarios {
         let scenario = open_scenario(path)?;
         let name = scenario.name().to_owned();
-        let played = Box::pin(scenario_runner.play(scenario)).await?;
+        let result = Box::pin(scenario_runner.run(scenario)).await?;
         progress.one();
         if options.then == Then::Bless {
-            bless(path, played)?;
+            bless(path, result)?;
             continue;
         }
-        checked.add(&played.metrics);
-        verify::print(&name, &played.metrics, options.format)?;
+        checked.add(&result.metrics);
+        verify::print(&name, &result.metrics, options.format)?;
     }
     drop(progress);
     if let Some(broker) = broker {
@@ -72,9 +73,9 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     if checked.all_passed() { Ok(()) } else { Err(Failure::silent(Status::Differs)) }
 }
 
-fn bless(path: &Path, played: Played) -> Result<(), Failure> {
+fn bless(path: &Path, result: ScenarioResult) -> Result<(), Failure> {
     let mut texts = Vec::new();
-    for CheckedMetric { expectation, actual } in played.metrics {
+    for CheckedMetric { expectation, actual } in result.metrics {
         match actual {
             Ok(text) => texts.push((expectation, text)),
             Err(reason) => {

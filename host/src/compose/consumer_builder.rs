@@ -39,8 +39,8 @@ impl<F: SourceFactory, C: Clock, R: Reporter> Ports for HostPorts<F, C, R> {
 /// A consumer that runs by the system's clock, for as long as its broker is there.
 pub(crate) type HostConsumer<R> = Consume<HostPorts<AmqpSourceFactory<SystemClock>, SystemClock, R>>;
 
-/// What one consumer has of its own.
-pub(crate) struct Parts<F, C, R> {
+/// The adapters that one consumer has of its own.
+pub(crate) struct ConsumerAdapters<F, C, R> {
     pub(crate) consumer: WasmConsumer,
     pub(crate) source_factory: F,
     pub(crate) clock: C,
@@ -146,9 +146,9 @@ impl ConsumerBuilder {
     /// Builds a consumer, which is not opened yet.
     pub(crate) async fn build<F: SourceFactory, C: Clock + Clone, R: Reporter>(
         &self,
-        parts: Parts<F, C, R>,
+        own: ConsumerAdapters<F, C, R>,
     ) -> Result<Consume<HostPorts<F, C, R>>, Failure> {
-        let Parts { consumer, source_factory, clock, reporter, observer, controls } = parts;
+        let ConsumerAdapters { consumer, source_factory, clock, reporter, observer, controls } = own;
         // A queue that goes with the run keeps no book.
         let state = self.state.as_deref().filter(|_| self.options.lifetime == Lifetime::Named);
         let queue = self.connections.names.queue(&consumer.descriptor().name);

@@ -1,4 +1,4 @@
-//! The consumers of a play: each consumes from a queue of its own until it meets the marker.
+//! The consumers of a scenario: each consumes from a queue of its own until it meets the marker.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,25 +17,25 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::compose::connections::Connections;
-use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
+use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::Derived;
 use crate::compose::supervise::status_of;
 use crate::platform::clock::ReplayClock;
 
-/// The consumers of a play.
+/// The consumers of a scenario.
 pub(crate) struct ScenarioConsumers {
     builder: ConsumerBuilder,
     observer: Arc<dyn Observer>,
-    roles: Vec<Role>,
+    consumers: Vec<ScenarioConsumer>,
     tasks: JoinSet<(usize, Result<String, String>)>,
     /// The token of the message that follows the last log.
     marker: String,
 }
 
 /// One of them.
-struct Role {
+struct ScenarioConsumer {
     name: ConsumerName,
     filter: Filter,
     queue: String,
@@ -49,15 +49,15 @@ impl ScenarioConsumers {
     pub(crate) fn new(connections: Connections, observer: Arc<dyn Observer>) -> Self {
         let marker = Uuid::new_v4().to_string();
         let builder = ConsumerBuilder::new(connections, options(marker.clone()), 1);
-        Self { builder, observer, roles: Vec::new(), tasks: JoinSet::new(), marker }
+        Self { builder, observer, consumers: Vec::new(), tasks: JoinSet::new(), marker }
     }
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.builder.connections
     }
 
-    /// Has `consumer` consume from a queue of its own.
-    pub(crate) async fn enter(&mut self, consumer: WasmConsumer) -> Result<(), Failure> {
+    /// Adds `consumer`, which consumes from a queue of its own from now on.
+    pub(crate) async fn add(&mut self, consumer: WasmConsumer) -> Result<(), Failure> {
         let descriptor = consumer.descriptor().clone();
         let clock = ReplayClock::new();
         let mut source_factory = self.builder.source_factory(clock.clone());
@@ -71,18 +71,19 @@ impl ScenarioConsumers {
         let (arriving, arrived) = watch::channel(0);
         let (told, text) = watch::channel(None);
         let source_factory = Once(Some(opened));
-        // Nobody replaces a consumer in the middle of a play.
+        // Nobody replaces a consumer of a scenario.
         let (reporter, observer) =
             (LastMetric(told), Arc::new(Arrivals(arriving, Arc::clone(&self.observer))));
-        let parts = Parts { consumer, source_factory, clock, reporter, observer, controls: None };
-        let mut consume = self.builder.build(parts).await?;
+        let own = ConsumerAdapters { consumer, source_factory, clock, reporter, observer, controls: None };
+        let mut consume = self.builder.build(own).await?;
         Box::pin(consume.open()).await.map_err(|end| Failure::of(status_of(&end), end))?;
-        let place = self.roles.len();
-        self.roles.push(Role { name: descriptor.name, filter: descriptor.filter, queue, due: 0, arrived });
+        let index = self.consumers.len();
+        let (name, filter) = (descriptor.name, descriptor.filter);
+        self.consumers.push(ScenarioConsumer { name, filter, queue, due: 0, arrived });
         self.tasks.spawn(async move {
             let finished = Box::pin(consume.run(std::future::pending())).await;
             let text = text.borrow().clone();
-            (place, outcome(&finished, text))
+            (index, outcome(&finished, text))
         });
         Ok(())
     }
@@ -90,18 +91,18 @@ impl ScenarioConsumers {
     /// Notes that `log` will be sent so many `times`.
     pub(crate) fn expect(&mut self, log: &Log, times: u64) {
         let source = log.source.as_ref().map_or("", |source| source.as_str());
-        for role in &mut self.roles {
-            if role.filter.wants(log.severity, source) {
-                role.due += times;
+        for consumer in &mut self.consumers {
+            if consumer.filter.wants(log.severity, source) {
+                consumer.due += times;
             }
         }
     }
 
     /// Sends each the marker, behind all that has been confirmed.
     pub(crate) async fn mark(&self, sink: &mut AmqpSink) {
-        for role in &self.roles {
+        for consumer in &self.consumers {
             // A consumer that has failed took its queue with it; its task says why.
-            let _: Result<(), SinkError> = sink.mark(&role.queue, &role.name, &self.marker).await;
+            let _: Result<(), SinkError> = sink.mark(&consumer.queue, &consumer.name, &self.marker).await;
         }
     }
 
@@ -111,17 +112,19 @@ impl ScenarioConsumers {
         &mut self,
         patience: Duration,
     ) -> Result<Vec<Result<String, String>>, Failure> {
-        let mut written: Vec<Option<Result<String, String>>> = self.roles.iter().map(|_| None).collect();
-        let mut silence = pin!(silence(&self.roles, patience));
+        let mut written: Vec<Option<Result<String, String>>> = self.consumers.iter().map(|_| None).collect();
+        let mut silence = pin!(silence(&self.consumers, patience));
         while let Some(joined) = tokio::select! {
             joined = self.tasks.join_next() => joined,
             () = &mut silence => None,
         } {
-            let (place, text) = joined.status(Status::Internal)?;
-            written[place] = Some(text);
+            let (index, text) = joined.status(Status::Internal)?;
+            written[index] = Some(text);
         }
-        let written = written.into_iter().zip(&self.roles);
-        Ok(written.map(|(text, role)| text.unwrap_or_else(|| Err(missing(role, patience)))).collect())
+        let written = written.into_iter().zip(&self.consumers);
+        let text_or_error =
+            |(text, consumer): (Option<_>, _)| text.unwrap_or_else(|| Err(missing(consumer, patience)));
+        Ok(written.map(text_or_error).collect())
     }
 }
 
@@ -150,8 +153,8 @@ fn outcome(finished: &Finished, text: Option<Result<String, ConsumerError>>) -> 
 }
 
 /// Is ready when none of the consumers has got a log for as long as `patience`.
-async fn silence(roles: &[Role], patience: Duration) {
-    let arrived = || roles.iter().map(|role| *role.arrived.borrow()).sum::<u64>();
+async fn silence(consumers: &[ScenarioConsumer], patience: Duration) {
+    let arrived = || consumers.iter().map(|consumer| *consumer.arrived.borrow()).sum::<u64>();
     let mut before = None;
     while before != Some(arrived()) {
         before = Some(arrived());
@@ -159,11 +162,12 @@ async fn silence(roles: &[Role], patience: Duration) {
     }
 }
 
-fn missing(role: &Role, patience: Duration) -> String {
-    let arrived = *role.arrived.borrow();
+fn missing(consumer: &ScenarioConsumer, patience: Duration) -> String {
+    let arrived = *consumer.arrived.borrow();
     let waited = humantime::format_duration(patience);
-    if arrived < role.due {
-        format!("{} of {} logs did not arrive within {waited} (--timeout)", role.due - arrived, role.due)
+    let due = consumer.due;
+    if arrived < due {
+        format!("{} of {due} logs did not arrive within {waited} (--timeout)", due - arrived)
     } else {
         format!("the marker that ends the scenario did not arrive within {waited} (--timeout)")
     }

@@ -1,6 +1,6 @@
-//! Playing a scenario: its logs through a broker to the plugins it names, each from a queue of its own.
+//! Running a scenario: its logs go through a broker to the plugins that it names, to each through a queue of its own.
 //!
-//! Everything on the broker belongs to the play, and goes with its connections.
+//! Everything on the broker belongs to the run of the scenario, and goes with its connections.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::files::scenario_file::ScenarioFile;
 use crate::platform::clock::ScenarioClock;
 use crate::ui::terminal::LogObserver;
 
-/// Where scenarios are played, one after the other.
+/// Runs scenarios, one after the other.
 pub(crate) struct ScenarioRunner {
     runtime: Runtime,
     addresses: Vec<Address>,
@@ -36,23 +36,23 @@ pub(crate) struct ScenarioRunner {
     observer: Arc<dyn Observer>,
 }
 
-/// How scenarios are played.
+/// How scenarios are run.
 #[derive(Clone, Debug)]
-pub(crate) struct PlayOptions {
+pub(crate) struct ScenarioOptions {
     /// How long to wait for what does not come.
     pub(crate) timeout: Duration,
     /// What each plugin may use.
     pub(crate) limits: Limits,
 }
 
-impl Default for PlayOptions {
+impl Default for ScenarioOptions {
     fn default() -> Self {
         Self { timeout: Duration::from_secs(30), limits: Limits::default() }
     }
 }
 
 /// What came of a scenario.
-pub(crate) struct Played {
+pub(crate) struct ScenarioResult {
     /// What the broker confirmed.
     pub(crate) receipts: Receipts,
     /// For each expectation, in their order.
@@ -61,8 +61,8 @@ pub(crate) struct Played {
 
 impl ScenarioRunner {
     /// One on the first broker of these that answers.
-    pub(crate) fn new(addresses: Vec<Address>, options: PlayOptions) -> Result<Self, Failure> {
-        let PlayOptions { timeout, limits } = options;
+    pub(crate) fn new(addresses: Vec<Address>, options: ScenarioOptions) -> Result<Self, Failure> {
+        let ScenarioOptions { timeout, limits } = options;
         let runtime = plugins::runtime(limits)?;
         let observer = Arc::new(LogObserver::default());
         Ok(Self { runtime, addresses, patience: timeout, loaded: HashMap::new(), observer })
@@ -73,19 +73,19 @@ impl ScenarioRunner {
         Self { observer: Arc::new(Observers(vec![self.observer, observer])), ..self }
     }
 
-    /// Plays `scenario`.
-    pub(crate) async fn play(&mut self, mut scenario: ScenarioFile) -> Result<Played, Failure> {
+    /// Runs `scenario`.
+    pub(crate) async fn run(&mut self, mut scenario: ScenarioFile) -> Result<ScenarioResult, Failure> {
         let expectations = scenario.check().status(Status::BadInput)?.expectations;
         if expectations.is_empty() {
             let text =
                 format!("{}: expects nothing of any consumer; add `expect all`, for one", scenario.name());
             return Err(Failure::new(Status::BadInput, text));
         }
-        let consumers = self.cast(&scenario, &expectations)?;
+        let consumers = self.start_consumers(&scenario, &expectations)?;
         // Names that nobody else has.
         let prefix = format!("verify-{}", Uuid::new_v4().simple());
         let names = Names::new(prefix.parse().status(Status::Internal)?);
-        // What is played goes with its connections: a play whose broker is lost has failed.
+        // The queues go with the connections: a scenario whose broker is lost has failed.
         let target = Target { addresses: self.addresses.clone(), names, from: None, retry: Retry::Never };
         let purposes = ["verifying: consuming", "verifying: publishing"];
         let connections = Connections::connect(&target, purposes, &self.observer).await?;
@@ -95,7 +95,7 @@ impl ScenarioRunner {
 
         let mut scenario_consumers = ScenarioConsumers::new(connections, Arc::clone(&self.observer));
         for consumer in consumers {
-            scenario_consumers.enter(consumer).await?;
+            scenario_consumers.add(consumer).await?;
         }
         let sink = scenario_consumers.connections().sink(Exchanges::Lent, []).await?;
         let receipts = self.publish(scenario, sink, &mut scenario_consumers).await?;
@@ -103,7 +103,7 @@ impl ScenarioRunner {
         scenario_consumers.connections().close().await;
         let metrics = expectations.into_iter().zip(actual);
         let metrics = metrics.map(|(expectation, actual)| CheckedMetric { expectation, actual }).collect();
-        Ok(Played { receipts, metrics })
+        Ok(ScenarioResult { receipts, metrics })
     }
 
     /// Publishes the scenario's logs, and behind them a marker into every queue.
@@ -137,7 +137,7 @@ impl ScenarioRunner {
     }
 
     /// Loads and configures the plugin of each expectation.
-    fn cast(
+    fn start_consumers(
         &mut self,
         scenario: &ScenarioFile,
         expectations: &[Expectation],

@@ -9,7 +9,7 @@ use loghost_core::domain::{ConsumerName, Descriptor};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 
-use crate::compose::consumer_builder::{ConsumerBuilder, HostConsumer, Parts};
+use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder, HostConsumer};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::control::Controls;
 use crate::compose::failure::Failure;
@@ -74,8 +74,8 @@ impl Starter {
             self.depths.put(descriptor.name.clone(), source_factory.depth());
             let (clock, observer) = (SystemClock, Arc::clone(&self.observer));
             let controls = Some(controls);
-            let parts = Parts { consumer, source_factory, clock, reporter, observer, controls };
-            let mut consume = builder.build(parts).await?;
+            let own = ConsumerAdapters { consumer, source_factory, clock, reporter, observer, controls };
+            let mut consume = builder.build(own).await?;
             if is_paused {
                 consume = consume.paused();
             }

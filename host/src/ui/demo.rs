@@ -1,4 +1,4 @@
-//! How a demo is shown: what is played and, on a terminal, which log goes where; what was published, every metric, and whether
+//! How a demo is shown: which scenario is run and, on a terminal, which log goes where; what was published, every metric, and whether
 //! that is what was expected.
 
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +13,8 @@ use crate::ui::terminal::{self, DIM, GOOD, Progress, TITLE, Unwritable, counted}
 use crate::ui::text::fit;
 use crate::ui::verify::line;
 
-/// Says what is played, and where.
-pub(crate) fn say_playing(scenario: &str, address: &Address) {
+/// Says which scenario is run, and where.
+pub(crate) fn say_begin(scenario: &str, address: &Address) {
     terminal::notice(&format!("playing {scenario} on an embedded broker at {address}"));
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn print(confirmed: &Tally, metrics: &[CheckedMetric]) -> Result<(), 
 }
 
 /// Shows which log goes where, as the broker confirms it.
-pub(crate) struct Playing(Mutex<Seen>);
+pub(crate) struct DemoView(Mutex<Seen>);
 
 /// What was seen so far.
 struct Seen {
@@ -61,7 +61,7 @@ const MOST_LINES: usize = 60;
 /// How long it is waited for them to be written, before what came of them is.
 const LINES_WITHIN: Duration = Duration::from_secs(1);
 
-impl Playing {
+impl DemoView {
     /// Shows how so many logs go.
     pub(crate) fn begin(logs: u64) -> Self {
         let progress = Some(Progress::begin("playing", logs, "logs"));
@@ -81,7 +81,7 @@ impl Playing {
     }
 }
 
-impl Observer for Playing {
+impl Observer for DemoView {
     fn observe(&self, event: &Event<'_>) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {

@@ -14,7 +14,7 @@ use loghost_wasm::WasmConsumer;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::compose::consumer_builder::{ConsumerBuilder, Parts};
+use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::observers::Observers;
 use crate::compose::supervise::{MOST_OPENING, chain, run_alone, status_of};
@@ -41,7 +41,7 @@ impl BenchConsumers {
             others => Arc::new(Observers(iter::once(&watcher).chain(others).cloned().collect())),
         };
         let opening = consumers.into_iter().map(|consumer| {
-            let parts = Parts {
+            let own = ConsumerAdapters {
                 consumer,
                 source_factory: builder.source_factory(SystemClock),
                 clock: SystemClock,
@@ -51,7 +51,7 @@ impl BenchConsumers {
                 controls: None,
             };
             async move {
-                let mut consume = builder.build(parts).await?;
+                let mut consume = builder.build(own).await?;
                 Box::pin(consume.open()).await.map(|_| consume).map_err(|end| failed(&end))
             }
         });
