@@ -52,6 +52,17 @@ impl Answering {
         Ok(self.answered(&request).await)
     }
 
+    /// Answers whether the host is alive, and ready, and nothing else, as there are too many connections.
+    pub(super) async fn answer_probe(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        Ok(match request.uri().path() {
+            "/live" | "/ready" => self.answered(&request).await,
+            _ => text(StatusCode::SERVICE_UNAVAILABLE, "there are too many connections\n"),
+        })
+    }
+
     async fn answered(&self, request: &Request<Incoming>) -> Response<Body> {
         let access = match access(request.uri(), request.headers(), self.shown.token.as_ref()) {
             Ok(access) => access,

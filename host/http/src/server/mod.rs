@@ -66,6 +66,12 @@ pub struct BindError {
 /// How many connections are served at a time: each takes an open file, and consumers need some.
 const MOST_CONNECTIONS: usize = 128;
 
+/// How many more are served for as long as one request takes: a supervisor learns that the host is alive whoever else is connected.
+const MOST_PROBES: usize = 32;
+
+/// How long these may last.
+const PROBE: Duration = Duration::from_secs(1);
+
 /// How long a request's head may take, from the connection's begin or the answer before.
 const HEAD: Duration = Duration::from_secs(30);
 
@@ -127,6 +133,9 @@ async fn accept(listener: TcpListener, answering: Arc<Answering>, mut stopped: w
             Ok((stream, _)) if connections.len() < MOST_CONNECTIONS => {
                 connections.spawn(serve(stream, Arc::clone(&answering), stopped.clone()));
             }
+            Ok((stream, _)) if connections.len() < MOST_CONNECTIONS + MOST_PROBES => {
+                connections.spawn(serve_probe(stream, Arc::clone(&answering)));
+            }
             Ok((stream, _)) => turn_away(&stream),
             Err(_) => sleep(RECOVERY).await,
         }
@@ -144,9 +153,7 @@ async fn serve(stream: TcpStream, answering: Arc<Answering>, mut stopped: watch:
         let answering = Arc::clone(&answering);
         async move { answering.answer(request).await }
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
-    http.max_buf_size(MOST_HEAD).max_headers(MOST_HEADERS);
+    let http = limited(HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
     // Whatever a client does wrong, hyper has answered.
     tokio::select! {
@@ -155,6 +162,25 @@ async fn serve(stream: TcpStream, answering: Arc<Answering>, mut stopped: watch:
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+/// Answers one request of a connection that is one too many, if it asks for the health of the host.
+async fn serve_probe(stream: TcpStream, answering: Arc<Answering>) {
+    let service = service_fn(move |request| {
+        let answering = Arc::clone(&answering);
+        async move { answering.answer_probe(request).await }
+    });
+    let mut http = limited(PROBE);
+    let connection = http.keep_alive(false).serve_connection(TokioIo::new(Patient::new(stream)), service);
+    let _ = timeout(PROBE, connection).await;
+}
+
+/// HTTP/1.1 whose requests have a bounded head, which takes no longer than this.
+fn limited(head: Duration) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head);
+    http.max_buf_size(MOST_HEAD).max_headers(MOST_HEADERS);
+    http
 }
 
 /// Says that there are too many connections, as far as that can be said without waiting.
