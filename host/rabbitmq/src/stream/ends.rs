@@ -1,10 +1,14 @@
 //! The offsets at the ends of a stream, which AMQP 0-9-1 does not tell: a consumer at that end is asked.
 //!
+//! A broker says nothing to a consumer of which it has nothing to send. How long it takes to send something tells nothing: it may be
+//! busy. Another consumer on the same channel begins at the first message: the broker attends to the consumers of a channel
+//! together, so that when that one has got its message, there is nothing for the one that has got none.
+//!
 //! Batches that a producer has compressed are not sent to such a consumer. Where the last chunk has nothing else, it is sent
 //! nothing, and what can be read is looked for from farther and farther back.
 //!
-//! A broker says nothing to a consumer of an empty stream, and the number of messages that it tells is some seconds old, or
-//! older: retention may remove everything, when a new segment has just begun.
+//! Of an empty stream, neither gets anything, and the number of messages that the broker tells is some seconds old, or older:
+//! retention may remove everything, when a new segment has just begun.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +19,7 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 use loghost_core::domain::Fingerprint;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::connection::fault::Fault;
 use crate::connection::open::Connection;
@@ -28,14 +32,11 @@ use crate::topology::look::length;
 /// The header that has the offset of a message, and the argument that says where to begin.
 pub(crate) const OFFSET: &str = "x-stream-offset";
 
-/// Within this, a broker sends what there is; a stream of which it has sent nothing is empty, if it says so as well.
+/// A stream of which a broker has sent nothing within this is empty, if it says so as well.
 const EMPTY_AFTER: Duration = Duration::from_millis(500);
 
-/// The same from a time on: of what is older there may be something.
-const NOTHING_NEWER_AFTER: Duration = Duration::from_secs(2);
-
-/// The same, if it says that there is something.
-const EMPTY_ALL_THE_SAME_AFTER: Duration = Duration::from_secs(5);
+/// A message is in the number of messages that a broker tells, or no longer in it, after this.
+pub(crate) const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How far before its end what can be read is looked for first, in messages.
 const FIRST_BACK: u64 = 1000;
@@ -68,7 +69,7 @@ pub(crate) enum Certainty {
     AtLeast,
 }
 
-/// Begins to consume a stream on `channel`, which has nothing else, with so many messages unacknowledged at most.
+/// Begins to consume a stream on `channel`, with so many messages unacknowledged at most.
 pub(crate) async fn consume(
     channel: &Channel,
     stream: &str,
@@ -80,7 +81,8 @@ pub(crate) async fn consume(
     let mut arguments = FieldTable::default();
     arguments.insert(OFFSET.into(), from);
     let options = BasicConsumeOptions::default();
-    channel.basic_consume(stream.into(), "stream".into(), options, arguments).await.map_err(cannot)
+    // The client chooses a name for it.
+    channel.basic_consume(stream.into(), "".into(), options, arguments).await.map_err(cannot)
 }
 
 /// The offset of a message of a stream.
@@ -95,8 +97,7 @@ pub(crate) fn named(place: &str) -> AMQPValue {
 
 /// The end of a stream; none of an empty one.
 pub(crate) async fn end(connection: &Arc<Connection>, stream: &str) -> Result<Option<End>, TopologyError> {
-    let last = sent_within(connection, stream, named("last"), (u16::MAX, EMPTY_AFTER)).await?;
-    if let Some(sent) = last {
+    if let Some(sent) = sent(connection, stream, named("last"), u16::MAX).await? {
         return Ok(Some(End { sent, certainty: Certainty::All }));
     }
     let sent = last_to_read(connection, stream).await?;
@@ -114,16 +115,14 @@ async fn last_to_read(connection: &Arc<Connection>, stream: &str) -> Result<Opti
     let mut back = FIRST_BACK;
     while end.saturating_sub(back) > begin {
         let from = offset(end.saturating_sub(back));
-        if let Some(sent) = sent_within(connection, stream, from, (u16::MAX, EMPTY_AFTER)).await? {
+        if let Some(sent) = sent(connection, stream, from, u16::MAX).await? {
             found = sent;
             break;
         }
         back = back.saturating_mul(10);
     }
     // There may be more than there was credit for.
-    while let Some(sent) =
-        sent_within(connection, stream, offset(found.last.saturating_add(1)), (u16::MAX, EMPTY_AFTER)).await?
-    {
+    while let Some(sent) = sent(connection, stream, offset(found.last.saturating_add(1)), u16::MAX).await? {
         found = sent;
     }
     Ok(Some(found))
@@ -141,39 +140,13 @@ pub(crate) async fn sent(
     from: AMQPValue,
     credit: u16,
 ) -> Result<Option<Sent>, TopologyError> {
-    let longest = match from {
-        AMQPValue::Timestamp(_) => NOTHING_NEWER_AFTER,
-        _ => EMPTY_ALL_THE_SAME_AFTER,
-    };
-    sent_within(connection, stream, from, (credit, longest)).await
-}
-
-/// The same, if the broker sends something within this time.
-async fn sent_within(
-    connection: &Arc<Connection>,
-    stream: &str,
-    from: AMQPValue,
-    (credit, longest): (u16, Duration),
-) -> Result<Option<Sent>, TopologyError> {
     let channel = open_channel(connection).await?;
     connection.leave_out_bodies(&channel);
     let mut consumer = consume(&channel, stream, from, credit).await?;
-    let began = Instant::now();
-    let mut until = began + EMPTY_AFTER;
-    let first = loop {
-        match timeout_at(until, consumer.next()).await {
-            Ok(Some(message)) => {
-                break message.map_err(|e| failed(format!("consume the stream `{stream}`"), &e))?;
-            }
-            Ok(None) => return Err(unanswered(stream, "it ended the consumer")),
-            Err(_)
-                if began.elapsed() >= longest || length(&channel, stream).await?.unwrap_or_default() == 0 =>
-            {
-                close(&channel).await;
-                return Ok(None);
-            }
-            Err(_) => until += EMPTY_AFTER,
-        }
+    let mut other = consume(&channel, stream, named("first"), 1).await?;
+    let Some(first) = first_message(&channel, stream, (&mut consumer, &mut other)).await? else {
+        close(&channel).await;
+        return Ok(None);
     };
     // A chunk is sent at once: what there is credit for has arrived with this answer.
     length(&channel, stream).await?;
@@ -185,6 +158,43 @@ async fn sent_within(
     }
     close(&channel).await;
     Ok(Some(sent))
+}
+
+/// The first message that a consumer gets, unless the `other`, which was made later and begins at the first message, gets one and
+/// it gets none, or the stream is empty.
+async fn first_message(
+    channel: &Channel,
+    stream: &str,
+    (consumer, other): (&mut Consumer, &mut Consumer),
+) -> Result<Option<Message>, TopologyError> {
+    let began = Instant::now();
+    let mut look_at = began + EMPTY_AFTER;
+    loop {
+        tokio::select! {
+            biased;
+            message = consumer.next() => return received(stream, message).map(Some),
+            message = other.next() => {
+                received(stream, message)?;
+                // What the broker has sent with it has arrived with this answer.
+                length(channel, stream).await?;
+                let message = consumer.next().now_or_never();
+                return message.map(|message| received(stream, message)).transpose();
+            }
+            () = sleep_until(look_at) => {
+                let is_empty = length(channel, stream).await?.unwrap_or_default() == 0;
+                if is_empty || began.elapsed() >= COUNTED_WITHIN {
+                    return Ok(None);
+                }
+                look_at = Instant::now() + EMPTY_AFTER;
+            }
+        }
+    }
+}
+
+/// The message that a consumer has got, if it has not ended.
+fn received(stream: &str, message: Option<lapin::Result<Message>>) -> Result<Message, TopologyError> {
+    let message = message.ok_or_else(|| unanswered(stream, "it ended the consumer"))?;
+    message.map_err(|e| failed(format!("consume the stream `{stream}`"), &e))
 }
 
 fn unanswered(stream: &str, why: &str) -> TopologyError {

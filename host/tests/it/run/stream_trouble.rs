@@ -1,6 +1,8 @@
 //! Streams in trouble: a broker that is killed, a replica that lags, a listener that goes, a producer's bad batch, and permissions
 //! that are missing or taken away.
 
+use std::time::Duration;
+
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
@@ -13,6 +15,7 @@ use crate::support::dead_letters::list;
 use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::rabbitmq::{self, Node, Setup, Version};
+use crate::support::slow::{Delays, Slow};
 use crate::support::user::User;
 use crate::support::{Skip, needing};
 
@@ -26,6 +29,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             what_amqp_leaves_out_at_the_end,
         ),
     ];
+    trials.extend(on(
+        [Kind::RabbitMq, Kind::RabbitMq4],
+        "streams::of_a_slow_broker_are_read_to_their_end",
+        of_a_slow_broker_are_read_to_their_end,
+    ));
     trials.extend(on(KINDS, "streams::beside_a_queue_that_stays_bound", beside_a_queue_that_stays_bound));
     trials.extend(on(KINDS, "streams::that_may_not_be_read_any_more", that_may_not_be_read_any_more));
     trials
@@ -133,10 +141,26 @@ fn a_bad_batch_costs_no_other_log() -> Result<(), Skip> {
     Ok(())
 }
 
-/// `loghost run` that reads the same streams through AMQP 0-9-1.
-fn run_by_amqp(broker: &Broker) -> Loghost {
+/// `loghost run` that reads the streams of a broker through AMQP 0-9-1.
+fn run_by_amqp(url: &str, prefix: &str) -> Loghost {
     let run = loghost(["run", "--queue-type", "stream", "--every", "20ms", "--format", "json", "--broker"]);
-    run.args([broker.url(), "--prefix", broker.prefix()]).unless_ephemeral(&[]).arg(plugin())
+    run.args([url, "--prefix", prefix]).unless_ephemeral(&[]).arg(plugin())
+}
+
+/// What a broker sends late is not taken for what is not there: the run does not end before the last log.
+fn of_a_slow_broker_are_read_to_their_end(broker: &Broker) {
+    run(broker, &plugin()).arg("--declare-only").end().exits(0);
+    let outside = broker.outside();
+    for _ in 0..6 {
+        publish(&outside, broker, 100);
+    }
+    // Most logs are on their way for much longer than the run may be idle. What it asks for then comes sooner, and later than an
+    // empty stream is waited for.
+    let (soon, late) = (Duration::from_millis(800), Duration::from_secs(6));
+    let slow = Slow::before(broker.url(), Delays { first: 300, soon, late });
+    let run = run_by_amqp(&slow.url(broker.url()), broker.prefix());
+    let output = run.args(["--from", "first", "--until-idle", "200ms"]).end().exits(0);
+    assert_eq!(errors(&last_of(&output.stdout, "error")), [600, 0], "{output}");
 }
 
 /// Compressed batches are not sent there, so that nothing says where the stream ends that has them last.
@@ -147,7 +171,7 @@ fn what_amqp_leaves_out_at_the_end() -> Result<(), Skip> {
     publish_batches(&broker, &["gzip", "30"]);
     let folder = tempfile::tempdir().expect("a folder");
     let [first, next, native] = ["first", "next", "native"].map(|state| folder.path().join(state));
-    let by_amqp = |state| run_by_amqp(&broker).arg("--state").arg(state);
+    let by_amqp = |state| run_by_amqp(broker.url(), broker.prefix()).arg("--state").arg(state);
     assert_eq!(counted(by_amqp(&first).args(["--from", "first"])), 5);
     assert_eq!(counted(by_amqp(&first)), 5, "again");
     assert_eq!(counted(run(&broker, &plugin()).args(["--from", "first", "--state"]).arg(&native)), 35);

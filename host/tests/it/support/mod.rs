@@ -19,6 +19,7 @@ pub(crate) mod publish;
 pub(crate) mod rabbitmq;
 pub(crate) mod raw;
 pub(crate) mod relay;
+pub(crate) mod slow;
 pub(crate) mod terminal;
 pub(crate) mod user;
 

@@ -133,7 +133,7 @@ impl Way {
 }
 
 /// The host and port of a URL.
-fn authority(url: &str) -> &str {
+pub(super) fn authority(url: &str) -> &str {
     let rest = url.rsplit_once('@').expect("a user in the URL").1;
     rest.split_once('/').expect("a virtual host").0
 }

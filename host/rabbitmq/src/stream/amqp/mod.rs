@@ -9,12 +9,14 @@ mod reader;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join_all};
 use loghost_core::application::{Clock, Delivery, SourceError};
 use loghost_core::domain::Position;
+use tokio::time::sleep;
 
 use self::reader::{Message, Reader};
 use crate::connection::gather::is_burst;
@@ -191,7 +193,12 @@ const MOST_TAKEN: usize = 1024;
 /// Whether all of these streams was read, as far as the broker says what there is.
 pub(crate) async fn are_read(connection: Arc<Connection>, watched: Vec<Watched>) -> bool {
     let looks = watched.iter().map(async |(stream, next)| {
-        let end = ends::end(&connection, stream).await?;
+        let mut end = ends::end(&connection, stream).await?;
+        if end.is_none() && next.load(Ordering::Relaxed) > 0 {
+            // There was something: that there is nothing may have been told from before.
+            sleep(ends::COUNTED_WITHIN).await;
+            end = ends::end(&connection, stream).await?;
+        }
         Ok::<_, TopologyError>(match end {
             Some(end) => is_read_through(next, end.sent.last).await,
             None => true,
