@@ -62,8 +62,8 @@ pub(super) struct Args {
 
     /// Join the lines of a stack trace to the line before them
     ///
-    /// These are indented lines, `Caused by:`, `Traceback` with what belongs to it, and names of Java's exceptions: at most 1000
-    /// lines and 1 MiB. A log is published when the next one begins, or nothing has come for 250 ms; with --journal,
+    /// These are indented lines, `Caused by:`, names of Java's exceptions, and what belongs to a traceback of Python, a panic of
+    /// Go or Rust, or an exception of PHP: at most 1000 lines and 1 MiB. A log is published when the next one begins, or nothing has come for 250 ms; with --journal,
     /// only when the next one begins.
     #[arg(long, requires = "stdin", conflicts_with_all = ["severity_of_one", "file"])]
     multiline: bool,

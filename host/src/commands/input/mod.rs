@@ -4,6 +4,7 @@ mod decoding;
 mod line;
 mod lines;
 mod multiline;
+mod trace;
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -2,11 +2,14 @@
 //! nothing more has come.
 //!
 //! A line goes on with the log before it, if
-//! - it is indented, as the frames of Java, JavaScript, .NET, Ruby and Go are;
+//! - it is indented, as the frames of Java, JavaScript, .NET and Ruby are;
 //! - it begins with `Caused by:`, `Suppressed:`, `Traceback (most recent call last):`, `During handling of the above exception`,
 //!   `The above exception was` or `--- End of`;
 //! - it is a class of an exception, with its package and perhaps a text: `java.io.IOException: disk full`;
-//! - it is the first line behind the frames of Python's traceback, which names the exception, or a blank line behind that.
+//! - it begins the frames of Go (`goroutine 1 [running]:`) or PHP (`Stack trace:`);
+//! - it goes on with a [`Trace`] of Python, Go, PHP or Rust, or is a blank line in or behind one.
+
+use super::trace::{TRACEBACK, Trace, begins_frames_of_php, begins_goroutine};
 
 /// How much may be joined.
 const MOST_LINES: usize = 1000;
@@ -21,8 +24,6 @@ const CONTINUES: [&str; 6] = [
     "--- End of",
 ];
 
-const TRACEBACK: &str = "Traceback (most recent call last):";
-
 /// The log whose lines are being read.
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
@@ -31,31 +32,13 @@ pub(super) struct Joiner {
     trace: Trace,
 }
 
-/// How far a traceback of Python has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Trace {
-    /// There is none.
-    #[default]
-    None,
-    /// In its frames.
-    Frames,
-    /// Behind the line that names the exception.
-    Named,
-}
-
 impl Joiner {
     /// Takes the next line; returns the log before it, if the line does not go on with that, or there is no more room.
     pub(super) fn push(&mut self, line: &str) -> Option<String> {
         let goes_on = self.lines > 0 && self.is_continued_by(line);
         let has_room = self.lines < MOST_LINES && self.text.len() + line.len() < MOST_BYTES;
         let before = if goes_on && has_room { None } else { self.take() };
-        let is_indented = line.starts_with([' ', '\t']);
-        self.trace = match self.trace {
-            _ if line.starts_with(TRACEBACK) => Trace::Frames,
-            Trace::Frames if !is_indented => Trace::Named,
-            trace if goes_on => trace,
-            _ => Trace::None,
-        };
+        self.trace = self.trace.behind(line, goes_on);
         if self.lines > 0 {
             self.text.push('\n');
         }
@@ -68,8 +51,9 @@ impl Joiner {
         line.starts_with([' ', '\t']) && !line.trim().is_empty()
             || CONTINUES.iter().any(|start| line.starts_with(start))
             || names_an_exception(line)
-            || self.trace == Trace::Frames
-            || (self.trace == Trace::Named && line.trim().is_empty())
+            || begins_goroutine(line)
+            || begins_frames_of_php(line)
+            || self.trace.is_continued_by(line)
     }
 
     /// Whether lines of a log have been read.
@@ -85,7 +69,7 @@ impl Joiner {
     /// The log as it stands, if one has begun. Blank lines behind a trace are not its own.
     pub(super) fn take(&mut self) -> Option<String> {
         let Self { text, lines, trace } = std::mem::take(self);
-        let text = if trace == Trace::Named { text.trim_end().to_owned() } else { text };
+        let text = if trace == Trace::None { text } else { text.trim_end().to_owned() };
         (lines > 0).then_some(text)
     }
 }
@@ -125,6 +109,51 @@ mod tests {
             "{python}\n\nDuring handling of the above exception, another exception occurred:\n\n{frames}KeyError"
         );
         check(&format!("{chained}\n\nlast"), &[&chained, "last"]);
+    }
+
+    /// As Go 1.19 writes them.
+    #[test]
+    fn a_panic_of_go_is_one_log() {
+        let index = "panic: runtime error: index out of range [5] with length 0\n\ngoroutine 5 [running]:\n\
+            main.(*cart).save(...)\n\t/srv/a.go:4\nmain.main.func1()\n\t/srv/a.go:5 +0x1a\n\
+            created by main.main\n\t/srv/a.go:5 +0x25";
+        let signal = "panic: runtime error: invalid memory address or nil pointer dereference\n\
+            [signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x457c62]\n\n\
+            goroutine 1 [running]:\nmain.main()\n\t/srv/b.go:2 +0x2";
+        let served = "2026/11/28 01:06:24 http: panic serving 127.0.0.1:35290: boom\n\
+            goroutine 22 [running]:\nnet/http.(*conn).serve.func1()\n\t/go/src/net/http/server.go:1850 +0xbf\n\
+            panic({0x66a280, 0x736400})\n\t/go/src/runtime/panic.go:890 +0x262\n\
+            main.main.func1({0x4b3a00?, 0xc0000fe280?}, 0x7f6e16220f38?)\n\t/srv/c.go:3 +0x27\n\
+            created by net/http.(*Server).Serve\n\t/go/src/net/http/server.go:3102 +0x4db";
+        for panic in [index, signal, served] {
+            check(&format!("first\n{panic}\nexit status 2\n"), &["first", panic, "exit status 2"]);
+        }
+        check(&format!("{index}\n\n{signal}"), &[index, signal]);
+        check("panic: no\n\nnext (of many)", &["panic: no", "next (of many)"]);
+    }
+
+    /// As PHP 8 writes them.
+    #[test]
+    fn an_exception_of_php_is_one_log() {
+        let chained = "PHP Fatal error:  Uncaught RuntimeException: disk full in /srv/a.php:2\nStack trace:\n\
+            #0 /srv/a.php(3): save()\n#1 /srv/a.php(4): store()\n#2 {main}\n\n\
+            Next LogicException: not stored in /srv/a.php:3\nStack trace:\n#0 /srv/a.php(4): store()\n\
+            #1 {main}\n  thrown in /srv/a.php on line 3";
+        let shown = "Fatal error: Uncaught RuntimeException: disk full in /srv/b.php:2\nStack trace:\n\
+            #0 /srv/b.php(3): save()\n#1 {main}\n  thrown in /srv/b.php on line 2";
+        check(&format!("first\n{chained}\n\n{shown}\nlast"), &["first", chained, shown, "last"]);
+        check("first\n#1 of two\nNext one", &["first", "#1 of two", "Next one"]);
+    }
+
+    /// As Rust 1.73 and later write them.
+    #[test]
+    fn a_panic_of_rust_is_one_log() {
+        let short = "thread 'main' (9386) panicked at a.rs:1:67:\nstored: \"disk full\"\n\
+            note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+        let long = "thread 'main' panicked at b.rs:1:12:\nassertion `left == right` failed: sums\n  left: 2\n\
+            \x20right: 3\nstack backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/panicking.rs:689:5\n\
+            note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.";
+        check(&format!("first\n{short}\n{long}\nlast"), &["first", short, long, "last"]);
     }
 
     #[test]

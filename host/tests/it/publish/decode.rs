@@ -84,6 +84,7 @@ const JAVA: &str = "2026-11-25 23:06:40,123 ERROR [main] failed\njava.io.IOExcep
     Caused by: a.D: x\n\t... 7 more";
 const PYTHON: &str = "ERROR: cannot divide\nTraceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    1/0\n\
     ZeroDivisionError: division by zero";
+const GO: &str = "panic: no cart\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/shop.go:2 +0x2";
 
 fn finds_what_lines_say(broker: &Broker) {
     let lines = [JOURNALD, DOCKER, LOGFMT, SYSLOG];
@@ -171,8 +172,10 @@ fn joins_stack_traces(broker: &Broker) {
             log("info", "last")
         ]
     );
+    let lines = format!("{lines}{GO}\n\nexit status 2\n");
     let plain = published(broker, &["--severity", "debug", "--multiline"], &lines);
-    let expected = ["first", JAVA, "second", PYTHON, "last"].map(|text| log("debug", text));
+    let expected =
+        ["first", JAVA, "second", PYTHON, "last", GO, "exit status 2"].map(|text| log("debug", text));
     assert_eq!(texts(plain), expected);
 }
 
