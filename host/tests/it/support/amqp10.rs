@@ -20,6 +20,7 @@ const TARGET: u8 = 0x29;
 const SASL_MECHANISMS: u8 = 0x40;
 const SASL_INIT: u8 = 0x41;
 const SASL_OUTCOME: u8 = 0x44;
+const MESSAGE_ANNOTATIONS: u8 = 0x72;
 const PROPERTIES: u8 = 0x73;
 const APPLICATION_PROPERTIES: u8 = 0x74;
 const DATA: u8 = 0x75;
@@ -27,6 +28,43 @@ const DATA: u8 = 0x75;
 const NULL: &[u8] = &[0x40];
 const ZERO: &[u8] = &[0x43];
 const FALSE: &[u8] = &[0x42];
+
+/// Why RabbitMQ takes a message and cannot deliver it to a consumer of AMQP 0-9-1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Undeliverable {
+    /// No short string can hold its id. Version 4 makes a header of it.
+    LongId,
+    /// No short string can hold its content type.
+    LongContentType,
+    /// No table can hold one of its properties, a UUID.
+    Uuid,
+    /// No table can hold one of its properties, a character.
+    Char,
+    /// No table can hold one of its annotations, a UUID.
+    UuidAnnotation,
+}
+
+impl Undeliverable {
+    /// One that this version cannot deliver.
+    fn of(version: Version) -> Self {
+        match version {
+            Version::V3 => Self::LongId,
+            Version::V4 => Self::Uuid,
+        }
+    }
+
+    /// The section that says it.
+    fn section(self) -> Vec<u8> {
+        let uuid = [&[0x98][..], &[7; 16]].concat();
+        match self {
+            Self::LongId => properties(0, 0xb1),
+            Self::LongContentType => properties(6, 0xb3),
+            Self::Uuid => map(APPLICATION_PROPERTIES, 0xa1, &uuid),
+            Self::Char => map(APPLICATION_PROPERTIES, 0xa1, &[0x73, 0, 0, 0, b'c']),
+            Self::UuidAnnotation => map(MESSAGE_ANNOTATIONS, 0xa3, &uuid),
+        }
+    }
+}
 
 /// Publishes to the exchange of a severity a message that RabbitMQ takes and cannot deliver to a consumer of AMQP 0-9-1. Version 3
 /// speaks AMQP 1.0 with its plugin.
@@ -38,26 +76,37 @@ pub(crate) fn publish_undeliverable(broker: &Broker, severity: &str, text: &str)
 /// The same, to any exchange.
 #[track_caller]
 pub(crate) fn publish_undeliverable_to(broker: &Broker, exchange: &str, text: &str) {
-    let (address, message) = match broker.version().expect("a RabbitMQ") {
-        Version::V3 => ("exchange", with_long_id()),
-        Version::V4 => ("exchanges", with_uuid()),
+    publish_undeliverable_as(
+        Undeliverable::of(broker.version().expect("a RabbitMQ")),
+        broker,
+        exchange,
+        text,
+    );
+}
+
+/// The same, undeliverable for this reason.
+#[track_caller]
+pub(crate) fn publish_undeliverable_as(why: Undeliverable, broker: &Broker, exchange: &str, text: &str) {
+    let address = match broker.version().expect("a RabbitMQ") {
+        Version::V3 => "exchange",
+        Version::V4 => "exchanges",
     };
-    let target = format!("/{address}/{exchange}/web");
-    publish(broker.url(), &target, &[message, data(text)].concat());
+    publish(broker.url(), &format!("/{address}/{exchange}/web"), &[why.section(), data(text)].concat());
 }
 
-/// What no short string of AMQP 0-9-1 can hold.
-fn with_long_id() -> Vec<u8> {
-    let id = [b'i'; 300];
-    let values = [&[0xb1][..], &300_u32.to_be_bytes(), &id].concat();
+/// Properties of which only one is given, behind so many others: 300 bytes, by its constructor.
+fn properties(before: u8, constructor: u8) -> Vec<u8> {
+    let nulls = NULL.repeat(before.into());
+    let values = [&nulls[..], &[constructor], &300_u32.to_be_bytes(), &[b'i'; 300]].concat();
     let size = u32::try_from(values.len() + 4).expect("short");
-    [&[0, 0x53, PROPERTIES, 0xd0][..], &size.to_be_bytes(), &1_u32.to_be_bytes(), &values].concat()
+    let count = u32::from(before) + 1;
+    [&[0, 0x53, PROPERTIES, 0xd0][..], &size.to_be_bytes(), &count.to_be_bytes(), &values].concat()
 }
 
-/// What no table of AMQP 0-9-1 can hold.
-fn with_uuid() -> Vec<u8> {
-    let uuid = [&self::text(0xa1, b"trace")[..], &[0x98], &[7; 16]].concat();
-    [&[0, 0x53, APPLICATION_PROPERTIES, 0xc1, length(&uuid) + 1, 2][..], &uuid].concat()
+/// A section that is a map with one value, and the constructor of its keys.
+fn map(section: u8, key: u8, value: &[u8]) -> Vec<u8> {
+    let pair = [&text(key, b"x-trace")[..], value].concat();
+    [&[0, 0x53, section, 0xc1, length(&pair) + 1, 2][..], &pair].concat()
 }
 
 fn data(text: &str) -> Vec<u8> {
