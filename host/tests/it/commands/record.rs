@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
 
 use crate::support::broker::{Broker, Kind, on, on_each};
@@ -13,6 +13,11 @@ use crate::support::{repository, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on(Kind::QUEUES, "record::is_verified_and_blessed", is_verified_and_blessed);
+    trials.extend(on(
+        Kind::QUEUES,
+        "record::of_a_bound_exchange_is_verified_and_blessed",
+        of_a_bound_exchange_is_verified_and_blessed,
+    ));
     trials.extend(on_each("record::is_what_was_published", is_what_was_published));
     trials.extend(on_each("record::what_cannot_be_written_is_said", what_cannot_be_written_is_said));
     trials
@@ -49,6 +54,34 @@ fn is_verified_and_blessed(broker: &Broker) {
     let published = fs::read_to_string(repository().join("scenarios/2.txt")).expect("a scenario");
     assert_eq!(metric(&fs::read_to_string(&file).expect("it is there")), metric(&published));
     is_unwanted(broker, "error", "db.1");
+}
+
+/// What `verify` cannot be told with `--bind`.
+fn of_a_bound_exchange_is_verified_and_blessed(broker: &Broker) {
+    let (exchange, outside) = (format!("{}-app", broker.prefix()), broker.outside());
+    outside.declare_exchange(&exchange, ExchangeKind::Topic);
+    let record = record(broker, ["--max-logs", "3", "--bind", &exchange, "--expect", "all"]);
+    let body = r#"[{"level":"fatal","msg":"disk full","logger":"shop.cart","user":{"id":7}},{"level":"warn","msg":"slow"}]"#;
+    for body in [body, "ERROR: no connection"] {
+        outside.publish(&exchange, "shop", body.as_bytes(), BasicProperties::default());
+    }
+    let output = record.end().exits(0).says("recorded 3  left out 0");
+    let expected = [
+        "critical @shop.cart level=fatal user.id=7: disk full",
+        "info @shop level=warn: slow",
+        "error @shop: no connection",
+    ];
+    assert_eq!(lines(&output)[1..4], expected, "{output}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("app.txt");
+    fs::write(&file, &output.stdout).expect("a file of ours");
+    loghost(["verify"]).arg(&file).end().exits(1);
+    loghost(["verify", "--bless"]).arg(&file).end().exits(0);
+    loghost(["verify"]).arg(&file).end().exits(0);
+    let blessed = fs::read_to_string(&file).expect("it is there");
+    let metric: Vec<&str> = blessed.lines().filter_map(|line| line.strip_prefix("| ")).collect();
+    let expected = ["debug     0", "info      1", "error     1", "critical  1", "total     3"];
+    assert_eq!(metric, expected, "{blessed}");
 }
 
 fn is_what_was_published(broker: &Broker) {
