@@ -23,6 +23,8 @@ use libtest_mimic::{Arguments, Trial};
 const TRIALS: &[fn() -> Vec<Trial>] = &[
     run::beside::trials,
     run::bind::trials,
+    run::bound_again::trials,
+    run::bound_formats::trials,
     run::bound_streams::trials,
     run::collector::trials,
     run::command::trials,

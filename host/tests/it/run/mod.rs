@@ -3,6 +3,8 @@
 
 pub(crate) mod beside;
 pub(crate) mod bind;
+pub(crate) mod bound_again;
+pub(crate) mod bound_formats;
 pub(crate) mod bound_streams;
 pub(crate) mod collector;
 pub(crate) mod command;
