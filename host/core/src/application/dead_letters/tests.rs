@@ -20,8 +20,8 @@ fn message(dead_letter: Option<DeadLetterFacts<'_>>) -> FoundMessage<'_> {
     FoundMessage { number: 3, id: Some("a-1"), dead_letter }
 }
 
-fn pattern(text: &str) -> Option<Pattern> {
-    Some(Pattern::new(text).unwrap())
+fn pattern(text: &str) -> Pattern {
+    Pattern::new(text).unwrap()
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn selects_what_all_conditions_are_true_of() {
     let all = Selection {
         number: Some(3),
         severities: vec![Severity::Info, Severity::Error],
-        source: pattern("db.*"),
+        source: Some(pattern("db.*")),
         causes: vec![Cause::Trapped, Cause::Rejected],
         reason: Some("space".into()),
         id: Some("a-1".into()),
@@ -42,7 +42,7 @@ fn selects_what_all_conditions_are_true_of() {
     for selection in [
         Selection { number: Some(2), ..all.clone() },
         Selection { severities: vec![Severity::Info], ..all.clone() },
-        Selection { source: pattern("web.*"), ..all.clone() },
+        Selection { source: Some(pattern("web.*")), ..all.clone() },
         Selection { causes: vec![Cause::Trapped], ..all.clone() },
         Selection { reason: Some("Space".into()), ..all.clone() },
         Selection { id: Some("a".into()), ..all },
@@ -59,7 +59,7 @@ fn selects_what_is_no_dead_letter_by_number_and_id_only() {
     assert!(by_place.has(&message(None)));
     for selection in [
         Selection { severities: Severity::ALL.to_vec(), ..any() },
-        Selection { source: pattern("#"), ..any() },
+        Selection { source: Some(pattern("#")), ..any() },
         Selection { causes: vec![Cause::Foreign], ..any() },
         Selection { reason: Some(String::new()), ..any() },
     ] {
@@ -69,7 +69,7 @@ fn selects_what_is_no_dead_letter_by_number_and_id_only() {
 
 #[test]
 fn no_pattern_selects_what_is_no_log() {
-    let everywhere = Selection { source: pattern("#"), ..Selection::default() };
+    let everywhere = Selection { source: Some(pattern("#")), ..Selection::default() };
     assert!(everywhere.has(&message(Some(DISK))));
     assert!(!everywhere.has(&message(Some(FOREIGN))));
 }
