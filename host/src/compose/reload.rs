@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use loghost_core::application::{Control, Opening, ReloadRefusal};
+use loghost_core::application::{Control, Opening, ReloadRefusal, ReloadScope, RunEvent};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,12 +19,11 @@ use tokio::task::block_in_place;
 use crate::compose::control::Which;
 use crate::compose::member::Member;
 use crate::compose::rereading::Rereading;
-use crate::compose::running_consumer::{Running, remove, say};
+use crate::compose::running_consumer::{Running, remove};
 use crate::compose::starter::{Start, Starter};
 use crate::compose::supervise::Another;
 use crate::platform::signals::Hangups;
 use crate::platform::watch::Watch;
-use crate::ui::terminal;
 
 /// What makes a run look for new versions, beside SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +77,7 @@ impl Reloads {
             // What changed before a file was watched is not told.
             while self.trigger == Trigger::Change && files != self.files() {
                 files = self.files();
-                watch = Watch::new(files.clone()).inspect_err(say_unwatched).ok();
+                watch = Watch::new(files.clone()).inspect_err(|error| tell_unwatched(starter, error)).ok();
                 self.look(starter, &Which::Changed).await;
             }
             let changed = async {
@@ -94,7 +93,7 @@ impl Reloads {
                 changed = changed => {
                     if let Err(error) = changed {
                         watch = None;
-                        say_unwatched(&error);
+                        tell_unwatched(starter, &error);
                     }
                     self.look(starter, &Which::Changed).await;
                 }
@@ -120,8 +119,12 @@ impl Reloads {
 
     async fn look(&mut self, starter: &Arc<Starter>, which: &Which) {
         if *which == Which::All {
-            let and_file = if self.configuration.is_some() { "reading the configuration and " } else { "" };
-            terminal::notice(&format!("reload: {and_file}loading the plugins again"));
+            let has_file = self.configuration.is_some();
+            starter.tell(RunEvent::Reloading(if has_file {
+                ReloadScope::Configuration
+            } else {
+                ReloadScope::Plugins
+            }));
         }
         starter.service.reloading();
         self.load_all(starter, which).await;
@@ -136,7 +139,7 @@ impl Reloads {
                     Ok(members) => self.reconfigure(members, starter, which).await,
                     Err(failure) => {
                         let text = failure.text().unwrap_or_default();
-                        terminal::error(&format!("nothing is reloaded, all goes on as it is: {text}"), None);
+                        starter.tell(RunEvent::NothingReloaded(&text));
                         for running in self.running.iter().filter(|running| !running.has_ended()) {
                             running.refused(starter, ReloadRefusal::All);
                         }
@@ -162,8 +165,7 @@ impl Reloads {
             let consumer = match running.member.load() {
                 Ok(consumer) => consumer,
                 Err(error) if running.has_ended() => {
-                    let text = format!("has ended, and cannot be tried again: {error:#}");
-                    terminal::error(&text, Some(running.member.name().as_str()));
+                    starter.tell(RunEvent::NotTriedAgain(running.member.name(), &format!("{error:#}")));
                     continue;
                 }
                 Err(error) => {
@@ -173,7 +175,7 @@ impl Reloads {
             };
             if running.has_ended() {
                 let name = running.member.name().clone();
-                say(&name, AGAIN);
+                starter.tell(RunEvent::TriedAgain(&name));
                 let start = running.begin(consumer, &starter.controls);
                 self.start(start, name, None, starter).await;
             } else {
@@ -208,7 +210,7 @@ impl Reloads {
             match former {
                 Some(running) if running.member.is_as(&member) => {
                     if running.has_ended() && *which == Which::All {
-                        say(&name, AGAIN);
+                        starter.tell(RunEvent::TriedAgain(&name));
                         let start = running.begin(consumer, &starter.controls);
                         self.start(start, name.clone(), None, starter).await;
                     }
@@ -220,14 +222,14 @@ impl Reloads {
                     continue;
                 }
                 Some(running) => {
-                    say(&name, "is run anew, as the configuration has changed");
+                    starter.tell(RunEvent::RunAnew(&name));
                     let (anew, start) = Running::new(member, consumer, &starter.controls);
                     let former = mem::replace(running, anew).stop;
                     self.start(start, name.clone(), Some(former.clone()), starter).await;
                     former.send_replace(true);
                 }
                 None => {
-                    say(&name, "is new in the configuration");
+                    starter.tell(RunEvent::Added(&name));
                     let former = self.removed.remove(&name);
                     let start = self.add(member, consumer, starter);
                     self.start(start, name.clone(), former, starter).await;
@@ -261,7 +263,7 @@ impl Reloads {
             }
             let opened = starter.open(start).await?;
             if opened.opening == Opening::Done {
-                say(&opened.descriptor.name, "begins to consume");
+                starter.tell(RunEvent::Started(&opened.descriptor.name));
             }
             Ok(Some(Box::pin(opened.run()).await))
         };
@@ -270,9 +272,6 @@ impl Reloads {
     }
 }
 
-/// What is said of a consumer that has ended, or could not begin.
-const AGAIN: &str = "has ended: is tried again";
-
-fn say_unwatched(error: &impl Display) {
-    terminal::warning(&format!("cannot watch the plugins' files ({error}): reload with SIGHUP"));
+fn tell_unwatched(starter: &Starter, error: &impl Display) {
+    starter.tell(RunEvent::Unwatched(&error.to_string()));
 }

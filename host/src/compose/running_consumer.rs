@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use loghost_core::application::{ConsumerEvent, Control, Event, Notice, ReloadRefusal};
-use loghost_core::domain::ConsumerName;
+use loghost_core::application::{ConsumerEvent, Control, Event, ReloadRefusal, RunEvent};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 
 use crate::compose::control::{Controls, Told};
 use crate::compose::member::Member;
 use crate::compose::starter::{Start, Starter};
-use crate::ui::terminal;
 
 /// A consumer of the run.
 pub(crate) struct Running {
@@ -53,15 +51,10 @@ impl Running {
 
 /// Stops a consumer that is not in the configuration any more.
 pub(crate) fn remove(Running { member, control, stop }: Running, starter: Arc<Starter>) {
-    say(member.name(), "is not in the configuration any more: ends, and leaves its queue as it is");
+    starter.tell(RunEvent::Removed(member.name()));
     stop.send_replace(true);
     tokio::spawn(async move {
         stop.closed().await;
         starter.forget(member.name(), &control);
     });
-}
-
-/// Says what becomes of a consumer.
-pub(crate) fn say(name: &ConsumerName, text: &str) {
-    terminal::tell(&Notice::info(text).of(name.as_str()));
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loghost_board::Board;
-use loghost_core::application::{Consumer, Control, Finished, Observer, Opening, SystemClock};
+use loghost_core::application::{
+    Consumer, Control, Event, Finished, Observer, Opening, RunEvent, SystemClock,
+};
 use loghost_core::domain::{ConsumerName, Descriptor};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
@@ -83,6 +85,11 @@ impl Starter {
             let (service, all_stopped) = (Arc::clone(&self.service), self.stopped.clone());
             Ok(Opened { descriptor, opening, consume, call_limit, service, stopped, all_stopped })
         }
+    }
+
+    /// Tells what happens in the run.
+    pub(crate) fn tell(&self, event: RunEvent<'_>) {
+        self.observer.observe(&Event::Run(event));
     }
 
     /// Forgets a consumer that runs no longer and was told by this `control` what to do, unless there is another one of its

@@ -21,9 +21,9 @@ pub use ports::{
     ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Difference, Event, Extent,
     Fate, Item, Ledger, LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset,
     NotCounted, Notice, Observer, Opened, PastLog, PastLogs, ProcessSpan, PublisherEvent, Reads, Receipts,
-    Rejection, ReloadRefusal, ReplayObserver, Report, ReportError, Reporter, Request, RequestError,
-    RunControl, Saved, SinkError, SourceError, SourceFactory, StreamPlace, Subscription, SystemClock, Traced,
-    Uncounted,
+    Rejection, ReloadRefusal, ReloadScope, ReplayObserver, Report, ReportError, Reporter, Request,
+    RequestError, RunControl, RunEvent, Saved, SinkError, SourceError, SourceFactory, StreamPlace,
+    Subscription, SystemClock, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

@@ -4,6 +4,7 @@ mod connection;
 mod consumer;
 mod detail;
 mod publisher;
+mod run;
 mod streams;
 mod topology;
 
@@ -30,6 +31,16 @@ pub(crate) enum Readers {
     Machines,
 }
 
+/// How the lines of a text are shown to people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// As one: what ends a line is shown as an escape.
+    #[default]
+    Line,
+    /// As they are, those after the first indented.
+    Indented,
+}
+
 /// An event that is shown.
 pub(crate) struct Shown<'a> {
     pub(crate) readers: Readers,
@@ -38,8 +49,9 @@ pub(crate) struct Shown<'a> {
     pub(crate) consumer: Option<&'a str>,
     /// What it is called, for machines.
     pub(crate) name: &'static str,
-    /// What has happened, in a line.
+    /// What has happened, as a rule in a line.
     pub(crate) text: String,
+    pub(crate) layout: Layout,
     /// The figures and names in it.
     pub(crate) fields: Map<String, Value>,
 }
@@ -50,6 +62,7 @@ pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<Shown<'a>> 
         Event::Consumer(consumer, event) => consumer::shown(consumer, event, queues),
         Event::Connection(purpose, event) => Some(connection::shown(purpose, event)),
         Event::Publisher(purpose, event) => publisher::shown(purpose, event),
+        Event::Run(event) => Some(run::shown(event)),
         Event::Adapter(consumer, event) => {
             let shown = topology::shown(event.downcast_ref()?);
             Some(Shown { consumer: consumer.map(ConsumerName::as_str), ..shown })
@@ -76,6 +89,6 @@ impl Shown<'_> {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        Self { readers: Readers::All, level, consumer: None, name, text, fields }
+        Self { readers: Readers::All, level, consumer: None, name, text, layout: Layout::Line, fields }
     }
 }

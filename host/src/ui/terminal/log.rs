@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::output::ERR;
 use super::{BAD, DIM, Format, WARNING, escape};
-use crate::ui::events::{self, Queues, Readers, Shown};
+use crate::ui::events::{self, Layout, Queues, Readers, Shown};
 
 /// How the lines are written, once that is known.
 static FORMAT: OnceLock<Format> = OnceLock::new();
@@ -41,6 +41,7 @@ struct Line<'a> {
     /// What an event of its kind is called.
     event: &'static str,
     text: &'a str,
+    layout: Layout,
     /// Whatever else a machine may want to know.
     fields: Map<String, Value>,
 }
@@ -54,7 +55,7 @@ pub(crate) fn write_log_as(format: Format) {
 /// Shows a notice in a line on standard error.
 pub(crate) fn tell(notice: &Notice<'_>) {
     let Notice { level, consumer, text } = *notice;
-    write(&Line { level, consumer, event: "notice", text, fields: Map::new() });
+    write(&Line { level, consumer, event: "notice", text, layout: Layout::Line, fields: Map::new() });
 }
 
 /// Says something to the operator, in a line on standard error.
@@ -70,19 +71,22 @@ pub(crate) fn warning(text: &str) {
 /// Says why the process fails, or the `consumer` that it ran for, on standard error: what has further lines has them
 /// indented.
 pub(crate) fn error(text: &str, consumer: Option<&str>) {
-    let line = Line { level: Level::Error, consumer, event: "error", text, fields: Map::new() };
-    keep(&line);
-    match format() {
-        Format::Text => ERR.say(format!("{}{}", head(&line), printable(text).replace('\n', "\n  "))),
-        Format::Json => ERR.say(json(&line)),
-    }
+    let (level, layout) = (Level::Error, Layout::Indented);
+    write(&Line { level, consumer, event: "error", text, layout, fields: Map::new() });
 }
 
 /// The line that stands for so many that nobody read in time.
 pub(super) fn left_out(lines: u64) -> String {
     let text = format!("lines that nobody read in time were left out here: {lines}");
     let fields = Map::from_iter([("lines".to_owned(), lines.into())]);
-    shown(&Line { level: Level::Warning, consumer: None, event: "left_out", text: &text, fields })
+    shown(&Line {
+        level: Level::Warning,
+        consumer: None,
+        event: "left_out",
+        text: &text,
+        layout: Layout::Line,
+        fields,
+    })
 }
 
 fn format() -> Format {
@@ -112,7 +116,13 @@ fn keep(line: &Line<'_>) {
 
 fn shown(line: &Line<'_>) -> String {
     match format() {
-        Format::Text => format!("{}{}", head(line), printable_line(line.text)),
+        Format::Text => {
+            let text = match line.layout {
+                Layout::Line => printable_line(line.text).into_owned(),
+                Layout::Indented => printable(line.text).replace('\n', "\n  "),
+            };
+            format!("{}{text}", head(line))
+        }
         Format::Json => json(line),
     }
 }
@@ -156,8 +166,8 @@ fn word(level: Level) -> &'static str {
 
 /// An event as a line of the log has it in JSON.
 pub(crate) fn event_as_json(shown: Shown<'_>) -> String {
-    let Shown { readers: _, level, consumer, name, text, fields } = shown;
-    json(&Line { level, consumer, event: name, text: &text, fields })
+    let Shown { readers: _, level, consumer, name, text, layout, fields } = shown;
+    json(&Line { level, consumer, event: name, text: &text, layout, fields })
 }
 
 /// Writes to the log what happens.
@@ -170,9 +180,9 @@ pub(crate) struct LogObserver {
 impl Observer for LogObserver {
     fn observe(&self, event: &Event<'_>) {
         let Some(shown) = events::shown(event, self.queues) else { return };
-        let Shown { readers, level, consumer, name, text, fields } = shown;
+        let Shown { readers, level, consumer, name, text, layout, fields } = shown;
         if readers == Readers::All || format() == Format::Json {
-            write(&Line { level, consumer, event: name, text: &text, fields });
+            write(&Line { level, consumer, event: name, text: &text, layout, fields });
         }
     }
 }
@@ -183,7 +193,9 @@ pub(crate) struct DetailObserver;
 
 impl Observer for DetailObserver {
     fn observe(&self, event: &Event<'_>) {
-        let Some(Shown { level, consumer, name, text, fields, .. }) = events::detail(event) else { return };
-        write(&Line { level, consumer, event: name, text: &text, fields });
+        let Some(Shown { level, consumer, name, text, layout, fields, .. }) = events::detail(event) else {
+            return;
+        };
+        write(&Line { level, consumer, event: name, text: &text, layout, fields });
     }
 }

@@ -158,14 +158,18 @@ fn a_config_map(broker: &Broker) {
     };
     replace("..2026_1", &consumers(&[("first", "")]));
     link("..data/loghost.toml", &configuration.file());
-    let run = configuration.run().args(["--format", "json", "--watch"]).start();
+    let run = configuration.run().args(["--format", "json", "--watch", "--log-format", "json"]).start();
     run.says("consuming from");
     replace("..2026_2", &consumers(&[("first", ""), ("second", "")]));
     fs::remove_dir_all(configuration.path().join("..2026_1")).expect("a folder of ours");
-    run.says("[second] begins to consume");
+    let tells = |consumer: &str, event: &str| {
+        run.says(&format!(r#""consumer":"{consumer}","event":"{event}""#));
+    };
+    tells("second", "added");
+    tells("second", "started");
     counts(broker, &run, &[("first", 1), ("second", 1)]);
     replace("..2026_3", &consumers(&[("second", "")]));
-    run.says("[first] is not in the configuration any more");
+    tells("first", "removed");
     counts(broker, &run, &[("second", 2)]);
     run.end_by(Signal::Terminate).exits(0);
 }

@@ -18,7 +18,7 @@ pub use consumer::{Consumer, ConsumerError};
 pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, LogNumber, Rejection};
 pub use event::{
     Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, ProcessSpan, PublisherEvent,
-    ReloadRefusal, Traced, Uncounted,
+    ReloadRefusal, ReloadScope, RunEvent, Traced, Uncounted,
 };
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice};
