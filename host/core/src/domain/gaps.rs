@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::identity::MessageId;
 use super::{Record, Severity};
 
 /// The most origins whose numbers are remembered.
@@ -18,7 +17,7 @@ impl Gaps {
     /// Notes that `record` was seen; how many logs of the same origin were not that came between it and the one before.
     /// Of the first log of an origin, and of a log whose id has another form, that is not known.
     pub fn note(&mut self, record: &Record) -> u64 {
-        let Some((producer, number)) = record.id.as_deref().and_then(MessageId::parts) else { return 0 };
+        let Some((producer, number)) = record.numbered() else { return 0 };
         let source = if record.unkeyed { "" } else { &record.source };
         let origin = origin(producer, record.severity, source);
         let number = number.get();
@@ -44,7 +43,7 @@ fn origin(producer: &str, severity: Severity, source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
+    use crate::domain::{Numbering, Timestamp};
 
     fn record(severity: Severity, source: &str, id: Option<&str>) -> Record {
         Record {
@@ -57,6 +56,7 @@ mod tests {
             source: source.to_owned(),
             attributes: Vec::new(),
             unkeyed: source.is_empty(),
+            numbering: Numbering::AsRead,
             replayed: false,
             hops: 0,
             trace: None,

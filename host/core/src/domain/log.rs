@@ -1,6 +1,8 @@
 //! A log to publish, and a log that was received.
 
-use super::{Attributes, Severity, Source, Timestamp, TraceContext};
+use std::num::NonZeroU64;
+
+use super::{Attributes, MessageId, Severity, Source, Timestamp, TraceContext};
 
 /// A log that is to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +42,23 @@ pub struct Record {
     pub attributes: Vec<(String, String)>,
     /// Whether its routing key was empty: then its id counts among those of the unnamed source, whatever `source` is.
     pub unkeyed: bool,
+    /// What the number in its id is counted for.
+    pub numbering: Numbering,
     /// Whether it is a dead letter that was sent back.
     pub replayed: bool,
     /// How many consumers are in the chain of derived logs that led to this one.
     pub hops: u8,
     /// The trace that it belongs to, if that is known and looked at.
     pub trace: Option<Box<TraceContext>>,
+}
+
+/// What the number in the id of a log is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// The severity and source that the log is read as.
+    AsRead,
+    /// Others: another log of that severity and source may have the same id, which tells no repetition.
+    Otherwise,
 }
 
 impl Log {
@@ -66,6 +79,11 @@ impl Log {
 }
 
 impl Record {
+    /// Its producer and its number, if its id tells it from every other log of its severity and source.
+    pub(super) fn numbered(&self) -> Option<(&str, NonZeroU64)> {
+        self.id.as_deref().filter(|_| self.numbering == Numbering::AsRead).and_then(MessageId::parts)
+    }
+
     /// The routing key that it was published with: its source, unless that was found elsewhere in it.
     pub fn routing_key(&self) -> &str {
         if self.unkeyed { "" } else { &self.source }

@@ -33,7 +33,7 @@ pub use filter::{Filter, Pattern, PatternError};
 pub use gaps::Gaps;
 pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
 pub use interval_set::IntervalSet;
-pub use log::{Log, Record};
+pub use log::{Log, Numbering, Record};
 pub use measures::{MOST_MEASURES, MeasureFamily, MeasureKind, Measurement, Measures, Unfit};
 pub use position::{Fingerprint, Position, RemovedOffsets, StreamIdentity, StreamPosition};
 pub use severity::{Severities, Severity, UnknownSeverity};

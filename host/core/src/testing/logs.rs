@@ -1,6 +1,6 @@
 //! The logs that tests use, and those of benchmarks: 120 bytes of text from one source.
 
-use crate::domain::{Attributes, Log, MessageId, Producer, Record, Severity, Source, Timestamp};
+use crate::domain::{Attributes, Log, MessageId, Numbering, Producer, Record, Severity, Source, Timestamp};
 
 /// The sizes of batches.
 pub const BATCHES: [usize; 5] = [1, 16, 64, 256, 1024];
@@ -59,6 +59,7 @@ pub fn error_record(sequence: u64, message: &str) -> Record {
         source: String::new(),
         attributes: Vec::new(),
         unkeyed: false,
+        numbering: Numbering::AsRead,
         replayed: false,
         hops: 0,
         trace: None,

@@ -48,7 +48,7 @@ fn size_of_record(record: &Record) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use loghost_core::domain::{Position, Severity, Timestamp};
+    use loghost_core::domain::{Numbering, Position, Severity, Timestamp};
 
     use super::*;
 
@@ -63,6 +63,7 @@ mod tests {
             source: String::new(),
             attributes,
             unkeyed: false,
+            numbering: Numbering::AsRead,
             replayed: false,
             hops: 0,
             trace: None,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use loghost_core::domain::{Record, Timestamp};
+use loghost_core::domain::{Numbering, Record, Severity, Timestamp};
 use loghost_decode::{Decoded, Message, Table, Value};
 
 use crate::message::bind_rule::{BindRules, Rule};
@@ -117,24 +117,40 @@ fn read(
     let trace = if decode.trace { record::trace(properties) } else { None };
     let log = |decoded: Decoded| {
         let Decoded { severity, message, source, timestamp, mut attributes } = decoded;
-        let severity = rule.bind.severity.or(severity);
+        let said = rule.bind.severity.or(severity);
+        let severity = said.unwrap_or(rule.default_severity);
+        let source = source.map_or_else(String::new, |source| source.as_str().to_owned());
+        let unkeyed = route.1.is_empty();
         attributes.sort_unstable();
         Record {
-            severity: severity.unwrap_or(rule.default_severity),
-            undetermined: severity.is_none(),
+            severity,
+            undetermined: said.is_none(),
             timestamp: timestamp.unwrap_or(received),
             attempt: 1,
             message: if decode.message { message } else { String::new() },
             id: id.clone(),
-            source: source.map_or_else(String::new, |source| source.as_str().to_owned()),
+            numbering: numbering(properties, severity, if unkeyed { "" } else { &source }),
+            source,
             attributes: if decode.attributes { attributes } else { Vec::new() },
-            unkeyed: route.1.is_empty(),
+            unkeyed,
             replayed: false,
             hops,
             trace: trace.clone(),
         }
     };
     decoded.into_iter().map(log).collect()
+}
+
+/// What the id of a message that is read as a log of this severity and source was numbered for: one of `publish --to` says it.
+fn numbering(properties: &BasicProperties, severity: Severity, source: &str) -> Numbering {
+    let headers = properties.headers().as_ref().map(FieldTable::inner);
+    let Some(said) = headers.and_then(|headers| headers.get(record::SAID_SEVERITY)) else {
+        return Numbering::AsRead;
+    };
+    let is_same =
+        matches!(said, AMQPValue::LongString(word) if word.as_bytes() == severity.as_str().as_bytes());
+    let is_same = is_same && text(properties.app_id().as_ref()).unwrap_or_default() == source;
+    if is_same { Numbering::AsRead } else { Numbering::Otherwise }
 }
 
 /// A header, in terms of no client.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use lapin::BasicProperties;
 use lapin::types::ShortString;
-use loghost_core::domain::{Attributes, Record, Timestamp, TraceContext};
+use loghost_core::domain::{Attributes, Numbering, Record, Timestamp, TraceContext};
 use loghost_stream::{Body, Message, MessageError, Value};
 
 use self::properties as amqp;
@@ -117,6 +117,7 @@ impl<'a> StreamMessage<'a> {
             },
             id: properties.message_id()?.and_then(amqp::id),
             unkeyed: self.routing_key.is_empty(),
+            numbering: Numbering::AsRead,
             source: source.into_owned(),
             attributes: if decode.attributes { self.attributes()? } else { Vec::new() },
             replayed: false,

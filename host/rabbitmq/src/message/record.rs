@@ -7,7 +7,9 @@
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use loghost_core::domain::{Attributes, Log, MessageId, Record, Severity, Timestamp, TraceContext};
+use loghost_core::domain::{
+    Attributes, Log, MessageId, Numbering, Record, Severity, Timestamp, TraceContext,
+};
 
 use crate::message::names::Names;
 use crate::message::values;
@@ -74,6 +76,9 @@ pub fn properties(id: &MessageId, timestamp: Timestamp, log: &Log) -> BasicPrope
         None => properties,
     }
 }
+
+/// The header that says how serious a log is that was published to an exchange of others.
+pub(crate) const SAID_SEVERITY: &str = "severity";
 
 /// The routing key of a log: its source.
 pub(crate) fn routing_key(log: &Log) -> ShortString {
@@ -165,6 +170,7 @@ pub fn record(message: &Delivery, names: &Names, received: Timestamp, decode: De
         source: found.unwrap_or_else(|| source(properties, origin.routing_key)).to_owned(),
         attributes: if decode.attributes { attributes(properties) } else { Vec::new() },
         unkeyed: origin.routing_key.is_empty(),
+        numbering: Numbering::AsRead,
         replayed: origin.replayed,
         hops: if decode.message { hops(properties) } else { 0 },
         trace: if decode.trace { trace(properties) } else { None },

@@ -26,9 +26,6 @@ pub enum Destination {
     },
 }
 
-/// The header that says how serious a message is.
-const SEVERITY: &str = "severity";
-
 impl Destination {
     /// The exchange of a log.
     pub(crate) fn exchange(&self, log: &Log) -> &str {
@@ -56,7 +53,7 @@ impl Destination {
             return properties;
         }
         let mut headers = properties.headers().clone().unwrap_or_default();
-        headers.insert(SEVERITY.into(), AMQPValue::LongString(log.severity.as_str().into()));
+        headers.insert(record::SAID_SEVERITY.into(), AMQPValue::LongString(log.severity.as_str().into()));
         properties.with_headers(headers)
     }
 
@@ -65,7 +62,7 @@ impl Destination {
         match self {
             Self::Severities(names, _) => names.severity(returned.exchange.as_str()),
             Self::Exchange { name, .. } if *name == returned.exchange.as_str() => {
-                match returned.properties.headers().as_ref()?.inner().get(SEVERITY)? {
+                match returned.properties.headers().as_ref()?.inner().get(record::SAID_SEVERITY)? {
                     AMQPValue::LongString(word) => word.to_string().parse().ok(),
                     _ => None,
                 }

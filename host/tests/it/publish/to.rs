@@ -1,5 +1,7 @@
 //! `loghost publish --to`: exchanges of others, by a template of routing keys.
 
+use std::fs;
+
 use lapin::ExchangeKind;
 use libtest_mimic::Trial;
 
@@ -18,6 +20,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         says_what_becomes_of_each_log,
     ));
     trials.extend(on(Kind::QUEUES, "publish_to::an_exchange_has_to_be_there", an_exchange_has_to_be_there));
+    trials.extend(on(
+        [Kind::Embedded, Kind::RabbitMq4, Kind::Stream],
+        "publish_to::no_log_is_taken_for_another",
+        no_log_is_taken_for_another,
+    ));
     trials
 }
 
@@ -50,6 +57,30 @@ fn what_is_published_is_bound(broker: &Broker) {
         // They have ids, by which each is counted once.
         assert_eq!(last_of(&output.stdout, "error")["without_id"], 0, "{output}");
         outside.delete(&broker.queue("error"));
+    }
+}
+
+/// The first of each severity and source has the number 1: read as of one severity, and of one source or none as well, they are
+/// still four logs.
+fn no_log_is_taken_for_another(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = folder.path().join("scenario.txt");
+    let logs =
+        ["info @a", "error @a", "info @b", "error @b"].map(|log| format!(r#"{log}: {{"logger":"shop"}}"#));
+    fs::write(&scenario, logs.join("\n") + "\n").expect("a file in a folder of ours");
+    for (format, key) in [("text", "{source}"), ("json", "{source}"), ("text", "")] {
+        let exchange = format!("{}-{format}-{}", exchange(broker), key.len());
+        broker.outside().declare_exchange(&exchange, ExchangeKind::Topic);
+        let rule = format!("{exchange}=error");
+        let run = ["run", "--every", "20ms", "--format", "json", "--bind", &rule, "--decode", format];
+        let host = broker.loghost(run).arg(tracked("plugins/error.wasm")).start();
+        host.says("consuming from");
+        let publish =
+            loghost(["publish", "--broker", broker.url(), "--to", &exchange, "--key", key, "--file"]);
+        publish.arg(&scenario).end().exits(0);
+        counts(&host, "error", [4, 0]);
+        let output = host.end_by(Signal::Terminate).exits(0);
+        assert_eq!(last_of(&output.stdout, "error")["repeated"], 0, "{format}, `{key}`: {output}");
     }
 }
 

@@ -19,7 +19,7 @@ pub use self::log::{Claim, CountedAs, FinishedLog, OriginPosition};
 use self::origins::Origins;
 pub use self::saved::{Expired, OriginState, StreamState};
 use self::streams::Streams;
-use super::{Counts, Fingerprint, MessageId, Record, RemovedOffsets, StreamPosition, Timestamp};
+use super::{Counts, Fingerprint, Record, RemovedOffsets, StreamPosition, Timestamp};
 
 /// The counts of a consumer, with the finished sequence numbers of each origin (producer, severity and source) and the
 /// finished offsets of each stream.
@@ -70,7 +70,7 @@ impl Book {
 
     /// Whether a log is new, judging by its id, at the time `now`.
     pub fn look_up(&mut self, record: &Record, now: Timestamp) -> Claim {
-        let Some((producer, sequence)) = record.id.as_deref().and_then(MessageId::parts) else {
+        let Some((producer, sequence)) = record.numbered() else {
             return Claim::New(None);
         };
         let sequence = sequence.get();

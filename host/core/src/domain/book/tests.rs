@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Severity, StreamIdentity};
+use crate::domain::{Numbering, Severity, StreamIdentity};
 
 fn record(sequence: u64, replayed: bool) -> Record {
     Record {
@@ -18,6 +18,7 @@ fn record(sequence: u64, replayed: bool) -> Record {
         source: "web".to_owned(),
         attributes: Vec::new(),
         unkeyed: false,
+        numbering: Numbering::AsRead,
         replayed,
         hops: 0,
         trace: None,
