@@ -15,7 +15,7 @@ pub struct Exports {
 
 /// What was sent until now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct ExportFigures {
     /// Spans that the collector has taken.
     pub spans_exported: u64,
     /// Spans that were dropped: the collector was slower than they came, or refused them, or they were left at the end.
@@ -74,8 +74,8 @@ impl Exports {
     }
 
     /// What was sent until now; none where nothing is to be sent.
-    pub fn figures(&self) -> Option<Figures> {
-        self.has_begun.load(Ordering::Relaxed).then(|| Figures {
+    pub fn figures(&self) -> Option<ExportFigures> {
+        self.has_begun.load(Ordering::Relaxed).then(|| ExportFigures {
             spans_exported: self.spans_exported.load(Ordering::Relaxed),
             spans_dropped: self.spans_dropped.load(Ordering::Relaxed),
             metrics_failed: self.metrics_failed.load(Ordering::Relaxed),

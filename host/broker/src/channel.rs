@@ -25,7 +25,7 @@ mod topology;
 #[derive(Debug)]
 pub(crate) struct Channel {
     number: u16,
-    key: Key<state::channel::Channel>,
+    key: Key<state::channel::ChannelState>,
     assembly: Assembly,
     confirms: Option<Confirms>,
 }
@@ -168,7 +168,7 @@ impl Channel {
             AMQPClass::Access(access::AMQPMethod::Request(_)) => {
                 Err(AmqpError::not_implemented("access.request"))
             }
-            _ => Err(out_of_place()),
+            _ => Err(unexpected_method()),
         }
     }
 
@@ -207,7 +207,7 @@ impl Channel {
                 check_recover(recover.requeue)?;
                 self.recover(client)
             }
-            _ => Err(out_of_place()),
+            _ => Err(unexpected_method()),
         }
     }
 
@@ -258,7 +258,7 @@ impl Channel {
 }
 
 /// A method that exists, but not here or not in this direction.
-pub(crate) fn out_of_place() -> AmqpError {
+pub(crate) fn unexpected_method() -> AmqpError {
     AmqpError::command_invalid("method is not for the server, or not on this channel")
 }
 

@@ -111,8 +111,8 @@ impl Death<'_> {
             field(death, "queue") == Some(&text(self.queue))
                 && field(death, "reason") == Some(&text(self.reason.word()))
         });
-        let earlier = same.map(|at| deaths.remove(at));
-        let mut death = match earlier {
+        let same_death = same.map(|at| deaths.remove(at));
+        let mut death = match same_death {
             Some(AMQPValue::FieldTable(death)) => death,
             _ => self.first(keys, expiration),
         };

@@ -13,7 +13,7 @@ use amq_protocol::protocol::{
 use tokio::io::AsyncRead;
 
 use crate::{
-    channel::{Channel, out_of_place},
+    channel::{Channel, unexpected_method},
     client::{Client, Refusal},
     error::{AmqpError, Code, Scope},
     frame::{Frame, FrameReader},
@@ -28,7 +28,7 @@ use crate::{
 pub(crate) struct Session {
     client: Client,
     agreed: Agreed,
-    channels: HashMap<u16, Slot>,
+    channels: HashMap<u16, ChannelSlot>,
     /// Channels that have confirms to send.
     owing: Vec<u16>,
     publishes: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Session {
 }
 
 #[derive(Debug)]
-enum Slot {
+enum ChannelSlot {
     Open(Box<Channel>),
     /// Closed by the broker: frames are discarded until the client confirms.
     Closing,
@@ -107,7 +107,7 @@ impl Session {
     ) -> Result<Next, Refusal> {
         let result = self.read_frames(frames);
         for number in std::mem::take(&mut self.owing) {
-            if let Some(Slot::Open(channel)) = self.channels.get_mut(&number) {
+            if let Some(ChannelSlot::Open(channel)) = self.channels.get_mut(&number) {
                 channel.confirm(&self.client);
             }
         }
@@ -162,7 +162,7 @@ impl Session {
             Method::Other(AMQPClass::Connection(connection::AMQPMethod::UpdateSecret(_))) => {
                 Err(AmqpError::not_implemented("connection.update-secret"))
             }
-            _ => Err(out_of_place()),
+            _ => Err(unexpected_method()),
         }
     }
 
@@ -170,11 +170,11 @@ impl Session {
         let channel = match self.channels.entry(frame.channel) {
             Entry::Vacant(_) => return self.open_channel(frame),
             Entry::Occupied(slot) => match slot.into_mut() {
-                Slot::Closing => {
+                ChannelSlot::Closing => {
                     self.discard(frame);
                     return Ok(());
                 }
-                Slot::Open(channel) => channel,
+                ChannelSlot::Open(channel) => channel,
             },
         };
         if frame.kind == FRAME_METHOD {
@@ -215,11 +215,11 @@ impl Session {
                 Ok(())
             }
             method => match self.channels.get_mut(&number) {
-                Some(Slot::Open(channel)) => {
+                Some(ChannelSlot::Open(channel)) => {
                     let method = Method::Other(AMQPClass::Channel(method));
                     channel.method(method, &self.client)
                 }
-                _ => Err(out_of_place()),
+                _ => Err(unexpected_method()),
             },
         }
     }
@@ -245,7 +245,7 @@ impl Session {
             ));
         }
         let channel = Channel::open(number, &self.client)?;
-        self.channels.insert(number, Slot::Open(Box::new(channel)));
+        self.channels.insert(number, ChannelSlot::Open(Box::new(channel)));
         Ok(())
     }
 
@@ -270,13 +270,13 @@ impl Session {
 
     fn close_channel(&mut self, number: u16, refusal: &Refusal) {
         self.release(number);
-        self.channels.insert(number, Slot::Closing);
+        self.channels.insert(number, ChannelSlot::Closing);
         self.client.outbox.push_method(number, refusal.channel_close());
     }
 
     /// Requeues what a channel has not acknowledged.
     fn release(&mut self, number: u16) {
-        if let Some(Slot::Open(channel)) = self.channels.remove(&number) {
+        if let Some(ChannelSlot::Open(channel)) = self.channels.remove(&number) {
             self.assembling -= channel.assembling();
             channel.close(&self.client);
         }

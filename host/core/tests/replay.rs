@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use loghost_core::application::{
-    Cause, ConsumerError, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, Publish, Reads,
-    ReplayObserver, ReplayOptions, Replayed, ReportError, SourceError, StreamPlace, Tolerance, compare,
-    replay,
+    Cause, ConsumerError, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, PastPosition, Publish,
+    Reads, ReplayObserver, ReplayOptions, Replayed, ReportError, SourceError, Tolerance, compare, replay,
 };
 use loghost_core::domain::{Outcome, Processed, Record, Severity, Verdict};
 use loghost_core::testing::logs::error_record;
@@ -34,26 +33,30 @@ struct Found(Vec<String>);
 
 impl ReplayObserver for Found {
     fn not_counted(&mut self, log: &NotCounted<'_>) -> Result<(), ReportError> {
-        self.0.push(format!("{} {:?} {}", log.place.offset, log.cause, log.attempts));
+        self.0.push(format!("{} {:?} {}", log.position.offset, log.cause, log.attempts));
         Ok(())
     }
 
-    fn differs(&mut self, Difference { place, answers, .. }: &Difference<'_>) -> Result<(), ReportError> {
+    fn differs(&mut self, Difference { position, answers, .. }: &Difference<'_>) -> Result<(), ReportError> {
         let [one, other] = answers.map(|answer| match &answer.fate {
             Fate::Dead(cause, _) => format!("{cause:?}"),
             fate => format!("{fate:?}"),
         });
-        self.0.push(format!("{} {one} {other}", place.offset));
+        self.0.push(format!("{} {one} {other}", position.offset));
         Ok(())
     }
 
     fn progress(&mut self, _: Extent) {}
 }
 
-/// Logs of these texts, with ids by their place, each from 1.
+/// Logs of these texts, with ids by their index, each from 1.
 fn past(messages: &[&str]) -> Past {
     let log = |(n, message): (u64, &&str)| PastLog {
-        place: StreamPlace { severity: Some(Severity::Error), stream: Arc::from("logs.error"), offset: n },
+        position: PastPosition {
+            severity: Some(Severity::Error),
+            stream: Arc::from("logs.error"),
+            offset: n,
+        },
         log: Ok(error_record(n + 1, message)),
     };
     Past((0..).zip(messages).map(log).collect())

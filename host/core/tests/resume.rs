@@ -54,8 +54,8 @@ impl Journal for Memory {
 
     fn confirm(&mut self, confirmed: Confirmed) -> Result<(), JournalError> {
         let known = &mut self.world.lock().unwrap().confirmed;
-        for (severity, source, sequences) in confirmed.iter() {
-            for (first, last) in sequences.iter() {
+        for (severity, source, intervals) in confirmed.iter() {
+            for (first, last) in intervals.iter() {
                 known.of(severity, source.cloned()).insert_interval(first, last);
             }
         }
@@ -80,8 +80,8 @@ impl LogSink for Unsteady {
         {
             let arrived = &mut self.world.lock().unwrap().arrived;
             let source = log.source.as_ref().map(ToString::to_string);
-            let place = arrived.entry((log.severity, source, id.sequence.get()));
-            let (text, times) = place.or_insert((log.message.clone(), 0));
+            let entry = arrived.entry((log.severity, source, id.sequence.get()));
+            let (text, times) = entry.or_insert((log.message.clone(), 0));
             assert_eq!(*text, log.message, "two logs have one id");
             *times += 1;
         }

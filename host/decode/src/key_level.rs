@@ -13,7 +13,7 @@ pub struct KeyLevel<'k> {
     /// The word as it is in the key.
     pub word: &'k str,
     /// Which of the words between dots it is, from 0.
-    pub place: usize,
+    pub index: usize,
 }
 
 impl<'k> KeyLevel<'k> {
@@ -22,13 +22,13 @@ impl<'k> KeyLevel<'k> {
         let words: Vec<&str> = key.split('.').collect();
         let last = words.len() - 1;
         let order = [last, 0].into_iter().chain(1..last.max(1));
-        order.into_iter().find_map(|place| {
-            let word = words[place];
+        order.into_iter().find_map(|index| {
+            let word = words[index];
             let plain = plain::uncoloured(word);
             let severity = severities.word(&plain)?;
             let is_named =
                 level::is_plain_level(&plain) || level::canonical(&plain.to_ascii_lowercase()).is_none();
-            is_named.then_some(Self { severity, word, place })
+            is_named.then_some(Self { severity, word, index })
         })
     }
 }

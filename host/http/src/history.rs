@@ -8,13 +8,13 @@ use loghost_core::domain::{Severity, Tally};
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Answer {
+struct HistoryAnswer {
     seconds: u64,
-    consumers: Vec<ConsumerAnswer>,
+    consumers: Vec<ConsumerHistory>,
 }
 
 #[derive(Serialize)]
-struct ConsumerAnswer {
+struct ConsumerHistory {
     name: String,
     received: BTreeMap<&'static str, Vec<u64>>,
 }
@@ -24,10 +24,10 @@ pub(crate) fn history(board: &Board) -> Result<String, serde_json::Error> {
     let now = Instant::now();
     let consumers = board.map(|name, it| (name.to_string(), it.history.until(now, LONGEST)));
     let consumers = consumers.into_iter().map(|(name, steps)| consumer(name, &steps)).collect();
-    serde_json::to_string(&Answer { seconds: STEP.as_secs(), consumers })
+    serde_json::to_string(&HistoryAnswer { seconds: STEP.as_secs(), consumers })
 }
 
-fn consumer(name: String, steps: &[Tally]) -> ConsumerAnswer {
+fn consumer(name: String, steps: &[Tally]) -> ConsumerHistory {
     let of = |severity| steps.iter().map(|step| step[severity]).collect();
-    ConsumerAnswer { name, received: Severity::ALL.map(|severity| (severity.as_str(), of(severity))).into() }
+    ConsumerHistory { name, received: Severity::ALL.map(|severity| (severity.as_str(), of(severity))).into() }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::collector::{Collector, NotTaken};
-use crate::metrics::{self, Span as TimeSpan};
+use crate::metrics::{self, TimeSpan};
 use crate::options::Options;
 use crate::proto::trace::{ResourceSpans, ScopeSpans, Span};
 use crate::proto::{KeyValue, Resource, Scope, metrics as metrics_proto, trace};
@@ -140,7 +140,7 @@ async fn send_metrics(
             resource: Some(told.resource.clone()),
             scope_metrics: vec![scope_metrics],
         };
-        let request = metrics_proto::Request { resource_metrics: vec![resource_metrics] };
+        let request = metrics_proto::MetricsRequest { resource_metrics: vec![resource_metrics] };
         // The next ones have all that is in these.
         let _ = sender.send(request.encode_to_vec()).await;
         if is_last {
@@ -224,9 +224,9 @@ async fn send_again(
     }
 }
 
-fn request(told: &Told, spans: Vec<Span>) -> trace::Request {
+fn request(told: &Told, spans: Vec<Span>) -> trace::TraceRequest {
     let scope_spans = ScopeSpans { scope: Some(told.scope.clone()), spans };
     let resource_spans =
         ResourceSpans { resource: Some(told.resource.clone()), scope_spans: vec![scope_spans] };
-    trace::Request { resource_spans: vec![resource_spans] }
+    trace::TraceRequest { resource_spans: vec![resource_spans] }
 }

@@ -11,7 +11,7 @@ use crate::proto::metrics::{
 
 /// When this run began to count, and when that is read: in nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Span {
+pub(crate) struct TimeSpan {
     pub(crate) start: u64,
     pub(crate) now: u64,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Span {
 /// Source: <https://opentelemetry.io/docs/specs/otel/metrics/data-model/>, "Resets and Gaps".
 const UNKNOWN: u64 = 0;
 
-impl Span {
+impl TimeSpan {
     /// When something began to be counted.
     fn start_of(self, since: Since) -> u64 {
         match since {
@@ -33,11 +33,11 @@ impl Span {
 }
 
 /// The same metrics. One whose only values are labels has the value 1, as Prometheus shows it.
-pub(crate) fn metrics(families: &[Family<'_>], span: Span) -> Vec<Metric> {
+pub(crate) fn metrics(families: &[Family<'_>], span: TimeSpan) -> Vec<Metric> {
     families.iter().filter(|family| !family.points.is_empty()).map(|family| metric(family, span)).collect()
 }
 
-fn metric(family: &Family<'_>, span: Span) -> Metric {
+fn metric(family: &Family<'_>, span: TimeSpan) -> Metric {
     let numbers = || family.points.iter().map(|point| number(point, span)).collect();
     let data = match family.kind {
         Kind::Counter => {
@@ -69,7 +69,7 @@ fn attributes(point: &Point<'_>) -> Vec<KeyValue> {
     point.labels.iter().map(|(name, value)| KeyValue::text(name, *value)).collect()
 }
 
-fn number(point: &Point<'_>, span: Span) -> NumberDataPoint {
+fn number(point: &Point<'_>, span: TimeSpan) -> NumberDataPoint {
     let value = match point.value {
         Value::Whole(value) => Number::Whole(i64::try_from(value).unwrap_or(i64::MAX)),
         Value::Real(value) => Number::Real(value),
@@ -83,7 +83,7 @@ fn number(point: &Point<'_>, span: Span) -> NumberDataPoint {
     }
 }
 
-fn histogram(point: &Point<'_>, of: &Histogram, Span { start, now }: Span) -> HistogramDataPoint {
+fn histogram(point: &Point<'_>, of: &Histogram, TimeSpan { start, now }: TimeSpan) -> HistogramDataPoint {
     let (bounds, bucket_counts): (Vec<f64>, Vec<u64>) = of.ranges().into_iter().unzip();
     HistogramDataPoint {
         start_time_unix_nano: start,

@@ -7,10 +7,10 @@ use bytesize::ByteSize;
 use clap::ValueEnum;
 use loghost_rabbitmq::{Begin, Prefix, QueueType, StreamAddress, StreamOptions};
 
-use super::defaults::{Shown, size};
+use super::defaults::{ShownDefault, size};
 use super::queues::{QueueTypeArg, only_of_streams};
 use super::{FormatArg, connection, parse};
-use crate::commands::bench::{Bench, Options, Queues};
+use crate::commands::bench::{Bench, ConsumedQueues, Options};
 use crate::compose::failure::{Failure, Status};
 
 /// Measures what loghost does on this machine: how many logs a second, at what cost, how soon
@@ -90,7 +90,7 @@ const LARGEST: ByteSize = ByteSize::mib(1);
 /// The most plugins that there are figures for.
 const MOST_PLUGINS: u32 = 1000;
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     let Options { prefix, runs, logs, plugins, sizes, .. } = Options::default();
     let plugins: Vec<String> = plugins.iter().map(u32::to_string).collect();
     let sizes: Vec<String> = sizes.iter().map(|bytes| size(ByteSize(*bytes))).collect();
@@ -127,7 +127,7 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             benches: if benches.is_empty() { default.benches } else { benches },
             on: addresses.into(),
-            queues: Queues {
+            queues: ConsumedQueues {
                 queue_type: args.queue_type.map_or(default.queues.queue_type, QueueType::from),
                 streams: (args.queue_type == Some(QueueTypeArg::Stream)).then(|| StreamOptions {
                     begin: Some(Begin::First),

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use bytesize::ByteSize;
 
-use super::defaults::{Shown, size};
+use super::defaults::{ShownDefault, size};
 use super::parse;
-use crate::commands::broker::{Ending, Options};
+use crate::commands::broker::{BrokerEnding, Options};
 
 /// Runs the embedded broker, for development: in memory, one process
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub(super) struct Args {
     until_eof: bool,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     let Options { listen, max_memory, .. } = Options::default();
     vec![("listen", listen.to_string()), ("max_memory", size(max_memory))]
 }
@@ -35,7 +35,7 @@ impl From<Args> for Options {
         Self {
             listen: args.listen.unwrap_or(default.listen),
             max_memory: args.max_memory.unwrap_or(default.max_memory),
-            end: if args.until_eof { Ending::Input } else { Ending::Signal },
+            end: if args.until_eof { BrokerEnding::ScenarioInput } else { BrokerEnding::Signal },
         }
     }
 }

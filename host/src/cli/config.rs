@@ -82,9 +82,9 @@ fn run_command() -> clap::Command {
         root.find_subcommand("run").cloned().unwrap_or(root)
     };
     let (shown, plain) = (of(command()), of(Cli::command()));
-    let place = |arg: &Arg| plain.get_arguments().position(|other| other.get_id() == arg.get_id());
+    let index = |arg: &Arg| plain.get_arguments().position(|other| other.get_id() == arg.get_id());
     let mut options: Vec<Arg> = shown.get_arguments().cloned().collect();
-    options.sort_by_key(place);
+    options.sort_by_key(index);
     clap::Command::new("run").args(options)
 }
 

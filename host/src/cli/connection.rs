@@ -9,7 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use loghost_rabbitmq::{Address, ManagementUrl, Names, Prefix, Retry};
 
 use super::configuration::credentials;
-use super::defaults::Shown;
+use super::defaults::ShownDefault;
 use super::parse;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::Target;
@@ -89,7 +89,7 @@ impl FileArgs {
     }
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     vec![("prefix", Prefix::default().to_string())]
 }
 

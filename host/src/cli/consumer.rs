@@ -6,7 +6,7 @@ use std::time::Duration;
 use loghost_core::application::Tolerance;
 use loghost_wasm::Limits;
 
-use super::defaults::{Shown, time};
+use super::defaults::{ShownDefault, time};
 use super::limits::LimitArgs;
 use super::parse;
 use crate::compose::consumer_options::ConsumerOptions;
@@ -65,7 +65,7 @@ pub(super) enum Grant {
     Publish,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     let default = ConsumerOptions::default();
     let Tolerance { failures, window } = default.tolerance;
     let mut shown = vec![

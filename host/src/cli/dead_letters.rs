@@ -18,7 +18,7 @@ pub(super) enum Args {
     /// Lists them, and leaves them where they are
     List {
         #[command(flatten)]
-        consumer: ConsumerArgs,
+        consumer: DeadLetterArgs,
 
         #[command(flatten)]
         filter: FilterArgs,
@@ -30,7 +30,7 @@ pub(super) enum Args {
     /// Shows one in full
     Show {
         #[command(flatten)]
-        consumer: ConsumerArgs,
+        consumer: DeadLetterArgs,
 
         /// Its number, as `list` has it
         #[arg(value_name = "NUMBER", help_heading = "Arguments", value_parser = parse::from_one::<NonZeroU32>)]
@@ -42,7 +42,7 @@ pub(super) enum Args {
     /// consumer's queue.
     Replay {
         #[command(flatten)]
-        consumer: ConsumerArgs,
+        consumer: DeadLetterArgs,
 
         #[command(flatten)]
         which: WhichArgs,
@@ -50,7 +50,7 @@ pub(super) enum Args {
     /// Destroys them
     Purge {
         #[command(flatten)]
-        consumer: ConsumerArgs,
+        consumer: DeadLetterArgs,
 
         #[command(flatten)]
         which: WhichArgs,
@@ -58,7 +58,7 @@ pub(super) enum Args {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct ConsumerArgs {
+pub(super) struct DeadLetterArgs {
     /// Name of the consumer
     #[arg(value_name = "CONSUMER", value_parser = parse::consumer)]
     consumer: ConsumerName,

@@ -16,7 +16,7 @@ use crate::ui::bench::size_text;
 use crate::ui::terminal::Format;
 
 /// An argument, and its default as it would be given.
-pub(super) type Shown = (&'static str, String);
+pub(super) type ShownDefault = (&'static str, String);
 
 /// The same command; its help shows the defaults.
 pub(super) fn shown(command: Command) -> Command {
@@ -59,11 +59,11 @@ pub(super) fn shown(command: Command) -> Command {
         })
 }
 
-fn with(command: Command, shown: Vec<Shown>) -> Command {
+fn with(command: Command, shown: Vec<ShownDefault>) -> Command {
     shown.into_iter().fold(command, |command, (id, text)| command.mut_arg(id, |arg| arg.default_value(text)))
 }
 
-fn format() -> [Shown; 1] {
+fn format() -> [ShownDefault; 1] {
     let text = match Format::default() {
         Format::Text => "text",
         Format::Json => "json",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::defaults::Shown;
+use super::defaults::ShownDefault;
 use crate::commands::demo::Options;
 
 /// The whole job in one process: an embedded broker, the bundled plugins, a scenario
@@ -13,7 +13,7 @@ pub(super) struct Args {
     scenario: Option<PathBuf>,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     vec![("scenario", Options::default().scenario.display().to_string())]
 }
 

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use loghost_wasm::Limits;
 
-use super::defaults::{Shown, size, time};
+use super::defaults::{ShownDefault, size, time};
 use super::parse;
 
 #[derive(Clone, Debug, Args)]
@@ -29,7 +29,7 @@ pub(super) struct LimitArgs {
     max_output: Option<ByteSize>,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     let Limits { memory, time: time_limit, stack, output } = Limits::default();
     vec![
         ("max_memory", size(memory)),

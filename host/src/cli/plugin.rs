@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::defaults::Shown;
+use super::defaults::ShownDefault;
 use super::limits::LimitArgs;
 use super::{FormatArg, parse};
 use crate::commands::plugin::Options;
@@ -55,7 +55,7 @@ pub(super) enum Args {
 /// The folder of the crate that is built.
 const HERE: &str = ".";
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     vec![("folder", HERE.to_owned())]
 }
 

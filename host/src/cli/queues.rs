@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use loghost_rabbitmq::{Begin, KeptPosition, QueueType, Retention, StreamAddress, StreamOptions};
+use loghost_rabbitmq::{Begin, QueueType, Retention, StoredPosition, StreamAddress, StreamOptions};
 
 use super::parse;
 use crate::compose::consumer_options::Positions;
@@ -105,7 +105,7 @@ impl PositionArgs {
                 retention,
                 begin: self.from,
                 address: self.stream_address,
-                position: KeptPosition::default(),
+                position: StoredPosition::default(),
             }),
             None => None,
         };

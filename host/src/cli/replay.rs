@@ -10,7 +10,7 @@ use loghost_rabbitmq::BindRules;
 use super::bind::{self, BindArgs};
 use super::connection::ConnectionArgs;
 use super::consumer::Grant;
-use super::defaults::Shown;
+use super::defaults::ShownDefault;
 use super::limits::LimitArgs;
 use super::past::PastArgs;
 use super::{FormatArg, parse};
@@ -89,7 +89,7 @@ pub(super) struct Args {
     limits: LimitArgs,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     let ConsumerOptions { max_batch, max_retries, tolerance, .. } = ConsumerOptions::default();
     vec![
         ("max_batch", max_batch.to_string()),

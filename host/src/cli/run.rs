@@ -9,7 +9,7 @@ use loghost_rabbitmq::{BindRules, Lifetime, QueueType};
 use super::bind::{self, BindArgs};
 use super::connection::{ConnectionArgs, ManagementArgs};
 use super::consumer::ConsumerArgs;
-use super::defaults::{Shown, time};
+use super::defaults::{ShownDefault, time};
 use super::listen::ListenArgs;
 use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse, telemetry};
@@ -138,7 +138,7 @@ pub(super) struct Args {
     consumer: ConsumerArgs,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     let default = ConsumerOptions::default();
     let queue_type = match default.queue_type {
         QueueType::Classic => "classic",

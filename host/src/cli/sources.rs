@@ -6,7 +6,7 @@ use std::time::Duration;
 use loghost_rabbitmq::RouteText;
 
 use super::connection::{ConnectionArgs, ManagementArgs};
-use super::defaults::{Shown, time};
+use super::defaults::{ShownDefault, time};
 use super::{FormatArg, parse};
 use crate::commands::sources::{Options, PERIOD};
 use crate::compose::failure::{Failure, Status};
@@ -46,7 +46,7 @@ pub(super) struct Args {
     management: ManagementArgs,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     vec![("period", time(PERIOD))]
 }
 

@@ -7,7 +7,7 @@ use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::StreamAddress;
 
 use super::connection::{ConnectionArgs, ManagementArgs};
-use super::defaults::{Shown, time};
+use super::defaults::{ShownDefault, time};
 use super::{FormatArg, parse};
 use crate::commands::status::{OVER, Options};
 use crate::compose::failure::Failure;
@@ -59,7 +59,7 @@ pub(super) struct Args {
     management: ManagementArgs,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     vec![("over", time(OVER))]
 }
 

@@ -94,7 +94,7 @@ fn names(command: &Command) -> impl Iterator<Item = String> {
 }
 
 /// Where an option of another tool is called otherwise here.
-enum Of {
+enum OptionOwner {
     /// With this command.
     Command(&'static str),
     /// With each command that has this option.
@@ -102,25 +102,25 @@ enum Of {
 }
 
 /// What options of other tools are called here: where, under which names, and what to do instead.
-const CALLED_OTHERWISE: [(Of, &[&str], &str); 12] = [
+const CALLED_OTHERWISE: [(OptionOwner, &[&str], &str); 12] = [
     (
-        Of::Command("run"),
+        OptionOwner::Command("run"),
         &["--source", "--severity", "--severities", "--level"],
         "which logs a plugin wants is in the plugin: `loghost plugin inspect FILE` shows it",
     ),
     (
-        Of::Command("verify"),
+        OptionOwner::Command("verify"),
         &["--bind", "--decode"],
         "a scenario has logs, and no messages to read: `loghost tail --bind RULE` shows what a rule finds, and \
          `loghost record --bind RULE` writes it as a scenario",
     ),
     (
-        Of::Command("broker"),
+        OptionOwner::Command("broker"),
         &["--port", "--host", "--bind", "--address"],
         "there is `--listen 127.0.0.1:5672`",
     ),
     (
-        Of::Having("broker"),
+        OptionOwner::Having("broker"),
         &[
             "--user",
             "--username",
@@ -134,22 +134,22 @@ const CALLED_OTHERWISE: [(Of, &[&str], &str); 12] = [
         ],
         "the broker is named by one URL: --broker amqp://user:password@host:port/vhost",
     ),
-    (Of::Having("format"), &["--json"], "there is `--format json`"),
-    (Of::Command("tail"), &["-f", "-F", "--follow"], "it follows by itself: leave that out"),
-    (Of::Command("tail"), &["-n", "--lines"], "there is `--max-logs`, which counts from now on"),
-    (Of::Command("tail"), &["--level", "--severities"], "there is `--severity`"),
-    (Of::Command("publish"), &["-f"], "there is `--file`"),
-    (Of::Command("publish"), &["-s"], "there are `--severity` and `--source`"),
-    (Of::Command("run"), &["-s"], "there are `--set` and `--state`"),
-    (Of::Command("publish"), &["-a"], "there is `--attribute`"),
+    (OptionOwner::Having("format"), &["--json"], "there is `--format json`"),
+    (OptionOwner::Command("tail"), &["-f", "-F", "--follow"], "it follows by itself: leave that out"),
+    (OptionOwner::Command("tail"), &["-n", "--lines"], "there is `--max-logs`, which counts from now on"),
+    (OptionOwner::Command("tail"), &["--level", "--severities"], "there is `--severity`"),
+    (OptionOwner::Command("publish"), &["-f"], "there is `--file`"),
+    (OptionOwner::Command("publish"), &["-s"], "there are `--severity` and `--source`"),
+    (OptionOwner::Command("run"), &["-s"], "there are `--set` and `--state`"),
+    (OptionOwner::Command("publish"), &["-a"], "there is `--attribute`"),
 ];
 
 fn suggest_argument(error: &mut clap::Error, first: &str, wrong: &str) {
     let name = wrong.split('=').next().unwrap_or_default();
     let known = CALLED_OTHERWISE.iter().find(|(of, names, _)| {
         let is_here = match of {
-            Of::Command(command) => *command == first,
-            Of::Having(option) => has(option),
+            OptionOwner::Command(command) => *command == first,
+            OptionOwner::Having(option) => has(option),
         };
         is_here && names.contains(&name)
     });

@@ -6,7 +6,7 @@ use loghost_otlp::{Options, VARIABLES, shown};
 
 use crate::commands::publish::Traces;
 use crate::compose::failure::{Failure, Status};
-use crate::ui::config::{Row, Value};
+use crate::ui::config::{OptionRow, Value};
 
 /// Which traces logs belong to that are published.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,11 +39,11 @@ pub(super) fn options() -> Result<Option<Options>, Failure> {
 }
 
 /// Those that are set, to be shown, without secrets.
-pub(super) fn rows() -> impl Iterator<Item = Row> {
+pub(super) fn rows() -> impl Iterator<Item = OptionRow> {
     VARIABLES.into_iter().filter_map(|name| {
         let value = value(name).filter(|value| !value.is_empty())?;
         let value = Value::One(shown(name, &value));
-        Some(Row { key: name.to_owned(), value, origin: "environment".to_owned() })
+        Some(OptionRow { key: name.to_owned(), value, origin: "environment".to_owned() })
     })
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::defaults::{Shown, time};
+use super::defaults::{ShownDefault, time};
 use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
 use crate::commands::verify::{Options, Then};
@@ -40,7 +40,7 @@ pub(super) struct Args {
     limits: LimitArgs,
 }
 
-pub(super) fn defaults() -> Vec<Shown> {
+pub(super) fn defaults() -> Vec<ShownDefault> {
     vec![("timeout", time(ScenarioOptions::default().timeout))]
 }
 

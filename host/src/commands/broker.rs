@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// How much memory queued messages may take before publishers are held back.
     pub(crate) max_memory: ByteSize,
-    pub(crate) end: Ending,
+    pub(crate) end: BrokerEnding,
 }
 
 impl Default for Options {
@@ -24,18 +24,18 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5672)),
             max_memory: ByteSize(loghost_broker::Options::default().memory_high_watermark as u64),
-            end: Ending::Signal,
+            end: BrokerEnding::Signal,
         }
     }
 }
 
 /// What ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum BrokerEnding {
     /// A signal.
     Signal,
     /// A signal, or the end of standard input.
-    Input,
+    ScenarioInput,
 }
 
 /// Serves until asked to end.
@@ -56,7 +56,7 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
     terminal::print(&broker.url())?;
     tokio::select! {
         () = interrupted => {}
-        () = end_of_input(), if options.end == Ending::Input => {}
+        () = end_of_input(), if options.end == BrokerEnding::ScenarioInput => {}
     }
     broker.shutdown().await;
     Ok(())

@@ -14,14 +14,14 @@ use loghost_core::domain::{Sequencer, Severities, printable_line};
 use tokio::time::timeout;
 
 pub(crate) use crate::commands::input::{Decoding, Input, LineOptions};
-use crate::commands::input::{HeldBack, Pieces};
+use crate::commands::input::{Deferred, Pieces};
 use crate::compose::control::Controls;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::leaps::tell_leaps;
 use crate::compose::observers::Observers;
 use crate::compose::target::{Target, new_producer, refused, unpublished};
 use crate::compose::telemetry::{NewTraces, Telemetry};
-use crate::files::scenario_file::Ending;
+use crate::files::scenario_file::LogEnding;
 use crate::platform::signals::interrupted;
 use crate::ui::publish::{self, Published};
 use crate::ui::terminal::{self, Format, LogObserver, Progress};
@@ -70,7 +70,7 @@ pub(crate) enum Unrouted {
 /// How long an interrupted or failed publisher waits for answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Publisher = Resume<AmqpSink, SystemClock, JournalFile>;
+type ResumingPublisher = Resume<AmqpSink, SystemClock, JournalFile>;
 
 /// Publishes, and reports what the broker has confirmed: also when it fails on the way.
 pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
@@ -88,7 +88,7 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
 async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Result<(), Failure> {
     let traces = (options.traces == Traces::Begun).then(|| NewTraces::new(telemetry));
     // With a journal the input may grow, and what was sent of it is never sent otherwise.
-    let ending = if options.journal.is_some() { Ending::Open } else { Ending::Text };
+    let ending = if options.journal.is_some() { LogEnding::Open } else { LogEnding::Text };
     let severities = options.input.severities();
     let mut pieces = Pieces::of(options.input, ending)?;
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
@@ -117,7 +117,7 @@ async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Resu
         }
     };
     if let Err(stop) = sent {
-        if let Stop::Publisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
+        if let Stop::ResumingPublisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
             // Nothing was sent.
         } else {
             await_answers(&mut publisher).await;
@@ -167,7 +167,7 @@ async fn provide(
 /// Why not everything was sent and confirmed.
 enum Stop {
     Input(Failure),
-    Publisher(ResumeError),
+    ResumingPublisher(ResumeError),
     Interrupted,
 }
 
@@ -175,8 +175,8 @@ impl Stop {
     fn failure(self, input: &Pieces, journal: Option<&Path>) -> Failure {
         match self {
             Self::Input(failure) => failure,
-            Self::Publisher(ResumeError::Sink(error)) => unpublished(error),
-            Self::Publisher(ResumeError::Journal(error)) => {
+            Self::ResumingPublisher(ResumeError::Sink(error)) => unpublished(error),
+            Self::ResumingPublisher(ResumeError::Journal(error)) => {
                 let status = match error {
                     JournalError::Changed { .. } => Status::BadInput,
                     JournalError::Write(_) => Status::Io,
@@ -194,13 +194,13 @@ impl Stop {
 
 impl From<ResumeError> for Stop {
     fn from(error: ResumeError) -> Self {
-        Self::Publisher(error)
+        Self::ResumingPublisher(error)
     }
 }
 
 async fn send(
     pieces: &mut Pieces,
-    publisher: &mut Publisher,
+    publisher: &mut ResumingPublisher,
     connection: &ReconnectingConnection,
     traces: Option<&NewTraces>,
     to: Option<&str>,
@@ -225,10 +225,10 @@ async fn send(
         let mut piece = tokio::select! {
             biased;
             piece = pieces.next() => piece.map_err(Stop::Input)?,
-            error = meanwhile => return Err(Stop::Publisher(error)),
+            error = meanwhile => return Err(Stop::ResumingPublisher(error)),
         };
         if piece.is_empty() {
-            if pieces.held_back().is_none() || !publisher.is_behind() {
+            if pieces.deferred().is_none() || !publisher.is_behind() {
                 return Ok(publisher.finish().await?);
             }
             // It was begun as it is by an earlier version.
@@ -261,7 +261,7 @@ impl Unwanted {
 }
 
 /// Waits a while for what was sent to be answered, and has what is confirmed noted.
-async fn await_answers(publisher: &mut Publisher) {
+async fn await_answers(publisher: &mut ResumingPublisher) {
     // A broker that holds publishers back may never answer, and one that is gone neither.
     if let Ok(Ok(())) = timeout(PATIENCE, publisher.flush()).await {
         return;
@@ -272,13 +272,13 @@ async fn await_answers(publisher: &mut Publisher) {
 }
 
 fn report(
-    publisher: &Publisher,
+    publisher: &ResumingPublisher,
     pieces: &Pieces,
     to: Option<&str>,
     has_journal: bool,
     format: Format,
 ) -> Result<(), Failure> {
-    let held_back = pieces.held_back();
+    let deferred = pieces.deferred();
     let outcome = Published {
         receipts: publisher.receipts(),
         already: publisher.already_confirmed(),
@@ -286,11 +286,11 @@ fn report(
         unanswered: publisher.unanswered(),
         skipped_lines: pieces.skipped(),
         undetermined: pieces.undetermined().map(|undetermined| (undetermined.logs, undetermined.severity)),
-        held_back: held_back.as_ref().map_or(0, |held_back| held_back.logs),
+        deferred: deferred.as_ref().map_or(0, |deferred| deferred.logs),
     };
     outcome.print(format)?;
     outcome.warn(to);
-    if let Some(HeldBack { text, .. }) = held_back {
+    if let Some(Deferred { text, .. }) = deferred {
         terminal::warning(&text);
     }
     Ok(())

@@ -24,7 +24,7 @@ use crate::compose::settings::{Settings, Taker};
 use crate::compose::supervise::{OnFailure, chain, status_of};
 use crate::compose::target::{Target, new_producer, unpublished};
 use crate::platform::signals::interrupted;
-use crate::ui::replay::{ReplayView, Replays};
+use crate::ui::replay::{ReplayOutcome, ReplayView};
 use crate::ui::terminal::Format;
 
 /// What `replay` is asked for.
@@ -169,7 +169,7 @@ async fn replay_each(
     }
     let replayed = application::replay(logs, publishing, options.replay, view).await;
     let replayed = replayed.map_err(|end| failure(&end))?;
-    view.end(&Replays::Each(&replayed))?;
+    view.end(&ReplayOutcome::Each(&replayed))?;
     stopped(&replayed)
 }
 
@@ -181,7 +181,7 @@ async fn compare(
 ) -> Result<(), Failure> {
     let comparing = application::compare::<_, AmqpSink, SystemClock>(logs, consumers, options, view);
     let compared = Box::pin(comparing).await.map_err(|end| failure(&end))?;
-    view.end(&Replays::Compared(&compared))?;
+    view.end(&ReplayOutcome::Compared(&compared))?;
     stopped(&compared.replayed)?;
     let [one, other] = &compared.replayed;
     if compared.differences == 0 && one.text == other.text {

@@ -68,9 +68,9 @@ fn read(states: &[PathBuf]) -> Result<BTreeMap<String, Vec<Account>>, Failure> {
 /// What the producer with this journal has sent.
 fn sent(file: &Path) -> Result<Sent, Failure> {
     let (producer, confirmed) = journal::read(file).status(Status::BadInput)?;
-    let sequences = confirmed.iter().map(|(severity, source, sequences)| {
+    let intervals = confirmed.iter().map(|(severity, source, intervals)| {
         let source = source.map_or("", |source| source.as_str());
-        (severity, source.to_owned(), sequences.clone())
+        (severity, source.to_owned(), intervals.clone())
     });
-    Ok(Sent { producer, sequences: sequences.collect() })
+    Ok(Sent { producer, intervals: intervals.collect() })
 }

@@ -35,7 +35,7 @@ impl Members {
 pub(crate) struct Configured {
     pub(crate) name: ConsumerName,
     /// Where the file says so.
-    pub(crate) place: String,
+    pub(crate) location: String,
     /// Its component.
     pub(crate) plugin: PathBuf,
     pub(crate) settings: Vec<(String, String)>,

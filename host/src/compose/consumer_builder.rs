@@ -10,8 +10,8 @@ use loghost_core::application::{
 };
 use loghost_core::domain::{Sequencer, Tracing};
 use loghost_rabbitmq::{
-    AmqpSink, AmqpSourceFactory, BindingsOfRun, CheckOptions, Inspector, KeepBindings, KeptPosition,
-    Lifetime, ManagementUrl, QueueOptions, SourceOptions, StreamFigures, StreamOptions, StreamWay,
+    AmqpSink, AmqpSourceFactory, BindingsOfRun, CheckOptions, Inspector, Lifetime, ManagementUrl,
+    QueueOptions, RecordBindings, SourceOptions, StoredPosition, StreamFigures, StreamOptions, StreamWay,
 };
 use loghost_store::state::StateFolder;
 use loghost_wasm::WasmConsumer;
@@ -61,7 +61,7 @@ pub(crate) struct ConsumerBuilder {
     fair_prefetch: u16,
     inspector: Arc<Inspector>,
     state: Option<Arc<StateFolder>>,
-    kept_bindings: Arc<dyn KeepBindings>,
+    recorded_bindings: Arc<dyn RecordBindings>,
     stream_way: StreamWay,
     tracing: Option<Tracing>,
 }
@@ -82,7 +82,7 @@ impl ConsumerBuilder {
             options,
             inspector: Arc::new(Inspector::new(None)),
             state: None,
-            kept_bindings: Arc::new(BindingsOfRun::default()),
+            recorded_bindings: Arc::new(BindingsOfRun::default()),
             stream_way: StreamWay::default(),
             tracing: None,
         }
@@ -91,8 +91,8 @@ impl ConsumerBuilder {
     /// The same, of which those with named queues keep their counts, and what these are bound to, in `state`.
     pub(crate) fn state(self, state: Option<StateFolder>) -> Self {
         let Some(state) = state.map(Arc::new) else { return self };
-        let kept_bindings = Arc::new(BindingsOfState(Arc::clone(&state)));
-        Self { state: Some(state), kept_bindings, ..self }
+        let recorded_bindings = Arc::new(BindingsOfState(Arc::clone(&state)));
+        Self { state: Some(state), recorded_bindings, ..self }
     }
 
     /// The same for a consumer that is run with these options.
@@ -127,7 +127,7 @@ impl ConsumerBuilder {
             CheckOptions { every, inspect }
         });
         let has_book = self.state.is_some() || self.options.lifetime != Lifetime::Named;
-        let position = if has_book { KeptPosition::Book } else { KeptPosition::Broker };
+        let position = if has_book { StoredPosition::Book } else { StoredPosition::Broker };
         let source = SourceOptions {
             queue: self.queue.clone(),
             streams: self.options.streams.clone().map(|streams| StreamOptions { position, ..streams }),
@@ -135,7 +135,7 @@ impl ConsumerBuilder {
             prefetch: self.prefetch(),
             exchanges: self.options.exchanges,
             rules: self.options.rules.clone(),
-            kept_bindings: Arc::clone(&self.kept_bindings),
+            recorded_bindings: Arc::clone(&self.recorded_bindings),
             marker: self.options.marker.clone(),
             traces: self.tracing.is_some(),
             check,

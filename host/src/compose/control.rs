@@ -54,7 +54,7 @@ pub(crate) enum Which {
 }
 
 /// How a consumer is told what to do.
-pub(crate) struct Told {
+pub(crate) struct ControlChannel {
     /// Where it is told from.
     pub(crate) controls: Receiver<Control<WasmConsumer>>,
     /// Who else may tell it.
@@ -73,12 +73,12 @@ impl Controls {
     }
 
     /// Adds a consumer, which takes the place of the one of its name.
-    pub(crate) fn add(&self, name: ConsumerName) -> Told {
+    pub(crate) fn add(&self, name: ConsumerName) -> ControlChannel {
         let (control, controls) = mpsc::channel(WAITING);
         let mut consumers = self.locked();
         let is_paused = consumers.get(&name).is_some_and(|former| former.is_paused);
         consumers.insert(name, Controlled { control: control.clone(), is_paused });
-        Told { controls, control, is_paused }
+        ControlChannel { controls, control, is_paused }
     }
 
     /// Forgets a consumer that runs no longer, as `others` do meanwhile; not if another one has taken its place.

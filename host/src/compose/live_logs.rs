@@ -72,7 +72,7 @@ impl LiveLogs {
             prefetch: PREFETCH,
             exchanges: Exchanges::Found,
             rules: rules.clone(),
-            kept_bindings: Arc::new(BindingsOfRun::default()),
+            recorded_bindings: Arc::new(BindingsOfRun::default()),
             marker: None,
             traces: false,
             check: every.map(|every| CheckOptions { every, inspect: Arc::new(Inspector::new(None)) }),

@@ -35,13 +35,13 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// A plugin that is to be loaded.
-struct Candidate {
+struct PluginCandidate {
     source: PluginSource,
     found: Found,
     loader: Arc<PluginLoader>,
     options: ConsumerOptions,
     /// Where a file says so.
-    place: Option<String>,
+    location: Option<String>,
 }
 
 /// Loads and configures every plugin; no two may have the same name. One file of a folder that is no plugin, or only
@@ -51,7 +51,7 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
         Members::Plugins(_) => named(wanted)?,
         Members::Configured(consumers) => configured(consumers, wanted.settings)?,
     };
-    let mut loaded: Vec<(Candidate, Loaded)> = Vec::new();
+    let mut loaded: Vec<(PluginCandidate, Loaded)> = Vec::new();
     let mut failed: Option<Failure> = None;
     let mut names: HashMap<ConsumerName, PluginSource> = HashMap::new();
     for candidate in candidates {
@@ -67,8 +67,8 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
                 }
                 continue;
             }
-            loaded => loaded.map_err(|failure| match &candidate.place {
-                Some(place) => failure.context(place.clone()),
+            loaded => loaded.map_err(|failure| match &candidate.location {
+                Some(location) => failure.context(location.clone()),
                 None => failure,
             })?,
         };
@@ -86,7 +86,7 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
     if let Some((candidate, _)) = loaded.first() {
         candidate.loader.settings().all_taken(&takers.collect::<Vec<_>>())?;
     }
-    let member = |(candidate, loaded): (Candidate, Loaded)| {
+    let member = |(candidate, loaded): (PluginCandidate, Loaded)| {
         Member::new(candidate.source, candidate.loader, candidate.options, loaded)
     };
     let members = loaded.into_iter().map(member).collect();
@@ -94,25 +94,25 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
 }
 
 /// Those of the files that are named, which have everything in common.
-fn named(wanted: &Wanted<'_>) -> Result<Vec<Candidate>, Failure> {
+fn named(wanted: &Wanted<'_>) -> Result<Vec<PluginCandidate>, Failure> {
     let Members::Plugins(paths) = wanted.members else { return Ok(Vec::new()) };
     let files = PluginSource::files(paths)?;
     let stems = files.iter().map(|(source, _)| source.stem()).collect();
     let settings = wanted.settings.clone().for_files(stems);
     let runtime = runtime(wanted.limits.clone())?;
     let loader = Arc::new(PluginLoader::new(runtime, settings, wanted.options.derived));
-    let candidate = |(source, found)| Candidate {
+    let candidate = |(source, found)| PluginCandidate {
         source,
         found,
         loader: Arc::clone(&loader),
         options: wanted.options.clone(),
-        place: None,
+        location: None,
     };
     Ok(files.into_iter().map(candidate).collect())
 }
 
 /// Those of a configuration file. What is given for all goes behind what each has of its own.
-fn configured(consumers: &[Configured], for_all: &Settings) -> Result<Vec<Candidate>, Failure> {
+fn configured(consumers: &[Configured], for_all: &Settings) -> Result<Vec<PluginCandidate>, Failure> {
     let names = consumers.iter().map(|consumer| consumer.name.to_string()).collect();
     let own = consumers.iter().flat_map(|Configured { name, settings, .. }| {
         settings.iter().map(move |(key, value)| (format!("{name}.{key}"), value.clone()))
@@ -121,7 +121,7 @@ fn configured(consumers: &[Configured], for_all: &Settings) -> Result<Vec<Candid
     // An engine for all that have the same limits.
     let mut runtimes: Vec<(Limits, Runtime)> = Vec::new();
     let mut candidates = Vec::new();
-    for Configured { name, place, plugin, limits, options, .. } in consumers {
+    for Configured { name, location, plugin, limits, options, .. } in consumers {
         let known = runtimes.iter().position(|(others, _)| others == limits);
         if known.is_none() {
             runtimes.push((limits.clone(), runtime(limits.clone())?));
@@ -129,12 +129,12 @@ fn configured(consumers: &[Configured], for_all: &Settings) -> Result<Vec<Candid
         let (_, runtime) = &runtimes[known.unwrap_or(runtimes.len() - 1)];
         let loader =
             PluginLoader::new(runtime.clone(), settings.clone(), options.derived).for_consumer(name.clone());
-        candidates.push(Candidate {
+        candidates.push(PluginCandidate {
             source: PluginSource::File(plugin.clone()),
             found: Found::ByName,
             loader: Arc::new(loader),
             options: options.clone(),
-            place: Some(place.clone()),
+            location: Some(location.clone()),
         });
     }
     Ok(candidates)

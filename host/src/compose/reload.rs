@@ -200,9 +200,9 @@ impl Reloads {
         }
         let is_wanted =
             |running: &Running| members.iter().any(|(member, _)| member.name() == running.member.name());
-        let (kept, removed): (Vec<Running>, Vec<Running>) =
+        let (unchanged, removed): (Vec<Running>, Vec<Running>) =
             mem::take(&mut self.running).into_iter().partition(is_wanted);
-        self.running = kept;
+        self.running = unchanged;
         self.removed.retain(|_, stop| !stop.is_closed());
         for (member, consumer) in members {
             let (name, settings) = (member.name().clone(), member.settings().to_vec());

@@ -26,7 +26,7 @@ pub(crate) struct Replays {
 }
 
 /// A queue of dead letters, and the way back from it.
-struct Opened {
+struct OpenQueue {
     connection: Arc<Connection>,
     queue: DeadQueue,
     publishing: Arc<Connection>,
@@ -64,7 +64,7 @@ impl Replays {
     }
 
     /// Opens the queue of a consumer's dead letters and the way back, if there are some.
-    async fn open(&self, consumer: &ConsumerName) -> Result<Option<Opened>, Failure> {
+    async fn open(&self, consumer: &ConsumerName) -> Result<Option<OpenQueue>, Failure> {
         let Self { target, management, .. } = self;
         let (connection, queue) = open(target, management.as_ref(), consumer, Purpose::Take).await?;
         let Some(queue) = queue.filter(|queue| queue.length() > 0) else {
@@ -74,11 +74,11 @@ impl Replays {
         let publishing = connect_replay(target).await?;
         let replay = open_replay(&publishing, target, consumer).await?;
         let replay = replay.ok_or_else(|| no_queue(target, consumer))?;
-        Ok(Some(Opened { connection, queue, publishing, replay }))
+        Ok(Some(OpenQueue { connection, queue, publishing, replay }))
     }
 }
 
-impl Opened {
+impl OpenQueue {
     /// Sends all of them back that are logs; says what came of it.
     async fn replay_all(self, stopped: &mut watch::Receiver<bool>) -> Result<String, Failure> {
         let Self { connection, mut queue, publishing, replay } = self;

@@ -6,7 +6,7 @@ use loghost_core::application::{ConsumerEvent, Control, Event, ReloadRefusal, Ru
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 
-use crate::compose::control::{Controls, Told};
+use crate::compose::control::{ControlChannel, Controls};
 use crate::compose::member::Member;
 use crate::compose::starter::{Start, Starter};
 
@@ -36,7 +36,7 @@ impl Running {
     /// Begins it, or begins it again when it has ended.
     pub(crate) fn begin(&mut self, consumer: WasmConsumer, all: &Controls) -> Start {
         let options = self.member.options.clone();
-        let Told { controls, control, is_paused } = all.add(self.member.name().clone());
+        let ControlChannel { controls, control, is_paused } = all.add(self.member.name().clone());
         let (stop, stopped) = watch::channel(false);
         (self.control, self.stop) = (control, stop);
         Start { consumer, options, controls, is_paused, stopped }

@@ -31,7 +31,7 @@ pub(crate) struct HostAddressError;
 
 /// What it says of a consumer.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct HostConsumer {
+pub(crate) struct RunningConsumerStatus {
     pub(crate) name: String,
     /// What it does, in the API's words.
     pub(crate) state: String,
@@ -50,8 +50,8 @@ pub(crate) struct HostStream {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    consumers: Vec<HostConsumer>,
+struct HostAnswer {
+    consumers: Vec<RunningConsumerStatus>,
 }
 
 impl RunningHost {
@@ -60,7 +60,7 @@ impl RunningHost {
     /// # Errors
     ///
     /// Why there is no answer, and what to do about it.
-    pub(crate) async fn consumers(&self) -> Result<Vec<HostConsumer>, String> {
+    pub(crate) async fn consumers(&self) -> Result<Vec<RunningConsumerStatus>, String> {
         let Self { address, token } = self.clone();
         let failed = |why: &dyn fmt::Display| format!("no host answers at {}: {why}", self.address);
         let asking = spawn_blocking(move || {
@@ -73,7 +73,7 @@ impl RunningHost {
             let mut answer = request.call().map_err(|error| error.to_string())?;
             match answer.status().as_u16() {
                 200 => {
-                    let answer = answer.body_mut().read_json::<Answer>();
+                    let answer = answer.body_mut().read_json::<HostAnswer>();
                     answer.map(|answer| answer.consumers).map_err(|error| error.to_string())
                 }
                 401 => Err("it asks for a token: give the file of `run --listen-token-file` with \

@@ -51,7 +51,7 @@ pub(crate) struct Start {
 }
 
 /// A consumer whose source is open, or will be.
-pub(crate) struct Opened {
+pub(crate) struct OpenedConsumer {
     pub(crate) descriptor: Descriptor,
     pub(crate) opening: Opening,
     consume: HostConsumer<Expected>,
@@ -65,7 +65,10 @@ pub(crate) struct Opened {
 impl Starter {
     /// Builds a consumer, and opens its source; one whose queue cannot be had yet opens it later. From now on it is expected to
     /// have something to do.
-    pub(crate) fn open(&self, start: Start) -> impl Future<Output = Result<Opened, Failure>> + Send + '_ {
+    pub(crate) fn open(
+        &self,
+        start: Start,
+    ) -> impl Future<Output = Result<OpenedConsumer, Failure>> + Send + '_ {
         let Start { consumer, options, controls, is_paused, stopped } = start;
         let (descriptor, call_limit) = (consumer.descriptor().clone(), consumer.call_limit());
         let reporter =
@@ -83,7 +86,7 @@ impl Starter {
             }
             let opening = Box::pin(consume.open()).await.map_err(|end| not_opened(&descriptor.name, &end))?;
             let (service, all_stopped) = (Arc::clone(&self.service), self.stopped.clone());
-            Ok(Opened { descriptor, opening, consume, call_limit, service, stopped, all_stopped })
+            Ok(OpenedConsumer { descriptor, opening, consume, call_limit, service, stopped, all_stopped })
         }
     }
 
@@ -103,7 +106,7 @@ impl Starter {
     }
 }
 
-impl Opened {
+impl OpenedConsumer {
     /// Runs it until it, or all of them, are stopped.
     pub(crate) async fn run(self) -> Finished {
         let Self { descriptor, consume, call_limit, service, stopped, all_stopped, .. } = self;

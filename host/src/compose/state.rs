@@ -12,7 +12,7 @@ use loghost_core::domain::printable_line;
 use crate::compose::consumer_options::Positions;
 use crate::compose::failure::{Failure, Status};
 use crate::ui::terminal;
-use loghost_rabbitmq::{Binding, KeepBindings};
+use loghost_rabbitmq::{Binding, RecordBindings};
 pub(crate) use loghost_store::state::StateLedger;
 use loghost_store::state::{Settings, StateError, StateFolder};
 use loghost_wasm::WasmConsumer;
@@ -75,17 +75,17 @@ pub(crate) async fn ledger(
 #[derive(Debug)]
 pub(crate) struct BindingsOfState(pub(crate) Arc<StateFolder>);
 
-impl KeepBindings for BindingsOfState {
+impl RecordBindings for BindingsOfState {
     fn load<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<BTreeSet<Binding>, BoxError>> {
         let loading = self.0.bindings(queue);
         async {
-            let kept = loading.await.map_err(BoxError::from)?;
-            Ok(kept.into_iter().map(|(exchange, key)| Binding { exchange, key }).collect())
+            let recorded = loading.await.map_err(BoxError::from)?;
+            Ok(recorded.into_iter().map(|(exchange, key)| Binding { exchange, key }).collect())
         }
         .boxed()
     }
 
-    fn keep<'a>(
+    fn record<'a>(
         &'a self,
         queue: &'a str,
         bindings: BTreeSet<Binding>,

@@ -22,7 +22,7 @@ use crate::ui::terminal;
 
 /// Why all consumers are stopped.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(crate) enum StopReason {
     /// Somebody has asked for it.
     Asked,
     /// There is nothing left to do.
@@ -66,7 +66,7 @@ pub(crate) async fn supervise(
     mut tasks: JoinSet<Ran>,
     mut names: HashMap<Id, ConsumerName>,
     mut others: mpsc::Receiver<Another>,
-    ending: impl Future<Output = Ending>,
+    ending: impl Future<Output = StopReason>,
     stop: watch::Sender<bool>,
     (grace, on_failure): (Duration, OnFailure),
 ) -> Ended {
@@ -91,8 +91,8 @@ pub(crate) async fn supervise(
             joined = tasks.join_next_with_id() => joined,
             why = &mut ending, if !is_ending => {
                 is_ending = true;
-                ended_so.is_asked = matches!(why, Ending::Asked);
-                if let Ending::Failed(failure) = &why {
+                ended_so.is_asked = matches!(why, StopReason::Asked);
+                if let StopReason::Failed(failure) = &why {
                     terminal::notice(&format!("{}: ending", failure.text().unwrap_or_default()));
                     ended_so.failure = ended_so.failure.or(Some(failure.status()));
                 }

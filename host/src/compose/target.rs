@@ -20,7 +20,7 @@ pub(crate) struct Target {
     pub(crate) addresses: Vec<Address>,
     /// What exchanges and queues are called.
     pub(crate) names: Names,
-    /// The environment variable, or the place in the configuration file, that the addresses come from, if they do.
+    /// The environment variable, or the location in the configuration file, that the addresses come from, if they do.
     pub(crate) from: Option<String>,
     /// How long a broker that is not there is tried.
     pub(crate) retry: Retry,
@@ -87,8 +87,8 @@ impl Target {
     /// What to do where there is no broker.
     fn advice(&self) -> String {
         let start = match self.addresses.iter().find_map(startable) {
-            Some(place) => {
-                let (port, listen) = (place.port(), listen(place));
+            Some(address) => {
+                let (port, listen) = (address.port(), listen(address));
                 let docker = format!("docker run --rm -p {port}:{USUAL_PORT} rabbitmq:4");
                 let broker = format!("loghost broker{listen}");
                 format!(
@@ -125,11 +125,11 @@ fn is_usual(address: &Address) -> bool {
 }
 
 /// How the embedded broker is told to listen there.
-fn listen(place: SocketAddr) -> String {
-    if place == SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT)) {
+fn listen(address: SocketAddr) -> String {
+    if address == SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT)) {
         String::new()
     } else {
-        format!(" --listen {place}")
+        format!(" --listen {address}")
     }
 }
 

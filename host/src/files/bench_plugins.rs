@@ -36,8 +36,8 @@ impl BenchPlugin {
     pub(crate) fn component(self, number: u32) -> Vec<u8> {
         let mut component = self.built().to_vec();
         let at = component.windows(NAME.len()).position(|window| window == NAME);
-        if let Some(place) = at.and_then(|at| component.get_mut(at..at + NAME.len())) {
-            place.copy_from_slice(Self::name(number % 1_000_000).as_bytes());
+        if let Some(slot) = at.and_then(|at| component.get_mut(at..at + NAME.len())) {
+            slot.copy_from_slice(Self::name(number % 1_000_000).as_bytes());
         }
         component
     }

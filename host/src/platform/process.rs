@@ -38,7 +38,7 @@ pub(crate) fn processor() -> Option<String> {
 
 /// Another process of this program. It is killed when this goes out of scope, its standard input ends with
 /// this process, and signals from the terminal do not reach it.
-pub(crate) struct Another {
+pub(crate) struct ChildProcess {
     child: Child,
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Sync + Unpin>>>,
 }
@@ -50,7 +50,7 @@ pub(crate) enum Ear {
     Errors,
 }
 
-impl Another {
+impl ChildProcess {
     /// Starts one with these arguments and variables.
     pub(crate) fn start<'a>(
         arguments: impl IntoIterator<Item: AsRef<OsStr>>,

@@ -41,7 +41,7 @@ impl Package {
             .into_iter()
             .find(|package| fs::canonicalize(&package.manifest_path).is_ok_and(|path| path == manifest))
             .ok_or_else(|| BuildError::NoPackage(folder.to_owned()))?;
-        if !package.targets.iter().any(Target::is_cdylib) {
+        if !package.targets.iter().any(CargoTarget::is_cdylib) {
             return Err(BuildError::NoCdylib(package.name));
         }
         Ok(Self {
@@ -77,24 +77,24 @@ struct Described {
     name: String,
     id: String,
     manifest_path: PathBuf,
-    targets: Vec<Target>,
+    targets: Vec<CargoTarget>,
 }
 
 /// A message of `cargo build` about a target that was built.
 #[derive(Deserialize)]
 struct Artifact {
     package_id: String,
-    target: Target,
+    target: CargoTarget,
     filenames: Vec<PathBuf>,
 }
 
 /// Something that a package builds.
 #[derive(Deserialize)]
-struct Target {
+struct CargoTarget {
     crate_types: Vec<String>,
 }
 
-impl Target {
+impl CargoTarget {
     fn is_cdylib(&self) -> bool {
         self.crate_types.iter().any(|kind| kind == "cdylib")
     }

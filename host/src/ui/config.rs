@@ -7,7 +7,7 @@ use crate::ui::terminal::{self, Format, Unwritable};
 /// What is in force.
 pub(crate) struct Table {
     pub(crate) of: Of,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<OptionRow>,
 }
 
 /// What a table is of.
@@ -21,7 +21,7 @@ pub(crate) enum Of {
 }
 
 /// An option.
-pub(crate) struct Row {
+pub(crate) struct OptionRow {
     pub(crate) key: String,
     pub(crate) value: Value,
     /// Where its value comes from.
@@ -83,8 +83,9 @@ fn text(tables: &[Table]) -> String {
 }
 
 fn as_json(tables: &[Table]) -> serde_json::Value {
-    let object = |rows: &[Row]| -> Map<String, serde_json::Value> {
-        let entry = |row: &Row| (row.key.clone(), json!({ "value": row.value.json(), "from": row.origin }));
+    let object = |rows: &[OptionRow]| -> Map<String, serde_json::Value> {
+        let entry =
+            |row: &OptionRow| (row.key.clone(), json!({ "value": row.value.json(), "from": row.origin }));
         rows.iter().map(entry).collect()
     };
     let (mut options, mut consumers, mut variables) = (Map::new(), Map::new(), Map::new());

@@ -74,8 +74,8 @@ pub(crate) fn full(dead_letter: &DeadLetter, of: u32) -> String {
             say("sha256", &headers.plugin.sha256);
             say("severity", headers.severity.map_or("", Severity::as_str));
             say("source", &headers.source);
-            if let Some(place) = &headers.place {
-                say("log of message", place);
+            if let Some(log_number) = &headers.log_number {
+                say("log of message", log_number);
             }
             say("exchange", &headers.exchange);
             say("routing key", &headers.routing_key);
@@ -124,7 +124,7 @@ pub(crate) fn object(dead_letter: &DeadLetter) -> Value {
             "version": headers.plugin.version,
             "sha256": headers.plugin.sha256,
         })),
-        "place": headers.and_then(|headers| headers.place.as_deref()),
+        "place": headers.and_then(|headers| headers.log_number.as_deref()),
         "exchange": headers.map_or(dead_letter.came_through(), |headers| headers.exchange.as_str()),
         "routing_key": headers.map(|headers| headers.routing_key.as_str()),
         "original": headers.map(|headers| texts_json(&headers.original)),

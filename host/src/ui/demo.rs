@@ -43,10 +43,10 @@ pub(crate) fn print(confirmed: &Tally, metrics: &[CheckedMetric]) -> Result<(), 
 }
 
 /// Shows which log goes where, as the broker confirms it.
-pub(crate) struct DemoView(Mutex<Seen>);
+pub(crate) struct DemoView(Mutex<DemoProgress>);
 
 /// What was seen so far.
-struct Seen {
+struct DemoProgress {
     consumers: Vec<(ConsumerName, Filter)>,
     /// The log that was confirmed last, and how often in a row.
     last: Option<(Log, u64)>,
@@ -65,7 +65,7 @@ impl DemoView {
     /// Shows how so many logs go.
     pub(crate) fn begin(logs: u64) -> Self {
         let progress = Some(Progress::begin("playing", logs, "logs"));
-        let seen = Seen { consumers: Vec::new(), last: None, lines: 0, confirmed: 0, progress };
+        let seen = DemoProgress { consumers: Vec::new(), last: None, lines: 0, confirmed: 0, progress };
         Self(Mutex::new(seen))
     }
 
@@ -94,7 +94,7 @@ impl Observer for DemoView {
     }
 }
 
-impl Seen {
+impl DemoProgress {
     fn take(&mut self, log: &Log) {
         self.confirmed += 1;
         if let Some(progress) = &self.progress {

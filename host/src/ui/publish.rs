@@ -31,7 +31,7 @@ pub(crate) struct Published {
     /// How many logs did not say how serious they are, and what they were published as.
     pub(crate) undetermined: Option<(u64, Severity)>,
     /// How many logs were held back, as they may not be whole yet.
-    pub(crate) held_back: u64,
+    pub(crate) deferred: u64,
 }
 
 impl Published {
@@ -54,7 +54,7 @@ impl Published {
                 "refused": tally_json(refused),
                 "unanswered": self.unanswered,
                 "skipped_lines": self.skipped_lines,
-                "held_back": self.held_back,
+                "held_back": self.deferred,
                 "undetermined": self.undetermined.map_or(0, |(logs, _)| logs),
             })),
         }

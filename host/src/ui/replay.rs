@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use loghost_core::application::{
-    Answer, Cause, Compared, Difference, Extent, Fate, NotCounted, ReplayObserver, Replayed, Report,
-    ReportError, StreamPlace,
+    Answer, Cause, Compared, Difference, Extent, Fate, NotCounted, PastPosition, ReplayObserver, Replayed,
+    Report, ReportError,
 };
 use loghost_core::domain::{Log, Record, Source, printable_line};
 use loghost_rabbitmq::{Span, outcome};
@@ -31,7 +31,7 @@ pub(crate) struct ReplayView {
 }
 
 /// What came of a replay.
-pub(crate) enum Replays<'a> {
+pub(crate) enum ReplayOutcome<'a> {
     /// For each plugin by itself.
     Each(&'a [Replayed]),
     /// For two, compared.
@@ -52,13 +52,13 @@ impl ReplayView {
     }
 
     /// Prints what came of it.
-    pub(crate) fn end(&self, replays: &Replays<'_>) -> Result<(), Unwritable> {
+    pub(crate) fn end(&self, replays: &ReplayOutcome<'_>) -> Result<(), Unwritable> {
         match replays {
-            Replays::Each(replayed) => {
+            ReplayOutcome::Each(replayed) => {
                 self.say_rest("not counted")?;
                 replayed.iter().try_for_each(|replayed| self.metric(replayed, None))
             }
-            Replays::Compared(compared) => {
+            ReplayOutcome::Compared(compared) => {
                 self.say_rest("in which they differ")?;
                 for (n, replayed) in compared.replayed.iter().enumerate() {
                     self.metric(replayed, self.versions.as_ref().map(|versions| &*versions[n]))?;
@@ -135,30 +135,35 @@ impl ReplayView {
 
 impl ReplayObserver for ReplayView {
     fn not_counted(&mut self, log: &NotCounted<'_>) -> Result<(), ReportError> {
-        let NotCounted { consumer, place, record, cause, reason, attempts } = *log;
+        let NotCounted { consumer, position, record, cause, reason, attempts } = *log;
         let text = || {
-            let (fate, at) = (dead(cause, reason), at(place));
+            let (fate, at) = (dead(cause, reason), at(position));
             format!("{TITLE}[{consumer}]{TITLE:#} {at} {BAD}{fate}{BAD:#}{}", shown(record))
         };
         self.list(text, || {
             let answer = json!({ "outcome": outcome(cause), "reason": reason, "attempts": attempts });
-            json!({ "not_counted": answer, "consumer": consumer.as_str(), "at": place_json(place), "log": record.map(tail::object) })
+            json!({ "not_counted": answer, "consumer": consumer.as_str(), "at": position_json(position), "log": record.map(tail::object) })
         })
     }
 
     fn differs(&mut self, difference: &Difference<'_>) -> Result<(), ReportError> {
-        let Difference { place, record, answers } = *difference;
+        let Difference { position, record, answers } = *difference;
         let versions = self.versions.clone().unwrap_or_default();
         let pairs = || versions.iter().zip(answers);
         let text = || {
             let answers = pairs().map(|(version, answer)| {
                 format!("\n    {DIM}{}:{DIM:#} {}", printable_line(version), answered(answer))
             });
-            format!("{TITLE}differs{TITLE:#} {}{}{}", at(place), shown(record), answers.collect::<String>())
+            format!(
+                "{TITLE}differs{TITLE:#} {}{}{}",
+                at(position),
+                shown(record),
+                answers.collect::<String>()
+            )
         };
         self.list(text, || {
             let answers: Vec<Value> = pairs().map(|(version, answer)| answer_json(version, answer)).collect();
-            json!({ "differs": answers, "at": place_json(place), "log": record.map(tail::object) })
+            json!({ "differs": answers, "at": position_json(position), "log": record.map(tail::object) })
         })
     }
 
@@ -171,12 +176,12 @@ fn logs(n: u64) -> String {
     counted(usize::try_from(n).unwrap_or(usize::MAX), "log")
 }
 
-fn at(place: &StreamPlace) -> String {
-    format!("{}/{}", printable_line(&place.stream), place.offset)
+fn at(position: &PastPosition) -> String {
+    format!("{}/{}", printable_line(&position.stream), position.offset)
 }
 
-fn place_json(place: &StreamPlace) -> Value {
-    json!({ "stream": &*place.stream, "offset": place.offset })
+fn position_json(position: &PastPosition) -> Value {
+    json!({ "stream": &*position.stream, "offset": position.offset })
 }
 
 /// A log below the line that says what is the matter with it.

@@ -57,7 +57,7 @@ fn text(balances: &[ConsumerBalance], journals: Journals) -> String {
         remarks
             .extend(remarks_on(consumer).into_iter().map(|remark| format!("{}: {remark}", consumer.queue)));
     }
-    let judgement = if balances.iter().all(|consumer| consumer.balance.is_complete()) {
+    let verdict = if balances.iter().all(|consumer| consumer.balance.is_complete()) {
         format!("{GOOD}{}{GOOD:#}", complete(balances, journals))
     } else {
         let are_gaps = balances.iter().any(|consumer| !consumer.balance.gaps.is_empty());
@@ -66,7 +66,7 @@ fn text(balances: &[ConsumerBalance], journals: Journals) -> String {
     };
     let mut lines = table(&rows);
     lines.extend(remarks);
-    lines.push(judgement);
+    lines.push(verdict);
     lines.join("\n")
 }
 
@@ -137,8 +137,8 @@ fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
         remarks
             .push(format!("{n} messages are not counted, because the broker could not deliver them: {list}"));
     }
-    for Missing { origin, sequences } in gaps {
-        remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(sequences)));
+    for Missing { origin, intervals: missing } in gaps {
+        remarks.push(format!("missing of {}: {}", printable_line(origin), intervals(missing)));
     }
     for (stream, offsets) in removed {
         remarks.push(format!(
@@ -171,13 +171,13 @@ fn remarks_on(consumer: &ConsumerBalance) -> Vec<String> {
 }
 
 /// The first of them.
-fn intervals(sequences: &IntervalSet) -> String {
-    let mut shown: Vec<String> = sequences
+fn intervals(intervals: &IntervalSet) -> String {
+    let mut shown: Vec<String> = intervals
         .iter()
         .take(SHOWN)
         .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
         .collect();
-    if sequences.iter().nth(SHOWN).is_some() {
+    if intervals.iter().nth(SHOWN).is_some() {
         shown.push("...".to_owned());
     }
     shown.join(", ")
@@ -206,8 +206,8 @@ fn object(consumer: &ConsumerBalance) -> Value {
     let removed = removed.iter().map(|(stream, offsets)| {
         json!({ "stream": stream, "offsets": offsets.len(), "intervals": offsets.iter().collect::<Vec<_>>() })
     });
-    let gaps = gaps.iter().map(|Missing { origin, sequences }| {
-        json!({ "origin": origin, "intervals": sequences.iter().collect::<Vec<_>>() })
+    let gaps = gaps.iter().map(|Missing { origin, intervals }| {
+        json!({ "origin": origin, "intervals": intervals.iter().collect::<Vec<_>>() })
     });
     json!({
         "consumer": consumer.consumer,

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-/// A place in a table.
+/// A cell of a table.
 pub(crate) struct Cell {
     text: String,
     style: Style,

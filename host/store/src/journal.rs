@@ -86,7 +86,7 @@ impl JournalFile {
 
     fn load(path: &Path) -> Result<Self, Reason> {
         let (database, path_check) = open_database(path, CACHE).map_err(|error| Reason::of(error, path))?;
-        let Contents { producer, begun, digest, confirmed } = Contents::of(&database)?;
+        let JournalContents { producer, begun, digest, confirmed } = JournalContents::of(&database)?;
         Ok(Self { database, path_check, producer, begun, digest, read: 0, hasher: Sha256::new(), confirmed })
     }
 
@@ -103,10 +103,10 @@ impl JournalFile {
             meta.insert("begun", begun.to_le_bytes().as_slice())?;
             meta.insert("digest", digest.as_slice())?;
             let mut table = transaction.open_table(CONFIRMED)?;
-            for (severity, source, sequences) in new.iter() {
+            for (severity, source, intervals) in new.iter() {
                 let origin = origin(severity, source);
                 let all = confirmed.of(severity, source.cloned());
-                for (first, last) in sequences.iter() {
+                for (first, last) in intervals.iter() {
                     all.insert_interval(first, last);
                     // The interval may have been merged with others: their rows are replaced by one.
                     let (first, last) = all.interval_of(first).unwrap_or((first, last));
@@ -122,14 +122,14 @@ impl JournalFile {
 }
 
 /// What is in a journal.
-struct Contents {
+struct JournalContents {
     producer: Producer,
     begun: u64,
     digest: [u8; 32],
     confirmed: Confirmed,
 }
 
-impl Contents {
+impl JournalContents {
     fn of(database: &Database) -> Result<Self, Reason> {
         let transaction = database.begin_read().map_err(damaged)?;
         let meta = transaction.open_table(META).map_err(damaged)?;
@@ -183,7 +183,7 @@ impl From<redb::Error> for WriteError {
 /// Reads the journal at `path`, also while a publisher writes in it: its producer, and what is confirmed.
 pub fn read(path: &Path) -> Result<(Producer, Confirmed), OpenError> {
     let copied = open_copy(path, CACHE).map_err(|error| Reason::of(error, path));
-    let copied = copied.and_then(|database| Contents::of(&database));
+    let copied = copied.and_then(|database| JournalContents::of(&database));
     let contents = copied.map_err(|reason| {
         // Whoever reads makes none.
         let reason = if let Reason::SomethingElse = reason { Reason::NotWritten } else { reason };

@@ -71,7 +71,7 @@ prop_compose! {
         let mut message = MessageBuilder::new();
         message = durable.into_iter().fold(message, MessageBuilder::durable);
         message = annotations.into_iter().fold(message, |message, (key, value)| message.annotation(&key, value));
-        message = properties.into_iter().fold(message, |message, (place, value)| message.property(place, value));
+        message = properties.into_iter().fold(message, |message, (index, value)| message.property(index, value));
         message = application.into_iter().fold(message, |message, (key, value)| message.application(&key, value));
         message = match kind {
             0 => data.iter().fold(message, |message, bytes| message.data(bytes)),

@@ -1,4 +1,6 @@
-//! Checks of the repository itself: which crates and layers may use which, that pages name what exists, and formatting.
+//! Checks of the repository itself: which crates and layers may use which, names, that pages name what exists, and formatting.
+
+mod names;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("house::the_broker_knows_no_logs", the_broker_knows_no_logs),
         test("house::no_layer_knows_those_above", no_layer_knows_those_above),
         test("house::crates_know_only_those_beneath", crates_know_only_those_beneath),
+        test("house::names_are_terms_of_the_field", names::are_terms_of_the_field),
+        test("house::names_name_one_type_of_a_crate", names::name_one_type_of_a_crate),
         test("house::nothing_is_left_unfinished", nothing_is_left_unfinished),
         test("house::every_module_says_what_it_does", every_module_says_what_it_does),
         test("house::delivery_names_tests_that_exist", delivery_names_tests_that_exist),

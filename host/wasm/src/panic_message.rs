@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_its_place_and_its_text() {
+    fn a_panic_is_its_location_and_its_text() {
         check(
             "panicked at src/lib.rs:41:13:\ncannot digest\nit",
             "panicked at src/lib.rs:41:13: cannot digest\nit",

@@ -19,7 +19,7 @@ impl Processed {
         processed
     }
 
-    /// Decides on the log at a place in the batch, from 0. One decision for each log at most.
+    /// Decides on the log with this index in the batch, from 0. One decision for each log at most.
     ///
     /// # Panics
     /// If the index does not fit 32 bits, which no batch reaches.

@@ -18,7 +18,7 @@ BATCH = 1000
 LONGEST = 60
 
 
-def place(url):
+def address(url):
     parts = urlsplit(url)
     who = {"username": parts.username, "password": parts.password, "vhost": unquote(parts.path[1:])}
     return {"host": parts.hostname, "port": parts.port} | who
@@ -34,7 +34,7 @@ async def consume(options):
             watch.report("rstream", counted)
             done.set()
 
-    async with Consumer(**place(options.broker)) as consumer:
+    async with Consumer(**address(options.broker)) as consumer:
         watch = Stopwatch()
         first = ConsumerOffsetSpecification(OffsetType.FIRST)
         await consumer.subscribe(
@@ -66,7 +66,7 @@ async def publish(options):
             application_properties={"timestamp_in_ms": now},
         )
 
-    async with Producer(**place(options.broker)) as producer:
+    async with Producer(**address(options.broker)) as producer:
         watch = Stopwatch()
         for first in range(0, options.logs, BATCH):
             logs = [log() for _ in range(first, min(first + BATCH, options.logs))]

@@ -6,7 +6,7 @@ reads every log, with --state, with four consumers in one host, and publishing. 
 the properties that `loghost publish` gives them, the prefetch is 1000, acknowledgements are `multiple`, and
 what is published is persistent, mandatory, confirmed, with 2048 unconfirmed at most.
 
-It is done in three places. Alone: against `firehose`, a server that never makes a client wait, so that the
+It is done in three environments. Alone: against `firehose`, a server that never makes a client wait, so that the
 client is the limit. RabbitMQ: each run consumes a new queue, declared as loghost declares it and filled
 with the same logs, or publishes into an empty one; the broker is the limit, and what counts is the CPU
 that a client takes away from it. RabbitMQ4: the same with version 4, from classic queues, quorum queues and
@@ -26,6 +26,6 @@ Only names that begin with `peers.`, `peers-full.` and `loghost.peers` are used 
 
     host/benches/peers/run --quick                  does it work?
     host/benches/peers/run                          the whole comparison, about an hour
-    host/benches/peers/run --only 'lapin|loghost' --place alone --format json
-    host/benches/peers/run --place rabbitmq4        streams beside queues
+    host/benches/peers/run --only 'lapin|loghost' --environment alone --format json
+    host/benches/peers/run --environment rabbitmq4        streams beside queues
 """

@@ -1,4 +1,4 @@
-"""The runs of all peers in one place, interleaved."""
+"""The runs of all peers in one environment, interleaved."""
 
 import os
 import statistics
@@ -10,19 +10,19 @@ from pathlib import Path
 from .arguments import Options
 from .commands import Failed, output, say
 from .measurement import Sample, Stored, run_once
-from .names import ALONE, CLIENTS, CONSUME, FULL, PEERS, PREFIX, SEVERITIES, Place
+from .names import ALONE, CLIENTS, CONSUME, FULL, PEERS, PREFIX, SEVERITIES, Environment
 from .peer import STREAM_FACTOR, Peer
 from .server import Server
 from .tools import Tools
 
 
 class Comparison:
-    """Runs the peers in one place, again and again."""
+    """Runs the peers in one environment, again and again."""
 
     def __init__(
-        self, place: Place, server: Server, peers: Sequence[Peer], tools: Tools, scratch: Path, options: Options
+        self, environment: Environment, server: Server, peers: Sequence[Peer], tools: Tools, scratch: Path, options: Options
     ) -> None:
-        self.place, self.server, self.peers, self.tools = place, server, peers, tools
+        self.environment, self.server, self.peers, self.tools = environment, server, peers, tools
         self.scratch, self.options = scratch, options
         node_path = str(CLIENTS / "node_modules")
         self.environment = os.environ | {"NODE_PATH": node_path, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -35,10 +35,10 @@ class Comparison:
         """All rounds; nothing is left on the broker."""
         try:
             for number in range(self.options.rounds):
-                say(f"{self.place}: round {number + 1} of {self.options.rounds}")
+                say(f"{self.environment}: round {number + 1} of {self.options.rounds}")
                 self.round(number)
         finally:
-            if self.place != ALONE:
+            if self.environment != ALONE:
                 for prefix in (PREFIX, FULL):
                     names = [f"{prefix}.{name}" for name in (*SEVERITIES, "dead")]
                     self.lapin("delete", *(part for name in names for part in ("--queue", name, "--exchange", name)))
@@ -53,7 +53,7 @@ class Comparison:
         for peer in [*self.peers[first:], *self.peers[:first]]:
             if not peer.measures_itself:
                 self.starts[peer.key].append(self.sample(peer, 1))
-            self.samples[peer.key].append(self.sample(peer, peer.logs(self.place, self.options.logs)))
+            self.samples[peer.key].append(self.sample(peer, peer.logs(self.environment, self.options.logs)))
 
     def sample(self, peer: Peer, logs: int) -> Sample:
         """Runs a peer, once more if it fails: an hour of runs is not to be lost to one."""
@@ -65,12 +65,12 @@ class Comparison:
 
     def try_sample(self, peer: Peer, logs: int) -> Sample:
         """Runs a peer, on queues that are new, or on streams that were filled before."""
-        if self.place == ALONE:
+        if self.environment == ALONE:
             return self.run_once(peer, logs)
         try:
             stored = self.stored(peer, logs)
             # What it has yet to do with these logs is not the peer's.
-            time.sleep(self.options.settle)
+            time.sleep(self.options.rest)
             return replace(self.run_once(peer, logs), stored=stored)
         finally:
             queues = [part for name in peer.queues for part in ("--queue", name, "--queue", f"{name}.dead")]

@@ -1,4 +1,4 @@
-"""Compares: parses, prepares, runs in each place, shows."""
+"""Compares: parses, prepares, runs in each environment, shows."""
 
 import json
 import signal
@@ -34,17 +34,17 @@ def main() -> None:
 
 
 def compare(options: Options) -> Result:
-    """Runs the peers that are chosen, in each place that is wanted."""
+    """Runs the peers that are chosen, in each environment that is wanted."""
     tools = prepare(options)
     everyone = peers(tools)
     comparisons = []
     with tempfile.TemporaryDirectory(prefix="peers-", dir=TARGET) as scratch:
-        for place in filter(options.wants, (ALONE, BROKER, BROKER4)):
-            chosen = [peer for peer in everyone if options.chooses(peer, place)]
+        for environment in filter(options.wants, (ALONE, BROKER, BROKER4)):
+            chosen = [peer for peer in everyone if options.chooses(peer, environment)]
             if not chosen:
                 continue
-            with serving(place, options.broker, tools) as server:
-                comparison = Comparison(place, server, chosen, tools, Path(scratch), options)
+            with serving(environment, options.broker, tools) as server:
+                comparison = Comparison(environment, server, chosen, tools, Path(scratch), options)
                 comparison.run()
                 comparisons.append(comparison)
     if not comparisons:

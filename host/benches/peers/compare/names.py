@@ -18,10 +18,10 @@ EXCHANGES = [f"{PREFIX}.{severity}" for severity in SEVERITIES]
 _, INFO, ERROR, CRITICAL = EXCHANGES
 QUEUE = f"loghost.{PREFIX}.peer"
 
-Place = Literal["alone", "RabbitMQ", "RabbitMQ4"]
-ALONE: Place = "alone"
-BROKER: Place = "RabbitMQ"
-BROKER4: Place = "RabbitMQ4"
+Environment = Literal["alone", "RabbitMQ", "RabbitMQ4"]
+ALONE: Environment = "alone"
+BROKER: Environment = "RabbitMQ"
+BROKER4: Environment = "RabbitMQ4"
 
 QueueType = Literal["classic", "quorum", "stream"]
 

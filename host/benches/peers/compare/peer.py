@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .names import ALONE, BROKER, INFO, PREFIX, QUEUE, Place, QueueType, Work
+from .names import ALONE, BROKER, INFO, PREFIX, QUEUE, Environment, QueueType, Work
 from .server import Server
 
 # Alone, so much more is done: nothing has to be filled.
@@ -28,7 +28,7 @@ class Peer:
     # Whether it measures itself; otherwise the process is measured, and a short run subtracted.
     measures_itself: bool = True
     # Where it runs.
-    places: Collection[Place] = (ALONE, BROKER)
+    environments: Collection[Environment] = (ALONE, BROKER)
     # Of what type its queues are. Streams are shared by all that read them, and called like their exchanges.
     queue_type: QueueType = "classic"
     # What the names of the streams begin with.
@@ -42,14 +42,14 @@ class Peer:
     # How many of its consumers get each log.
     copies: int = 1
     # How many logs it gets, of those that others get: it need not take minutes.
-    share: Mapping[Place, float] = field(default_factory=dict)
+    share: Mapping[Environment, float] = field(default_factory=dict)
     # What it reads, if anything.
     stdin: Callable[[int], str] | None = None
 
-    def logs(self, place: Place, logs: int) -> int:
+    def logs(self, environment: Environment, logs: int) -> int:
         """How many it is told to deal with."""
-        if place == ALONE:
+        if environment == ALONE:
             logs *= ALONE_FACTOR
         if self.queue_type == "stream":
             logs *= STREAM_FACTOR
-        return max(1000, round(logs * self.share.get(place, 1)))
+        return max(1000, round(logs * self.share.get(environment, 1)))

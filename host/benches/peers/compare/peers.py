@@ -24,7 +24,7 @@ from .names import (
     PUBLISH,
     QUEUE,
     ROOT,
-    Place,
+    Environment,
     QueueType,
     Work,
 )
@@ -68,7 +68,7 @@ def peers(tools: Tools) -> list[Peer]:
     return found
 
 
-def outside(key: str, title: str, command: Command, share: Mapping[Place, float] | None = None) -> Iterator[Peer]:
+def outside(key: str, title: str, command: Command, share: Mapping[Environment, float] | None = None) -> Iterator[Peer]:
     """A client that is neither loghost nor the reference, doing both kinds of work."""
     wheres: dict[Work, list[str]] = {CONSUME: ["--queue", QUEUE], PUBLISH: ["--exchange", INFO]}
     for work, where in wheres.items():

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from .arguments import Options
 from .comparison import Comparison
 from .measurement import Sample
-from .names import BROKER4, CONSUME, PUBLISH, TARGET, Place, Work
+from .names import BROKER4, CONSUME, PUBLISH, TARGET, Environment, Work
 from .peer import Peer
 from .ratios import Ratio, ratio, spread
 from .targets import TARGETS
@@ -21,9 +21,9 @@ from .targets import TARGETS
 REFERENCES: dict[Work, str] = {CONSUME: "lapin-bursts", PUBLISH: "lapin-window"}
 
 
-def reference_of(peer: Peer, place: Place) -> str:
+def reference_of(peer: Peer, environment: Environment) -> str:
     """What a peer is set against."""
-    return "lapin-classic" if place == BROKER4 else REFERENCES[peer.work]
+    return "lapin-classic" if environment == BROKER4 else REFERENCES[peer.work]
 
 
 class Compared(TypedDict, total=False):
@@ -37,7 +37,7 @@ class Compared(TypedDict, total=False):
 
 
 class Row(Compared):
-    """A peer, in one place."""
+    """A peer, in one environment."""
 
     peer: str
     title: str
@@ -53,10 +53,10 @@ class Row(Compared):
     rounds: list[dict[str, Any]]
 
 
-class PlaceResult(TypedDict):
-    """What was done in one place."""
+class EnvironmentResult(TypedDict):
+    """What was done in one environment."""
 
-    place: Place
+    environment: Environment
     peers: list[Row]
 
 
@@ -64,7 +64,7 @@ class TargetResult(TypedDict):
     """A ratio that is wanted, and what it is."""
 
     what: str
-    place: Place
+    environment: Environment
     ratio: Ratio
     bound: str
     verdict: str
@@ -94,18 +94,18 @@ class Result(TypedDict):
     rounds: int
     logs: int
     noise: Noise
-    places: list[PlaceResult]
+    environments: list[EnvironmentResult]
     targets: list[TargetResult]
 
 
 def evaluate(comparisons: Sequence[Comparison], options: Options) -> Result:
     """Everything that is shown."""
-    places: list[PlaceResult] = [
-        {"place": comparison.place, "peers": [row(comparison, peer) for peer in comparison.peers]}
+    environments: list[EnvironmentResult] = [
+        {"environment": comparison.environment, "peers": [row(comparison, peer) for peer in comparison.peers]}
         for comparison in comparisons
     ]
     everything = [s for comparison in comparisons for mine in comparison.samples.values() for s in mine]
-    rows = [row for place in places for row in place["peers"]]
+    rows = [row for environment in environments for row in environment["peers"]]
     return {
         "machine": machine(),
         "rounds": options.rounds,
@@ -116,7 +116,7 @@ def evaluate(comparisons: Sequence[Comparison], options: Options) -> Result:
             "spread_of_rate": statistics.median(row["spread_of_rate"] for row in rows),
             "spread_of_cpu": statistics.median(row["spread_of_cpu"] for row in rows),
         },
-        "places": places,
+        "environments": environments,
         "targets": [target for comparison in comparisons for target in targets(comparison)],
     }
 
@@ -143,7 +143,7 @@ def row(comparison: Comparison, peer: Peer) -> Row:
     }
     if peer.key in comparison.starts:
         result["starts"] = plain(comparison.starts[peer.key])
-    if reference := comparison.samples.get(reference_of(peer, comparison.place)):
+    if reference := comparison.samples.get(reference_of(peer, comparison.environment)):
         result["rate_ratio"] = ratio(mine, reference, "rate")
         result["cpu_ratio"] = ratio(mine, reference, "cpu")
     return result
@@ -160,16 +160,16 @@ def plain(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 
 def targets(comparison: Comparison) -> list[TargetResult]:
-    """The targets of a place, as far as both of their peers have run."""
+    """The targets of an environment, as far as both of their peers have run."""
     samples = comparison.samples
     results: list[TargetResult] = []
     for target in TARGETS:
-        if target.place == comparison.place and target.peer in samples and target.to in samples:
+        if target.environment == comparison.environment and target.peer in samples and target.to in samples:
             of_them = ratio(samples[target.peer], samples[target.to], target.of)
             results.append(
                 {
                     "what": target.what,
-                    "place": target.place,
+                    "environment": target.environment,
                     "ratio": of_them,
                     "bound": target.bound(),
                     "verdict": target.verdict(of_them),

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .commands import Failed, say
-from .names import ALONE, BROKER4, INFO, Place
+from .names import ALONE, BROKER4, INFO, Environment
 from .server import Server
 from .tools import Tools
 
 
 @contextlib.contextmanager
-def serving(place: Place, broker: str | None, tools: Tools) -> Iterator[Server]:
-    """The server of a place, which is the broker that was named, or started."""
-    if place == ALONE:
+def serving(environment: Environment, broker: str | None, tools: Tools) -> Iterator[Server]:
+    """The server of an environment, which is the broker that was named, or started."""
+    if environment == ALONE:
         with started(tools.firehose, "--until-eof", "--exchange", INFO) as server:
             yield server
     elif tools.rabbitmq_node:
-        version = "4" if place == BROKER4 else "3"
+        version = "4" if environment == BROKER4 else "3"
         say(f"starting RabbitMQ {version}")
         with started(tools.rabbitmq_node, version) as server:
             yield server

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 from .arguments import Format
-from .names import BROKER4, CONSUME, PUBLISH, Place, Work
+from .names import BROKER4, CONSUME, PUBLISH, Environment, Work
 from .ratios import Ratio
-from .results import PlaceResult, Result, Row
+from .results import EnvironmentResult, Result, Row
 
 # Title, headings and rows; the first column is text, the others are numbers.
 Table = tuple[str, list[str], list[list[str]]]
@@ -28,32 +28,32 @@ def show(result: Result, how: Format) -> None:
 
 
 def tables(result: Result) -> Iterator[Table]:
-    """One for each place and kind of work, and the targets."""
-    for place in result["places"]:
+    """One for each environment and kind of work, and the targets."""
+    for environment in result["environments"]:
         for work in (CONSUME, PUBLISH):
-            if any(row["work"] == work for row in place["peers"]):
-                yield peers_table(place, work)
+            if any(row["work"] == work for row in environment["peers"]):
+                yield peers_table(environment, work)
     if result["targets"]:
         body = [
-            [f"{t['place']}: {t['what']}", with_interval(t["ratio"]), t["bound"], t["verdict"]]
+            [f"{t['environment']}: {t['what']}", with_interval(t["ratio"]), t["bound"], t["verdict"]]
             for t in result["targets"]
         ]
         yield "targets", ["", "ratio", "wanted", ""], body
 
 
-def peers_table(place: PlaceResult, work: Work) -> Table:
+def peers_table(environment: EnvironmentResult, work: Work) -> Table:
     """The peers that do this work, beside the reference."""
     reference = "lapin in bursts" if work == CONSUME else "lapin"
     headings = ["", "logs/s", "CPU µs/log", "server µs/log", f"logs/s to {reference}", f"CPU to {reference}"]
-    if place["place"] == BROKER4:
+    if environment["environment"] == BROKER4:
         headings[4:4] = ["server µs/log stored", "disk bytes/log"]
-    rows = [line(row, place["place"]) for row in place["peers"] if row["work"] == work]
-    return f"{work}, {place['place']}", headings, rows
+    rows = [line(row, environment["environment"]) for row in environment["peers"] if row["work"] == work]
+    return f"{work}, {environment['environment']}", headings, rows
 
 
-def line(row: Row, place: Place) -> list[str]:
+def line(row: Row, environment: Environment) -> list[str]:
     """A peer's cells."""
-    stored = [row["stored_cpu_us_per_log"], row["stored_octets_per_log"]] if place == BROKER4 else []
+    stored = [row["stored_cpu_us_per_log"], row["stored_octets_per_log"]] if environment == BROKER4 else []
     return [
         row["title"],
         f"{row['logs_per_second']:,.0f}",

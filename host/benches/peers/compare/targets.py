@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .measurement import Figure
-from .names import ALONE, BROKER, BROKER4, Place
+from .names import ALONE, BROKER, BROKER4, Environment
 from .ratios import Ratio
 
 
@@ -12,7 +12,7 @@ class Target:
     """What a ratio of two peers has to be."""
 
     what: str
-    place: Place
+    environment: Environment
     peer: str
     to: str
     of: Figure

@@ -15,13 +15,13 @@ type Consumers = [(ConsumerName, Consumer)];
 type About = (&'static str, &'static str);
 
 /// A metric, and its value of a consumer.
-type Single = (About, fn(&Consumer) -> u64);
+type ConsumerMetric = (About, fn(&Consumer) -> u64);
 
 /// A metric of times, and its values of a consumer.
 type Times = (About, fn(&Consumer) -> &Histogram);
 
 /// Of this run.
-const COUNTERS: [Single; 7] = [
+const COUNTERS: [ConsumerMetric; 7] = [
     (("loghost_deliveries_received", "Deliveries taken from the consumer's queue."), |it| it.deliveries),
     (("loghost_deliveries_acknowledged", "Deliveries that need not come again."), |it| it.acknowledged),
     (("loghost_traps", "Calls that the plugin failed at."), |it| it.traps),
@@ -36,7 +36,7 @@ const COUNTERS: [Single; 7] = [
 ];
 
 /// Of all runs that share a state.
-const COUNTS: [Single; 6] = [
+const COUNTS: [ConsumerMetric; 6] = [
     (("loghost_deliveries_repeated", "Deliveries of logs that were counted before."), |it| {
         it.counts.repeated
     }),
@@ -59,7 +59,7 @@ const COUNTS: [Single; 6] = [
     }),
 ];
 
-const GAUGES: [Single; 2] = [
+const GAUGES: [ConsumerMetric; 2] = [
     (("loghost_deliveries_unacknowledged", "Deliveries in hand, not acknowledged."), |it| {
         it.load.taken as u64
     }),

@@ -26,7 +26,7 @@ pub struct Figures {
     consumers: Vec<(ConsumerName, Consumer)>,
     connections: Vec<(String, Connection)>,
     depths: Depths,
-    exports: Option<exports::Figures>,
+    exports: Option<exports::ExportFigures>,
     process: Process,
 }
 

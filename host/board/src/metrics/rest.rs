@@ -2,20 +2,20 @@
 
 use super::{Family, Kind, Point, Unit, Value};
 use crate::connection::Connection;
-use crate::exports::Figures as Exports;
+use crate::exports::ExportFigures as Exports;
 use crate::process::Process;
 
 /// A metric with its name and its help, and its value of a connection.
-type Single = ((&'static str, &'static str), fn(&Connection) -> u64);
+type ConnectionMetric = ((&'static str, &'static str), fn(&Connection) -> u64);
 
-const GAUGES: [Single; 2] = [
+const GAUGES: [ConnectionMetric; 2] = [
     (("loghost_connection_up", "Whether there is a connection to the broker."), |it| u64::from(it.is_up)),
     (("loghost_connection_blocked", "Whether the broker takes nothing that is published."), |it| {
         u64::from(it.blocked.is_some())
     }),
 ];
 
-const COUNTERS: [Single; 2] = [
+const COUNTERS: [ConnectionMetric; 2] = [
     (("loghost_reconnects", "How often the connection was made again."), |it| it.reconnects),
     (("loghost_connection_failures", "Attempts to connect that failed."), |it| it.failures),
 ];

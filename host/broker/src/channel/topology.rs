@@ -5,7 +5,7 @@ use amq_protocol::protocol::{AMQPClass, exchange, queue};
 use super::{
     Channel,
     arguments::{exchange_spec, queue_spec},
-    out_of_place,
+    unexpected_method,
 };
 use crate::{
     client::Client,
@@ -50,7 +50,7 @@ impl Channel {
                 let ok = exchange::AMQPMethod::UnbindOk(exchange::UnbindOk {});
                 (ok, unbind.nowait)
             }
-            _ => return Err(out_of_place()),
+            _ => return Err(unexpected_method()),
         };
         if !nowait {
             self.reply(client, AMQPClass::Exchange(ok));
@@ -97,7 +97,7 @@ impl Channel {
                 let ok = queue::DeleteOk { message_count: count(deleted) };
                 (queue::AMQPMethod::DeleteOk(ok), delete.nowait)
             }
-            _ => return Err(out_of_place()),
+            _ => return Err(unexpected_method()),
         };
         if !nowait {
             self.reply(client, AMQPClass::Queue(ok));

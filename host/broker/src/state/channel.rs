@@ -10,7 +10,7 @@ use super::{
 use crate::{error::AmqpError, outbox::Outbox};
 
 #[derive(Debug)]
-pub(crate) struct Channel {
+pub(crate) struct ChannelState {
     pub(crate) connection: Key<Connection>,
     pub(crate) number: u16,
     pub(crate) outbox: Arc<Outbox>,
@@ -57,7 +57,7 @@ pub(crate) enum DeliveryTags {
     All,
 }
 
-impl Channel {
+impl ChannelState {
     pub(crate) fn new(
         connection: Key<Connection>,
         number: u16,

@@ -7,7 +7,7 @@ use amq_protocol::protocol::{AMQPClass, basic};
 use super::{
     BrokerState,
     arena::Key,
-    channel::{Channel, DeliveryTags, Subscription, Unacked},
+    channel::{ChannelState, DeliveryTags, Subscription, Unacked},
     names::generated_name,
     queue::{Acknowledgement, Consumer, ConsumerId, Queue},
 };
@@ -41,7 +41,11 @@ pub(crate) enum Disposition {
 
 impl BrokerState {
     /// The consumer's tag is in the `consume-ok`, which is sent before its first delivery.
-    pub(crate) fn consume(&mut self, channel: Key<Channel>, consume: Consume<'_>) -> Result<(), AmqpError> {
+    pub(crate) fn consume(
+        &mut self,
+        channel: Key<ChannelState>,
+        consume: Consume<'_>,
+    ) -> Result<(), AmqpError> {
         let tag = match consume.tag {
             "" => generated_name("amq.ctag"),
             tag => tag.into(),
@@ -77,7 +81,7 @@ impl BrokerState {
     }
 
     /// Its deliveries stay unacknowledged. A tag that is not in use is no error.
-    pub(crate) fn cancel(&mut self, channel: Key<Channel>, tag: &str) -> Result<(), AmqpError> {
+    pub(crate) fn cancel(&mut self, channel: Key<ChannelState>, tag: &str) -> Result<(), AmqpError> {
         let channel = self.channel(channel)?;
         let Some(subscription) = channel.subscription(tag).cloned() else {
             return Ok(());
@@ -92,7 +96,7 @@ impl BrokerState {
 
     pub(crate) fn get(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         queue: &str,
         acknowledgement: Acknowledgement,
     ) -> Result<(), AmqpError> {
@@ -126,7 +130,7 @@ impl BrokerState {
 
     pub(crate) fn resolve(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         tags: DeliveryTags,
         disposition: Disposition,
     ) -> Result<(), AmqpError> {
@@ -168,7 +172,7 @@ impl BrokerState {
     /// The prefetch of future consumers, or the one that all consumers of the channel share.
     pub(crate) fn set_prefetch(
         &mut self,
-        key: Key<Channel>,
+        key: Key<ChannelState>,
         count: u16,
         global: bool,
     ) -> Result<(), AmqpError> {
@@ -276,7 +280,7 @@ impl BrokerState {
     }
 
     /// The queues whose consumers share the channel's prefetch, in turn.
-    fn sharing_queues(&mut self, key: Key<Channel>) -> Vec<Key<Queue>> {
+    fn sharing_queues(&mut self, key: Key<ChannelState>) -> Vec<Key<Queue>> {
         match self.channels.get_mut(key) {
             Some(channel) if channel.shared_prefetch > 0 => {
                 channel.turn = channel.turn.wrapping_add(1);

@@ -32,7 +32,7 @@ mod tests;
 
 use self::{
     arena::{Arena, Key},
-    channel::{Channel, Unacked},
+    channel::{ChannelState, Unacked},
     clock::Clock,
     dead_letter::DeadLetter,
     exchange::{Exchange, ExchangeSpec, Kind},
@@ -44,7 +44,7 @@ pub(crate) struct BrokerState {
     exchanges: HashMap<Arc<str>, Exchange>,
     queue_names: HashMap<Arc<str>, Key<Queue>>,
     queues: Arena<Queue>,
-    channels: Arena<Channel>,
+    channels: Arena<ChannelState>,
     connections: Arena<Connection>,
     memory: Arc<Memory>,
     clock: Clock,
@@ -60,7 +60,7 @@ pub(crate) struct BrokerState {
 pub(crate) struct Connection {
     outbox: Arc<Outbox>,
     cancel_notify: bool,
-    channels: Vec<Key<Channel>>,
+    channels: Vec<Key<ChannelState>>,
     /// The index of the queue that is served first when there is room for deliveries again.
     turn: usize,
 }
@@ -120,18 +120,18 @@ impl BrokerState {
         &mut self,
         connection: Key<Connection>,
         number: u16,
-    ) -> Result<Key<Channel>, AmqpError> {
+    ) -> Result<Key<ChannelState>, AmqpError> {
         let Some(owner) = self.connections.get_mut(connection) else {
             return Err(AmqpError::new(Code::ChannelError, "connection is closed"));
         };
         let outbox = Arc::clone(&owner.outbox);
-        let channel = Channel::new(connection, number, outbox, owner.cancel_notify);
+        let channel = ChannelState::new(connection, number, outbox, owner.cancel_notify);
         let key = self.channels.insert(channel);
         owner.channels.push(key);
         Ok(key)
     }
 
-    pub(crate) fn close_channel(&mut self, key: Key<Channel>) {
+    pub(crate) fn close_channel(&mut self, key: Key<ChannelState>) {
         let connection = self.channels.get(key).map(|channel| channel.connection);
         if let Some(connection) = connection.and_then(|key| self.connections.get_mut(key)) {
             connection.channels.retain(|channel| *channel != key);
@@ -152,7 +152,7 @@ impl BrokerState {
     }
 
     /// Removes the consumers of all of them first, so that what one requeues is not delivered to another.
-    fn close_channels(&mut self, keys: &[Key<Channel>]) {
+    fn close_channels(&mut self, keys: &[Key<ChannelState>]) {
         let mut closing: Vec<_> = keys.iter().filter_map(|&key| self.channels.remove(key)).collect();
         let mut affected = Vec::new();
         for channel in &mut closing {
@@ -185,7 +185,7 @@ impl BrokerState {
     }
 
     /// The queues that these channels consume, rotated by `turn` so that each comes first in turn.
-    fn subscribed_queues(&self, channels: &[Key<Channel>], turn: usize) -> Vec<Key<Queue>> {
+    fn subscribed_queues(&self, channels: &[Key<ChannelState>], turn: usize) -> Vec<Key<Queue>> {
         let mut queues: Vec<_> = channels
             .iter()
             .filter_map(|&channel| self.channels.get(channel))
@@ -201,7 +201,7 @@ impl BrokerState {
         queues
     }
 
-    fn channel(&mut self, key: Key<Channel>) -> Result<&mut Channel, AmqpError> {
+    fn channel(&mut self, key: Key<ChannelState>) -> Result<&mut ChannelState, AmqpError> {
         self.channels.get_mut(key).ok_or_else(|| AmqpError::new(Code::ChannelError, "channel is closed"))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     BrokerState,
     arena::Key,
-    channel::Channel,
+    channel::ChannelState,
     clock::Moment,
     exchange::{Destination, Exchange, ExchangeSpec},
     names::{check_not_default, check_not_reserved, generated_name, locked, one_line},
@@ -82,7 +82,7 @@ impl BrokerState {
 
     pub(crate) fn bind(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         source: &str,
         target: Target<'_>,
         routing_key: &str,
@@ -100,7 +100,7 @@ impl BrokerState {
     /// As in `RabbitMQ`, it does no harm to unbind what is not bound, or not there.
     pub(crate) fn unbind(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         source: &str,
         target: Target<'_>,
         routing_key: &str,
@@ -120,7 +120,7 @@ impl BrokerState {
 
     pub(crate) fn declare_queue(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         name: &str,
         mut spec: QueueSpec,
     ) -> Result<QueueStatus, AmqpError> {
@@ -152,7 +152,7 @@ impl BrokerState {
     /// A passive declaration.
     pub(crate) fn check_queue(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         name: &str,
     ) -> Result<QueueStatus, AmqpError> {
         let name = &*one_line(name);
@@ -166,7 +166,7 @@ impl BrokerState {
     /// Says how many messages went with it.
     pub(crate) fn delete_queue(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         name: &str,
         unless: Unless,
     ) -> Result<usize, AmqpError> {
@@ -190,13 +190,17 @@ impl BrokerState {
     }
 
     /// Says how many messages it dropped.
-    pub(crate) fn purge_queue(&mut self, channel: Key<Channel>, name: &str) -> Result<usize, AmqpError> {
+    pub(crate) fn purge_queue(&mut self, channel: Key<ChannelState>, name: &str) -> Result<usize, AmqpError> {
         let key = self.find_queue(channel, name)?;
         Ok(self.queues.get_mut(key).map_or(0, Queue::purge))
     }
 
     /// The queue of that name, or the channel's last one, if this connection may use it.
-    pub(super) fn find_queue(&mut self, channel: Key<Channel>, name: &str) -> Result<Key<Queue>, AmqpError> {
+    pub(super) fn find_queue(
+        &mut self,
+        channel: Key<ChannelState>,
+        name: &str,
+    ) -> Result<Key<Queue>, AmqpError> {
         let name = self.queue_name(channel, name)?;
         let connection = self.channel(channel)?.connection;
         let key = self.queue_names.get(&name).copied();
@@ -252,7 +256,11 @@ impl BrokerState {
         }
     }
 
-    fn destination(&mut self, channel: Key<Channel>, target: Target<'_>) -> Result<Destination, AmqpError> {
+    fn destination(
+        &mut self,
+        channel: Key<ChannelState>,
+        target: Target<'_>,
+    ) -> Result<Destination, AmqpError> {
         match target {
             Target::Queue(name) => self.find_queue(channel, name).map(Destination::Queue),
             Target::Exchange(name) => {
@@ -266,7 +274,7 @@ impl BrokerState {
     /// The key of a binding: with neither queue nor key given, the name of the last queue.
     fn routing_key(
         &mut self,
-        channel: Key<Channel>,
+        channel: Key<ChannelState>,
         target: Target<'_>,
         routing_key: &str,
     ) -> Result<Arc<str>, AmqpError> {
@@ -276,7 +284,7 @@ impl BrokerState {
         }
     }
 
-    fn queue_name(&mut self, channel: Key<Channel>, name: &str) -> Result<Arc<str>, AmqpError> {
+    fn queue_name(&mut self, channel: Key<ChannelState>, name: &str) -> Result<Arc<str>, AmqpError> {
         if !name.is_empty() {
             return Ok(name.into());
         }
@@ -284,7 +292,7 @@ impl BrokerState {
         last.ok_or_else(|| AmqpError::new(Code::NotFound, "no previously declared queue"))
     }
 
-    fn status(&mut self, channel: Key<Channel>, key: Key<Queue>) -> Result<QueueStatus, AmqpError> {
+    fn status(&mut self, channel: Key<ChannelState>, key: Key<Queue>) -> Result<QueueStatus, AmqpError> {
         let queue = self.queues.get_mut(key).ok_or(AmqpError::no_queue(""))?;
         queue.touch(&self.clock);
         queue.schedule(key, &mut self.clock);

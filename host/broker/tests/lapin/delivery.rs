@@ -48,7 +48,7 @@ async fn consumers_take_turns() {
 }
 
 #[tokio::test]
-async fn requeued_messages_return_to_their_place() {
+async fn requeued_messages_return_to_their_position() {
     let broker = broker().await;
     let (_connection, channel) = channel(&broker).await;
     queue(&channel, "q").await;

@@ -24,12 +24,12 @@ impl Confirmed {
 
     /// Whether a log is there.
     pub fn contains(&self, severity: Severity, source: Option<&Source>, sequence: NonZeroU64) -> bool {
-        self.0.get(&(severity, source.cloned())).is_some_and(|sequences| sequences.contains(sequence.get()))
+        self.0.get(&(severity, source.cloned())).is_some_and(|intervals| intervals.contains(sequence.get()))
     }
 
     /// Each severity and source, with its numbers.
     pub fn iter(&self) -> impl Iterator<Item = (Severity, Option<&Source>, &IntervalSet)> {
-        self.0.iter().map(|((severity, source), sequences)| (*severity, source.as_ref(), sequences))
+        self.0.iter().map(|((severity, source), intervals)| (*severity, source.as_ref(), intervals))
     }
 
     /// Whether there is none.

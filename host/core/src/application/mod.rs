@@ -20,10 +20,10 @@ pub use ports::{
     Answer, Beginning, BoxError, Cause, Clock, Commit, ConnectionEvent, Consumer, ConsumerActivity,
     ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery, Difference, Event, Extent,
     Fate, Item, Ledger, LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset,
-    NotCounted, Notice, Observer, Opened, PastLog, PastLogs, ProcessSpan, PublisherEvent, Reads, Receipts,
-    Rejection, ReloadRefusal, ReloadScope, ReplayObserver, Report, ReportError, Reporter, Request,
-    RequestError, RunControl, RunEvent, Saved, SinkError, SourceError, SourceFactory, StreamPlace,
-    Subscription, SystemClock, Traced, Uncounted,
+    NotCounted, Notice, Observer, Opened, PastLog, PastLogs, PastPosition, ProcessSpan, PublisherEvent,
+    Reads, Receipts, Rejection, ReloadRefusal, ReloadScope, ReplayObserver, Report, ReportError, Reporter,
+    Request, RequestError, RunControl, RunEvent, Saved, SinkError, SourceError, SourceFactory, Subscription,
+    SystemClock, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

@@ -58,7 +58,7 @@ pub struct Missing {
     /// `producer/severity/source`
     pub origin: String,
     /// The numbers.
-    pub sequences: IntervalSet,
+    pub intervals: IntervalSet,
 }
 
 impl Balance {
@@ -83,14 +83,14 @@ impl Balance {
             accounts.iter().any(|account| account.filter.as_ref().is_none_or(wants))
         };
         balance.severities = Severity::ALL.into_iter().filter(wanted).collect();
-        for Sent { producer, sequences } in confirmed {
-            for (severity, source, sequences) in sequences {
+        for Sent { producer, intervals } in confirmed {
+            for (severity, source, intervals) in intervals {
                 let origin = format!("{}/{severity}/{source}", producer.as_str());
                 let known = totals.contains_key(&origin);
                 if known || balance.expired.origins == 0 {
                     let total = totals.entry(origin).or_default();
-                    total.confirmed = total.confirmed.max(sequences.highest());
-                } else if wants(*severity, source) && !sequences.is_empty() {
+                    total.confirmed = total.confirmed.max(intervals.highest());
+                } else if wants(*severity, source) && !intervals.is_empty() {
                     balance.unknown.push(origin);
                 }
             }
@@ -177,12 +177,12 @@ impl Balance {
                 gaps.remove(0);
                 self.unknown.push(origin.to_owned());
             }
-            let sequences: IntervalSet = gaps.into_iter().collect();
-            if !sequences.is_empty() {
+            let intervals: IntervalSet = gaps.into_iter().collect();
+            if !intervals.is_empty() {
                 let missing = &mut self.missing[severity];
                 // Forged ids can make the sum overflow.
-                *missing = missing.saturating_add(sequences.len());
-                self.gaps.push(Missing { origin: origin.to_owned(), sequences });
+                *missing = missing.saturating_add(intervals.len());
+                self.gaps.push(Missing { origin: origin.to_owned(), intervals });
             }
         }
     }

@@ -168,17 +168,17 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Debug)]
-    enum Step {
+    enum SetStep {
         Insert(u64),
         InsertInterval(u64, u64),
         RemoveInterval(u64, u64),
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    fn step() -> impl Strategy<Value = SetStep> {
         prop_oneof![
-            (1u64..40).prop_map(Step::Insert),
-            (1u64..40, 0u64..8).prop_map(|(first, more)| Step::InsertInterval(first, first + more)),
-            (1u64..40, 0u64..8).prop_map(|(first, more)| Step::RemoveInterval(first, first + more)),
+            (1u64..40).prop_map(SetStep::Insert),
+            (1u64..40, 0u64..8).prop_map(|(first, more)| SetStep::InsertInterval(first, first + more)),
+            (1u64..40, 0u64..8).prop_map(|(first, more)| SetStep::RemoveInterval(first, first + more)),
         ]
     }
 
@@ -186,29 +186,29 @@ mod tests {
         /// As a plain set of numbers would be.
         #[test]
         fn is_a_set(steps in prop::collection::vec(step(), 0..60)) {
-            let (mut sequences, mut model) = (IntervalSet::default(), BTreeSet::new());
+            let (mut set, mut model) = (IntervalSet::default(), BTreeSet::new());
             for step in steps {
                 match step {
-                    Step::Insert(n) => prop_assert_eq!(sequences.insert(n), model.insert(n)),
-                    Step::InsertInterval(first, last) => {
+                    SetStep::Insert(n) => prop_assert_eq!(set.insert(n), model.insert(n)),
+                    SetStep::InsertInterval(first, last) => {
                         let new = (first..=last).filter(|n| model.insert(*n)).count() as u64;
-                        prop_assert_eq!(sequences.insert_interval(first, last), new);
+                        prop_assert_eq!(set.insert_interval(first, last), new);
                     }
-                    Step::RemoveInterval(first, last) => {
+                    SetStep::RemoveInterval(first, last) => {
                         let known = (first..=last).filter(|n| model.remove(n)).count() as u64;
-                        prop_assert_eq!(sequences.remove_interval(first, last), known);
+                        prop_assert_eq!(set.remove_interval(first, last), known);
                     }
                 }
-                let all: Vec<u64> = sequences.iter().flat_map(|(first, last)| first..=last).collect();
+                let all: Vec<u64> = set.iter().flat_map(|(first, last)| first..=last).collect();
                 prop_assert_eq!(&all, &model.iter().copied().collect::<Vec<_>>());
-                prop_assert_eq!(sequences.len(), model.len() as u64);
-                prop_assert_eq!(sequences.highest(), model.last().copied());
-                let intervals: Vec<(u64, u64)> = sequences.iter().collect();
+                prop_assert_eq!(set.len(), model.len() as u64);
+                prop_assert_eq!(set.highest(), model.last().copied());
+                let intervals: Vec<(u64, u64)> = set.iter().collect();
                 prop_assert!(intervals.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", intervals);
-                let missing: Vec<u64> = sequences.gaps(45).flat_map(|(first, last)| first..=last).collect();
+                let missing: Vec<u64> = set.gaps(45).flat_map(|(first, last)| first..=last).collect();
                 prop_assert_eq!(missing, (1..=45).filter(|n| !model.contains(n)).collect::<Vec<_>>());
                 for n in 0..50 {
-                    prop_assert_eq!(sequences.contains(n), model.contains(&n));
+                    prop_assert_eq!(set.contains(n), model.contains(&n));
                 }
             }
         }
@@ -234,12 +234,12 @@ mod tests {
 
     #[test]
     fn the_largest_numbers_are_numbers_too() {
-        let mut sequences = IntervalSet::default();
-        assert!(sequences.insert(u64::MAX) && sequences.insert(u64::MAX - 1));
-        assert_eq!(sequences.iter().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
-        assert_eq!(sequences.gaps(u64::MAX).collect::<Vec<_>>(), [(1, u64::MAX - 2)]);
-        assert!(sequences.without(&sequences).is_empty());
-        assert_eq!(sequences.remove_interval(u64::MAX, u64::MAX), 1);
-        assert!(!sequences.contains(u64::MAX) && sequences.contains(u64::MAX - 1));
+        let mut set = IntervalSet::default();
+        assert!(set.insert(u64::MAX) && set.insert(u64::MAX - 1));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
+        assert_eq!(set.gaps(u64::MAX).collect::<Vec<_>>(), [(1, u64::MAX - 2)]);
+        assert!(set.without(&set).is_empty());
+        assert_eq!(set.remove_interval(u64::MAX, u64::MAX), 1);
+        assert!(!set.contains(u64::MAX) && set.contains(u64::MAX - 1));
     }
 }

@@ -89,7 +89,7 @@ impl Unfit {
 /// What a consumer has measured: all values are of one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measures {
-    kept: BTreeMap<String, MeasureFamily>,
+    families: BTreeMap<String, MeasureFamily>,
     dropped: BTreeMap<Unfit, usize>,
 }
 
@@ -105,10 +105,10 @@ pub struct MeasureFamily {
 impl Measures {
     /// Those of an answer that can be kept, and how many cannot.
     pub fn of(answer: impl IntoIterator<Item = Measurement>) -> Self {
-        let (mut measures, mut kept) = (Self::default(), 0);
+        let (mut measures, mut families) = (Self::default(), 0);
         for measurement in answer {
-            match measures.keep(measurement, kept) {
-                Ok(()) => kept += 1,
+            match measures.keep(measurement, families) {
+                Ok(()) => families += 1,
                 Err(unfit) => *measures.dropped.entry(unfit).or_default() += 1,
             }
         }
@@ -117,7 +117,7 @@ impl Measures {
 
     /// Those of each name, in the order of names.
     pub fn by_name(&self) -> impl Iterator<Item = (&str, &MeasureFamily)> {
-        self.kept.iter().map(|(name, family)| (name.as_str(), family))
+        self.families.iter().map(|(name, family)| (name.as_str(), family))
     }
 
     /// How many were not kept, for each reason.
@@ -125,8 +125,8 @@ impl Measures {
         self.dropped.iter().map(|(unfit, count)| (*unfit, *count))
     }
 
-    fn keep(&mut self, measurement: Measurement, kept: usize) -> Result<(), Unfit> {
-        if kept >= MOST_MEASURES {
+    fn keep(&mut self, measurement: Measurement, families: usize) -> Result<(), Unfit> {
+        if families >= MOST_MEASURES {
             return Err(Unfit::TooMany);
         }
         let Measurement { name, mut labels, kind, value } = measurement;
@@ -151,7 +151,7 @@ impl Measures {
         // To monitoring systems they are as those that are not there.
         labels.retain(|(_, value)| !value.is_empty());
         let new = || MeasureFamily { kind, values: BTreeMap::new() };
-        let family = self.kept.entry(name.to_owned()).or_insert_with(new);
+        let family = self.families.entry(name.to_owned()).or_insert_with(new);
         if family.kind != kind {
             return Err(Unfit::Kind);
         }
@@ -184,23 +184,23 @@ mod tests {
     }
 
     /// What is kept of these: `name{label=value} value`; and how many are not, for each reason.
-    fn kept(answer: impl IntoIterator<Item = Measurement>) -> (Vec<String>, Vec<(Unfit, usize)>) {
+    fn families(answer: impl IntoIterator<Item = Measurement>) -> (Vec<String>, Vec<(Unfit, usize)>) {
         let measures = Measures::of(answer);
-        let mut kept = Vec::new();
+        let mut families = Vec::new();
         for (name, MeasureFamily { kind, values }) in measures.by_name() {
             for (labels, value) in values {
                 let labels: Vec<String> =
                     labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                kept.push(format!("{} {name}{{{}}} {value}", kind.as_str(), labels.join(",")));
+                families.push(format!("{} {name}{{{}}} {value}", kind.as_str(), labels.join(",")));
             }
         }
-        (kept, measures.dropped().collect())
+        (families, measures.dropped().collect())
     }
 
     #[track_caller]
     fn refuses(unfit: Unfit, measurement: Measurement) {
         let said = format!("{measurement:?}");
-        assert_eq!(kept([measurement]), (Vec::new(), vec![(unfit, 1)]), "{said}");
+        assert_eq!(families([measurement]), (Vec::new(), vec![(unfit, 1)]), "{said}");
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             measurement("_9", &[], Gauge, -0.25),
         ];
         let expected = ["gauge _9{} -0.25", "counter lines{} 1.5", "counter lines{b=\n\"} 2"];
-        assert_eq!(kept(answer), (expected.map(str::to_owned).to_vec(), Vec::new()));
+        assert_eq!(families(answer), (expected.map(str::to_owned).to_vec(), Vec::new()));
     }
 
     #[test]
@@ -248,14 +248,14 @@ mod tests {
             measurement("x", &[], Counter, 3.0),
         ];
         let dropped = vec![(Unfit::Repeated, 2), (Unfit::Kind, 1)];
-        assert_eq!(kept(answer), (vec!["gauge x{a=1,b=2} 1".to_owned()], dropped));
+        assert_eq!(families(answer), (vec!["gauge x{a=1,b=2} 1".to_owned()], dropped));
     }
 
     #[test]
     fn no_more_than_so_many_are_kept() {
         let answer = (0..MOST_MEASURES + 7)
             .map(|n| measurement("x", &[("n", &n.to_string())], MeasureKind::Gauge, 0.0));
-        let (kept, dropped) = kept(answer);
-        assert_eq!((kept.len(), dropped), (MOST_MEASURES, vec![(Unfit::TooMany, 7)]));
+        let (families, dropped) = families(answer);
+        assert_eq!((families.len(), dropped), (MOST_MEASURES, vec![(Unfit::TooMany, 7)]));
     }
 }

@@ -108,8 +108,8 @@ impl Sampler {
     fn has(&self, trace: u128) -> bool {
         // Its last 8 bytes are random; more than half of them makes no difference.
         let [.., a, b, c, d, _, _, _, _] = trace.to_be_bytes();
-        let place = f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0);
-        self.ratio >= 1.0 || place < self.ratio
+        let fraction = f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0);
+        self.ratio >= 1.0 || fraction < self.ratio
     }
 }
 

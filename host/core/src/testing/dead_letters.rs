@@ -27,12 +27,12 @@ impl DeadLetters for FakeDeadLetters {
             Cause::Rejected | Cause::RetriesExhausted | Cause::Dropped => "",
         };
         let Rejection { reason, attempts, .. } = rejection;
-        let place = log.and_then(|DeadLog { record, place }| {
-            let place = place?;
-            Some(format!(" ({}/{}: {})", place.number, place.of, record.message))
+        let number = log.and_then(|DeadLog { record, number }| {
+            let number = number?;
+            Some(format!(" ({}/{}: {})", number.number, number.of, record.message))
         });
-        let place = place.unwrap_or_default();
-        self.0.record(|| format!("dead-letter {n}{place}: {cause}{reason} after {attempts}"));
+        let number = number.unwrap_or_default();
+        self.0.record(|| format!("dead-letter {n}{number}: {cause}{reason} after {attempts}"));
         ready(Ok(()))
     }
 

@@ -14,9 +14,9 @@ async fn what_is_finished_is_acknowledged_while_publishing_takes_long() {
     (case.commit_delay, case.answer) = (Some(Duration::from_secs(1)), SinkAnswer::Never);
     let (finished, lines) = case.run().await;
     assert_eq!(lines[..2], ["process [a/1]", "process [echo/1]"]);
-    let place = |what: &str| lines.iter().position(|line| line.starts_with(what)).expect(what);
-    assert!(place("ack 1") < place("give up"), "{lines:?}");
-    assert!(place("give up") < place("reopening"), "{lines:?}");
+    let position = |what: &str| lines.iter().position(|line| line.starts_with(what)).expect(what);
+    assert!(position("ack 1") < position("give up"), "{lines:?}");
+    assert!(position("give up") < position("reopening"), "{lines:?}");
     assert!(!lines.iter().any(|line| line.starts_with("ack") && line.contains('2')), "{lines:?}");
     assert_eq!(finished.counts.total(), 1);
 }

@@ -116,7 +116,7 @@ fn what_amqp_cannot_carry_is_refused() {
 }
 
 #[test]
-fn an_error_shows_the_line_and_points_at_the_place() {
+fn an_error_shows_the_line_and_points_at_the_column() {
     let shown = |scenario| steps(scenario).find_map(Result::err).map(|error| error.to_string());
     assert_eq!(
         shown("\n\neror @db-1: disk full").as_deref(),

@@ -33,24 +33,24 @@ enum Change {
 
 impl Change {
     fn apply(&self, bytes: &mut Vec<u8>) {
-        let place = |index: &Index| index.index(bytes.len() + 1);
+        let position = |index: &Index| index.index(bytes.len() + 1);
         match self {
             Self::Set(at, byte) => {
-                let at = place(at);
+                let at = position(at);
                 if let Some(old) = bytes.get_mut(at) {
                     *old = *byte;
                 }
             }
             Self::Insert(at, new) => {
-                let at = place(at);
+                let at = position(at);
                 bytes.splice(at..at, new.iter().copied());
             }
             Self::Remove(at, length) => {
-                let at = place(at);
+                let at = position(at);
                 bytes.drain(at..(at + length).min(bytes.len()));
             }
             Self::Copy(from, length, to) => {
-                let (from, to) = (place(from), place(to));
+                let (from, to) = (position(from), position(to));
                 let part = bytes[from..(from + length).min(bytes.len())].to_vec();
                 bytes.splice(to..to, part);
             }

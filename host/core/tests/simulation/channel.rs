@@ -109,14 +109,14 @@ impl DeadLetters for DeadMessages {
         log: Option<DeadLog<'_>>,
         _: &Rejection,
     ) -> impl Future<Output = Result<(), SourceError>> + Send + use<> {
-        let place = log.and_then(|log| log.place);
-        if let (Some(DeadLog { record, place: Some(place) }), Some((_, texts))) = (log, &message.several) {
-            assert_eq!((texts[place.number - 1], texts.len()), (&*record.message, place.of));
+        let number = log.and_then(|log| log.number);
+        if let (Some(DeadLog { record, number: Some(number) }), Some((_, texts))) = (log, &message.several) {
+            assert_eq!((texts[number.number - 1], texts.len()), (&*record.message, number.of));
         }
-        let place = place.map(|place| place.number);
-        self.0.act("dead-letter", move |things| match (&message.several, place) {
-            (Some((number, _)), Some(place)) => {
-                things.dead_places.insert((*number, place));
+        let number = number.map(|number| number.number);
+        self.0.act("dead-letter", move |things| match (&message.several, number) {
+            (Some((message, _)), Some(number)) => {
+                things.dead_logs.insert((*message, number));
             }
             _ => things.dead.push(message),
         })

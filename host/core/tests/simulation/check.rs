@@ -43,14 +43,14 @@ pub(crate) fn check(world: &World, published: &Published, behaviour: Behaviour) 
     assert!(dead.is_subset(&dead_letters), "dead in the book, and not among the dead letters");
     let others = things.dead.iter().filter(|message| !message.is_log);
     assert_eq!(others.filter_map(|message| message.id.clone()).collect::<BTreeSet<_>>(), published.foreign);
-    let is_kept = |(name, rows): (&String, &BTreeMap<u64, u64>)| name.ends_with("places") && !rows.is_empty();
+    let is_left = |(name, rows): (&String, &BTreeMap<u64, u64>)| name.ends_with("places") && !rows.is_empty();
     assert!(
-        !things.streams.iter().any(is_kept),
+        !things.streams.iter().any(is_left),
         "places of messages that are finished: {:?}",
         things.streams
     );
     if things.processes {
-        assert!(published.refused.is_subset(&things.dead_places), "{published:?}: {:?}", things.dead_places);
+        assert!(published.refused.is_subset(&things.dead_logs), "{published:?}: {:?}", things.dead_logs);
     }
     let foreign = published.foreign.len() as u64;
     match things.kind {
@@ -63,9 +63,10 @@ pub(crate) fn check(world: &World, published: &Published, behaviour: Behaviour) 
         assert_eq!(things.checkpoint, None);
         return;
     }
-    let kept = things.checkpoint.as_deref().map_or(0, |state| u64::from_le_bytes(state.try_into().unwrap()));
+    let restored =
+        things.checkpoint.as_deref().map_or(0, |state| u64::from_le_bytes(state.try_into().unwrap()));
     assert_eq!(
-        kept,
+        restored,
         counts.accepted.total() + counts.skipped.total(),
         "what the consumer itself has counted"
     );

@@ -17,7 +17,7 @@ pub(crate) struct Published {
     pub(crate) unwanted: u64,
     /// How many of them have no id.
     pub(crate) without_id: u64,
-    /// How many messages have several logs, and the places of those that the consumer does not accept.
+    /// How many messages have several logs, and the numbers of those that the consumer does not accept.
     pub(crate) several: usize,
     pub(crate) refused: BTreeSet<(usize, usize)>,
     /// Messages that are no logs.
@@ -82,10 +82,10 @@ impl Published {
             let some = ["ok", "ok", "skip", "reject", "retry", "poison", UNASKED];
             (0..logs).filter_map(|_| things.rng.choice(some)).collect()
         };
-        for (place, text) in texts.iter().enumerate() {
+        for (index, text) in texts.iter().enumerate() {
             if matches!(*text, "reject" | "poison") {
                 // One log is no part of a message.
-                self.refused.extend((texts.len() > 1).then_some((self.several, place + 1)));
+                self.refused.extend((texts.len() > 1).then_some((self.several, index + 1)));
             }
             let counts = u64::from(*text != UNASKED);
             self.wanted += counts;
@@ -118,8 +118,8 @@ impl LogSink for Sink {
         let things = &mut *things;
         while things.rng.u8(0..8) == 0 {
             // A copy that is late.
-            let place = things.rng.usize(0..=things.queue.len());
-            things.queue.insert(place, message.clone());
+            let index = things.rng.usize(0..=things.queue.len());
+            things.queue.insert(index, message.clone());
         }
         things.queue.push_back(message);
         Ok(())

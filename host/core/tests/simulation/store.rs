@@ -13,18 +13,18 @@ pub(crate) struct Store(pub(crate) World);
 impl Ledger for Store {
     async fn load(&mut self) -> Result<Saved, LedgerError> {
         let things = self.0.things();
-        let sequences =
+        let intervals =
             |rows: &BTreeMap<u64, u64>| rows.iter().map(|(first, last)| (*first, *last)).collect();
         let origins = things.finished.iter().map(|(origin, rows)| OriginState {
             origin: origin.clone(),
             seen: things.seen[origin],
-            finished: sequences(rows),
-            dead: things.dead_rows.get(origin).map_or_else(IntervalSet::default, sequences),
-            unwanted: things.unwanted_rows.get(origin).map_or_else(IntervalSet::default, sequences),
+            finished: intervals(rows),
+            dead: things.dead_rows.get(origin).map_or_else(IntervalSet::default, intervals),
+            unwanted: things.unwanted_rows.get(origin).map_or_else(IntervalSet::default, intervals),
         });
         let streams = things.streams.iter().map(|(stream, rows)| StreamState {
             stream: stream.clone(),
-            finished: sequences(rows),
+            finished: intervals(rows),
             fingerprint: None,
             removed: IntervalSet::default(),
         });

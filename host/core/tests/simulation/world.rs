@@ -59,8 +59,8 @@ pub(crate) struct Things {
     pub(crate) channel: u64,
     pub(crate) next_tag: u64,
     pub(crate) dead: Vec<Message>,
-    /// Of messages with several logs the places of those that are dead.
-    pub(crate) dead_places: BTreeSet<(usize, usize)>,
+    /// Of messages with several logs the numbers of those that are dead.
+    pub(crate) dead_logs: BTreeSet<(usize, usize)>,
     pub(crate) clock: Timestamp,
 
     pub(crate) counts: Counts,
@@ -103,7 +103,7 @@ impl World {
             channel: 0,
             next_tag: 1,
             dead: Vec::new(),
-            dead_places: BTreeSet::new(),
+            dead_logs: BTreeSet::new(),
             clock: Timestamp::default(),
             counts: Counts::default(),
             expired: Expired::default(),

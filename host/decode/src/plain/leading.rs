@@ -31,7 +31,7 @@ pub(super) fn read(text: &str) -> Option<Table<'_>> {
 
 /// `E, [2026-11-25T23:06:40.928615 #5400] ERROR -- shop: text`, as Ruby's Logger writes.
 pub(super) fn ruby(text: &str) -> Option<Table<'_>> {
-    let (_, rest) = text.split_once(", [").filter(|(letter, _)| letter.len() == 1)?;
+    let (_, rest) = text.split_once(", [").filter(|(initial, _)| initial.len() == 1)?;
     let (time, rest) = time::iso(rest)?;
     let (process, rest) = rest.split_once(']')?;
     let (level, rest) = rest.split_once(" -- ")?;

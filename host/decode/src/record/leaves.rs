@@ -95,8 +95,8 @@ impl<'r, 'a> Leaves<'r, 'a, '_> {
 }
 
 impl Leaf<'_, '_> {
-    /// Which value of the record it is: no two are at one place.
-    pub(super) fn place(&self) -> usize {
+    /// Which value of the record it is: no two have the same index.
+    pub(super) fn index(&self) -> usize {
         std::ptr::from_ref(self.value).addr()
     }
 

@@ -8,7 +8,7 @@ use super::roles::Role;
 use crate::value::{Table, Value, get};
 
 /// The message of a record.
-pub(super) struct Found {
+pub(super) struct FoundMessage {
     pub(super) text: String,
     /// Which field it is of; none if it is the whole record.
     pub(super) from: Option<usize>,
@@ -19,7 +19,7 @@ const LEFT_OUT: &str =
     "(journalctl has left out the message, which has more than 4096 bytes: it writes it with --all)";
 
 /// The message of a record; the whole of it, if it has none.
-pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Found {
+pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> FoundMessage {
     let says = leaves.iter().filter_map(|leaf| {
         let is_message = match leaf.role? {
             (Role::Message, _) => !matches!(leaf.value, Value::Bool(_)),
@@ -39,7 +39,7 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
             _ if is_left_out() => LEFT_OUT,
             _ => whole,
         };
-        return Found { text: without_end(text), from: None };
+        return FoundMessage { text: without_end(text), from: None };
     };
     let text = match (&*leaf.path, leaf.value) {
         ("MESSAGE", Value::List(bytes)) => bytes_of_journald(bytes),
@@ -49,7 +49,7 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
         _ => None,
     };
     let text = text.unwrap_or_else(|| without_end(&leaf.value.to_text()));
-    Found { text, from: Some(leaf.place()) }
+    FoundMessage { text, from: Some(leaf.index()) }
 }
 
 fn without_end(text: &str) -> String {

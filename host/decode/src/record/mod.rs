@@ -29,15 +29,15 @@ pub(crate) struct Context<'c> {
     /// What the exchange says.
     exchange: Option<Severity>,
     /// The level that a header names.
-    header: Option<Found<'c>>,
+    header: Option<FoundLevel<'c>>,
     /// The level that the routing key names, and the key without it.
-    key: (Option<Found<'c>>, String),
+    key: (Option<FoundLevel<'c>>, String),
     /// The headers that are attributes, as many as each log may have.
     headers: Vec<(&'c str, Cow<'c, str>)>,
 }
 
 /// A level as it was found.
-struct Found<'f> {
+struct FoundLevel<'f> {
     severity: Severity,
     word: Cow<'f, str>,
 }
@@ -103,7 +103,7 @@ impl<'c> Context<'c> {
 
         let (header, (key_level, key_rest)) = (&self.header, &self.key);
         let determined = self.exchange.or_else(|| {
-            let of = |found: &Option<Found<'_>>| found.as_ref().map(|found| found.severity);
+            let of = |found: &Option<FoundLevel<'_>>| found.as_ref().map(|found| found.severity);
             of(header).or_else(|| of(&level)).or_else(|| of(key_level))
         });
         let word = [header, &level, key_level].into_iter().flatten().map(|found| &found.word).next();
@@ -126,10 +126,10 @@ impl<'c> Context<'c> {
         }
         let is_gelf = get(&record.fields, "short_message").is_some();
         for leaf in both {
-            let is_used = message.from == Some(leaf.place())
-                || time.is_some_and(|(_, from)| from == leaf.place())
-                || source.as_ref().is_some_and(|(_, from)| *from == leaf.place())
-                || stack.as_ref().is_some_and(|(from, _)| *from == leaf.place())
+            let is_used = message.from == Some(leaf.index())
+                || time.is_some_and(|(_, from)| from == leaf.index())
+                || source.as_ref().is_some_and(|(_, from)| *from == leaf.index())
+                || stack.as_ref().is_some_and(|(from, _)| *from == leaf.index())
                 || leaf.is_level_of(level.as_ref().map(|level| &*level.word))
                 || leaf.is_level_of(word.as_deref())
                 || (leaf.path.eq_ignore_ascii_case("level") && leaf.is_named(word.as_deref()))
@@ -157,7 +157,7 @@ impl<'c> Context<'c> {
     }
 
     /// Names before numbers, each in the order of their ranks.
-    fn level_of<'l>(&self, leaves: &'l [Leaf<'l, '_>], fields: &Table<'_>) -> Option<Found<'l>> {
+    fn level_of<'l>(&self, leaves: &'l [Leaf<'l, '_>], fields: &Table<'_>) -> Option<FoundLevel<'l>> {
         let candidates = || leaves.iter().filter(|leaf| leaf.is_level());
         let names = candidates().filter_map(|leaf| {
             let text = leaf.value.as_text()?;
@@ -166,7 +166,7 @@ impl<'c> Context<'c> {
                 Cow::Owned(plain) => Cow::Owned(plain),
             };
             let severity = self.options.severities.word(&word)?;
-            Some((leaf.rank(), Found { severity, word }))
+            Some((leaf.rank(), FoundLevel { severity, word }))
         });
         if let Some((_, found)) = names.min_by_key(|(rank, _)| *rank) {
             return Some(found);
@@ -174,7 +174,7 @@ impl<'c> Context<'c> {
         let numbers = candidates().filter_map(|leaf| {
             let Some((Role::Level(scale), rank)) = leaf.role else { return None };
             let severity = self.options.severities.number(leaf.value.as_number()?, scale)?;
-            Some((rank, Found { severity, word: leaf.value.to_text() }))
+            Some((rank, FoundLevel { severity, word: leaf.value.to_text() }))
         });
         if let Some((_, mut found)) = numbers.min_by_key(|(rank, _)| *rank) {
             // `Level 35` says more than 35.
@@ -187,7 +187,7 @@ impl<'c> Context<'c> {
         let is_clef =
             get(fields, "@t").is_some() && (get(fields, "@m").is_some() || get(fields, "@mt").is_some());
         (is_clef && candidates().next().is_none())
-            .then_some(Found { severity: Severity::Info, word: Cow::Borrowed("info") })
+            .then_some(FoundLevel { severity: Severity::Info, word: Cow::Borrowed("info") })
     }
 
     /// The source that the record does not name.
@@ -218,23 +218,23 @@ const MOST_SHARED: usize = 4096;
 const HEADER_LEVELS: [&str; 4] = ["severity", "level", "levelname", "PRIORITY"];
 
 /// The level that a header names.
-fn header_level<'c>(message: &'c Message<'_>, options: &Options) -> Option<Found<'c>> {
+fn header_level<'c>(message: &'c Message<'_>, options: &Options) -> Option<FoundLevel<'c>> {
     HEADER_LEVELS.iter().find_map(|name| {
         let value = message.header(&[name])?;
         let word = || options.severities.word(&plain::uncoloured(&value.as_text()?));
         let number = || options.severities.number(value.as_number()?, Scale::ByShape);
-        Some(Found { severity: word().or_else(number)?, word: value.to_text() })
+        Some(FoundLevel { severity: word().or_else(number)?, word: value.to_text() })
     })
 }
 
 /// The level that a word of the routing key names, and the key without it.
-fn routing_key<'c>(message: &Message<'c>, options: &Options) -> (Option<Found<'c>>, String) {
+fn routing_key<'c>(message: &Message<'c>, options: &Options) -> (Option<FoundLevel<'c>>, String) {
     let level = KeyLevel::find(message.routing_key, &options.severities);
     let words = message.routing_key.split('.').enumerate();
-    let rest = words.filter(|(n, _)| level.is_none_or(|level| *n != level.place));
+    let rest = words.filter(|(n, _)| level.is_none_or(|level| *n != level.index));
     let rest: Vec<_> = rest.map(|(_, word)| plain::uncoloured(word)).collect();
     let found =
-        level.map(|KeyLevel { severity, word, .. }| Found { severity, word: plain::uncoloured(word) });
+        level.map(|KeyLevel { severity, word, .. }| FoundLevel { severity, word: plain::uncoloured(word) });
     (found, rest.join("."))
 }
 
@@ -261,17 +261,17 @@ fn source_of(leaves: &[Leaf<'_, '_>]) -> Option<(Source, usize)> {
             (Role::Name, rank) if has_name => rank,
             _ => return None,
         };
-        Some((rank, source(&leaf.value.as_text()?)?, leaf.place()))
+        Some((rank, source(&leaf.value.as_text()?)?, leaf.index()))
     });
-    named.min_by_key(|(rank, ..)| *rank).map(|(_, source, place)| (source, place))
+    named.min_by_key(|(rank, ..)| *rank).map(|(_, source, index)| (source, index))
 }
 
 fn time_of(leaves: &[Leaf<'_, '_>], received: Option<Timestamp>) -> Option<(Timestamp, usize)> {
     let told = leaves.iter().filter_map(|leaf| match leaf.role? {
-        (Role::Time, rank) => Some((rank, time::of(leaf.value, received)?, leaf.place())),
+        (Role::Time, rank) => Some((rank, time::of(leaf.value, received)?, leaf.index())),
         _ => None,
     });
-    told.min_by_key(|(rank, ..)| *rank).map(|(_, time, place)| (time, place))
+    told.min_by_key(|(rank, ..)| *rank).map(|(_, time, index)| (time, index))
 }
 
 /// The stack trace, and the field that it is of.
@@ -288,7 +288,7 @@ fn stack_of(leaves: &[Leaf<'_, '_>], message: &str) -> Option<(usize, String)> {
             _ => return None,
         };
         let says_something = !trace.is_empty() && !matches!(&*trace, "None" | "null" | "[]" | "{}");
-        (says_something && trace != message).then_some((rank, leaf.place(), trace))
+        (says_something && trace != message).then_some((rank, leaf.index(), trace))
     });
-    traces.min_by_key(|(rank, ..)| *rank).map(|(_, place, trace)| (place, trace))
+    traces.min_by_key(|(rank, ..)| *rank).map(|(_, index, trace)| (index, trace))
 }

@@ -4,7 +4,7 @@ use super::{KeyValue, Resource, Scope};
 
 /// `ExportMetricsServiceRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Request {
+pub(crate) struct MetricsRequest {
     #[prost(message, repeated, tag = "1")]
     pub(crate) resource_metrics: Vec<ResourceMetrics>,
 }

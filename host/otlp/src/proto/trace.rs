@@ -4,7 +4,7 @@ use super::{KeyValue, Resource, Scope};
 
 /// `ExportTraceServiceRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Request {
+pub(crate) struct TraceRequest {
     #[prost(message, repeated, tag = "1")]
     pub(crate) resource_spans: Vec<ResourceSpans>,
 }

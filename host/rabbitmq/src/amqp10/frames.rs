@@ -22,12 +22,12 @@ pub(super) enum FrameType {
 }
 
 /// Frames, on a connection in the network.
-pub(super) struct Frames {
+pub(super) struct FrameConnection {
     transport: Transport,
     body: Vec<u8>,
 }
 
-impl Frames {
+impl FrameConnection {
     pub(super) fn new(transport: Transport) -> Self {
         Self { transport, body: Vec::new() }
     }
@@ -109,8 +109,8 @@ impl Frames {
 
 /// The error that the other side ends a link, a session or the connection with, in its words; none if it gives none.
 pub(super) fn error_of(read: &Performative<'_>) -> Option<String> {
-    let place = if read.code == u64::from(DETACH) { 2 } else { 0 };
-    let Value::Described(error) = read.fields.get(place).ok()?? else { return None };
+    let index = if read.code == u64::from(DETACH) { 2 } else { 0 };
+    let Value::Described(error) = read.fields.get(index).ok()?? else { return None };
     let Value::List(error) = error.value().ok()? else { return None };
     let text = |index| Some(error.get(index).ok()??.as_text()?.to_string_lossy().into_owned());
     text(1).or_else(|| text(0))

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::encode::{Field, described};
 use super::error::Amqp10Error;
 use super::frames::{FrameType, error_of};
-use super::session::{Role, Session, number};
+use super::session::{Amqp10Session, Role, number};
 use super::{ACCEPTED, DETACH, DISPOSITION, RELEASED, SOURCE, TARGET, TRANSFER};
 use crate::connection::address::{Address, encode as percent_encoded};
 use crate::connection::greeting::Generation;
@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(10);
 
 /// Receives the first message of a queue, and no other. Dropped, the broker puts it back unless it was accepted.
 pub(crate) struct Receiver {
-    session: Session,
+    session: Amqp10Session,
     /// The number of the message that was received.
     delivery: Option<u32>,
 }
@@ -40,7 +40,7 @@ impl Receiver {
             Generation::Other => return Err(Amqp10Error::NotSpoken),
         };
         let opening = async {
-            let mut session = Session::begin(address, name).await?;
+            let mut session = Amqp10Session::begin(address, name).await?;
             let (source, target) = (described(SOURCE, &[Field::Text(&queue)]), described(TARGET, &[]));
             let link = session.attach(name, Role::Receiver, source, target).await?;
             session.ask(&link).await?;
@@ -76,29 +76,29 @@ impl Receiver {
 
     /// Says that the message that was received need not come again. When this returns, the broker knows.
     pub(crate) async fn accept(&mut self) -> Result<(), Amqp10Error> {
-        self.settle(ACCEPTED).await
+        self.dispose(ACCEPTED).await
     }
 
     /// Puts the message that was received back, which is no failed delivery of it, and ends the connection.
     pub(crate) async fn release(mut self) {
         // Without an answer, the broker puts it back when the connection ends.
-        let _ = self.settle(RELEASED).await;
+        let _ = self.dispose(RELEASED).await;
         self.close().await;
     }
 
-    async fn settle(&mut self, outcome: u8) -> Result<(), Amqp10Error> {
+    async fn dispose(&mut self, outcome: u8) -> Result<(), Amqp10Error> {
         let Some(number) = self.delivery.take() else { return Ok(()) };
         let frames = &mut self.session.frames;
         let outcome = Field::Described(described(outcome, &[]));
         let fields = [Field::Bool(true), Field::Uint(number), Field::Null, Field::Bool(true), outcome];
-        let settling = async {
+        let disposition = async {
             frames.send(FrameType::Amqp, DISPOSITION, &fields).await?;
             // What is answered to this was done after what was sent before.
             frames.send(FrameType::Amqp, DETACH, &[Field::Uint(0), Field::Bool(true)]).await?;
             let detached = frames.next(DETACH).await?;
             error_of(&detached).map_or(Ok(()), |error| Err(Amqp10Error::Refused(error)))
         };
-        timeout(WAIT, settling).await.unwrap_or(Err(Amqp10Error::Silent))
+        timeout(WAIT, disposition).await.unwrap_or(Err(Amqp10Error::Silent))
     }
 
     /// Ends the connection: when this returns, the broker has put back what was not accepted.

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::encode::{Field, described};
 use super::error::Amqp10Error;
 use super::frames::FrameType;
-use super::session::{Role, Session};
+use super::session::{Amqp10Session, Role};
 use super::{ACCEPTED, DISPOSITION, FLOW, REJECTED, SOURCE, TARGET, TRANSFER};
 use crate::connection::address::{Address, encode as percent_encoded};
 use crate::connection::greeting::Generation;
@@ -35,7 +35,7 @@ pub(crate) async fn send(
         Generation::Other => return Err(Amqp10Error::NotSpoken),
     };
     let sending = async {
-        let mut session = Session::begin(address, name).await?;
+        let mut session = Amqp10Session::begin(address, name).await?;
         let (source, target) = (described(SOURCE, &[]), described(TARGET, &[Field::Text(&target)]));
         session.attach(name, Role::Sender, source, target).await?;
         session.frames.next(FLOW).await?;
@@ -48,7 +48,7 @@ pub(crate) async fn send(
 }
 
 /// Sends a message in as many frames as it needs.
-async fn transfer(session: &mut Session, message: &[u8]) -> Result<(), Amqp10Error> {
+async fn transfer(session: &mut Amqp10Session, message: &[u8]) -> Result<(), Amqp10Error> {
     let part = session.frame_max.saturating_sub(OVERHEAD).max(OVERHEAD);
     let mut parts = message.chunks(part).peekable();
     while let Some(part) = parts.next() {
@@ -61,7 +61,7 @@ async fn transfer(session: &mut Session, message: &[u8]) -> Result<(), Amqp10Err
 }
 
 /// What has become of it.
-async fn outcome(session: &mut Session) -> Result<(), Amqp10Error> {
+async fn outcome(session: &mut Amqp10Session) -> Result<(), Amqp10Error> {
     let disposition = session.frames.next(DISPOSITION).await?;
     let refused = |why: &str| Err(Amqp10Error::Refused(why.to_owned()));
     let Some(Value::Described(state)) = disposition.fields.get(4)? else {

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::encode::Field;
 use super::error::Amqp10Error;
-use super::frames::{FRAME_MAX, FrameType, Frames, error_of};
+use super::frames::{FRAME_MAX, FrameConnection, FrameType, error_of};
 use super::{ATTACH, BEGIN, CLOSE, DETACH, FLOW, OPEN, SASL_INIT, SASL_MECHANISMS, SASL_OUTCOME};
 use crate::connection::address::Address;
 use crate::connection::open::CLOSE_TIMEOUT;
@@ -28,20 +28,20 @@ pub(super) enum Role {
 }
 
 /// A session, on a connection of its own.
-pub(super) struct Session {
-    pub(super) frames: Frames,
+pub(super) struct Amqp10Session {
+    pub(super) frames: FrameConnection,
     /// The number of the next frame with a part of a message that the broker sends.
     next_incoming: u32,
     /// The most bytes of a frame that the broker takes.
     pub(super) frame_max: usize,
 }
 
-impl Session {
+impl Amqp10Session {
     /// Begins one with the broker at `address`, which knows the connection by its `name`.
     pub(super) async fn begin(address: &Address, name: &str) -> Result<Self, Amqp10Error> {
         let uri = address.uri();
-        let place = (&*uri.authority.host, uri.authority.port);
-        let mut frames = Frames::new(connect(place, address.tls()).await?);
+        let host_and_port = (&*uri.authority.host, uri.authority.port);
+        let mut frames = FrameConnection::new(connect(host_and_port, address.tls()).await?);
         log_in(&mut frames, address).await?;
         frames.greet(AMQP).await?;
         let vhost = format!("vhost:{}", uri.vhost);
@@ -124,7 +124,7 @@ pub(super) struct Link {
 }
 
 /// Logs in as the URL says.
-async fn log_in(frames: &mut Frames, address: &Address) -> Result<(), Amqp10Error> {
+async fn log_in(frames: &mut FrameConnection, address: &Address) -> Result<(), Amqp10Error> {
     let uri = address.uri();
     let (user, password) = (&uri.authority.userinfo.username, &uri.authority.userinfo.password);
     let (mechanism, response) = match uri.query.auth_mechanism {

@@ -18,7 +18,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 
 use crate::connection::tls::{Tls, TlsFileError};
 pub(crate) use parameters::{ParameterError, Parameters};
-use parts::{Login, Parts};
+use parts::{Parts, UserInfo};
 
 /// The URL of a broker. What is shown of it never includes the password, and is the address that is connected to.
 #[derive(Clone, PartialEq, Eq)]
@@ -168,9 +168,9 @@ impl FromStr for Address {
 }
 
 /// The user and password. The default is both together, never one of them.
-fn user_info(login: Option<Login>, is_sent: bool) -> Result<AMQPUserInfo, &'static str> {
-    let guest = || Login { user: GUEST.to_owned(), password: Some(GUEST.to_owned()) };
-    let Login { user, password } = login.unwrap_or_else(guest);
+fn user_info(login: Option<UserInfo>, is_sent: bool) -> Result<AMQPUserInfo, &'static str> {
+    let guest = || UserInfo { user: GUEST.to_owned(), password: Some(GUEST.to_owned()) };
+    let UserInfo { user, password } = login.unwrap_or_else(guest);
     match password {
         None if is_sent => Err("a user without a password, of which an empty one is written user:@host"),
         password => Ok(AMQPUserInfo { username: user, password: password.unwrap_or_default() }),

@@ -44,12 +44,12 @@ pub struct Connection {
     /// Tells when the broker blocks publishers; ends with the connection.
     watch: AbortHandle,
     /// Why it has ended, once the client has said so.
-    ended: watch::Receiver<Option<End>>,
+    ended: watch::Receiver<Option<ConnectionEnd>>,
 }
 
 /// Why a connection has ended.
 #[derive(Clone)]
-struct End {
+struct ConnectionEnd {
     reason: String,
     /// Whether something failed in the broker that it gives no name to.
     is_internal: bool,
@@ -122,7 +122,10 @@ impl Connection {
                     // Otherwise it is the end of a channel.
                     && !error.is_amqp_soft_error()
                 {
-                    end.send_replace(Some(End { reason: reason(&error), is_internal: is_internal(&error) }));
+                    end.send_replace(Some(ConnectionEnd {
+                        reason: reason(&error),
+                        is_internal: is_internal(&error),
+                    }));
                 }
             }
         });

@@ -30,12 +30,12 @@ pub(crate) enum TransportError {
 }
 
 /// Connects to this host and port, with TLS if there are parameters for it.
-pub(crate) async fn connect(place: (&str, u16), tls: Option<&Tls>) -> Result<Transport, TransportError> {
+pub(crate) async fn connect(address: (&str, u16), tls: Option<&Tls>) -> Result<Transport, TransportError> {
     let tls = match tls {
         Some(tls) => Some((tls.connector()?, tls.server_name.clone())),
         None => None,
     };
-    let stream = TcpStream::connect(place).await.map_err(TransportError::Network)?;
+    let stream = TcpStream::connect(address).await.map_err(TransportError::Network)?;
     // Whole frames are written: Nagle's algorithm would only delay them.
     stream.set_nodelay(true).map_err(TransportError::Network)?;
     match tls {

@@ -25,7 +25,7 @@ pub(crate) struct Answering {
 }
 
 /// The answer to a question; one that is not given means no.
-pub(crate) struct Answer {
+pub(crate) struct DepthAnswer {
     asker: Asker,
     is_empty: bool,
 }
@@ -47,7 +47,7 @@ impl QueueDepth {
     }
 }
 
-impl Answer {
+impl DepthAnswer {
     pub(crate) fn give(self) {
         // The asker may have stopped waiting.
         let _ = self.asker.send(self.is_empty);
@@ -61,7 +61,7 @@ impl Answering {
 
     /// Waits for a question, and for the broker's answer, which `look` requests.
     /// Nothing is lost if the future is dropped.
-    pub(crate) async fn next(&mut self, look: impl FnOnce() -> BoxFuture<'static, bool>) -> Answer {
+    pub(crate) async fn next(&mut self, look: impl FnOnce() -> BoxFuture<'static, bool>) -> DepthAnswer {
         if self.under_way.is_none() {
             let mut questions = self.questions.0.lock().await;
             let Some(asker) = questions.recv().await else { return std::future::pending().await };
@@ -70,7 +70,7 @@ impl Answering {
         let Some((_, looking)) = &mut self.under_way else { return std::future::pending().await };
         let is_empty = looking.await;
         match self.under_way.take() {
-            Some((asker, _)) => Answer { asker, is_empty },
+            Some((asker, _)) => DepthAnswer { asker, is_empty },
             None => std::future::pending().await,
         }
     }

@@ -20,7 +20,7 @@ use crate::consume::depth::{Questions, QueueDepth};
 use crate::consume::opened_source::OpenedSource;
 use crate::consume::source_options::SourceOptions;
 use crate::consume::undeliverable::message::UndeliverableMessage;
-use crate::consume::undeliverable::search::{Pace, Plan, Search};
+use crate::consume::undeliverable::search::{NextSource, Pace, Search};
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
 use crate::stream::begin::Begins;
@@ -215,7 +215,7 @@ impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
         if self.options.streams.is_some() && !self.was_open {
             connection.answer(self.tell_left(&connection, subscription.descriptor)).await?;
         }
-        if self.can_find() && self.search.next(last_end) == Plan::Find {
+        if self.can_find() && self.search.next(last_end) == NextSource::Find {
             let (publishing, names, options) = (&*self.publishing, &self.names, &self.options);
             let search = &mut self.search;
             let finding =

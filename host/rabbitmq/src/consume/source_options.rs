@@ -9,8 +9,8 @@ use crate::stream::options::StreamOptions;
 use crate::stream::way::StreamWay;
 use crate::topology::check::{CheckOptions, DeadLetterQueue};
 use crate::topology::declare::Exchanges;
-use crate::topology::kept_bindings::KeepBindings;
 use crate::topology::queues::{Lifetime, QueueOptions};
+use crate::topology::recorded_bindings::RecordBindings;
 
 /// How the source of a consumer is configured.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct SourceOptions {
     /// Which exchanges of others they come from as well, where they come from a queue.
     pub rules: BindRules,
     /// Keeps what queues are bound to of those.
-    pub kept_bindings: Arc<dyn KeepBindings>,
+    pub recorded_bindings: Arc<dyn RecordBindings>,
     /// The token of the marker that ends a scenario.
     pub marker: Option<String>,
     /// Whether the traces are looked at that logs belong to.

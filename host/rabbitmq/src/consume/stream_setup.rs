@@ -11,7 +11,7 @@ use crate::stream::amqp::AmqpStreams;
 use crate::stream::begin::{Begins, Start, starts};
 use crate::stream::election::when_elected;
 use crate::stream::native::{NativeStreams, Nodes, Stores};
-use crate::stream::options::{KeptPosition, StreamOptions};
+use crate::stream::options::{StoredPosition, StreamOptions};
 use crate::stream::reading::Reading;
 use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
@@ -114,7 +114,7 @@ impl<K: Clock + Clone + 'static> StreamSetup<K> {
     /// How the broker stores how far was read, if it is to do so. What it has stored is where reading begins, if nothing else
     /// says that.
     async fn stores(&self, nodes: &Nodes) -> Result<Option<Stores>, TopologyError> {
-        if self.options.position == KeptPosition::Book {
+        if self.options.position == StoredPosition::Book {
             return Ok(None);
         }
         let name = self.read.names.queue(&self.consumer);

@@ -22,9 +22,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Acknowledges the deliveries of one channel, on which nobody else does.
 #[derive(Clone)]
-pub(crate) struct Acknowledger(mpsc::UnboundedSender<Request>);
+pub(crate) struct Acknowledger(mpsc::UnboundedSender<AckRequest>);
 
-struct Request {
+struct AckRequest {
     /// The delivery that is finished; none to wait for those before only.
     tag: Option<u64>,
     /// Is told when the acknowledgements of this request, and of those before, have been sent.
@@ -64,12 +64,16 @@ impl Acknowledger {
     async fn request(&self, tag: Option<u64>) -> Result<(), NotAcknowledged> {
         let (sent, answer) = oneshot::channel();
         let ended = || ConnectionEnded.into();
-        self.0.send(Request { tag, sent }).map_err(|_| ended())?;
+        self.0.send(AckRequest { tag, sent }).map_err(|_| ended())?;
         answer.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
-async fn run(connection: Arc<Connection>, channel: Channel, mut requests: mpsc::UnboundedReceiver<Request>) {
+async fn run(
+    connection: Arc<Connection>,
+    channel: Channel,
+    mut requests: mpsc::UnboundedReceiver<AckRequest>,
+) {
     let mut acknowledgements = Acknowledgements::default();
     while let Some(first) = requests.recv().await {
         if first.tag.is_some() {

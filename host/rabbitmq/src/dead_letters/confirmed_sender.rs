@@ -68,7 +68,7 @@ pub(crate) enum Undelivered {
 }
 
 /// The broker's answer to a dead letter.
-enum Answer {
+enum SendAnswer {
     Taken,
     /// Not now.
     Refused,
@@ -115,8 +115,8 @@ impl ConfirmedSender {
         unconstrained(async move {
             let sending = async {
                 match sender.send_once(&body, &properties).await? {
-                    Answer::Taken => Ok(()),
-                    Answer::Refused => sender.send_again(&body, &properties).await,
+                    SendAnswer::Taken => Ok(()),
+                    SendAnswer::Refused => sender.send_again(&body, &properties).await,
                 }
             };
             sender.connection.answer(sending).await
@@ -135,7 +135,7 @@ impl ConfirmedSender {
                 sleep(left.map_or(delay, |left| left.min(delay))).await;
             }
             // At once, if the one before has been taken.
-            if let Answer::Taken = self.send_once(body, properties).await? {
+            if let SendAnswer::Taken = self.send_once(body, properties).await? {
                 resending.refused = None;
                 return Ok(());
             }
@@ -148,15 +148,15 @@ impl ConfirmedSender {
         }
     }
 
-    async fn send_once(&self, body: &[u8], properties: &BasicProperties) -> Result<Answer, Undelivered> {
+    async fn send_once(&self, body: &[u8], properties: &BasicProperties) -> Result<SendAnswer, Undelivered> {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, key) = (self.exchange.clone(), self.key.clone());
         let publishing = self.channel.basic_publish(exchange, key, options, body, properties.clone());
         let confirmation = publishing.await.map_err(|e| lost(&e))?;
         let (answer, returned_message) = match confirmation.await.map_err(|e| lost(&e))? {
-            Confirmation::Ack(returned_message) => (Answer::Taken, returned_message),
-            Confirmation::Nack(returned_message) => (Answer::Refused, returned_message),
-            Confirmation::NotRequested => (Answer::Refused, None),
+            Confirmation::Ack(returned_message) => (SendAnswer::Taken, returned_message),
+            Confirmation::Nack(returned_message) => (SendAnswer::Refused, returned_message),
+            Confirmation::NotRequested => (SendAnswer::Refused, None),
         };
         if let Some(BasicReturnMessage { reply_text, .. }) = returned_message {
             self.returned.get_or_init(|| reply_text.to_string());

@@ -29,7 +29,7 @@ pub struct DeadLetterHeaders {
     /// The log's source; empty if it has none.
     pub source: String,
     /// Which of the logs of its message it is, as `2/3`, if there were several.
-    pub place: Option<String>,
+    pub log_number: Option<String>,
     /// The exchange that it was published to.
     pub exchange: String,
     /// The routing key with which it was.
@@ -117,7 +117,7 @@ impl DeadLetter {
         for (key, value) in self.message.properties.headers().iter().flat_map(FieldTable::inner) {
             let key = key.as_str();
             let stays = matches!(key, record::EXCHANGE | record::ROUTING_KEY | record::ATTEMPTS)
-                || matches!(key, record::SEVERITY | record::SOURCE | record::PLACE)
+                || matches!(key, record::SEVERITY | record::SOURCE | record::LOG_NUMBER)
                 || key.starts_with(headers::ORIGINAL);
             if stays || !headers::acts(key) {
                 headers.put(key, value.clone());
@@ -166,7 +166,7 @@ impl DeadLetterHeaders {
             source: text(record::SOURCE).unwrap_or_else(|| {
                 severity.map_or("", |_| record::source(properties, routing_key)).to_owned()
             }),
-            place: text(record::PLACE),
+            log_number: text(record::LOG_NUMBER),
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
             cause,
@@ -204,7 +204,7 @@ impl DeadLetterHeaders {
             source: severity.map_or("", |_| record::source(properties, routing_key)).to_owned(),
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
-            place: None,
+            log_number: None,
             cause: Cause::Dropped,
             reason: format!("the broker took it out of the queue: {}", death.reason),
             backtrace: None,

@@ -151,8 +151,8 @@ fn properties(
         headers.text(record::SEVERITY, log.severity.as_str(), TEXT_BYTES);
         headers.text(record::SOURCE, &log.source, TEXT_BYTES);
     }
-    if let Some((_, place)) = given().find(|(key, _)| key.as_str() == record::PLACE) {
-        headers.put(record::PLACE, place.clone());
+    if let Some((_, log_number)) = given().find(|(key, _)| key.as_str() == record::LOG_NUMBER) {
+        headers.put(record::LOG_NUMBER, log_number.clone());
     }
     headers.text(OUTCOME, outcome(rejection.cause), TEXT_BYTES);
     headers.number(TIME, rejection.at.as_millis());
@@ -167,7 +167,7 @@ fn properties(
     }
     for (key, value) in given().filter(|(key, _)| headers::acts(key.as_str())) {
         match key.as_str() {
-            record::PLACE => {}
+            record::LOG_NUMBER => {}
             key if !replayed => {
                 headers.text(&format!("{}{key}", headers::ORIGINAL), &values::text(value), TEXT_BYTES);
             }

@@ -61,7 +61,7 @@ pub(crate) fn replayed(
         let headers = message.properties.headers().as_ref()?;
         let Route { exchange, routing_key, .. } = Route::from_headers(headers)?;
         // One log of several is its text.
-        if names.severity(exchange).is_some() || headers.contains_key(record::PLACE) {
+        if names.severity(exchange).is_some() || headers.contains_key(record::LOG_NUMBER) {
             return None;
         }
         let rule = rules.find(exchange, routing_key)?;

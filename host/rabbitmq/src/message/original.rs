@@ -9,7 +9,7 @@ use loghost_core::application::{DeadLog, LogNumber};
 use loghost_core::domain::{Attributes, Record};
 
 use crate::message::of_stream::StreamOriginal;
-use crate::message::record::PLACE;
+use crate::message::record::LOG_NUMBER;
 
 /// A message, as it came. A clone is the same message, and not a copy of it.
 #[derive(Clone, Debug)]
@@ -32,12 +32,12 @@ pub(crate) struct Published {
 impl Published {
     /// What is published again of a message: all of it, or the one log of several as a message of its own.
     pub(crate) fn of(original: Original, log: Option<DeadLog<'_>>) -> Self {
-        let Some(DeadLog { record, place: Some(place) }) = log else { return original.into() };
+        let Some(DeadLog { record, number: Some(number) }) = log else { return original.into() };
         let (exchange, routing_key) = match &original {
             Original::Amqp(message) => (message.exchange.clone(), message.routing_key.clone()),
             Original::Stream(original) => original.route(),
         };
-        let properties = properties_of_one(record, place);
+        let properties = properties_of_one(record, number);
         Self { exchange, routing_key, properties, data: record.message.clone().into_bytes() }
     }
 }
@@ -53,7 +53,7 @@ fn properties_of_one(record: &Record, LogNumber { number, of }: LogNumber) -> Ba
     let millis = record.timestamp.as_millis();
     let header = AMQPValue::LongLongInt(i64::try_from(millis).unwrap_or(i64::MAX));
     headers.insert(Attributes::TIMESTAMP_KEY.into(), header);
-    headers.insert(PLACE.into(), AMQPValue::LongString(format!("{number}/{of}").into()));
+    headers.insert(LOG_NUMBER.into(), AMQPValue::LongString(format!("{number}/{of}").into()));
     BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_content_encoding("utf-8".into())

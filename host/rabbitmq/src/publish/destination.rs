@@ -9,7 +9,7 @@ use loghost_core::domain::{Log, Severity};
 use crate::message::names::Names;
 use crate::message::record;
 use crate::publish::key_template::{KeyTemplate, KeyTooLong};
-use crate::publish::unconfirmed::Message;
+use crate::publish::unconfirmed::OutgoingMessage;
 use crate::topology::declare::Exchanges;
 
 /// Where logs are published to.
@@ -47,7 +47,10 @@ impl Destination {
     }
 
     /// The properties of a log.
-    pub(crate) fn properties(&self, Message { id, timestamp, log, .. }: &Message) -> BasicProperties {
+    pub(crate) fn properties(
+        &self,
+        OutgoingMessage { id, timestamp, log, .. }: &OutgoingMessage,
+    ) -> BasicProperties {
         let properties = record::properties(id, *timestamp, log);
         if let Self::Severities(..) = self {
             return properties;

@@ -16,10 +16,10 @@ pub(crate) struct KeyTooLong(usize);
 
 /// What routing keys are made of: text, with the severity and the source of each log in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyTemplate(Vec<Part>);
+pub struct KeyTemplate(Vec<TemplatePart>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Severity,
     Source,
@@ -47,9 +47,9 @@ impl KeyTemplate {
     pub(crate) fn key(&self, log: &Log) -> Result<ShortString, KeyTooLong> {
         let source = log.source.as_ref().map_or("", |source| source.as_str());
         let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text,
-            Part::Severity => log.severity.as_str(),
-            Part::Source => source,
+            TemplatePart::Text(text) => text,
+            TemplatePart::Severity => log.severity.as_str(),
+            TemplatePart::Source => source,
         });
         let key: String = parts.collect();
         if key.len() > LONGEST { Err(KeyTooLong(key.len())) } else { Ok(key.into()) }
@@ -59,7 +59,7 @@ impl KeyTemplate {
 /// The source alone, as where each severity has an exchange.
 impl Default for KeyTemplate {
     fn default() -> Self {
-        Self(vec![Part::Source])
+        Self(vec![TemplatePart::Source])
     }
 }
 
@@ -71,19 +71,19 @@ impl FromStr for KeyTemplate {
         let (mut parts, mut rest) = (Vec::new(), template);
         while let Some((before, behind)) = rest.split_once('{') {
             let (name, after) = behind.split_once('}').ok_or_else(open)?;
-            parts.push(Part::Text(before.to_owned()));
+            parts.push(TemplatePart::Text(before.to_owned()));
             parts.push(match name {
-                "severity" => Part::Severity,
-                "source" => Part::Source,
+                "severity" => TemplatePart::Severity,
+                "source" => TemplatePart::Source,
                 other => return Err(KeyTemplateError::Unknown(other.to_owned())),
             });
             rest = after;
         }
-        parts.push(Part::Text(rest.to_owned()));
-        parts.retain(|part| *part != Part::Text(String::new()));
-        let texts = parts.iter().map(|part| if let Part::Text(text) = part { text.len() } else { 0 });
+        parts.push(TemplatePart::Text(rest.to_owned()));
+        parts.retain(|part| *part != TemplatePart::Text(String::new()));
+        let texts = parts.iter().map(|part| if let TemplatePart::Text(text) = part { text.len() } else { 0 });
         let length = texts.sum::<usize>();
-        if parts.iter().any(|part| matches!(part, Part::Text(text) if text.contains('}'))) {
+        if parts.iter().any(|part| matches!(part, TemplatePart::Text(text) if text.contains('}'))) {
             return Err(open());
         }
         if length > LONGEST {
@@ -96,9 +96,9 @@ impl FromStr for KeyTemplate {
 impl Display for KeyTemplate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Severity => f.write_str("{severity}"),
-            Part::Source => f.write_str("{source}"),
+            TemplatePart::Text(text) => f.write_str(text),
+            TemplatePart::Severity => f.write_str("{severity}"),
+            TemplatePart::Source => f.write_str("{source}"),
         })
     }
 }

@@ -6,7 +6,7 @@ use loghost_core::application::PublisherEvent;
 use tokio::time::Instant;
 
 use crate::connection::reconnect::ReconnectingConnection;
-use crate::publish::unconfirmed::Message;
+use crate::publish::unconfirmed::OutgoingMessage;
 
 /// The least time between two lines that the broker refuses logs: where a consumer is slow, it does so repeatedly.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -31,8 +31,8 @@ enum Refusing {
 
 impl Refusals {
     /// The broker has refused a log.
-    pub(crate) fn refused(&mut self, message: &Message, connection: &ReconnectingConnection) {
-        let Message { id, log, .. } = message;
+    pub(crate) fn refused(&mut self, message: &OutgoingMessage, connection: &ReconnectingConnection) {
+        let OutgoingMessage { id, log, .. } = message;
         connection.tell_of_publishing(PublisherEvent::Refused(id, log));
         if self.refusing != Refusing::No {
             return;

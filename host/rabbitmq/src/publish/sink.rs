@@ -27,7 +27,7 @@ use crate::connection::reconnect::{DELAYS, ReconnectingConnection};
 use crate::message::record;
 use crate::publish::destination::Destination;
 use crate::publish::refusal::{Refusals, RefusedLogs};
-use crate::publish::unconfirmed::{Message, Processed, Unconfirmed};
+use crate::publish::unconfirmed::{OutgoingMessage, Processed, Unconfirmed};
 use crate::topology::error::TopologyError;
 
 /// The longest time that is waited for an answer before it is checked that the channel is still open.
@@ -48,10 +48,10 @@ pub struct AmqpSink {
     /// The broker's reason for the last log that it does not take.
     refusal: Option<String>,
     refusals: Refusals,
-    answers: FuturesUnordered<Answer>,
+    answers: FuturesUnordered<PendingAnswer>,
 }
 
-type Answer = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
+type PendingAnswer = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
 
 impl AmqpSink {
     /// Opens a channel on the connection, for logs of these severities at first.
@@ -160,7 +160,7 @@ impl AmqpSink {
 
     fn process(&mut self, number: u64, confirmation: Confirmation) {
         match self.unconfirmed.process(number, confirmation, &self.destination) {
-            Processed::HeldBack(message) => return self.refusals.refused(&message, &self.connection),
+            Processed::Deferred(message) => return self.refusals.refused(&message, &self.connection),
             Processed::Confirmed(message) => {
                 self.connection.tell_of_publishing(PublisherEvent::Confirmed(&message.log));
             }
@@ -211,7 +211,7 @@ impl LogSink for AmqpSink {
                 return Ok(());
             }
         };
-        self.unconfirmed.add(Message { id: id.clone(), timestamp, log: log.clone(), routing_key });
+        self.unconfirmed.add(OutgoingMessage { id: id.clone(), timestamp, log: log.clone(), routing_key });
         self.reopen().await?;
         self.need(log.severity).await?;
         self.send();

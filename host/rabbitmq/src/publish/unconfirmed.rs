@@ -13,8 +13,8 @@ use loghost_core::application::{Confirmed, Receipts};
 use loghost_core::domain::{Log, MessageId, Severity, Timestamp};
 use tokio::time::Instant;
 
+use crate::publish::deferred::{Deferred, OrderKey};
 use crate::publish::destination::Destination;
-use crate::publish::held_back::{HeldBack, OrderKey};
 
 /// The most logs, and the most bytes of their texts, that wait for the broker's answer.
 const WINDOW: usize = 2048;
@@ -22,7 +22,7 @@ const WINDOW_BYTES: usize = 16 * 1024 * 1024;
 
 /// A log as it was handed over.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub(crate) struct OutgoingMessage {
     pub(crate) id: MessageId,
     pub(crate) timestamp: Timestamp,
     pub(crate) log: Log,
@@ -37,7 +37,7 @@ pub(crate) struct Unconfirmed {
     bytes: usize,
     /// What is to be sent on this channel.
     unsent: BTreeSet<u64>,
-    held: HeldBack,
+    deferred: Deferred,
     /// What was under way when the broker closed a channel because of one of them.
     suspects: BTreeSet<u64>,
     /// The suspect that is under way, while nothing else is.
@@ -47,7 +47,7 @@ pub(crate) struct Unconfirmed {
 }
 
 struct Unanswered {
-    message: Arc<Message>,
+    message: Arc<OutgoingMessage>,
     /// Whether the broker has returned it: no queue is bound for it.
     returned: bool,
     /// Whether it may have arrived.
@@ -58,14 +58,14 @@ struct Unanswered {
 #[derive(Debug)]
 pub(crate) enum Processed {
     /// It is confirmed.
-    Confirmed(Arc<Message>),
+    Confirmed(Arc<OutgoingMessage>),
     /// It was refused, and is held back.
-    HeldBack(Arc<Message>),
+    Deferred(Arc<OutgoingMessage>),
     /// It had an answer already.
     Answered,
 }
 
-impl Message {
+impl OutgoingMessage {
     fn order_key(&self) -> OrderKey {
         (self.log.severity, self.log.source.clone())
     }
@@ -73,7 +73,7 @@ impl Message {
 
 impl Unconfirmed {
     /// Adds a log, to be sent.
-    pub(crate) fn add(&mut self, message: Message) {
+    pub(crate) fn add(&mut self, message: OutgoingMessage) {
         self.bytes += message.log.message.len();
         let message = Arc::new(message);
         self.logs.insert(self.next, Unanswered { message, returned: false, sent: false });
@@ -92,11 +92,11 @@ impl Unconfirmed {
     }
 
     /// What is to be sent next, if anything is now; so many are `under_way`.
-    pub(crate) fn take_to_send(&mut self, under_way: usize) -> Option<(u64, Arc<Message>)> {
+    pub(crate) fn take_to_send(&mut self, under_way: usize) -> Option<(u64, Arc<OutgoingMessage>)> {
         if self.alone.is_some() {
             return None;
         }
-        let number = self.held.due(Instant::now()).or_else(|| self.first_unsent())?;
+        let number = self.deferred.due(Instant::now()).or_else(|| self.first_unsent())?;
         if self.suspects.contains(&number) {
             if under_way > 0 {
                 return None;
@@ -107,7 +107,7 @@ impl Unconfirmed {
         (unanswered.returned, unanswered.sent) = (false, true);
         let message = Arc::clone(&unanswered.message);
         if !self.unsent.remove(&number) {
-            self.held.begin(&message.order_key(), number);
+            self.deferred.begin(&message.order_key(), number);
         }
         Some((number, message))
     }
@@ -115,14 +115,14 @@ impl Unconfirmed {
     /// The first to be sent whose severity and source is not held back; those before it are held back from now on.
     fn first_unsent(&mut self) -> Option<u64> {
         while let Some(number) = self.unsent.first().copied() {
-            let Some(unanswered) = self.logs.get(&number).filter(|_| !self.held.is_empty()) else {
+            let Some(unanswered) = self.logs.get(&number).filter(|_| !self.deferred.is_empty()) else {
                 return Some(number);
             };
             let key = unanswered.message.order_key();
-            if !self.held.holds(&key) {
+            if !self.deferred.holds(&key) {
                 return Some(number);
             }
-            self.held.add(&key, number);
+            self.deferred.add(&key, number);
             self.unsent.remove(&number);
         }
         None
@@ -130,7 +130,7 @@ impl Unconfirmed {
 
     /// When something that is held back can be sent again.
     pub(crate) fn due_at(&self) -> Option<Instant> {
-        self.held.due_at()
+        self.deferred.due_at()
     }
 
     /// Processes the broker's answer to a log.
@@ -168,23 +168,23 @@ impl Unconfirmed {
         self.clear(number);
         let Some(unanswered) = self.logs.get_mut(&number) else { return Processed::Answered };
         unanswered.sent = false;
-        self.held.refuse(unanswered.message.order_key(), number, Instant::now());
-        Processed::HeldBack(Arc::clone(&unanswered.message))
+        self.deferred.refuse(unanswered.message.order_key(), number, Instant::now());
+        Processed::Deferred(Arc::clone(&unanswered.message))
     }
 
     /// Whether logs are held back.
     pub(crate) fn holds_back(&self) -> bool {
-        !self.held.is_empty()
+        !self.deferred.is_empty()
     }
 
     /// Whether logs are held back, and none of their severity and source was taken for as long as `timeout`.
     pub(crate) fn is_overdue(&self, timeout: Duration) -> bool {
-        self.held.is_overdue(timeout, Instant::now())
+        self.deferred.is_overdue(timeout, Instant::now())
     }
 
     /// Gives up what is held back and has not arrived; returns how many these are.
     pub(crate) fn give_up(&mut self) -> usize {
-        let waiting = self.held.take_waiting().into_iter();
+        let waiting = self.deferred.take_waiting().into_iter();
         let mut given_up = 0;
         for number in waiting {
             if self.logs.get(&number).is_some_and(|unanswered| !unanswered.sent) {
@@ -206,16 +206,16 @@ impl Unconfirmed {
     /// The channel is gone: everything is sent again on the next one.
     pub(crate) fn lose_channel(&mut self) {
         self.alone = None;
-        self.held.lose_answers(Instant::now());
+        self.deferred.lose_answers(Instant::now());
         self.unsent = self.logs.keys().copied().collect();
-        if self.held.is_empty() {
+        if self.deferred.is_empty() {
             return;
         }
         // What came before a log that was refused goes before it again.
         for (number, unanswered) in &self.logs {
             let key = unanswered.message.order_key();
-            if self.held.holds(&key) {
-                self.held.add(&key, *number);
+            if self.deferred.holds(&key) {
+                self.deferred.add(&key, *number);
                 self.unsent.remove(number);
             }
         }
@@ -223,9 +223,9 @@ impl Unconfirmed {
 
     /// The broker does not take one of those that are under way: each is sent alone, until it is known which.
     pub(crate) fn suspect(&mut self) {
-        let (unsent, held) = (&self.unsent, &self.held);
+        let (unsent, deferred) = (&self.unsent, &self.deferred);
         let under_way = self.logs.iter().filter(|(number, unanswered)| {
-            !unsent.contains(number) && !held.has(&unanswered.message.order_key(), **number)
+            !unsent.contains(number) && !deferred.has(&unanswered.message.order_key(), **number)
         });
         self.suspects.extend(under_way.map(|(number, _)| *number));
     }
@@ -241,7 +241,7 @@ impl Unconfirmed {
     }
 
     /// Gives up a log.
-    pub(crate) fn refuse(&mut self, number: u64) -> Option<Arc<Message>> {
+    pub(crate) fn refuse(&mut self, number: u64) -> Option<Arc<OutgoingMessage>> {
         let Unanswered { message, .. } = self.remove(number)?;
         self.receipts.refused[message.log.severity] += 1;
         Some(message)
@@ -252,8 +252,8 @@ impl Unconfirmed {
         self.unsent.remove(&number);
         let unanswered = self.logs.remove(&number)?;
         self.bytes -= unanswered.message.log.message.len();
-        if !self.held.is_empty() {
-            self.unsent.extend(self.held.taken(&unanswered.message.order_key(), number, Instant::now()));
+        if !self.deferred.is_empty() {
+            self.unsent.extend(self.deferred.taken(&unanswered.message.order_key(), number, Instant::now()));
         }
         Some(unanswered)
     }
@@ -268,7 +268,7 @@ impl Unconfirmed {
         let id = returned.properties.message_id().as_ref().map(ShortString::as_str)?;
         let id: MessageId = id.parse().ok()?;
         self.logs.values_mut().find(|unanswered| {
-            let Message { id: own, log, routing_key, .. } = &*unanswered.message;
+            let OutgoingMessage { id: own, log, routing_key, .. } = &*unanswered.message;
             *own == id && log.severity == severity && *routing_key == returned.routing_key
         })
     }

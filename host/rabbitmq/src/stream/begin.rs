@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::connection::open::Connection;
 use crate::stream::cursor;
-use crate::stream::ends::{self, Certainty, End, Sent};
+use crate::stream::ends::{self, Certainty, Sent, StreamEnd};
 use crate::stream::fingerprint;
 use crate::stream::native::{self, Nodes};
 use crate::stream::options::Begin;
@@ -32,12 +32,12 @@ const BETWEEN: Duration = Duration::from_secs(1);
 
 /// What is known of where the streams of a consumer begin, for as long as its host runs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Begins(Arc<Mutex<Known>>);
+pub(crate) struct Begins(Arc<Mutex<KnownStarts>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownStarts {
     /// Where the streams begin that are in no book yet.
-    places: BTreeMap<String, StreamStart>,
+    starts: BTreeMap<String, StreamStart>,
 }
 
 /// Where a stream is begun.
@@ -88,7 +88,7 @@ pub(crate) async fn starts(
     let starts = streams.iter().map(async |stream| {
         let ends = Ends::of(stream, connection, nodes);
         let known = offsets.iter().find(|next| *next.stream == **stream);
-        let noted = begins.known().places.get(stream).copied();
+        let noted = begins.known().starts.get(stream).copied();
         let (noted, is_new) = match (known, noted) {
             // Another host has read on, and the broker has stored how far.
             (Some(next), Some(noted)) if next.of_log() < noted.offset => (Some(noted), true),
@@ -100,15 +100,15 @@ pub(crate) async fn starts(
             }
             (None, noted) => (noted, true),
         };
-        let place = if let Some(place) = noted {
-            let found = check(&ends, stream, place).await?;
-            StreamStart { found, ..place }
+        let start = if let Some(start) = noted {
+            let found = check(&ends, stream, start).await?;
+            StreamStart { found, ..start }
         } else {
-            let place = resolve(&ends, stream, begin).await?;
-            begins.known().places.insert(stream.clone(), place);
-            place
+            let start = resolve(&ends, stream, begin).await?;
+            begins.known().starts.insert(stream.clone(), start);
+            start
         };
-        let (stream, StreamStart { offset, fingerprint, found }) = (Arc::from(stream.as_str()), place);
+        let (stream, StreamStart { offset, fingerprint, found }) = (Arc::from(stream.as_str()), start);
         let beginning = is_new.then(|| cursor::beginning(Arc::clone(&stream), offset, fingerprint));
         Ok(Start { stream, offset, beginning, found, end: None })
     });
@@ -118,11 +118,11 @@ pub(crate) async fn starts(
 impl Begins {
     /// Has reading of a stream begin at this offset, as long as no book has another.
     pub(crate) fn begin_at(&self, stream: &str, offset: u64) {
-        let place = StreamStart { offset, fingerprint: None, found: Found::Logs };
-        self.known().places.insert(stream.to_owned(), place);
+        let start = StreamStart { offset, fingerprint: None, found: Found::Logs };
+        self.known().starts.insert(stream.to_owned(), start);
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownStarts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -155,12 +155,12 @@ impl Ends {
     }
 
     /// The last chunk of a stream; none of an empty one.
-    pub(crate) async fn end(&self, stream: &str) -> Result<Option<End>, TopologyError> {
+    pub(crate) async fn end(&self, stream: &str) -> Result<Option<StreamEnd>, TopologyError> {
         match self {
             Self::Amqp(connection) => ends::end(connection, stream).await,
             Self::Native(connection) => {
                 let sent = native::sent(connection, stream, OffsetSpec::Last).await?;
-                Ok(sent.map(|sent| End { sent, certainty: Certainty::All }))
+                Ok(sent.map(|sent| StreamEnd { sent, certainty: Certainty::All }))
             }
         }
     }
@@ -195,7 +195,7 @@ impl Ends {
     }
 }
 
-/// The place that `begin` means now.
+/// The start that `begin` means now.
 pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<StreamStart, TopologyError> {
     if begin == Begin::First {
         let first = ends.first(stream).await?;
@@ -217,7 +217,7 @@ pub(crate) async fn resolve(ends: &Ends, stream: &str, begin: Begin) -> Result<S
     Ok(StreamStart { offset, fingerprint: last.and_then(|sent| sent.fingerprint), found })
 }
 
-/// Makes sure that a stream is the one that was read up to a place.
+/// Makes sure that a stream is the one that was read up to there.
 async fn check(
     ends: &Ends,
     stream: &str,
@@ -229,7 +229,7 @@ async fn check(
     let read = offset.max(fingerprint.map_or(0, |known| known.offset.saturating_add(1)));
     let mut looks = 1;
     loop {
-        let Some(End { sent: Sent { last, .. }, certainty }) = ends.end(stream).await? else {
+        let Some(StreamEnd { sent: Sent { last, .. }, certainty }) = ends.end(stream).await? else {
             return Ok(Found::NothingLeft);
         };
         if last.saturating_add(1) >= read || certainty == Certainty::AtLeast {

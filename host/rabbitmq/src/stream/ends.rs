@@ -41,7 +41,7 @@ pub(crate) const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 /// How far before its end what can be read is looked for first, in messages.
 const FIRST_BACK: u64 = 1000;
 
-/// What a broker sends first from some place of a stream.
+/// What a broker sends first from some offset of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     /// The first offset.
@@ -54,7 +54,7 @@ pub(crate) struct Sent {
 
 /// The end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
+pub(crate) struct StreamEnd {
     /// The last of what can be read.
     pub(crate) sent: Sent,
     /// Whether there may be more that cannot be read.
@@ -90,18 +90,21 @@ pub(crate) fn offset_of(message: &Message) -> Option<u64> {
     header_number(message.properties.headers().as_ref()?, OFFSET)
 }
 
-/// A place in a stream, by `RabbitMQ`'s name.
-pub(crate) fn named(place: &str) -> AMQPValue {
-    AMQPValue::LongString(place.into())
+/// An offset specification, by `RabbitMQ`'s name.
+pub(crate) fn named(spec: &str) -> AMQPValue {
+    AMQPValue::LongString(spec.into())
 }
 
 /// The end of a stream; none of an empty one.
-pub(crate) async fn end(connection: &Arc<Connection>, stream: &str) -> Result<Option<End>, TopologyError> {
+pub(crate) async fn end(
+    connection: &Arc<Connection>,
+    stream: &str,
+) -> Result<Option<StreamEnd>, TopologyError> {
     if let Some(sent) = sent(connection, stream, named("last"), u16::MAX).await? {
-        return Ok(Some(End { sent, certainty: Certainty::All }));
+        return Ok(Some(StreamEnd { sent, certainty: Certainty::All }));
     }
     let sent = last_to_read(connection, stream).await?;
-    Ok(sent.map(|sent| End { sent, certainty: Certainty::AtLeast }))
+    Ok(sent.map(|sent| StreamEnd { sent, certainty: Certainty::AtLeast }))
 }
 
 /// The last of what can be read in a stream that has something in its last chunk that cannot be.

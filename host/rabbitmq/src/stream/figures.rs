@@ -52,15 +52,15 @@ impl StreamFigures {
         let asking = async {
             let mut asked = self.asked.lock().await;
             // What is cut off meanwhile is not used again.
-            let kept = asked.take().filter(|asked| asked.is_of(connection, streams));
-            let kept = match kept {
-                Some(kept) => kept,
+            let reused = asked.take().filter(|asked| asked.is_of(connection, streams));
+            let reused = match reused {
+                Some(reused) => reused,
                 None => self.connect(connection, streams).await?,
             };
-            let ends = join_all(streams.iter().map(|stream| kept.end(stream))).await;
+            let ends = join_all(streams.iter().map(|stream| reused.end(stream))).await;
             if ends.iter().all(Result::is_ok) {
-                *asked = Some(kept);
-            } else if let Some(nodes) = kept.nodes {
+                *asked = Some(reused);
+            } else if let Some(nodes) = reused.nodes {
                 nodes.close().await;
             }
             Ok::<_, TopologyError>(ends.into_iter().map(Result::ok).collect())

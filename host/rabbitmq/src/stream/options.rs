@@ -45,7 +45,7 @@ pub struct StreamOptions {
     /// Where the stream protocol is spoken, if not where the broker says.
     pub address: Option<StreamAddress>,
     /// What outlasts a run of how far was read.
-    pub position: KeptPosition,
+    pub position: StoredPosition,
 }
 
 /// Where the stream protocol is spoken.
@@ -59,7 +59,7 @@ pub struct StreamAddress {
 
 /// What outlasts a run of how far a consumer has read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeptPosition {
+pub enum StoredPosition {
     /// Its book has that, or nothing has.
     #[default]
     Book,

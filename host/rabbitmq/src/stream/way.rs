@@ -14,10 +14,10 @@ use crate::topology::event::TopologyEvent;
 
 /// What a run knows of how its brokers' streams can be read. Its consumers share it.
 #[derive(Clone, Debug, Default)]
-pub struct StreamWay(Arc<Known>);
+pub struct StreamWay(Arc<KnownWays>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownWays {
     /// Whether the stream protocol was spoken: a broker that does not speak it then is one that is not up yet.
     spoken: AtomicBool,
     /// Whether it was told that it cannot be.

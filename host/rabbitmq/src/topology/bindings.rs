@@ -19,12 +19,12 @@ use crate::connection::open::Connection;
 use crate::consume::source_options::SourceOptions;
 use crate::message::bind_rule::BindRules;
 use crate::message::names::Names;
-use crate::topology::bound_exchanges::{Bound, Known};
+use crate::topology::bound_exchanges::{BoundExchanges, KnownExchanges};
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::inspection::Binding;
-use crate::topology::kept_bindings::KeepBindings;
 use crate::topology::queues::Lifetime;
+use crate::topology::recorded_bindings::RecordBindings;
 
 /// The bindings of a queue, which are changed on a channel of their own: a refusal closes no other.
 #[derive(Clone)]
@@ -36,10 +36,10 @@ pub(crate) struct Bindings {
     /// Which exchanges of others it is bound to as well.
     pub(super) rules: BindRules,
     /// What is bound to these.
-    pub(super) bound: Bound,
-    known: Arc<sync::Mutex<Known>>,
+    pub(super) bound: BoundExchanges,
+    known: Arc<sync::Mutex<KnownExchanges>>,
     /// What the queue was bound to among those, if that outlasts the connection.
-    pub(super) kept: Option<Arc<dyn KeepBindings>>,
+    pub(super) recorded: Option<Arc<dyn RecordBindings>>,
     /// The channel of the bindings that are being made. If that is dropped before its end, the next change comes after it.
     binding: Arc<Mutex<Option<Channel>>>,
 }
@@ -51,22 +51,23 @@ impl Bindings {
         (consumer, queue): (&ConsumerName, &str),
         options: &SourceOptions,
     ) -> Self {
-        let kept = (options.queue.lifetime == Lifetime::Named).then(|| Arc::clone(&options.kept_bindings));
+        let recorded =
+            (options.queue.lifetime == Lifetime::Named).then(|| Arc::clone(&options.recorded_bindings));
         Self {
             connection: Arc::clone(connection),
             names: names.clone(),
             consumer: consumer.clone(),
             queue: queue.to_owned(),
             rules: options.rules.clone(),
-            bound: if options.streams.is_some() { Bound::Streams } else { Bound::Queue },
+            bound: if options.streams.is_some() { BoundExchanges::Streams } else { BoundExchanges::Queue },
             known: Arc::default(),
-            kept,
+            recorded,
             binding: Arc::default(),
         }
     }
 
     /// What is known of the exchanges of others.
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+    pub(super) fn known(&self) -> MutexGuard<'_, KnownExchanges> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

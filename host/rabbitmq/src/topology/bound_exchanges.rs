@@ -19,11 +19,11 @@ use crate::topology::look::exchange_exists;
 use crate::topology::streams::declare_bound_streams;
 
 /// What is known of the exchanges of others.
-pub(crate) type Known = BTreeMap<String, ExchangeState>;
+pub(crate) type KnownExchanges = BTreeMap<String, ExchangeState>;
 
 /// What is bound to the exchanges of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bound {
+pub(crate) enum BoundExchanges {
     /// The consumer's queue.
     Queue,
     /// A stream of each, which all consumers read. It has what any host wants: it is bound, and never unbound.
@@ -33,7 +33,7 @@ pub(crate) enum Bound {
 /// Whether a queue is bound to an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExchangeState {
-    Bound,
+    BoundExchanges,
     /// It is not there.
     Missing,
     /// The broker does not allow it.
@@ -46,7 +46,7 @@ impl Bindings {
     /// Binds the queue, or the streams, to the exchanges of others that have what `filter` wants, where they are there.
     pub(crate) async fn add_bound(&self, filter: &Filter) -> Result<(), TopologyError> {
         let bindings = self.rules.bindings(filter);
-        if self.bound == Bound::Queue {
+        if self.bound == BoundExchanges::Queue {
             self.keep_also(&bindings).await?;
         }
         for exchange in self.rules.exchanges(filter) {
@@ -76,9 +76,9 @@ impl Bindings {
     /// Removes the bindings of rules, these and former ones, that are not `wanted`. Where one cannot be removed there is none, or
     /// the user may not: then it is tried again the next time.
     pub(super) async fn remove_bound(&self, wanted: &[Binding]) -> Result<(), TopologyError> {
-        let kept = self.kept().await?;
+        let recorded = self.recorded().await?;
         let mut others: BTreeSet<Binding> = self.rules.all_bindings().collect();
-        others.extend(kept.iter().cloned());
+        others.extend(recorded.iter().cloned());
         let mut still_bound: BTreeSet<Binding> = wanted.iter().cloned().collect();
         for binding in others.difference(&still_bound.clone()) {
             let Binding { exchange, key } = binding;
@@ -86,11 +86,11 @@ impl Bindings {
             match unbind(&channel, &self.queue, exchange, key).await {
                 Ok(()) => close(&channel).await,
                 Err(error) if error.is_missing() => {}
-                Err(error) if error.is_refusal() => still_bound.extend(kept.get(binding).cloned()),
+                Err(error) if error.is_refusal() => still_bound.extend(recorded.get(binding).cloned()),
                 Err(error) => return Err(error),
             }
         }
-        if still_bound == kept { Ok(()) } else { self.keep(still_bound).await }
+        if still_bound == recorded { Ok(()) } else { self.record(still_bound).await }
     }
 
     /// Keeps that the queue is bound to these as well, before it is: should this be the end of the run, the next one can unbind
@@ -99,51 +99,54 @@ impl Bindings {
         if bindings.is_empty() {
             return Ok(());
         }
-        let mut kept = self.kept().await?;
-        let before = kept.len();
-        kept.extend(bindings.iter().cloned());
-        if kept.len() == before { Ok(()) } else { self.keep(kept).await }
+        let mut recorded = self.recorded().await?;
+        let before = recorded.len();
+        recorded.extend(bindings.iter().cloned());
+        if recorded.len() == before { Ok(()) } else { self.record(recorded).await }
     }
 
     /// What the queue was bound to, as far as it was kept.
-    async fn kept(&self) -> Result<BTreeSet<Binding>, TopologyError> {
-        match &self.kept {
-            Some(kept) => kept.load(&self.queue).await.map_err(|source| self.not_kept(source)),
+    async fn recorded(&self) -> Result<BTreeSet<Binding>, TopologyError> {
+        match &self.recorded {
+            Some(recorded) => recorded.load(&self.queue).await.map_err(|source| self.not_recorded(source)),
             None => Ok(BTreeSet::new()),
         }
     }
 
-    async fn keep(&self, bindings: BTreeSet<Binding>) -> Result<(), TopologyError> {
-        match &self.kept {
-            Some(kept) => kept.keep(&self.queue, bindings).await.map_err(|source| self.not_kept(source)),
+    async fn record(&self, bindings: BTreeSet<Binding>) -> Result<(), TopologyError> {
+        match &self.recorded {
+            Some(recorded) => {
+                recorded.record(&self.queue, bindings).await.map_err(|source| self.not_recorded(source))
+            }
             None => Ok(()),
         }
     }
 
-    fn not_kept(&self, source: BoxError) -> TopologyError {
-        TopologyError::NotKept { queue: self.queue.clone(), source }
+    fn not_recorded(&self, source: BoxError) -> TopologyError {
+        TopologyError::NotRecorded { queue: self.queue.clone(), source }
     }
 
     /// The bindings of the queue to exchanges of others that rules name, wherever these are.
     pub(super) fn named(&self, filter: &Filter) -> Vec<Binding> {
         match self.bound {
-            Bound::Queue => self.rules.bindings(filter),
-            Bound::Streams => Vec::new(),
+            BoundExchanges::Queue => self.rules.bindings(filter),
+            BoundExchanges::Streams => Vec::new(),
         }
     }
 
     /// The name of what is bound to an exchange of others.
     fn bound_to(&self, exchange: &str) -> Cow<'_, str> {
         match self.bound {
-            Bound::Queue => Cow::Borrowed(&self.queue),
-            Bound::Streams => Cow::Owned(self.names.bound_stream(exchange)),
+            BoundExchanges::Queue => Cow::Borrowed(&self.queue),
+            BoundExchanges::Streams => Cow::Owned(self.names.bound_stream(exchange)),
         }
     }
 
     /// The bindings to exchanges of others that are there, each with what is bound.
     pub(super) fn bound(&self, filter: &Filter) -> Vec<(String, Binding)> {
         let known = self.known();
-        let is_bound = |binding: &Binding| known.get(&binding.exchange) == Some(&ExchangeState::Bound);
+        let is_bound =
+            |binding: &Binding| known.get(&binding.exchange) == Some(&ExchangeState::BoundExchanges);
         let bound = self.rules.bindings(filter).into_iter().filter(is_bound);
         bound.map(|binding| (self.bound_to(&binding.exchange).into_owned(), binding)).collect()
     }
@@ -173,7 +176,7 @@ impl Bindings {
             bind(&channel, &queue, exchange, &binding.key).await?;
         }
         self.end_binding().await;
-        Ok(ExchangeState::Bound)
+        Ok(ExchangeState::BoundExchanges)
     }
 
     /// Notes whether the queue is bound to an exchange, and tells it if that is news.
@@ -184,8 +187,8 @@ impl Bindings {
         }
         let exchange = exchange.to_owned();
         let event = match state {
-            ExchangeState::Bound if before.is_none() => return,
-            ExchangeState::Bound => TopologyEvent::ExchangeFound { exchange },
+            ExchangeState::BoundExchanges if before.is_none() => return,
+            ExchangeState::BoundExchanges => TopologyEvent::ExchangeFound { exchange },
             ExchangeState::Missing => TopologyEvent::ExchangeMissing { exchange },
             ExchangeState::Refused { cause } => TopologyEvent::ExchangeRefused { exchange, cause },
         };

@@ -71,7 +71,7 @@ pub enum TopologyError {
     Stream(#[from] StreamError),
     /// It cannot be kept what a queue is bound to, and so it is not bound.
     #[error("cannot keep which exchanges the queue `{queue}` is bound to")]
-    NotKept {
+    NotRecorded {
         /// The queue.
         queue: String,
         /// Why.
@@ -95,7 +95,7 @@ impl TopologyError {
             | Self::StreamIsAnother { .. }
             | Self::NoStream(_)
             | Self::NoExchange(_)
-            | Self::NotKept { .. } => true,
+            | Self::NotRecorded { .. } => true,
             Self::NoStreamConnection { error, .. } => error.obstacle().is_lasting(),
             Self::Stream(_) => self.is_access_refused(),
             Self::ConnectionEnded(_) => false,
@@ -144,7 +144,7 @@ impl From<TopologyError> for SourceError {
             | TopologyError::StreamIsAnother { .. }
             | TopologyError::NoStream(_)
             | TopologyError::NoExchange(_)
-            | TopologyError::NotKept { .. }
+            | TopologyError::NotRecorded { .. }
             | TopologyError::NoStreamConnection { .. }
             | TopologyError::Stream(_) => Self::NotReady(error.into()),
             TopologyError::NoConnection(error) => Self::Unavailable(error.into()),

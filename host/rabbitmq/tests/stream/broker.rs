@@ -7,7 +7,7 @@ use loghost_rabbitmq::{
     SubscribeOptions, Subscription,
 };
 
-use crate::place::TestStream;
+use crate::fixture::TestStream;
 use crate::support::{Skip, connect, needing, next, says, soon, subscribe};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -38,11 +38,11 @@ async fn has_one(connection: &StreamConnection, subscription: &mut Subscription)
 }
 
 async fn connects_and_closes() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let connection = connect(&place.endpoint()).await;
-    assert_eq!(connection.advertised(), Some(("127.0.0.1", place.node.stream_port().expect("a port"))));
-    assert_eq!(connection.endpoint(), &place.endpoint());
-    let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 1).await;
+    let fixture = TestStream::new().await?;
+    let connection = connect(&fixture.endpoint()).await;
+    assert_eq!(connection.advertised(), Some(("127.0.0.1", fixture.node.stream_port().expect("a port"))));
+    assert_eq!(connection.endpoint(), &fixture.endpoint());
+    let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::First, 1).await;
     soon(connection.close()).await;
     assert_eq!(soon(connection.ended()).await, Loss::Closed);
     says(
@@ -55,10 +55,10 @@ async fn connects_and_closes() -> Result<(), Skip> {
 }
 
 async fn chunks_come_as_there_is_credit() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    place.publish_chunks(9).await;
-    let connection = connect(&place.endpoint()).await;
-    let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 3).await;
+    let fixture = TestStream::new().await?;
+    fixture.publish_chunks(9).await;
+    let connection = connect(&fixture.endpoint()).await;
+    let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::First, 3).await;
     let (mut read, mut chunks) = (0, 0);
     for _ in 0..3 {
         let delivery = next(&mut subscription).await;
@@ -78,28 +78,28 @@ async fn chunks_come_as_there_is_credit() -> Result<(), Skip> {
         soon(subscription.give_back(1)).await.expect("a connection");
     }
     assert_eq!((read, chunks), (9, 9));
-    place.publish(b"the last").await;
+    fixture.publish(b"the last").await;
     assert_eq!(records(&next(&mut subscription).await), (1, 9));
     soon(connection.close()).await;
     Ok(())
 }
 
 async fn reading_begins_where_it_is_told_to() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    place.publish_chunks(5).await;
-    let connection = connect(&place.endpoint()).await;
+    let fixture = TestStream::new().await?;
+    fixture.publish_chunks(5).await;
+    let connection = connect(&fixture.endpoint()).await;
     for (from, expected) in [
         (OffsetSpec::First, 0),
         (OffsetSpec::Last, 4),
         (OffsetSpec::Offset(2), 2),
         (OffsetSpec::Timestamp(0), 0),
     ] {
-        let mut subscription = subscribe(&connection, &place.stream, from, 1).await;
+        let mut subscription = subscribe(&connection, &fixture.stream, from, 1).await;
         assert_eq!(records(&next(&mut subscription).await), (1, expected), "{from:?}");
     }
-    let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::Next, 1).await;
+    let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::Next, 1).await;
     assert!(!has_one(&connection, &mut subscription).await);
-    place.publish(b"next").await;
+    fixture.publish(b"next").await;
     assert_eq!(records(&next(&mut subscription).await), (1, 5));
     soon(connection.close()).await;
     Ok(())
@@ -107,11 +107,11 @@ async fn reading_begins_where_it_is_told_to() -> Result<(), Skip> {
 
 /// A message in AMQP may be longer than what both sides agree on for frames.
 async fn a_chunk_may_be_longer_than_a_frame() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
+    let fixture = TestStream::new().await?;
     let message = vec![7; 5 * 1024 * 1024];
-    place.publish(&message).await;
-    let connection = connect(&place.endpoint()).await;
-    let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 1).await;
+    fixture.publish(&message).await;
+    let connection = connect(&fixture.endpoint()).await;
+    let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::First, 1).await;
     let delivery = next(&mut subscription).await;
     assert!(delivery.chunk.len() > message.len() && delivery.chunk.ends_with(&message));
     soon(connection.close()).await;
@@ -119,32 +119,33 @@ async fn a_chunk_may_be_longer_than_a_frame() -> Result<(), Skip> {
 }
 
 async fn an_offset_is_stored() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    place.publish_chunks(3).await;
-    let connection = connect(&place.endpoint()).await;
-    let query = || async { soon(connection.query_offset("reader", &place.stream)).await.expect("an answer") };
+    let fixture = TestStream::new().await?;
+    fixture.publish_chunks(3).await;
+    let connection = connect(&fixture.endpoint()).await;
+    let query =
+        || async { soon(connection.query_offset("reader", &fixture.stream)).await.expect("an answer") };
     assert_eq!(query().await, None);
     for offset in [1, 2] {
-        soon(connection.store_offset("reader", &place.stream, offset)).await.expect("a connection");
+        soon(connection.store_offset("reader", &fixture.stream, offset)).await.expect("a connection");
         // The broker does not say when it is stored.
         soon(async { while query().await != Some(offset) {} }).await;
     }
-    let other = soon(connection.query_offset("other", &place.stream)).await;
+    let other = soon(connection.query_offset("other", &fixture.stream)).await;
     assert_eq!(other.expect("an answer"), None);
     let long = "x".repeat(40_000);
-    let error = soon(connection.store_offset(&long, &place.stream, 1)).await.unwrap_err();
-    says(&error, &["a text of 40000 bytes", &place.stream]);
+    let error = soon(connection.store_offset(&long, &fixture.stream, 1)).await.unwrap_err();
+    says(&error, &["a text of 40000 bytes", &fixture.stream]);
     soon(connection.close()).await;
     Ok(())
 }
 
 async fn metadata_names_the_leader() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let connection = connect(&place.endpoint()).await;
-    let known = soon(connection.metadata(&[&place.stream, "nowhere"])).await.expect("an answer");
+    let fixture = TestStream::new().await?;
+    let connection = connect(&fixture.endpoint()).await;
+    let known = soon(connection.metadata(&[&fixture.stream, "nowhere"])).await.expect("an answer");
     let of = |stream: &str| known.iter().find(|known| known.stream == stream).expect("one of each");
-    let node = StreamNode { host: "127.0.0.1".to_owned(), port: place.node.stream_port().expect("a port") };
-    let stream = of(&place.stream);
+    let node = StreamNode { host: "127.0.0.1".to_owned(), port: fixture.node.stream_port().expect("a port") };
+    let stream = of(&fixture.stream);
     assert_eq!((stream.code, &stream.leader, &*stream.replicas), (ResponseCode::Ok, &Some(node), &[][..]));
     let nowhere = of("nowhere");
     assert_eq!((nowhere.code, &nowhere.leader), (ResponseCode::StreamDoesNotExist, &None));
@@ -158,11 +159,11 @@ async fn metadata_names_the_leader() -> Result<(), Skip> {
 }
 
 async fn statistics_say_how_far_it_goes() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let connection = connect(&place.endpoint()).await;
-    let ask = || async { soon(connection.statistics(&place.stream)).await.expect("an answer") };
+    let fixture = TestStream::new().await?;
+    let connection = connect(&fixture.endpoint()).await;
+    let ask = || async { soon(connection.statistics(&fixture.stream)).await.expect("an answer") };
     assert_eq!(ask().await, StreamStatistics::default());
-    place.publish_chunks(4).await;
+    fixture.publish_chunks(4).await;
     let [first_chunk_id, committed_chunk_id, committed_offset] = [Some(0), Some(3), Some(3)];
     assert_eq!(ask().await, StreamStatistics { first_chunk_id, committed_chunk_id, committed_offset });
     soon(connection.close()).await;
@@ -170,36 +171,36 @@ async fn statistics_say_how_far_it_goes() -> Result<(), Skip> {
 }
 
 async fn subscriptions_end() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let connection = connect(&place.endpoint()).await;
-    place.publish_chunks(2).await;
+    let fixture = TestStream::new().await?;
+    let connection = connect(&fixture.endpoint()).await;
+    fixture.publish_chunks(2).await;
     // More than a connection can have at a time.
     for _ in 0..300 {
-        let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 1).await;
+        let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::First, 1).await;
         assert_eq!(records(&next(&mut subscription).await), (1, 0));
         soon(subscription.end()).await.expect("an answer");
     }
     // What nobody reads ends as well, whether it is noticed before a chunk comes or then.
     for _ in 0..300 {
-        drop(subscribe(&connection, &place.stream, OffsetSpec::First, 1).await);
+        drop(subscribe(&connection, &fixture.stream, OffsetSpec::First, 1).await);
     }
-    assert!(soon(connection.statistics(&place.stream)).await.is_ok());
+    assert!(soon(connection.statistics(&fixture.stream)).await.is_ok());
     soon(connection.close()).await;
     Ok(())
 }
 
 async fn there_are_256_subscriptions() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let connection = connect(&place.endpoint()).await;
+    let fixture = TestStream::new().await?;
+    let connection = connect(&fixture.endpoint()).await;
     let mut subscriptions = Vec::new();
     for _ in 0..256 {
-        subscriptions.push(subscribe(&connection, &place.stream, OffsetSpec::Next, 1).await);
+        subscriptions.push(subscribe(&connection, &fixture.stream, OffsetSpec::Next, 1).await);
     }
-    let stream = place.stream.clone();
+    let stream = fixture.stream.clone();
     let options = SubscribeOptions { stream, from: OffsetSpec::Next, credit: 1, properties: Vec::new() };
     let error = soon(connection.subscribe(options)).await.err().expect("no number is free");
-    says(&error, &["256 subscriptions", &place.stream]);
-    place.publish(b"for all").await;
+    says(&error, &["256 subscriptions", &fixture.stream]);
+    fixture.publish(b"for all").await;
     for subscription in &mut subscriptions {
         assert_eq!(records(&next(subscription).await), (1, 0));
     }

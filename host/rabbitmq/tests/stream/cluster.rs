@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use loghost_rabbitmq::{OffsetSpec, StreamNode};
 
-use crate::place::{TestStream, cluster, endpoint_of};
+use crate::fixture::{TestStream, cluster, endpoint_of};
 use crate::support::{Skip, connect, needing, next, soon, subscribe};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -15,12 +15,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 async fn each_node_of_a_cluster_has_a_copy() -> Result<(), Skip> {
     let nodes: Vec<_> = cluster(3)?.into_iter().map(Arc::new).collect();
-    let place = TestStream::on(Arc::clone(&nodes[0])).await;
-    place.publish_chunks(1).await;
+    let fixture = TestStream::on(Arc::clone(&nodes[0])).await;
+    fixture.publish_chunks(1).await;
     let connection = connect(&endpoint_of(&nodes[1])).await;
     let (leader, replicas) = soon(async {
         loop {
-            let known = connection.metadata(&[&place.stream]).await.expect("an answer");
+            let known = connection.metadata(&[&fixture.stream]).await.expect("an answer");
             // The copies are made one after the other.
             if let (Some(leader), [_, _]) = (&known[0].leader, &*known[0].replicas) {
                 break (leader.clone(), known[0].replicas.clone());
@@ -34,7 +34,7 @@ async fn each_node_of_a_cluster_has_a_copy() -> Result<(), Skip> {
     for replica in &replicas {
         let endpoint = connection.endpoint().at(&replica.host, replica.port).expect("a host");
         let at_replica = connect(&endpoint).await;
-        let mut subscription = subscribe(&at_replica, &place.stream, OffsetSpec::First, 1).await;
+        let mut subscription = subscribe(&at_replica, &fixture.stream, OffsetSpec::First, 1).await;
         assert!(next(&mut subscription).await.chunk.ends_with(b"message 0"));
         soon(at_replica.close()).await;
     }

@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use loghost_rabbitmq::{Loss, OffsetSpec, ResponseCode, StreamError};
 use loghost_rabbitmq_node::{Setup, Version};
 
-use crate::place::{TestStream, start};
+use crate::fixture::{TestStream, start};
 use crate::support::{Skip, connect, needing, next, says, soon, subscribe};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -23,19 +23,19 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 async fn a_stream_that_is_deleted_ends_its_subscriptions() -> Result<(), Skip> {
-    let (place, other) = (TestStream::new().await?, TestStream::new().await?);
-    place.publish_chunks(1).await;
+    let (fixture, other) = (TestStream::new().await?, TestStream::new().await?);
+    fixture.publish_chunks(1).await;
     other.publish_chunks(2).await;
-    let connection = connect(&place.endpoint()).await;
-    let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 2).await;
+    let connection = connect(&fixture.endpoint()).await;
+    let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::First, 2).await;
     let mut untouched = subscribe(&connection, &other.stream, OffsetSpec::First, 1).await;
     next(&mut untouched).await;
-    place.delete().await;
+    fixture.delete().await;
     // What came before is still there.
     next(&mut subscription).await;
     let error = soon(subscription.next()).await.unwrap_err();
     assert!(matches!(error, StreamError::Gone { code: ResponseCode::StreamNotAvailable, .. }), "{error}");
-    says(&error, &["rabbitmq-stream://guest@127.0.0.1:", &place.stream, "it was deleted"]);
+    says(&error, &["rabbitmq-stream://guest@127.0.0.1:", &fixture.stream, "it was deleted"]);
     // The credit of the one that is gone does not harm a later one of the same number.
     let mut later = subscribe(&connection, &other.stream, OffsetSpec::First, 1).await;
     soon(subscription.give_back(1)).await.expect("a connection");
@@ -49,10 +49,10 @@ async fn a_stream_that_is_deleted_ends_its_subscriptions() -> Result<(), Skip> {
 
 async fn who_waits_is_told_that_the_node_is_gone() -> Result<(), Skip> {
     let node = Arc::new(start(Version::V4, &Setup::default())?);
-    let place = TestStream::on(Arc::clone(&node)).await;
-    let connection = connect(&place.endpoint()).await;
-    let mut subscription = subscribe(&connection, &place.stream, OffsetSpec::First, 1).await;
-    drop(place);
+    let fixture = TestStream::on(Arc::clone(&node)).await;
+    let connection = connect(&fixture.endpoint()).await;
+    let mut subscription = subscribe(&connection, &fixture.stream, OffsetSpec::First, 1).await;
+    drop(fixture);
     let mut node = Arc::into_inner(node).expect("nobody else has it");
     node.kill().expect("a node to kill");
     let error = soon(subscription.next()).await.unwrap_err();

@@ -5,8 +5,8 @@
 mod broker;
 mod cluster;
 mod fake;
+mod fixture;
 mod lost;
-mod place;
 mod refused;
 mod strangers;
 mod support;
@@ -26,6 +26,6 @@ fn main() -> ExitCode {
         tls::trials(),
     ];
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect());
-    place::stop();
+    fixture::stop();
     conclusion.exit_code()
 }

@@ -6,7 +6,7 @@ use loghost_rabbitmq::{
 };
 use loghost_rabbitmq_node::{Setup, Version, free_port};
 
-use crate::place::{TestStream, shared, start};
+use crate::fixture::{TestStream, shared, start};
 use crate::support::{Skip, connect, endpoint, needing, says, soon};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -28,8 +28,8 @@ async fn fails(endpoint: &StreamEndpoint, obstacle: Obstacle, words: &[&str]) {
 }
 
 async fn a_wrong_password_is_refused() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let endpoint = place.endpoint_as("guest");
+    let fixture = TestStream::new().await?;
+    let endpoint = fixture.endpoint_as("guest");
     let words = [
         "rabbitmq-stream://guest@127.0.0.1:",
         "the login",
@@ -50,8 +50,8 @@ async fn an_unknown_vhost_is_refused() -> Result<(), Skip> {
 }
 
 async fn an_unknown_stream_is_refused() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let connection = connect(&place.endpoint()).await;
+    let fixture = TestStream::new().await?;
+    let connection = connect(&fixture.endpoint()).await;
     let said =
         ["rabbitmq-stream://guest@127.0.0.1:", "the stream nowhere", "stream does not exist", "declare it"];
     let error = read(&connection, "nowhere").await;
@@ -60,7 +60,7 @@ async fn an_unknown_stream_is_refused() -> Result<(), Skip> {
     says(&soon(connection.statistics("nowhere")).await.unwrap_err(), &said);
     says(&soon(connection.query_offset("reader", "nowhere")).await.unwrap_err(), &said);
     // The connection is not harmed.
-    assert!(soon(connection.statistics(&place.stream)).await.is_ok());
+    assert!(soon(connection.statistics(&fixture.stream)).await.is_ok());
     soon(connection.close()).await;
     Ok(())
 }
@@ -73,15 +73,16 @@ async fn read(connection: &StreamConnection, stream: &str) -> StreamError {
 }
 
 async fn who_may_not_read_is_refused() -> Result<(), Skip> {
-    let place = TestStream::new().await?;
-    let run = |arguments: &[&str]| place.node.rabbitmqctl(arguments).expect("a node that does as it is told");
+    let fixture = TestStream::new().await?;
+    let run =
+        |arguments: &[&str]| fixture.node.rabbitmqctl(arguments).expect("a node that does as it is told");
     run(&["add_user", "blind", "s3cret"]);
     run(&["set_permissions", "blind", ".*", ".*", "^$"]);
-    let connection = connect(&place.endpoint_as("blind")).await;
-    let said = ["rabbitmq-stream://blind@127.0.0.1:", &place.stream, "access refused", "set_permissions"];
-    says(&read(&connection, &place.stream).await, &said);
-    says(&soon(connection.query_offset("reader", &place.stream)).await.unwrap_err(), &said);
-    says(&soon(connection.statistics(&place.stream)).await.unwrap_err(), &said);
+    let connection = connect(&fixture.endpoint_as("blind")).await;
+    let said = ["rabbitmq-stream://blind@127.0.0.1:", &fixture.stream, "access refused", "set_permissions"];
+    says(&read(&connection, &fixture.stream).await, &said);
+    says(&soon(connection.query_offset("reader", &fixture.stream)).await.unwrap_err(), &said);
+    says(&soon(connection.statistics(&fixture.stream)).await.unwrap_err(), &said);
     soon(connection.close()).await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use loghost_rabbitmq::{Obstacle, StreamConnection};
 use loghost_rabbitmq_node::{Node, ServerTls, Setup, Version};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use crate::place::start;
+use crate::fixture::start;
 use crate::support::{Skip, connect, endpoint, needing, says, soon};
 
 pub(crate) fn trials() -> Vec<Trial> {

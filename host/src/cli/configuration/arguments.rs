@@ -39,15 +39,15 @@ impl Arguments {
             let mut flags = option::options(command).filter(|arg| option::is_flag(arg));
             flags.any(|arg| option::key(arg) == Some(name)).then(|| name.to_owned())
         };
-        let (mut kept, mut taken_back) = (Vec::new(), Vec::new());
+        let (mut still_given, mut taken_back) = (Vec::new(), Vec::new());
         for (at, argument) in given.iter().enumerate() {
             // One that is given twice is left to the parser, which refuses that.
             match name(argument).filter(|name| at < end && occurrences(&given[..end], name) == 1) {
                 Some(name) => taken_back.push(name),
-                None => kept.push(argument.clone()),
+                None => still_given.push(argument.clone()),
             }
         }
-        Self { given: kept, taken_back }
+        Self { given: still_given, taken_back }
     }
 }
 

@@ -27,12 +27,12 @@ impl InForce {
     }
 
     fn consumer(&self, consumer: &ConsumerTable, options: &ConsumerOptions) -> Result<Configured, Failure> {
-        let ConsumerTable { name, plugin, plugin_place, settings, .. } = consumer;
+        let ConsumerTable { name, plugin, plugin_location, settings, .. } = consumer;
         let args = self.args(consumer)?;
         let settings = settings.iter().map(|setting| self.setting(setting)).collect::<Result<_, _>>()?;
         Ok(Configured {
             name: name.clone(),
-            place: plugin_place.to_string(),
+            location: plugin_location.to_string(),
             plugin: self.folder.join(plugin),
             settings,
             limits: args.limits(),
@@ -60,7 +60,7 @@ impl InForce {
         let matches = command.try_get_matches_from(arguments);
         let args = matches.and_then(|matches| ConsumerArgs::from_arg_matches(&matches));
         args.map_err(|error| {
-            let text = format!("{}: {}", consumer.plugin_place, option::first_line(&error));
+            let text = format!("{}: {}", consumer.plugin_location, option::first_line(&error));
             Failure::new(Status::BadConfiguration, text)
         })
     }
@@ -71,13 +71,13 @@ impl InForce {
     }
 
     fn setting(&self, setting: &Setting) -> Result<(String, String), Failure> {
-        let Setting { key, place, value } = setting;
+        let Setting { key, location, value } = setting;
         let value = match value {
             SettingValue::Text(text) => text.clone(),
             SettingValue::File(path) => {
                 let path = credentials::path(&self.folder, path);
                 let secret = credentials::read(&path, MOST_SECRET);
-                secret.map_err(|error| error.context(format!("{place}: {}", printable_line(key))))?
+                secret.map_err(|error| error.context(format!("{location}: {}", printable_line(key))))?
             }
         };
         Ok((key.clone(), value))

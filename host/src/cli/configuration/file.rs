@@ -1,4 +1,4 @@
-//! The configuration file as it is written: keys and values as text, each with its place.
+//! The configuration file as it is written: keys and values as text, each with its location.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use loghost_core::domain::{ConsumerName, printable_line};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::{FilePlace, FilePlaces};
+use super::location::{FileLocation, FileLocations};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::suggestion::{is_like, is_meant};
 
@@ -34,13 +34,13 @@ pub(super) struct ConfigFile {
 }
 
 /// Something that is wrong, and where.
-pub(super) type Problem = (FilePlace, String);
+pub(super) type Problem = (FileLocation, String);
 
 /// A key and its values.
 pub(super) struct Entry {
     pub(super) key: String,
-    pub(super) key_place: FilePlace,
-    pub(super) place: FilePlace,
+    pub(super) key_location: FileLocation,
+    pub(super) location: FileLocation,
     pub(super) values: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Entry {
 pub(super) struct ConsumerTable {
     pub(super) name: ConsumerName,
     pub(super) plugin: String,
-    pub(super) plugin_place: FilePlace,
+    pub(super) plugin_location: FileLocation,
     pub(super) settings: Vec<Setting>,
     pub(super) entries: Vec<Entry>,
 }
@@ -56,7 +56,7 @@ pub(super) struct ConsumerTable {
 /// A setting of a consumer.
 pub(super) struct Setting {
     pub(super) key: String,
-    pub(super) place: FilePlace,
+    pub(super) location: FileLocation,
     pub(super) value: SettingValue,
 }
 
@@ -76,25 +76,25 @@ impl ConfigFile {
             let text = format!("cannot read the configuration file {file}: {error}{meant}");
             Failure::new(Status::BadConfiguration, text)
         })?;
-        let places = FilePlaces::new(&file, &text);
+        let locations = FileLocations::new(&file, &text);
         let table = DeTable::parse(&text).map_err(|error| {
-            let place = places.at(error.span().map_or(0, |span| span.start));
-            Failure::new(Status::BadConfiguration, format!("{place}: {}", printable_line(error.message())))
+            let location = locations.at(error.span().map_or(0, |span| span.start));
+            Failure::new(Status::BadConfiguration, format!("{location}: {}", printable_line(error.message())))
         })?;
         let mut read = Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), ..Self::default() };
-        read.take(table.get_ref(), &places);
+        read.take(table.get_ref(), &locations);
         Ok(read)
     }
 
-    fn take(&mut self, table: &DeTable<'_>, places: &FilePlaces<'_>) {
+    fn take(&mut self, table: &DeTable<'_>, locations: &FileLocations<'_>) {
         for (key, value) in table {
             match value.get_ref() {
                 DeValue::Table(consumers) if key.get_ref().as_ref() == CONSUMERS => {
                     for (name, consumer) in consumers {
-                        self.take_consumer(name, consumer, places);
+                        self.take_consumer(name, consumer, locations);
                     }
                 }
-                _ => match entry(key, value, places) {
+                _ => match entry(key, value, locations) {
                     Ok(entry) => self.entries.push(entry),
                     Err(problem) => self.problems.push(problem),
                 },
@@ -106,54 +106,61 @@ impl ConfigFile {
         &mut self,
         name: &Spanned<impl AsRef<str>>,
         consumer: &Spanned<DeValue<'_>>,
-        places: &FilePlaces<'_>,
+        locations: &FileLocations<'_>,
     ) {
-        let place = places.at(name.span().start);
+        let location = locations.at(name.span().start);
         let parsed = match name.get_ref().as_ref().parse::<ConsumerName>() {
             Ok(parsed) => parsed,
-            Err(error) => return self.problems.push((place, error.to_string())),
+            Err(error) => return self.problems.push((location, error.to_string())),
         };
         let DeValue::Table(table) = consumer.get_ref() else {
             let text = format!("expected a table, [{CONSUMERS}.{parsed}], with `{PLUGIN} = \"FILE\"`");
-            return self.problems.push((place, text));
+            return self.problems.push((location, text));
         };
         let (mut plugin, mut settings, mut entries) = (None, Vec::new(), Vec::new());
         for (key, value) in table {
-            let place = places.at(value.span().start);
+            let location = locations.at(value.span().start);
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (PLUGIN, DeValue::String(text)) if !text.is_empty() => {
-                    plugin = Some((text.to_string(), place));
+                    plugin = Some((text.to_string(), location));
                 }
                 (PLUGIN, _) => {
-                    self.problems.push((place, format!("`{PLUGIN}` is the path of a component, in quotes")));
+                    self.problems
+                        .push((location, format!("`{PLUGIN}` is the path of a component, in quotes")));
                 }
                 (SETTINGS, DeValue::Table(table)) => {
                     for (key, value) in table {
-                        match setting(key, value, places) {
+                        match setting(key, value, locations) {
                             Ok(setting) => settings.push(setting),
                             Err(problem) => self.problems.push(problem),
                         }
                     }
                 }
                 (SETTINGS, _) => {
-                    self.problems.push((place, format!("`{SETTINGS}` is a table: {{ KEY = VALUE }}")));
+                    self.problems.push((location, format!("`{SETTINGS}` is a table: {{ KEY = VALUE }}")));
                 }
-                _ => match entry(key, value, places) {
+                _ => match entry(key, value, locations) {
                     Ok(entry) => entries.push(entry),
                     Err(problem) => self.problems.push(problem),
                 },
             }
         }
         match plugin {
-            Some((plugin, plugin_place)) => {
-                self.consumers.push(ConsumerTable { name: parsed, plugin, plugin_place, settings, entries });
+            Some((plugin, plugin_location)) => {
+                self.consumers.push(ConsumerTable {
+                    name: parsed,
+                    plugin,
+                    plugin_location,
+                    settings,
+                    entries,
+                });
             }
             None if table.keys().any(|key| key.get_ref().as_ref() == PLUGIN) => {}
             None => {
                 let keys = table.keys().map(|key| key.get_ref().to_string());
                 let meant = is_like(PLUGIN, keys);
                 self.problems.push((
-                    place,
+                    location,
                     format!("this consumer has no `{PLUGIN}`{meant}: give the path of its component"),
                 ));
             }
@@ -173,39 +180,39 @@ fn read(path: &Path) -> io::Result<String> {
 fn entry(
     key: &Spanned<impl AsRef<str>>,
     value: &Spanned<DeValue<'_>>,
-    places: &FilePlaces<'_>,
+    locations: &FileLocations<'_>,
 ) -> Result<Entry, Problem> {
-    let place = places.at(value.span().start);
-    let (name, key_place) = (key.get_ref().as_ref().to_owned(), places.at(key.span().start));
+    let location = locations.at(value.span().start);
+    let (name, key_location) = (key.get_ref().as_ref().to_owned(), locations.at(key.span().start));
     let shown = printable_line(&name);
     let values = match value.get_ref() {
         DeValue::Array(array) => {
             let text_of = |value: &Spanned<DeValue<'_>>| {
-                let place = places.at(value.span().start);
+                let location = locations.at(value.span().start);
                 text(value.get_ref())
-                    .ok_or_else(|| (place, "expected a text, a number, true or false".to_owned()))
+                    .ok_or_else(|| (location, "expected a text, a number, true or false".to_owned()))
             };
             array.iter().map(text_of).collect::<Result<_, _>>()?
         }
         DeValue::Table(_) => {
             let meant = is_like(&name, [CONSUMERS.to_owned()]);
             let text = format!("`{shown}` is a table{meant}: those of this file are [{CONSUMERS}.NAME]");
-            return Err((key_place, text));
+            return Err((key_location, text));
         }
         value => match text(value) {
             Some(text) => vec![text],
-            None => return Err((place, "expected a text, in quotes".to_owned())),
+            None => return Err((location, "expected a text, in quotes".to_owned())),
         },
     };
-    Ok(Entry { key: name, key_place, place, values })
+    Ok(Entry { key: name, key_location, location, values })
 }
 
 fn setting(
     key: &Spanned<impl AsRef<str>>,
     value: &Spanned<DeValue<'_>>,
-    places: &FilePlaces<'_>,
+    locations: &FileLocations<'_>,
 ) -> Result<Setting, Problem> {
-    let place = places.at(value.span().start);
+    let location = locations.at(value.span().start);
     let file = |table: &DeTable<'_>| match table.iter().next() {
         Some((key, value)) if key.get_ref().as_ref() == "file" && table.len() == 1 => text(value.get_ref()),
         _ => None,
@@ -216,9 +223,9 @@ fn setting(
     };
     let Some(value) = value else {
         let text = "a setting is a text, a number, true or false, or { file = \"PATH\" }";
-        return Err((place, text.to_owned()));
+        return Err((location, text.to_owned()));
     };
-    Ok(Setting { key: key.get_ref().as_ref().to_owned(), place, value })
+    Ok(Setting { key: key.get_ref().as_ref().to_owned(), location, value })
 }
 
 fn text(value: &DeValue<'_>) -> Option<String> {

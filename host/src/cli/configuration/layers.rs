@@ -12,8 +12,8 @@ use loghost_core::domain::printable_line;
 
 use super::arguments::Arguments;
 use super::file::{CONSUMERS, ConfigFile, ConsumerTable, Entry, PLUGIN, Problem, SETTINGS};
+use super::location::FileLocation;
 use super::option::{self, STREAM_ADDRESS};
-use super::place::FilePlace;
 use crate::cli::Cli;
 use crate::cli::connection::FileArgs;
 use crate::compose::failure::{Failure, Status};
@@ -27,7 +27,7 @@ pub(in crate::cli) const FILE: &str = "loghost.toml";
 pub(in crate::cli) enum Origin {
     Flag,
     Variable(String),
-    File(FilePlace),
+    File(FileLocation),
 }
 
 impl fmt::Display for Origin {
@@ -35,7 +35,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag => f.write_str("argument"),
             Self::Variable(name) => f.write_str(name),
-            Self::File(place) => place.fmt(f),
+            Self::File(location) => location.fmt(f),
         }
     }
 }
@@ -162,7 +162,7 @@ impl InForce {
         let above = self.given.clone();
         let mut added = Vec::new();
         for entry in entries {
-            let Entry { key, place, values, .. } = &entry;
+            let Entry { key, location, values, .. } = &entry;
             if let Err(problem) = check(run, &entry, &folder, &[CONSUMERS]) {
                 problems.push(problem);
                 continue;
@@ -171,7 +171,7 @@ impl InForce {
             if let Some(arg) = of_command.filter(|arg| !is_above(&above, command, arg)) {
                 let values = option::of_file(arg, values, &folder);
                 added.extend(option::arguments(arg, &values));
-                self.put(arg, values, Origin::File(place.clone()));
+                self.put(arg, values, Origin::File(location.clone()));
             }
         }
         let of_consumer = super::consumers::command();
@@ -181,7 +181,7 @@ impl InForce {
         if !problems.is_empty() {
             problems.sort();
             let lines: Vec<String> =
-                problems.into_iter().map(|(place, text)| format!("{place}: {text}")).collect();
+                problems.into_iter().map(|(location, text)| format!("{location}: {text}")).collect();
             return Err(Failure::new(Status::BadConfiguration, lines.join("\n")));
         }
         (self.consumers, self.folder) = (consumers, folder);
@@ -205,12 +205,12 @@ impl InForce {
         }
     }
 
-    /// The variable or the place that an option's value comes from, if it is not an argument.
+    /// The variable or the location that an option's value comes from, if it is not an argument.
     fn origin(&self, key: &str) -> Option<&Origin> {
         self.given.get(key).map(|given| &given.origin).filter(|origin| **origin != Origin::Flag)
     }
 
-    /// The same failure; where it is about an option that is no argument, its place is named instead.
+    /// The same failure; where it is about an option that is no argument, its location is named instead.
     pub(in crate::cli) fn told(&self, failure: Failure) -> Failure {
         let text = failure.text().unwrap_or_default();
         let Some(rest) = text.strip_prefix("--") else { return failure };
@@ -218,8 +218,8 @@ impl InForce {
         let (key, rest) = rest.split_at(end);
         match self.origin(key) {
             Some(Origin::Variable(name)) => Failure::new(Status::BadConfiguration, format!("{name}{rest}")),
-            Some(Origin::File(place)) => {
-                Failure::new(Status::BadConfiguration, format!("{place}: {key}{rest}"))
+            Some(Origin::File(location)) => {
+                Failure::new(Status::BadConfiguration, format!("{location}: {key}{rest}"))
             }
             _ => failure,
         }
@@ -232,8 +232,8 @@ impl InForce {
         let named =
             |key: &&String| [' ', '[', '\''].iter().any(|end| reason.contains(&format!("'--{key}{end}")));
         let origin = self.given.keys().filter(named).find_map(|key| self.origin(key));
-        let place = origin.map_or_else(|| "the configuration".to_owned(), ToString::to_string);
-        Failure::new(Status::BadConfiguration, format!("{place}: {reason}"))
+        let location = origin.map_or_else(|| "the configuration".to_owned(), ToString::to_string);
+        Failure::new(Status::BadConfiguration, format!("{location}: {reason}"))
     }
 }
 
@@ -253,14 +253,14 @@ fn is_above(above: &BTreeMap<String, Given>, command: &Command, arg: &Arg) -> bo
 
 /// An error if an entry has an unknown key, or a value that is none of it; there are `others` beside options.
 fn check(command: &Command, entry: &Entry, folder: &Path, others: &[&str]) -> Result<(), Problem> {
-    let Entry { key, key_place, place, values } = entry;
+    let Entry { key, key_location, location, values } = entry;
     let Some(arg) = option::options(command).find(|arg| option::key(arg) == Some(key)) else {
         let keys = option::options(command).filter_map(option::key).chain(others.iter().copied());
         let meant = is_like(key, keys.map(str::to_owned));
-        return Err((key_place.clone(), format!("unknown key `{}`{meant}", printable_line(key))));
+        return Err((key_location.clone(), format!("unknown key `{}`{meant}", printable_line(key))));
     };
     match option::refusal(arg, &option::of_file(arg, values, folder)) {
-        Some(reason) => Err((place.clone(), format!("{key}: {reason}"))),
+        Some(reason) => Err((location.clone(), format!("{key}: {reason}"))),
         None => Ok(()),
     }
 }

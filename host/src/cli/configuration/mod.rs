@@ -9,8 +9,8 @@ pub(super) mod credentials;
 mod file;
 pub(super) mod init;
 mod layers;
+mod location;
 mod option;
-mod place;
 pub(super) mod show;
 
 pub(super) use arguments::Arguments;

@@ -8,7 +8,7 @@ use super::file::{ConsumerTable, SettingValue};
 use super::layers::{Given, InForce};
 use super::option;
 use crate::cli::telemetry;
-use crate::ui::config::{Of, Row, Table, Value};
+use crate::ui::config::{Of, OptionRow, Table, Value};
 
 /// What is in force for `run`, which is described with its defaults. Its consumers are those of the file only where it names none
 /// itself.
@@ -19,14 +19,14 @@ pub(in crate::cli) fn tables(in_force: &InForce, run: &Command, names_plugins: b
         if let Some(Given { values, origin }) = in_force.given.get(key) {
             let values = values.iter().map(|value| shown(key, value)).collect();
             let value = value(option::is_list(arg), values);
-            rows.push(Row { key: key.to_owned(), value, origin: origin.to_string() });
+            rows.push(OptionRow { key: key.to_owned(), value, origin: origin.to_string() });
             continue;
         }
         let defaults = arg.get_default_values().iter();
         let defaults: Vec<String> = defaults.map(|value| value.to_string_lossy().into_owned()).collect();
         if !defaults.is_empty() && !option::is_flag(arg) {
             let value = value(option::is_list(arg), defaults);
-            rows.push(Row { key: key.to_owned(), value, origin: "default".to_owned() });
+            rows.push(OptionRow { key: key.to_owned(), value, origin: "default".to_owned() });
         }
     }
     let variables = Table { of: Of::Variables, rows: telemetry::rows().collect() };
@@ -43,20 +43,20 @@ fn value(is_list: bool, mut values: Vec<String>) -> Value {
 }
 
 fn consumer(in_force: &InForce, consumer: &ConsumerTable) -> Table {
-    let ConsumerTable { name, plugin, plugin_place, settings, entries } = consumer;
-    let row = |key: &str, value, origin: &dyn ToString| Row {
+    let ConsumerTable { name, plugin, plugin_location, settings, entries } = consumer;
+    let row = |key: &str, value, origin: &dyn ToString| OptionRow {
         key: key.to_owned(),
         value,
         origin: origin.to_string(),
     };
-    let mut rows = vec![row("plugin", Value::One(plugin.clone()), plugin_place)];
+    let mut rows = vec![row("plugin", Value::One(plugin.clone()), plugin_location)];
     for entry in entries {
         let above = in_force.above_file(&entry.key);
         let values = above.map_or(&entry.values, |given| &given.values);
         let value = value(false, values.iter().map(|value| shown(&entry.key, value)).collect());
         rows.push(match above {
             Some(given) => row(&entry.key, value, &given.origin),
-            None => row(&entry.key, value, &entry.place),
+            None => row(&entry.key, value, &entry.location),
         });
     }
     for setting in settings {
@@ -69,8 +69,8 @@ fn consumer(in_force: &InForce, consumer: &ConsumerTable) -> Table {
         let given = in_force.given.get("set").filter(is_given);
         rows.push(match (given, &setting.value) {
             (Some(given), _) => row(&key, Value::One(HIDDEN.to_owned()), &given.origin),
-            (None, SettingValue::Text(_)) => row(&key, Value::One(HIDDEN.to_owned()), &setting.place),
-            (None, SettingValue::File(path)) => row(&key, Value::File(path.clone()), &setting.place),
+            (None, SettingValue::Text(_)) => row(&key, Value::One(HIDDEN.to_owned()), &setting.location),
+            (None, SettingValue::File(path)) => row(&key, Value::File(path.clone()), &setting.location),
         });
     }
     Table { of: Of::Consumer(name.to_string()), rows }

@@ -69,7 +69,7 @@ mod tests {
     const NOW: Duration = Duration::from_millis(1_764_000_000_500);
 
     #[test]
-    fn a_place_in_a_stream_is_written_in_many_ways() {
+    fn a_start_in_a_stream_is_written_in_many_ways() {
         for (text, expected) in [
             ("first", Begin::First),
             ("last", Begin::Last),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_is_refused() {
+    fn what_is_no_start_is_refused() {
         for (text, expected) in [
             ("", "expected first, last, next"),
             ("yesterday", "expected first, last, next"),

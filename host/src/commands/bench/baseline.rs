@@ -1,4 +1,4 @@
-//! An earlier run, as it was written with `--format json`.
+//! The baseline: an earlier run, as it was written with `--format json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -91,13 +91,13 @@ mod tests {
 
     #[track_caller]
     fn refuses(text: &str, line: usize, words: &str) {
-        let (at, error) = Baseline::parse(text).expect_err("it is no earlier run");
+        let (at, error) = Baseline::parse(text).expect_err("it is no baseline");
         assert_eq!(at, line, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
 
     #[test]
-    fn what_is_no_earlier_run_is_refused_where_it_is_none() {
+    fn what_is_no_baseline_is_refused_at_its_line() {
         refuses("", 1, "empty");
         refuses("{}", 1, "first line");
         refuses(&format!("{ABOUT}\n{{\"case\":7}}"), 2, "no case");
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn figures_are_found_by_case_and_key() {
         let text = format!("{ABOUT}\n{{\"case\":\"publish 100 B\",\"logs_per_second\":7.5}}");
-        let baseline = Baseline::parse(&text).expect("an earlier run");
+        let baseline = Baseline::parse(&text).expect("a baseline");
         assert_eq!(baseline.figure("publish 100 B", "logs_per_second"), Some(7.5));
         assert_eq!(baseline.figure("publish 100 B", "start_ms"), None);
         let (new, gone) = baseline.missing(&["publish".to_owned()], &["publish 1 KiB".to_owned()]);

@@ -15,13 +15,13 @@ use crate::ui::terminal::LogObserver;
 
 /// What is consumed from.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Queues {
+pub(crate) struct ConsumedQueues {
     pub(crate) queue_type: QueueType,
     /// Without it, it is queues.
     pub(crate) streams: Option<StreamOptions>,
 }
 
-impl Queues {
+impl ConsumedQueues {
     /// What tells a host in a process of its own.
     pub(super) fn arguments(&self) -> Vec<String> {
         let Some(streams) = &self.streams else {
@@ -42,7 +42,7 @@ impl Queues {
 /// Declares the queues of these consumers, and connects as their host does.
 pub(super) async fn connect(
     target: &Target,
-    queues: &Queues,
+    queues: &ConsumedQueues,
     consumers: &[WasmConsumer],
 ) -> Result<ConsumerBuilder, Failure> {
     // A connection has only so many channels.
@@ -55,7 +55,11 @@ pub(super) async fn connect(
     builder(target, queues, consumers.len()).await
 }
 
-async fn builder(target: &Target, queues: &Queues, consumers: usize) -> Result<ConsumerBuilder, Failure> {
+async fn builder(
+    target: &Target,
+    queues: &ConsumedQueues,
+    consumers: usize,
+) -> Result<ConsumerBuilder, Failure> {
     let purposes = ["measuring: consuming", "measuring: publishing"];
     let observer: Arc<dyn Observer> = Arc::new(LogObserver::default());
     let connections = Connections::connect(target, purposes, &observer).await?;
@@ -63,7 +67,7 @@ async fn builder(target: &Target, queues: &Queues, consumers: usize) -> Result<C
 }
 
 /// What `loghost run` does unless it is told otherwise, but for what is done when something is wrong.
-fn options(queues: &Queues) -> ConsumerOptions {
+fn options(queues: &ConsumedQueues) -> ConsumerOptions {
     ConsumerOptions {
         queue_type: queues.queue_type,
         streams: queues.streams.clone(),

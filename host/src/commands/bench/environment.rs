@@ -16,19 +16,19 @@ use tokio::task::block_in_place;
 use uuid::Uuid;
 
 use super::Options;
-use super::connections::{Queues, connect};
+use super::connections::{ConsumedQueues, connect};
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugin_source::PluginSource;
 use crate::compose::plugins;
 use crate::compose::target::{On, Target, refused};
 use crate::files::bench_plugins::BenchPlugin;
-use crate::platform::process::{Another, Ear};
+use crate::platform::process::{ChildProcess, Ear};
 
 /// A broker, names on it, and the plugins that are measured.
 pub(super) struct Environment {
     target: Target,
-    queues: Queues,
+    queues: ConsumedQueues,
     prefix: String,
     embedded: Option<Embedded>,
     runtime: Runtime,
@@ -41,7 +41,7 @@ pub(super) struct Environment {
 
 /// An embedded broker, in a process of its own.
 pub(super) struct Embedded {
-    pub(super) process: Another,
+    pub(super) process: ChildProcess,
     pub(super) address: Address,
 }
 
@@ -49,7 +49,7 @@ impl Embedded {
     pub(super) async fn start() -> Result<Self, Failure> {
         let arguments = ["broker", "--listen", "127.0.0.1:0", "--max-memory", "1GiB", "--until-eof"];
         let starting = async {
-            let mut process = Another::start(arguments, [], Ear::Output)?;
+            let mut process = ChildProcess::start(arguments, [], Ear::Output)?;
             let url = process.line().await?.ok_or_else(|| anyhow!("it has ended at once"))?;
             Ok::<_, anyhow::Error>(Self { process, address: url.parse()? })
         };
@@ -165,7 +165,7 @@ impl Environment {
         arguments: &[&str],
         variable: Option<(&str, String)>,
         ear: Ear,
-    ) -> Result<Another, Failure> {
+    ) -> Result<ChildProcess, Failure> {
         let urls: Vec<&str> = self.target.addresses.iter().map(Address::secret).collect();
         // Other users see the arguments of a process, but not its variables.
         let variables = iter::once(("LOGHOST_BROKER", urls.join(","))).chain(variable);
@@ -173,7 +173,7 @@ impl Environment {
         let queues = self.queues.arguments();
         let run = run.iter().chain(arguments).map(OsStr::new).chain(queues.iter().map(OsStr::new));
         let run = run.chain([folder.as_os_str()]);
-        Another::start(run, variables, ear).context("cannot start another host").status(Status::Internal)
+        ChildProcess::start(run, variables, ear).context("cannot start another host").status(Status::Internal)
     }
 
     /// Deletes the queues, or the streams, with all that is in them.

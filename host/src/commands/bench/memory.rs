@@ -8,14 +8,14 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 
 use super::collector::SinkCollector;
-use super::connections::{Queues, connect};
+use super::connections::{ConsumedQueues, connect};
 use super::environment::{Embedded, Environment};
 use super::publish::Publisher;
 use super::sample::{Sample, float};
 use super::watchers::Watchers;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
-use crate::platform::process::{Another, Ear, resident_bytes};
+use crate::platform::process::{ChildProcess, Ear, resident_bytes};
 use crate::ui::bench::Quantity;
 use crate::ui::terminal;
 
@@ -45,7 +45,8 @@ pub(super) async fn host(
 pub(super) async fn broker(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
     let broker = Embedded::start().await?;
     let target = broker.target(environment.names().clone());
-    let builder = connect(&target, &Queues::default(), &environment.cast(BenchPlugin::Counting, 1)?).await?;
+    let builder =
+        connect(&target, &ConsumedQueues::default(), &environment.cast(BenchPlugin::Counting, 1)?).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
     let empty = resident(&broker.process);
     publisher.send(logs).await?;
@@ -61,7 +62,7 @@ fn untold() -> Sample {
     Vec::new()
 }
 
-fn resident(process: &Another) -> Option<f64> {
+fn resident(process: &ChildProcess) -> Option<f64> {
     resident_bytes(process.pid()?).map(float)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In reading order: which cases there are, what is measured of each, where (a broker, and names of its own
 //! on it), by whom (consumers in this process), who watches it, how each bench goes about it, how noisy the machine is, and how
-//! all that is shown, also beside an earlier run.
+//! all that is shown, also beside a baseline.
 
 mod baseline;
 mod collector;
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 
 use baseline::Baseline;
-pub(crate) use connections::Queues;
+pub(crate) use connections::ConsumedQueues;
 use environment::Environment;
 use machine::{Calibration, about};
 use plan::{logs, plan};
@@ -34,7 +34,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::On;
 use crate::platform::signals::interrupted;
 pub(crate) use crate::ui::bench::Bench;
-use crate::ui::bench::{Beside, Case, Measured, Phase, Remarks, Reports, say_progress};
+use crate::ui::bench::{BenchPhase, Beside, Case, Measured, Remarks, Reports, say_progress};
 use crate::ui::terminal::{self, Format, Progress};
 
 /// What `bench` is asked for.
@@ -42,7 +42,7 @@ use crate::ui::terminal::{self, Format, Progress};
 pub(crate) struct Options {
     pub(crate) benches: Vec<Bench>,
     pub(crate) on: On,
-    pub(crate) queues: Queues,
+    pub(crate) queues: ConsumedQueues,
     /// What the names of its exchanges and queues begin with.
     pub(crate) prefix: String,
     /// How often each case is measured; at least once.
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     /// How many bytes a log has; not empty.
     pub(crate) sizes: Vec<u64>,
     pub(crate) format: Format,
-    /// What an earlier run has written.
+    /// What an earlier run has written: the baseline.
     pub(crate) compare: Option<PathBuf>,
 }
 
@@ -63,7 +63,7 @@ impl Default for Options {
         Self {
             benches: Bench::ALL.into(),
             on: On::default(),
-            queues: Queues::default(),
+            queues: ConsumedQueues::default(),
             prefix: "bench".to_owned(),
             runs: 5,
             logs: 50_000,
@@ -110,10 +110,10 @@ async fn measure_all(
     if cfg!(debug_assertions) {
         terminal::warning("this is a debug build: what people run is many times as fast");
     }
-    let beside = if baseline.is_some() { Beside::Earlier } else { Beside::Nothing };
+    let beside = if baseline.is_some() { Beside::Baseline } else { Beside::Nothing };
     let mut reports = Reports::begin(options.format, &about, beside)?;
     if let Some(differences) = baseline.and_then(|baseline| baseline.differences(&about.fields())) {
-        terminal::warning(&format!("the earlier run was another one: {differences}"));
+        terminal::warning(&format!("the baseline is of another build or machine: {differences}"));
     }
     let (mut names, mut all) = (Vec::new(), Calibration::default());
     let samples = options.benches.iter().map(|bench| {
@@ -159,20 +159,20 @@ async fn measure(
         }
     };
     if bench == Bench::Memory {
-        say(bench, &Phase::Once);
+        say(bench, &BenchPhase::Once);
         for (case, samples, _) in &mut cases {
             samples.push(environment.run(case, logs(case, options.logs)).await?);
             progress.one();
         }
         return Ok(cases);
     }
-    say(bench, &Phase::WarmingUp);
+    say(bench, &BenchPhase::WarmingUp);
     for (case, _, _) in &cases {
         environment.run(case, logs(case, options.logs).div_ceil(10)).await?;
         progress.one();
     }
     for run in 1..=options.runs {
-        say(bench, &Phase::Run(run, options.runs));
+        say(bench, &BenchPhase::Run(run, options.runs));
         for (case, samples, calibration) in &mut cases {
             calibration.take();
             samples.push(environment.run(case, logs(case, options.logs)).await?);

@@ -12,7 +12,7 @@ use super::decoding::{Decoding, LineDecoder, Undetermined};
 use super::line::{self, LONGEST_LINE, Line};
 use super::multiline::Joiner;
 use crate::compose::failure::Failure;
-use crate::files::scenario_file::Ending;
+use crate::files::scenario_file::LogEnding;
 use crate::ui::terminal;
 
 /// How long it is waited for another line of a log that may go on, from when waiting begins: a line that came while a log
@@ -39,7 +39,7 @@ pub(super) struct Lines<R = Stdin> {
     number: u64,
     /// How many lines were too long.
     skipped: u64,
-    ending: Ending,
+    ending: LogEnding,
     /// What is read of the next line, whose end has not come.
     begun: Vec<u8>,
     /// What the input ends in, and may go on: the last line, which has no end, or the log of the last lines.
@@ -48,13 +48,13 @@ pub(super) struct Lines<R = Stdin> {
 }
 
 impl Lines {
-    pub(super) fn new(options: Options, ending: Ending) -> Self {
+    pub(super) fn new(options: Options, ending: LogEnding) -> Self {
         Self::of(tokio::io::stdin(), options, ending)
     }
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    fn of(input: R, options: Options, ending: Ending) -> Self {
+    fn of(input: R, options: Options, ending: LogEnding) -> Self {
         Self {
             input: BufReader::with_capacity(BUFFER, input),
             decoder: LineDecoder::new(options.decoding),
@@ -82,7 +82,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let line = line::next(&mut self.input, &mut self.begun);
         let line = match &mut self.joiner {
             // With a journal the same input must become the same logs again, however fast it comes.
-            Some(joiner) if joiner.has_begun() && self.ending == Ending::Text => {
+            Some(joiner) if joiner.has_begun() && self.ending == LogEnding::Text => {
                 match timeout(PATIENCE, line).await {
                     Ok(line) => line?,
                     Err(_) => return Ok(Some(self.flush())),
@@ -92,7 +92,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         };
         let Some(line) = line else {
             self.has_ended = true;
-            if self.ending == Ending::Open {
+            if self.ending == LogEnding::Open {
                 self.open = self.joiner.as_mut().and_then(Joiner::take);
                 return Ok(None);
             }
@@ -100,7 +100,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         };
         self.number += 1;
         match line {
-            Line::Text { text, has_end: false } if self.ending == Ending::Open => {
+            Line::Text { text, has_end: false } if self.ending == LogEnding::Open => {
                 self.has_ended = true;
                 let before = self.joiner.as_mut().and_then(|joiner| joiner.push(&text));
                 let joined = self.joiner.as_mut().and_then(Joiner::take);
@@ -143,7 +143,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     /// What is held back, of an input of this name: how many logs, and why.
-    pub(super) fn held_back(&self, name: &str) -> Option<(u64, String)> {
+    pub(super) fn deferred(&self, name: &str) -> Option<(u64, String)> {
         let begun = u64::from(!self.begun.is_empty());
         let joined = self.joiner.as_ref().map_or(0, Joiner::lines);
         let number = self.number;
@@ -218,7 +218,7 @@ mod tests {
         let decoding = Decoding { default, format: Format::None, severities: SeverityMap::default() };
         let lines = VecDeque::from(["failed\n", "\tat a.B.c(B.java:1)\n", "\tat a.B.d(B.java:2)\n"]);
         let pipe = Pipe { lines, is_asked: false };
-        let mut lines = Lines::of(pipe, Options { decoding, multiline: true }, Ending::Text);
+        let mut lines = Lines::of(pipe, Options { decoding, multiline: true }, LogEnding::Text);
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         let texts = runtime.block_on(async {
             let mut texts = Vec::new();

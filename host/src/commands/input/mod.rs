@@ -19,7 +19,7 @@ use self::lines::Lines;
 pub(crate) use self::lines::Options as LineOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::suggestion::open_scenario;
-use crate::files::scenario_file::{self, Ending, Incomplete, Lacks, Steps};
+use crate::files::scenario_file::{self, Incomplete, Lacks, LogEnding, Steps};
 
 /// What is published.
 #[derive(Clone, Debug)]
@@ -61,12 +61,12 @@ pub(crate) struct Pieces {
 
 enum From {
     Nowhere,
-    Scenario(Box<Steps<Box<dyn scenario_file::Input>>>),
+    Scenario(Box<Steps<Box<dyn scenario_file::ScenarioInput>>>),
     Lines(Box<Lines>),
 }
 
 /// A log that is held back, because it may not be whole yet.
-pub(crate) struct HeldBack {
+pub(crate) struct Deferred {
     /// How many logs that are.
     pub(crate) logs: u64,
     /// Which it is, and what it waits for.
@@ -76,7 +76,7 @@ pub(crate) struct HeldBack {
 impl Pieces {
     /// Begins to read `input`. Nothing comes of a file that is not good to its end. Where the ending is open,
     /// a log that the input ends in is not handed over.
-    pub(crate) fn of(input: Input, ending: Ending) -> Result<Self, Failure> {
+    pub(crate) fn of(input: Input, ending: LogEnding) -> Result<Self, Failure> {
         let mut total = None;
         let (name, from, rest) = match input {
             Input::One(log) => ("the log".to_owned(), From::Nowhere, VecDeque::from([(log, 1)])),
@@ -158,7 +158,7 @@ impl Pieces {
     }
 
     /// What was held back, when all else has been handed over, or nothing more is read.
-    pub(crate) fn held_back(&self) -> Option<HeldBack> {
+    pub(crate) fn deferred(&self) -> Option<Deferred> {
         let name = printable(&self.name);
         match &self.from {
             From::Nowhere => None,
@@ -167,9 +167,9 @@ impl Pieces {
                 let unsent =
                     (rest > 0).then(|| (rest, format!("{rest} logs of {name} were read and are not sent")));
                 let parts: Vec<(u64, String)> =
-                    [unsent, lines.held_back(&name)].into_iter().flatten().collect();
+                    [unsent, lines.deferred(&name)].into_iter().flatten().collect();
                 let (logs, texts): (Vec<u64>, Vec<String>) = parts.into_iter().unzip();
-                (!logs.is_empty()).then(|| HeldBack { logs: logs.iter().sum(), text: texts.join("; ") })
+                (!logs.is_empty()).then(|| Deferred { logs: logs.iter().sum(), text: texts.join("; ") })
             }
             From::Scenario(steps) => {
                 let Incomplete { line, logs, lacks } = steps.incomplete()?;
@@ -180,7 +180,7 @@ impl Pieces {
                          behind it ends it"
                     }
                 };
-                Some(HeldBack { logs, text: format!("{name}:{line}: {why}") })
+                Some(Deferred { logs, text: format!("{name}:{line}: {why}") })
             }
         }
     }
@@ -221,12 +221,12 @@ mod tests {
         let decoding =
             Decoding { default: log.clone(), format: Format::None, severities: SeverityMap::default() };
         let input = Input::Lines(LineOptions { decoding, multiline: false });
-        let mut pieces = Pieces::of(input, Ending::Text).expect("good input");
-        assert!(pieces.is_endless() && pieces.held_back().is_none());
+        let mut pieces = Pieces::of(input, LogEnding::Text).expect("good input");
+        assert!(pieces.is_endless() && pieces.deferred().is_none());
         pieces.rest.push_back((log, 3));
-        let held_back = pieces.held_back().expect("logs that are left");
-        assert_eq!(held_back.logs, 3);
-        assert_eq!(held_back.text, "3 logs of standard input were read and are not sent");
+        let deferred = pieces.deferred().expect("logs that are left");
+        assert_eq!(deferred.logs, 3);
+        assert_eq!(deferred.text, "3 logs of standard input were read and are not sent");
         assert!(!pieces.is_endless());
     }
 }

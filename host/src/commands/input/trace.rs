@@ -18,7 +18,7 @@ pub(super) enum Trace {
     /// In the frames of PHP.
     Php,
     /// Behind Rust's `thread 'main' panicked at src/main.rs:2:5:`.
-    RustPlace,
+    RustLocation,
     /// Behind the message of Rust's panic.
     RustMessage,
 }
@@ -29,7 +29,7 @@ impl Trace {
         let is_blank = line.trim().is_empty();
         match self {
             Self::None => false,
-            Self::PythonFrames | Self::RustPlace => true,
+            Self::PythonFrames | Self::RustLocation => true,
             Self::PythonNamed => is_blank,
             Self::Go => is_blank || line.starts_with("[signal ") || is_function_of_go(line),
             Self::Php => is_blank || is_frame_of_php(line) || line.starts_with("Next "),
@@ -45,11 +45,11 @@ impl Trace {
             _ if begins_goroutine(line) => Self::Go,
             _ if begins_frames_of_php(line) => Self::Php,
             Self::PythonFrames if !is_indented => Self::PythonNamed,
-            Self::RustPlace => Self::RustMessage,
+            Self::RustLocation => Self::RustMessage,
             trace if goes_on => trace,
             _ if line.starts_with("panic: ") || line.starts_with("fatal error: ") => Self::Go,
             _ if line.starts_with("thread '") && line.contains(" panicked at ") && line.ends_with(':') => {
-                Self::RustPlace
+                Self::RustLocation
             }
             _ => Self::None,
         }

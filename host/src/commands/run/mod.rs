@@ -32,9 +32,9 @@ use crate::compose::loading::{self, Started};
 use crate::compose::reload::Reloads;
 use crate::compose::replays::Replays;
 use crate::compose::service::Service;
-use crate::compose::starter::{Opened, Starter};
+use crate::compose::starter::{OpenedConsumer, Starter};
 use crate::compose::state;
-use crate::compose::supervise::{Ended, Ending, Ran, run_alone, supervise};
+use crate::compose::supervise::{Ended, Ran, StopReason, run_alone, supervise};
 use crate::compose::telemetry::Telemetry;
 use crate::platform::signals::Hangups;
 use crate::ui::run::say_standing_by;
@@ -159,7 +159,7 @@ async fn consume(
     let (names, no_thread) = begin(ready, &mut tasks);
     let ending = async {
         let why = match no_thread {
-            Some(failure) => Ending::Failed(failure),
+            Some(failure) => StopReason::Failed(failure),
             None => asked_or_idle(&options, interrupted.as_mut(), activity, &starter.depths).await,
         };
         starter.service.stopping();
@@ -197,27 +197,30 @@ async fn asked_or_idle(
     mut interrupted: Pin<&mut Fuse<impl Future<Output = ()>>>,
     activity: watch::Receiver<Activity>,
     depths: &Depths,
-) -> Ending {
+) -> StopReason {
     tokio::select! {
         () = &mut interrupted => {
             let grace = humantime::format_duration(options.consumer.grace);
             terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
-            Ending::Asked
+            StopReason::Asked
         }
         standing_by = idle(activity, depths, options.until_idle) => {
             standing_by.iter().for_each(say_standing_by);
-            Ending::Idle
+            StopReason::Idle
         }
         closed = terminal::closed() => match closed {
-            Ok(()) => Ending::Unread,
-            Err(error) => Ending::Failed(error.into()),
+            Ok(()) => StopReason::Unread,
+            Err(error) => StopReason::Failed(error.into()),
         },
     }
 }
 
 /// Runs consumers, each as one of the `tasks`, of which it gives the names; and why some do not run, if the system has no more
 /// threads.
-fn begin(ready: Vec<Opened>, tasks: &mut JoinSet<Ran>) -> (HashMap<Id, ConsumerName>, Option<Failure>) {
+fn begin(
+    ready: Vec<OpenedConsumer>,
+    tasks: &mut JoinSet<Ran>,
+) -> (HashMap<Id, ConsumerName>, Option<Failure>) {
     let mut names = HashMap::new();
     for opened in ready {
         let name = opened.descriptor.name.clone();

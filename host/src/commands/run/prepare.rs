@@ -11,14 +11,14 @@ use crate::compose::failure::{Failure, Status};
 use crate::compose::loading::say;
 use crate::compose::member::Member;
 use crate::compose::reload::Reloads;
-use crate::compose::starter::{Opened, Starter};
+use crate::compose::starter::{OpenedConsumer, Starter};
 use crate::compose::supervise::{MOST_OPENING, OnFailure};
 use crate::ui::run::{Reading, named_streams, say_consuming, warn_without_state};
 
 /// The consumers of a run.
 #[derive(Default)]
 pub(super) struct Prepared {
-    pub(super) ready: Vec<Opened>,
+    pub(super) ready: Vec<OpenedConsumer>,
     /// What it means that others cannot begin; why was said.
     pub(super) failed: Option<Status>,
 }
@@ -39,7 +39,8 @@ pub(super) async fn prepare(
         }
         opening.push(starter.open(reloads.add(member, consumer, starter)));
     }
-    let opened: Vec<Result<Opened, Failure>> = stream::iter(opening).buffered(MOST_OPENING).collect().await;
+    let opened: Vec<Result<OpenedConsumer, Failure>> =
+        stream::iter(opening).buffered(MOST_OPENING).collect().await;
     let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
     for opened in opened {
         match opened {

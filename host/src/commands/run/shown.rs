@@ -19,7 +19,7 @@ use crate::compose::service::Service;
 use crate::compose::telemetry::Telemetry;
 use crate::ui::events::Queues;
 use crate::ui::terminal::{self, DetailObserver, LogObserver};
-use crate::ui::view::{Shown, View};
+use crate::ui::view::{View, ViewSubject};
 
 /// Who is told what happens in a run.
 pub(super) fn observer(
@@ -64,7 +64,7 @@ pub(super) fn view(options: &Options, board: &Arc<Board>, control: &Arc<Controls
         return None;
     }
     let (board, control) = (Arc::clone(board), Arc::clone(control) as _);
-    let view = View::start(Shown { board, control });
+    let view = View::start(ViewSubject { board, control });
     let failed = |error: &_| terminal::warning(&format!("there can be no view, only lines: {error}"));
     view.inspect_err(failed).ok()
 }

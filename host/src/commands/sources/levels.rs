@@ -11,14 +11,14 @@ pub(super) struct Levels {
     /// The words for them.
     words: BTreeMap<String, Severity>,
     /// Where they are, as far as all keys agree.
-    place: Option<LevelPlace>,
+    position: Option<WordPosition>,
     /// Not every key tells.
     is_refuted: bool,
 }
 
 /// Where a level is, in all keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LevelPlace {
+struct WordPosition {
     /// Each key is one word.
     is_alone: bool,
     is_last: bool,
@@ -96,31 +96,34 @@ impl Levels {
             return;
         };
         let words = key.split('.').count();
-        let here =
-            LevelPlace { is_alone: words == 1, is_last: level.place + 1 == words, before: Some(level.place) };
-        self.place = Some(self.place.map_or(here, |place| place.and(here)));
+        let here = WordPosition {
+            is_alone: words == 1,
+            is_last: level.index + 1 == words,
+            before: Some(level.index),
+        };
+        self.position = Some(self.position.map_or(here, |position| position.and(here)));
         self.words.insert(level.word.to_owned(), level.severity);
     }
 
     /// Whether all keys tell, and where.
-    fn place(&self) -> Option<LevelPlace> {
-        self.place.filter(|place| !self.is_refuted && (place.is_last || place.before.is_some()))
+    fn position(&self) -> Option<WordPosition> {
+        self.position.filter(|position| !self.is_refuted && (position.is_last || position.before.is_some()))
     }
 
     /// The words for levels, if all keys have one.
     pub(super) fn words(&self) -> Option<Vec<String>> {
-        self.place().map(|_| self.words.keys().cloned().collect())
+        self.position().map(|_| self.words.keys().cloned().collect())
     }
 
     /// The pattern of each level and what it is, also of those that were not seen: if it is known of these `producers`, or
     /// told by the words that were seen, which levels there are.
     pub(super) fn patterns(&self, producers: &[&str]) -> Option<Vec<(Pattern, Severity)>> {
-        let place = self.place()?;
+        let position = self.position()?;
         let first = self.words.keys().next()?;
         let cases = [str::to_lowercase, str::to_uppercase, capitalized];
         let case = cases.into_iter().find(|case| case(first) == *first)?;
         let levels = self.vocabulary(producers, case)?.levels;
-        levels.iter().map(|(word, severity)| Some((place.pattern(&case(word))?, *severity))).collect()
+        levels.iter().map(|(word, severity)| Some((position.pattern(&case(word))?, *severity))).collect()
     }
 
     /// The one vocabulary that has all words that were seen.
@@ -143,7 +146,7 @@ impl Levels {
     }
 }
 
-impl LevelPlace {
+impl WordPosition {
     /// What both have in common.
     fn and(self, other: Self) -> Self {
         Self {

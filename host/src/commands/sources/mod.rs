@@ -21,7 +21,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
-use crate::ui::sources::{self, NotLookedAt, Seen};
+use crate::ui::sources::{self, NotLookedAt, ObservedExchange};
 use crate::ui::terminal::{Format, warning};
 
 /// What `sources` is asked for.
@@ -50,15 +50,15 @@ const AT_ONCE: usize = 8;
 
 /// What is looked at, and what is not.
 #[derive(Default)]
-struct Opened<'c> {
+struct OpenExchanges<'c> {
     samples: SelectAll<BoxStream<'static, Sample>>,
     looked_at: Vec<&'c Candidate>,
     left_out: Vec<NotLookedAt>,
 }
 
 /// What was seen while it was looked.
-struct Look {
-    seen: Vec<Seen>,
+struct Observation {
+    seen: Vec<ObservedExchange>,
     not_looked_at: Vec<NotLookedAt>,
     /// After how long the connection was lost, if it was.
     lost_after: Option<Duration>,
@@ -72,7 +72,7 @@ pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
     let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
     let look = Box::pin(look(&connection, &options, &mut interrupted)).await;
     connection.close().await;
-    let Look { seen, not_looked_at, lost_after } = look?;
+    let Observation { seen, not_looked_at, lost_after } = look?;
     sources::print(&seen, &not_looked_at, target.names.prefix(), &target.to_give(), options.format)?;
     if let Some(after) = lost_after {
         let text = format!("what was seen in the {} before is shown", humantime::format_duration(after));
@@ -81,7 +81,7 @@ pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
             anyhow::Error::new(connection.loss().await).context(text),
         ));
     }
-    if seen.iter().any(Seen::has_logs) {
+    if seen.iter().any(ObservedExchange::has_logs) {
         Ok(())
     } else {
         Err(Failure::new(Status::Differs, sources::nothing_seen(!options.exchanges.is_empty())))
@@ -92,14 +92,14 @@ async fn look(
     connection: &Connection,
     options: &Options,
     interrupted: impl Future<Output = ()>,
-) -> Result<Look, Failure> {
+) -> Result<Observation, Failure> {
     let api = limits::find(connection, options.management.as_ref()).await.unwrap_or_else(|why| {
         warning(&why);
         None
     });
     let Candidates { candidates, left_out } = candidates::find(api.as_ref(), options).await;
     let mut lost = pin!(connection.end());
-    let Opened { mut samples, looked_at, left_out: refused } = tokio::select! {
+    let OpenExchanges { mut samples, looked_at, left_out: refused } = tokio::select! {
         biased;
         opened = open(connection, &candidates) => opened?,
         // The client answers nothing that is asked of it just after a connection has ended.
@@ -141,12 +141,15 @@ async fn look(
         observed.into_iter().map(|(exchange, observed)| observed.seen(exchange, names, begin.elapsed()));
     let not_looked_at = left_out.into_iter().chain(refused).collect();
     let lost_after = (!connection.is_alive()).then(|| begin.elapsed());
-    Ok(Look { seen: seen.collect(), not_looked_at, lost_after })
+    Ok(Observation { seen: seen.collect(), not_looked_at, lost_after })
 }
 
 /// Binds a queue to each of the exchanges; what the broker does not allow is left out, and why.
-async fn open<'c>(connection: &Connection, candidates: &'c [Candidate]) -> Result<Opened<'c>, Failure> {
-    let mut opened = Opened::default();
+async fn open<'c>(
+    connection: &Connection,
+    candidates: &'c [Candidate],
+) -> Result<OpenExchanges<'c>, Failure> {
+    let mut opened = OpenExchanges::default();
     for some in candidates.chunks(AT_ONCE) {
         let queues = try_join_all(some.iter().map(|candidate| bound(connection, candidate))).await?;
         for (candidate, queue) in some.iter().zip(queues) {

@@ -10,7 +10,7 @@ use loghost_rabbitmq::{BindRule, Names, Sample};
 use super::MOST_SAMPLES;
 use super::candidates::Candidate;
 use super::levels::Levels;
-use crate::ui::sources::{Bind, Seen, Teller};
+use crate::ui::sources::{Bind, ObservedExchange, SeveritySource};
 
 /// What was observed of an exchange.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +78,7 @@ impl Observed {
     }
 
     /// What was seen, in `period` at most.
-    pub(super) fn seen(self, exchange: String, names: &Names, period: Duration) -> Seen {
+    pub(super) fn seen(self, exchange: String, names: &Names, period: Duration) -> ObservedExchange {
         let own = names.severity(&exchange);
         let mut severities = self.severities;
         if let Some(severity) = own {
@@ -86,16 +86,17 @@ impl Observed {
             severities[severity] = self.logs;
         }
         let (bind, teller) = match own {
-            Some(_) => (Bind::Own, Some(Teller::Exchange)),
+            Some(_) => (Bind::Own, Some(SeveritySource::Exchange)),
             None if severities.total() == 0 => (Bind::NoLogs, None),
             None => {
                 let words = self.levels.words();
                 let (rules, selects) = self.rules(&exchange);
-                let teller = words.map_or(Teller::Message, |words| Teller::Key { words, selects });
+                let teller =
+                    words.map_or(SeveritySource::Message, |words| SeveritySource::Key { words, selects });
                 (Bind::Rules(rules), Some(teller))
             }
         };
-        Seen {
+        ObservedExchange {
             exchange,
             kind: self.kind,
             published_per_second: self.published_per_second,

@@ -15,10 +15,10 @@ use tokio::time::sleep;
 use self::streams::Streams;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
-use crate::compose::running_host::{HostConsumer, RunningHost};
+use crate::compose::running_host::{RunningConsumerStatus, RunningHost};
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
-use crate::ui::status::{self, Health, Hosted, Look, Seen, StreamsLook};
+use crate::ui::status::{self, ConsumerStatus, Health, Hosted, QueueSample, StreamsLook};
 use crate::ui::terminal::{Format, counted, warning};
 
 /// What `status` is asked for.
@@ -58,7 +58,7 @@ pub(crate) async fn status(options: Options) -> Result<(), Failure> {
     }
 }
 
-async fn look(options: &Options) -> Result<Vec<Seen>, Failure> {
+async fn look(options: &Options) -> Result<Vec<ConsumerStatus>, Failure> {
     let target = &options.target;
     let reconnecting = target.connect("status").await?;
     let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
@@ -75,7 +75,10 @@ async fn look(options: &Options) -> Result<Vec<Seen>, Failure> {
     seen
 }
 
-async fn look_through(connection: &Arc<Connection>, options: &Options) -> Result<Vec<Seen>, Failure> {
+async fn look_through(
+    connection: &Arc<Connection>,
+    options: &Options,
+) -> Result<Vec<ConsumerStatus>, Failure> {
     let names = &options.target.names;
     let api = limits::find(connection, options.management.as_ref()).await;
     let hosted = hosted(options).await;
@@ -97,9 +100,11 @@ async fn look_through(connection: &Arc<Connection>, options: &Options) -> Result
     for ((consumer, queue), ((before, now), figures)) in consumers.into_iter().zip(queues).zip(looks) {
         let dead = queue_state(connection, &names.dead_queue(&consumer)).await.map_err(refused)?;
         let hosted = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
-        seen.push(Seen {
+        seen.push(ConsumerStatus {
             dead_letters: dead.map(|state| state.messages),
-            hosted: hosted.cloned().map(|HostConsumer { state, reason, .. }| Hosted { state, reason }),
+            hosted: hosted
+                .cloned()
+                .map(|RunningConsumerStatus { state, reason, .. }| Hosted { state, reason }),
             consumer,
             queue,
             before: before.0,
@@ -125,11 +130,14 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     /// Looks at each queue and at what each consumer has read of streams, in the order of the consumers.
-    async fn look(&self, hosted: &[HostConsumer]) -> Result<Vec<(Look, StreamsLook)>, Failure> {
+    async fn look(
+        &self,
+        hosted: &[RunningConsumerStatus],
+    ) -> Result<Vec<(QueueSample, StreamsLook)>, Failure> {
         let mut looks = Vec::new();
         for queue in self.queues {
             let state = queue_state(self.connection, queue).await.map_err(refused)?;
-            looks.push(Look { at: Instant::now(), state });
+            looks.push(QueueSample { at: Instant::now(), state });
         }
         let streams = self.streams.look(self.consumers, hosted).await?;
         Ok(looks.into_iter().zip(streams).collect())
@@ -137,7 +145,7 @@ impl Looking<'_> {
 }
 
 /// What the host says, if one is to be asked. Warns if it says nothing.
-async fn hosted(options: &Options) -> Vec<HostConsumer> {
+async fn hosted(options: &Options) -> Vec<RunningConsumerStatus> {
     let Some(host) = &options.host else { return Vec::new() };
     host.consumers().await.unwrap_or_else(|why| {
         warning(&format!("--host-address: {why}"));
@@ -149,7 +157,7 @@ async fn hosted(options: &Options) -> Vec<HostConsumer> {
 async fn consumers(
     options: &Options,
     api: &Result<Option<BrokerApi>, String>,
-    hosted: &[HostConsumer],
+    hosted: &[RunningConsumerStatus],
 ) -> Result<Vec<ConsumerName>, Failure> {
     if !options.consumers.is_empty() {
         let mut named: Vec<ConsumerName> = Vec::new();

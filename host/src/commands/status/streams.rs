@@ -10,10 +10,10 @@ use loghost_store::state::Contents;
 
 use super::Options;
 use crate::compose::failure::Failure;
-use crate::compose::running_host::HostConsumer;
+use crate::compose::running_host::RunningConsumerStatus;
 use crate::compose::state::unusable;
 use crate::compose::target::refused;
-use crate::ui::status::{StreamLook, StreamsLook, Teller};
+use crate::ui::status::{PositionSource, StreamSample, StreamsLook};
 use crate::ui::terminal::{notice, warning};
 
 /// How long the broker may take to tell where streams end.
@@ -45,18 +45,18 @@ impl<'a> Streams<'a> {
     pub(super) async fn look(
         &self,
         consumers: &[ConsumerName],
-        hosted: &[HostConsumer],
+        hosted: &[RunningConsumerStatus],
     ) -> Result<Vec<StreamsLook>, Failure> {
         let states = self.states()?;
-        let mut all: Vec<(Option<Teller>, Next)> = Vec::new();
+        let mut all: Vec<(Option<PositionSource>, Next)> = Vec::new();
         let mut failed = None;
         for consumer in consumers {
             let queue = self.options.target.names.queue(consumer);
             let told = [
-                (Teller::State, self.in_states(&states, &queue)?),
-                (Teller::Host, self.of_host(hosted, consumer)),
+                (PositionSource::State, self.in_states(&states, &queue)?),
+                (PositionSource::Host, self.of_host(hosted, consumer)),
                 (
-                    Teller::Broker,
+                    PositionSource::Broker,
                     self.stored(&queue).await.unwrap_or_else(|why| {
                         failed.get_or_insert(why);
                         Vec::new()
@@ -81,9 +81,9 @@ impl<'a> Streams<'a> {
         };
         let end = |stream: &str| read.iter().position(|read| read == stream).and_then(|n| ends[n]);
         let at = Instant::now();
-        let look = |(told_by, next): (Option<Teller>, Next)| {
+        let look = |(told_by, next): (Option<PositionSource>, Next)| {
             let streams =
-                next.into_iter().map(|(stream, next)| StreamLook { end: end(&stream), stream, next });
+                next.into_iter().map(|(stream, next)| StreamSample { end: end(&stream), stream, next });
             StreamsLook { at, told_by, streams: streams.collect() }
         };
         Ok(all.into_iter().map(look).collect())
@@ -120,7 +120,7 @@ impl<'a> Streams<'a> {
     }
 
     /// What the host says of the streams of this prefix.
-    fn of_host(&self, hosted: &[HostConsumer], consumer: &ConsumerName) -> Next {
+    fn of_host(&self, hosted: &[RunningConsumerStatus], consumer: &ConsumerName) -> Next {
         let found = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
         let streams = found.into_iter().flat_map(|hosted| &hosted.streams);
         let streams = streams.filter(|stream| self.options.target.names.is_stream(&stream.stream));
@@ -151,7 +151,7 @@ impl<'a> Streams<'a> {
             let account = state.account(queue).map_err(unusable)?;
             let streams = account.into_iter().flat_map(|account| account.streams);
             let is_stream = |stream: &StreamState| {
-                !stream.has_places() && self.options.target.names.is_stream(&stream.stream)
+                !stream.has_partial_messages() && self.options.target.names.is_stream(&stream.stream)
             };
             for stream in streams.filter(is_stream) {
                 let offset = stream.next_offset();

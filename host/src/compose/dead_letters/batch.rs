@@ -166,7 +166,7 @@ impl Batch {
             tokio::select! {
                 biased;
                 () = &mut interrupted => return Ok(Walk::Interrupted),
-                kept = self.keep_up(queue) => kept?,
+                renewed = self.keep_up(queue) => renewed?,
             }
             if is_last {
                 break;

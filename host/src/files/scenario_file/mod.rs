@@ -15,20 +15,20 @@ use loghost_core::domain::{Tally, printable};
 
 pub(crate) use self::bless::{Blessed, bless};
 use self::steps::LIMIT;
-pub(crate) use self::steps::{Ending, Incomplete, Lacks, Steps};
+pub(crate) use self::steps::{Incomplete, Lacks, LogEnding, Steps};
 
 /// A scenario that can be read from its start as often as needed.
 pub(crate) struct ScenarioFile {
     name: String,
     folder: PathBuf,
-    input: Box<dyn Input>,
-    ending: Ending,
+    input: Box<dyn ScenarioInput>,
+    ending: LogEnding,
 }
 
 /// What a scenario is read from.
-pub(crate) trait Input: BufRead + Seek + Send {}
+pub(crate) trait ScenarioInput: BufRead + Seek + Send {}
 
-impl<R: BufRead + Seek + Send> Input for R {}
+impl<R: BufRead + Seek + Send> ScenarioInput for R {}
 
 /// What a scenario sends and expects in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,17 +116,17 @@ impl ScenarioFile {
             return Err(ScenarioFileError::NotAFile { name, is });
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { name, folder, input: Box::new(input), ending: Ending::Text })
+        Ok(Self { name, folder, input: Box::new(input), ending: LogEnding::Text })
     }
 
     /// A scenario that comes with the program, shown as `name`.
     pub(crate) fn bundled(name: &str, text: &'static str) -> Self {
         let (name, input) = (name.to_owned(), Box::new(Cursor::new(text)));
-        Self { name, folder: PathBuf::new(), input, ending: Ending::Text }
+        Self { name, folder: PathBuf::new(), input, ending: LogEnding::Text }
     }
 
     /// The same, as a text that ends otherwise.
-    pub(crate) fn ending(self, ending: Ending) -> Self {
+    pub(crate) fn ending(self, ending: LogEnding) -> Self {
         Self { ending, ..self }
     }
 
@@ -181,7 +181,7 @@ impl ScenarioFile {
 
     /// The steps from the start. They come from the file that was opened, and that [`Self::check`] has
     /// read, even if another one has taken its place by now.
-    pub(crate) fn into_steps(mut self) -> Result<Steps<Box<dyn Input>>, ScenarioFileError> {
+    pub(crate) fn into_steps(mut self) -> Result<Steps<Box<dyn ScenarioInput>>, ScenarioFileError> {
         self.rewind()?;
         Ok(Steps::new(self.name, self.input, self.ending))
     }

@@ -8,7 +8,7 @@ use super::ScenarioFileError;
 
 /// Where a log ends that nothing follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum LogEnding {
     /// With the text.
     Text,
     /// Nowhere as yet: the text may still grow, by the end of a line, or by a `|` line.
@@ -41,14 +41,14 @@ pub(crate) struct Steps<R> {
     input: R,
     buffer: Vec<u8>,
     parser: Option<Parser>,
-    ending: Ending,
+    ending: LogEnding,
     /// What stands behind the last line end, when all else has been read.
     rest: Option<Vec<u8>>,
 }
 
 impl<R: BufRead> Steps<R> {
     /// The steps in `input`, which errors call `name`.
-    pub(crate) fn new(name: String, input: R, ending: Ending) -> Self {
+    pub(crate) fn new(name: String, input: R, ending: LogEnding) -> Self {
         Self { name, input, buffer: Vec::new(), parser: Some(Parser::new()), ending, rest: None }
     }
 
@@ -63,7 +63,7 @@ impl<R: BufRead> Steps<R> {
 
     /// Takes what is left as it stands.
     pub(crate) fn end_with_text(&mut self) {
-        self.ending = Ending::Text;
+        self.ending = LogEnding::Text;
     }
 
     /// The next step; none at the end.
@@ -71,7 +71,7 @@ impl<R: BufRead> Steps<R> {
         loop {
             let read = if self.rest.is_some() { 0 } else { self.read_line()? };
             let is_line = self.buffer.last() == Some(&b'\n') || read >= LIMIT;
-            if !is_line && self.ending == Ending::Open {
+            if !is_line && self.ending == LogEnding::Open {
                 let ends_log = self.buffer.first().is_some_and(|first| *first != b'|');
                 self.rest.get_or_insert_with(|| std::mem::take(&mut self.buffer));
                 let step = if ends_log { parser.end_open() } else { None };
@@ -128,12 +128,12 @@ mod tests {
     use std::io::{self, BufReader};
 
     use super::super::tests::file;
-    use super::super::{Input, ScenarioFile};
+    use super::super::{ScenarioFile, ScenarioInput};
     use super::*;
 
     #[test]
     fn an_endless_line_is_not_held() {
-        let mut steps = Steps::new("endless".to_owned(), BufReader::new(io::repeat(b'x')), Ending::Open);
+        let mut steps = Steps::new("endless".to_owned(), BufReader::new(io::repeat(b'x')), LogEnding::Open);
         assert!(matches!(steps.next(), Some(Err(ScenarioFileError::Syntax { .. }))));
         assert!(steps.next().is_none());
     }
@@ -143,8 +143,8 @@ mod tests {
         #[track_caller]
         fn check(text: &str, whole: u64, left: Option<(u64, u64, Lacks)>, in_all: u64) {
             let (_folder, path) = file(text);
-            let mut steps = ScenarioFile::open(&path).unwrap().ending(Ending::Open).into_steps().unwrap();
-            let count = |steps: &mut Steps<Box<dyn Input>>| -> u64 {
+            let mut steps = ScenarioFile::open(&path).unwrap().ending(LogEnding::Open).into_steps().unwrap();
+            let count = |steps: &mut Steps<Box<dyn ScenarioInput>>| -> u64 {
                 let times = |step| match step {
                     Step::Logs { times, .. } => times.get(),
                     Step::Expect(_) => 0,
@@ -176,7 +176,7 @@ mod tests {
     fn half_a_line_is_not_read() {
         for text in [&b"info: a\ninf"[..], b"info: a\ninfo: \xe2\x82", b"info: a\ninfo k=\"v"] {
             let (_folder, path) = file(text);
-            let mut scenario = ScenarioFile::open(&path).unwrap().ending(Ending::Open);
+            let mut scenario = ScenarioFile::open(&path).unwrap().ending(LogEnding::Open);
             assert_eq!(scenario.check().unwrap().logs.total(), 1);
             assert!(ScenarioFile::open(&path).unwrap().check().is_err());
         }

@@ -25,10 +25,10 @@ pub(crate) struct Measured {
     pub(crate) noise: f64,
 }
 
-/// Whether a run is shown beside an earlier one.
+/// Whether a run is shown beside a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beside {
-    Earlier,
+    Baseline,
     Nothing,
 }
 
@@ -36,14 +36,14 @@ pub(crate) enum Beside {
 pub(crate) struct Remarks {
     /// How much longer the same computation took at 1 of 10 times than at the best, as a part of that.
     pub(crate) noise: f64,
-    /// The cases that the earlier run lacks.
+    /// The cases that the baseline lacks.
     pub(crate) new: Vec<String>,
-    /// The cases that only the earlier run has.
+    /// The cases that only the baseline has.
     pub(crate) gone: Vec<String>,
 }
 
 /// Says what is being done.
-pub(crate) enum Phase {
+pub(crate) enum BenchPhase {
     WarmingUp,
     Once,
     Run(u32, u32),
@@ -53,11 +53,11 @@ pub(crate) enum Phase {
 const NOISE: f64 = 0.15;
 
 /// Says how far a bench is.
-pub(crate) fn say_progress(bench: Bench, phase: &Phase) {
+pub(crate) fn say_progress(bench: Bench, phase: &BenchPhase) {
     terminal::notice(&match phase {
-        Phase::WarmingUp => format!("{bench}: warming up"),
-        Phase::Once => format!("{bench}: each case once"),
-        Phase::Run(run, of) => format!("{bench}: run {run} of {of}"),
+        BenchPhase::WarmingUp => format!("{bench}: warming up"),
+        BenchPhase::Once => format!("{bench}: each case once"),
+        BenchPhase::Run(run, of) => format!("{bench}: run {run} of {of}"),
     });
 }
 
@@ -112,7 +112,7 @@ impl Reports {
                 percent(NOISE)
             ));
         }
-        for (what, cases) in [("the earlier run lacks", new), ("only the earlier run has", gone)] {
+        for (what, cases) in [("the baseline lacks", new), ("only the baseline has", gone)] {
             if !cases.is_empty() {
                 terminal::warning(&format!("{what}: {}", cases.join("; ")));
             }
@@ -132,7 +132,7 @@ impl Reports {
             let mut cells =
                 vec![Cell::number(format!("{before} {number}").trim_start().to_owned()), Cell::unit(unit)];
             cells.push(Cell::remark(spread.unwrap_or_default(), DIM));
-            if self.beside == Beside::Earlier {
+            if self.beside == Beside::Baseline {
                 cells.push(ratio_cell(figure));
             }
             cells
@@ -149,7 +149,7 @@ impl Reports {
             say("", figure.median.into());
             say("_spread", figure.spread.into());
             say("_runs", figure.runs.clone().into());
-            if self.beside == Beside::Earlier {
+            if self.beside == Beside::Baseline {
                 say("_ratio", figure.ratio().into());
             }
         }

@@ -3,20 +3,20 @@
 use loghost_core::application::{ConnectionEvent, Level};
 use serde_json::{Value, json};
 
-use super::{Readers, Shown};
+use super::{Readers, ShownEvent};
 
 /// An event of the connection for `purpose` as it is shown.
-pub(super) fn shown<'a>(purpose: &str, event: &ConnectionEvent<'_>) -> Shown<'a> {
+pub(super) fn shown<'a>(purpose: &str, event: &ConnectionEvent<'_>) -> ShownEvent<'a> {
     let of = |level, name, text: String, mut fields: Value| {
         fields["purpose"] = purpose.into();
-        Shown::new(level, name, text, fields)
+        ShownEvent::new(level, name, text, fields)
     };
     match event {
         ConnectionEvent::Connected { address, failed_attempts } => {
             let text = format!("{purpose}: connected to {address}");
             let fields = json!({ "address": address, "failed_attempts": failed_attempts });
             let readers = if *failed_attempts == 0 { Readers::Machines } else { Readers::All };
-            Shown { readers, ..of(Level::Info, "connected", text, fields) }
+            ShownEvent { readers, ..of(Level::Info, "connected", text, fields) }
         }
         ConnectionEvent::Lost { cause } => {
             let text = format!("{purpose}: {cause}");

@@ -8,7 +8,7 @@ use loghost_core::application::{
 use loghost_core::domain::{ConsumerName, RemovedOffsets, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Queues, Readers, Shown};
+use super::{Queues, Readers, ShownEvent};
 use crate::ui::time::date;
 
 /// An event of a consumer as it is shown; none of what happens all the time.
@@ -16,15 +16,15 @@ pub(super) fn shown<'a>(
     consumer: &'a ConsumerName,
     event: &ConsumerEvent<'_>,
     queues: Queues,
-) -> Option<Shown<'a>> {
+) -> Option<ShownEvent<'a>> {
     let text = text(event, queues)?;
     let readers = match event {
         // That is said of all consumers in one line.
         ConsumerEvent::Consuming(Beginning::AtStart) => Readers::Machines,
         _ => Readers::All,
     };
-    let shown = Shown::new(level(event), name(event), text, fields(event));
-    Some(Shown { readers, consumer: Some(consumer.as_str()), ..shown })
+    let shown = ShownEvent::new(level(event), name(event), text, fields(event));
+    Some(ShownEvent { readers, consumer: Some(consumer.as_str()), ..shown })
 }
 
 /// How much it matters that this has happened to a consumer.
@@ -184,11 +184,13 @@ fn text(event: &ConsumerEvent<'_>, queues: Queues) -> Option<String> {
             )
         }
         ConsumerEvent::NotCounted(reason, dead_lettering) => {
-            let kept = match dead_lettering {
+            let destination = match dead_lettering {
                 DeadLettering::Ready(()) | DeadLettering::Unread => "goes to the dead letters",
                 DeadLettering::None => "is acknowledged: a queue that ends with the run has no dead letters",
             };
-            format!("a message is not counted, and {kept} ({reason}); how many more, is said at the end")
+            format!(
+                "a message is not counted, and {destination} ({reason}); how many more, is said at the end"
+            )
         }
         ConsumerEvent::LeftUncounted(uncounted, dead_lettering) => left_uncounted(uncounted, *dead_lettering),
         ConsumerEvent::PassedBy(logs) => format!(
@@ -259,12 +261,12 @@ fn logs_removed(removed: &RemovedOffsets) -> String {
 
 fn left_uncounted(uncounted: &Uncounted, dead_lettering: DeadLettering) -> String {
     let Uncounted { foreign, undeliverable, unwanted } = uncounted;
-    let kept = match dead_lettering {
+    let destination = match dead_lettering {
         DeadLettering::Ready(()) | DeadLettering::Unread => "went to the dead letters",
         DeadLettering::None => "were acknowledged: a queue that ends with the run has no dead letters",
     };
     format!(
         "not counted in this run: {foreign} messages that were not published as logs (foreign), {undeliverable} that \
-         the broker could not deliver (undeliverable), {unwanted} logs that its filter does not want (unwanted); they {kept}"
+         the broker could not deliver (undeliverable), {unwanted} logs that its filter does not want (unwanted); they {destination}"
     )
 }

@@ -4,13 +4,16 @@ use loghost_core::application::{Cause, ConsumerEvent, Level};
 use loghost_core::domain::ConsumerName;
 use serde_json::{Value, json};
 
-use super::Shown;
+use super::ShownEvent;
 use crate::ui::terminal::{counted, tally_json, total_text};
 
 /// An event of a consumer that happens all the time; none of the others.
-pub(super) fn shown<'a>(consumer: &'a ConsumerName, event: &ConsumerEvent<'_>) -> Option<Shown<'a>> {
+pub(super) fn shown<'a>(consumer: &'a ConsumerName, event: &ConsumerEvent<'_>) -> Option<ShownEvent<'a>> {
     let (name, text, fields) = told(event)?;
-    Some(Shown { consumer: Some(consumer.as_str()), ..Shown::new(Level::Debug, name, text, fields) })
+    Some(ShownEvent {
+        consumer: Some(consumer.as_str()),
+        ..ShownEvent::new(Level::Debug, name, text, fields)
+    })
 }
 
 /// What it is called, what has happened, and the figures in it.

@@ -42,7 +42,7 @@ pub(crate) enum Layout {
 }
 
 /// An event that is shown.
-pub(crate) struct Shown<'a> {
+pub(crate) struct ShownEvent<'a> {
     pub(crate) readers: Readers,
     pub(crate) level: Level,
     /// The consumer that it is about, if it is about one.
@@ -57,7 +57,7 @@ pub(crate) struct Shown<'a> {
 }
 
 /// An event as it is shown; none of what happens all the time.
-pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<Shown<'a>> {
+pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<ShownEvent<'a>> {
     match event {
         Event::Consumer(consumer, event) => consumer::shown(consumer, event, queues),
         Event::Connection(purpose, event) => Some(connection::shown(purpose, event)),
@@ -65,24 +65,27 @@ pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<Shown<'a>> 
         Event::Run(event) => Some(run::shown(event)),
         Event::Adapter(consumer, event) => {
             let shown = topology::shown(event.downcast_ref()?);
-            Some(Shown { consumer: consumer.map(ConsumerName::as_str), ..shown })
+            Some(ShownEvent { consumer: consumer.map(ConsumerName::as_str), ..shown })
         }
         Event::Notice(notice) => {
             let (level, text) = (notice.level, notice.text.to_owned());
-            Some(Shown { consumer: notice.consumer, ..Shown::new(level, "notice", text, Value::Null) })
+            Some(ShownEvent {
+                consumer: notice.consumer,
+                ..ShownEvent::new(level, "notice", text, Value::Null)
+            })
         }
     }
 }
 
 /// An event of those that happen all the time, as it is shown to whoever looks closely.
-pub(crate) fn detail<'a>(event: &Event<'a>) -> Option<Shown<'a>> {
+pub(crate) fn detail<'a>(event: &Event<'a>) -> Option<ShownEvent<'a>> {
     match event {
         Event::Consumer(consumer, event) => detail::shown(consumer, event),
         _ => None,
     }
 }
 
-impl Shown<'_> {
+impl ShownEvent<'_> {
     /// An event about no consumer, for all; `fields` is an object, or null.
     fn new(level: Level, name: &'static str, text: String, fields: Value) -> Self {
         let fields = match fields {

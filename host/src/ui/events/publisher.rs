@@ -4,10 +4,10 @@ use loghost_core::application::{Level, PublisherEvent};
 use loghost_core::domain::{Log, MessageId, Source};
 use serde_json::{Value, json};
 
-use super::Shown;
+use super::ShownEvent;
 
 /// An event of what is published on the connection for `purpose` as it is shown; none of what happens all the time.
-pub(super) fn shown<'a>(purpose: &str, event: &PublisherEvent<'_>) -> Option<Shown<'a>> {
+pub(super) fn shown<'a>(purpose: &str, event: &PublisherEvent<'_>) -> Option<ShownEvent<'a>> {
     Some(match event {
         PublisherEvent::Confirmed(_) | PublisherEvent::Refused(..) => return None,
         PublisherEvent::HoldingBack(id, log) => {
@@ -17,11 +17,11 @@ pub(super) fn shown<'a>(purpose: &str, event: &PublisherEvent<'_>) -> Option<Sho
                  source waits",
                 described(id, log)
             );
-            Shown::new(Level::Warning, "logs_held_back", text, fields(purpose, id, log))
+            ShownEvent::new(Level::Warning, "logs_held_back", text, fields(purpose, id, log))
         }
         PublisherEvent::CaughtUp => {
             let text = format!("{purpose}: the broker has taken the logs that it had refused");
-            Shown::new(Level::Info, "caught_up", text, json!({ "purpose": purpose }))
+            ShownEvent::new(Level::Info, "caught_up", text, json!({ "purpose": purpose }))
         }
         PublisherEvent::GivenUp(id, log, reason) => {
             let log_described = described(id, log);
@@ -30,7 +30,7 @@ pub(super) fn shown<'a>(purpose: &str, event: &PublisherEvent<'_>) -> Option<Sho
             );
             let mut fields = fields(purpose, id, log);
             fields["reason"] = (*reason).into();
-            Shown::new(Level::Error, "log_given_up", text, fields)
+            ShownEvent::new(Level::Error, "log_given_up", text, fields)
         }
     })
 }

@@ -4,17 +4,17 @@ use loghost_core::application::{Level, ReloadScope, RunEvent};
 use loghost_core::domain::ConsumerName;
 use serde_json::{Value, json};
 
-use super::{Layout, Shown};
+use super::{Layout, ShownEvent};
 
 /// An event of a run as it is shown.
-pub(super) fn shown<'a>(event: &RunEvent<'a>) -> Shown<'a> {
+pub(super) fn shown<'a>(event: &RunEvent<'a>) -> ShownEvent<'a> {
     let consumer = consumer(event).map(ConsumerName::as_str);
     let layout = match event {
         // Why a file is wrong is said with an excerpt.
         RunEvent::NothingReloaded(_) | RunEvent::NotTriedAgain(..) => Layout::Indented,
         _ => Layout::Line,
     };
-    Shown { consumer, layout, ..Shown::new(level(event), name(event), text(event), fields(event)) }
+    ShownEvent { consumer, layout, ..ShownEvent::new(level(event), name(event), text(event), fields(event)) }
 }
 
 /// The consumer that it has happened to, if it was one alone.

@@ -4,11 +4,11 @@ use loghost_core::application::Level;
 use loghost_rabbitmq::{Binding, LimitOrigin, Overrun, Policy, QueueBindings, RouteText, TopologyEvent};
 use serde_json::{Value, json};
 
-use super::Shown;
+use super::ShownEvent;
 use super::streams::{left_out, offset_not_stored, past_removed, stream_differs, streams_through_amqp};
 
 /// An event as it is shown.
-pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
+pub(super) fn shown<'a>(event: &TopologyEvent) -> ShownEvent<'a> {
     let level = match event {
         TopologyEvent::BindingDenied { new, .. } if new.is_empty() => Level::Info,
         TopologyEvent::StreamsThroughAmqp { .. }
@@ -19,7 +19,7 @@ pub(super) fn shown<'a>(event: &TopologyEvent) -> Shown<'a> {
         _ => Level::Warning,
     };
     let (name, text, fields) = told(event);
-    Shown::new(level, name, text, fields)
+    ShownEvent::new(level, name, text, fields)
 }
 
 /// What it is called, what has happened, and the figures and names in it.

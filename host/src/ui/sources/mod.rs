@@ -8,7 +8,7 @@ use loghost_core::domain::printable_line;
 use loghost_rabbitmq::{Address, BindRule, Prefix, RouteText};
 use serde_json::{Value, json};
 
-pub(crate) use self::seen::{Bind, NotLookedAt, Seen, Teller};
+pub(crate) use self::seen::{Bind, NotLookedAt, ObservedExchange, SeveritySource};
 use crate::ui::terminal::{
     self, DIM, Format, TITLE, Unwritable, counted, finish_saying, tally_json, tally_text,
 };
@@ -50,7 +50,7 @@ pub(crate) fn nothing_seen(is_named: bool) -> String {
 
 /// Prints what was seen, and last the command that takes the logs.
 pub(crate) fn print(
-    seen: &[Seen],
+    seen: &[ObservedExchange],
     not_looked_at: &[NotLookedAt],
     prefix: &Prefix,
     brokers: &[String],
@@ -79,7 +79,7 @@ pub(crate) fn print(
 }
 
 /// Says what nothing came through, and what was not looked at.
-fn say_rest(seen: &[Seen], not_looked_at: &[NotLookedAt]) {
+fn say_rest(seen: &[ObservedExchange], not_looked_at: &[NotLookedAt]) {
     let quiet: Vec<&str> =
         seen.iter().filter(|seen| seen.messages == 0).map(|seen| &*seen.exchange).collect();
     if !quiet.is_empty() {
@@ -100,8 +100,8 @@ fn say_rest(seen: &[Seen], not_looked_at: &[NotLookedAt]) {
 }
 
 /// The command that takes the logs; none if there are none.
-fn command(seen: &[Seen], prefix: &Prefix, brokers: &[String]) -> Option<String> {
-    if !seen.iter().any(Seen::has_logs) {
+fn command(seen: &[ObservedExchange], prefix: &Prefix, brokers: &[String]) -> Option<String> {
+    if !seen.iter().any(ObservedExchange::has_logs) {
         return None;
     }
     let mut words = vec!["loghost run plugins".to_owned()];
@@ -141,7 +141,7 @@ fn quoted(text: &str) -> String {
     quoted + "'"
 }
 
-fn block(seen: &Seen) -> String {
+fn block(seen: &ObservedExchange) -> String {
     let kind = seen.kind.as_ref().map(|kind| format!(" ({kind})")).unwrap_or_default();
     let mut lines =
         vec![format!("{TITLE}{}{TITLE:#}{}", printable_line(&seen.exchange), printable_line(&kind))];
@@ -175,16 +175,16 @@ fn block(seen: &Seen) -> String {
 }
 
 /// The rule that takes all of an exchange.
-fn all(seen: &Seen) -> String {
+fn all(seen: &ObservedExchange) -> String {
     quoted(&RouteText { exchange: seen.exchange.clone(), key: None }.to_string())
 }
 
-fn told_by(teller: &Teller, seen: &Seen) -> String {
+fn told_by(teller: &SeveritySource, seen: &ObservedExchange) -> String {
     match teller {
-        Teller::Exchange => "the exchange".to_owned(),
-        Teller::Message => "each message".to_owned(),
-        Teller::Key { words, selects: false } => format!("the routing key: {}", words.join(", ")),
-        Teller::Key { words, selects: true } => format!(
+        SeveritySource::Exchange => "the exchange".to_owned(),
+        SeveritySource::Message => "each message".to_owned(),
+        SeveritySource::Key { words, selects: false } => format!("the routing key: {}", words.join(", ")),
+        SeveritySource::Key { words, selects: true } => format!(
             "the routing key: {}; the broker selects by it, and takes no other words than those below (--bind {} takes all)",
             words.join(", "),
             all(seen)
@@ -192,7 +192,7 @@ fn told_by(teller: &Teller, seen: &Seen) -> String {
     }
 }
 
-fn object(seen: &Seen) -> Value {
+fn object(seen: &ObservedExchange) -> Value {
     json!({
         "exchange": seen.exchange,
         "type": seen.kind,
@@ -204,9 +204,9 @@ fn object(seen: &Seen) -> Value {
         "severities": tally_json(&seen.severities),
         "undetermined": seen.undetermined,
         "severity_from": seen.teller.as_ref().map(|teller| match teller {
-            Teller::Exchange => "exchange",
-            Teller::Key { .. } => "routing_key",
-            Teller::Message => "message",
+            SeveritySource::Exchange => "exchange",
+            SeveritySource::Key { .. } => "routing_key",
+            SeveritySource::Message => "message",
         }),
         "own": seen.bind == Bind::Own,
         "bind": match &seen.bind {

@@ -8,7 +8,7 @@ use loghost_rabbitmq::BindRule;
 
 /// What was seen of an exchange.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ObservedExchange {
     pub(crate) exchange: String,
     /// Its type, where that is known.
     pub(crate) kind: Option<String>,
@@ -25,13 +25,13 @@ pub(crate) struct Seen {
     /// How many logs do not say how serious they are.
     pub(crate) undetermined: u64,
     /// What tells how serious its logs are, if anything does.
-    pub(crate) teller: Option<Teller>,
+    pub(crate) teller: Option<SeveritySource>,
     pub(crate) bind: Bind,
 }
 
 /// What tells how serious logs are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Teller {
+pub(crate) enum SeveritySource {
     /// The exchange.
     Exchange,
     /// These words of the routing keys, and whether the rules have the broker select by them.
@@ -58,7 +58,7 @@ pub(crate) struct NotLookedAt {
     pub(crate) why: String,
 }
 
-impl Seen {
+impl ObservedExchange {
     /// Whether logs were seen.
     pub(crate) fn has_logs(&self) -> bool {
         self.messages > 0 && self.bind != Bind::NoLogs

@@ -7,12 +7,14 @@ use loghost_core::domain::printable_line;
 use loghost_rabbitmq::{QueueFigures, QueueState};
 use serde_json::{Value, json};
 
-pub(crate) use self::seen::{Health, Hosted, Look, Seen, StreamLook, StreamsLook, Teller};
+pub(crate) use self::seen::{
+    ConsumerStatus, Health, Hosted, PositionSource, QueueSample, StreamSample, StreamsLook,
+};
 use crate::ui::table::{Cell, align};
 use crate::ui::terminal::{self, BAD, Format, TITLE, Unwritable};
 
 /// Prints what was seen at two looks; and how to know more, unless a management API `is_given` already.
-pub(crate) fn print(seen: &[Seen], is_given: bool, format: Format) -> Result<(), Unwritable> {
+pub(crate) fn print(seen: &[ConsumerStatus], is_given: bool, format: Format) -> Result<(), Unwritable> {
     match format {
         Format::Text => terminal::print(&table(seen))?,
         Format::Json => seen.iter().try_for_each(|seen| terminal::print_json(&object(seen)))?,
@@ -30,7 +32,7 @@ const COLUMNS: [&str; 9] =
     ["consumer", "backlog", "growth/s", "in/s", "done/s", "in hand", "readers", "waiting", "dead letters"];
 
 /// What is not known is a `?`, and what does not exist a `-`. The backlog of a stream is its lag.
-fn table(seen: &[Seen]) -> String {
+fn table(seen: &[ConsumerStatus]) -> String {
     let [consumer, numbers @ ..] = COLUMNS;
     let mut title = vec![Cell::word(consumer.to_owned(), TITLE)];
     title.extend(numbers.map(|number| Cell::number(number.to_owned())));
@@ -42,7 +44,7 @@ fn table(seen: &[Seen]) -> String {
     align(&rows)
 }
 
-fn row(seen: &Seen) -> Vec<Cell> {
+fn row(seen: &ConsumerStatus) -> Vec<Cell> {
     let of_queue =
         |number: fn(QueueState) -> u32| seen.now.state.map_or("-".to_owned(), |now| number(now).to_string());
     let of_api = |number: fn(&QueueFigures) -> String| match (&seen.figures, seen.now.state) {
@@ -80,7 +82,7 @@ fn row(seen: &Seen) -> Vec<Cell> {
 }
 
 /// A stream of a consumer, beneath it.
-fn stream_row(seen: &Seen, stream: &StreamLook) -> Vec<Cell> {
+fn stream_row(seen: &ConsumerStatus, stream: &StreamSample) -> Vec<Cell> {
     let rates = seen.rates(stream);
     let rate = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
     let numbers = [
@@ -94,7 +96,7 @@ fn stream_row(seen: &Seen, stream: &StreamLook) -> Vec<Cell> {
     row
 }
 
-fn object(seen: &Seen) -> Value {
+fn object(seen: &ConsumerStatus) -> Value {
     let figures = seen.figures.as_ref();
     json!({
         "consumer": seen.consumer.as_str(),
@@ -115,15 +117,15 @@ fn object(seen: &Seen) -> Value {
         "dead_letters": seen.dead_letters,
         "streams": seen.streams_now.streams.iter().map(|stream| stream_object(seen, stream)).collect::<Vec<_>>(),
         "offsets_from": seen.streams_now.told_by.map(|teller| match teller {
-            Teller::State => "state",
-            Teller::Host => "host",
-            Teller::Broker => "broker",
+            PositionSource::State => "state",
+            PositionSource::Host => "host",
+            PositionSource::Broker => "broker",
         }),
         "host": seen.hosted.as_ref().map(|hosted| json!({ "state": hosted.state, "reason": hosted.reason })),
     })
 }
 
-fn stream_object(seen: &Seen, stream: &StreamLook) -> Value {
+fn stream_object(seen: &ConsumerStatus, stream: &StreamSample) -> Value {
     let rates = seen.rates(stream);
     json!({
         "stream": stream.stream,

@@ -7,7 +7,7 @@ use loghost_rabbitmq::{QueueFigures, QueueState};
 
 /// A look at a queue.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
+pub(crate) struct QueueSample {
     /// When the broker had answered.
     pub(crate) at: Instant,
     /// None where there is no such queue.
@@ -20,13 +20,13 @@ pub(crate) struct StreamsLook {
     /// When all had answered.
     pub(crate) at: Instant,
     /// Who has told how far they were read; none where nobody has, as of a consumer that reads none.
-    pub(crate) told_by: Option<Teller>,
-    pub(crate) streams: Vec<StreamLook>,
+    pub(crate) told_by: Option<PositionSource>,
+    pub(crate) streams: Vec<StreamSample>,
 }
 
 /// Who tells how far streams were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Teller {
+pub(crate) enum PositionSource {
     /// The state of a host.
     State,
     /// A running host.
@@ -37,7 +37,7 @@ pub(crate) enum Teller {
 
 /// How far a stream was read, and how far it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StreamLook {
+pub(crate) struct StreamSample {
     pub(crate) stream: String,
     /// The first offset that is not finished.
     pub(crate) next: u64,
@@ -45,7 +45,7 @@ pub(crate) struct StreamLook {
     pub(crate) end: Option<u64>,
 }
 
-impl StreamLook {
+impl StreamSample {
     /// How many offsets are not finished.
     pub(crate) fn lag(&self) -> Option<u64> {
         self.end.map(|end| end.saturating_sub(self.next))
@@ -62,12 +62,12 @@ pub(crate) struct Hosted {
 }
 
 /// What was seen of a consumer.
-pub(crate) struct Seen {
+pub(crate) struct ConsumerStatus {
     pub(crate) consumer: ConsumerName,
     pub(crate) queue: String,
     /// Its queue at both looks.
-    pub(crate) before: Look,
-    pub(crate) now: Look,
+    pub(crate) before: QueueSample,
+    pub(crate) now: QueueSample,
     /// Its streams at both looks.
     pub(crate) streams_before: StreamsLook,
     pub(crate) streams_now: StreamsLook,
@@ -102,7 +102,7 @@ pub(crate) struct StreamRates {
     pub(crate) finished: f64,
 }
 
-impl Seen {
+impl ConsumerStatus {
     pub(crate) fn health(&self) -> Health {
         let Some(now) = self.now.state else { return Health::Missing };
         if self.hosted.as_ref().is_some_and(|hosted| matches!(&*hosted.state, "stopped" | "ended")) {
@@ -127,7 +127,7 @@ impl Seen {
     }
 
     /// How a stream has changed; none if that is not known of both looks, or no time has passed.
-    pub(crate) fn rates(&self, now: &StreamLook) -> Option<StreamRates> {
+    pub(crate) fn rates(&self, now: &StreamSample) -> Option<StreamRates> {
         let before = self.streams_before.streams.iter().find(|before| before.stream == now.stream)?;
         let seconds = seconds_between(self.streams_before.at, self.streams_now.at)?;
         let change = |before: u64, now: u64| {
@@ -156,17 +156,24 @@ mod tests {
 
     /// A consumer that is looked at `seconds` apart, with these messages in its queue and so many readers, and these next
     /// offsets and ends of its stream.
-    fn seen(seconds: u64, messages: [u32; 2], consumers: u32, offsets: [(u64, Option<u64>); 2]) -> Seen {
+    fn seen(
+        seconds: u64,
+        messages: [u32; 2],
+        consumers: u32,
+        offsets: [(u64, Option<u64>); 2],
+    ) -> ConsumerStatus {
         let begin = Instant::now();
         let at = |n| if n == 0 { begin } else { begin + Duration::from_secs(seconds) };
-        let look =
-            |n: usize| Look { at: at(n), state: Some(QueueState { messages: messages[n], consumers }) };
+        let look = |n: usize| QueueSample {
+            at: at(n),
+            state: Some(QueueState { messages: messages[n], consumers }),
+        };
         let streams = |n: usize| {
             let (next, end) = offsets[n];
-            let stream = StreamLook { stream: "logs.error".to_owned(), next, end };
-            StreamsLook { at: at(n), told_by: Some(Teller::Broker), streams: vec![stream] }
+            let stream = StreamSample { stream: "logs.error".to_owned(), next, end };
+            StreamsLook { at: at(n), told_by: Some(PositionSource::Broker), streams: vec![stream] }
         };
-        Seen {
+        ConsumerStatus {
             consumer: ConsumerName::new("error").unwrap(),
             queue: "q".to_owned(),
             before: look(0),
@@ -207,7 +214,8 @@ mod tests {
         assert_eq!(seen(2, [0; 2], 0, [(7, Some(7)), behind]).health(), Health::Good);
         assert_eq!(seen(2, [0; 2], 0, [(3, None); 2]).health(), Health::Good);
         let hosted = |state: &str| Some(Hosted { state: state.to_owned(), reason: None });
-        let told = |state| Seen { hosted: hosted(state), ..seen(2, [0; 2], 1, [behind; 2]) }.health();
+        let told =
+            |state| ConsumerStatus { hosted: hosted(state), ..seen(2, [0; 2], 1, [behind; 2]) }.health();
         assert_eq!(
             ["stopped", "ended", "consuming"].map(told),
             [Health::Stopped, Health::Stopped, Health::Good]

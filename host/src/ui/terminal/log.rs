@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::output::ERR;
 use super::{BAD, DIM, Format, WARNING, escape};
-use crate::ui::events::{self, Layout, Queues, Readers, Shown};
+use crate::ui::events::{self, Layout, Queues, Readers, ShownEvent};
 
 /// How the lines are written, once that is known.
 static FORMAT: OnceLock<Format> = OnceLock::new();
@@ -20,8 +20,8 @@ static FORMAT: OnceLock<Format> = OnceLock::new();
 static LAST: Mutex<VecDeque<Said>> = Mutex::new(VecDeque::new());
 
 /// How many lines are kept for it, and how many characters of each.
-const MOST_KEPT: usize = 100;
-const LONGEST_KEPT: usize = 1000;
+const MOST_LINES: usize = 100;
+const LONGEST_LINE: usize = 1000;
 
 /// A line that was said.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub(crate) struct Said {
 }
 
 /// What stands in a line.
-struct Line<'a> {
+struct LogLine<'a> {
     level: Level,
     /// The consumer that it is about, if it is about one.
     consumer: Option<&'a str>,
@@ -55,7 +55,7 @@ pub(crate) fn write_log_as(format: Format) {
 /// Shows a notice in a line on standard error.
 pub(crate) fn tell(notice: &Notice<'_>) {
     let Notice { level, consumer, text } = *notice;
-    write(&Line { level, consumer, event: "notice", text, layout: Layout::Line, fields: Map::new() });
+    write(&LogLine { level, consumer, event: "notice", text, layout: Layout::Line, fields: Map::new() });
 }
 
 /// Says something to the operator, in a line on standard error.
@@ -72,14 +72,14 @@ pub(crate) fn warning(text: &str) {
 /// indented.
 pub(crate) fn error(text: &str, consumer: Option<&str>) {
     let (level, layout) = (Level::Error, Layout::Indented);
-    write(&Line { level, consumer, event: "error", text, layout, fields: Map::new() });
+    write(&LogLine { level, consumer, event: "error", text, layout, fields: Map::new() });
 }
 
 /// The line that stands for so many that nobody read in time.
 pub(super) fn left_out(lines: u64) -> String {
     let text = format!("lines that nobody read in time were left out here: {lines}");
     let fields = Map::from_iter([("lines".to_owned(), lines.into())]);
-    shown(&Line {
+    shown(&LogLine {
         level: Level::Warning,
         consumer: None,
         event: "left_out",
@@ -93,7 +93,7 @@ fn format() -> Format {
     FORMAT.get().copied().unwrap_or_default()
 }
 
-fn write(line: &Line<'_>) {
+fn write(line: &LogLine<'_>) {
     keep(line);
     ERR.say(shown(line));
 }
@@ -103,18 +103,18 @@ pub(crate) fn last_said() -> Vec<Said> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
-fn keep(line: &Line<'_>) {
-    let text = printable_line(line.text).chars().take(LONGEST_KEPT).collect();
+fn keep(line: &LogLine<'_>) {
+    let text = printable_line(line.text).chars().take(LONGEST_LINE).collect();
     let consumer = line.consumer.map(|name| printable_line(name).into_owned());
     let said = Said { at: SystemTime::now(), level: line.level, consumer, text };
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.len() >= MOST_KEPT {
+    if last.len() >= MOST_LINES {
         last.pop_front();
     }
     last.push_back(said);
 }
 
-fn shown(line: &Line<'_>) -> String {
+fn shown(line: &LogLine<'_>) -> String {
     match format() {
         Format::Text => {
             let text = match line.layout {
@@ -128,7 +128,7 @@ fn shown(line: &Line<'_>) -> String {
 }
 
 /// What a line begins with: the time (RFC 3339, in UTC), the level, the consumer in brackets.
-fn head(line: &Line<'_>) -> String {
+fn head(line: &LogLine<'_>) -> String {
     let time = humantime::format_rfc3339_millis(SystemTime::now());
     let style = match line.level {
         Level::Debug => DIM,
@@ -141,7 +141,7 @@ fn head(line: &Line<'_>) -> String {
 }
 
 /// The same as one JSON object, with all that is known.
-fn json(line: &Line<'_>) -> String {
+fn json(line: &LogLine<'_>) -> String {
     let mut object = Map::new();
     let mut say = |key: &str, value: Value| object.insert(key.to_owned(), value);
     say("time", humantime::format_rfc3339_millis(SystemTime::now()).to_string().into());
@@ -165,9 +165,9 @@ fn word(level: Level) -> &'static str {
 }
 
 /// An event as a line of the log has it in JSON.
-pub(crate) fn event_as_json(shown: Shown<'_>) -> String {
-    let Shown { readers: _, level, consumer, name, text, layout, fields } = shown;
-    json(&Line { level, consumer, event: name, text: &text, layout, fields })
+pub(crate) fn event_as_json(shown: ShownEvent<'_>) -> String {
+    let ShownEvent { readers: _, level, consumer, name, text, layout, fields } = shown;
+    json(&LogLine { level, consumer, event: name, text: &text, layout, fields })
 }
 
 /// Writes to the log what happens.
@@ -180,9 +180,9 @@ pub(crate) struct LogObserver {
 impl Observer for LogObserver {
     fn observe(&self, event: &Event<'_>) {
         let Some(shown) = events::shown(event, self.queues) else { return };
-        let Shown { readers, level, consumer, name, text, layout, fields } = shown;
+        let ShownEvent { readers, level, consumer, name, text, layout, fields } = shown;
         if readers == Readers::All || format() == Format::Json {
-            write(&Line { level, consumer, event: name, text: &text, layout, fields });
+            write(&LogLine { level, consumer, event: name, text: &text, layout, fields });
         }
     }
 }
@@ -193,9 +193,10 @@ pub(crate) struct DetailObserver;
 
 impl Observer for DetailObserver {
     fn observe(&self, event: &Event<'_>) {
-        let Some(Shown { level, consumer, name, text, layout, fields, .. }) = events::detail(event) else {
+        let Some(ShownEvent { level, consumer, name, text, layout, fields, .. }) = events::detail(event)
+        else {
             return;
         };
-        write(&Line { level, consumer, event: name, text: &text, layout, fields });
+        write(&LogLine { level, consumer, event: name, text: &text, layout, fields });
     }
 }

@@ -19,7 +19,7 @@ use super::stream::{Form, Stream};
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// The most lines that wait while nothing is written: those that were said last.
-const MOST_HELD: usize = 100;
+const MOST_QUEUED: usize = 100;
 
 /// One of the two streams.
 pub(super) struct Output {
@@ -32,7 +32,7 @@ pub(super) struct Output {
 }
 
 struct Queue {
-    waiting: VecDeque<Entry>,
+    waiting: VecDeque<QueuedText>,
     bytes: usize,
     /// How many lines were left out since one was taken.
     left_out: u64,
@@ -40,13 +40,13 @@ struct Queue {
     written: u64,
     is_begun: bool,
     /// Whether nothing is written for now.
-    is_held: bool,
+    is_paused: bool,
     /// Why nothing can be written any more.
-    failure: Option<Failure>,
+    failure: Option<WriteFailure>,
 }
 
 /// A text, and what it tells of: a later one takes its place as long as it waits.
-struct Entry {
+struct QueuedText {
     about: Option<String>,
     text: String,
     form: Form,
@@ -54,7 +54,7 @@ struct Entry {
 
 /// An error that is told to everybody who writes.
 #[derive(Clone, Copy, Debug)]
-enum Failure {
+enum WriteFailure {
     /// Whoever read has gone.
     Unread,
     Os(i32),
@@ -84,7 +84,7 @@ impl Output {
             taken: 0,
             written: 0,
             is_begun: false,
-            is_held: false,
+            is_paused: false,
             failure: None,
         };
         Self { stream, queue: Mutex::new(queue), changed: Condvar::new(), told: Notify::const_new() }
@@ -93,7 +93,7 @@ impl Output {
     /// Has a text written, and waits until it is, or nobody reads it.
     pub(super) fn print(&'static self, text: String, form: Form) -> io::Result<Reader> {
         let mut queue = self.lock();
-        let Some(number) = self.push(&mut queue, Entry { about: None, text, form })? else {
+        let Some(number) = self.push(&mut queue, QueuedText { about: None, text, form })? else {
             return Ok(Reader::Gone);
         };
         while queue.written < number {
@@ -114,7 +114,7 @@ impl Output {
             queue.bytes = queue.bytes - before + bytes;
         } else {
             let about = Some(about.to_owned());
-            self.push(&mut queue, Entry { about, text, form: Form::Styled })?;
+            self.push(&mut queue, QueuedText { about, text, form: Form::Styled })?;
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Output {
     /// Has a text written, unless too much waits already.
     pub(super) fn say(&'static self, text: String) {
         let mut queue = self.lock();
-        if queue.is_held && queue.waiting.len() >= MOST_HELD {
+        if queue.is_paused && queue.waiting.len() >= MOST_QUEUED {
             queue.leave_out_oldest();
         }
         if queue.bytes + text.len() > MOST_BYTES {
@@ -130,17 +130,17 @@ impl Output {
             return;
         }
         // There is nobody left to tell.
-        let _ = self.push(&mut queue, Entry { about: None, text, form: Form::Styled });
+        let _ = self.push(&mut queue, QueuedText { about: None, text, form: Form::Styled });
     }
 
     /// Writes nothing from now on, until it is [released](Self::release).
     pub(super) fn hold(&self) {
-        self.lock().is_held = true;
+        self.lock().is_paused = true;
     }
 
     /// Writes what has waited, and goes on.
     pub(super) fn release(&self) {
-        self.lock().is_held = false;
+        self.lock().is_paused = false;
         self.changed.notify_all();
     }
 
@@ -183,7 +183,7 @@ impl Output {
     }
 
     /// Takes an entry; returns its number, unless nobody reads it.
-    fn push(&'static self, queue: &mut Queue, entry: Entry) -> io::Result<Option<u64>> {
+    fn push(&'static self, queue: &mut Queue, entry: QueuedText) -> io::Result<Option<u64>> {
         if queue.reader()? == Reader::Gone {
             return Ok(None);
         }
@@ -201,7 +201,7 @@ impl Output {
     }
 
     /// Writes an entry where there is no thread to do so.
-    fn write_here(&self, queue: &mut Queue, entry: &Entry) -> io::Result<Option<u64>> {
+    fn write_here(&self, queue: &mut Queue, entry: &QueuedText) -> io::Result<Option<u64>> {
         queue.taken += 1;
         match self.stream.write(&entry.text, entry.form, 0) {
             Ok(()) => queue.written += 1,
@@ -214,8 +214,8 @@ impl Output {
     fn write_all(&self) {
         let mut queue = self.lock();
         loop {
-            let entry = if queue.is_held { None } else { queue.waiting.pop_front() };
-            let Some(Entry { text, form, .. }) = entry else {
+            let entry = if queue.is_paused { None } else { queue.waiting.pop_front() };
+            let Some(QueuedText { text, form, .. }) = entry else {
                 queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
@@ -240,8 +240,8 @@ impl Output {
     }
 
     /// What an error at writing means: that a terminal was closed is no failure.
-    fn failure(&self, error: &io::Error) -> Failure {
-        if self.stream.is_hung_up() { Failure::Unread } else { Failure::from(error) }
+    fn failure(&self, error: &io::Error) -> WriteFailure {
+        if self.stream.is_hung_up() { WriteFailure::Unread } else { WriteFailure::from(error) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -254,9 +254,9 @@ impl Queue {
     fn reader(&self) -> io::Result<Reader> {
         match self.failure {
             None => Ok(Reader::There),
-            Some(Failure::Unread) => Ok(Reader::Gone),
-            Some(Failure::Os(code)) => Err(io::Error::from_raw_os_error(code)),
-            Some(Failure::Kind(kind)) => Err(kind.into()),
+            Some(WriteFailure::Unread) => Ok(Reader::Gone),
+            Some(WriteFailure::Os(code)) => Err(io::Error::from_raw_os_error(code)),
+            Some(WriteFailure::Kind(kind)) => Err(kind.into()),
         }
     }
 
@@ -275,7 +275,7 @@ impl Queue {
     }
 }
 
-impl From<&io::Error> for Failure {
+impl From<&io::Error> for WriteFailure {
     fn from(error: &io::Error) -> Self {
         match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::BrokenPipe, _) => Self::Unread,

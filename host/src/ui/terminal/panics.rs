@@ -11,12 +11,12 @@ pub(crate) fn say_panics() {
 }
 
 fn say(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+    let location = panic.location().map(|location| format!(" at {location}")).unwrap_or_default();
     let why = panic.payload_as_str().unwrap_or("without a word");
     let backtrace = Backtrace::capture();
     let backtrace = match backtrace.status() {
         BacktraceStatus::Captured => format!("\n{backtrace}"),
         _ => String::new(),
     };
-    error(&format!("a thread of loghost panicked{place}: {why}{backtrace}"), None);
+    error(&format!("a thread of loghost panicked{location}: {why}{backtrace}"), None);
 }

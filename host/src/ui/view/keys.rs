@@ -67,16 +67,16 @@ fn filter(model: &mut Model, key: KeyCode) -> Wish {
         _ => return Wish::None,
     }
     model.arrange();
-    model.place().map_or(Wish::Select(0), |_| Wish::None)
+    model.selected_index().map_or(Wish::Select(0), |_| Wish::None)
 }
 
 fn overview(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
-    let (place, last) = (model.place().unwrap_or(0), model.rows.len().saturating_sub(1));
+    let (selected_index, last) = (model.selected_index().unwrap_or(0), model.rows.len().saturating_sub(1));
     match key {
-        KeyCode::Up | KeyCode::Char('k') => return Wish::Select(place.saturating_sub(1)),
-        KeyCode::Down | KeyCode::Char('j') => return Wish::Select((place + 1).min(last)),
-        KeyCode::PageUp => return Wish::Select(place.saturating_sub(lines)),
-        KeyCode::PageDown => return Wish::Select((place + lines).min(last)),
+        KeyCode::Up | KeyCode::Char('k') => return Wish::Select(selected_index.saturating_sub(1)),
+        KeyCode::Down | KeyCode::Char('j') => return Wish::Select((selected_index + 1).min(last)),
+        KeyCode::PageUp => return Wish::Select(selected_index.saturating_sub(lines)),
+        KeyCode::PageDown => return Wish::Select((selected_index + lines).min(last)),
         KeyCode::Home | KeyCode::Char('g') => return Wish::Select(0),
         KeyCode::End | KeyCode::Char('G') => return Wish::Select(last),
         KeyCode::Enter | KeyCode::Right => open(model, Page::Consumer),

@@ -27,19 +27,19 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 pub(crate) use self::offscreen::OffscreenView;
-use self::runner::{Runner, Told};
+use self::runner::{Runner, ViewMessage};
 use crate::platform::signals::{JobControl, JobRequest, stop_job};
 use crate::ui::terminal::{self, Screen};
 
 /// What a view shows, and controls.
-pub(crate) struct Shown {
+pub(crate) struct ViewSubject {
     pub(crate) board: Arc<Board>,
     pub(crate) control: Arc<dyn RunControl>,
 }
 
 /// A view that is shown until it is dropped.
 pub(crate) struct View {
-    runner: Sender<Told>,
+    runner: Sender<ViewMessage>,
     ended: Receiver<()>,
     tasks: [JoinHandle<()>; 2],
 }
@@ -52,7 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl View {
     /// Shows a run, on the screen of the terminal.
-    pub(crate) fn start(shown: Shown) -> io::Result<Self> {
+    pub(crate) fn start(shown: ViewSubject) -> io::Result<Self> {
         let job_control = JobControl::new()?;
         let screen = Screen::take()?;
         let (told, to_do) = mpsc::channel();
@@ -81,7 +81,7 @@ impl Drop for View {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
         // It may have ended by itself.
-        let _ = self.runner.send(Told::End);
+        let _ = self.runner.send(ViewMessage::End);
         let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
@@ -94,7 +94,7 @@ async fn ask_depths(board: Arc<Board>, depths: watch::Sender<Depths>) {
 }
 
 /// Passes on what a shell with jobs wants of the process.
-async fn pass_on(mut job_control: JobControl, runner: Sender<Told>) {
+async fn pass_on(mut job_control: JobControl, runner: Sender<ViewMessage>) {
     loop {
         let told = job_control.next().await;
         if runner.send(told.into()).is_err() && told == JobRequest::Suspend {

@@ -117,8 +117,8 @@ impl Model {
         self.rows = rows;
     }
 
-    /// The place of the selected one in the rows.
-    pub(super) fn place(&self) -> Option<usize> {
+    /// The index of the selected one in the rows.
+    pub(super) fn selected_index(&self) -> Option<usize> {
         let selected = self.selected.as_ref()?;
         self.rows.iter().position(|row| row.name == selected.name)
     }

@@ -12,12 +12,12 @@ pub(super) fn compact(n: u64) -> String {
     if n < 100_000 {
         return n.to_string();
     }
-    let (unit, letter) = UNITS.into_iter().find(|(unit, _)| n >= *unit).unwrap_or((1000, 'k'));
+    let (unit, prefix) = UNITS.into_iter().find(|(unit, _)| n >= *unit).unwrap_or((1000, 'k'));
     let (whole, hundredths) = (n / unit, n % unit / (unit / 100));
     match whole {
-        0..10 => format!("{whole}.{hundredths:02}{letter}"),
-        10..100 => format!("{whole}.{}{letter}", hundredths / 10),
-        _ => format!("{whole}{letter}"),
+        0..10 => format!("{whole}.{hundredths:02}{prefix}"),
+        10..100 => format!("{whole}.{}{prefix}", hundredths / 10),
+        _ => format!("{whole}{prefix}"),
     }
 }
 

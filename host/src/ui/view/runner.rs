@@ -19,14 +19,14 @@ use super::figures::Sampler;
 use super::keys::{self, Wish};
 use super::model::{Model, Selected};
 use super::palette::Palette;
-use super::{Shown, draw};
+use super::{ViewSubject, draw};
 use crate::platform::keyboard;
 use crate::platform::signals::{self, JobRequest};
 use crate::ui::terminal::{Screen, is_in_foreground, last_said};
 
 /// What the thread is told by others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum ViewMessage {
     /// To give the screen back.
     End,
     /// That a shell wants the process suspended.
@@ -35,7 +35,7 @@ pub(super) enum Told {
     Continued,
 }
 
-impl From<JobRequest> for Told {
+impl From<JobRequest> for ViewMessage {
     fn from(request: JobRequest) -> Self {
         match request {
             JobRequest::Suspend => Self::Suspend,
@@ -74,8 +74,12 @@ pub(super) struct Runner {
 
 impl Runner {
     /// Shows this on `screen`.
-    pub(super) fn new(shown: Shown, depths: watch::Receiver<Depths>, screen: Screen) -> io::Result<Self> {
-        let Shown { board, control } = shown;
+    pub(super) fn new(
+        shown: ViewSubject,
+        depths: watch::Receiver<Depths>,
+        screen: Screen,
+    ) -> io::Result<Self> {
+        let ViewSubject { board, control } = shown;
         let palette = match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => Palette::Plain,
             _ => Palette::Coloured,
@@ -94,14 +98,14 @@ impl Runner {
     }
 
     /// Runs until it is told to end, or the terminal is gone.
-    pub(super) fn run(&mut self, told: &Receiver<Told>) -> io::Result<()> {
+    pub(super) fn run(&mut self, told: &Receiver<ViewMessage>) -> io::Result<()> {
         let mut figures_at = Instant::now();
         loop {
             match self.next(told) {
                 None => {}
-                Some(Told::End) => return Ok(()),
-                Some(Told::Suspend) => self.suspend()?,
-                Some(Told::Continued) => self.take_back()?,
+                Some(ViewMessage::End) => return Ok(()),
+                Some(ViewMessage::Suspend) => self.suspend()?,
+                Some(ViewMessage::Continued) => self.take_back()?,
             }
             if self.screen.is_none() {
                 continue;
@@ -133,14 +137,14 @@ impl Runner {
     }
 
     /// What it is told; waits for that while there is nothing else to do.
-    fn next(&self, told: &Receiver<Told>) -> Option<Told> {
+    fn next(&self, told: &Receiver<ViewMessage>) -> Option<ViewMessage> {
         if self.screen.is_none() {
-            return Some(told.recv().unwrap_or(Told::End));
+            return Some(told.recv().unwrap_or(ViewMessage::End));
         }
         match told.try_recv() {
             Ok(told) => Some(told),
             Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Told::End),
+            Err(TryRecvError::Disconnected) => Some(ViewMessage::End),
         }
     }
 
@@ -154,14 +158,14 @@ impl Runner {
         let figures = self.sampler.take(&self.board, &self.depths.borrow(), Instant::now());
         self.model.show(figures);
         self.model.said = last_said();
-        match self.model.place() {
-            Some(place) => self.select(place),
+        match self.model.selected_index() {
+            Some(selected_index) => self.select(selected_index),
             None => self.select(0),
         }
     }
 
-    fn select(&mut self, place: usize) {
-        let name = self.model.rows.get(place).map(|row| row.name.clone());
+    fn select(&mut self, selected_index: usize) {
+        let name = self.model.rows.get(selected_index).map(|row| row.name.clone());
         self.model.selected = name.and_then(|name| {
             let consumer = self.board.consumer(&name)?;
             Some(Selected { name, consumer })
@@ -177,7 +181,7 @@ impl Runner {
             }
             Wish::Suspend => self.suspend()?,
             Wish::Redraw => self.take_back()?,
-            Wish::Select(place) => self.select(*place),
+            Wish::Select(selected_index) => self.select(*selected_index),
             Wish::Ask(name, request) => {
                 let asked = self.control.request(name, *request);
                 self.model.answer = Some(answer(name, *request, asked));

@@ -45,7 +45,7 @@ pub(super) struct Owner {
 pub(super) enum Former {
     /// It adds to that.
     #[default]
-    Kept,
+    Pending,
     /// It takes its place.
     Removed,
 }
@@ -92,7 +92,7 @@ impl Committer {
     /// A handle for the consumer that takes from `queue`.
     pub(super) fn handle(&self, consumer: &ConsumerName, queue: &str, settings: Settings) -> CommitterHandle {
         let owner = Owner { consumer: consumer.clone(), queue: queue.to_owned(), settings };
-        CommitterHandle { requests: self.requests.clone(), owner: Arc::new(owner), former: Former::Kept }
+        CommitterHandle { requests: self.requests.clone(), owner: Arc::new(owner), former: Former::Pending }
     }
 
     /// What a queue was bound to.
@@ -123,7 +123,7 @@ impl CommitterHandle {
     /// What was committed; nothing, if the next commit takes the place of that.
     pub(super) async fn load(&self) -> Result<Saved, StateError> {
         match self.former {
-            Former::Kept => self.load_former().await,
+            Former::Pending => self.load_former().await,
             Former::Removed => Ok(Saved::default()),
         }
     }

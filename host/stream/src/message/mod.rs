@@ -50,7 +50,7 @@ impl<'a> Message<'a> {
             let start = reader;
             let section = Section::read(&mut reader)?;
             let value = reader;
-            let place = match section {
+            let slot = match section {
                 Section::Header => &mut message.header,
                 Section::DeliveryAnnotations => &mut message.delivery,
                 Section::MessageAnnotations => &mut message.annotations,
@@ -64,10 +64,10 @@ impl<'a> Message<'a> {
                 }
             };
             Raw::skip(&mut reader, 0)?;
-            if *place != 0 {
+            if *slot != 0 {
                 return Err(start.error(Problem::Repeated));
             }
-            *place = value.at();
+            *slot = value.at();
         }
         Ok(message)
     }

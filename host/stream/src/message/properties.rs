@@ -1,10 +1,10 @@
-//! The properties of a message (part 3, section 3.2.4): a list of fields, each at its place or absent.
+//! The properties of a message (part 3, section 3.2.4): a list of fields, each at its index or absent.
 
 use super::compound::List;
 use super::error::MessageError;
 use super::value::{Text, Value};
 
-/// The places of the fields.
+/// The indices of the fields.
 const MESSAGE_ID: usize = 0;
 const USER_ID: usize = 1;
 const TO: usize = 2;
@@ -41,7 +41,7 @@ pub struct Properties<'a>(List<'a>);
 
 /// Methods for the fields that are there, each of one type.
 macro_rules! fields {
-    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $of:ident at $place:ident;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $of:ident at $index:ident;)+) => {
         $(
             $(#[doc = $doc])+
             ///
@@ -49,7 +49,7 @@ macro_rules! fields {
             /// If it is of another type, or what is before it cannot be read.
             #[inline]
             pub fn $name(&self) -> Result<Option<$type>, MessageError> {
-                self.field($place, $of)
+                self.field($index, $of)
             }
         )+
     };
@@ -92,8 +92,8 @@ impl<'a> Properties<'a> {
     }
 
     #[inline]
-    fn field<T>(&self, place: usize, of: fn(Value<'a>) -> Field<T>) -> Result<Option<T>, MessageError> {
-        match self.0.get_raw(place)? {
+    fn field<T>(&self, index: usize, of: fn(Value<'a>) -> Field<T>) -> Result<Option<T>, MessageError> {
+        match self.0.get_raw(index)? {
             None => Ok(None),
             Some(raw) if raw.code() == NULL => Ok(None),
             Some(raw) => of(Value::of(&raw)?).map(Some).map_err(|expected| raw.unexpected(expected)),

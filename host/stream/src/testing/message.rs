@@ -40,12 +40,12 @@ impl MessageBuilder {
         self
     }
 
-    /// Sets a field of the properties by its place: 0 is the message-id.
+    /// Sets a field of the properties by its index: 0 is the message-id.
     #[must_use]
-    pub fn property(mut self, place: usize, value: impl Into<Amqp>) -> Self {
-        let places = self.properties.len().max(place + 1);
-        self.properties.resize(places, Amqp::Null);
-        self.properties[place] = value.into();
+    pub fn property(mut self, index: usize, value: impl Into<Amqp>) -> Self {
+        let count = self.properties.len().max(index + 1);
+        self.properties.resize(count, Amqp::Null);
+        self.properties[index] = value.into();
         self
     }
 

@@ -46,7 +46,7 @@ fn a_log_as_the_broker_stores_it_is_read() -> Result<(), MessageError> {
 }
 
 #[test]
-fn every_property_has_its_place() -> Result<(), MessageError> {
+fn every_property_has_its_index() -> Result<(), MessageError> {
     let message = MessageBuilder::new()
         .property(0, Amqp::Ulong(7))
         .property(1, Amqp::Binary(b"guest".to_vec()))
@@ -222,7 +222,7 @@ fn all_types_are_read_in_each_form() {
 }
 
 #[test]
-fn wrong_values_are_told_with_their_place() {
+fn wrong_values_are_told_with_their_index() {
     assert_eq!(wrong(b"\x73\0\x11\0\0"), (1, Problem::Char(0x11_0000)));
     assert_eq!(wrong(b"\x56\x02"), (1, Problem::Bool(2)));
     assert_eq!(wrong(b"\x57\x02"), (1, Problem::Type(0x57)));

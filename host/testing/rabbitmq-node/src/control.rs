@@ -15,7 +15,7 @@ impl Node {
 
     /// What one of its commands prints.
     fn ask(&self, program: &'static str, arguments: &[&str]) -> Result<String, Error> {
-        let output = self.place.command(program).arg("--quiet").args(arguments).output();
+        let output = self.config.command(program).arg("--quiet").args(arguments).output();
         let output = output.map_err(Error::system("cannot start a command of RabbitMQ"))?;
         if !output.status.success() {
             return Err(Error::Refused {
@@ -36,7 +36,7 @@ impl Node {
     /// some seconds later. Version 4 is late with the names under which it keeps what is in quorum queues: a new one is
     /// there when it is back, and empty. A host binds its queues again when it is back, which may be after the next log.
     pub fn store_topology(&self) -> Result<(), Error> {
-        let write = match self.place.version {
+        let write = match self.config.version {
             Version::V3 => "ok = mnesia:sync_log().",
             Version::V4 => "[ok = dets:sync(T) || T <- dets:all()].",
         };

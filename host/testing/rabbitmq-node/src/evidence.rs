@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use crate::place::NodePlace;
+use crate::config::NodeConfig;
 
 /// Copies the node's log to `target/rabbitmq-logs/NAME`, and says so on standard error.
-pub(crate) fn keep_log(place: &NodePlace) {
+pub(crate) fn keep_log(config: &NodeConfig) {
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target"), PathBuf::from);
-    let name = place.name.split('@').next().unwrap_or_default();
-    let kept = target.join("rabbitmq-logs").join(name);
-    match copy(&place.folder.path().join("log"), &kept) {
+    let name = config.name.split('@').next().unwrap_or_default();
+    let copied = target.join("rabbitmq-logs").join(name);
+    match copy(&config.folder.path().join("log"), &copied) {
         Ok(()) => {
-            let kept = kept.canonicalize().unwrap_or(kept);
-            eprintln!("the log of RabbitMQ ({}) is in {}", place.name, kept.display());
+            let copied = copied.canonicalize().unwrap_or(copied);
+            eprintln!("the log of RabbitMQ ({}) is in {}", config.name, copied.display());
         }
-        Err(error) => eprintln!("cannot copy the log of RabbitMQ to {}: {error}", kept.display()),
+        Err(error) => eprintln!("cannot copy the log of RabbitMQ to {}: {error}", copied.display()),
     }
 }
 

@@ -7,11 +7,11 @@
 //! folder, so that nothing is left even if the process that started the node is killed.
 
 mod cluster;
+mod config;
 mod control;
 mod error;
 mod evidence;
 mod node;
-mod place;
 mod port;
 mod readiness;
 mod setup;

@@ -5,66 +5,66 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::thread;
 
+use crate::config::NodeConfig;
 use crate::evidence::keep_log;
-use crate::place::NodePlace;
 use crate::readiness::wait_until_up;
 use crate::watch::Watch;
 use crate::{Error, Setup, Version};
 
 /// A node, running or killed, and what is stored on it; it is gone when it is dropped.
 pub struct Node {
-    // Before the place: the shell has to end before the folder is deleted.
+    // Before the configuration: the shell has to end before the folder is deleted.
     watch: Watch,
-    pub(crate) place: NodePlace,
+    pub(crate) config: NodeConfig,
 }
 
 impl Node {
     /// Starts a node and waits until it answers, which takes seconds.
     pub fn start(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
         version.look()?;
-        let mut node = Self::new(NodePlace::new(version, setup)?)?;
+        let mut node = Self::new(NodeConfig::new(version, setup)?)?;
         node.restart()?;
         Ok(node)
     }
 
     /// One that has not been started.
-    pub(crate) fn new(place: NodePlace) -> Result<Self, Error> {
-        Ok(Self { watch: Watch::new(&place)?, place })
+    pub(crate) fn new(config: NodeConfig) -> Result<Self, Error> {
+        Ok(Self { watch: Watch::new(&config)?, config })
     }
 
     /// Where it listens, with its default user and virtual host.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@{}:{}/%2f", self.place.address, self.place.port)
+        format!("amqp://guest:guest@{}:{}/%2f", self.config.address, self.config.port)
     }
 
     /// What the nodes of its cluster call it.
     pub fn name(&self) -> &str {
-        &self.place.name
+        &self.config.name
     }
 
     /// The address where it listens: 127.0.0.1, or one of its own in 127.0.0.0/8.
     pub fn address(&self) -> Ipv4Addr {
-        self.place.address
+        self.config.address
     }
 
     /// The port where it listens with TLS, if its setup has TLS.
     pub fn tls_port(&self) -> Option<u16> {
-        self.place.tls_port
+        self.config.tls_port
     }
 
     /// The port where it listens for the stream protocol, which is 5552 at an address of its own; none before version 4.
     pub fn stream_port(&self) -> Option<u16> {
-        self.place.streams.map(|streams| streams.plain)
+        self.config.streams.map(|streams| streams.plain)
     }
 
     /// The port where it listens for the stream protocol with TLS, if its setup has TLS; none before version 4.
     pub fn stream_tls_port(&self) -> Option<u16> {
-        self.place.streams.and_then(|streams| streams.tls)
+        self.config.streams.and_then(|streams| streams.tls)
     }
 
     /// The id of its process.
     pub fn pid(&self) -> Result<u32, Error> {
-        let text = fs::read_to_string(self.place.folder.path().join("pid"));
+        let text = fs::read_to_string(self.config.folder.path().join("pid"));
         text.and_then(|text| text.trim().parse().map_err(io::Error::other))
             .map_err(Error::system("cannot read RabbitMQ's process id"))
     }
@@ -87,7 +87,7 @@ impl Node {
     }
 
     pub(crate) fn wait_until_up(&self) -> Result<(), Error> {
-        wait_until_up(&self.place)
+        wait_until_up(&self.config)
     }
 }
 
@@ -95,7 +95,7 @@ impl Drop for Node {
     /// Stores its log where a failing test uses it.
     fn drop(&mut self) {
         if thread::panicking() {
-            keep_log(&self.place);
+            keep_log(&self.config);
         }
     }
 }

@@ -7,16 +7,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::place::NodePlace;
+use crate::config::NodeConfig;
 
 /// How long `RabbitMQ` may take to start: seconds, and minutes on a machine that is busy with a build.
 const START: Duration = Duration::from_mins(3);
 
 /// Waits until the node answers.
-pub(crate) fn wait_until_up(place: &NodePlace) -> Result<(), Error> {
+pub(crate) fn wait_until_up(config: &NodeConfig) -> Result<(), Error> {
     let deadline = Instant::now() + START;
-    let folder = place.folder.path();
-    while !answers((place.address, place.port).into()) {
+    let folder = config.folder.path();
+    while !answers((config.address, config.port).into()) {
         if folder.join("ended").exists() || Instant::now() > deadline {
             let output = fs::read_to_string(folder.join("output")).unwrap_or_default();
             return Err(Error::NotStarted { output });

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::Error;
-use crate::place::NodePlace;
+use crate::config::NodeConfig;
 
 /// Watches, where the node is installed.
 const WATCH: &str = include_str!("watch.sh");
@@ -22,8 +22,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(place: &NodePlace) -> Result<Self, Error> {
-        let watch = place.command("sh");
+    pub(crate) fn new(config: &NodeConfig) -> Result<Self, Error> {
+        let watch = config.command("sh");
         let mut command = Command::new("sh");
         command.args(["-c", CLEAN, "sh"]).arg(watch.get_program()).args(watch.get_args()).args(["-c", WATCH]);
         command.envs(watch.get_envs().filter_map(|(name, value)| Some((name, value?))));

@@ -196,18 +196,18 @@ impl Decoy {
 fn leads_where_the_url_says() -> Result<(), Skip> {
     drop(ipv6_listener()?);
     let decoy = Decoy::new();
-    let place = format!("[::1]:{}", decoy.port());
-    let url = format!("amqp://user:s3cret@{place}/%2f?connection_timeout=1000");
+    let address = format!("[::1]:{}", decoy.port());
+    let url = format!("amqp://user:s3cret@{address}/%2f?connection_timeout=1000");
     let nowhere = loghost(["publish", "error", "text", "--broker", &url]).end().exits(69);
     is_discreet(&nowhere);
-    nowhere.says(&format!("no broker at amqp://user@{place}/%2f"));
+    nowhere.says(&format!("no broker at amqp://user@{address}/%2f"));
 
-    let process = loghost(["broker", "--listen", &place]).start();
-    assert_eq!(process.prints("amqp://"), format!("amqp://guest:guest@{place}/%2f"));
-    let broker = Broker::at(format!("amqp://guest:guest@{place}/%2f"));
+    let process = loghost(["broker", "--listen", &address]).start();
+    assert_eq!(process.prints("amqp://"), format!("amqp://guest:guest@{address}/%2f"));
+    let broker = Broker::at(format!("amqp://guest:guest@{address}/%2f"));
     let run = broker.loghost(["run", "--every", "50ms"]).arg(tracked("plugins/error.wasm")).start();
     let said = run.says("consuming from");
-    assert!(said.contains(&format!("consuming from amqp://guest@{place}/%2f")), "{said}");
+    assert!(said.contains(&format!("consuming from amqp://guest@{address}/%2f")), "{said}");
     broker.loghost(["publish", "error", "text"]).end().exits(0).prints("total 1");
     run.prints("total     1");
     run.end_by(Signal::Terminate).exits(0);
@@ -221,11 +221,11 @@ fn leads_to_a_zone() -> Result<(), Skip> {
     let broker = loghost(["broker", "--listen", &format!("[::1]:{port}")]).start();
     broker.prints("amqp://");
     for (zone, status) in [("1", 0), ("nowhere", 69)] {
-        let place = format!("[::1%25{zone}]:{port}");
-        let url = format!("amqp://guest:guest@{place}/");
+        let address = format!("[::1%25{zone}]:{port}");
+        let url = format!("amqp://guest:guest@{address}/");
         let output = loghost(["publish", "error", "text", "--broker", &url]).end().exits(status);
         if status != 0 {
-            output.says(&format!("no broker at amqp://guest@{place}/%2f"));
+            output.says(&format!("no broker at amqp://guest@{address}/%2f"));
         }
     }
     Ok(())

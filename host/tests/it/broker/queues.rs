@@ -140,96 +140,96 @@ fn is_whole(outside: &Outside, queue: &str, begin: &str, messages: usize) {
 }
 
 /// Logs that are delivered to hosts which are killed, again and again.
-fn lose_nothing_to_hosts_that_are_killed(place: &QueueFixture) {
+fn lose_nothing_to_hosts_that_are_killed(fixture: &QueueFixture) {
     const LOGS: usize = 50;
-    let outside = place.broker.outside();
-    place.run(["--declare-only"]).end().exits(0).does_not_say("delivery limit");
-    place.publish(&outside, "log", LOGS);
+    let outside = fixture.broker.outside();
+    fixture.run(["--declare-only"]).end().exits(0).does_not_say("delivery limit");
+    fixture.publish(&outside, "log", LOGS);
     for _ in 0..OFTEN {
-        drop(place.takes_all(&outside).end_by(Signal::Kill));
-        outside.wait_for_depth(&place.queue(), u32::try_from(LOGS).expect("a few"));
+        drop(fixture.takes_all(&outside).end_by(Signal::Kill));
+        outside.wait_for_depth(&fixture.queue(), u32::try_from(LOGS).expect("a few"));
     }
-    is_whole(&outside, &place.queue(), "log", LOGS);
+    is_whole(&outside, &fixture.queue(), "log", LOGS);
 }
 
 /// Logs that wait for a retry each time a host is asked to end.
-fn lose_nothing_to_hosts_that_end(place: &QueueFixture) {
+fn lose_nothing_to_hosts_that_end(fixture: &QueueFixture) {
     const LOGS: usize = 3;
-    let outside = place.broker.outside();
-    place.run(["--declare-only"]).end().exits(0);
-    place.publish(&outside, "log", LOGS);
+    let outside = fixture.broker.outside();
+    fixture.run(["--declare-only"]).end().exits(0);
+    fixture.publish(&outside, "log", LOGS);
     for _ in 0..OFTEN {
-        place.takes_all(&outside).end_by(Signal::Terminate).exits(0);
+        fixture.takes_all(&outside).end_by(Signal::Terminate).exits(0);
     }
-    assert_eq!(outside.depth(&place.dead_queue()), Some(0));
-    is_whole(&outside, &place.queue(), "log", LOGS);
+    assert_eq!(outside.depth(&fixture.dead_queue()), Some(0));
+    is_whole(&outside, &fixture.queue(), "log", LOGS);
 }
 
 /// Logs that wait for a retry each time a host ends because its output is closed.
-fn lose_nothing_to_hosts_that_nobody_reads(place: &QueueFixture) {
+fn lose_nothing_to_hosts_that_nobody_reads(fixture: &QueueFixture) {
     const LOGS: usize = 3;
-    let outside = place.broker.outside();
-    place.run(["--declare-only"]).end().exits(0);
-    place.publish(&outside, "log", LOGS);
+    let outside = fixture.broker.outside();
+    fixture.run(["--declare-only"]).end().exits(0);
+    fixture.publish(&outside, "log", LOGS);
     for _ in 0..OFTEN {
-        let host = place.run(["--every", "10ms"]).unread().start();
+        let host = fixture.run(["--every", "10ms"]).unread().start();
         host.says("consuming from");
-        outside.wait_for_depth(&place.queue(), 0);
+        outside.wait_for_depth(&fixture.queue(), 0);
         // It is counted, and there is a metric to write.
-        place.publish(&outside, "fine", 1);
+        fixture.publish(&outside, "fine", 1);
         host.end().exits(0);
     }
-    is_whole(&outside, &place.queue(), "log", LOGS);
+    is_whole(&outside, &fixture.queue(), "log", LOGS);
 }
 
 /// Looking at dead letters loses none, however the command ends.
-fn lose_no_dead_letter_to_those_who_look(place: &QueueFixture) {
-    const LETTERS: usize = 300;
-    let outside = place.broker.outside();
-    place.make_dead_letters(&outside, LETTERS);
+fn lose_no_dead_letter_to_those_who_look(fixture: &QueueFixture) {
+    const DEAD_LETTERS: usize = 300;
+    let outside = fixture.broker.outside();
+    fixture.make_dead_letters(&outside, DEAD_LETTERS);
     for _ in 0..OFTEN {
         // Nobody reads what is listed; somebody reads the beginning, and goes, or is killed with who lists it.
-        place.dead_letters("list", []).unread().end().exits(0);
-        let list = || place.dead_letters("list", ["--format", "json"]);
+        fixture.dead_letters("list", []).unread().end().exits(0);
+        let list = || fixture.dead_letters("list", ["--format", "json"]);
         assert_eq!(first_lines(list(), 2).matches("bad ").count(), 2);
         drop(Unread::start(list()));
     }
     for _ in 0..3 {
-        place.dead_letters("show", ["999"]).end().exits(1).says("there is no number 999");
-        place.dead_letters("list", ["--reason", "another"]).end().exits(0).says("none to list");
-        place.dead_letters("show", ["7"]).unread().end().exits(0);
-        place.dead_letters("list", ["--limit", "5"]).end().exits(0);
-        place.dead_letters("purge", ["--reason", "another"]).end().exits(0);
-        place.dead_letters("replay", ["--number", "999"]).end().exits(1);
+        fixture.dead_letters("show", ["999"]).end().exits(1).says("there is no number 999");
+        fixture.dead_letters("list", ["--reason", "another"]).end().exits(0).says("none to list");
+        fixture.dead_letters("show", ["7"]).unread().end().exits(0);
+        fixture.dead_letters("list", ["--limit", "5"]).end().exits(0);
+        fixture.dead_letters("purge", ["--reason", "another"]).end().exits(0);
+        fixture.dead_letters("replay", ["--number", "999"]).end().exits(1);
     }
-    is_whole(&outside, &place.dead_queue(), "bad", LETTERS);
+    is_whole(&outside, &fixture.dead_queue(), "bad", DEAD_LETTERS);
 }
 
 /// A queue that is there already is used as it is, and that is said at every start.
-fn are_used_if_they_are_of_the_other_type(place: &QueueFixture) {
-    let outside = place.broker.outside();
-    let told = place.told.unwrap_or("classic");
+fn are_used_if_they_are_of_the_other_type(fixture: &QueueFixture) {
+    let outside = fixture.broker.outside();
+    let told = fixture.told.unwrap_or("classic");
     let other = if told == "classic" { "quorum" } else { "classic" };
     let single = ("x-single-active-consumer", AMQPValue::Boolean(true));
-    outside.declare(&place.queue(), DURABLE, &[single, ("x-queue-type", text(other))]);
-    outside.declare(&place.dead_queue(), DURABLE, &[("x-queue-type", text(other))]);
+    outside.declare(&fixture.queue(), DURABLE, &[single, ("x-queue-type", text(other))]);
+    outside.declare(&fixture.dead_queue(), DURABLE, &[("x-queue-type", text(other))]);
     let difference = format!("x-queue-type is {other}, not {told}");
     for n in 0..2 {
-        place.run(["--declare-only"]).end().exits(0).says(&difference);
-        place.publish(&outside, "bad", 5);
-        let output = place.run(["--max-logs", "5"]).end().exits(0);
-        for queue in [place.queue(), place.dead_queue()] {
+        fixture.run(["--declare-only"]).end().exits(0).says(&difference);
+        fixture.publish(&outside, "bad", 5);
+        let output = fixture.run(["--max-logs", "5"]).end().exits(0);
+        for queue in [fixture.queue(), fixture.dead_queue()] {
             let said = format!("the queue {queue} is there already, made otherwise ({difference}");
             let times = output.stderr.matches(&said).count();
             assert_eq!(times, 1, "`{said}`: {output}");
         }
-        outside.wait_for_depth(&place.dead_queue(), 5 * (n + 1));
+        outside.wait_for_depth(&fixture.dead_queue(), 5 * (n + 1));
     }
 }
 
 /// A queue whose options would lose logs is refused.
-fn are_refused_if_they_lose_logs(place: &QueueFixture) {
-    let outside = place.broker.outside();
+fn are_refused_if_they_lose_logs(fixture: &QueueFixture) {
+    let outside = fixture.broker.outside();
     let single = ("x-single-active-consumer", AMQPValue::Boolean(true));
     let classic = ("x-queue-type", text("classic"));
     let transient = QueueDeclareOptions { durable: false, ..DURABLE };
@@ -251,42 +251,42 @@ fn are_refused_if_they_lose_logs(place: &QueueFixture) {
         unfit.push((DURABLE, vec![single.clone(), classic.clone(), dropping], reason));
     }
     // The embedded broker has no streams.
-    if place.broker.is_rabbitmq() {
+    if fixture.broker.is_rabbitmq() {
         unfit.push((DURABLE, vec![("x-queue-type", text("stream"))], "inequivalent arg"));
     }
     for (options, arguments, reason) in unfit {
-        outside.declare(&place.queue(), options, &arguments);
-        place.run([]).end().exits(78).says("cannot declare the queue").says(reason);
-        outside.delete(&place.queue());
+        outside.declare(&fixture.queue(), options, &arguments);
+        fixture.run([]).end().exits(78).says("cannot declare the queue").says(reason);
+        outside.delete(&fixture.queue());
     }
 }
 
 /// One that says nothing of types has declared what the virtual host makes of that.
-fn of_an_older_host_are_used(place: &QueueFixture) {
+fn of_an_older_host_are_used(fixture: &QueueFixture) {
     const LOGS: usize = 3;
-    let outside = place.broker.outside();
-    outside.declare(&place.queue(), DURABLE, &[("x-single-active-consumer", AMQPValue::Boolean(true))]);
-    outside.declare(&place.dead_queue(), DURABLE, &[]);
-    let declared = place.run(["--declare-only"]).end().exits(0);
-    if place.broker.is_quorum_vhost() {
+    let outside = fixture.broker.outside();
+    outside.declare(&fixture.queue(), DURABLE, &[("x-single-active-consumer", AMQPValue::Boolean(true))]);
+    outside.declare(&fixture.dead_queue(), DURABLE, &[]);
+    let declared = fixture.run(["--declare-only"]).end().exits(0);
+    if fixture.broker.is_quorum_vhost() {
         let declared = declared.says("x-queue-type is quorum, not classic");
         let limit =
-            format!("warn  the queue {} has a delivery limit of 20 (the broker's default)", place.queue());
+            format!("warn  the queue {} has a delivery limit of 20 (the broker's default)", fixture.queue());
         declared.says(&limit).says("the broker drops a log that comes back more often, for good");
-        place.run([]).start().says(&limit);
+        fixture.run([]).start().says(&limit);
     } else {
         declared.does_not_say("made otherwise").does_not_say("delivery limit");
     }
     // Whoever ends as asked, or merely looks, costs nothing, limit or not.
-    place.publish(&outside, "log", LOGS);
+    fixture.publish(&outside, "log", LOGS);
     for _ in 0..OFTEN {
-        place.takes_all(&outside).end_by(Signal::Terminate).exits(0);
+        fixture.takes_all(&outside).end_by(Signal::Terminate).exits(0);
     }
-    is_whole(&outside, &place.queue(), "log", LOGS);
-    place.make_dead_letters(&outside, LOGS);
+    is_whole(&outside, &fixture.queue(), "log", LOGS);
+    fixture.make_dead_letters(&outside, LOGS);
     for _ in 0..OFTEN {
-        place.dead_letters("list", []).unread().end().exits(0);
-        place.dead_letters("show", ["999"]).end().exits(1);
+        fixture.dead_letters("list", []).unread().end().exits(0);
+        fixture.dead_letters("show", ["999"]).end().exits(1);
     }
-    is_whole(&outside, &place.dead_queue(), "bad", LOGS);
+    is_whole(&outside, &fixture.dead_queue(), "bad", LOGS);
 }

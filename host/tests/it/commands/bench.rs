@@ -20,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let others = [
         test("bench::measures_everything_and_compares", measures_everything_and_compares),
         test("bench::says_what_it_costs_to_be_watched", says_what_it_costs_to_be_watched),
-        test("bench::refuses_what_is_no_earlier_run", refuses_what_is_no_earlier_run),
+        test("bench::refuses_what_is_no_baseline", refuses_what_is_no_baseline),
         test("bench::refuses_values_that_make_no_sense", refuses_values_that_make_no_sense),
         test("bench::says_that_there_is_no_broker", says_that_there_is_no_broker),
         test("bench::takes_its_broker_along", takes_its_broker_along)
@@ -95,13 +95,13 @@ fn measures_everything_and_compares() {
     let host = output.json().into_iter().find(|case| case["case"] == MEMORY[0]);
     assert!(host.is_some_and(|case| case["host_resident_bytes"].as_f64() > Some(1e6)), "{output}");
 
-    let earlier = folder.path().join("earlier.json");
+    let baseline = folder.path().join("baseline.json");
     let other = "publish 7 KiB";
-    fs::write(&earlier, output.stdout.replace(PUBLISH[1], other)).expect("a file in a folder of ours");
+    fs::write(&baseline, output.stdout.replace(PUBLISH[1], other)).expect("a file in a folder of ours");
     let compare = |format: &str| {
-        let output = bench(&["publish", "--format", format, "--compare"]).arg(&earlier).end().exits(0);
-        let output = output.says(&format!("the earlier run lacks: {}", PUBLISH[1]));
-        output.says(&format!("only the earlier run has: {other}")).does_not_say("consume counting")
+        let output = bench(&["publish", "--format", format, "--compare"]).arg(&baseline).end().exits(0);
+        let output = output.says(&format!("the baseline lacks: {}", PUBLISH[1]));
+        output.says(&format!("only the baseline has: {other}")).does_not_say("consume counting")
     };
     let text = compare("text");
     let row = |size: &str| {
@@ -140,16 +140,16 @@ fn says_what_it_costs_to_be_watched() {
     }
 }
 
-fn refuses_what_is_no_earlier_run() {
+fn refuses_what_is_no_baseline() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("earlier.json");
+    let file = folder.path().join("baseline.json");
     let refused = |text: &str, words: &str| {
         fs::write(&file, text).expect("a file in a folder of ours");
         bench(&["publish", "--compare"]).arg(&file).end().exits(65).says(words);
     };
-    refused("", "earlier.json:1: ");
-    refused("{\"case\":\"publish 10 B\"}", "earlier.json:1: ");
-    refused("{\"loghost\":\"0.1.0\"}\n\n", "earlier.json:2: ");
+    refused("", "baseline.json:1: ");
+    refused("{\"case\":\"publish 10 B\"}", "baseline.json:1: ");
+    refused("{\"loghost\":\"0.1.0\"}\n\n", "baseline.json:2: ");
     refused("{\"loghost\":\"0.1.0\"}\n{\"bench\":\"publish\"}", "no case is named");
     let missing = folder.path().join("missing.json");
     bench(&["publish", "--compare"]).arg(missing).end().exits(65).says("missing.json");

@@ -20,14 +20,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("config::what_excludes_what_is_above_is_left_out", exclusion),
         test("config::shows_no_secret", shows_no_secret),
         test("config::shows_the_variables_of_opentelemetry", shows_variables),
-        test("config::check_names_each_place", check::names_each_place),
+        test("config::check_names_each_location", check::names_each_location),
         test("config::check_loads_each_plugin", check::loads_each_plugin),
         test("config::check_reads_each_file", check::reads_each_file),
         test("config::init_has_every_key", keys::init_has_every_key),
         test("config::each_key_is_a_variable", keys::each_key_is_a_variable),
         test("config::a_flag_is_taken_back", a_flag_is_taken_back),
         test("config::the_file_is_found_named_or_ignored", found_named_or_ignored),
-        test("config::its_place_is_in_what_is_said_later", place_is_in_what_is_said_later),
+        test("config::its_location_is_in_what_is_said_later", location_is_in_what_is_said_later),
     ]
 }
 
@@ -228,7 +228,7 @@ fn found_named_or_ignored() {
 }
 
 /// Also where only the broker, or its absence, shows that a value is wrong.
-fn place_is_in_what_is_said_later() {
+fn location_is_in_what_is_said_later() {
     let folder = configured("# The broker.\nbroker = \"amqp://127.0.0.1:1\"\n");
     for command in [
         &["tail"][..],

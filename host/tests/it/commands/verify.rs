@@ -80,11 +80,11 @@ fn says_where_a_scenario_is_wrong() {
         ("error: a\n\u{1b}[31m: b\n", 65, "scenario.txt:2:1", "[31m"),
     ];
     let file = folder.path().join("scenario.txt");
-    for (text, status, place, offender) in wrong {
+    for (text, status, location, offender) in wrong {
         fs::write(&file, text).expect("a file in a folder of ours");
         let output = loghost(["verify"]).arg(&file).end().exits(status);
         assert!(!output.stderr.contains('\u{1b}'), "a raw escape: {:?}", output.stderr);
-        output.says(place).says(offender);
+        output.says(location).says(offender);
     }
     loghost(["verify"]).end().exits(2);
     loghost(["verify", "--timeout", "0s", "scenarios/1.txt"]).end().exits(2);

@@ -223,9 +223,9 @@ fn leave_what_is_not_theirs(broker: &Broker) {
     replay.prints("replayed 1  left 1").says("which stay there: 1");
     let purge = dead_letters(broker, "purge", ["picky", "--all"]).end().exits(0);
     purge.prints("purged 0  left 1").says("which stay there: 1");
-    let kept = outside.take(&picky.dead_queue());
-    assert_eq!(kept.data, b"somebody's");
-    assert_eq!(kept.properties.message_id().as_ref().map(ShortString::as_str), Some("stray"));
+    let left = outside.take(&picky.dead_queue());
+    assert_eq!(left.data, b"somebody's");
+    assert_eq!(left.properties.message_id().as_ref().map(ShortString::as_str), Some("stray"));
     // A message with the header of a replay that did not come from a severity's exchange is not a replay.
     let mut headers = FieldTable::default();
     headers.insert("loghost-replay".into(), AMQPValue::Boolean(true));

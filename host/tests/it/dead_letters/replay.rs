@@ -242,8 +242,8 @@ fn keep_what_would_act_again_still(broker: &Broker) {
                 (&json!("always the same"), &json!("y"))
             );
         }
-        let kept = |dead_letter: &Value| dead_letter["attributes"]["large"].as_str().map(str::len);
-        assert_eq!((kept(&listed[0]), kept(&listed[1])), (None, Some(120_000)));
+        let length = |dead_letter: &Value| dead_letter["attributes"]["large"].as_str().map(str::len);
+        assert_eq!((length(&listed[0]), length(&listed[1])), (None, Some(120_000)));
         if attempts == 1 {
             assert_eq!(listed[0]["headers_left_out"], 1);
             let replay = dead_letters(broker, "replay", ["picky", "--all"]).end();

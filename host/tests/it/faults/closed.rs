@@ -55,9 +55,9 @@ fn a_bench_ends() {
 }
 
 fn a_broker_goes_on() {
-    let place = format!("127.0.0.1:{}", free_port());
-    let broker = loghost(["broker", "--listen", &place]).unread().start();
-    let url = format!("amqp://{place}");
+    let address = format!("127.0.0.1:{}", free_port());
+    let broker = loghost(["broker", "--listen", &address]).unread().start();
+    let url = format!("amqp://{address}");
     loghost(["publish", "info", "text", "--retry-for", "30s", "--broker", &url]).end().exits(0);
     broker.end_by(Signal::Terminate).exits(0).does_not_say("error");
 }

@@ -136,30 +136,37 @@ fn ended_state(files: &Files) {
 }
 
 /// Bits of a file: the offset of a byte, and a bit of it.
-type Places = Vec<(usize, u8)>;
+type Damaged = Vec<(usize, u8)>;
 
 /// Every sixteenth byte of the header, all flags, and some others.
-fn some(bytes: &[u8]) -> Places {
+fn some(bytes: &[u8]) -> Damaged {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let used: Vec<usize> = (320..bytes.len()).filter(|at| bytes[*at] != 0).collect();
     let header = (0..320).step_by(16).map(|at| at + random.usize(..16)).collect::<Vec<_>>();
     let others = (0..30).map(|_| used[random.usize(..used.len())]).collect::<Vec<_>>();
-    let places = header.into_iter().chain(others).map(|at| (at, random.u8(..8))).collect::<Vec<_>>();
-    (0..8).map(|bit| (9, bit)).chain(places).collect()
+    let damaged = header.into_iter().chain(others).map(|at| (at, random.u8(..8))).collect::<Vec<_>>();
+    (0..8).map(|bit| (9, bit)).chain(damaged).collect()
 }
 
-fn every_sixteenth(bytes: &[u8]) -> Places {
+fn every_sixteenth(bytes: &[u8]) -> Damaged {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let places = (0..bytes.len()).step_by(16).map(|at| (at + random.usize(..16), random.u8(..8)));
-    (0..8).map(|bit| (9, bit)).chain(places.filter(|(at, _)| *at < bytes.len()).collect::<Vec<_>>()).collect()
+    let damaged = (0..bytes.len()).step_by(16).map(|at| (at + random.usize(..16), random.u8(..8)));
+    (0..8)
+        .map(|bit| (9, bit))
+        .chain(damaged.filter(|(at, _)| *at < bytes.len()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Flips one bit after the other in one of the files that `write` leaves.
-fn is_seen(write: fn(&Files), file: fn(&Files) -> PathBuf, places: fn(&[u8]) -> Places) -> Result<(), Skip> {
+fn is_seen(
+    write: fn(&Files),
+    file: fn(&Files) -> PathBuf,
+    damaged: fn(&[u8]) -> Damaged,
+) -> Result<(), Skip> {
     let files = Files::new()?;
     write(&files);
     // Opening the file of a killed process repairs it.
@@ -181,7 +188,7 @@ fn is_seen(write: fn(&Files), file: fn(&Files) -> PathBuf, places: fn(&[u8]) -> 
     let (mut refused, mut wrong) = (0, Vec::new());
     // Always from the file as it was written: opening it may make it longer.
     let of_it = before.iter().filter(|(path, _)| *path == file(&files));
-    for damage in of_it.flat_map(|(_, bytes)| places(bytes)) {
+    for damage in of_it.flat_map(|(_, bytes)| damaged(bytes)) {
         let output = report(Some(damage));
         match output.code() {
             Some(65) => refused += 1,

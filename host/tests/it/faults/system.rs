@@ -183,14 +183,15 @@ fn files_that_cannot_be_written() {
 fn a_state_that_cannot_be_written() -> Result<(), Skip> {
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");
-    let place = folder.path();
+    let mount_point = folder.path();
     let run = || {
-        let run = broker.loghost(["run", "--until-idle", "1s", "--state"]).arg(place.join("state"));
+        let run = broker.loghost(["run", "--until-idle", "1s", "--state"]).arg(mount_point.join("state"));
         run.arg(tracked("plugins/error.wasm"))
     };
-    let publish = || broker.loghost(["publish", "error", "text", "--journal"]).arg(place.join("journal"));
+    let publish =
+        || broker.loghost(["publish", "error", "text", "--journal"]).arg(mount_point.join("journal"));
     for (options, advice) in [("ro", "read only"), ("size=4k", "make room")] {
-        let mount = format!("mount -t tmpfs -o {options} loghost {}", place.display());
+        let mount = format!("mount -t tmpfs -o {options} loghost {}", mount_point.display());
         ends(where_is(&mount, run())?, 74, advice);
         ends(where_is(&mount, publish())?, 74, advice);
     }
@@ -206,8 +207,8 @@ fn a_report_where_nothing_can_be_written() -> Result<(), Skip> {
     broker.loghost(["run", "--declare-only"]).arg(&error).end().exits(0);
     broker.loghost(["publish", "error", "text", "--journal"]).arg(&journal).end().exits(0);
     broker.loghost(["run", "--max-logs", "1", "--state"]).arg(&state).arg(&error).end().exits(0);
-    let place = folder.path().display();
-    let mount = format!("mount --bind {place} {place} && mount -o remount,bind,ro {place}");
+    let mount_point = folder.path().display();
+    let mount = format!("mount --bind {mount_point} {mount_point} && mount -o remount,bind,ro {mount_point}");
     let report =
         loghost(["report", "--format", "json", "--state"]).arg(&state).arg("--journal").arg(&journal);
     let report = where_is(&mount, report)?.end().exits(0).json();

@@ -220,13 +220,13 @@ fn messages_are_kept_when_killed(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let (state, plugin) = (folder.path().join("state"), tracked("plugins/error.wasm"));
     let run = |url: &str| run_at(broker, url).arg("--state").arg(&state).arg(&plugin);
-    let relay = Relay::before(broker.url(), Fault::Settling);
+    let relay = Relay::before(broker.url(), Fault::Acknowledging);
     broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
     publish_lines(broker, "error", 20);
     publish_undeliverable(broker, "error", "one");
     publish_lines(broker, "error", 30);
     let killed = run(&relay.url(broker.url())).start();
-    relay.waits_for_settling();
+    relay.waits_for_an_acknowledgement();
     assert_eq!(list(broker, "error", &[]).len(), 1, "it is a dead letter before it is settled");
     killed.end_by(Signal::Kill);
     let output = run(broker.url()).args(["--until-idle", "1s"]).end().exits(0);

@@ -31,7 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("authoring::a_new_plugin_counts_logs_anywhere", || {
             a_new_plugin_counts_logs(&outside(), "hello-outside")
         }),
-        needing("authoring::a_new_processor_judges_logs", || a_new_processor_judges_logs(&inside())),
+        needing("authoring::a_new_processor_gives_verdicts", || a_new_processor_gives_verdicts(&inside())),
         needing("authoring::a_new_stateful_plugin_keeps_counts", || {
             a_new_stateful_plugin_keeps_counts(&inside())
         }),
@@ -131,7 +131,7 @@ fn a_new_plugin_counts_logs(folder: &TempDir, name: &str) -> Result<(), Skip> {
     Ok(())
 }
 
-fn a_new_processor_judges_logs(folder: &TempDir) -> Result<(), Skip> {
+fn a_new_processor_gives_verdicts(folder: &TempDir) -> Result<(), Skip> {
     let name = "hello-processor";
     let component = format!("{name}/{name}.wasm");
     new(folder, &[name, "--processor"]).exits(0);

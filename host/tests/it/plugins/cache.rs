@@ -47,9 +47,9 @@ fn compiled(folder: &Path) -> Vec<PathBuf> {
 
 #[track_caller]
 fn only(folder: &Path) -> PathBuf {
-    let kept = compiled(folder);
-    let [kept] = kept.try_into().expect("one entry");
-    kept
+    let compiled = compiled(folder);
+    let [compiled] = compiled.try_into().expect("one entry");
+    compiled
 }
 
 fn open_up(path: &Path, mode: u32) {
@@ -59,15 +59,15 @@ fn open_up(path: &Path, mode: u32) {
 fn keeps_what_was_compiled() {
     let folder = tempfile::tempdir().unwrap();
     load(folder.path());
-    let kept = only(folder.path());
+    let compiled = only(folder.path());
     // What cannot be used is compiled again, and what can is not written again.
-    let written = || fs::metadata(&kept).unwrap().modified().unwrap();
+    let written = || fs::metadata(&compiled).unwrap().modified().unwrap();
     let before = written();
     load(folder.path());
     assert_eq!(written(), before, "it was there");
-    fs::write(&kept, "no code").unwrap();
+    fs::write(&compiled, "no code").unwrap();
     load(folder.path());
-    assert_ne!(fs::read(&kept).unwrap(), b"no code", "it was made again");
+    assert_ne!(fs::read(&compiled).unwrap(), b"no code", "it was made again");
 
     // With another key, no entry is valid.
     let key = folder.path().join("loghost/key");
@@ -128,19 +128,19 @@ fn leaves_alone_what_others_can_write() {
     }
     let _ = fs::remove_dir_all(&ours);
     load(&caches);
-    let kept = only(&caches);
+    let compiled = only(&caches);
     // An entry that others could have written is made again, and so is one that is a link.
-    let good = fs::read(&kept).unwrap();
-    open_up(&kept, 0o666);
+    let good = fs::read(&compiled).unwrap();
+    open_up(&compiled, 0o666);
     load(&caches);
-    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&compiled).unwrap().permissions().mode() & 0o777, 0o600);
     let elsewhere = folder.path().join("elsewhere");
     fs::write(&elsewhere, good).unwrap();
     open_up(&elsewhere, 0o600);
-    fs::remove_file(&kept).unwrap();
-    symlink(&elsewhere, &kept).unwrap();
+    fs::remove_file(&compiled).unwrap();
+    symlink(&elsewhere, &compiled).unwrap();
     load(&caches);
-    assert!(fs::symlink_metadata(&kept).unwrap().is_file(), "the link has been replaced");
+    assert!(fs::symlink_metadata(&compiled).unwrap().is_file(), "the link has been replaced");
 }
 
 /// A folder, one above it, or an entry that belongs to another user, who wrote it as if it were ours.
@@ -153,17 +153,17 @@ fn leaves_alone_what_is_somebody_elses() -> Result<(), Skip> {
     let caches = above.join("caches");
     fs::create_dir_all(&caches).unwrap();
     load(&caches);
-    let kept = only(&caches);
+    let compiled = only(&caches);
     let key = caches.join("loghost/key");
     for path in [&above, &caches, &caches.join("loghost")] {
-        fs::write(&kept, "not theirs").unwrap();
+        fs::write(&compiled, "not theirs").unwrap();
         chown(path, Some(1), Some(1)).unwrap();
         load(&caches);
-        assert_eq!(fs::read(&kept).unwrap(), b"not theirs", "{} was used", path.display());
+        assert_eq!(fs::read(&compiled).unwrap(), b"not theirs", "{} was used", path.display());
         chown(path, Some(0), Some(0)).unwrap();
     }
     load(&caches);
-    for path in [&kept, &key] {
+    for path in [&compiled, &key] {
         chown(path, Some(1), Some(1)).unwrap();
         load(&caches);
         assert_eq!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).unwrap()), 0, "it was made again");
@@ -188,14 +188,14 @@ fn is_done_without_where_there_is_none() {
 
 /// A byte at regular intervals is changed: the process does not crash, its output is the same, and the entry is
 /// written again.
-fn runs_nothing_that_is_damaged(places: usize) {
+fn runs_nothing_that_is_damaged(positions: usize) {
     let folder = tempfile::tempdir().unwrap();
     let as_always = load(folder.path()).stdout;
-    let kept = only(folder.path());
-    let whole = fs::read(&kept).unwrap();
+    let compiled = only(folder.path());
+    let whole = fs::read(&compiled).unwrap();
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    let step = whole.len() / places;
+    let step = whole.len() / positions;
     for at in (0..whole.len()).step_by(step) {
         let at = (at + random.usize(..step)).min(whole.len() - 1);
         let mut bytes = whole.clone();
@@ -203,10 +203,10 @@ fn runs_nothing_that_is_damaged(places: usize) {
         if random.u8(..10) == 0 {
             bytes.truncate(at);
         }
-        fs::write(&kept, &bytes).unwrap();
+        fs::write(&compiled, &bytes).unwrap();
         let output = load(folder.path());
         assert_eq!(output.stdout, as_always, "byte {at}, seed {seed}");
-        assert!(fs::read(&kept).unwrap() == whole, "byte {at}, seed {seed}: it was not written again");
+        assert!(fs::read(&compiled).unwrap() == whole, "byte {at}, seed {seed}: it was not written again");
     }
 }
 

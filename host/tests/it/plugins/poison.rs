@@ -56,11 +56,11 @@ fn three_in_five_hundred(broker: &Broker) {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     for case in 0..4 {
-        let mut places: Vec<usize> = random.choose_multiple(0..500, 3);
-        places.sort_unstable();
+        let mut indices: Vec<usize> = random.choose_multiple(0..500, 3);
+        indices.sort_unstable();
         let limit = *random.choice(&[1, 2, 7, 64, 100, 256, 500]).expect("some");
-        let _case = Case(format!("seed {seed}, case {case}: poison at {places:?}, --max-batch {limit}"));
-        isolates(broker, &format!("frail-{case}"), &places, &limit.to_string());
+        let _case = Case(format!("seed {seed}, case {case}: poison at {indices:?}, --max-batch {limit}"));
+        isolates(broker, &format!("frail-{case}"), &indices, &limit.to_string());
     }
 }
 
@@ -76,7 +76,7 @@ impl Drop for Case {
 }
 
 #[track_caller]
-fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
+fn isolates(broker: &Broker, name: &str, indices: &[usize], limit: &str) {
     const POISONS: [(&str, Does, &str); 3] = [
         ("panic", Does::Panic, "process: panicked"),
         ("recurse", Does::Recurse, "process: used more than 512.0 KiB of stack (--max-stack)"),
@@ -91,14 +91,18 @@ fn isolates(broker: &Broker, name: &str, places: &[usize], limit: &str) {
     let digest = sha256(&fs::read(&file).expect("a file"));
     declare(broker, from_ref(&file));
     let mut all = logs(500);
-    for (place, (word, ..)) in places.iter().zip(POISONS) {
-        word.clone_into(&mut all[*place]);
+    for (index, (word, ..)) in indices.iter().zip(POISONS) {
+        word.clone_into(&mut all[*index]);
     }
     publish(broker, &all);
     let first = run(broker, &file, &state).args(["--max-logs", "500", "--max-batch", limit]).end().exits(0);
     let metric = last_of(&first.stdout, name);
     // Its state was rolled back each time.
-    assert_eq!((errors(&metric), &metric["text"]), ([497, 3], &json!("497")), "{places:?}, {limit}: {first}");
+    assert_eq!(
+        (errors(&metric), &metric["text"]),
+        ([497, 3], &json!("497")),
+        "{indices:?}, {limit}: {first}"
+    );
     let listed = list(broker, name, &[]);
     assert_eq!(listed.len(), 3, "{listed:?}");
     for (dead_letter, (word, _, reason)) in listed.iter().zip(POISONS) {
@@ -330,10 +334,10 @@ fn what_a_panic_says_is_the_reason(broker: &Broker) {
     );
     assert!(reasons[2].contains("7:1: operation not supported on this platform; a plugin has no "), "{run}");
     assert_eq!(reasons[3], "process: panicked (trap: unreachable): out of cheese");
-    for (words, place) in [("cannot digest", "41:13"), ("out of cheese", "")] {
+    for (words, index) in [("cannot digest", "41:13"), ("out of cheese", "")] {
         let lines: Vec<&str> = run.stderr.lines().filter(|line| line.contains(words)).collect();
         assert!(
-            matches!(lines[..], [line] if line.contains("failed at one log") && line.contains(place)),
+            matches!(lines[..], [line] if line.contains("failed at one log") && line.contains(index)),
             "{run}"
         );
     }

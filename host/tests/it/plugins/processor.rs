@@ -115,7 +115,7 @@ fn logs_come_in_order(broker: &Broker) {
         assert!((1..=7).contains(&first.batch), "{output}");
         let (batch, others) = rest.split_at(first.batch);
         assert!(
-            batch.iter().enumerate().all(|(n, seen)| (seen.place, seen.batch) == (n, first.batch)),
+            batch.iter().enumerate().all(|(n, seen)| (seen.index, seen.batch) == (n, first.batch)),
             "{output}"
         );
         rest = others;

@@ -93,17 +93,17 @@ fn a_pipe_takes_the_place_of_a_plugin(folder: &Path) {
 
 /// It is loaded now and then all the same.
 fn a_plugin_is_written_again_and_again(folder: &Path) {
-    let (place, plugin) = (folder.join("place"), folder.join("linked.wasm"));
-    release(&place, 1);
-    fs::rename(place.join("linked.wasm"), &plugin).expect("a folder of ours");
+    let (staging_folder, plugin) = (folder.join("place"), folder.join("linked.wasm"));
+    release(&staging_folder, 1);
+    fs::rename(staging_folder.join("linked.wasm"), &plugin).expect("a folder of ours");
     let run = watching(&plugin);
     let mut version = 1;
     let deadline = Instant::now() + TIMEOUT;
     while !run.stderr_so_far().contains("[linked] reloaded: version ") {
         assert!(Instant::now() < deadline, "{run}");
         version += 1;
-        release(&place, version);
-        fs::rename(place.join("linked.wasm"), &plugin).expect("a folder of ours");
+        release(&staging_folder, version);
+        fs::rename(staging_folder.join("linked.wasm"), &plugin).expect("a folder of ours");
         // The time between two writes is what is tested: shorter than the quiet that the watcher waits for.
         thread::sleep(Duration::from_millis(30));
     }

@@ -92,7 +92,7 @@ fn sends_lines_as_they_come(broker: &Broker) {
 /// Where it is interrupted within the line.
 fn says_what_it_has_read_of_a_line(broker: &Broker) {
     let queue = listen(broker, "info");
-    for (text, held_back) in [("the first\nthe sec", 1), ("the first\n", 0)] {
+    for (text, deferred) in [("the first\nthe sec", 1), ("the first\n", 0)] {
         let publish = broker.loghost(["publish", "--stdin", "--severity", "info", "--format", "json"]);
         let mut publish = publish.start();
         publish.write(text);
@@ -102,7 +102,7 @@ fn says_what_it_has_read_of_a_line(broker: &Broker) {
         publish.says("interrupted");
         let output = publish.end().exits(0);
         let said = output.stderr.contains("line 2 of standard input has no end yet: it is not sent");
-        assert_eq!((said, &output.json()[0]["held_back"]), (held_back == 1, &json!(held_back)), "{output}");
+        assert_eq!((said, &output.json()[0]["held_back"]), (deferred == 1, &json!(deferred)), "{output}");
         assert_eq!(broker.outside().depth(&queue), Some(0));
     }
 }

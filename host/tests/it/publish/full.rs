@@ -205,7 +205,7 @@ fn a_log_too_large_is_given_up(_node: &mut Node, broker: &Broker) {
         publish.end().exits(65).says("/10 (error of web-1, 100000 bytes)").says("/20 (").says("/30 (");
     check(&output, 28, 3);
     // What was under way when the channel was closed comes twice.
-    let kept: BTreeMap<_, _> = numbers(1, 31).into_iter().filter(|(n, _)| !n.ends_with('0')).collect();
+    let accepted: BTreeMap<_, _> = numbers(1, 31).into_iter().filter(|(n, _)| !n.ends_with('0')).collect();
     let drained = drain(&outside, &queue, outside.depth(&queue).expect("the queue is there"));
-    assert_eq!(drained.into_iter().collect::<BTreeMap<_, _>>(), kept);
+    assert_eq!(drained.into_iter().collect::<BTreeMap<_, _>>(), accepted);
 }

@@ -181,12 +181,14 @@ fn refuses_or_reads_what_is_damaged() -> Result<(), Skip> {
     for length in [1, 8, 64, 320, 4096, good.len() / 2, good.len() - 1] {
         attempts.push(good[..length].to_vec());
     }
-    let places = [0, 1, 9, 12, 40, 64, 100, 128, 192, 250, 300, 320, 330, 4096, 4100, 8192, 8200];
+    let positions = [0, 1, 9, 12, 40, 64, 100, 128, 192, 250, 300, 320, 330, 4096, 4100, 8192, 8200];
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    for place in places.into_iter().chain(std::iter::repeat_with(|| random.usize(..good.len())).take(20)) {
+    for position in
+        positions.into_iter().chain(std::iter::repeat_with(|| random.usize(..good.len())).take(20))
+    {
         let mut content = good.clone();
-        content[place] ^= 0x40;
+        content[position] ^= 0x40;
         attempts.push(content);
     }
     for (n, content) in attempts.into_iter().enumerate() {
@@ -218,7 +220,7 @@ fn goes_on_after_an_interrupt(broker: &Broker) {
 
 /// How many logs were held back.
 #[track_caller]
-fn held_back(output: &Output) -> u64 {
+fn deferred(output: &Output) -> u64 {
     output.json()[0]["held_back"].as_u64().expect("a number")
 }
 
@@ -240,9 +242,9 @@ fn holds_back_a_line_without_end(broker: &Broker) {
         // The last of these characters takes three bytes.
         let cut = if *cut == "\u{20ac}" { &cut.as_bytes()[..2] } else { cut.as_bytes() };
         let output = publish(cut).says("line 2 of standard input has no end yet");
-        assert_eq!((counts(&output), held_back(&output)), ((1, 0), 1), "{output}");
+        assert_eq!((counts(&output), deferred(&output)), ((1, 0), 1), "{output}");
         let output = publish(whole.as_bytes());
-        assert_eq!((counts(&output), held_back(&output)), ((1, 1), 0), "{output}");
+        assert_eq!((counts(&output), deferred(&output)), ((1, 1), 0), "{output}");
         let messages = broker.outside().take_all(&queue);
         let texts: Vec<&[u8]> = messages.iter().map(|message| message.data.as_slice()).collect();
         assert_eq!(texts, [b"one", whole.trim_end().as_bytes()]);
@@ -270,10 +272,10 @@ fn holds_back_the_last_log_of_a_scenario(broker: &Broker) {
         ("error: a\nerror x2: disk full\n| at 3\n\nerror: b\nexpect er", (1, 3), 0, ""),
         ("error: a\nerror x2: disk full\n| at 3\n\nerror: b\nexpect error\n| 4", (0, 4), 0, ""),
     ];
-    for (text, numbers, held, words) in steps {
+    for (text, numbers, unpublished, words) in steps {
         fs::write(&file, text).expect("a file in a folder of ours");
         let output = publish(broker, &journal).arg("--file").arg(&file).end().exits(0).says(words);
-        assert_eq!((counts(&output), held_back(&output)), (numbers, held), "{text:?}: {output}");
+        assert_eq!((counts(&output), deferred(&output)), (numbers, unpublished), "{text:?}: {output}");
     }
     let messages = broker.outside().take_all(&queue);
     let texts: Vec<&[u8]> = messages.iter().map(|message| message.data.as_slice()).collect();
@@ -295,11 +297,11 @@ fn goes_on_with_what_was_begun_without_an_end() -> Result<(), Skip> {
     let journal = folder.path().join("journal");
     publish(&broker, &journal).args(["info", "half a li", "--source", "web-1"]).end().exits(0);
     let output = publish_lines(&broker, &journal, "half a li").end().exits(0);
-    assert_eq!((counts(&output), held_back(&output)), ((0, 1), 0), "{output}");
+    assert_eq!((counts(&output), deferred(&output)), ((0, 1), 0), "{output}");
     let file = folder.path().join("input.txt");
     fs::write(&file, "info @web-1: half a li\n").expect("a file in a folder of ours");
     let output = publish(&broker, &journal).arg("--file").arg(&file).end().exits(0);
-    assert_eq!((counts(&output), held_back(&output)), ((0, 1), 0), "{output}");
+    assert_eq!((counts(&output), deferred(&output)), ((0, 1), 0), "{output}");
     publish_lines(&broker, &journal, "half a line\n").end().exits(65).says("the input has changed");
     Ok(())
 }

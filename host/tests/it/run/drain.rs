@@ -62,7 +62,7 @@ fn has_lost_nothing(broker: &Broker) {
     outside.wait_for_at_least(&broker.queue("endless"), 10);
     let left = outside.take_all(&broker.queue("endless"));
     let left: Vec<_> = left.iter().map(|message| String::from_utf8_lossy(&message.data)).collect();
-    let place = left.iter().position(|log| log == "poison").expect("it was not lost");
-    assert_eq!(left.len() - place, 10, "{left:?}");
+    let position = left.iter().position(|log| log == "poison").expect("it was not lost");
+    assert_eq!(left.len() - position, 10, "{left:?}");
     assert_eq!(outside.depth(&broker.dead_queue("endless")), Some(0));
 }

@@ -64,39 +64,39 @@ impl<'a> StreamFixture<'a> {
 }
 
 fn has_counts_of_zero(broker: &Broker) {
-    let place = StreamFixture::new(broker);
+    let fixture = StreamFixture::new(broker);
     for text in ["one", "two", "three"] {
-        place.publish(text);
+        fixture.publish(text);
     }
-    place.counts(&["--from", "first"], 3).does_not_say("--restart");
-    place.publish("four");
-    place.counts(&[], 4);
+    fixture.counts(&["--from", "first"], 3).does_not_say("--restart");
+    fixture.publish("four");
+    fixture.counts(&[], 4);
 
-    let refused = place.run(&["--from", "first"]).end().exits(2);
+    let refused = fixture.run(&["--from", "first"]).end().exits(2);
     refused
         .says("[reader] what --state has of it goes on from its position in the streams: leave out --from")
         .does_not_say("consuming from");
-    place.counts(&[], 4);
+    fixture.counts(&[], 4);
 
-    let anew = place.counts(&["--from", "1", "--restart"], 3);
+    let anew = fixture.counts(&["--from", "1", "--restart"], 3);
     anew.says("[reader] begins anew at --from (--restart): its counts begin at zero")
         .says("4 logs were counted");
-    place.counts(&[], 3).does_not_say("anew");
-    place.counts(&["--from", "1h", "--restart"], 4).says("3 logs were counted");
-    place.publish("five");
-    place.counts(&[], 5);
+    fixture.counts(&[], 3).does_not_say("anew");
+    fixture.counts(&["--from", "1h", "--restart"], 4).says("3 logs were counted");
+    fixture.publish("five");
+    fixture.counts(&[], 5);
 }
 
 /// The counts go with the first thing that is read, and not before.
 fn that_fails_changes_nothing(broker: &Broker) {
-    let place = StreamFixture::new(broker);
-    place.publish("one");
-    place.counts(&["--from", "first"], 1);
+    let fixture = StreamFixture::new(broker);
+    fixture.publish("one");
+    fixture.counts(&["--from", "first"], 1);
     let elsewhere = Broker::new(Kind::Embedded).expect("it needs nothing");
     let run = loghost(["run", "--queue-type", "stream", "--from", "first", "--restart"]);
     let run = run.args(["--broker", elsewhere.url(), "--prefix", broker.prefix(), "--state"]);
-    let run = run.arg(place.state()).arg(&place.plugin);
+    let run = run.arg(fixture.state()).arg(&fixture.plugin);
     run.end().exits(78).says("RabbitMQ has streams, from 3.9 on");
-    assert_eq!(place.reported(), 1);
-    place.counts(&[], 1);
+    assert_eq!(fixture.reported(), 1);
+    fixture.counts(&[], 1);
 }

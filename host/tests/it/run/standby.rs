@@ -142,7 +142,7 @@ fn hosts_that_start_at_once(broker: &Broker) {
             let run = ["run", "--format", "json", "--every", "20ms", "--check-topology-every", "200ms"];
             broker.loghost(run).arg(plugins).start()
         });
-        let standing =
+        let stands_by =
             |host: &Running, n: usize| host.stderr_so_far().contains(&format!("[c-{n}] standing by"));
         for host in &hosts {
             drop(host.says("consuming from"));
@@ -150,12 +150,12 @@ fn hosts_that_start_at_once(broker: &Broker) {
         // Each is consumed by one of them, and the other one says that it stands by.
         let deadline = Instant::now() + TIMEOUT;
         for n in 0..CONSUMERS {
-            while hosts.iter().all(|host| !standing(host, n)) {
+            while hosts.iter().all(|host| !stands_by(host, n)) {
                 assert!(Instant::now() < deadline, "nobody stands by: {} {}", hosts[0], hosts[1]);
                 // Which of the two processes will say it is not known: no one output can be waited for.
                 thread::sleep(Duration::from_millis(10));
             }
-            let [narrow, wide] = [0, 1].map(|host| standing(&hosts[host], n));
+            let [narrow, wide] = [0, 1].map(|host| stands_by(&hosts[host], n));
             assert!(narrow != wide, "c-{n}: {} {}", hosts[0], hosts[1]);
             let source = format!("source-{n}");
             arrives(broker, "error", &source);

@@ -68,18 +68,18 @@ impl Browser {
         self.call(&json!({ "call": "open", "url": url, "width": width, "height": height, "dark": is_dark }));
     }
 
-    /// Waits until an element that Playwright finds by `place` is visible, and has a text that matches `text`; gives its whole
+    /// Waits until an element that Playwright finds by `region` is visible, and has a text that matches `text`; gives its whole
     /// text.
     #[track_caller]
-    pub(crate) fn sees(&mut self, place: &str, text: &str) -> String {
-        let text = self.call(&json!({ "call": "sees", "where": place, "text": text }));
+    pub(crate) fn sees(&mut self, region: &str, text: &str) -> String {
+        let text = self.call(&json!({ "call": "sees", "where": region, "text": text }));
         text.as_str().expect("a text").to_owned()
     }
 
     /// How many such elements there are.
     #[track_caller]
-    pub(crate) fn count(&mut self, place: &str) -> u64 {
-        self.call(&json!({ "call": "count", "where": place })).as_u64().expect("a number")
+    pub(crate) fn count(&mut self, region: &str) -> u64 {
+        self.call(&json!({ "call": "count", "where": region })).as_u64().expect("a number")
     }
 
     /// Presses a key, and gives the name of what has the focus then.

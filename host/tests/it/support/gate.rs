@@ -18,7 +18,7 @@ pub(crate) struct Gate {
 struct State {
     is_open: bool,
     /// How many connections are held back.
-    held: usize,
+    waiting: usize,
 }
 
 impl Gate {
@@ -58,7 +58,7 @@ impl Gate {
     pub(crate) fn wait_until_closed(&self) {
         let (state, changed) = &*self.state;
         let state = state.lock().expect("no panic");
-        let waited = changed.wait_timeout_while(state, TIMEOUT, |state| state.held == 0);
+        let waited = changed.wait_timeout_while(state, TIMEOUT, |state| state.waiting == 0);
         assert!(!waited.expect("no panic").1.timed_out(), "the server has sent less");
     }
 
@@ -74,7 +74,7 @@ impl Gate {
 fn wait((state, changed): &(Mutex<State>, Condvar)) {
     let mut state = state.lock().expect("no panic");
     if !state.is_open {
-        state.held += 1;
+        state.waiting += 1;
         changed.notify_all();
         drop(changed.wait_while(state, |state| !state.is_open));
     }

@@ -21,7 +21,7 @@ const CLOSE: &[u8] = &[0, 10, 0, 50, 2, 29];
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The broker does not learn which messages a host settles through AMQP 1.0.
-    Settling,
+    Acknowledging,
     /// Connections end with 541 instead of a delivery, until the host speaks AMQP 1.0 on another one.
     Delivering,
 }
@@ -29,7 +29,7 @@ pub(crate) enum Fault {
 /// Passes on what goes to a broker and comes of it, for as long as the test.
 pub(crate) struct Relay {
     address: SocketAddr,
-    settling: Receiver<()>,
+    acknowledgements: Receiver<()>,
 }
 
 #[derive(Clone)]
@@ -37,7 +37,7 @@ struct Way {
     fault: Fault,
     /// Whether AMQP 1.0 was spoken.
     amqp10: Arc<AtomicBool>,
-    settles: Sender<()>,
+    sender: Sender<()>,
 }
 
 impl Relay {
@@ -46,8 +46,8 @@ impl Relay {
         let broker = authority(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (settles, settling) = channel();
-        let way = Way { fault, amqp10: Arc::default(), settles };
+        let (sender, acknowledgements) = channel();
+        let way = Way { fault, amqp10: Arc::default(), sender };
         thread::spawn(move || {
             for host in listener.incoming().flatten() {
                 let (broker, way) = (broker.clone(), way.clone());
@@ -55,7 +55,7 @@ impl Relay {
                 thread::spawn(move || way.connect(host, TcpStream::connect(broker)?));
             }
         });
-        Self { address, settling }
+        Self { address, acknowledgements }
     }
 
     /// The URL through which it is reached.
@@ -65,8 +65,8 @@ impl Relay {
 
     /// Waits until a host settles a message.
     #[track_caller]
-    pub(crate) fn waits_for_settling(&self) {
-        self.settling.recv_timeout(TIMEOUT).expect("a message is settled");
+    pub(crate) fn waits_for_an_acknowledgement(&self) {
+        self.acknowledgements.recv_timeout(TIMEOUT).expect("a message is settled");
     }
 }
 
@@ -97,12 +97,12 @@ impl Way {
                 0 => return Ok(()),
                 length => &buffer[..length],
             };
-            if self.fault == Fault::Settling
+            if self.fault == Fault::Acknowledging
                 && is_amqp10
                 && bytes.windows(DISPOSITION.len()).any(|window| window == DISPOSITION)
             {
                 holds = true;
-                let _ = self.settles.send(());
+                let _ = self.sender.send(());
             }
             if !holds {
                 broker.write_all(bytes)?;
@@ -111,7 +111,7 @@ impl Way {
     }
 
     fn pass_on_answers(&self, mut broker: TcpStream, mut host: TcpStream, is_amqp10: bool) -> io::Result<()> {
-        if is_amqp10 || self.fault == Fault::Settling {
+        if is_amqp10 || self.fault == Fault::Acknowledging {
             let _ = io::copy(&mut broker, &mut host);
             return host.shutdown(Shutdown::Both);
         }

@@ -177,13 +177,13 @@ mod tests {
             let written = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(n as u64);
             File::options().write(true).open(path(name)).unwrap().set_modified(written).unwrap();
         }
-        let kept = || ["c", "a", "b"].map(|name| path(name).exists());
+        let exist = || ["c", "a", "b"].map(|name| path(name).exists());
         cache.evict(4000, 3).unwrap();
-        assert_eq!(kept(), [true, true, true]);
+        assert_eq!(exist(), [true, true, true]);
         cache.evict(4000, 2).unwrap();
-        assert_eq!(kept(), [false, true, true]);
+        assert_eq!(exist(), [false, true, true]);
         cache.evict(1500, 2).unwrap();
-        assert_eq!(kept(), [false, false, true]);
+        assert_eq!(exist(), [false, false, true]);
         assert!(cache.read(&path("b"), "b").is_some(), "the key stays");
         assert!(cache.read(&path("b"), "c").is_none(), "it is another's");
     }

@@ -6,14 +6,14 @@ use super::{Consumption, Queue};
 use crate::{
     error::{AmqpError, Code, VIRTUAL_HOST},
     memory::Charge,
-    state::{arena::Key, channel::Channel},
+    state::{arena::Key, channel::ChannelState},
 };
 
 #[derive(Debug)]
 pub(crate) struct Consumer {
     pub(crate) id: ConsumerId,
     pub(crate) tag: Arc<str>,
-    pub(crate) channel: Key<Channel>,
+    pub(crate) channel: Key<ChannelState>,
     pub(crate) acknowledgement: Acknowledgement,
     pub(crate) exclusive: bool,
     /// Zero: no limit.

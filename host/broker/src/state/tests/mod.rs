@@ -11,7 +11,7 @@ use amq_protocol::protocol::{AMQPClass, basic};
 use super::{
     BrokerState, Connection,
     arena::Key,
-    channel::Channel,
+    channel::ChannelState,
     delivery::Consume,
     exchange::{ExchangeSpec, Kind},
     policy::Policy,
@@ -37,9 +37,9 @@ const PLAIN: QueueSpec = QueueSpec {
 const ALWAYS: Unless = Unless { used: false, filled: false };
 
 /// A client with one channel, and more on demand.
-struct Client {
+struct TestClient {
     connection: Key<Connection>,
-    channel: Key<Channel>,
+    channel: Key<ChannelState>,
     outbox: Arc<Outbox>,
 }
 
@@ -47,14 +47,14 @@ fn state() -> BrokerState {
     BrokerState::new(Arc::new(Memory::new(usize::MAX)))
 }
 
-fn client(state: &mut BrokerState) -> Client {
+fn client(state: &mut BrokerState) -> TestClient {
     let outbox = Arc::new(Outbox::default());
     let connection = state.open_connection(Arc::clone(&outbox), true);
     let channel = state.open_channel(connection, 1).unwrap();
-    Client { connection, channel, outbox }
+    TestClient { connection, channel, outbox }
 }
 
-impl Client {
+impl TestClient {
     /// What it has been sent since the last time, in short: `c:body` for a delivery to consumer `c`
     /// (with `!` if redelivered), `get:body`, `-c` for a consumer that was cancelled.
     fn heard(&self) -> Vec<String> {
@@ -95,7 +95,7 @@ fn is_routed(state: &mut BrokerState, exchange: &str, routing_key: &str) -> bool
     matches!(published, Ok(Published::Routed))
 }
 
-fn consume(state: &mut BrokerState, channel: Key<Channel>, queue: &str, tag: &str) {
+fn consume(state: &mut BrokerState, channel: Key<ChannelState>, queue: &str, tag: &str) {
     let acknowledgement = Acknowledgement::Explicit;
     state.consume(channel, Consume { queue, tag, acknowledgement, exclusive: false, nowait: false }).unwrap();
 }
@@ -104,7 +104,7 @@ fn exchange(kind: Kind) -> ExchangeSpec {
     ExchangeSpec { kind, durable: false, auto_delete: false, internal: false, alternate: None }
 }
 
-fn queue_len(state: &mut BrokerState, channel: Key<Channel>, queue: &str) -> usize {
+fn queue_len(state: &mut BrokerState, channel: Key<ChannelState>, queue: &str) -> usize {
     state.check_queue(channel, queue).unwrap().messages
 }
 

@@ -137,9 +137,9 @@ impl<L: Ledger + 'static> Commits<L> {
         self.book.look_up_position(position)
     }
 
-    /// Whether the log at this place, from 0, of the several in the delivery at this position is new.
-    pub(super) fn look_up_place(&self, position: &StreamPosition, place: usize) -> bool {
-        self.book.look_up_place(position, place)
+    /// Whether the log with this index, from 0, of the several in the delivery at this position is new.
+    pub(super) fn look_up_log(&self, position: &StreamPosition, index: usize) -> bool {
+        self.book.look_up_log(position, index)
     }
 
     /// Whether a log that has arrived at this time of the book is new, by its id.
@@ -169,12 +169,12 @@ impl<L: Ledger + 'static> Commits<L> {
 
     /// Notes what is finished.
     #[inline]
-    pub(super) fn stage(&mut self, done: Done) {
+    pub(super) fn note(&mut self, done: Done) {
         self.staged.add(done);
     }
 
     /// Notes what the consumer keeps, after all that is staged.
-    pub(super) fn stage_checkpoint(&mut self, checkpoint: Vec<u8>) {
+    pub(super) fn note_checkpoint(&mut self, checkpoint: Vec<u8>) {
         self.staged.checkpoint = Some(checkpoint);
     }
 
@@ -226,9 +226,9 @@ impl<L: Ledger + 'static> Commits<L> {
         removed.retain(|removed| self.book.note_removed(removed) > 0);
         for number in &numbers {
             if let Some(position) = window.position(*number).and_then(Position::durable) {
-                match window.open_place(*number) {
+                match window.open_log_index(*number) {
                     None => self.book.finish_position(position),
-                    Some(place) => self.book.finish_place(position, place),
+                    Some(index) => self.book.finish_log(position, index),
                 }
             }
         }

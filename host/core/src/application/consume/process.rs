@@ -19,10 +19,10 @@ use crate::application::ports::{
 use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record};
 
 /// What the consumer says of a batch, and what it keeps then, if it keeps something.
-type Answer = (Processed, Option<Vec<u8>>);
+type ProcessAnswer = (Processed, Option<Vec<u8>>);
 
 /// What has come of a call, and the spans of the logs in it, if something is traced.
-type Called = (Result<Answer, ConsumerError>, Option<Spans>);
+type Called = (Result<ProcessAnswer, ConsumerError>, Option<Spans>);
 
 /// Consumers fail at these before they have seen a log.
 pub(in crate::application) const BEFORE_ANY_LOG: [&str; 2] = ["configure", "restore"];
@@ -41,7 +41,7 @@ impl<P: Ports> Consume<P> {
         }
         if !self.processing.processes() {
             for (handle, record) in batch.logs() {
-                self.commits.stage(handle.done(record, CountedAs::Accepted));
+                self.commits.note(handle.done(record, CountedAs::Accepted));
             }
             return Ok(());
         }
@@ -57,7 +57,7 @@ impl<P: Ports> Consume<P> {
                 Ok((processed, state)) => {
                     self.carry_out(session, &batch, processed, spans.as_ref());
                     if let Some(state) = state {
-                        self.commits.stage_checkpoint(state);
+                        self.commits.note_checkpoint(state);
                     }
                 }
                 Err(error) if BEFORE_ANY_LOG.contains(&error.call) => return Err(Break::Stopped(error)),
@@ -144,11 +144,11 @@ impl<P: Ports> Consume<P> {
             match verdicts.next_if(|verdict| verdict.index == index).map(|verdict| verdict.outcome) {
                 None => {
                     tell(&self.progress, Traced::Accepted);
-                    self.commits.stage(handle.done(record, CountedAs::Accepted));
+                    self.commits.note(handle.done(record, CountedAs::Accepted));
                 }
                 Some(Outcome::Skip) => {
                     tell(&self.progress, Traced::Skipped);
-                    self.commits.stage(handle.done(record, CountedAs::Skipped));
+                    self.commits.note(handle.done(record, CountedAs::Skipped));
                 }
                 Some(Outcome::Reject(reason)) => {
                     tell(&self.progress, Traced::GivenUp(Cause::Rejected, &reason));
@@ -247,7 +247,7 @@ impl<P: Ports> Consume<P> {
         // It comes again, and goes there again.
         let (done, rejection) = done.inspect_err(|_| self.at_least = Reads::Logs)?;
         self.progress.tell(ConsumerEvent::DeadLettered(&rejection));
-        self.commits.stage(done);
+        self.commits.note(done);
         Ok(())
     }
 }

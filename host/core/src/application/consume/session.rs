@@ -71,8 +71,8 @@ impl<P: Ports> Session<P> {
         let writing = match (&mut self.dead_letters, original) {
             (DeadLettering::None, _) => Ok(None),
             (DeadLettering::Ready(dead_letters), Some(original)) => {
-                let place = self.window.place(done.number);
-                let log = log.map(|record| DeadLog { record, place });
+                let number = self.window.log_number(done.number);
+                let log = log.map(|record| DeadLog { record, number });
                 Ok(Some(dead_letters.write(original, log, &rejection)))
             }
             (DeadLettering::Ready(_) | DeadLettering::Unread, _) => Err(SourceError::Unread),

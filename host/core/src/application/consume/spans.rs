@@ -30,7 +30,7 @@ pub(super) struct Spans {
 #[derive(Debug)]
 struct TracedLog {
     /// Where it is among those that the consumer was shown.
-    place: usize,
+    index: usize,
     parent: TraceContext,
     severity: Severity,
     attempt: u32,
@@ -44,10 +44,10 @@ impl Spans {
     pub(super) fn of(tracing: Option<&Tracing>, records: &[Record], began: Instant) -> Option<Self> {
         let tracing = tracing?;
         let unrecorded = records.iter().find_map(|record| record.trace.as_deref()).cloned()?;
-        let span = |(place, record): (usize, &Record)| {
+        let span = |(index, record): (usize, &Record)| {
             let parent = record.trace.as_deref()?.clone();
             let context = tracing.continued(&parent)?;
-            Some((TracedLog { place, parent, severity: record.severity, attempt: record.attempt }, context))
+            Some((TracedLog { index, parent, severity: record.severity, attempt: record.attempt }, context))
         };
         let (traced, contexts) = records.iter().enumerate().filter_map(span).unzip();
         let (took, logs) = (began.elapsed(), records.len());
@@ -66,14 +66,14 @@ impl Spans {
     /// Tells that all of them come again, as not all that was published because of them is confirmed. What is confirmed of that
     /// has these spans above it.
     pub(super) fn tell_unpublished<R: Reporter>(&self, progress: &Progress<R>) {
-        for TracedLog { place, .. } in &self.traced {
-            self.tell(progress, *place, Traced::Retried("not all that it publishes was confirmed"));
+        for TracedLog { index, .. } in &self.traced {
+            self.tell(progress, *index, Traced::Retried("not all that it publishes was confirmed"));
         }
     }
 
-    /// Tells what has become of the log in this place, if it has a span.
-    pub(super) fn tell<R: Reporter>(&self, progress: &Progress<R>, place: usize, outcome: Traced<'_>) {
-        let Ok(at) = self.traced.binary_search_by_key(&place, |traced| traced.place) else { return };
+    /// Tells what has become of the log with this index, if it has a span.
+    pub(super) fn tell<R: Reporter>(&self, progress: &Progress<R>, index: usize, outcome: Traced<'_>) {
+        let Ok(at) = self.traced.binary_search_by_key(&index, |traced| traced.index) else { return };
         let TracedLog { parent, severity, attempt, .. } = &self.traced[at];
         let others = if at == 0 && self.has_published { self.contexts.get(1..) } else { None };
         let links = others.unwrap_or_default();

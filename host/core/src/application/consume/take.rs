@@ -92,7 +92,7 @@ impl<P: Ports> Consume<P> {
             }
             Item::Marker | Item::Foreign(_) | Item::Undeliverable(_) => What::Repetition,
         };
-        self.commits.stage(Done { number, what });
+        self.commits.note(Done { number, what });
         Ok(())
     }
 
@@ -106,13 +106,12 @@ impl<P: Ports> Consume<P> {
         taken: &mut Taken,
     ) -> Result<(), SourceError> {
         if records.is_empty() {
-            self.commits.stage(Done { number: first, what: What::Passed });
+            self.commits.note(Done { number: first, what: What::Passed });
         }
-        for (place, (number, record)) in (first..).zip(records).enumerate() {
+        for (index, (number, record)) in (first..).zip(records).enumerate() {
             taken.logs[record.severity] += 1;
             let position = session.window.position(number).and_then(Position::durable);
-            let is_new =
-                is_new && position.is_none_or(|position| self.commits.look_up_place(position, place));
+            let is_new = is_new && position.is_none_or(|position| self.commits.look_up_log(position, index));
             let is_wanted = self.processing.descriptor().filter.wants(record.severity, &record.source);
             let what = match (is_new, is_wanted) {
                 (true, true) => {
@@ -122,7 +121,7 @@ impl<P: Ports> Consume<P> {
                 (true, false) => What::PassedBy,
                 (false, _) => What::Repetition,
             };
-            self.commits.stage(Done { number, what });
+            self.commits.note(Done { number, what });
         }
         Ok(())
     }
@@ -142,7 +141,7 @@ impl<P: Ports> Consume<P> {
                 position
             }
             Claim::New(_) | Claim::Repeated => {
-                self.commits.stage(Done { number, what: What::Repetition });
+                self.commits.note(Done { number, what: What::Repetition });
                 return Ok(());
             }
         };
@@ -153,7 +152,7 @@ impl<P: Ports> Consume<P> {
             // What nobody looks at is finished.
             None => {
                 taken.latest = taken.latest.max(Some(record.timestamp));
-                self.commits.stage(handle.done(&record, CountedAs::Accepted));
+                self.commits.note(handle.done(&record, CountedAs::Accepted));
             }
         }
         Ok(())

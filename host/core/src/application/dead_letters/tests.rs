@@ -54,9 +54,9 @@ fn selects_what_all_conditions_are_true_of() {
 #[test]
 fn selects_what_is_no_dead_letter_by_number_and_id_only() {
     let any = Selection::default;
-    let by_place = Selection { number: Some(3), id: Some("a-1".into()), ..any() };
+    let by_location = Selection { number: Some(3), id: Some("a-1".into()), ..any() };
     assert!(any().has(&message(None)));
-    assert!(by_place.has(&message(None)));
+    assert!(by_location.has(&message(None)));
     for selection in [
         Selection { severities: Severity::ALL.to_vec(), ..any() },
         Selection { source: Some(pattern("#")), ..any() },

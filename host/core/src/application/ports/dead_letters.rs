@@ -30,7 +30,7 @@ pub struct DeadLog<'a> {
     /// The log.
     pub record: &'a Record,
     /// Where it is among the logs of its delivery, if there are several: the others stay.
-    pub place: Option<LogNumber>,
+    pub number: Option<LogNumber>,
 }
 
 /// Where a log is among several.

@@ -23,7 +23,7 @@ pub use event::{
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice};
 pub use past::{
-    Answer, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, ReplayObserver, StreamPlace,
+    Answer, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, PastPosition, ReplayObserver,
 };
 pub use reporter::{Report, ReportError, Reporter};
 pub use run_control::{Request, RequestError, RunControl};

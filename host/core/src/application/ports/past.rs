@@ -34,14 +34,14 @@ pub struct Extent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastLog {
     /// Where.
-    pub place: StreamPlace,
+    pub position: PastPosition,
     /// The log; or how the message came, if it is none.
     pub log: Result<Record, String>,
 }
 
 /// An offset in a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPlace {
+pub struct PastPosition {
     /// The severity of the stream's logs; none if each says it itself.
     pub severity: Option<Severity>,
     /// The name of the stream.
@@ -68,7 +68,7 @@ pub struct NotCounted<'a> {
     /// Whose.
     pub consumer: &'a ConsumerName,
     /// Where it stands.
-    pub place: &'a StreamPlace,
+    pub position: &'a PastPosition,
     /// The log, if it is one.
     pub record: Option<&'a Record>,
     /// How it came to this.
@@ -83,7 +83,7 @@ pub struct NotCounted<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Difference<'a> {
     /// Where it stands.
-    pub place: &'a StreamPlace,
+    pub position: &'a PastPosition,
     /// The log, if it is one.
     pub record: Option<&'a Record>,
     /// What they make of it.

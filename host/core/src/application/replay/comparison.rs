@@ -37,11 +37,11 @@ pub async fn compare<C: Consumer, S: LogSink, K: Clock>(
             break;
         }
         let answers = [one.answer(&batch).await?, other.answer(&batch).await?];
-        for ((PastLog { place, log }, one), other) in batch.iter().zip(&answers[0]).zip(&answers[1]) {
+        for ((PastLog { position, log }, one), other) in batch.iter().zip(&answers[0]).zip(&answers[1]) {
             if one != other && ![one, other].iter().any(|answer| answer.fate == Fate::Unseen) {
                 differences += 1;
                 let record = log.as_ref().ok();
-                observer.differs(&Difference { place, record, answers: [one, other] })?;
+                observer.differs(&Difference { position, record, answers: [one, other] })?;
             }
         }
         batch.clear();

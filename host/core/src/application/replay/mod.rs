@@ -65,11 +65,11 @@ pub async fn replay<C: Consumer, S: LogSink, K: Clock>(
         }
         for consumer in &mut consumers {
             let answers = consumer.answer(&batch).await?;
-            for (PastLog { place, log }, answer) in batch.iter().zip(&answers) {
+            for (PastLog { position, log }, answer) in batch.iter().zip(&answers) {
                 if let Fate::Dead(cause, reason) = &answer.fate {
                     observer.not_counted(&NotCounted {
                         consumer: consumer.name(),
-                        place,
+                        position,
                         record: log.as_ref().ok(),
                         cause: *cause,
                         reason,

@@ -55,12 +55,14 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
         }
         let mut seen: HashSet<OriginPosition> = HashSet::new();
         let mut handles = Vec::with_capacity(logs.len());
-        for ((index, PastLog { place, log }), answer) in logs.iter().enumerate().zip(&mut answers) {
+        for ((index, PastLog { position, log }), answer) in logs.iter().enumerate().zip(&mut answers) {
             let filter = &self.processing.descriptor().filter;
             let record = match log {
                 Ok(record) if !filter.wants(record.severity, record.routing_key()) => continue,
                 Ok(record) => record,
-                Err(_) if place.severity.is_some_and(|severity| !filter.severities().contains(severity)) => {
+                Err(_)
+                    if position.severity.is_some_and(|severity| !filter.severities().contains(severity)) =>
+                {
                     continue;
                 }
                 Err(how) => {

@@ -29,5 +29,5 @@ pub struct Sent {
     /// Which producer.
     pub producer: Producer,
     /// Of each severity and source (empty: unnamed), the sequence numbers that were confirmed.
-    pub sequences: Vec<(Severity, String, IntervalSet)>,
+    pub intervals: Vec<(Severity, String, IntervalSet)>,
 }

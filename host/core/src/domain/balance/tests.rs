@@ -36,14 +36,14 @@ fn account(origins: &[(&str, Intervals<'_>, Intervals<'_>)]) -> Account {
 }
 
 fn confirmed(severity: Severity, source: &str, highest: u64) -> Sent {
-    let sequences = IntervalSet::from_iter([(1, highest)]);
-    Sent { producer: Producer::new("p").unwrap(), sequences: vec![(severity, source.to_owned(), sequences)] }
+    let intervals = IntervalSet::from_iter([(1, highest)]);
+    Sent { producer: Producer::new("p").unwrap(), intervals: vec![(severity, source.to_owned(), intervals)] }
 }
 
 #[track_caller]
 fn check_gaps(balance: &Balance, expected: &[(&str, &[(u64, u64)])]) {
     let gaps: Vec<(&str, Vec<(u64, u64)>)> =
-        balance.gaps.iter().map(|gap| (gap.origin.as_str(), gap.sequences.iter().collect())).collect();
+        balance.gaps.iter().map(|gap| (gap.origin.as_str(), gap.intervals.iter().collect())).collect();
     let expected: Vec<(&str, Vec<(u64, u64)>)> =
         expected.iter().map(|(origin, gaps)| (*origin, gaps.to_vec())).collect();
     assert_eq!(gaps, expected);

@@ -5,7 +5,7 @@ mod changes;
 mod log;
 mod origin;
 mod origins;
-mod places;
+mod partial_messages;
 mod saved;
 mod streams;
 #[cfg(test)]
@@ -63,9 +63,9 @@ impl Book {
         !self.streams.contains(position)
     }
 
-    /// Whether the log at this place, from 0, of the several in the delivery at this position is new.
-    pub fn look_up_place(&self, position: &StreamPosition, place: usize) -> bool {
-        !self.streams.contains_place(position, place)
+    /// Whether the log with this index, from 0, of the several in the delivery at this position is new.
+    pub fn look_up_log(&self, position: &StreamPosition, index: usize) -> bool {
+        !self.streams.contains_log(position, index)
     }
 
     /// Whether a log is new, judging by its id, at the time `now`.
@@ -89,9 +89,9 @@ impl Book {
         self.streams.finish(position);
     }
 
-    /// Records that the log at this place, from 0, is finished, and others of the delivery at this position are not.
-    pub fn finish_place(&mut self, position: &StreamPosition, place: usize) {
-        self.streams.finish_place(position, place);
+    /// Records that the log with this index, from 0, is finished, and others of the delivery at this position are not.
+    pub fn finish_log(&mut self, position: &StreamPosition, index: usize) {
+        self.streams.finish_log(position, index);
     }
 
     /// Records offsets that were removed from a stream, but for those that are finished; returns how many.

@@ -1,6 +1,6 @@
 //! What a book is restored from.
 
-use super::places::Places;
+use super::partial_messages::PartialMessages;
 use crate::domain::{Fingerprint, IntervalSet, Timestamp};
 
 /// A summary of the origins that have expired.
@@ -28,9 +28,9 @@ pub struct StreamState {
 }
 
 impl StreamState {
-    /// Whether it has places in messages that are finished in part, and is no stream.
-    pub fn has_places(&self) -> bool {
-        Places::are_of(self)
+    /// Whether it has logs of messages that are finished in part, and is no stream.
+    pub fn has_partial_messages(&self) -> bool {
+        PartialMessages::are_of(self)
     }
 
     /// The offset of the first log that is not finished. Some behind it may be.

@@ -1,10 +1,10 @@
 //! What a book has of streams: the finished positions of each, what it is recognised by, and what was removed of it; of
-//! messages that are finished in part, the finished places.
+//! messages that are finished in part, the finished logs.
 
 use std::mem;
 use std::sync::Arc;
 
-use super::places::Places;
+use super::partial_messages::PartialMessages;
 use super::tracked::Tracked;
 use super::{StreamChange, StreamState};
 use crate::domain::{Fingerprint, IntervalSet, RemovedOffsets, StreamPosition};
@@ -13,7 +13,7 @@ use crate::domain::{Fingerprint, IntervalSet, RemovedOffsets, StreamPosition};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Streams {
     read: Vec<Read>,
-    places: Places,
+    partial_messages: PartialMessages,
 }
 
 /// A stream that was read.
@@ -36,8 +36,12 @@ impl Streams {
             let (stream, finished) = (Arc::from(stream), Tracked::from(finished));
             Read { stream, finished, removed: Tracked::from(removed), fingerprint, is_changed: false }
         };
-        let (places, streams): (Vec<_>, Vec<_>) = streams.into_iter().partition(Places::are_of);
-        Self { read: streams.into_iter().map(read).collect(), places: Places::restore(places) }
+        let (partial_messages, streams): (Vec<_>, Vec<_>) =
+            streams.into_iter().partition(PartialMessages::are_of);
+        Self {
+            read: streams.into_iter().map(read).collect(),
+            partial_messages: PartialMessages::restore(partial_messages),
+        }
     }
 
     /// Whether the delivery at this position is finished.
@@ -47,7 +51,7 @@ impl Streams {
 
     /// Notes that the delivery at this position is finished.
     pub(super) fn finish(&mut self, position: &StreamPosition) {
-        self.places.forget(position);
+        self.partial_messages.forget(position);
         let read = self.of(&position.stream.name, position.first);
         read.finished.insert_interval(position.first, position.offset);
         let is_later = |new: &Fingerprint| read.fingerprint.is_none_or(|known| known.offset < new.offset);
@@ -56,16 +60,16 @@ impl Streams {
         }
     }
 
-    /// Notes that the log at this place, from 0, of the several in the delivery at this position is finished, and others are not.
-    pub(super) fn finish_place(&mut self, position: &StreamPosition, place: usize) {
+    /// Notes that the log with this index, from 0, of the several in the delivery at this position is finished, and others are not.
+    pub(super) fn finish_log(&mut self, position: &StreamPosition, index: usize) {
         // Where nothing else of the stream is finished, it goes on from there.
         self.of(&position.stream.name, position.first);
-        self.places.finish(position, place);
+        self.partial_messages.finish(position, index);
     }
 
-    /// Whether the log at this place is finished, of a delivery of which others are not.
-    pub(super) fn contains_place(&self, position: &StreamPosition, place: usize) -> bool {
-        self.places.contains(position, place)
+    /// Whether the log with this index is finished, of a delivery of which others are not.
+    pub(super) fn contains_log(&self, position: &StreamPosition, index: usize) -> bool {
+        self.partial_messages.contains(position, index)
     }
 
     /// Notes what was removed, unless it is finished; returns how many offsets that is.
@@ -113,7 +117,7 @@ impl Streams {
             is_changed.then_some(StreamChange { stream, finished, fingerprint, removed })
         });
         let mut changes: Vec<StreamChange> = of_streams.collect();
-        changes.extend(self.places.changes());
+        changes.extend(self.partial_messages.changes());
         changes
     }
 }

@@ -15,7 +15,7 @@ pub(super) type Malformed = &'static str;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) scheme: AMQPScheme,
-    pub(super) login: Option<Login>,
+    pub(super) login: Option<UserInfo>,
     pub(super) host: Host,
     pub(super) port: Option<u16>,
     pub(super) vhost: String,
@@ -25,7 +25,7 @@ pub(super) struct Parts<'a> {
 
 /// A user, and the password if there is one: an empty one is one.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Login {
+pub(super) struct UserInfo {
     pub(super) user: String,
     pub(super) password: Option<String>,
 }
@@ -62,7 +62,7 @@ impl<'a> Parts<'a> {
                         amqp://one:5672/vhost,amqp://two:5672/vhost");
         }
         let (login, host_and_port) = match authority.rsplit_once('@') {
-            Some((login, rest)) => (Some(Login::parse(login)?), rest),
+            Some((login, rest)) => (Some(UserInfo::parse(login)?), rest),
             None => (None, authority),
         };
         let (host, port) = split_port(host_and_port)?;
@@ -77,7 +77,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-impl Login {
+impl UserInfo {
     fn parse(text: &str) -> Result<Self, Malformed> {
         let (user, password) = match text.split_once(':') {
             Some((user, password)) => (user, Some(decode(password)?)),

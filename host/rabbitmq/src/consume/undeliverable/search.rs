@@ -17,7 +17,7 @@ pub(crate) const BLOCKED: Duration = Duration::from_secs(10);
 /// Whether a consumer has reason to look for a message that its broker cannot deliver.
 #[derive(Debug, Default)]
 pub(crate) struct Search {
-    plan: Plan,
+    plan: NextSource,
     /// Those of the last source.
     deliveries: Deliveries,
     /// Why none was found last, if none was and nothing was delivered since.
@@ -26,7 +26,7 @@ pub(crate) struct Search {
 
 /// What a consumer's next source is to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Plan {
+pub(crate) enum NextSource {
     /// One that takes what comes.
     #[default]
     Consume,
@@ -58,20 +58,20 @@ impl Search {
     /// How soon the next source is opened.
     pub(crate) fn pace(&self) -> Pace {
         match self.plan {
-            Plan::OneByOne | Plan::Find if self.deliveries.are_some() => Pace::AtOnce,
+            NextSource::OneByOne | NextSource::Find if self.deliveries.are_some() => Pace::AtOnce,
             _ if self.blocked.is_some() => Pace::After(BLOCKED),
             _ => Pace::Usual,
         }
     }
 
     /// What comes after a connection that has ended like this.
-    pub(crate) fn next(&mut self, last_end: LastEnd) -> Plan {
+    pub(crate) fn next(&mut self, last_end: LastEnd) -> NextSource {
         let has_delivered = self.deliveries.are_some();
         self.plan = match (self.plan, last_end) {
-            (Plan::OneByOne, LastEnd::Internal) if !has_delivered => Plan::Find,
-            (Plan::OneByOne, LastEnd::Other) if self.deliveries.are_enough() => Plan::Consume,
-            (Plan::Consume, LastEnd::Other) => Plan::Consume,
-            _ => Plan::OneByOne,
+            (NextSource::OneByOne, LastEnd::Internal) if !has_delivered => NextSource::Find,
+            (NextSource::OneByOne, LastEnd::Other) if self.deliveries.are_enough() => NextSource::Consume,
+            (NextSource::Consume, LastEnd::Other) => NextSource::Consume,
+            _ => NextSource::OneByOne,
         };
         if has_delivered {
             self.blocked = None;
@@ -82,20 +82,20 @@ impl Search {
 
     /// Notes that there was no message to look at.
     pub(crate) fn found_nothing(&mut self) {
-        self.plan = Plan::OneByOne;
+        self.plan = NextSource::OneByOne;
         self.blocked = None;
     }
 
     /// Notes why none could be taken out; tells whether that is news.
     pub(crate) fn is_blocked(&mut self, cause: &str) -> bool {
-        self.plan = Plan::OneByOne;
+        self.plan = NextSource::OneByOne;
         self.blocked.replace(cause.to_owned()).is_none_or(|last| last != cause)
     }
 
     /// The deliveries of the next source. If they come one by one, it may take `most`: then what was on its way when the
     /// connection ended has come.
     pub(crate) fn deliveries(&mut self, most: u16) -> Deliveries {
-        let most = (self.plan == Plan::OneByOne).then(|| usize::from(most));
+        let most = (self.plan == NextSource::OneByOne).then(|| usize::from(most));
         self.deliveries = Deliveries { most, ..Deliveries::default() };
         self.deliveries.clone()
     }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     /// What is planned after ends of connections with so many deliveries before each.
-    fn plans(search: &mut Search, ends: &[(LastEnd, usize)]) -> Vec<Plan> {
+    fn plans(search: &mut Search, ends: &[(LastEnd, usize)]) -> Vec<NextSource> {
         let plan = |(end, taken): &(LastEnd, usize)| {
             search.deliveries.note(*taken);
             let plan = search.next(*end);
@@ -144,35 +144,44 @@ mod tests {
     fn an_end_without_a_delivery_has_it_look() {
         let mut search = Search::default();
         let plans = plans(&mut search, &[(OTHER, 0), (INTERNAL, 5), (INTERNAL, 1), (INTERNAL, 0)]);
-        assert_eq!(plans, [Plan::Consume, Plan::OneByOne, Plan::OneByOne, Plan::Find]);
+        assert_eq!(
+            plans,
+            [NextSource::Consume, NextSource::OneByOne, NextSource::OneByOne, NextSource::Find]
+        );
         assert_eq!(search.pace(), Pace::Usual);
     }
 
     #[test]
     fn other_ends_are_no_reason() {
         let ends = [(INTERNAL, 0), (OTHER, 0), (OTHER, 3), (OTHER, 10), (OTHER, 0)];
-        let expected = [Plan::OneByOne, Plan::OneByOne, Plan::OneByOne, Plan::Consume, Plan::Consume];
+        let expected = [
+            NextSource::OneByOne,
+            NextSource::OneByOne,
+            NextSource::OneByOne,
+            NextSource::Consume,
+            NextSource::Consume,
+        ];
         assert_eq!(plans(&mut Search::default(), &ends), expected);
     }
 
     #[test]
     fn behind_one_there_may_be_another() {
-        let mut search = Search { plan: Plan::Find, ..Search::default() };
-        let expected = [Plan::OneByOne, Plan::Find, Plan::OneByOne];
+        let mut search = Search { plan: NextSource::Find, ..Search::default() };
+        let expected = [NextSource::OneByOne, NextSource::Find, NextSource::OneByOne];
         assert_eq!(plans(&mut search, &[(OTHER, 1), (INTERNAL, 0), (OTHER, 1)]), expected);
     }
 
     #[test]
     fn one_that_stays_is_looked_for_again_later() {
-        let mut search = Search { plan: Plan::Find, ..Search::default() };
+        let mut search = Search { plan: NextSource::Find, ..Search::default() };
         assert!(search.is_blocked("no plugin"));
         search.deliveries(10);
         assert_eq!(search.pace(), Pace::After(BLOCKED));
-        assert_eq!(plans(&mut search, &[(INTERNAL, 0)]), [Plan::Find]);
+        assert_eq!(plans(&mut search, &[(INTERNAL, 0)]), [NextSource::Find]);
         assert!(!search.is_blocked("no plugin"), "it was said");
         search.deliveries(10).note(1);
         assert_eq!(search.pace(), Pace::AtOnce);
-        assert_eq!(plans(&mut search, &[(INTERNAL, 0)]), [Plan::OneByOne]);
+        assert_eq!(plans(&mut search, &[(INTERNAL, 0)]), [NextSource::OneByOne]);
         assert!(search.is_blocked("no plugin"), "something came between");
     }
 }

@@ -16,7 +16,7 @@ use crate::message::values;
 /// AMQP 0-9-1's delivery mode for what need not survive a restart of the broker.
 const TRANSIENT: u8 = 1;
 
-/// The places in the header of a message.
+/// The indices in the header of a message.
 const DURABLE: usize = 0;
 const PRIORITY: usize = 1;
 const TTL: usize = 2;

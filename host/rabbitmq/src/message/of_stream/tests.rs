@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Prefix;
 
-/// The places of properties (AMQP 1.0, part 3, section 3.2.4).
+/// The indices of properties (AMQP 1.0, part 3, section 3.2.4).
 const MESSAGE_ID: usize = 0;
 const CREATION_TIME: usize = 9;
 const GROUP_ID: usize = 10;

@@ -10,7 +10,7 @@ use super::AmqpSink;
 use crate::connection::fault::{Fault, fault, reason};
 use crate::connection::open::Connection;
 use crate::publish::destination::Destination;
-use crate::publish::unconfirmed::Message;
+use crate::publish::unconfirmed::OutgoingMessage;
 use crate::topology::channel::{close, open_channel, open_confirming_channel};
 use crate::topology::declare::{Exchanges, declare_exchanges};
 use crate::topology::error::{TopologyError, failed};
@@ -87,7 +87,7 @@ impl AmqpSink {
             }
             Fault::Ours | Fault::Missing if self.unconfirmed.is_alone(number) => {
                 if let Some(message) = self.unconfirmed.refuse(number) {
-                    let (Message { id, log, .. }, reason) = (&*message, reason(&error));
+                    let (OutgoingMessage { id, log, .. }, reason) = (&*message, reason(&error));
                     self.connection.tell_of_publishing(PublisherEvent::GivenUp(id, log, &reason));
                     self.refusal = Some(reason);
                 }

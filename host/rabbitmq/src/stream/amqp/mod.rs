@@ -18,7 +18,7 @@ use loghost_core::application::{Clock, Delivery, SourceError};
 use loghost_core::domain::Position;
 use tokio::time::sleep;
 
-use self::reader::{Message, Reader};
+use self::reader::{AmqpReader, OffsetDelivery};
 use crate::connection::gather::is_burst;
 use crate::connection::open::Connection;
 use crate::consume::found::FoundBytes;
@@ -32,7 +32,7 @@ use crate::topology::error::TopologyError;
 
 /// The streams of a consumer.
 pub(crate) struct AmqpStreams<K> {
-    readers: Vec<Reader>,
+    readers: Vec<AmqpReader>,
     read: Read,
     clock: K,
     /// The reader that is asked first, the next time.
@@ -49,7 +49,7 @@ impl<K: Clock> AmqpStreams<K> {
         read: Read,
         clock: K,
     ) -> Result<Self, TopologyError> {
-        let opening = starts.into_iter().map(|start| Reader::open(&connection, start, credit, &read));
+        let opening = starts.into_iter().map(|start| AmqpReader::open(&connection, start, credit, &read));
         let (mut readers, mut failure) = (Vec::new(), None);
         for opened in join_all(opening).await {
             match opened {
@@ -58,7 +58,7 @@ impl<K: Clock> AmqpStreams<K> {
             }
         }
         if let Some(error) = failure {
-            join_all(readers.iter().map(Reader::close)).await;
+            join_all(readers.iter().map(AmqpReader::close)).await;
             return Err(error);
         }
         Ok(Self { readers, read, clock, turn: 0, receiving: Receiving::new() })
@@ -107,7 +107,7 @@ impl<K: Clock> AmqpStreams<K> {
     }
 
     /// What comes next, from any of them in turn.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Result<Message, SourceError>)> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Result<OffsetDelivery, SourceError>)> {
         let readers = self.readers.len();
         for n in 0..readers {
             let index = (self.turn + n) % readers;
@@ -126,7 +126,7 @@ impl<K: Clock> AmqpStreams<K> {
     fn take(
         &mut self,
         index: usize,
-        mut next: Result<Message, SourceError>,
+        mut next: Result<OffsetDelivery, SourceError>,
         burst: &mut Vec<Delivery<Original>>,
         max: usize,
     ) -> Result<(), SourceError> {
@@ -174,7 +174,7 @@ impl<K: Clock> AmqpStreams<K> {
         }
     }
 
-    fn reader_of(&mut self, position: &Position) -> Option<(&mut Reader, u64)> {
+    fn reader_of(&mut self, position: &Position) -> Option<(&mut AmqpReader, u64)> {
         let position = position.durable()?;
         let reader =
             self.readers.iter_mut().find(|reader| *reader.cursor.stream() == position.stream.name)?;
@@ -183,7 +183,7 @@ impl<K: Clock> AmqpStreams<K> {
 
     /// Ends reading. What was not finished is read again by whoever goes on there.
     pub(crate) async fn close(self) {
-        join_all(self.readers.iter().map(Reader::close)).await;
+        join_all(self.readers.iter().map(AmqpReader::close)).await;
     }
 }
 

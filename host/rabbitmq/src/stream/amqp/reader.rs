@@ -37,13 +37,13 @@ const RECOGNISE_EVERY: u64 = 100;
 type Looking = JoinSet<Result<Option<u64>, TopologyError>>;
 
 /// One stream.
-pub(super) struct Reader {
+pub(super) struct AmqpReader {
     pub(super) cursor: Cursor,
     consumer: Consumer,
     connection: Arc<Connection>,
     channel: Channel,
     /// A message behind a gap, while it is looked where the stream begins: what is in the gap may have been removed.
-    held: Option<(Message, Looking)>,
+    unrecognised: Option<(OffsetDelivery, Looking)>,
     /// What was removed before the next message.
     removed: Option<RemovedOffsets>,
     /// What did not come.
@@ -61,7 +61,7 @@ pub(super) struct Reader {
 }
 
 /// A message of a stream.
-pub(super) struct Message {
+pub(super) struct OffsetDelivery {
     delivery: Delivery,
     offset: u64,
 }
@@ -75,7 +75,7 @@ struct Skipped {
     single: Vec<u64>,
 }
 
-impl Reader {
+impl AmqpReader {
     pub(super) async fn open(
         connection: &Arc<Connection>,
         Start { stream, offset, found, end, .. }: Start,
@@ -94,13 +94,13 @@ impl Reader {
         let cursor = Cursor::new(stream, offset);
         let (delivered, skipped) = (VecDeque::new(), Skipped::default());
         let connection = Arc::clone(connection);
-        let (held, removed, recognised) = (None, None, 0);
+        let (unrecognised, removed, recognised) = (None, None, 0);
         Ok(Self {
             cursor,
             consumer,
             connection,
             channel,
-            held,
+            unrecognised,
             removed,
             left_out: LeftOut::default(),
             found,
@@ -117,23 +117,23 @@ impl Reader {
     }
 
     /// Is ready with the next message, when it is known what was removed before it. Nothing is lost if it is not polled again.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, SourceError>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<OffsetDelivery, SourceError>> {
         loop {
-            if let Some((_, looking)) = &mut self.held {
+            if let Some((_, looking)) = &mut self.unrecognised {
                 let first = match ready!(looking.poll_join_next(cx)) {
                     Some(Ok(first)) => first?,
                     Some(Err(error)) => return Poll::Ready(Err(SourceError::Lost(error.into()))),
                     None => None,
                 };
-                let Some((held, _)) = self.held.take() else { continue };
-                self.note_removed(held.offset, first);
-                return Poll::Ready(Ok(held));
+                let Some((unrecognised, _)) = self.unrecognised.take() else { continue };
+                self.note_removed(unrecognised.offset, first);
+                return Poll::Ready(Ok(unrecognised));
             }
             let message = match ready!(self.consumer.poll_next_unpin(cx)) {
                 Some(message) => message.map_err(|error| lost(&error))?,
                 None => return Poll::Ready(Err(self.end())),
             };
-            let (message, found) = self.placed(message)?;
+            let (message, found) = self.with_position(message)?;
             if found == Found::Nothing {
                 return Poll::Ready(Ok(message));
             }
@@ -145,12 +145,12 @@ impl Reader {
             // By itself: nobody may look at it while the consumer pauses.
             let mut looking = JoinSet::new();
             looking.spawn(async move { connection.answer(ends::first(&connection, &stream)).await });
-            self.held = Some((message, looking));
+            self.unrecognised = Some((message, looking));
         }
     }
 
     /// A message, with its offset; and what was found of the stream before it.
-    fn placed(&mut self, message: Delivery) -> Result<(Message, Found), SourceError> {
+    fn with_position(&mut self, message: Delivery) -> Result<(OffsetDelivery, Found), SourceError> {
         let stream = self.cursor.stream();
         let Some(offset) = ends::offset_of(&message) else {
             let text = format!("the broker sent a message of the stream {stream} without its offset");
@@ -162,7 +162,7 @@ impl Reader {
             let stream = stream.to_string();
             return Err(TopologyError::StreamIsShorter { stream, offset: next, last: offset }.into());
         }
-        Ok((Message { delivery: message, offset }, found))
+        Ok((OffsetDelivery { delivery: message, offset }, found))
     }
 
     /// Notes what was removed before the message at `next`, of a stream that has `first` as its first.
@@ -191,7 +191,7 @@ impl Reader {
     /// Appends what a message is to the application, if it is something, and what was removed before it.
     pub(super) fn read(
         &mut self,
-        Message { delivery: mut message, offset }: Message,
+        OffsetDelivery { delivery: mut message, offset }: OffsetDelivery,
         read: &Read,
         now: Timestamp,
         burst: &mut Vec<Delivered<Original>>,

@@ -21,7 +21,7 @@ const NOTHING_AFTER: Duration = Duration::from_millis(500);
 /// How often a chunk is asked for that was removed meanwhile, or did not come as it was sent.
 const TRIES: u32 = 3;
 
-/// The offsets of the chunk that the broker sends first from some place of a stream; none if there is nothing from there on.
+/// The offsets of the chunk that the broker sends first from some offset of a stream; none if there is nothing from there on.
 pub(crate) async fn sent(
     connection: &StreamConnection,
     stream: &str,

@@ -23,7 +23,7 @@ use loghost_core::domain::Position;
 
 pub(crate) use self::ends::sent;
 pub(crate) use self::nodes::{Nodes, Reach};
-use self::reader::Reader;
+use self::reader::NativeReader;
 pub(crate) use self::storing::Stores;
 use self::storing::Storing;
 use crate::connection::fault::ConnectionEnded;
@@ -42,7 +42,7 @@ use crate::topology::error::TopologyError;
 /// The streams of a consumer.
 pub(crate) struct NativeStreams<K> {
     nodes: Nodes,
-    readers: Vec<Reader>,
+    readers: Vec<NativeReader>,
     read: Read,
     clock: K,
     /// How many logs may be delivered and not finished.
@@ -68,7 +68,7 @@ impl<K: Clock> NativeStreams<K> {
         let opening = starts.into_iter().map(async |start| {
             let connection = nodes.of(&start.stream).ok_or(ConnectionEnded)?;
             let last = stores.as_ref().and_then(|stores| stores.stored.get(&*start.stream).copied());
-            Ok::<_, TopologyError>(Reader::open(connection, start, last).await?)
+            Ok::<_, TopologyError>(NativeReader::open(connection, start, last).await?)
         });
         let mut storing = stores.as_ref().map(|stores| Storing::new(stores.name.clone()));
         let opening = async {
@@ -237,7 +237,7 @@ impl<K: Clock> NativeStreams<K> {
         }
     }
 
-    fn reader_of(&mut self, position: &Position) -> Option<(&mut Reader, u64)> {
+    fn reader_of(&mut self, position: &Position) -> Option<(&mut NativeReader, u64)> {
         let position = position.durable()?;
         let reader =
             self.readers.iter_mut().find(|reader| *reader.cursor.stream() == position.stream.name)?;
@@ -257,7 +257,7 @@ const MOST_TAKEN: usize = 4096;
 
 /// Is ready with the index of a reader that has a chunk; that at `first` is asked first.
 fn poll_chunk(
-    readers: &mut [Reader],
+    readers: &mut [NativeReader],
     first: usize,
     cx: &mut Context<'_>,
 ) -> Poll<Result<usize, SourceError>> {

@@ -45,7 +45,7 @@ const LARGE: usize = 1024 * 1024;
 const MOST_TAKEN: usize = 4096;
 
 /// One stream.
-pub(super) struct Reader {
+pub(super) struct NativeReader {
     pub(super) cursor: Cursor,
     pub(super) connection: Arc<StreamConnection>,
     pub(super) window: Window,
@@ -79,7 +79,7 @@ enum ReaderState {
     Reading(Header, Seen),
 }
 
-impl Reader {
+impl NativeReader {
     /// Begins at `start`; the broker has the offset `stored`, if it has one.
     pub(super) async fn open(
         connection: Arc<StreamConnection>,

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::reader::Reader;
+use super::reader::NativeReader;
 use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::error::StreamError;
 
@@ -53,7 +53,7 @@ impl Storing {
     }
 
     /// Stores what has moved. If the future is dropped, some of it is stored the next time.
-    pub(super) async fn store(&mut self, readers: &mut [Reader]) -> Result<(), StreamError> {
+    pub(super) async fn store(&mut self, readers: &mut [NativeReader]) -> Result<(), StreamError> {
         self.last = Instant::now();
         for reader in readers {
             let Some(offset) = reader.to_store() else { continue };

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 /// What was delivered of a stream and is not finished, in order.
 #[derive(Debug, Default)]
-pub(super) struct Window(VecDeque<Entry>);
+pub(super) struct Window(VecDeque<WindowEntry>);
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct WindowEntry {
     /// The first offset that it covers: nothing before it is open because of it.
     first: u64,
     /// The number of its position.
@@ -22,7 +22,7 @@ impl Window {
 
     /// Adds a delivery, behind all others.
     pub(super) fn add(&mut self, first: u64, number: u64) {
-        self.0.push_back(Entry { first, number });
+        self.0.push_back(WindowEntry { first, number });
     }
 
     /// Takes out all up to this position.

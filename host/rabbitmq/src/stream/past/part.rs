@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
-use loghost_core::application::{Clock, Delivery, Item, PastLog, SourceError, StreamPlace};
+use loghost_core::application::{Clock, Delivery, Item, PastLog, PastPosition, SourceError};
 use loghost_core::domain::{Record, Timestamp};
 use tokio::time::sleep;
 
@@ -149,7 +149,7 @@ impl Part {
             // A position is one more than the offset.
             *next = position.offset;
             let (severity, stream) = (span.severity, Arc::clone(&span.stream));
-            let place = StreamPlace { severity, stream, offset: position.offset.saturating_sub(1) };
+            let position = PastPosition { severity, stream, offset: position.offset.saturating_sub(1) };
             let mut timed = |mut record: Record| {
                 if record.timestamp == NO_TIME {
                     record.timestamp = *latest;
@@ -172,13 +172,13 @@ impl Part {
                         if filter.wants(record.severity, &record.source) {
                             // Its source was found, and need not be a routing key.
                             let log = Ok(Record { unkeyed: false, ..timed(record) });
-                            logs.push_back(PastLog { place: place.clone(), log });
+                            logs.push_back(PastLog { position: position.clone(), log });
                         }
                     }
                     continue;
                 }
             };
-            logs.push_back(PastLog { place, log });
+            logs.push_back(PastLog { position, log });
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio::time::{sleep_until, timeout};
 use crate::connection::transport::Transport;
 use crate::stream::protocol::command::Notice;
 use crate::stream::protocol::error::Loss;
-use crate::stream::protocol::frame::Frames;
+use crate::stream::protocol::frame::FrameBuffer;
 use crate::stream::protocol::heartbeat::{Due, Heartbeat};
 use crate::stream::protocol::login::Opened;
 use crate::stream::protocol::session::{Order, Session};
@@ -27,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 struct Driver {
     reading: ReadHalf<Transport>,
     writing: WriteHalf<Transport>,
-    frames: Frames,
+    frames: FrameBuffer,
     session: Session,
     heartbeat: Heartbeat,
     progress: Progress,

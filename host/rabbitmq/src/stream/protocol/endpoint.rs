@@ -63,7 +63,7 @@ impl StreamEndpoint {
         })
     }
 
-    /// The same at another place, such as one that a node advertises. Fails if certificates are compared and none can be
+    /// The same at another host and port, such as one that a node advertises. Fails if certificates are compared and none can be
     /// for this host.
     pub fn at(&self, host: &str, port: u16) -> Result<Self, StreamConnectError> {
         let tls = match &self.tls {
@@ -77,7 +77,7 @@ impl StreamEndpoint {
     }
 
     /// The host in the form for the system's resolver, and the port.
-    pub(crate) fn place(&self) -> (&str, u16) {
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
 
@@ -155,7 +155,7 @@ mod tests {
             |endpoint: &StreamEndpoint| endpoint.tls().map(|tls| tls.server_name.to_str().into_owned());
         let endpoint = of("amqps://h").unwrap();
         let other = endpoint.at("other", 9).unwrap();
-        assert_eq!((name(&other).as_deref(), other.place()), (Some("other"), ("other", 9)));
+        assert_eq!((name(&other).as_deref(), other.host_and_port()), (Some("other"), ("other", 9)));
         assert!(endpoint.at("no name", 9).is_err());
         let named = of("amqps://h?server_name_indication=n").unwrap();
         assert_eq!(name(&named.at("other", 9).unwrap()).as_deref(), Some("n"));

@@ -28,7 +28,7 @@ const READ_MIN: usize = 8 * 1024;
 const READ_MAX: usize = 1024 * 1024;
 
 /// What has arrived and is not a whole frame yet.
-pub(crate) struct Frames {
+pub(crate) struct FrameBuffer {
     buffer: BytesMut,
     /// The longest frame that is not a delivery, in bytes.
     max: u32,
@@ -36,7 +36,7 @@ pub(crate) struct Frames {
     missing: usize,
 }
 
-impl Frames {
+impl FrameBuffer {
     pub(crate) fn new() -> Self {
         Self { buffer: BytesMut::new(), max: FRAME_MAX, missing: 0 }
     }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_frame_comes_whole_however_it_arrives() {
-        let mut frames = Frames::new();
+        let mut frames = FrameBuffer::new();
         let bytes = [frame(4, 23, 0), frame(9, 8, 5)].concat();
         let mut found = Vec::new();
         for byte in bytes {
@@ -112,16 +112,16 @@ mod tests {
     fn a_length_is_refused_before_anything_is_allocated_for_it() {
         let longest = u32::try_from(DELIVERY_MAX).unwrap();
         for (length, key) in [(FRAME_MAX + 1, 15), (u32::MAX, 15), (longest + 1, 8), (u32::MAX, 8)] {
-            let mut frames = Frames::new();
+            let mut frames = FrameBuffer::new();
             frames.room().extend_from_slice(&frame(length, key, 0));
             assert!(matches!(frames.next(), Err(ProtocolError::TooLong { .. })), "{length} {key}");
         }
         for length in 0..4 {
-            let mut frames = Frames::new();
+            let mut frames = FrameBuffer::new();
             frames.room().extend_from_slice(&frame(length, 23, 0));
             assert_eq!(frames.next(), Err(ProtocolError::Truncated), "{length}");
         }
-        let mut frames = Frames::new();
+        let mut frames = FrameBuffer::new();
         frames.agree(100);
         frames.room().extend_from_slice(&frame(101, 15, 97));
         assert_eq!(frames.next(), Err(ProtocolError::TooLong { length: 101, max: 100 }));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_delivery_may_be_longer_and_takes_memory_as_it_arrives() {
-        let mut frames = Frames::new();
+        let mut frames = FrameBuffer::new();
         frames.room().extend_from_slice(&frame(200 * 1024 * 1024, 8, 0));
         assert_eq!(frames.next(), Ok(None));
         assert!(frames.room().capacity() <= 2 * READ_MAX);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::stream::protocol::command::Request;
-use crate::stream::protocol::frame::Frames;
+use crate::stream::protocol::frame::FrameBuffer;
 use crate::stream::protocol::incoming::Incoming;
 use crate::stream::protocol::offset::OffsetSpec;
 use crate::stream::protocol::session::{Order, Session, Subscribe};
@@ -37,7 +37,7 @@ fn session() -> (Session, impl Sized) {
     let mut session = Session::new(4096);
     let (waiter, answered) = oneshot::channel();
     session.order(Order::Ask(Request::Statistics { stream: "s".to_owned() }, waiter));
-    let kept: Vec<_> = [true, false]
+    let receivers: Vec<_> = [true, false]
         .into_iter()
         .map(|is_read| {
             let (deliveries, chunks) = mpsc::channel(2);
@@ -49,14 +49,14 @@ fn session() -> (Session, impl Sized) {
             is_read.then_some((chunks, answered))
         })
         .collect();
-    (session, (answered, kept))
+    (session, (answered, receivers))
 }
 
 proptest! {
     /// Whatever comes, a session goes on or ends, and does not answer more than it gets.
     #[test]
     fn a_session_survives_any_frames(frames in vec((key(), 1..3_u16, content()), 1..20)) {
-        let (mut session, _kept) = session();
+        let (mut session, _receivers) = session();
         session.out.clear();
         for (key, version, content) in &frames {
             let frame = [&key.to_be_bytes()[..], &version.to_be_bytes(), content].concat();
@@ -85,7 +85,7 @@ proptest! {
             sent.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
             sent.extend(content);
         }
-        let (mut frames, mut found, mut rest) = (Frames::new(), Vec::new(), &sent[..]);
+        let (mut frames, mut found, mut rest) = (FrameBuffer::new(), Vec::new(), &sent[..]);
         for piece in pieces.iter().cycle() {
             let (now, later) = rest.split_at((*piece).min(rest.len()));
             frames.room().extend_from_slice(now);
@@ -103,7 +103,7 @@ proptest! {
     /// Bytes that are no frames are waited for or refused, without room for what they announce.
     #[test]
     fn any_bytes_are_frames_or_refused(bytes in vec(any::<u8>(), 0..64)) {
-        let mut frames = Frames::new();
+        let mut frames = FrameBuffer::new();
         frames.room().extend_from_slice(&bytes);
         while let Ok(Some(frame)) = frames.next() {
             let _ = Incoming::decode(&frame);

@@ -6,7 +6,7 @@ use crate::stream::protocol::code::ResponseCode;
 use crate::stream::protocol::command as key;
 use crate::stream::protocol::error::ProtocolError;
 use crate::stream::protocol::metadata::StreamMetadata;
-use crate::stream::protocol::wire::Reader;
+use crate::stream::protocol::wire::FrameReader;
 
 /// A frame of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(crate) enum Body {
 impl Incoming {
     /// Decodes a frame, without its length.
     pub(crate) fn decode(frame: &Bytes) -> Result<Self, ProtocolError> {
-        let mut reader = Reader::new(frame);
+        let mut reader = FrameReader::new(frame);
         let (key, version) = (reader.u16()?, reader.u16()?);
         if key & key::ANSWER == 0 {
             return Self::decode_command(key, version, frame, reader);
@@ -76,7 +76,7 @@ impl Incoming {
         key: u16,
         version: u16,
         frame: &Bytes,
-        mut reader: Reader<'_>,
+        mut reader: FrameReader<'_>,
     ) -> Result<Self, ProtocolError> {
         match key {
             key::DELIVER => {
@@ -105,12 +105,12 @@ impl Incoming {
 }
 
 impl Answer {
-    fn decode(key: u16, mut reader: Reader<'_>) -> Result<Self, ProtocolError> {
+    fn decode(key: u16, mut reader: FrameReader<'_>) -> Result<Self, ProtocolError> {
         let correlation = reader.u32()?;
         let code = if key == key::METADATA { ResponseCode::Ok } else { reader.u16()?.into() };
         let body = match key {
             key::PEER_PROPERTIES | key::OPEN => Body::Properties(reader.properties()?),
-            key::SASL_HANDSHAKE => Body::Mechanisms(reader.list(Reader::text)?),
+            key::SASL_HANDSHAKE => Body::Mechanisms(reader.list(FrameReader::text)?),
             key::METADATA => Body::Metadata(StreamMetadata::read(&mut reader)?),
             key::QUERY_OFFSET => Body::Offset(reader.u64()?),
             key::STATISTICS => Body::Numbers(reader.list(|reader| Ok((reader.text()?, reader.i64()?)))?),

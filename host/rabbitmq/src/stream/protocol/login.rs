@@ -10,14 +10,14 @@ use crate::stream::protocol::command::{ANSWER, CREDIT, DELIVER, METADATA_UPDATE,
 use crate::stream::protocol::connect_error::{FIRST_STEP, NoStreams, StreamConnectError, VERSIONS_STEP};
 use crate::stream::protocol::endpoint::{Login, StreamEndpoint};
 use crate::stream::protocol::error::{Loss, ProtocolError};
-use crate::stream::protocol::frame::{FRAME_MAX, Frames};
+use crate::stream::protocol::frame::{FRAME_MAX, FrameBuffer};
 use crate::stream::protocol::incoming::{Answer, Body, Incoming};
 
 /// A connection that is being opened.
 pub(crate) struct Opening<'a> {
     endpoint: &'a StreamEndpoint,
     transport: Transport,
-    frames: Frames,
+    frames: FrameBuffer,
     correlation: u32,
     /// What the broker has proposed.
     limits: Option<Limits>,
@@ -27,7 +27,7 @@ pub(crate) struct Opening<'a> {
 /// A connection that is open.
 pub(crate) struct Opened {
     pub(crate) transport: Transport,
-    pub(crate) frames: Frames,
+    pub(crate) frames: FrameBuffer,
     pub(crate) limits: Limits,
     /// Where the broker says that it is to be reached.
     pub(crate) advertised: Option<(String, u16)>,
@@ -48,7 +48,7 @@ pub(crate) async fn log_in(
     transport: Transport,
     name: &str,
 ) -> Result<Opened, StreamConnectError> {
-    let frames = Frames::new();
+    let frames = FrameBuffer::new();
     let mut opening = Opening { endpoint, transport, frames, correlation: 0, limits: None, step: FIRST_STEP };
     let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let properties = vec![

@@ -2,7 +2,7 @@
 
 use crate::stream::protocol::code::ResponseCode;
 use crate::stream::protocol::error::ProtocolError;
-use crate::stream::protocol::wire::Reader;
+use crate::stream::protocol::wire::FrameReader;
 
 /// Which nodes have a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct StreamNode {
 
 impl StreamMetadata {
     /// Reads what is behind the correlation id of a `MetadataResponse`.
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Vec<Self>, ProtocolError> {
+    pub(crate) fn read(reader: &mut FrameReader<'_>) -> Result<Vec<Self>, ProtocolError> {
         let nodes = reader.list(|reader| {
             let reference = reader.u16()?;
             let host = reader.text()?;
@@ -42,7 +42,7 @@ impl StreamMetadata {
             let stream = reader.text()?;
             let code = ResponseCode::from(reader.u16()?);
             let leader = node(reader.u16()?);
-            let replicas = reader.list(Reader::u16)?;
+            let replicas = reader.list(FrameReader::u16)?;
             Ok(Self { stream, code, leader, replicas: replicas.into_iter().filter_map(node).collect() })
         })
     }

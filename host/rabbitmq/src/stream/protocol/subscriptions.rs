@@ -33,11 +33,11 @@ pub(crate) struct ChunkSender {
 /// The subscriptions of a connection.
 #[derive(Default)]
 pub(crate) struct Subscriptions {
-    of: HashMap<u8, Entry>,
+    of: HashMap<u8, SubscriptionEntry>,
     count: u64,
 }
 
-struct Entry {
+struct SubscriptionEntry {
     key: Key,
     stream: String,
     reader: ChunkSender,
@@ -67,7 +67,7 @@ impl Subscriptions {
         let id = (0..=u8::MAX).find(|id| !self.of.contains_key(id))?;
         let key = Key { id, count: self.count };
         self.count += 1;
-        self.of.insert(id, Entry { key, stream, reader, state: SubscriptionState::Beginning });
+        self.of.insert(id, SubscriptionEntry { key, stream, reader, state: SubscriptionState::Beginning });
         Some(key)
     }
 
@@ -122,7 +122,7 @@ impl Subscriptions {
         self.end_where(code, |entry| entry.stream == stream && entry.state != SubscriptionState::Beginning);
     }
 
-    fn end_where(&mut self, code: ResponseCode, is_meant: impl Fn(&Entry) -> bool) {
+    fn end_where(&mut self, code: ResponseCode, is_meant: impl Fn(&SubscriptionEntry) -> bool) {
         self.of.retain(|_, entry| {
             let ends = is_meant(entry);
             if ends {
@@ -133,7 +133,7 @@ impl Subscriptions {
         });
     }
 
-    fn get(&mut self, key: Key) -> Option<&mut Entry> {
+    fn get(&mut self, key: Key) -> Option<&mut SubscriptionEntry> {
         self.of.get_mut(&key.id).filter(|entry| entry.key == key)
     }
 }

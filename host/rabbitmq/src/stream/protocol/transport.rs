@@ -6,7 +6,7 @@ use crate::stream::protocol::endpoint::StreamEndpoint;
 
 /// Connects, with TLS if the endpoint has TLS.
 pub(crate) async fn connect(endpoint: &StreamEndpoint) -> Result<Transport, StreamConnectError> {
-    let connected = transport::connect(endpoint.place(), endpoint.tls()).await;
+    let connected = transport::connect(endpoint.host_and_port(), endpoint.tls()).await;
     connected.map_err(|error| match error {
         TransportError::BadFile(error) => NoStreams::BadFile(endpoint.clone(), error).into(),
         TransportError::Network(error) => StreamConnectError::network(endpoint, &error),

@@ -7,9 +7,9 @@ use bytes::{BufMut, BytesMut};
 use crate::stream::protocol::error::ProtocolError;
 
 /// Reads values from a frame.
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct FrameReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> FrameReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }

@@ -57,8 +57,8 @@ const LEAST_HISTORY: usize = 10;
 /// Draws the rows, so that the selected one is seen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model, palette: Palette) {
     let room = usize::from(area.height).saturating_sub(2);
-    let place = model.place().unwrap_or(0);
-    model.offset = model.offset.min(place).max((place + 1).saturating_sub(room));
+    let selected_index = model.selected_index().unwrap_or(0);
+    model.offset = model.offset.min(selected_index).max((selected_index + 1).saturating_sub(room));
     model.offset = model.offset.min(model.rows.len().saturating_sub(room));
     let shown = &model.rows[model.offset..model.rows.len().min(model.offset + room)];
 
@@ -99,7 +99,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model, palette
         frame.render_widget(Line::styled(titles, Palette::DIM), line);
     }
     for ((at, row), line) in shown.iter().enumerate().zip(lines) {
-        let is_selected = model.offset + at == place;
+        let is_selected = model.offset + at == selected_index;
         let name_style = if is_selected { Palette::SELECTED } else { Style::new() };
         let mut spans = vec![Span::styled(format!("{:<name$}", fit(row.name.as_str(), name)), name_style)];
         for column in &columns {
@@ -111,10 +111,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model, palette
         if history > 0 {
             let x = u16::try_from(name + taken + gap).unwrap_or(u16::MAX);
             let columns = u16::try_from(history).unwrap_or(u16::MAX);
-            let place = Rect { x: line.x.saturating_add(x), width: columns, ..line };
+            let selected_index = Rect { x: line.x.saturating_add(x), width: columns, ..line };
             let newest_first = row.history.iter().rev().copied();
             let sparkline = Sparkline::default().direction(RenderDirection::RightToLeft);
-            frame.render_widget(sparkline.data(newest_first).style(palette.history()), place);
+            frame.render_widget(sparkline.data(newest_first).style(palette.history()), selected_index);
         }
     }
 }

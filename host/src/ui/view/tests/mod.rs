@@ -90,7 +90,7 @@ fn selected(row: &Row) -> Selected {
     Selected { name: row.name.clone(), consumer }
 }
 
-fn model(rows: Vec<Row>, place: usize) -> Model {
+fn model(rows: Vec<Row>, selected_index: usize) -> Model {
     let connection = Connection {
         is_up: true,
         address: Some("10.0.4.17:5672, virtual host /".to_owned()),
@@ -104,7 +104,7 @@ fn model(rows: Vec<Row>, place: usize) -> Model {
         text: text.to_owned(),
     };
     let mut model = Model {
-        selected: rows.get(place).map(selected),
+        selected: rows.get(selected_index).map(selected),
         said: vec![
             said(
                 0,
@@ -160,8 +160,8 @@ fn screens_of_four_sizes() {
         ((120, 36), 3, expect_file!["120x36.txt"]),
         ((250, 50), 5, expect_file!["250x50.txt"]),
     ];
-    for (size, place, expected) in sizes {
-        expected.assert_eq(&text(&drawn(&mut model(rows(), place), size)));
+    for (size, selected_index, expected) in sizes {
+        expected.assert_eq(&text(&drawn(&mut model(rows(), selected_index), size)));
     }
 }
 
@@ -182,9 +182,9 @@ fn pages() {
 fn what_is_selected_is_seen_among_many() {
     let rows: Vec<Row> =
         (0..200).map(|n| row(&format!("consumer-{n:03}"), State::Consuming, [0, n, 0, 0], n)).collect();
-    for place in [0, 7, 100, 199] {
-        let screen = text(&drawn(&mut model(rows.clone(), place), (80, 24)));
-        assert!(screen.contains(&format!("\nconsumer-{place:03} ")), "{place}:\n{screen}");
+    for selected_index in [0, 7, 100, 199] {
+        let screen = text(&drawn(&mut model(rows.clone(), selected_index), (80, 24)));
+        assert!(screen.contains(&format!("\nconsumer-{selected_index:03} ")), "{selected_index}:\n{screen}");
     }
     let mut model = model(rows, 0);
     model.sort = Sort::Rate;

@@ -12,7 +12,7 @@ use loghost_core::domain::ConsumerName;
 use tokio::runtime::Runtime;
 
 use crate::ui::terminal;
-use crate::ui::view::{PATIENCE, Shown, View};
+use crate::ui::view::{PATIENCE, View, ViewSubject};
 
 /// Has this test be the process on the terminal.
 const ON_TERMINAL: &str = "LOGHOST_TEST_ON_TERMINAL";
@@ -73,7 +73,7 @@ fn show() {
     board.expect(&"error".parse().unwrap(), &[]);
     let (gone, told) = channel();
     Runtime::new().unwrap().block_on(async {
-        let view = View::start(Shown { board, control: Arc::new(Panicking { _gone: gone }) }).unwrap();
+        let view = View::start(ViewSubject { board, control: Arc::new(Panicking { _gone: gone }) }).unwrap();
         told.recv().unwrap_err();
         drop(view);
     });

@@ -44,33 +44,33 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
     node.rabbitmqctl(&["add_user", "worker", "s3cret"]);
     node.rabbitmqctl(&["set_user_tags", "worker", "management"]);
     node.rabbitmqctl(&["set_permissions", "worker", ".*", ".*", ".*"]);
-    let place = QueueFixture::new(Broker::on(kind, &node), QUORUM);
-    let outside = place.broker.outside();
+    let fixture = QueueFixture::new(Broker::on(kind, &node), QUORUM);
+    let outside = fixture.broker.outside();
     let url = format!("http://worker:s3cret@127.0.0.1:{port}");
     let limit =
         |queue: &str| format!("warn  the queue {queue} has a delivery limit of 3 (the policy limits)");
-    let host = place.run(["--management-url", &url]).start();
-    host.says(&limit(&place.dead_queue()));
-    let said = host.says(&limit(&place.queue()));
+    let host = fixture.run(["--management-url", &url]).start();
+    host.says(&limit(&fixture.dead_queue()));
+    let said = host.says(&limit(&fixture.queue()));
     for words in ["goes to the dead letters", "take delivery-limit out of it"] {
         assert!(said.contains(words), "no `{words}` in {said}");
     }
     host.end_by(Signal::Terminate).exits(0).does_not_say("s3cret");
 
     // As those do who look after dead letters; and the variable does the same.
-    place.make_dead_letters(&outside, 3);
+    fixture.make_dead_letters(&outside, 3);
     for _ in 0..8 {
-        let list = place.dead_letters("list", []).env("LOGHOST_MANAGEMENT_URL", &url).end().exits(0);
-        list.prints("bad 2").says(&limit(&place.dead_queue())).says("the broker drops a log");
+        let list = fixture.dead_letters("list", []).env("LOGHOST_MANAGEMENT_URL", &url).end().exits(0);
+        list.prints("bad 2").says(&limit(&fixture.dead_queue())).says("the broker drops a log");
     }
-    is_whole(&outside, &place.dead_queue(), "bad", 3);
+    is_whole(&outside, &fixture.dead_queue(), "bad", 3);
 
     // Where it is not, or does not let us in, is said if it was named, without a password.
     for wrong in [url.replace("s3cret", "wr0ng"), format!("http://worker:wr0ng@127.0.0.1:{}", free_port())] {
-        let list = place.dead_letters("list", ["--management-url", &wrong]).end().exits(0);
+        let list = fixture.dead_letters("list", ["--management-url", &wrong]).end().exits(0);
         list.says("cannot find out about delivery limits").does_not_say("wr0ng");
     }
-    let unfit = place.dead_letters("list", ["--management-url", "amqp://worker:wr0ng@127.0.0.1"]).end();
+    let unfit = fixture.dead_letters("list", ["--management-url", "amqp://worker:wr0ng@127.0.0.1"]).end();
     unfit.exits(2).says("--management-url: no http:// or https://").does_not_say("wr0ng");
     Ok(())
 }
@@ -79,27 +79,27 @@ fn with_a_limit_are_told_of(kind: Kind) -> Result<(), Skip> {
 /// log that reaches the limit becomes a dead letter, which can be replayed.
 fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
     let node = limited(kind, None)?;
-    let place = QueueFixture::new(Broker::on(kind, &node), QUORUM);
-    let outside = place.broker.outside();
-    place.make_dead_letters(&outside, 5);
+    let fixture = QueueFixture::new(Broker::on(kind, &node), QUORUM);
+    let outside = fixture.broker.outside();
+    fixture.make_dead_letters(&outside, 5);
     for _ in 0..10 {
-        let list = place.dead_letters("list", ["--format", "json"]).end().exits(0);
+        let list = fixture.dead_letters("list", ["--format", "json"]).end().exits(0);
         assert_eq!(list.json().len(), 5, "{list}");
-        place.dead_letters("list", ["--limit", "2"]).end().exits(0).prints("bad 1");
-        drop(Unread::start(place.dead_letters("list", ["--format", "json"])));
+        fixture.dead_letters("list", ["--limit", "2"]).end().exits(0).prints("bad 1");
+        drop(Unread::start(fixture.dead_letters("list", ["--format", "json"])));
     }
-    is_whole(&outside, &place.dead_queue(), "bad", 5);
+    is_whole(&outside, &fixture.dead_queue(), "bad", 5);
 
-    place.publish(&outside, "log", 2);
+    fixture.publish(&outside, "log", 2);
     for _ in 0..3 {
-        drop(place.takes_all(&outside).end_by(Signal::Kill));
-        outside.wait_for_depth(&place.queue(), 2);
+        drop(fixture.takes_all(&outside).end_by(Signal::Kill));
+        outside.wait_for_depth(&fixture.queue(), 2);
     }
-    let host = place.takes_all(&outside);
-    host.says(&format!("a log of the queue {} has come back 3 times", place.queue()));
+    let host = fixture.takes_all(&outside);
+    host.says(&format!("a log of the queue {} has come back 3 times", fixture.queue()));
     drop(host.end_by(Signal::Kill));
-    outside.wait_for_depth(&place.dead_queue(), 2);
-    let list = place.dead_letters("list", ["--format", "json", "--outcome", "dropped"]).end().exits(0);
+    outside.wait_for_depth(&fixture.dead_queue(), 2);
+    let list = fixture.dead_letters("list", ["--format", "json", "--outcome", "dropped"]).end().exits(0);
     for (n, dead_letter) in list.json().into_iter().enumerate() {
         assert_eq!(dead_letter["message"], format!("log {n}"), "{list}");
         assert_eq!(
@@ -110,17 +110,19 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
         assert_eq!(dead_letter["reason"], "the broker took it out of the queue: delivery_limit", "{list}");
         assert_eq!(dead_letter["attributes"], json!({}), "{list}");
     }
-    place.dead_letters("replay", ["--all"]).end().exits(0).prints("replayed 2  left 0");
-    is_whole(&outside, &place.queue(), "log", 2);
+    fixture.dead_letters("replay", ["--all"]).end().exits(0).prints("replayed 2  left 0");
+    is_whole(&outside, &fixture.queue(), "log", 2);
 
     // One that somebody else has declared, who did not think of dead letters.
-    outside.delete(&place.queue());
+    outside.delete(&fixture.queue());
     let limit = ("x-delivery-limit", lapin::types::AMQPValue::LongInt(2));
     let single = ("x-single-active-consumer", lapin::types::AMQPValue::Boolean(true));
-    outside.declare(&place.queue(), DURABLE, &[single, limit, ("x-queue-type", text("quorum"))]);
-    let host = place.run([]).start();
-    let said = host
-        .says(&format!("warn  the queue loghost.{}.{NAME} has a delivery limit of 2", place.broker.prefix()));
+    outside.declare(&fixture.queue(), DURABLE, &[single, limit, ("x-queue-type", text("quorum"))]);
+    let host = fixture.run([]).start();
+    let said = host.says(&format!(
+        "warn  the queue loghost.{}.{NAME} has a delivery limit of 2",
+        fixture.broker.prefix()
+    ));
     assert!(said.contains("for good") && said.contains("delete the queue when it is empty"), "{said}");
     host.end_by(Signal::Terminate).exits(0);
     Ok(())
@@ -128,25 +130,25 @@ fn with_a_limit_lose_nothing(kind: Kind) -> Result<(), Skip> {
 
 /// `list` writes dead letters again before it shows any; if it is interrupted meanwhile, each is there once.
 fn double_nothing_for_an_interruption(kind: Kind) -> Result<(), Skip> {
-    const LETTERS: usize = 400;
+    const DEAD_LETTERS: usize = 400;
     let node = limited(kind, None)?;
-    let place = QueueFixture::new(Broker::on(kind, &node), QUORUM);
-    let outside = place.broker.outside();
-    place.make_dead_letters(&outside, LETTERS);
-    let list = || place.dead_letters("list", ["--format", "json"]);
+    let fixture = QueueFixture::new(Broker::on(kind, &node), QUORUM);
+    let outside = fixture.broker.outside();
+    fixture.make_dead_letters(&outside, DEAD_LETTERS);
+    let list = || fixture.dead_letters("list", ["--format", "json"]);
     for n in 0..8 {
         // They come back once, and could be dropped.
         drop(Unread::start(list()));
-        outside.wait_for_depth(&place.dead_queue(), 400);
+        outside.wait_for_depth(&fixture.dead_queue(), 400);
         let listing = list().start();
-        while outside.depth(&place.dead_queue()) == Some(400) {}
+        while outside.depth(&fixture.dead_queue()) == Some(400) {}
         // It has them; nobody tells how far it is with writing them.
         thread::sleep(Duration::from_millis(n * 8));
         drop(listing.end_by(Signal::Interrupt));
-        outside.wait_for_depth(&place.dead_queue(), 400);
+        outside.wait_for_depth(&fixture.dead_queue(), 400);
     }
     let bodies: BTreeSet<Vec<u8>> =
-        outside.take_all(&place.dead_queue()).into_iter().map(|dead_letter| dead_letter.data).collect();
-    assert_eq!(bodies.len(), LETTERS);
+        outside.take_all(&fixture.dead_queue()).into_iter().map(|dead_letter| dead_letter.data).collect();
+    assert_eq!(bodies.len(), DEAD_LETTERS);
     Ok(())
 }

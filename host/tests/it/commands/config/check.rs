@@ -1,4 +1,4 @@
-//! `loghost config check`: each mistake with its place, plugins and files as a run would read them.
+//! `loghost config check`: each mistake with its location, plugins and files as a run would read them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use super::{config, configured};
 use crate::support::cli::loghost;
 use crate::support::tracked;
 
-pub(super) fn names_each_place() {
+pub(super) fn names_each_location() {
     let folder = configured(
         "prefech = 3\nqueue-type = \"clasic\"\nevery = 5\n\n[streams]\nfrom = \"first\"\n[consumers.error]\n  \
          plugin = \"error.wasm\"\n  time-limt = \"2s\"\n  max-memory = \"1\"\n  settings = { a = [1] }\n  \

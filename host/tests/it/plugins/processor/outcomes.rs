@@ -47,15 +47,15 @@ pub(super) fn what_is_rejected_is_a_dead_letter(broker: &Broker) {
         (dead_letter.exchange.as_str(), dead_letter.routing_key.as_str()),
         (broker.exchange("dead").as_str(), "picky")
     );
-    let kept = &dead_letter.properties;
-    assert_eq!(kept.message_id().as_ref().map(ShortString::as_str), Some("m-1"));
-    assert_eq!(kept.app_id().as_ref().map(ShortString::as_str), Some("db.1"));
-    assert_eq!(kept.content_type().as_ref().map(ShortString::as_str), Some("text/plain"));
-    assert_eq!(*kept.timestamp(), Some(1_700_000_000));
-    assert_eq!(*kept.delivery_mode(), Some(2));
+    let properties = &dead_letter.properties;
+    assert_eq!(properties.message_id().as_ref().map(ShortString::as_str), Some("m-1"));
+    assert_eq!(properties.app_id().as_ref().map(ShortString::as_str), Some("db.1"));
+    assert_eq!(properties.content_type().as_ref().map(ShortString::as_str), Some("text/plain"));
+    assert_eq!(*properties.timestamp(), Some(1_700_000_000));
+    assert_eq!(*properties.delivery_mode(), Some(2));
     // It would expire again.
-    assert_eq!(*kept.expiration(), None);
-    let headers = kept.headers().clone().unwrap_or_default();
+    assert_eq!(*properties.expiration(), None);
+    let headers = properties.headers().clone().unwrap_or_default();
     let header = |key: &str| match headers.inner().get(key) {
         Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
         Some(AMQPValue::LongLongInt(number)) => number.to_string(),

@@ -149,8 +149,8 @@ pub(super) fn a_new_user_finds_a_python_program(kind: Kind) -> Result<(), Skip> 
     node.rabbitmqctl(&["set_permissions", "test", ".*", ".*", ".*"]);
     let broker = broker.as_user("test", "test");
     let port = broker.url().rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()).expect("a port");
-    let place = format!("host=\"127.0.0.1\", port={port}");
-    let program = Program::start(&program, &["error"], |text| text.replace("host=\"127.0.0.1\"", &place));
+    let labels = format!("host=\"127.0.0.1\", port={port}");
+    let program = Program::start(&program, &["error"], |text| text.replace("host=\"127.0.0.1\"", &labels));
     wait_for(&node, "log");
     let look = loghost(["sources", "--for", "1m", "--max-logs", "3", "--management-url", &url]);
     let found = look.env("LOGHOST_AMQP_URL", broker.url()).end().exits(0);

@@ -25,9 +25,9 @@ impl Guest {
             let tick =
                 if self.transcribes { format!("(call $write (i32.const 1) {tick})") } else { String::new() };
             let publish = self.publishes.as_ref().map(|(severity, text)| {
-                let place = SEVERITIES.iter().position(|it| it == severity).expect("one of them");
+                let index = SEVERITIES.iter().position(|it| it == severity).expect("one of them");
                 let nothing = [Part::Word(0); 5];
-                let log = [Part::Word(u32::try_from(place).expect("one of four")), Part::Text(text)];
+                let log = [Part::Word(u32::try_from(index).expect("one of four")), Part::Text(text)];
                 let log = constants.record(&[&log[..], &nothing].concat());
                 format!("(call $publish (local.get $answer) (i32.const {log}))")
             });

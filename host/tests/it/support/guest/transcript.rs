@@ -6,7 +6,7 @@ use super::SEVERITIES;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Its index in the batch, and how many logs the batch had.
-    pub(crate) place: usize,
+    pub(crate) index: usize,
     pub(crate) batch: usize,
     pub(crate) severity: String,
     pub(crate) timestamp: u64,
@@ -30,13 +30,13 @@ pub(crate) fn seen(stderr: &str, name: &str) -> Vec<Seen> {
 
 fn read(line: &str) -> Seen {
     let parts: Vec<&str> = line.split('|').collect();
-    let [place, batch, severity, timestamp, attempt, message, id, source, attributes] = parts[..] else {
+    let [index, batch, severity, timestamp, attempt, message, id, source, attributes] = parts[..] else {
         panic!("no line of a transcript: {line}");
     };
     let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("`{text}` is no number: {line}"));
     let given = |text: &str| text.strip_prefix('+').map(str::to_owned);
     Seen {
-        place: usize::try_from(number(place)).expect("a place"),
+        index: usize::try_from(number(index)).expect("a place"),
         batch: usize::try_from(number(batch)).expect("a length"),
         severity: SEVERITIES[usize::try_from(number(severity)).expect("a severity")].to_owned(),
         timestamp: number(timestamp),

@@ -28,7 +28,7 @@ impl Messages {
     }
 
     /// Where a log is in its delivery, if there are others in it.
-    pub(super) fn place(&self, number: u64) -> Option<LogNumber> {
+    pub(super) fn log_number(&self, number: u64) -> Option<LogNumber> {
         let (first, message) = self.of(number)?;
         let count = |last: u64| usize::try_from(last - first + 1).unwrap_or(usize::MAX);
         Some(LogNumber { number: count(number), of: count(message.last) })
@@ -40,7 +40,7 @@ impl Messages {
     }
 
     /// Where a log is in its delivery, from 0, while others of it are not in the book.
-    pub(super) fn open_place(&self, number: u64) -> Option<usize> {
+    pub(super) fn open_log_index(&self, number: u64) -> Option<usize> {
         let (first, _) = self.of(number).filter(|(_, message)| message.not_entered > 0)?;
         usize::try_from(number - first).ok()
     }

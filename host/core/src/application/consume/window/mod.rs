@@ -52,7 +52,7 @@ struct Delivered<O> {
     original: Option<O>,
     /// Whether there is more in it than a position.
     is_message: bool,
-    progress: Progress,
+    progress: LogProgress,
 }
 
 /// What is in a delivery.
@@ -72,7 +72,7 @@ impl Content {
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum LogProgress {
     Open,
     Finished,
     /// Finished, and its delivery acknowledged out of its order.
@@ -139,7 +139,7 @@ impl<O> Window<O> {
     {
         let first = self.first + self.deliveries.len() as u64;
         let is_message = matches!(content, Content::Message(_));
-        let delivered = Delivered { position, original, is_message, progress: Progress::Open };
+        let delivered = Delivered { position, original, is_message, progress: LogProgress::Open };
         if let Content::Message(logs @ 2..) = content {
             let more = logs - 1;
             self.messages.add(first, first + more as u64);
@@ -151,8 +151,8 @@ impl<O> Window<O> {
     }
 
     /// Where a log is among those of its delivery, if there are several.
-    pub(super) fn place(&self, number: u64) -> Option<LogNumber> {
-        self.messages.place(number)
+    pub(super) fn log_number(&self, number: u64) -> Option<LogNumber> {
+        self.messages.log_number(number)
     }
 
     /// Notes that these are entered in the book.
@@ -161,8 +161,8 @@ impl<O> Window<O> {
     }
 
     /// Where a log is among those of its delivery, from 0, as long as others of these are not in the book.
-    pub(super) fn open_place(&self, number: u64) -> Option<usize> {
-        self.messages.open_place(number)
+    pub(super) fn open_log_index(&self, number: u64) -> Option<usize> {
+        self.messages.open_log_index(number)
     }
 
     /// Notes that a log is under way; false if it is already, by another delivery.
@@ -177,16 +177,16 @@ impl<O> Window<O> {
     pub(super) fn entered(&mut self, logs: &[FinishedLog]) {
         for run in FinishedLog::runs(logs) {
             if let [FinishedLog { position: Some(OriginPosition { origin, sequence }), .. }, ..] = *run
-                && let Some(sequences) = self.under_way.get_mut(origin)
+                && let Some(intervals) = self.under_way.get_mut(origin)
             {
-                sequences.remove_interval(sequence, sequence + (run.len() as u64 - 1));
+                intervals.remove_interval(sequence, sequence + (run.len() as u64 - 1));
             }
         }
     }
 
     /// Whether any log of this origin is under way.
     pub(super) fn has(&self, origin: usize) -> bool {
-        self.under_way.get(origin).is_some_and(|sequences| !sequences.is_empty())
+        self.under_way.get(origin).is_some_and(|intervals| !intervals.is_empty())
     }
 
     /// How many of these are more than a position.
@@ -250,16 +250,17 @@ impl<O> Window<O> {
         for number in &finished {
             self.retries.remove(number);
             if let Some(delivered) = self.get_mut(*number) {
-                delivered.progress = Progress::Finished;
+                delivered.progress = LogProgress::Finished;
             }
         }
         self.messages.finish(&finished);
         let mut due = Due::default();
-        while let Some(delivered) = self.deliveries.pop_front_if(|first| first.progress != Progress::Open) {
+        while let Some(delivered) = self.deliveries.pop_front_if(|first| first.progress != LogProgress::Open)
+        {
             let is_whole = self.messages.leave(self.first);
             self.first += 1;
             self.positions -= usize::from(!delivered.is_message);
-            if is_whole && delivered.progress == Progress::Finished {
+            if is_whole && delivered.progress == LogProgress::Finished {
                 due.deliveries += usize::from(delivered.is_message);
                 due.acknowledge_through(delivered.position);
             }
@@ -270,12 +271,12 @@ impl<O> Window<O> {
                 continue;
             };
             // One that is acknowledged already was, with others, because of one before it here.
-            if delivered.progress == Progress::Finished && self.messages.is_whole(number) {
+            if delivered.progress == LogProgress::Finished && self.messages.is_whole(number) {
                 due.deliveries += usize::from(delivered.is_message);
                 due.single.push(delivered.position.clone());
                 for number in self.messages.numbers(number) {
                     if let Some(delivered) = self.get_mut(number) {
-                        delivered.progress = Progress::Acknowledged;
+                        delivered.progress = LogProgress::Acknowledged;
                     }
                 }
             }

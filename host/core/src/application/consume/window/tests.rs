@@ -102,12 +102,12 @@ fn what_is_acknowledged_together_ends_before_a_message_that_is_open() {
 }
 
 #[test]
-fn a_place_is_told_until_the_whole_message_is_in_the_book() {
+fn an_index_is_told_until_the_whole_message_is_in_the_book() {
     let mut window = several();
     window.enter(&[3, 0]);
-    assert_eq!([0, 1, 2, 3].map(|number| window.open_place(number)), [Some(0), Some(1), None, Some(0)]);
+    assert_eq!([0, 1, 2, 3].map(|number| window.open_log_index(number)), [Some(0), Some(1), None, Some(0)]);
     window.enter(&[4, 5]);
-    assert_eq!([3, 4, 5].map(|number| window.open_place(number)), [None; 3]);
-    assert_eq!(window.place(4), Some(LogNumber { number: 2, of: 3 }));
-    assert_eq!(window.place(2), None);
+    assert_eq!([3, 4, 5].map(|number| window.open_log_index(number)), [None; 3]);
+    assert_eq!(window.log_number(4), Some(LogNumber { number: 2, of: 3 }));
+    assert_eq!(window.log_number(2), None);
 }

@@ -1,5 +1,5 @@
-//! What a book has of messages of streams that are finished in part: the finished places, each an offset and where a log is in
-//! the message there.
+//! What a book has of messages of streams that are finished in part: their finished logs, each an offset and
+//! the index of a log in the message there.
 
 use std::sync::Arc;
 
@@ -7,32 +7,33 @@ use super::tracked::Tracked;
 use super::{StreamChange, StreamState};
 use crate::domain::StreamPosition;
 
-/// The finished places of each stream that has some. As a ledger has them, they are a stream of its own, [named](SUFFIX) after
+/// The finished logs of partly finished messages, of each stream that has some. As a ledger has them, they are a stream of its own, [named](SUFFIX) after
 /// the stream.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(Vec<(Arc<str>, Tracked)>);
+pub(super) struct PartialMessages(Vec<(Arc<str>, Tracked)>);
 
-/// What the name ends with under which a ledger has the places of a stream. No stream's name has this character.
+/// What the name ends with under which a ledger has these logs of a stream. No stream's name has this character.
 const SUFFIX: &str = "\0places";
 
-/// The low bits of the number of a place, which say where in its message it is; the offset is above.
+/// The low bits of a log's number, which are its index in the message; the offset is above.
 const BITS: u32 = 14;
 
-impl Places {
-    /// Whether this is what a ledger has of places, and not of a stream.
+impl PartialMessages {
+    /// Whether this is what a ledger has of such logs, and not of a stream.
     pub(super) fn are_of(state: &StreamState) -> bool {
         state.stream.ends_with(SUFFIX)
     }
 
     pub(super) fn restore(states: impl IntoIterator<Item = StreamState>) -> Self {
-        let places = states.into_iter().map(|state| (state.stream.into(), Tracked::from(state.finished)));
-        Self(places.collect())
+        let partial_messages =
+            states.into_iter().map(|state| (state.stream.into(), Tracked::from(state.finished)));
+        Self(partial_messages.collect())
     }
 
-    /// Records that the log at this place is finished. A place beyond all bounds is not recorded: its log is counted again if
+    /// Records that the log with this index is finished. One beyond all bounds is not recorded: it is counted again if
     /// the message comes again.
-    pub(super) fn finish(&mut self, position: &StreamPosition, place: usize) {
-        let Some(number) = number(position.offset, place) else { return };
+    pub(super) fn finish(&mut self, position: &StreamPosition, index: usize) {
+        let Some(number) = number(position.offset, index) else { return };
         let index = self.index_of(position).unwrap_or_else(|| {
             self.0.push((format!("{}{SUFFIX}", position.stream.name).into(), Tracked::default()));
             self.0.len() - 1
@@ -40,10 +41,12 @@ impl Places {
         self.0[index].1.insert_interval(number, number);
     }
 
-    /// Whether the log at this place is finished.
-    pub(super) fn contains(&self, position: &StreamPosition, place: usize) -> bool {
-        let places = self.index_of(position).map(|index| &self.0[index].1);
-        places.zip(number(position.offset, place)).is_some_and(|(places, number)| places.set.contains(number))
+    /// Whether the log with this index is finished.
+    pub(super) fn contains(&self, position: &StreamPosition, index: usize) -> bool {
+        let partial_messages = self.index_of(position).map(|index| &self.0[index].1);
+        partial_messages
+            .zip(number(position.offset, index))
+            .is_some_and(|(partial_messages, number)| partial_messages.set.contains(number))
     }
 
     /// Forgets those that a delivery covers, which is finished.
@@ -74,13 +77,13 @@ impl Places {
     }
 }
 
-/// The number of a place in the message at this offset; none where it has none.
-fn number(offset: u64, place: usize) -> Option<u64> {
-    let place = u64::try_from(place).ok().filter(|place| *place < 1 << BITS)?;
-    Some(numbers(offset)?.0 + place)
+/// The number of the log with this index in the message at this offset; none where it has none.
+fn number(offset: u64, index: usize) -> Option<u64> {
+    let index = u64::try_from(index).ok().filter(|index| *index < 1 << BITS)?;
+    Some(numbers(offset)?.0 + index)
 }
 
-/// The numbers of all places in the message at this offset.
+/// The numbers of all logs in the message at this offset.
 fn numbers(offset: u64) -> Option<(u64, u64)> {
     let first = offset.checked_mul(1 << BITS)?;
     Some((first, first + ((1 << BITS) - 1)))

@@ -14,26 +14,29 @@ use loghost_core::application::BoxError;
 use crate::topology::inspection::Binding;
 
 /// Keeps what queues are bound to.
-pub trait KeepBindings: fmt::Debug + Send + Sync {
+pub trait RecordBindings: fmt::Debug + Send + Sync {
     /// What is kept of a queue. An error says what the system or the state says.
     fn load<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<BTreeSet<Binding>, BoxError>>;
 
     /// Keeps these instead. When the future is ready they are safe, and not before.
-    fn keep<'a>(&'a self, queue: &'a str, bindings: BTreeSet<Binding>)
-    -> BoxFuture<'a, Result<(), BoxError>>;
+    fn record<'a>(
+        &'a self,
+        queue: &'a str,
+        bindings: BTreeSet<Binding>,
+    ) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
 /// Keeps them as long as a run lasts, whose rules may change.
 #[derive(Debug, Default)]
 pub struct BindingsOfRun(Mutex<HashMap<String, BTreeSet<Binding>>>);
 
-impl KeepBindings for BindingsOfRun {
+impl RecordBindings for BindingsOfRun {
     fn load<'a>(&'a self, queue: &'a str) -> BoxFuture<'a, Result<BTreeSet<Binding>, BoxError>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ready(Ok(kept.get(queue).cloned().unwrap_or_default())).boxed()
+        let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ready(Ok(recorded.get(queue).cloned().unwrap_or_default())).boxed()
     }
 
-    fn keep<'a>(
+    fn record<'a>(
         &'a self,
         queue: &'a str,
         bindings: BTreeSet<Binding>,

@@ -1,4 +1,4 @@
-//! Where a node is: its folder, its configuration, its name and its ports, and commands that know them.
+//! The configuration of a node: its folder, its name and its ports, and commands that know them.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
@@ -22,8 +22,8 @@ pub(crate) struct StreamPorts {
     pub(crate) tls: Option<u16>,
 }
 
-/// Where a node is.
-pub(crate) struct NodePlace {
+/// The configuration of a node.
+pub(crate) struct NodeConfig {
     pub(crate) version: Version,
     pub(crate) folder: TempDir,
     pub(crate) name: String,
@@ -37,7 +37,7 @@ pub(crate) struct NodePlace {
     distribution_port: u16,
 }
 
-impl NodePlace {
+impl NodeConfig {
     /// One whose ports are all its own, if it has the address of all the others.
     pub(crate) fn new(version: Version, setup: &Setup<'_>) -> Result<Self, Error> {
         let Setup { config, plugins, address, tls } = setup;
@@ -47,7 +47,7 @@ impl NodePlace {
         let port_of = |usual: u16| if address == Ipv4Addr::LOCALHOST { free_port() } else { usual };
         let (plain, with_tls) = (port_of(STREAM_PORT), tls.map(|_| port_of(STREAM_TLS_PORT)));
         let streams = (version == Version::V4).then_some(StreamPorts { plain, tls: with_tls });
-        let place = Self {
+        let node = Self {
             version,
             folder: folder.map_err(Error::system("cannot make a folder for RabbitMQ"))?,
             name: unique_name(),
@@ -64,15 +64,15 @@ impl NodePlace {
              log.file.level = warning\n\
              {config}\n"
         );
-        place.write("rabbitmq.conf", &config)?;
+        node.write("rabbitmq.conf", &config)?;
         let of_version = streams.map(|_| "rabbitmq_stream");
         let plugins = of_version.into_iter().chain((!plugins.is_empty()).then_some(*plugins));
-        place.write("enabled_plugins", &format!("[{}].", plugins.collect::<Vec<_>>().join(",")))?;
-        place.configure_streams()?;
+        node.write("enabled_plugins", &format!("[{}].", plugins.collect::<Vec<_>>().join(",")))?;
+        node.configure_streams()?;
         if let Some(tls) = tls {
-            place.configure_tls(tls)?;
+            node.configure_tls(tls)?;
         }
-        Ok(place)
+        Ok(node)
     }
 
     /// Has it listen for the stream protocol, and tell clients an address that they reach.
