@@ -35,7 +35,7 @@ impl From<Args> for Options {
         Self {
             listen: args.listen.unwrap_or(default.listen),
             max_memory: args.max_memory.unwrap_or(default.max_memory),
-            end: if args.until_eof { BrokerEnding::ScenarioInput } else { BrokerEnding::Signal },
+            end: if args.until_eof { BrokerEnding::Input } else { BrokerEnding::Signal },
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum BrokerEnding {
     /// A signal.
     Signal,
     /// A signal, or the end of standard input.
-    ScenarioInput,
+    Input,
 }
 
 /// Serves until asked to end.
@@ -56,7 +56,7 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
     terminal::print(&broker.url())?;
     tokio::select! {
         () = interrupted => {}
-        () = end_of_input(), if options.end == BrokerEnding::ScenarioInput => {}
+        () = end_of_input(), if options.end == BrokerEnding::Input => {}
     }
     broker.shutdown().await;
     Ok(())

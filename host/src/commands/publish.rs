@@ -103,10 +103,11 @@ async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Resu
     let to = options.to.as_ref().map(|to| &*to.0);
     let publish = Publish::new(sink, Sequencer::new(producer), SystemClock);
     let mut publisher = Resume::new(publish, journal);
+    let log = LogObserver::default();
 
     let sent = tokio::select! {
         sent = send(&mut pieces, &mut publisher, &connection, traces.as_ref(), to) => sent,
-        never = tell_leaps() => match never {},
+        never = tell_leaps(&log) => match never {},
         () = &mut interrupted => {
             terminal::notice("interrupted: waiting for the answers to what was sent");
             await_answers(&mut publisher).await;
@@ -117,7 +118,7 @@ async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Resu
         }
     };
     if let Err(stop) = sent {
-        if let Stop::ResumingPublisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
+        if let Stop::Publisher(ResumeError::Journal(JournalError::Changed { .. })) = stop {
             // Nothing was sent.
         } else {
             await_answers(&mut publisher).await;
@@ -167,7 +168,7 @@ async fn provide(
 /// Why not everything was sent and confirmed.
 enum Stop {
     Input(Failure),
-    ResumingPublisher(ResumeError),
+    Publisher(ResumeError),
     Interrupted,
 }
 
@@ -175,8 +176,8 @@ impl Stop {
     fn failure(self, input: &Pieces, journal: Option<&Path>) -> Failure {
         match self {
             Self::Input(failure) => failure,
-            Self::ResumingPublisher(ResumeError::Sink(error)) => unpublished(error),
-            Self::ResumingPublisher(ResumeError::Journal(error)) => {
+            Self::Publisher(ResumeError::Sink(error)) => unpublished(error),
+            Self::Publisher(ResumeError::Journal(error)) => {
                 let status = match error {
                     JournalError::Changed { .. } => Status::BadInput,
                     JournalError::Write(_) => Status::Io,
@@ -194,7 +195,7 @@ impl Stop {
 
 impl From<ResumeError> for Stop {
     fn from(error: ResumeError) -> Self {
-        Self::ResumingPublisher(error)
+        Self::Publisher(error)
     }
 }
 
@@ -225,7 +226,7 @@ async fn send(
         let mut piece = tokio::select! {
             biased;
             piece = pieces.next() => piece.map_err(Stop::Input)?,
-            error = meanwhile => return Err(Stop::ResumingPublisher(error)),
+            error = meanwhile => return Err(Stop::Publisher(error)),
         };
         if piece.is_empty() {
             if pieces.deferred().is_none() || !publisher.is_behind() {

@@ -21,9 +21,10 @@ use crate::compose::past::{OpenedPast, Past};
 use crate::compose::plugin_source::PluginSource;
 use crate::compose::plugins::{Derived, PluginLoader, runtime};
 use crate::compose::settings::{Settings, Taker};
-use crate::compose::supervise::{OnFailure, chain, status_of};
+use crate::compose::supervise::{OnFailure, status_of};
 use crate::compose::target::{Target, new_producer, unpublished};
 use crate::platform::signals::interrupted;
+use crate::ui::errors::chain;
 use crate::ui::replay::{ReplayOutcome, ReplayView};
 use crate::ui::terminal::Format;
 

@@ -152,7 +152,7 @@ impl ConsumerBuilder {
         // A queue that goes with the run keeps no book.
         let state = self.state.as_deref().filter(|_| self.options.lifetime == Lifetime::Named);
         let queue = self.connections.names.queue(&consumer.descriptor().name);
-        let ledger = state::ledger(state, &consumer, &queue, self.options.positions).await?;
+        let ledger = state::ledger(state, &consumer, &queue, self.options.positions, &*observer).await?;
         // Also for one that only counts: its next version may not.
         let derived = if self.options.derived == Derived::Granted {
             let severities = consumer.descriptor().publishes.iter();

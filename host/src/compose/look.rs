@@ -9,8 +9,9 @@ use loghost_rabbitmq::{BindRules, Decode};
 use crate::compose::failure::Failure;
 use crate::compose::live_logs::LiveLogs;
 use crate::compose::past::{OpenedPast, Past};
-use crate::compose::supervise::{chain, status_of};
+use crate::compose::supervise::status_of;
 use crate::compose::target::Target;
+use crate::ui::errors::chain;
 use crate::ui::past::say_reading;
 
 /// What is looked at.

@@ -1,16 +1,22 @@
-//! Says when two plugins measure something of one name, but of two kinds: monitoring knows only one kind of a name.
+//! Tells when two plugins measure something of one name, but of two kinds: monitoring knows only one kind of a name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use loghost_core::application::{ConsumerEvent, Event, Notice, Observer};
+use loghost_core::application::{ConsumerEvent, Event, Observer, RunEvent};
 use loghost_core::domain::{ConsumerName, MeasureKind, Measures};
 
-use crate::ui::terminal;
+/// Is told what plugins measure, and tells others once of each name and plugin that its kind is not that of another plugin.
+pub(crate) struct MeasureKindsObserver {
+    known: Mutex<Known>,
+    others: Arc<dyn Observer>,
+}
 
-/// Is told what plugins measure, and says once of each name and plugin that its kind is not that of another plugin.
-#[derive(Debug, Default)]
-pub(crate) struct MeasureKindsObserver(Mutex<Known>);
+impl MeasureKindsObserver {
+    pub(crate) fn new(others: Arc<dyn Observer>) -> Self {
+        Self { known: Mutex::default(), others }
+    }
+}
 
 /// What is known of the names.
 #[derive(Debug, Default)]
@@ -32,8 +38,11 @@ struct Clash {
 impl Observer for MeasureKindsObserver {
     fn observe(&self, event: &Event<'_>) {
         if let Event::Consumer(consumer, ConsumerEvent::Measured(Ok(measures))) = event {
-            let clashes = self.0.lock().unwrap_or_else(PoisonError::into_inner).note(consumer, measures);
-            clashes.iter().for_each(say);
+            let clashes = self.known.lock().unwrap_or_else(PoisonError::into_inner).note(consumer, measures);
+            for Clash { name, shown, left_out } in &clashes {
+                let kinds = [shown, left_out].map(|(consumer, kind)| (consumer, *kind));
+                self.others.observe(&Event::Run(RunEvent::MeasureKindsDiffer(name, kinds)));
+            }
         }
     }
 }
@@ -67,16 +76,6 @@ impl Known {
         }
         clashes
     }
-}
-
-fn say(Clash { name, shown: (first, shown), left_out: (other, kind) }: &Clash) {
-    let text = format!(
-        "its measure `{name}` is a {}, that of {first} a {}: a name has one kind, and monitoring is shown that of {first} only; \
-         give one of them another name",
-        kind.as_str(),
-        shown.as_str()
-    );
-    terminal::tell(&Notice::warning(&text).of(other.as_str()));
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ impl Reloads {
     async fn load_all(&mut self, starter: &Arc<Starter>, which: &Which) {
         match &self.configuration {
             Some(configuration) if !matches!(which, Which::One(_)) => {
-                match block_in_place(|| configuration.load()) {
+                match block_in_place(|| configuration.load(starter)) {
                     Ok(members) => self.reconfigure(members, starter, which).await,
                     Err(failure) => {
                         let text = failure.text().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use loghost_core::application::RunEvent;
 use loghost_wasm::{Limits, WasmConsumer};
 
 use crate::compose::configured::Members;
@@ -10,8 +11,8 @@ use crate::compose::failure::{Failure, Status};
 use crate::compose::loading::{self, Wanted};
 use crate::compose::member::Member;
 use crate::compose::settings::Settings;
+use crate::compose::starter::Starter;
 use crate::compose::supervise::OnFailure;
-use crate::ui::terminal;
 
 /// What a configuration says when it is read again.
 pub(crate) struct Reread {
@@ -34,20 +35,18 @@ pub(crate) struct Rereading {
 }
 
 impl Rereading {
-    /// Loads all that the file asks for now.
-    pub(super) fn load(&self) -> Result<Vec<(Member, WasmConsumer)>, Failure> {
+    /// Loads all that the file asks for now. Tells if something has changed in it that stays as it is.
+    pub(super) fn load(&self, starter: &Starter) -> Result<Vec<(Member, WasmConsumer)>, Failure> {
         let reread = (self.read)()?;
         let Reread { members, settings, limits, options, on_failure, lasting } = &reread;
         if members.is_empty() {
             return Err(Failure::new(Status::BadConfiguration, "the configuration names no consumer"));
         }
         let wanted = Wanted { members, settings, limits, options, on_failure: *on_failure };
-        let started = loading::start(&wanted)?;
+        let loaded = loading::start(&wanted)?;
         if *lasting != self.lasting {
-            terminal::warning(
-                "only consumers are reloaded: what else has changed in the configuration waits for the next start",
-            );
+            starter.tell(RunEvent::NeedsStart);
         }
-        Ok(started.members)
+        Ok(loaded.members)
     }
 }

@@ -6,35 +6,34 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use loghost_core::application::{BoxError, Consumer, Notice};
-use loghost_core::domain::printable_line;
+use loghost_core::application::{BoxError, Consumer, Event, Observer, OwnState, RunEvent};
 
 use crate::compose::consumer_options::Positions;
 use crate::compose::failure::{Failure, Status};
-use crate::ui::terminal;
 use loghost_rabbitmq::{Binding, RecordBindings};
 pub(crate) use loghost_store::state::StateLedger;
 use loghost_store::state::{Settings, StateError, StateFolder};
 use loghost_wasm::WasmConsumer;
 
-/// Opens the state in `folder`, if one is named. Says if it is a new one.
-pub(crate) fn open(folder: Option<&Path>) -> Result<Option<StateFolder>, Failure> {
+/// Opens the state in `folder`, if one is named. Tells if it is a new one.
+pub(crate) fn open(folder: Option<&Path>, observer: &dyn Observer) -> Result<Option<StateFolder>, Failure> {
     let Some(folder) = folder else { return Ok(None) };
     let is_new = StateFolder::is_missing(folder);
     let state = StateFolder::open(folder).map_err(unusable)?;
     if is_new {
-        terminal::notice(&format!("a new state begins in {}", printable_line(&folder.to_string_lossy())));
+        observer.observe(&Event::Run(RunEvent::StateBegins(folder)));
     }
     Ok(Some(state))
 }
 
-/// The ledger of `consumer`, which takes from `queue`. Says if the consumer begins anew, or if what is in it was kept with
+/// The ledger of `consumer`, which takes from `queue`. Tells if the consumer begins anew, or if what is in it was kept with
 /// other settings.
 pub(crate) async fn ledger(
     state: Option<&StateFolder>,
     consumer: &WasmConsumer,
     queue: &str,
     positions: Positions,
+    observer: &dyn Observer,
 ) -> Result<StateLedger, Failure> {
     let Some(state) = state else { return Ok(StateLedger::Volatile) };
     let name = &consumer.descriptor().name;
@@ -49,24 +48,14 @@ pub(crate) async fn ledger(
         }
         Positions::Discard => {
             let former = ledger.restart().await.map_err(unusable)?.total();
-            let text = format!(
-                "begins anew at --from (--restart): its counts begin at zero, and what --state had of it is removed ({former} \
-                 logs were counted)"
-            );
-            terminal::tell(&Notice::warning(&text).of(name.as_str()));
+            observer.observe(&Event::Run(RunEvent::Restarted(name, former)));
             return Ok(ledger);
         }
     }
     let changed = ledger.changed_settings().await.map_err(unusable)?;
     if !changed.is_empty() {
-        let own =
-            if consumer.keeps_state() { ", and what it keeps of its own with --discard-state" } else { "" };
-        let text = format!(
-            "what --state has of it was counted with other settings (`{}`), and goes on from there: counts \
-             begin anew in another folder{own}",
-            changed.join("`, `")
-        );
-        terminal::tell(&Notice::warning(&text).of(name.as_str()));
+        let own = if consumer.keeps_state() { OwnState::Checkpoint } else { OwnState::None };
+        observer.observe(&Event::Run(RunEvent::SettingsChanged(name, &changed, own)));
     }
     Ok(ledger)
 }

@@ -1,14 +1,12 @@
-//! Watching over running consumers: waits for them, stops them, and says how each ended.
+//! Watching over running consumers: waits for them, stops them, and tells how each ended.
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::iter::successors;
 use std::panic::resume_unwind;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use loghost_core::application::{End, Finished, Level, Notice, SourceError};
+use loghost_core::application::{End, Event, Finished, Observer, RunEvent, SourceError};
 use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, NoThread, Refusal};
 use tokio::runtime::Handle;
@@ -18,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::status_of_sink;
-use crate::ui::terminal;
+use crate::ui::errors::chain;
 
 /// Why all consumers are stopped.
 #[derive(Debug)]
@@ -61,7 +59,7 @@ pub(crate) struct Another {
 }
 
 /// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
-/// on: they have `grace` to finish what they have in hand. Says what went wrong with each.
+/// on: they have `grace` to finish what they have in hand. Tells the `observer` what went wrong with each.
 pub(crate) async fn supervise(
     mut tasks: JoinSet<Ran>,
     mut names: HashMap<Id, ConsumerName>,
@@ -69,7 +67,9 @@ pub(crate) async fn supervise(
     ending: impl Future<Output = StopReason>,
     stop: watch::Sender<bool>,
     (grace, on_failure): (Duration, OnFailure),
+    observer: &dyn Observer,
 ) -> Ended {
+    let tell = |event: RunEvent<'_>| observer.observe(&Event::Run(event));
     let mut ending = pin!(ending);
     let mut deadline: Option<Instant> = None;
     let mut is_ending = false;
@@ -84,7 +84,7 @@ pub(crate) async fn supervise(
                     Ok(task) => {
                         names.insert(task.id(), name);
                     }
-                    Err(error) => failed(&name, &chain(&error)),
+                    Err(error) => tell(RunEvent::NotBegun(&name, &chain(&error))),
                 }
                 continue;
             }
@@ -93,7 +93,7 @@ pub(crate) async fn supervise(
                 is_ending = true;
                 ended_so.is_asked = matches!(why, StopReason::Asked);
                 if let StopReason::Failed(failure) = &why {
-                    terminal::notice(&format!("{}: ending", failure.text().unwrap_or_default()));
+                    tell(RunEvent::CannotGoOn(&failure.text().unwrap_or_default()));
                     ended_so.failure = ended_so.failure.or(Some(failure.status()));
                 }
                 deadline.get_or_insert(Instant::now() + grace);
@@ -103,7 +103,7 @@ pub(crate) async fn supervise(
             () = sleep_until(until), if deadline.is_some() => {
                 // They are not waited for: nothing ends a plugin's call before its time is over.
                 for name in names.values() {
-                    unfinished(name, grace);
+                    tell(RunEvent::Unfinished(name, grace));
                 }
                 ended_so.failure = ended_so.failure.or(Some(Status::Unavailable));
                 return ended_so;
@@ -114,15 +114,19 @@ pub(crate) async fn supervise(
         let status = match (joined, name) {
             (Ok((_, ran)), Some(name)) => {
                 let status = match &ran {
-                    Ok(finished) => finished.as_ref().and_then(|finished| ended(&name, finished)),
+                    Ok(finished) => finished.as_ref().and_then(|finished| {
+                        let status = status_of_finished(finished)?;
+                        tell(RunEvent::Failed(&name, finished));
+                        Some(status)
+                    }),
                     Err(failure) => {
-                        failed(&name, &failure.text().unwrap_or_default());
+                        tell(RunEvent::NotBegun(&name, &failure.text().unwrap_or_default()));
                         Some(failure.status())
                     }
                 };
                 let ends_all = status.is_some() && on_failure == OnFailure::End;
                 if ends_all && deadline.is_none() && !tasks.is_empty() {
-                    terminal::notice(&format!("ending all, as {name} has ended (--exit-on-failure)"));
+                    tell(RunEvent::EndingWith(&name));
                 }
                 if ends_all || matches!(&ran, Ok(Some(finished)) if concerns_all(&finished.end)) {
                     deadline.get_or_insert(Instant::now() + grace);
@@ -132,9 +136,7 @@ pub(crate) async fn supervise(
             }
             (Ok(_), None) => None,
             (Err(panic), name) => {
-                let text = format!("a consumer's task failed: {panic}");
-                let consumer = name.as_ref().map(ConsumerName::as_str);
-                terminal::tell(&Notice { level: Level::Error, consumer, text: &text });
+                tell(RunEvent::Panicked(name.as_ref(), &panic.to_string()));
                 // What it held goes back with the connection, and not before.
                 deadline.get_or_insert(Instant::now() + grace);
                 stop.send_replace(true);
@@ -165,13 +167,6 @@ pub(crate) fn run_alone<T: Send + 'static>(
 /// How many consumers open their sources at the same time.
 pub(crate) const MOST_OPENING: usize = 64;
 
-fn unfinished(name: &ConsumerName, grace: Duration) {
-    let waited = humantime::format_duration(grace);
-    let text =
-        format!("could not finish within {waited} (--grace): what it has not acknowledged comes again");
-    terminal::tell(&Notice::warning(&text).of(name.as_str()));
-}
-
 /// Whether what ended one consumer leaves nothing to do for the others: the broker is gone, metrics
 /// cannot be shown, or what they all keep cannot be kept.
 fn concerns_all(end: &End) -> bool {
@@ -181,26 +176,12 @@ fn concerns_all(end: &End) -> bool {
     )
 }
 
-/// Says how a consumer ended, unless it ended as it should.
-fn ended(name: &ConsumerName, finished: &Finished) -> Option<Status> {
-    let advice = match &finished.end {
-        End::Shutdown | End::Enough | End::Marker => {
-            let error = finished.stopped.as_ref()?;
-            failed(name, &format!("was stopped, because it kept failing: {error}"));
-            return Some(Status::Stopped);
-        }
-        End::Report(_) | End::Source(_) | End::Sink(_) | End::Ledger(_) => {
-            "what was not acknowledged comes again"
-        }
-        End::Consumer(_) => "stopped; what it has not counted stays in its queue",
-    };
-    let why = chain(&finished.end);
-    failed(name, &format!("{why}: {advice} (logs counted: {})", finished.counts.total()));
-    Some(status_of(&finished.end))
-}
-
-fn failed(name: &ConsumerName, text: &str) {
-    terminal::tell(&Notice::new(Level::Error, text).of(name.as_str()));
+/// What it means how a consumer has ended, unless it has ended as it should.
+fn status_of_finished(finished: &Finished) -> Option<Status> {
+    match &finished.end {
+        End::Shutdown | End::Enough | End::Marker => finished.stopped.as_ref().map(|_| Status::Stopped),
+        end => Some(status_of(end)),
+    }
 }
 
 /// Why a consumer cannot begin.
@@ -230,11 +211,4 @@ pub(crate) fn status_of(end: &End) -> Status {
         End::Report(_) | End::Ledger(_) => Status::Io,
         End::Shutdown | End::Enough | End::Marker => Status::Internal,
     }
-}
-
-/// An error and its causes, in a line, and what to do about it where the system is behind it.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let text = successors(error.source(), |error| (*error).source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    Refusal::behind(error).map_or(text.clone(), |advice| format!("{text}: {advice}"))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use loghost_core::application::Clock;
+use loghost_core::application::{Clock, ClockLeap};
 use loghost_core::domain::Timestamp;
 
 /// Compares the system's clock with the monotonic one, which nobody sets.
@@ -12,13 +12,6 @@ use loghost_core::domain::Timestamp;
 pub(crate) struct LeapWatch {
     clock: SystemTime,
     steady: Instant,
-}
-
-/// How far the system's clock has leapt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leap {
-    Forward(Duration),
-    Back(Duration),
 }
 
 impl LeapWatch {
@@ -31,17 +24,17 @@ impl LeapWatch {
     }
 
     /// How far the clock has leapt since the last look, if it has.
-    pub(crate) fn look(&mut self) -> Option<Leap> {
+    pub(crate) fn look(&mut self) -> Option<ClockLeap> {
         let before = std::mem::replace(self, Self::new());
         let passed = self.steady.duration_since(before.steady);
         let leap = match self.clock.duration_since(before.clock) {
             Ok(shown) => match shown.checked_sub(passed) {
-                Some(more) => Leap::Forward(more),
-                None => Leap::Back(passed.saturating_sub(shown)),
+                Some(more) => ClockLeap::Forward(more),
+                None => ClockLeap::Back(passed.saturating_sub(shown)),
             },
-            Err(back) => Leap::Back(passed + back.duration()),
+            Err(back) => ClockLeap::Back(passed + back.duration()),
         };
-        let (Leap::Forward(by) | Leap::Back(by)) = leap;
+        let (ClockLeap::Forward(by) | ClockLeap::Back(by)) = leap;
         (by > Self::TOLERANCE).then_some(leap)
     }
 }
@@ -98,8 +91,8 @@ mod tests {
         let is_about = |by: Duration| by.abs_diff(hour) < Duration::from_mins(1);
         let now = SystemTime::now();
         assert_eq!(leap(now), None);
-        assert!(matches!(leap(now - hour), Some(Leap::Forward(by)) if is_about(by)));
-        assert!(matches!(leap(now + hour), Some(Leap::Back(by)) if is_about(by)));
+        assert!(matches!(leap(now - hour), Some(ClockLeap::Forward(by)) if is_about(by)));
+        assert!(matches!(leap(now + hour), Some(ClockLeap::Back(by)) if is_about(by)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
+pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod live_logs;
 pub(crate) mod past;

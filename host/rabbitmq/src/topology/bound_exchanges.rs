@@ -33,7 +33,7 @@ pub(crate) enum BoundExchanges {
 /// Whether a queue is bound to an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExchangeState {
-    BoundExchanges,
+    Bound,
     /// It is not there.
     Missing,
     /// The broker does not allow it.
@@ -145,8 +145,7 @@ impl Bindings {
     /// The bindings to exchanges of others that are there, each with what is bound.
     pub(super) fn bound(&self, filter: &Filter) -> Vec<(String, Binding)> {
         let known = self.known();
-        let is_bound =
-            |binding: &Binding| known.get(&binding.exchange) == Some(&ExchangeState::BoundExchanges);
+        let is_bound = |binding: &Binding| known.get(&binding.exchange) == Some(&ExchangeState::Bound);
         let bound = self.rules.bindings(filter).into_iter().filter(is_bound);
         bound.map(|binding| (self.bound_to(&binding.exchange).into_owned(), binding)).collect()
     }
@@ -176,7 +175,7 @@ impl Bindings {
             bind(&channel, &queue, exchange, &binding.key).await?;
         }
         self.end_binding().await;
-        Ok(ExchangeState::BoundExchanges)
+        Ok(ExchangeState::Bound)
     }
 
     /// Notes whether the queue is bound to an exchange, and tells it if that is news.
@@ -187,8 +186,8 @@ impl Bindings {
         }
         let exchange = exchange.to_owned();
         let event = match state {
-            ExchangeState::BoundExchanges if before.is_none() => return,
-            ExchangeState::BoundExchanges => TopologyEvent::ExchangeFound { exchange },
+            ExchangeState::Bound if before.is_none() => return,
+            ExchangeState::Bound => TopologyEvent::ExchangeFound { exchange },
             ExchangeState::Missing => TopologyEvent::ExchangeMissing { exchange },
             ExchangeState::Refused { cause } => TopologyEvent::ExchangeRefused { exchange, cause },
         };

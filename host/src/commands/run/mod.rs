@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use futures_util::future::{Fuse, FutureExt};
 use loghost_board::{Board, process_begins};
+use loghost_core::application::RunEvent;
 use loghost_core::domain::{ConsumerName, printable_line};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
@@ -93,12 +94,12 @@ async fn consume(
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(hangups.interrupted().status(Status::Internal)?.fuse());
     let Started { members, failed } = loading::start(&options.wanted())?;
-    let state = state::open(options.state.as_deref())?;
     let (another, others) = mpsc::channel(1);
     let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests.reloads, another);
     let (active, activity) = watch::channel(Activity::now());
     let (service, _telling) = Service::start(activity.clone());
     let observer = observer(&options, &active, &service, (board, listening, telemetry));
+    let state = state::open(options.state.as_deref(), &*observer)?;
     for (member, _) in &members {
         board.expect(member.name(), member.settings());
     }
@@ -160,7 +161,7 @@ async fn consume(
     let ending = async {
         let why = match no_thread {
             Some(failure) => StopReason::Failed(failure),
-            None => asked_or_idle(&options, interrupted.as_mut(), activity, &starter.depths).await,
+            None => asked_or_idle(&options, interrupted.as_mut(), activity, &starter).await,
         };
         starter.service.stopping();
         why
@@ -169,10 +170,12 @@ async fn consume(
         let ((), never) = tokio::join!(say_limits(&options, builder, Patience::Some), reloads.run(&starter));
         never
     };
+    let options_of_end = (options.consumer.grace, options.on_failure);
+    let supervising = supervise(tasks, names, others, ending, stop, options_of_end, &*starter.observer);
     let Ended { failure, is_asked } = tokio::select! {
-        ended = supervise(tasks, names, others, ending, stop, (options.consumer.grace, options.on_failure)) => ended,
+        ended = supervising => ended,
         never = beside => match never {},
-        never = tell_leaps() => match never {},
+        never = tell_leaps(&*starter.observer) => match never {},
     };
     // Also where they have ended by themselves.
     starter.service.stopping();
@@ -196,15 +199,14 @@ async fn asked_or_idle(
     options: &Options,
     mut interrupted: Pin<&mut Fuse<impl Future<Output = ()>>>,
     activity: watch::Receiver<Activity>,
-    depths: &Depths,
+    starter: &Starter,
 ) -> StopReason {
     tokio::select! {
         () = &mut interrupted => {
-            let grace = humantime::format_duration(options.consumer.grace);
-            terminal::notice(&format!("ending: what is in hand is finished within {grace}; once more ends at once"));
+            starter.tell(RunEvent::Ending(options.consumer.grace));
             StopReason::Asked
         }
-        standing_by = idle(activity, depths, options.until_idle) => {
+        standing_by = idle(activity, &starter.depths, options.until_idle) => {
             standing_by.iter().for_each(say_standing_by);
             StopReason::Idle
         }

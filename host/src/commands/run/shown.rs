@@ -41,13 +41,18 @@ pub(super) fn observer(
         observers.push(Arc::new(DetailObserver));
     }
     let sends_metrics = options.telemetry.as_ref().is_some_and(|options| options.metrics.is_some());
-    if listening.is_some() || options.display == Display::Screen || sends_metrics {
+    let shows_figures = listening.is_some() || options.display == Display::Screen || sends_metrics;
+    if shows_figures {
         observers.push(Arc::clone(board) as _);
-        observers.push(Arc::new(MeasureKindsObserver::default()));
     }
     observers.extend(telemetry.and_then(Telemetry::observer));
     observers.extend(listening.map(|listening| listening.observer(queues)));
-    Arc::new(Observers(observers))
+    let observers = Arc::new(Observers(observers));
+    if shows_figures {
+        let kinds = MeasureKindsObserver::new(Arc::clone(&observers) as _);
+        return Arc::new(Observers(vec![observers, Arc::new(kinds)]));
+    }
+    observers
 }
 
 /// Has the broker asked how much waits for the consumers, if their queues can be named.

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Cause, ConsumerError, DeadLettering, NextOffset, Notice, Rejection, SourceError};
+use super::{Cause, ConsumerError, DeadLettering, NextOffset, Notice, Rejection, RunEvent, SourceError};
 use crate::domain::{
     ConsumerName, Counts, Descriptor, Log, Measures, MessageId, Record, RemovedOffsets, Severity, Tally,
     TraceContext,
@@ -149,38 +149,6 @@ pub enum ReloadRefusal<'a> {
     Unloadable(&'a str),
     /// Nothing is loaded again, of any consumer: what is to be run cannot be used as a whole. The reason is said once for all.
     All,
-}
-
-/// What happens in a run that goes on, to which consumers it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunEvent<'a> {
-    /// This is loaded again, as somebody has asked for.
-    Reloading(ReloadScope),
-    /// Nothing is loaded again and all goes on as it is, for this reason.
-    NothingReloaded(&'a str),
-    /// It is not seen any more when a plugin's file changes, for this reason.
-    Unwatched(&'a str),
-    /// This consumer is new in the configuration, and is started.
-    Added(&'a ConsumerName),
-    /// This consumer is not in the configuration any more, and ends.
-    Removed(&'a ConsumerName),
-    /// What the configuration says of this consumer has changed: it ends, and is started anew.
-    RunAnew(&'a ConsumerName),
-    /// This consumer has ended, or could not begin, and is started again.
-    TriedAgain(&'a ConsumerName),
-    /// This consumer has ended, and cannot be started again, for this reason.
-    NotTriedAgain(&'a ConsumerName, &'a str),
-    /// This consumer, which was started while the others ran, takes its logs.
-    Started(&'a ConsumerName),
-}
-
-/// What is loaded again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReloadScope {
-    /// The configuration, and the plugins that it names.
-    Configuration,
-    /// The plugins: there is no configuration.
-    Plugins,
 }
 
 /// When a consumer began to take its logs.

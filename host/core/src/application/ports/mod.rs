@@ -10,6 +10,7 @@ mod notice;
 mod past;
 mod reporter;
 mod run_control;
+mod run_event;
 mod sink;
 mod source;
 
@@ -18,7 +19,7 @@ pub use consumer::{Consumer, ConsumerError};
 pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, LogNumber, Rejection};
 pub use event::{
     Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, ProcessSpan, PublisherEvent,
-    ReloadRefusal, ReloadScope, RunEvent, Traced, Uncounted,
+    ReloadRefusal, Traced, Uncounted,
 };
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use notice::{Level, Notice};
@@ -27,6 +28,7 @@ pub use past::{
 };
 pub use reporter::{Report, ReportError, Reporter};
 pub use run_control::{Request, RequestError, RunControl};
+pub use run_event::{ClockLeap, OwnState, ReloadScope, RunEvent};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
     ConsumerActivity, Delivery, Item, LogSource, Next, NextOffset, Opened, Reads, SourceError, SourceFactory,

@@ -1,0 +1,84 @@
+//! What happens in a run as a whole, as data.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::application::Finished;
+use crate::domain::{ConsumerName, MeasureKind};
+
+/// What happens in a run: to its state, to which consumers it has, and how it ends.
+#[derive(Clone, Copy, Debug)]
+pub enum RunEvent<'a> {
+    /// Its counts begin in this folder, which had none.
+    StateBegins(&'a Path),
+    /// This consumer begins with counts of zero, as somebody has asked for; so many logs were counted before.
+    Restarted(&'a ConsumerName, u64),
+    /// What this consumer has in the state was counted with other settings, of these keys.
+    SettingsChanged(&'a ConsumerName, &'a [String], OwnState),
+    /// This is loaded again, as somebody has asked for.
+    Reloading(ReloadScope),
+    /// Nothing is loaded again and all goes on as it is, for this reason.
+    NothingReloaded(&'a str),
+    /// It is not seen any more when a plugin's file changes, for this reason.
+    Unwatched(&'a str),
+    /// This consumer is new in the configuration, and is started.
+    Added(&'a ConsumerName),
+    /// This consumer is not in the configuration any more, and ends.
+    Removed(&'a ConsumerName),
+    /// What the configuration says of this consumer has changed: it ends, and is started anew.
+    RunAnew(&'a ConsumerName),
+    /// This consumer has ended, or could not begin, and is started again.
+    TriedAgain(&'a ConsumerName),
+    /// This consumer has ended, and cannot be started again, for this reason.
+    NotTriedAgain(&'a ConsumerName, &'a str),
+    /// This consumer, which was started while the others ran, takes its logs.
+    Started(&'a ConsumerName),
+    /// What has changed in the configuration, beside consumers, waits for the next start.
+    NeedsStart,
+    /// Two consumers measure something of this name, of two kinds: the figures of the first are shown, those of the second are
+    /// not.
+    MeasureKindsDiffer(&'a str, [(&'a ConsumerName, MeasureKind); 2]),
+    /// The system's clock has leapt.
+    ClockLeapt(ClockLeap),
+    /// Somebody has asked it to end: what is in hand is finished within this time.
+    Ending(Duration),
+    /// It ends, as it cannot go on for this reason.
+    CannotGoOn(&'a str),
+    /// It ends, as this consumer has ended.
+    EndingWith(&'a ConsumerName),
+    /// This consumer has ended, which nobody has asked for; or was stopped, because it kept failing, when it was asked to.
+    Failed(&'a ConsumerName, &'a Finished),
+    /// This consumer could not begin, for this reason.
+    NotBegun(&'a ConsumerName, &'a str),
+    /// The task of a consumer, of this one if that is known, has panicked with this text.
+    Panicked(Option<&'a ConsumerName>, &'a str),
+    /// This consumer could not finish within this time, and is not waited for.
+    Unfinished(&'a ConsumerName, Duration),
+}
+
+/// Whether a consumer has a state of its own, beside what is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnState {
+    /// It exports a checkpoint.
+    Checkpoint,
+    /// It has none.
+    None,
+}
+
+/// How far the system's clock has leapt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockLeap {
+    /// To a later time.
+    Forward(Duration),
+    /// To an earlier time.
+    Back(Duration),
+}
+
+/// What is loaded again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadScope {
+    /// The configuration, and the plugins that it names.
+    Configuration,
+    /// The plugins: there is no configuration.
+    Plugins,
+}
