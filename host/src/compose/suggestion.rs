@@ -98,7 +98,7 @@ pub(crate) fn instead_of_a_plugin(bytes: &[u8], path: &Path) -> String {
     }
     let path = path.display();
     format!(
-        "; it is a scenario: play it with `loghost verify {path}`, or send its logs with `loghost publish --file {path}`"
+        "; it is a scenario: run it with `loghost verify {path}`, or send its logs with `loghost publish --file {path}`"
     )
 }
 

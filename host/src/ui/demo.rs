@@ -15,7 +15,7 @@ use crate::ui::verify::line;
 
 /// Says which scenario is run, and where.
 pub(crate) fn say_begin(scenario: &str, address: &Address) {
-    terminal::notice(&format!("playing {scenario} on an embedded broker at {address}"));
+    terminal::notice(&format!("running {scenario} on an embedded broker at {address}"));
 }
 
 /// Prints what the broker has `confirmed`, and what came of it.
@@ -64,7 +64,7 @@ const LINES_WITHIN: Duration = Duration::from_secs(1);
 impl DemoView {
     /// Shows how so many logs go.
     pub(crate) fn begin(logs: u64) -> Self {
-        let progress = Some(Progress::begin("playing", logs, "logs"));
+        let progress = Some(Progress::begin("running", logs, "logs"));
         let seen = DemoProgress { consumers: Vec::new(), last: None, lines: 0, confirmed: 0, progress };
         Self(Mutex::new(seen))
     }

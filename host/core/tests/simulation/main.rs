@@ -2,7 +2,7 @@
 //! after each run every log must be counted once, or be among the dead letters, and so must be all that is no log.
 //! On a queue, and on files of logs that are read by offsets.
 //!
-//! `LOGHOST_SEED=N cargo test -p loghost-core --test simulation` plays one seed again, and says what happens.
+//! `LOGHOST_SEED=N cargo test -p loghost-core --test simulation` runs one seed again, and says what happens.
 
 mod channel;
 mod check;
@@ -40,29 +40,29 @@ use crate::world::{Honest, Kind, Leaping, World};
 /// Longer than anything here takes, and far less than the clock leaps.
 const FORGET_AFTER: Duration = Duration::from_mins(20);
 
-/// How many seeds are played.
+/// How many seeds are run.
 const SEEDS: usize = 10_000;
 
 #[test]
 fn every_log_is_counted_once_whatever_fails() {
-    play_all::<Queue>(Kind::Queue);
+    run_all::<Queue>(Kind::Queue);
 }
 
 #[test]
 fn every_log_of_a_stream_is_counted_once_whatever_fails() {
-    play_all::<Streams>(Kind::Stream);
+    run_all::<Streams>(Kind::Stream);
 }
 
-fn play_all<S: Source>(kind: Kind) {
+fn run_all<S: Source>(kind: Kind) {
     if let Some(seed) = std::env::var_os("LOGHOST_SEED") {
         let number = seed.to_str().and_then(|seed| seed.parse().ok());
-        return play::<S>(kind, number.expect("LOGHOST_SEED is a number"), true);
+        return run::<S>(kind, number.expect("LOGHOST_SEED is a number"), true);
     }
     let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                (thread..SEEDS).step_by(threads).for_each(|seed| play::<S>(kind, seed as u64, false));
+                (thread..SEEDS).step_by(threads).for_each(|seed| run::<S>(kind, seed as u64, false));
             });
         }
     });
@@ -74,12 +74,12 @@ struct Failing(Kind, u64);
 impl Drop for Failing {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{:?}: seed {1} failed; play it again with LOGHOST_SEED={1}", self.0, self.1);
+            eprintln!("{:?}: seed {1} failed; run it again with LOGHOST_SEED={1}", self.0, self.1);
         }
     }
 }
 
-fn play<S: Source>(kind: Kind, seed: u64, aloud: bool) {
+fn run<S: Source>(kind: Kind, seed: u64, aloud: bool) {
     let _failing = Failing(kind, seed);
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {

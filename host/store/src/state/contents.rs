@@ -63,10 +63,9 @@ impl Contents {
             let filter = tables.open_table(FILTERS)?.get(queue)?;
             let filter =
                 filter.map(|row| parse::<FilterWire>(row.value())?.read().map_err(Fault::Unreadable));
-            let queue = queue.to_owned();
-            let (origins, streams) = (origins(tables, &queue)?, streams(tables, &queue)?);
+            let (origins, streams) = (origins(tables, queue)?, streams(tables, queue)?);
             let filter = filter.transpose()?;
-            Ok(Some(Account { consumer, queue, counts, expired, filter, origins, streams }))
+            Ok(Some(Account { consumer, counts, expired, filter, origins, streams }))
         })
     }
 

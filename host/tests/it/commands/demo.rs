@@ -12,10 +12,10 @@ use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        test("demo::plays_the_first_scenario", || plays(None, "scenarios/1.txt")),
-        test("demo::plays_the_second_scenario", || plays(Some("2"), "scenarios/2.txt")),
-        test("demo::plays_the_third_scenario", || plays(Some("3"), "scenarios/3.txt")),
-        test("demo::plays_a_file_and_says_what_differs", plays_a_file_and_says_what_differs),
+        test("demo::runs_the_first_scenario", || runs(None, "scenarios/1.txt")),
+        test("demo::runs_the_second_scenario", || runs(Some("2"), "scenarios/2.txt")),
+        test("demo::runs_the_third_scenario", || runs(Some("3"), "scenarios/3.txt")),
+        test("demo::runs_a_file_and_says_what_differs", runs_a_file_and_says_what_differs),
         test("demo::refuses_what_is_no_scenario", refuses_what_is_no_scenario),
         test("demo::ends_when_nobody_reads", ends_when_nobody_reads),
         test("demo::shows_on_a_terminal_which_log_goes_where", shows_on_a_terminal_which_log_goes_where),
@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Plays a scenario that is in the binary, from a folder where nothing is.
-fn plays(argument: Option<&str>, scenario: &str) {
+fn runs(argument: Option<&str>, scenario: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let output = loghost(["demo"]).args(argument).folder(folder.path()).end().exits(0);
     for (consumer, text) in expected(scenario) {
@@ -38,7 +38,7 @@ fn plays(argument: Option<&str>, scenario: &str) {
     assert_eq!(left, 0, "files were left behind");
 }
 
-fn plays_a_file_and_says_what_differs() {
+fn runs_a_file_and_says_what_differs() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("mine.txt");
     let text = fs::read_to_string(tracked("scenarios/1.txt")).expect("a readable file");

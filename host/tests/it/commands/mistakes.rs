@@ -45,7 +45,7 @@ fn a_file_of_another_kind_is_recognised() {
     }
     for command in [&["run"][..], &["plugin", "inspect"]] {
         let output = loghost(command).arg("scenarios/1.txt").folder(repository()).end().exits(65);
-        output.says("it is a scenario: play it with `loghost verify scenarios/1.txt`");
+        output.says("it is a scenario: run it with `loghost verify scenarios/1.txt`");
         loghost(command).arg("Cargo.toml").folder(repository()).end().exits(65).does_not_say("scenario");
     }
     let build = "build the plugin first, with `loghost plugin build plugins/error`";

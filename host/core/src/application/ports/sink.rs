@@ -22,7 +22,7 @@ pub trait LogSink: Send {
     /// dropped.
     fn flush(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// Gives up what the broker has refused for now, what waits for that, and, without a channel, everything that has no
+    /// Gives up what the broker has refused for now, what waits for that, and, without a connection, everything that has no
     /// answer: it is not sent again.
     fn give_up(&mut self) {}
 

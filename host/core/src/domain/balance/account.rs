@@ -9,8 +9,6 @@ use crate::domain::{
 pub struct Account {
     /// Which consumer.
     pub consumer: ConsumerName,
-    /// The queue it takes from; distinguishes consumers of one name.
-    pub queue: String,
     /// What it has counted.
     pub counts: Counts,
     /// What has expired.

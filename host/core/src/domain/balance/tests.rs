@@ -26,7 +26,6 @@ fn account(origins: &[(&str, Intervals<'_>, Intervals<'_>)]) -> Account {
     }
     Account {
         consumer: ConsumerName::new("error").unwrap(),
-        queue: "loghost.error".to_owned(),
         counts,
         expired: Expired::default(),
         filter: Some(Filter::new(Severities::from_iter([Severity::Error]), vec![])),
