@@ -1,6 +1,7 @@
 //! The files of `host/deploy`: each is what the program that reads it takes, and names what loghost has.
 
 mod containers;
+mod systemd;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,20 +12,19 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::support::broker::{Broker, Kind};
-use crate::support::cli::{Signal, loghost};
+use crate::support::cli::Signal;
 use crate::support::guest::{Then, guest};
 use crate::support::http::{Answer, Http};
-use crate::support::{Need, Skip, needing, repository, test};
+use crate::support::{Need, Skip, needing, repository};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         needing("deploy::prometheus_takes_the_alerts", prometheus_takes_the_alerts),
         needing("deploy::prometheus_takes_what_the_dashboard_asks", prometheus_takes_what_the_dashboard_asks),
         needing("deploy::alerts_and_dashboard_are_on_metrics_that_exist", metrics_exist),
-        needing("deploy::systemd_takes_the_service", systemd_takes_the_service),
-        test("deploy::the_service_is_started_with_options_that_exist", options_exist),
     ];
     trials.extend(containers::trials());
+    trials.extend(systemd::trials());
     trials
 }
 
@@ -126,33 +126,4 @@ fn metrics_exist() -> Result<(), Skip> {
         Http::of(&run).get_until("/metrics", |answer| shows(answer, metric));
     }
     Ok(())
-}
-
-/// With a program that is there in the place of loghost, which need not be installed.
-fn systemd_takes_the_service() -> Result<(), Skip> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let unit = folder.path().join("loghost.service");
-    let service = text("systemd/loghost.service").replace("/usr/local/bin/loghost", "/bin/true");
-    fs::write(&unit, service).expect("a file in a folder of ours");
-    let verified = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
-    let output = verified
-        .map_err(|_| Skip::new(Need::Systemd, "systemd-analyze is not installed: apt-get install systemd"))?;
-    succeeds(&output);
-    assert!(output.stderr.is_empty(), "{output:?}");
-    // What it leaves open, of 100: the network, and memory that is written and then executed.
-    let security = ["security", "--offline=true", "--no-pager", "--threshold=15"];
-    let output = Command::new("systemd-analyze").args(security).arg(&unit).output();
-    succeeds(&output.expect("it has just verified"));
-    Ok(())
-}
-
-fn options_exist() {
-    let help = loghost(["run", "--help"]).end().exits(0).stdout;
-    let service = text("systemd/loghost.service");
-    let start = service.lines().find(|line| line.starts_with("ExecStart=")).expect("a command");
-    let options: Vec<&str> = start.split(' ').filter(|word| word.starts_with("--")).collect();
-    assert_eq!(options, ["--config", "--log-format"]);
-    for option in options.into_iter().chain(["--password-file", "--state"]) {
-        assert!(help.contains(&format!("{option} ")), "no {option}: {help}");
-    }
 }

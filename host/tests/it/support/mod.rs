@@ -20,6 +20,7 @@ pub(crate) mod rabbitmq;
 pub(crate) mod raw;
 pub(crate) mod relay;
 pub(crate) mod slow;
+pub(crate) mod systemd;
 pub(crate) mod terminal;
 pub(crate) mod user;
 
