@@ -62,7 +62,7 @@ pub use stream::protocol::statistics::StreamStatistics;
 pub use stream::protocol::subscription::Subscription;
 pub use stream::way::StreamWay;
 pub use topology::check::CheckOptions;
-pub use topology::declare::{Exchanges, lend_exchanges};
+pub use topology::declare::{Exchanges, lend_exchange, lend_exchanges};
 pub use topology::delete::{delete_exchanges, delete_queues, delete_streams};
 pub use topology::delivery_limit::{DeliveryLimit, LimitOrigin, Overrun};
 pub use topology::error::TopologyError;

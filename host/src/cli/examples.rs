@@ -52,7 +52,14 @@ const EXAMPLES: &[Example] = &[
             "loghost record --for 10s --source \"shop.#\" --expect ./gate.wasm > scenarios/shop.txt",
         ],
     ),
-    (&["verify"], &["loghost verify scenarios/1.txt", "loghost verify --bless scenarios/1.txt"]),
+    (
+        &["verify"],
+        &[
+            "loghost verify scenarios/1.txt",
+            "loghost verify --bless scenarios/1.txt",
+            "loghost verify scenarios/1.txt --to app --key \"{source}.{severity}\" --bind \"app/#.error=error\" --bind app",
+        ],
+    ),
     (
         &["sources"],
         &[

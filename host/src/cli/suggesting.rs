@@ -102,17 +102,11 @@ enum OptionOwner {
 }
 
 /// What options of other tools are called here: where, under which names, and what to do instead.
-const CALLED_OTHERWISE: [(OptionOwner, &[&str], &str); 12] = [
+const CALLED_OTHERWISE: [(OptionOwner, &[&str], &str); 11] = [
     (
         OptionOwner::Command("run"),
         &["--source", "--severity", "--severities", "--level"],
         "which logs a plugin wants is in the plugin: `loghost plugin inspect FILE` shows it",
-    ),
-    (
-        OptionOwner::Command("verify"),
-        &["--bind", "--decode"],
-        "a scenario has logs, and no messages to read: `loghost tail --bind RULE` shows what a rule finds, and \
-         `loghost record --bind RULE` writes it as a scenario",
     ),
     (
         OptionOwner::Command("broker"),

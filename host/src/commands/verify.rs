@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use loghost_core::application::{Checked, CheckedMetric};
+use loghost_core::application::{Checked, CheckedMetric, UnboundLogs};
 
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
@@ -53,6 +53,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         let name = scenario.name().to_owned();
         let result = Box::pin(scenario_runner.run(scenario)).await?;
         progress.one();
+        verify::warn_unbound(&name, &result.unbound);
         if options.then == Then::Bless {
             bless(path, result)?;
             continue;
@@ -74,6 +75,11 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
 }
 
 fn bless(path: &Path, result: ScenarioResult) -> Result<(), Failure> {
+    let UnboundLogs { logs, of, .. } = result.unbound;
+    if logs > 0 && logs == of {
+        let text = format!("{}: not blessed: none of its logs came to any consumer", path.display());
+        return Err(Failure::new(Status::Differs, text));
+    }
     let mut texts = Vec::new();
     for CheckedMetric { expectation, actual } in result.metrics {
         match actual {

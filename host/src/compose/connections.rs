@@ -51,7 +51,15 @@ impl Connections {
         exchanges: Exchanges,
         severities: impl IntoIterator<Item = Severity>,
     ) -> Result<AmqpSink, Failure> {
-        let destination = Destination::Severities(self.names.clone(), exchanges);
+        self.sink_to(Destination::Severities(self.names.clone(), exchanges), severities).await
+    }
+
+    /// Where logs are published to this destination, of these severities at first.
+    pub(crate) async fn sink_to(
+        &self,
+        destination: Destination,
+        severities: impl IntoIterator<Item = Severity>,
+    ) -> Result<AmqpSink, Failure> {
         let publishing = Arc::clone(&self.publishing);
         AmqpSink::open(publishing, destination, severities).await.map_err(unpublished)
     }

@@ -30,6 +30,7 @@ pub(crate) mod rereading;
 pub(crate) mod running_consumer;
 pub(crate) mod running_host;
 pub(crate) mod scenario_consumers;
+pub(crate) mod scenario_exchange;
 pub(crate) mod scenario_runner;
 pub(crate) mod service;
 pub(crate) mod settings;

@@ -9,7 +9,7 @@ use loghost_core::application::{
     ReportError, Reporter, SinkError, SourceError, SourceFactory, Subscription,
 };
 use loghost_core::domain::{ConsumerName, Filter, Log};
-use loghost_rabbitmq::{AmqpSink, DeadLetterWriter, Exchanges, Lifetime, OpenedSource};
+use loghost_rabbitmq::{AmqpSink, BindRules, DeadLetterWriter, Exchanges, Lifetime, OpenedSource};
 use loghost_wasm::WasmConsumer;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,6 +21,7 @@ use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::Derived;
+use crate::compose::scenario_exchange::ScenarioExchange;
 use crate::compose::supervise::status_of;
 use crate::platform::clock::ReplayClock;
 
@@ -28,6 +29,8 @@ use crate::platform::clock::ReplayClock;
 pub(crate) struct ScenarioConsumers {
     builder: ConsumerBuilder,
     observer: Arc<dyn Observer>,
+    /// Where they take their logs from, if that is not the exchange of each log's severity.
+    exchange: Option<ScenarioExchange>,
     consumers: Vec<ScenarioConsumer>,
     tasks: JoinSet<(usize, Result<String, String>)>,
     /// The token of the message that follows the last log.
@@ -45,11 +48,17 @@ struct ScenarioConsumer {
 }
 
 impl ScenarioConsumers {
-    /// None yet, of those that consume through these connections; `observer` is told what happens to them.
-    pub(crate) fn new(connections: Connections, observer: Arc<dyn Observer>) -> Self {
+    /// None yet, of those that consume through these connections, from an `exchange` of others if the scenario is published
+    /// there; `observer` is told what happens to them.
+    pub(crate) fn new(
+        connections: Connections,
+        observer: Arc<dyn Observer>,
+        exchange: Option<ScenarioExchange>,
+    ) -> Self {
         let marker = Uuid::new_v4().to_string();
-        let builder = ConsumerBuilder::new(connections, options(marker.clone()), 1);
-        Self { builder, observer, consumers: Vec::new(), tasks: JoinSet::new(), marker }
+        let rules = exchange.as_ref().map(ScenarioExchange::rules).unwrap_or_default();
+        let builder = ConsumerBuilder::new(connections, options(marker.clone(), rules), 1);
+        Self { builder, observer, exchange, consumers: Vec::new(), tasks: JoinSet::new(), marker }
     }
 
     pub(crate) fn connections(&self) -> &Connections {
@@ -92,7 +101,11 @@ impl ScenarioConsumers {
     pub(crate) fn expect(&mut self, log: &Log, times: u64) {
         let source = log.source.as_ref().map_or("", |source| source.as_str());
         for consumer in &mut self.consumers {
-            if consumer.filter.wants(log.severity, source) {
+            let gets_it = match &self.exchange {
+                Some(exchange) => exchange.brings(log, &consumer.filter),
+                None => consumer.filter.wants(log.severity, source),
+            };
+            if gets_it {
                 consumer.due += times;
             }
         }
@@ -128,10 +141,11 @@ impl ScenarioConsumers {
     }
 }
 
-fn options(marker: String) -> ConsumerOptions {
+fn options(marker: String, rules: BindRules) -> ConsumerOptions {
     ConsumerOptions {
         lifetime: Lifetime::Exclusive,
         exchanges: Exchanges::Lent,
+        rules,
         marker: Some(marker),
         check_topology_every: None,
         batching: Batching::Full,

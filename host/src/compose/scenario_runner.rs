@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loghost_core::application::{CheckedMetric, Observer, Publish, Receipts};
+use loghost_core::application::{CheckedMetric, Observer, Publish, Receipts, UnboundLogs};
 use loghost_core::domain::scenario::{ConsumerRef, Expectation, Step};
 use loghost_core::domain::{Producer, Sequencer};
 use loghost_rabbitmq::{self, Address, AmqpSink, Exchanges, Names, Retry};
@@ -20,6 +20,7 @@ use crate::compose::observers::Observers;
 use crate::compose::plugin_source::PluginSource;
 use crate::compose::plugins;
 use crate::compose::scenario_consumers::ScenarioConsumers;
+use crate::compose::scenario_exchange::ScenarioExchange;
 use crate::compose::target::{Target, refused};
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
@@ -31,6 +32,7 @@ pub(crate) struct ScenarioRunner {
     runtime: Runtime,
     addresses: Vec<Address>,
     patience: Duration,
+    exchange: Option<ScenarioExchange>,
     loaded: HashMap<PluginSource, Arc<Plugin>>,
     /// Who is told what happens.
     observer: Arc<dyn Observer>,
@@ -43,11 +45,13 @@ pub(crate) struct ScenarioOptions {
     pub(crate) timeout: Duration,
     /// What each plugin may use.
     pub(crate) limits: Limits,
+    /// Where they are published to, if that is not the exchange of each log's severity.
+    pub(crate) exchange: Option<ScenarioExchange>,
 }
 
 impl Default for ScenarioOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), limits: Limits::default() }
+        Self { timeout: Duration::from_secs(30), limits: Limits::default(), exchange: None }
     }
 }
 
@@ -57,15 +61,17 @@ pub(crate) struct ScenarioResult {
     pub(crate) receipts: Receipts,
     /// For each expectation, in their order.
     pub(crate) metrics: Vec<CheckedMetric>,
+    /// What no rule brings to anybody.
+    pub(crate) unbound: UnboundLogs,
 }
 
 impl ScenarioRunner {
     /// One on the first broker of these that answers.
     pub(crate) fn new(addresses: Vec<Address>, options: ScenarioOptions) -> Result<Self, Failure> {
-        let ScenarioOptions { timeout, limits } = options;
+        let ScenarioOptions { timeout, limits, exchange } = options;
         let runtime = plugins::runtime(limits)?;
         let observer = Arc::new(LogObserver::default());
-        Ok(Self { runtime, addresses, patience: timeout, loaded: HashMap::new(), observer })
+        Ok(Self { runtime, addresses, patience: timeout, exchange, loaded: HashMap::new(), observer })
     }
 
     /// The same, of which `observer` is told as well what happens.
@@ -92,18 +98,28 @@ impl ScenarioRunner {
         let connection =
             connections.consuming.connection().await.map_err(|error| target.unreachable(&error))?;
         loghost_rabbitmq::lend_exchanges(&connection, &target.names).await.map_err(refused)?;
+        let exchange = self.exchange.as_ref().map(|exchange| exchange.stand_in(&target.names));
+        if let Some(exchange) = &exchange {
+            exchange.lend(&connection).await?;
+        }
 
-        let mut scenario_consumers = ScenarioConsumers::new(connections, Arc::clone(&self.observer));
+        let mut scenario_consumers =
+            ScenarioConsumers::new(connections, Arc::clone(&self.observer), exchange.clone());
         for consumer in consumers {
             scenario_consumers.add(consumer).await?;
         }
-        let sink = scenario_consumers.connections().sink(Exchanges::Lent, []).await?;
-        let receipts = self.publish(scenario, sink, &mut scenario_consumers).await?;
+        let connections = scenario_consumers.connections();
+        let sink = match &exchange {
+            Some(exchange) => connections.sink_to(exchange.destination(), []).await?,
+            None => connections.sink(Exchanges::Lent, []).await?,
+        };
+        let (receipts, unbound) =
+            self.publish(scenario, sink, &mut scenario_consumers, exchange.as_ref()).await?;
         let actual = scenario_consumers.finish(self.patience).await?;
         scenario_consumers.connections().close().await;
         let metrics = expectations.into_iter().zip(actual);
         let metrics = metrics.map(|(expectation, actual)| CheckedMetric { expectation, actual }).collect();
-        Ok(ScenarioResult { receipts, metrics })
+        Ok(ScenarioResult { receipts, metrics, unbound })
     }
 
     /// Publishes the scenario's logs, and behind them a marker into every queue.
@@ -112,12 +128,17 @@ impl ScenarioRunner {
         scenario: ScenarioFile,
         sink: AmqpSink,
         scenario_consumers: &mut ScenarioConsumers,
-    ) -> Result<Receipts, Failure> {
+        exchange: Option<&ScenarioExchange>,
+    ) -> Result<(Receipts, UnboundLogs), Failure> {
+        let mut unbound = UnboundLogs::default();
         let producer = Producer::new("scenario").status(Status::Internal)?;
         let mut publisher = Publish::new(sink, Sequencer::new(producer), ScenarioClock::new());
         for step in scenario.into_steps().status(Status::BadInput)? {
             let Step::Logs { log, times } = step.status(Status::BadInput)? else { continue };
             scenario_consumers.expect(&log, times.get());
+            if let Some(exchange) = exchange {
+                exchange.note(&mut unbound, &log, times.get());
+            }
             for _ in 0..times.get() {
                 self.patiently(publisher.log(&log), "the broker to take the scenario's logs").await?;
             }
@@ -133,7 +154,7 @@ impl ScenarioRunner {
             Ok::<_, anyhow::Error>(())
         };
         self.patiently(marking, "the broker to take the markers").await?;
-        Ok(receipts)
+        Ok((receipts, unbound))
     }
 
     /// Loads and configures the plugin of each expectation.

@@ -23,6 +23,7 @@ use libtest_mimic::{Arguments, Trial};
 const TRIALS: &[fn() -> Vec<Trial>] = &[
     run::beside::trials,
     run::bind::trials,
+    run::bindings::trials,
     run::bound_again::trials,
     run::bound_formats::trials,
     run::bound_streams::trials,
@@ -104,6 +105,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     commands::status::trials,
     commands::tail::trials,
     commands::verify::trials,
+    commands::verify_bind::trials,
     faults::clock::trials,
     faults::closed::trials,
     faults::crash::trials,

@@ -28,4 +28,4 @@ pub use ports::{
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};
 pub use resume::{Resume, ResumeError};
-pub use verify::{Checked, CheckedMetric};
+pub use verify::{Checked, CheckedMetric, UnboundLogs};

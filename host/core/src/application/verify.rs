@@ -1,5 +1,7 @@
 //! Verifying: whether a consumer has written the metric that its scenario expects.
 
+use std::collections::BTreeSet;
+
 use crate::domain::scenario::Expectation;
 
 /// A metric that a scenario expects, beside the one that was written.
@@ -25,6 +27,17 @@ pub struct Checked {
     pub passed: usize,
     /// The others.
     pub failed: usize,
+}
+
+/// The logs of a scenario that no rule brings to any consumer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnboundLogs {
+    /// How many.
+    pub logs: u64,
+    /// How many logs the scenario has.
+    pub of: u64,
+    /// Some of their routing keys.
+    pub keys: BTreeSet<String>,
 }
 
 impl Checked {

@@ -159,6 +159,33 @@ impl BindRules {
         self.0.iter().find(|Rule { bind, .. }| bind.exchange == exchange && bind.pattern.matches(routing_key))
     }
 
+    /// The same for the exchange `stand_in`, where these are for `exchange`.
+    #[must_use]
+    pub fn with_stand_in(&self, exchange: &str, stand_in: &str) -> Self {
+        let mut rules = self.0.to_vec();
+        for Rule { bind, .. } in rules.iter_mut().filter(|rule| rule.bind.exchange == exchange) {
+            stand_in.clone_into(&mut bind.exchange);
+        }
+        Self(rules.into())
+    }
+
+    /// Those that are for other exchanges than this one.
+    pub fn of_others<'a>(&'a self, exchange: &'a str) -> impl Iterator<Item = &'a BindRule> {
+        self.0.iter().map(|rule| &rule.bind).filter(move |bind| bind.exchange != exchange)
+    }
+
+    /// Whether a message that is published there with this key comes into the queue of a consumer with this filter, and is
+    /// read; `kind` is the type of the exchange.
+    pub fn bring(&self, (exchange, kind): (&str, ExchangeType), key: &str, filter: &Filter) -> bool {
+        let brings = |bind: &BindRule| match kind {
+            ExchangeType::Topic => bind.pattern.matches(key),
+            ExchangeType::Direct => bind.pattern.as_str() == key,
+            ExchangeType::Fanout => true,
+        };
+        let mut wanted = self.wanted(filter).filter(|bind| bind.exchange == exchange);
+        wanted.any(brings) && self.find(exchange, key).is_some()
+    }
+
     /// The exchanges that have what `filter` wants.
     pub fn exchanges(&self, filter: &Filter) -> BTreeSet<&str> {
         self.wanted(filter).map(|rule| &*rule.exchange).collect()
@@ -176,7 +203,7 @@ impl BindRules {
     }
 
     /// What an exchange is declared as if it is not there.
-    pub(crate) fn declaration(&self, exchange: &str) -> Option<ExchangeType> {
+    pub fn declaration(&self, exchange: &str) -> Option<ExchangeType> {
         self.0.iter().find_map(|Rule { bind, .. }| bind.declare.filter(|_| bind.exchange == exchange))
     }
 
@@ -271,6 +298,23 @@ mod tests {
         assert!(rules.decode_bodies(&errors));
         assert_eq!(rules.find("log", "x.debug").and_then(|rule| rule.bind.severity), Some(Severity::Debug));
         assert!(rules.find("log", "x").is_none() && rules.find("other", "error").is_none());
+    }
+
+    #[test]
+    fn what_a_rule_brings_depends_on_the_type_of_the_exchange() {
+        use ExchangeType::{Direct, Fanout, Topic};
+        let errors = Filter::new(Severities::from_iter([Severity::Error]), vec![]);
+        let brings = |rule: &str, kind, key| {
+            rules(&[rule]).with_stand_in("app", "other").bring(("other", kind), key, &errors)
+        };
+        assert!(
+            brings("app/*.error=error", Topic, "db.error") && !brings("app/*.error=error", Topic, "error")
+        );
+        assert!(!brings("app/*.error=info", Topic, "db.error"), "the filter does not want it");
+        assert!(brings("app/db", Direct, "db") && !brings("app", Direct, "db"));
+        assert!(brings("app", Fanout, "db") && !brings("app/x", Fanout, "db"), "it comes, and is not read");
+        let rules = rules(&["app", "log/error"]);
+        assert_eq!(rules.of_others("app").map(ToString::to_string).collect::<Vec<_>>(), ["log/error"]);
     }
 
     #[test]

@@ -40,6 +40,11 @@ pub enum KeyTemplateError {
 }
 
 impl KeyTemplate {
+    /// The routing key of a log; none if it would be too long.
+    pub fn text(&self, log: &Log) -> Option<String> {
+        self.key(log).ok().map(|key| key.to_string())
+    }
+
     /// The routing key of a log.
     ///
     /// # Errors

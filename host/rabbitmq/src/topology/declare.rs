@@ -10,6 +10,7 @@ use loghost_core::domain::{ConsumerName, Severity};
 use crate::connection::denied_rights::Right;
 use crate::connection::fault::Fault;
 use crate::connection::open::Connection;
+use crate::message::exchange_type::ExchangeType;
 use crate::message::names::Names;
 use crate::topology::bindings::bind;
 use crate::topology::channel::{close, open_channel};
@@ -18,7 +19,7 @@ use crate::topology::error::{TopologyError, failed};
 use crate::topology::event::TopologyEvent;
 use crate::topology::look::exchange_exists;
 use crate::topology::queue_plan::Plan;
-use crate::topology::queues::{Lifetime, QueueOptions};
+use crate::topology::queues::{Bound, Lifetime, QueueOptions};
 
 /// Whose the exchanges are that logs are published to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +141,24 @@ pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<()
     }
     Ok(())
 }
+
+/// Declares an exchange of this name and type for as long as the connection lasts, as [`lend_exchanges`] does.
+pub async fn lend_exchange(
+    connection: &Connection,
+    name: &str,
+    kind: ExchangeType,
+) -> Result<(), TopologyError> {
+    let channel = open_channel(connection).await?;
+    // Of a fanout exchange it gets everything, and nobody reads it.
+    let queue = declare_queue::declare_exclusive(&channel, UNNAMED, Some(LEAST)).await?.name;
+    let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
+    let (declared, bound) =
+        tokio::join!(exchange(&channel, name, kind.into(), transient), bind(&channel, &queue, name, &queue));
+    declared.and(bound)
+}
+
+/// What a queue holds that only binds.
+const LEAST: Bound = Bound { messages: 1, bytes: 1 << 10 };
 
 /// Declares the consumer's queue, and changes no binding of one that is there. `channel` may be another one
 /// afterwards.

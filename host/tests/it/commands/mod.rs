@@ -14,3 +14,4 @@ pub(crate) mod replay;
 pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod verify;
+pub(crate) mod verify_bind;

@@ -108,6 +108,9 @@ fn leaves_nothing_behind(broker: &Broker) {
     let verify = loghost(["verify", "--broker", &url]).arg(tracked("scenarios/1.txt"));
     verify.end().exits(0);
     assert_eq!(all(), before, "after a verification that ended well");
+    let verify = loghost(["verify", "--broker", &url, "--to", "app", "--bind", "app;type=fanout"]);
+    verify.arg(tracked("scenarios/1.txt")).end().exits(0);
+    assert_eq!(all(), before, "after one through an exchange that stands for another");
 
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("long.txt");

@@ -3,6 +3,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod bind;
+pub(crate) mod bindings;
 pub(crate) mod bound_again;
 pub(crate) mod bound_formats;
 pub(crate) mod bound_streams;

@@ -214,6 +214,9 @@ const MISTAKES: [(&str, &[&str]); 10] = [
             "loghost verify setting.txt",
             "loghost verify differs.txt",
             "loghost verify scenarios/1.txt --bind app",
+            "loghost verify scenarios/1.txt --to app",
+            "loghost verify scenarios/1.txt --to app --bind ap",
+            "loghost verify differs.txt --to app --bind 'app/*.error=error'",
         ],
     ),
     (
