@@ -27,7 +27,7 @@ pub(super) struct Program {
 const JARS: [(&str, &str); 1] = [(
     "CLASSPATH",
     "/usr/share/java/logback-classic.jar:/usr/share/java/logback-core.jar:/usr/share/java/slf4j-api.jar:\
-     /usr/share/java/amqp-client.jar",
+     /usr/share/java/amqp-client.jar:/usr/share/java/log4j-api.jar:/usr/share/java/log4j-core.jar",
 )];
 const GO_PATH: [(&str, &str); 2] = [("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode")];
 
