@@ -1,6 +1,6 @@
 //! The messages that some forty producers put on RabbitMQ, through a real broker, to the bundled consumers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use base64::Engine;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::have_counted;
 use crate::support::broker::{Broker, Kind, on};
@@ -17,12 +17,16 @@ use crate::support::{repository, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let kinds = [Kind::Embedded, Kind::RabbitMq, Kind::RabbitMq4, Kind::Quorum];
-    on(kinds, "captured::is_counted_by_what_each_message_says", is_counted_by_what_each_message_says)
+    let mut trials =
+        on(kinds, "captured::is_counted_by_what_each_message_says", is_counted_by_what_each_message_says);
+    trials.extend(on(kinds, "captured::headers_of_any_type_are_read", headers_of_any_type_are_read));
+    trials
 }
 
 /// A message, and the severities of the logs in it; none of one that does not say.
 pub(super) struct Captured {
     pub(super) message: Value,
+    logs: Value,
     pub(super) severities: Vec<Option<String>>,
 }
 
@@ -38,7 +42,12 @@ pub(super) fn captured() -> Vec<Captured> {
         let logs = reading["logs"].as_array().expect("logs").iter();
         logs.map(|log| log["severity"].as_str().map(str::to_owned)).collect()
     };
-    both.map(|(message, reading)| Captured { severities: severities(&reading), message }).collect()
+    both.map(|(message, reading)| Captured {
+        severities: severities(&reading),
+        message,
+        logs: reading["logs"].clone(),
+    })
+    .collect()
 }
 
 fn is_counted_by_what_each_message_says(broker: &Broker) {
@@ -51,7 +60,7 @@ fn is_counted_by_what_each_message_says(broker: &Broker) {
     let captured = captured();
     let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
     let mut undetermined = 0;
-    for Captured { message, severities } in &captured {
+    for Captured { message, severities, .. } in &captured {
         let key = message["routing_key"].as_str().unwrap_or_default();
         // What producers publish to loghost's own exchanges has its severity from there.
         let own = message["exchange"].as_str().and_then(|exchange| exchange.strip_prefix("logs."));
@@ -73,6 +82,42 @@ fn is_counted_by_what_each_message_says(broker: &Broker) {
     }
     let others = debug + info + critical;
     output.says(&format!("[error] not wanted in this run: {others} logs"));
+}
+
+/// Those of each type that was seen in AMQP 0-9-1, also where the broker had made it of AMQP 1.0, are attributes as they are to
+/// the tests of decoding.
+fn headers_of_any_type_are_read(broker: &Broker) {
+    let (exchange, outside) = (format!("{}-headers", broker.prefix()), broker.outside());
+    outside.declare_exchange(&exchange, ExchangeKind::Topic);
+    let mut captured = captured();
+    captured.retain(|Captured { message, logs, .. }| {
+        // What RabbitMQ itself publishes is read as that by the name of its exchange.
+        let is_own =
+            message["exchange"].as_str().is_some_and(|exchange| exchange.starts_with("amq.rabbitmq."));
+        !message["header_types"].is_null() && !is_own && logs.as_array().is_some_and(|logs| logs.len() == 1)
+    });
+    let kinds: BTreeSet<&str> = captured.iter().flat_map(|one| types(&one.message["header_types"])).collect();
+    assert_eq!(kinds.into_iter().collect::<String>(), "ABFSTVbdfilstux");
+    let most = captured.len().to_string();
+    let tail = broker.loghost(["tail", "--format", "json", "--max-logs", &most, "--bind", &exchange]).start();
+    tail.says("looking at what comes through");
+    for Captured { message, .. } in &captured {
+        let key = message["routing_key"].as_str().unwrap_or_default();
+        outside.publish(&exchange, key, &bytes(&message["body"]), properties(message));
+    }
+    for (log, Captured { message, logs, .. }) in tail.end().exits(0).json().iter().zip(&captured) {
+        assert_eq!(log["attributes"], logs[0]["attributes"], "{message}");
+    }
+}
+
+/// The types of headers, also of those within others.
+fn types(kind: &Value) -> Vec<&str> {
+    match kind {
+        Value::String(kind) => vec![kind],
+        Value::Array(parts) => parts.iter().flat_map(types).collect(),
+        Value::Object(fields) => fields.values().flat_map(types).collect(),
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn bytes(base64: &Value) -> Vec<u8> {
@@ -99,31 +144,47 @@ pub(super) fn properties(message: &Value) -> BasicProperties {
     if let Some(timestamp) = given["timestamp"].as_u64() {
         properties = properties.with_timestamp(timestamp);
     }
-    match header(&message["headers"]) {
+    match header(&message["headers"], &json!(["F", &message["header_types"]])) {
         AMQPValue::FieldTable(headers) => properties.with_headers(headers),
         _ => properties,
     }
 }
 
-fn header(value: &Value) -> AMQPValue {
-    match value {
-        Value::Null => AMQPValue::Void,
-        Value::Bool(is) => AMQPValue::Boolean(*is),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => AMQPValue::LongLongInt(number),
-            None => AMQPValue::Double(number.as_f64().expect("a number")),
+/// A header as it was captured, of this type: a letter of AMQP's, and of lists and tables also the types in them.
+#[track_caller]
+fn header(value: &Value, kind: &Value) -> AMQPValue {
+    let int = || value.as_i64().expect("a whole number");
+    let float = || value.as_f64().expect("a number");
+    match kind[0].as_str().or(kind.as_str()) {
+        Some("V") => AMQPValue::Void,
+        Some("t") => AMQPValue::Boolean(value.as_bool().expect("a truth value")),
+        Some("b") => AMQPValue::ShortShortInt(int().try_into().expect("8 bits")),
+        Some("B") => AMQPValue::ShortShortUInt(int().try_into().expect("8 bits")),
+        Some("s") => AMQPValue::ShortInt(int().try_into().expect("16 bits")),
+        Some("u") => AMQPValue::ShortUInt(int().try_into().expect("16 bits")),
+        Some("i") => AMQPValue::LongUInt(int().try_into().expect("32 bits")),
+        Some("l") => AMQPValue::LongLongInt(int()),
+        Some("T") => AMQPValue::Timestamp(int().try_into().expect("no time before 1970")),
+        #[expect(clippy::cast_possible_truncation, reason = "it was one of 32 bits")]
+        Some("f") => AMQPValue::Float(float() as f32),
+        Some("d") => AMQPValue::Double(float()),
+        Some("x") => AMQPValue::ByteArray(bytes(&value["base64"]).into()),
+        Some("S") => match value.as_str() {
+            Some(text) => AMQPValue::LongString(text.into()),
+            None => AMQPValue::LongString(bytes(&value["base64"]).into()),
         },
-        Value::String(text) => AMQPValue::LongString(text.as_str().into()),
-        Value::Array(values) => AMQPValue::FieldArray(values.iter().map(header).collect::<Vec<_>>().into()),
-        Value::Object(fields) => {
-            if let Some(text) = fields.get("base64") {
-                return AMQPValue::LongString(bytes(text).into());
-            }
+        Some("A") => {
+            let of_each =
+                value.as_array().into_iter().flatten().zip(kind[1].as_array().into_iter().flatten());
+            AMQPValue::FieldArray(of_each.map(|(value, kind)| header(value, kind)).collect::<Vec<_>>().into())
+        }
+        Some("F") => {
             let mut table = FieldTable::default();
-            for (name, field) in fields {
-                table.insert(name.as_str().into(), header(field));
+            for (name, field) in value.as_object().into_iter().flatten() {
+                table.insert(name.as_str().into(), header(field, &kind[1][name]));
             }
             AMQPValue::FieldTable(table)
         }
+        _ => panic!("no header: {value} of type {kind}"),
     }
 }
