@@ -54,6 +54,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     publish::decode::trials,
     publish::full::trials,
     publish::journal::trials,
+    publish::multiline::trials,
     publish::reconnect::trials,
     publish::streams::trials,
     publish::to::trials,

@@ -43,7 +43,7 @@ pub(super) struct Lines<R = Stdin> {
     /// What is read of the next line, whose end has not come.
     begun: Vec<u8>,
     /// What the input ends in, and may go on: the last line, which has no end, or the log of the last lines.
-    open: Option<String>,
+    open: Vec<String>,
     has_ended: bool,
 }
 
@@ -63,7 +63,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             skipped: 0,
             ending,
             begun: Vec::new(),
-            open: None,
+            open: Vec::new(),
             has_ended: false,
         }
     }
@@ -93,7 +93,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let Some(line) = line else {
             self.has_ended = true;
             if self.ending == LogEnding::Open {
-                self.open = self.joiner.as_mut().and_then(Joiner::take);
+                self.open = self.joiner.as_mut().map(Joiner::take).unwrap_or_default();
                 return Ok(None);
             }
             return Ok(Some(self.flush()));
@@ -102,15 +102,18 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         match line {
             Line::Text { text, has_end: false } if self.ending == LogEnding::Open => {
                 self.has_ended = true;
-                let before = self.joiner.as_mut().and_then(|joiner| joiner.push(&text));
-                let joined = self.joiner.as_mut().and_then(Joiner::take);
-                self.open = Some(joined.unwrap_or(text));
-                Ok(before.map(|before| self.decode(before)))
+                let Some(joiner) = &mut self.joiner else {
+                    self.open = vec![text];
+                    return Ok(None);
+                };
+                let before = joiner.push(&text);
+                self.open = joiner.take();
+                Ok(Some(self.decode_all(before)))
             }
             Line::Text { text, .. } => {
                 let Some(joiner) = &mut self.joiner else { return Ok(Some(self.decode(text))) };
                 let before = joiner.push(&text);
-                Ok(Some(before.map(|before| self.decode(before)).unwrap_or_default()))
+                Ok(Some(self.decode_all(before)))
             }
             Line::TooLong(bytes) => {
                 self.skipped += 1;
@@ -124,8 +127,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn flush(&mut self) -> VecDeque<Log> {
-        let text = self.joiner.as_mut().and_then(Joiner::take);
-        text.map(|text| self.decode(text)).unwrap_or_default()
+        let texts = self.joiner.as_mut().map(Joiner::take).unwrap_or_default();
+        self.decode_all(texts)
+    }
+
+    fn decode_all(&mut self, texts: Vec<String>) -> VecDeque<Log> {
+        texts.into_iter().flat_map(|text| self.decode(text)).collect()
     }
 
     fn decode(&mut self, text: String) -> VecDeque<Log> {
@@ -147,25 +154,25 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let begun = u64::from(!self.begun.is_empty());
         let joined = self.joiner.as_ref().map_or(0, Joiner::lines);
         let number = self.number;
-        let text = match &self.open {
-            Some(_) if self.joiner.is_some() => {
+        let text = match self.open.len() {
+            1.. if self.joiner.is_some() => {
                 format!("the last log of {name} is held back, as a line may still be added to it")
             }
-            Some(_) => format!("line {number} of {name} has no end yet: held back until that is there"),
-            None if joined > 0 => {
+            1.. => format!("line {number} of {name} has no end yet: held back until that is there"),
+            0 if joined > 0 => {
                 let first = number + 1 - (joined as u64).min(number);
                 format!("the log that begins in line {first} of {name} may go on: it is not sent")
             }
-            None if begun > 0 => format!("line {} of {name} has no end yet: it is not sent", number + 1),
-            None => return None,
+            0 if begun > 0 => format!("line {} of {name} has no end yet: it is not sent", number + 1),
+            0 => return None,
         };
-        Some((1, text))
+        Some((self.open.len().max(1) as u64, text))
     }
 
     /// The logs of what is held back, as it stands.
     pub(super) fn take_open(&mut self) -> VecDeque<Log> {
-        let open = self.open.take();
-        open.map(|text| self.decode(text)).unwrap_or_default()
+        let open = std::mem::take(&mut self.open);
+        self.decode_all(open)
     }
 }
 

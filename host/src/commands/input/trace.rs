@@ -1,5 +1,8 @@
 //! Stack traces whose lines are not all indented: which lines go on with one depends on the language that it is of.
 
+/// What begins the frames of an exception that Laravel and Monolog write.
+const LARAVEL: &str = "[stacktrace]";
+
 /// What begins a traceback of Python.
 pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 
@@ -17,10 +20,14 @@ pub(super) enum Trace {
     Go,
     /// In the frames of PHP.
     Php,
+    /// In the frames of PHP as Laravel and Monolog write them, within the text of a JSON object.
+    Laravel,
     /// Behind Rust's `thread 'main' panicked at src/main.rs:2:5:`.
     RustLocation,
-    /// Behind the message of Rust's panic.
+    /// Behind the first line of the message of Rust's panic.
     RustMessage,
+    /// Behind that message, in or behind a backtrace.
+    RustBacktrace,
 }
 
 impl Trace {
@@ -33,7 +40,14 @@ impl Trace {
             Self::PythonNamed => is_blank,
             Self::Go => is_blank || line.starts_with("[signal ") || is_function_of_go(line),
             Self::Php => is_blank || is_frame_of_php(line) || line.starts_with("Next "),
-            Self::RustMessage => line.starts_with("note: ") || line == "stack backtrace:",
+            Self::Laravel => {
+                is_blank
+                    || is_frame_of_php(line)
+                    || line.starts_with("[previous exception] ")
+                    || ends_laravel(line)
+            }
+            Self::RustMessage => ends_message_of_rust(line),
+            Self::RustBacktrace => is_blank || ends_message_of_rust(line),
         }
     }
 
@@ -43,14 +57,15 @@ impl Trace {
         match self {
             _ if line.starts_with(TRACEBACK) => Self::PythonFrames,
             _ if begins_goroutine(line) => Self::Go,
+            _ if line == LARAVEL => Self::Laravel,
             _ if begins_frames_of_php(line) => Self::Php,
+            Self::Laravel if ends_laravel(line) => Self::None,
             Self::PythonFrames if !is_indented => Self::PythonNamed,
             Self::RustLocation => Self::RustMessage,
+            Self::RustMessage if ends_message_of_rust(line) => Self::RustBacktrace,
             trace if goes_on => trace,
             _ if line.starts_with("panic: ") || line.starts_with("fatal error: ") => Self::Go,
-            _ if line.starts_with("thread '") && line.contains(" panicked at ") && line.ends_with(':') => {
-                Self::RustLocation
-            }
+            _ if begins_panic_of_rust(line) => Self::RustLocation,
             _ => Self::None,
         }
     }
@@ -61,9 +76,33 @@ pub(super) fn begins_goroutine(line: &str) -> bool {
     line.starts_with("goroutine ") && line.contains(" [") && line.ends_with("]:")
 }
 
-/// `Stack trace:`
+/// `Stack trace:`, and what Laravel and Monolog write instead.
 pub(super) fn begins_frames_of_php(line: &str) -> bool {
-    line == "Stack trace:"
+    line == "Stack trace:" || line == LARAVEL
+}
+
+/// `"}` or `","user":4}`: what follows the frames in the object that they are in.
+fn ends_laravel(line: &str) -> bool {
+    line.starts_with("\"}") || line.starts_with("\",\"")
+}
+
+/// `thread 'main' panicked at src/main.rs:2:5:`
+fn begins_panic_of_rust(line: &str) -> bool {
+    line.starts_with("thread '") && line.contains(" panicked at ") && line.ends_with(':')
+}
+
+/// What follows the message of Rust's panic, and tells that all before it was of that.
+pub(super) fn ends_message_of_rust(line: &str) -> bool {
+    line == "stack backtrace:" || line.starts_with("note: ")
+}
+
+/// Whether a line may be one of the message of Rust's panic: not what begins another panic, nor what looks like the beginning of
+/// a log.
+pub(super) fn may_be_in_message_of_rust(line: &str) -> bool {
+    let begins_date = line
+        .get(..5)
+        .is_some_and(|year| year.ends_with('-') && year.bytes().take(4).all(|digit| digit.is_ascii_digit()));
+    !begins_date && !begins_panic_of_rust(line) && !line.starts_with("{\"") && !line.starts_with(['[', '<'])
 }
 
 /// `#0 /srv/app.php(3): save()`

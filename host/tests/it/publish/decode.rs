@@ -38,7 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// A queue of somebody else's, with all logs.
 #[track_caller]
-fn listen(broker: &Broker) -> String {
+pub(super) fn listen(broker: &Broker) -> String {
     let queue = format!("{}-all", broker.prefix());
     for severity in ["debug", "info", "error", "critical"] {
         broker.outside().listen(&queue, &broker.exchange(severity));
@@ -69,7 +69,7 @@ fn arrived(broker: &Broker, message: &Delivery) -> Value {
 
 /// Publishes lines, and takes what arrives of them.
 #[track_caller]
-fn published(broker: &Broker, options: &[&str], lines: &str) -> Vec<Value> {
+pub(super) fn published(broker: &Broker, options: &[&str], lines: &str) -> Vec<Value> {
     let queue = listen(broker);
     let publish = broker.loghost(["publish", "--stdin", "--require-route"]).args(options);
     publish.stdin(lines).end().exits(0);

@@ -4,6 +4,7 @@ pub(crate) mod command;
 pub(crate) mod decode;
 pub(crate) mod full;
 pub(crate) mod journal;
+pub(crate) mod multiline;
 pub(crate) mod reconnect;
 pub(crate) mod streams;
 pub(crate) mod to;
