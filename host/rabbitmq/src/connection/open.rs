@@ -175,7 +175,7 @@ impl Connection {
 
     /// Whether it is gone, after something on it has failed: the client may report that failure before it notes that the
     /// connection has ended.
-    pub(crate) async fn is_gone(&self) -> bool {
+    pub async fn is_gone(&self) -> bool {
         let mut ended = self.ended.clone();
         !self.is_alive() || timeout(CLOSE_TIMEOUT, ended.wait_for(Option::is_some)).await.is_ok()
     }

@@ -12,7 +12,10 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use futures_util::stream::{BoxStream, SelectAll, StreamExt};
-use loghost_rabbitmq::{Connection, ManagementUrl, RouteText, Sample, SampleQueue, TopologyError};
+use loghost_rabbitmq::{
+    ConnectError, Connection, ManagementUrl, ReconnectingConnection, RouteText, Sample, SampleQueue,
+    TopologyError,
+};
 use tokio::time::{Instant, sleep};
 
 use self::candidates::{Candidate, Candidates};
@@ -60,26 +63,28 @@ struct OpenExchanges<'c> {
 struct Observation {
     seen: Vec<ObservedExchange>,
     not_looked_at: Vec<NotLookedAt>,
-    /// After how long the connection was lost, if it was.
-    lost_after: Option<Duration>,
+    /// Why it was not looked to the end, and how long it was, if the connection could not be made again.
+    lost: Option<(ConnectError, Duration)>,
+    /// How often the connection was lost and made again.
+    reconnects: u32,
 }
 
-/// Looks at what flows, and shows it. Whoever interrupts it sees what was seen so far, and so does whoever loses the connection.
+/// Looks at what flows, and shows it. Whoever interrupts it sees what was seen so far, and so does whoever loses the connection for
+/// the rest of the time.
 pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
     let target = &options.target;
-    let reconnecting = target.connect("sources").await?;
-    let connection = reconnecting.connection().await.map_err(|error| target.unreachable(&error))?;
-    let look = Box::pin(look(&connection, &options, &mut interrupted)).await;
-    connection.close().await;
-    let Observation { seen, not_looked_at, lost_after } = look?;
+    let connections = target.connect("sources").await?;
+    let look = Box::pin(look(&connections, &options, &mut interrupted)).await;
+    connections.close().await;
+    let Observation { seen, not_looked_at, lost, reconnects } = look?;
     sources::print(&seen, &not_looked_at, target.names.prefix(), &target.to_give(), options.format)?;
-    if let Some(after) = lost_after {
+    if let Some((error, after)) = lost {
         let text = format!("what was seen in the {} before is shown", humantime::format_duration(after));
-        return Err(Failure::of(
-            Status::Unavailable,
-            anyhow::Error::new(connection.loss().await).context(text),
-        ));
+        return Err(Failure::of(Status::Unavailable, anyhow::Error::new(error).context(text)));
+    }
+    if reconnects > 0 {
+        warning(&sources::reconnected(reconnects));
     }
     if seen.iter().any(ObservedExchange::has_logs) {
         Ok(())
@@ -89,26 +94,24 @@ pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
 }
 
 async fn look(
-    connection: &Connection,
+    connections: &ReconnectingConnection,
     options: &Options,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Observation, Failure> {
-    let api = limits::find(connection, options.management.as_ref()).await.unwrap_or_else(|why| {
+    let mut connection =
+        connections.connection().await.map_err(|error| options.target.unreachable(&error))?;
+    let api = limits::find(&connection, options.management.as_ref()).await.unwrap_or_else(|why| {
         warning(&why);
         None
     });
     let Candidates { candidates, left_out } = candidates::find(api.as_ref(), options).await;
-    let mut lost = pin!(connection.end());
-    let OpenExchanges { mut samples, looked_at, left_out: refused } = tokio::select! {
-        biased;
-        opened = open(connection, &candidates) => opened?,
-        // The client answers nothing that is asked of it just after a connection has ended.
-        () = &mut lost => return Err(Failure::of(Status::Unavailable, connection.loss().await)),
+    let opened = open_alive(&connection, &candidates, &BTreeMap::new()).await?;
+    // The client answers nothing that is asked of it just after a connection has ended.
+    let Some(OpenExchanges { mut samples, looked_at, left_out: refused }) = opened else {
+        return Err(Failure::of(Status::Unavailable, connection.loss().await));
     };
-    let mut observed: BTreeMap<String, Observed> = BTreeMap::new();
-    for candidate in looked_at {
-        observed.insert(candidate.exchange.clone(), Observed::of(candidate));
-    }
+    let of = |candidate: &&Candidate| (candidate.exchange.clone(), Observed::of(candidate));
+    let mut observed: BTreeMap<String, Observed> = looked_at.iter().map(of).collect();
     if !observed.is_empty() {
         sources::say_looking(observed.len(), options.period, connection.address());
     }
@@ -120,34 +123,75 @@ async fn look(
         }
     });
     let mut left = options.max_logs.map_or(u64::MAX, NonZeroU64::get);
+    let (mut lost, mut reconnects) = (None, 0);
     while left > 0 {
         let sample = tokio::select! {
             biased;
             () = &mut over => break,
-            () = &mut lost => break,
-            sample = samples.next() => sample,
+            () = connection.end() => Err(()),
+            sample = samples.next() => Ok(sample),
         };
-        match sample {
-            Some(sample) => {
-                left = left.saturating_sub(sample.logs.len() as u64);
-                observed.entry(sample.exchange.clone()).or_default().note(&sample, begin.elapsed());
+        // All that is looked at was seen as often as is enough, or nothing is.
+        if matches!(sample, Ok(None)) && !connection.is_gone().await {
+            break;
+        }
+        if let Ok(Some(sample)) = sample {
+            left = left.saturating_sub(sample.logs.len() as u64);
+            observed.entry(sample.exchange.clone()).or_default().note(&sample, begin.elapsed());
+            continue;
+        }
+        let (after, cause) = (begin.elapsed(), connection.loss().await);
+        let again = async {
+            let again = connections.connection().await?;
+            let opened = open_alive(&again, &candidates, &observed).await;
+            Ok::<_, ConnectError>((opened, again))
+        };
+        let again = tokio::select! {
+            again = again => again,
+            () = &mut over => Err(cause),
+        };
+        match again {
+            Ok((opened, again)) => {
+                connection = again;
+                reconnects += 1;
+                // Without queues it has ended once more.
+                samples = opened?.map(|opened| opened.samples).unwrap_or_default();
             }
-            // All that is looked at was seen as often as is enough, or nothing is.
-            None => break,
+            Err(error) => {
+                lost = Some((error, after));
+                break;
+            }
         }
     }
     let names = &options.target.names;
     let seen =
         observed.into_iter().map(|(exchange, observed)| observed.seen(exchange, names, begin.elapsed()));
     let not_looked_at = left_out.into_iter().chain(refused).collect();
-    let lost_after = (!connection.is_alive()).then(|| begin.elapsed());
-    Ok(Observation { seen: seen.collect(), not_looked_at, lost_after })
+    Ok(Observation { seen: seen.collect(), not_looked_at, lost, reconnects })
 }
 
-/// Binds a queue to each of the exchanges; what the broker does not allow is left out, and why.
+/// The same as [`open`]; none if the connection has ended meanwhile.
+async fn open_alive<'c>(
+    connection: &Connection,
+    candidates: &'c [Candidate],
+    observed: &BTreeMap<String, Observed>,
+) -> Result<Option<OpenExchanges<'c>>, Failure> {
+    tokio::select! {
+        biased;
+        opened = open(connection, candidates, observed) => match opened {
+            Err(_) if !connection.is_alive() => Ok(None),
+            opened => opened.map(Some),
+        },
+        () = connection.end() => Ok(None),
+    }
+}
+
+/// Binds a queue to each of the exchanges, for as many messages as were not `observed` yet; what the broker does not allow is left
+/// out, and why.
 async fn open<'c>(
     connection: &Connection,
     candidates: &'c [Candidate],
+    observed: &BTreeMap<String, Observed>,
 ) -> Result<OpenExchanges<'c>, Failure> {
     let mut opened = OpenExchanges::default();
     for some in candidates.chunks(AT_ONCE) {
@@ -155,7 +199,8 @@ async fn open<'c>(
         for (candidate, queue) in some.iter().zip(queues) {
             match queue {
                 Ok(queue) => {
-                    opened.samples.push(queue.samples(MOST_SAMPLES).boxed());
+                    let most = MOST_SAMPLES - observed.get(&candidate.exchange).map_or(0, Observed::messages);
+                    opened.samples.push(queue.samples(most).boxed());
                     opened.looked_at.push(candidate);
                 }
                 Err(refusal) => {

@@ -43,6 +43,11 @@ impl Observed {
         Self { kind, published_per_second: *published_per_second, keys, ..Self::default() }
     }
 
+    /// How many messages were looked at, of [`MOST_SAMPLES`].
+    pub(super) fn messages(&self) -> usize {
+        usize::try_from(self.messages).map_or(MOST_SAMPLES, |messages| messages.min(MOST_SAMPLES))
+    }
+
     /// Notes a message that came after so long.
     pub(super) fn note(&mut self, sample: &Sample, after: Duration) {
         let Sample { routing_key, producer, logs, .. } = sample;

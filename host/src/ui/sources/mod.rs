@@ -34,6 +34,14 @@ pub(crate) fn say_only<'a>(exchanges: impl Iterator<Item = &'a str>) {
     )));
 }
 
+/// What it means that the connection was lost, and made again so many times.
+pub(crate) fn reconnected(times: u32) -> String {
+    let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    format!(
+        "the connection was lost {times} and made again: what was published meanwhile was not seen, nor what waited in the queues"
+    )
+}
+
 /// What it means that no logs were seen, and what to do.
 pub(crate) fn nothing_seen(is_named: bool) -> String {
     let others = if is_named {
