@@ -12,7 +12,7 @@ use super::program::Program;
 use super::{broker_log, counts_and_ends, node, start};
 use crate::support::broker::Kind;
 use crate::support::metrics::tally;
-use crate::support::{Skip, needing, test};
+use crate::support::{Skip, needing, test, tracked};
 
 /// The words of a producer for its levels, of which one is `error` in whatever case, and what they are counted as.
 type Levels = &'static [(&'static str, Severity)];
@@ -99,13 +99,33 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     let trials =
         PRODUCERS.iter().flat_map(|&producer| producer.on.iter().map(move |&kind| trial(producer, kind)));
-    trials.chain([test("producers::each_of_the_page_is_run", each_of_the_page_is_run)]).collect()
+    let of_pages = [
+        test("producers::each_of_the_page_is_run", each_of_the_page_is_run),
+        test("producers::the_readme_says_the_same_of_syslog_ng", the_readme_says_the_same_of_syslog_ng),
+    ];
+    trials.chain(of_pages).collect()
 }
 
 fn each_of_the_page_is_run() {
     let on_page: BTreeSet<String> = sections().into_iter().map(|section| section.name).collect();
     let run = PRODUCERS.iter().map(|producer| producer.section).chain([broker_log::SECTION]);
     assert_eq!(on_page, run.map(str::to_owned).collect());
+}
+
+/// But for the user, who is that of the other commands of the README.
+fn the_readme_says_the_same_of_syslog_ng() {
+    let readme = fs::read_to_string(tracked("README.md")).expect("a readable file");
+    let section = section("syslog-ng");
+    let [conf, ..] = &section.configuration[..] else { panic!("it has a configuration") };
+    assert_eq!(conf.language, "conf");
+    let conf = conf.text.replace("\"guest\"", "\"test\"");
+    assert!(readme.contains(&format!("```conf\n{conf}\n```\n")), "the README has not these lines:\n{conf}");
+    let [command] = &section.commands[..] else { panic!("one command reads it") };
+    let rule = command.last().expect("a rule");
+    assert!(
+        readme.contains(&format!("\nloghost run plugins --bind '{rule}'\n")),
+        "the README has not {rule}"
+    );
 }
 
 fn is_counted(producer: Producer, kind: Kind) -> Result<(), Skip> {
