@@ -71,8 +71,8 @@ pub(super) struct Args {
 enum BenchArg {
     /// How fast full queues are emptied, by plugins that only count and by plugins that read
     Consume,
-    /// How much slower that is, and what memory it takes, when a page is open, events are read, metrics are scraped and sent to a
-    /// collector, and the view is drawn
+    /// How much slower that is, and what memory it takes, when a page is open, events are read, metrics are scraped, metrics and
+    /// traces are sent to a collector, and the view is drawn
     Observed,
     /// How fast logs are published and confirmed
     Publish,

@@ -7,6 +7,8 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use loghost_system as system;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, Command};
 
@@ -48,6 +50,9 @@ pub(crate) struct ChildProcess {
 pub(crate) enum Ear {
     Output,
     Errors,
+    /// None, but it has a terminal of its own, of 200 columns and 50 rows, whose screen nobody sees: on Linux, with
+    /// `setsid` of util-linux.
+    Screen,
 }
 
 impl ChildProcess {
@@ -57,6 +62,9 @@ impl ChildProcess {
         variables: impl IntoIterator<Item = (&'a str, String)>,
         ear: Ear,
     ) -> io::Result<Self> {
+        if ear == Ear::Screen {
+            return Self::on_screen(arguments, variables);
+        }
         let mut command = Command::new(env::current_exe()?);
         command.args(arguments).envs(variables).stdin(Stdio::piped()).kill_on_drop(true);
         command.stdout(if ear == Ear::Output { Stdio::piped() } else { Stdio::null() });
@@ -67,9 +75,52 @@ impl ChildProcess {
         let heard: Option<Box<dyn AsyncRead + Send + Sync + Unpin>> = match ear {
             Ear::Output => child.stdout.take().map(|pipe| Box::new(pipe) as _),
             Ear::Errors => child.stderr.take().map(|pipe| Box::new(pipe) as _),
+            Ear::Screen => None,
         };
         let heard = heard.ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self { child, lines: BufReader::new(heard).lines() })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn on_screen<'a>(
+        arguments: impl IntoIterator<Item: AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> io::Result<Self> {
+        use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+        use rustix::termios::{Winsize, tcsetwinsize};
+        // A process that has this end as well would keep the terminal open.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let terminal = openpt(flags)?;
+        grantpt(&terminal)?;
+        unlockpt(&terminal)?;
+        tcsetwinsize(&terminal, Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 })?;
+        let end = ioctl_tiocgptpeer(&terminal, flags)?;
+        // A session has a terminal, and `setsid` begins one in the same process.
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg(env::current_exe()?).args(arguments).envs(variables);
+        command.env("TERM", "xterm-256color").kill_on_drop(true);
+        command.stdin(end.try_clone()?).stdout(end).stderr(Stdio::null());
+        let child = command.spawn()?;
+        system::spawn("screen of another process", move || {
+            // It ends with an error when the process has ended.
+            let _ = io::copy(&mut fs::File::from(terminal), &mut io::sink());
+        })
+        .map_err(io::Error::other)?;
+        let nothing: Box<dyn AsyncRead + Send + Sync + Unpin> = Box::new(tokio::io::empty());
+        Ok(Self { child, lines: BufReader::new(nothing).lines() })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn on_screen<'a>(
+        _arguments: impl IntoIterator<Item: AsRef<OsStr>>,
+        _variables: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
     }
 
     /// Its number, while it runs.

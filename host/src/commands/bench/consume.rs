@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loghost_core::application::Observer;
+use loghost_wasm::WasmConsumer;
 
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
 use super::machine::Spent;
 use super::publish::Publisher;
 use super::sample::{Sample, work};
+use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::Failure;
 use crate::files::bench_plugins::BenchPlugin;
 
@@ -22,24 +24,23 @@ pub(super) async fn consume(
     size: u64,
     logs: u64,
 ) -> Result<Sample, Failure> {
-    let (elapsed, spent) = timed(environment, plugin, plugins, size, logs, &[]).await?;
-    Ok(work(logs * u64::from(plugins), elapsed, spent))
-}
-
-/// How long that takes while `observers` are told of it, and the time of all processors.
-pub(super) async fn timed(
-    environment: &mut Environment,
-    plugin: BenchPlugin,
-    plugins: u32,
-    size: u64,
-    logs: u64,
-    observers: &[Arc<dyn Observer>],
-) -> Result<(Duration, Option<Duration>), Failure> {
     let consumers = environment.cast(plugin, plugins)?;
     let builder = environment.connect(&consumers).await?;
     Publisher::open(&builder.connections, size).await?.send(logs).await?;
+    let (elapsed, spent) = timed(environment, builder, consumers, logs, &[]).await?;
+    Ok(work(logs * u64::from(plugins), elapsed, spent))
+}
 
-    let due = logs * u64::from(plugins);
+/// How long consumers take for `logs` logs each, which are in their queues, while `observers` are told of it, and the time of
+/// all processors.
+pub(super) async fn timed(
+    environment: &mut Environment,
+    builder: ConsumerBuilder,
+    consumers: Vec<WasmConsumer>,
+    logs: u64,
+    observers: &[Arc<dyn Observer>],
+) -> Result<(Duration, Option<Duration>), Failure> {
+    let due = logs * consumers.len() as u64;
     let counted = Counted::new(due);
     let (begin, spent) = (Instant::now(), Spent::begin());
     let mut consumers = BenchConsumers::start(&builder, consumers, counted, observers).await?;

@@ -3,8 +3,10 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
+use loghost_core::domain::Tracing;
 use serde_json::Value;
 
 use super::collector::SinkCollector;
@@ -30,10 +32,10 @@ pub(super) async fn host(
     plugins: u32,
     logs: u64,
 ) -> Result<Sample, Failure> {
-    let Some(one) = resident_host(environment, plugin, 1, logs, None).await? else { return Ok(untold()) };
+    let Some(one) = resident_host(environment, plugin, 1, logs).await? else { return Ok(untold()) };
     let mut sample = vec![(Quantity::HostMemory, one)];
     if plugins > 1 {
-        let Some(many) = resident_host(environment, plugin, plugins, logs, None).await? else {
+        let Some(many) = resident_host(environment, plugin, plugins, logs).await? else {
             return Ok(untold());
         };
         sample.push((Quantity::PluginMemory, (many - one) / f64::from(plugins - 1)));
@@ -66,27 +68,16 @@ fn resident(process: &ChildProcess) -> Option<f64> {
     resident_bytes(process.pid()?).map(float)
 }
 
-/// What a host has of memory after each of its plugins has counted `logs` logs; if it listens at an address and sends to a
-/// collector, while it is watched there.
-pub(super) async fn resident_host(
+/// What a host has of memory after each of its plugins has counted `logs` logs.
+async fn resident_host(
     environment: &mut Environment,
     plugin: BenchPlugin,
     plugins: u32,
     logs: u64,
-    watched: Option<(SocketAddr, &SinkCollector)>,
 ) -> Result<Option<f64>, Failure> {
-    let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
-    let folder = environment.files(&format!("{plugin}-{plugins}"), components)?;
-    let consumers = environment.cast(plugin, plugins)?;
-    let builder = environment.connect(&consumers).await?;
-    Publisher::open(&builder.connections, LOG).await?.send(logs).await?;
-
-    let (listen, collector) = watched.unzip();
-    let address = listen.map(|address| address.to_string());
-    let variables = collector.map(|collector| ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()));
-    let mut arguments = vec!["--format", "json", "--every", "50ms", "--until-idle", "10s"];
-    arguments.extend(address.iter().flat_map(|address| ["--listen", address]));
-    let mut host = environment.host(&folder, &arguments, variables, Ear::Output)?;
+    let folder = filled(environment, plugin, plugins, logs, None).await?;
+    let arguments = ["--format", "json", "--every", "50ms", "--until-idle", "10s"];
+    let mut host = environment.host(&folder, &arguments, None, Ear::Output)?;
     let mut done = HashSet::new();
     while done.len() < plugins as usize {
         let line = host.line().await.context("cannot listen to another host").status(Status::Internal)?;
@@ -100,14 +91,58 @@ pub(super) async fn resident_host(
             done.insert(metric["consumer"].to_string());
         }
     }
-    let watchers = match listen {
-        Some(address) => Some(Watchers::begin(address).await.status(Status::Internal)?),
-        None => None,
-    };
     let bytes = resident(&host);
-    watchers.map_or(Ok(()), Watchers::end).status(Status::Internal)?;
-    host.end().await.context("cannot end another host").status(Status::Internal)?;
-    builder.connections.close().await;
-    environment.sweep().await?;
+    end(environment, host).await?;
     Ok(bytes)
+}
+
+/// What a host with one plugin has of memory after that has counted `logs` logs, and how much more it has if it is watched meanwhile:
+/// at this address, by a collector to which it sends the traces of `tracing`, and with its view on a terminal. None where that
+/// cannot be told.
+pub(super) async fn watched_host(
+    environment: &mut Environment,
+    plugin: BenchPlugin,
+    logs: u64,
+    (address, collector, tracing): (SocketAddr, &SinkCollector, &Tracing),
+) -> Result<Option<f64>, Failure> {
+    let Some(alone) = resident_host(environment, plugin, 1, logs).await? else { return Ok(None) };
+    let folder = filled(environment, plugin, 1, logs, Some(tracing)).await?;
+    let listen = address.to_string();
+    let variable = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
+    let arguments = ["--every", "50ms", "--until-idle", "10s", "--listen", &listen];
+    let mut host = environment.host(&folder, &arguments, Some(variable), Ear::Screen)?;
+    Watchers::counted(address, logs, || host.has_ended()).await.status(Status::Internal)?;
+    let watchers = Watchers::begin(address).await.status(Status::Internal)?;
+    let watched = resident(&host);
+    watchers.end().status(Status::Internal)?;
+    end(environment, host).await?;
+    Ok(watched.map(|watched| watched - alone))
+}
+
+/// Has `logs` logs in the queue of each plugin, which belong to traces if there is somebody to trace them; the folder of the plugins.
+async fn filled(
+    environment: &mut Environment,
+    plugin: BenchPlugin,
+    plugins: u32,
+    logs: u64,
+    tracing: Option<&Tracing>,
+) -> Result<PathBuf, Failure> {
+    let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
+    let folder = environment.files(&format!("{plugin}-{plugins}"), components)?;
+    let consumers = environment.cast(plugin, plugins)?;
+    let builder = environment.connect(&consumers).await?;
+    let publisher = Publisher::open(&builder.connections, LOG).await?;
+    let mut publisher = match tracing {
+        Some(tracing) => publisher.traced(tracing.clone()),
+        None => publisher,
+    };
+    publisher.send(logs).await?;
+    builder.connections.close().await;
+    Ok(folder)
+}
+
+/// Ends a host, and leaves nothing of it on the broker.
+async fn end(environment: &mut Environment, host: ChildProcess) -> Result<(), Failure> {
+    host.end().await.context("cannot end another host").status(Status::Internal)?;
+    environment.sweep().await
 }

@@ -1,5 +1,5 @@
 //! What it costs to be watched: the same with a host that nobody watches, and with one that is watched in every way, in turn:
-//! over HTTP, by a collector of OpenTelemetry, and in the view.
+//! over HTTP, by a collector of OpenTelemetry, which gets metrics and traces, and in the view.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use loghost_board::Board;
 use loghost_core::application::Observer;
-use loghost_core::domain::Sampler;
+use loghost_core::domain::{Sampler, Tracing};
 use loghost_http::{Feed, Server, Shown};
 use loghost_otlp::{Exporter, Exports, Options};
 use loghost_rabbitmq::Lifetime;
@@ -17,12 +17,14 @@ use uuid::Uuid;
 use super::collector::SinkCollector;
 use super::consume::timed;
 use super::environment::Environment;
-use super::memory::resident_host;
+use super::memory::watched_host;
+use super::publish::Publisher;
 use super::sample::{Sample, work};
 use super::watchers::Watchers;
 use crate::compose::control::Controls;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::listen::EventsObserver;
+use crate::compose::telemetry::tracing;
 use crate::files::bench_plugins::BenchPlugin;
 use crate::ui::bench::Quantity;
 use crate::ui::events::Queues;
@@ -34,6 +36,9 @@ const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 
 /// How often metrics are sent: far more often than by default.
 const SEND_EVERY: Duration = Duration::from_secs(1);
+
+/// The share of the traces that are recorded: each log belongs to one.
+const RECORDED: f64 = 0.01;
 
 /// How many logs a plugin has counted when the host's memory is looked at.
 const MEMORY_LOGS: u64 = 1000;
@@ -49,12 +54,17 @@ pub(super) async fn observed(
     let (mut alone, mut watched, mut spent) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     // A machine that becomes faster or slower meanwhile does so for both.
     for is_watched in [false, true, true, false] {
+        let consumers = environment.cast(plugin, 1)?;
+        let builder = environment.connect(&consumers).await?;
+        // Whether anybody looks at the traces or not: what a log has is the same.
+        Publisher::open(&builder.connections, size).await?.traced(traces()).send(logs).await?;
         if is_watched {
             let watch = Watched::begin().await?;
-            watched += timed(environment, plugin, 1, size, logs, &watch.observers).await?.0;
+            let builder = builder.tracing(Some(tracing(sampler())));
+            watched += timed(environment, builder, consumers, logs, &watch.observers).await?.0;
             watch.end().await?;
         } else {
-            let (elapsed, used) = timed(environment, plugin, 1, size, logs, &[]).await?;
+            let (elapsed, used) = timed(environment, builder, consumers, logs, &[]).await?;
             alone += elapsed;
             spent += used.unwrap_or_default();
         }
@@ -62,14 +72,23 @@ pub(super) async fn observed(
     let mut sample = work(2 * logs, alone, (!spent.is_zero()).then_some(spent));
     sample.push((Quantity::ObservedShare, alone.as_secs_f64() / watched.as_secs_f64()));
     let few = logs.min(MEMORY_LOGS);
-    let without = resident_host(environment, plugin, 1, few, None).await?;
     // Free when it is asked for; that nobody takes it until then is likely.
     let free = TcpListener::bind(ANY).and_then(|it| it.local_addr()).context("no free port");
     let collector = SinkCollector::begin().await?;
-    let at = (free.status(Status::System)?, &collector);
-    let with = resident_host(environment, plugin, 1, few, Some(at)).await?;
-    sample.extend(without.zip(with).map(|(without, with)| (Quantity::ObserversMemory, with - without)));
+    let by = (free.status(Status::System)?, &collector, &traces());
+    let more = watched_host(environment, plugin, few, by).await?;
+    sample.extend(more.map(|more| (Quantity::ObserversMemory, more)));
     Ok(sample)
+}
+
+/// Records what is recorded elsewhere, as by default.
+fn sampler() -> Sampler {
+    Sampler::parent_or_ratio(1.0)
+}
+
+/// Begins the traces that logs belong to.
+fn traces() -> Tracing {
+    tracing(Sampler::parent_or_ratio(RECORDED))
 }
 
 /// What of a host is watched, and those who watch it.
@@ -92,7 +111,7 @@ impl Watched {
             metrics: Some(collector.endpoint("metrics")),
             traces: Some(collector.endpoint("traces")),
             interval: SEND_EVERY,
-            sampler: Sampler::parent_or_ratio(1.0),
+            sampler: sampler(),
             resource: Vec::new(),
         };
         let exports = Exports {

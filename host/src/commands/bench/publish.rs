@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use loghost_core::application::{Publish, SystemClock};
-use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source};
+use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source, Tracing};
 use loghost_rabbitmq::{AmqpSink, Exchanges};
 
 use super::environment::Environment;
@@ -33,6 +33,7 @@ pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64)
 pub(super) struct Publisher {
     publish: Publish<AmqpSink, SystemClock>,
     log: Log,
+    tracing: Option<Tracing>,
 }
 
 impl Publisher {
@@ -47,7 +48,13 @@ impl Publisher {
             attributes: Attributes::default(),
             hops: 0,
         };
-        Ok(Self { publish: Publish::new(sink, Sequencer::new(new_producer()?), SystemClock), log })
+        let publish = Publish::new(sink, Sequencer::new(new_producer()?), SystemClock);
+        Ok(Self { publish, log, tracing: None })
+    }
+
+    /// The same, each of whose logs belongs to a trace of its own.
+    pub(super) fn traced(self, tracing: Tracing) -> Self {
+        Self { tracing: Some(tracing), ..self }
     }
 
     /// Publishes it so many times, and returns when all of them are in a queue.
@@ -60,6 +67,10 @@ impl Publisher {
 
     /// Publishes it once; returns before there is an answer.
     pub(super) async fn one(&mut self) -> Result<(), Failure> {
+        if let Some(tracing) = &self.tracing {
+            self.log.attributes = Attributes::default();
+            self.log.trace(&tracing.begin());
+        }
         self.publish.log(&self.log).await.map_err(unpublished)
     }
 

@@ -49,6 +49,15 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
+    /// Whether it is within what is promised, if something is.
+    pub(crate) fn is_within(&self) -> Option<bool> {
+        let bound = self.quantity.bound()?;
+        Some(match self.quantity.better() {
+            Better::More => self.median >= bound,
+            Better::Less => self.median <= bound,
+        })
+    }
+
     /// How much it is of what it was.
     pub(crate) fn ratio(&self) -> Option<f64> {
         self.before.filter(|before| *before > 0.0).map(|before| self.median / before)
@@ -70,6 +79,15 @@ impl Quantity {
             Self::HostMemory => "host_resident_bytes",
             Self::PluginMemory => "resident_bytes_per_further_plugin",
             Self::QueuedLog => "resident_bytes_per_queued_log",
+        }
+    }
+
+    /// What it has to come to at least, or at most where less is better; none where nothing is promised.
+    pub(crate) fn bound(self) -> Option<f64> {
+        match self {
+            Self::ObservedShare => Some(0.97),
+            Self::ObserversMemory => Some(20.0 * 1024.0 * 1024.0),
+            _ => None,
         }
     }
 

@@ -132,6 +132,7 @@ impl Reports {
             let mut cells =
                 vec![Cell::number(format!("{before} {number}").trim_start().to_owned()), Cell::unit(unit)];
             cells.push(Cell::remark(spread.unwrap_or_default(), DIM));
+            cells.extend(bound_cell(figure));
             if self.beside == Beside::Baseline {
                 cells.push(ratio_cell(figure));
             }
@@ -149,6 +150,10 @@ impl Reports {
             say("", figure.median.into());
             say("_spread", figure.spread.into());
             say("_runs", figure.runs.clone().into());
+            if let Some(is_within) = figure.is_within() {
+                say("_bound", figure.quantity.bound().into());
+                say("_is_within", is_within.into());
+            }
             if self.beside == Beside::Baseline {
                 say("_ratio", figure.ratio().into());
             }
@@ -157,6 +162,15 @@ impl Reports {
         object.insert("calibration_noise".to_owned(), (*noise).into());
         object
     }
+}
+
+/// Whether it is within what is promised, for people; nothing where nothing is.
+fn bound_cell(figure: &Figure) -> Option<Cell> {
+    let is_within = figure.is_within()?;
+    let (_, bound, unit) = figure.quantity.show(figure.quantity.bound()?);
+    let unit = unit.split(' ').next().unwrap_or_default();
+    let (verdict, style) = if is_within { ("met", GOOD) } else { ("missed", BAD) };
+    Some(Cell::remark(format!("bound {bound} {unit}: {verdict}"), style))
 }
 
 /// How much it is of what it was, for people; with a colour if it differs by more than the runs do.

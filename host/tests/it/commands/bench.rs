@@ -137,6 +137,17 @@ fn says_what_it_costs_to_be_watched() {
         let memory = cfg!(target_os = "linux");
         assert!(row.contains("logs/s") && row.contains("% of that when watched"), "{text}");
         assert!(row.contains("MiB more when watched") == memory, "{text}");
+        // What a run of so few logs comes to is chance.
+        let verdict =
+            |bound: &str| ["met", "missed"].map(|word| row.contains(&format!("bound {bound}: {word}")));
+        assert!(verdict("97.0 %") != [false; 2], "{text}");
+        assert!(!memory || verdict("20.0 MiB") == [true, false], "{text}");
+    }
+    let json = bench(&["observed", "--format", "json"]).end().exits(0);
+    for case in &json.json()[1..] {
+        let ratio = case["observed_ratio"].as_f64().expect("a number");
+        assert_eq!(case["observed_ratio_bound"], 0.97, "{json}");
+        assert_eq!(case["observed_ratio_is_within"], ratio >= 0.97, "{json}");
     }
 }
 
