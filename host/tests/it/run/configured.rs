@@ -1,5 +1,7 @@
 //! Consumers of a configuration file: what each has of its own, and secrets in files.
 
+mod options;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,10 +13,22 @@ use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, loghost};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Then, guest};
+use crate::support::test;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [
+    let all = test("configured::all_options_of_its_own_are_tested", options::all_of_them_are_tested);
+    let mut trials: Vec<Trial> = [
         on(Kind::ALL, "configured::each_has_its_own", each_has_its_own),
+        on(
+            [Kind::Embedded],
+            "configured::each_option_is_that_of_one_consumer",
+            options::each_is_that_of_one_consumer,
+        ),
+        on(
+            [Kind::Embedded],
+            "configured::each_forgets_after_its_own_time",
+            options::each_forgets_after_its_own_time,
+        ),
         on(
             [Kind::Embedded],
             "configured::what_is_given_for_all_goes_before",
@@ -24,7 +38,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    trials.push(all);
+    trials
 }
 
 /// A configuration of consumers on this broker.
