@@ -33,11 +33,12 @@ impl Node {
     }
 
     /// Has it write what was declared and bound so far, which is gone otherwise when it is killed. Version 3 does that
-    /// some seconds later. Version 4 is late with the names under which it keeps what is in quorum queues: a new one is
-    /// there when it is back, and empty. A host binds its queues again when it is back, which may be after the next log.
+    /// some seconds later. Both are late with the names under which they keep what is in quorum queues, and version 3 how it
+    /// leads streams: without them, a new quorum queue is empty when it is back, or answers nobody, and a new stream stays
+    /// "down or inaccessible". A host binds its queues again when it is back, which may be after the next log.
     pub fn store_topology(&self) -> Result<(), Error> {
         let write = match self.config.version {
-            Version::V3 => "ok = mnesia:sync_log().",
+            Version::V3 => "ok = mnesia:sync_log(), [ok = dets:sync(T) || T <- dets:all()].",
             Version::V4 => "[ok = dets:sync(T) || T <- dets:all()].",
         };
         self.rabbitmqctl(&["eval", write]).map(drop)

@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::support::TIMEOUT;
-use crate::support::broker::{Broker, Kind, on, on_each};
+use crate::support::broker::{Broker, Kind, on, on_all, on_each};
 use crate::support::cli::{Running, Signal};
 use crate::support::dead_letters::{
     Deployed, dead_letters, deploy, last, list, publish, reject, with_dead_letters,
@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(Kind::QUEUES, "dead_letters::keep_where_they_came_from", keep_where_they_came_from),
         on_each("dead_letters::keep_the_trace_that_they_are_part_of", keep_the_trace),
         on(Kind::QUEUES, "dead_letters::go_back_by_the_thousand", go_back_by_the_thousand),
-        on_each("dead_letters::survive_a_kill", survive_a_kill),
+        on_all("dead_letters::survive_a_kill", survive_a_kill),
         on_each("dead_letters::survive_an_interruption", survive_an_interruption),
         on(Kind::QUEUES, "dead_letters::keep_what_would_act_again_still", keep_what_would_act_again_still),
     ]

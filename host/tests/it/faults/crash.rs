@@ -63,7 +63,7 @@ impl Case {
         Kind::ALL.into_iter().filter(move |kind| match kind {
             // It has nothing when it comes back.
             Kind::Embedded if self.killed == Killed::Broker => false,
-            kind => self.ids == Ids::Given || *kind == Kind::Stream,
+            kind => self.ids == Ids::Given || matches!(kind, Kind::Stream | Kind::Stream3),
         })
     }
 }

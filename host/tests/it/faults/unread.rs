@@ -22,8 +22,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(Kind::QUEUES, "unread::output_is_no_hindrance", |broker| unread(broker, [true, false])),
         on(Kind::QUEUES, "unread::errors_are_no_hindrance", |broker| unread(broker, [false, true])),
         on(Kind::QUEUES, "unread::neither_is_a_hindrance", |broker| unread(broker, [true, true])),
-        on(Kind::ALL, "unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
-        on(Kind::ALL, "unread::a_pipe_that_does_not_wait", a_pipe_that_does_not_wait),
+        on(Kind::MOST, "unread::what_is_read_late_is_the_latest", what_is_read_late_is_the_latest),
+        on(Kind::MOST, "unread::a_pipe_that_does_not_wait", a_pipe_that_does_not_wait),
         on_each("unread::a_list_can_be_interrupted", a_list_can_be_interrupted),
     ]
     .into_iter()

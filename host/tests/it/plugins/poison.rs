@@ -9,7 +9,7 @@ use std::thread;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, Kind, on, on_each};
+use crate::support::broker::{Broker, Kind, on, on_all, on_each};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Does, Guest, Then, declare, guest, seen};
@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(Kind::QUEUES, "poison::three_in_five_hundred", three_in_five_hundred),
         on(Kind::QUEUES, "poison::a_plugin_that_traps_on_everything", a_plugin_that_traps_on_everything),
         on_each("poison::a_stopped_plugin_is_tried", a_stopped_plugin_is_tried),
-        on_each("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
+        on_all("poison::a_stopped_plugin_is_mended", a_stopped_plugin_is_mended),
         on_each("poison::a_replayed_log_has_new_retries", a_replayed_log_has_new_retries),
         on_each("poison::a_state_that_is_refused", a_state_that_is_refused),
         on_each("poison::what_a_panic_says_is_the_reason", what_a_panic_says_is_the_reason),

@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, Kind, on, on_each, on_nodes};
+use crate::support::broker::{Broker, Kind, on, on_all, on_each, on_nodes};
 use crate::support::cli::{Output, Signal};
 use crate::support::guest::{Guest, Seen, Then, declare, guest, lines, seen};
 use crate::support::rabbitmq::Setup;
@@ -27,14 +27,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         on(Kind::QUEUES, "processor::logs_come_in_order", logs_come_in_order),
         on_each("processor::fields_come_if_asked_for", fields_come_if_asked_for),
-        on_each("processor::what_is_skipped_is_not_accepted", outcomes::what_is_skipped_is_not_accepted),
-        on_each("processor::what_is_rejected_is_a_dead_letter", outcomes::what_is_rejected_is_a_dead_letter),
-        on_each("processor::what_is_retried_comes_again", outcomes::what_is_retried_comes_again),
-        on_each("processor::retries_have_an_end", outcomes::retries_have_an_end),
+        on_all("processor::what_is_skipped_is_not_accepted", outcomes::what_is_skipped_is_not_accepted),
+        on_all("processor::what_is_rejected_is_a_dead_letter", outcomes::what_is_rejected_is_a_dead_letter),
+        on_all("processor::what_is_retried_comes_again", outcomes::what_is_retried_comes_again),
+        on_all("processor::retries_have_an_end", outcomes::retries_have_an_end),
         on_each("processor::publishes_what_it_may", publishing::publishes_what_it_may),
         on_each("processor::a_circle_has_an_end", publishing::a_circle_has_an_end),
         on_each("processor::a_tick_is_an_empty_batch", a_tick_is_an_empty_batch),
-        on_each("processor::a_trap_costs_one_log", failures::a_trap_costs_one_log),
+        on_all("processor::a_trap_costs_one_log", failures::a_trap_costs_one_log),
         on_each("processor::a_batch_that_traps_is_split", failures::a_batch_that_traps_is_split),
         on_each("processor::verdicts_are_checked", failures::verdicts_are_checked),
         on_each("processor::an_instance_lives_through_many_batches", an_instance_lives_through_many_batches),

@@ -8,7 +8,7 @@ use std::slice::from_ref;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::support::broker::{Broker, Kind, on, on_each};
+use crate::support::broker::{Broker, Kind, on, on_all, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::dead_letters::list;
 use crate::support::guest::{Guest, Then, declare, guest};
@@ -21,7 +21,7 @@ use crate::support::{test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_each("reload::a_hundred_under_load", a_hundred_under_load),
-        on_each("reload::at_a_signal", at_a_signal),
+        on_all("reload::at_a_signal", at_a_signal),
         on(Kind::QUEUES, "reload::bindings_follow", bindings_follow),
         on_each("reload::a_counter_becomes_a_processor", a_counter_becomes_a_processor),
         on_each("reload::what_is_refused", what_is_refused),

@@ -18,7 +18,7 @@ use crate::support::test;
 pub(crate) fn trials() -> Vec<Trial> {
     let all = test("configured::all_options_of_its_own_are_tested", options::all_of_them_are_tested);
     let mut trials: Vec<Trial> = [
-        on(Kind::ALL, "configured::each_has_its_own", each_has_its_own),
+        on(Kind::MOST, "configured::each_has_its_own", each_has_its_own),
         on(
             [Kind::Embedded],
             "configured::each_option_is_that_of_one_consumer",

@@ -2,25 +2,25 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::broker::{Broker, on_each};
+use crate::support::broker::{Broker, on_all};
 use crate::support::cli::{Output, Running, Signal};
 use crate::support::metrics::{CONSUMERS, Metrics, expected, last_of_json, last_of_text};
 use crate::support::tracked;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each("job::run_then_publish_scenario_1", |broker| {
+        on_all("job::run_then_publish_scenario_1", |broker| {
             let files = CONSUMERS.map(|name| tracked(&format!("plugins/{name}.wasm")));
             let run = broker.loghost(["run", "--every", "50ms"]).args(files).start();
             let output = live(broker, run, "scenarios/1.txt", last_of_text, Signal::Terminate);
             assert_eq!(last_of_text(&output.stdout), expected("scenarios/1.txt"), "{output}");
         }),
-        on_each("job::run_then_publish_scenario_2", |broker| {
+        on_all("job::run_then_publish_scenario_2", |broker| {
             let run = broker.loghost(["run", "--every", "50ms", "--format", "json"]).arg(tracked("plugins"));
             let output = live(broker, run.start(), "scenarios/2.txt", last_of_lines, Signal::Interrupt);
             assert_eq!(last_of_json(&output), expected("scenarios/2.txt"), "{output}");
         }),
-        on_each("job::publish_then_run_scenario_3", |broker| queued(broker, "scenarios/3.txt")),
+        on_all("job::publish_then_run_scenario_3", |broker| queued(broker, "scenarios/3.txt")),
     ]
     .into_iter()
     .flatten()

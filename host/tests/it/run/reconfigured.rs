@@ -13,11 +13,11 @@ use crate::support::link;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on(Kind::ALL, "reconfigured::consumers_come_go_and_change", consumers_come_go_and_change),
+        on(Kind::MOST, "reconfigured::consumers_come_go_and_change", consumers_come_go_and_change),
         on([Kind::Embedded], "reconfigured::a_bad_file_changes_nothing", a_bad_file_changes_nothing),
         on([Kind::Embedded], "reconfigured::a_file_that_is_watched", a_file_that_is_watched),
         on([Kind::Embedded], "reconfigured::a_config_map", a_config_map),
-        on(Kind::ALL, "reconfigured::one_that_could_not_begin_is_tried_again", could_not_begin),
+        on(Kind::MOST, "reconfigured::one_that_could_not_begin_is_tried_again", could_not_begin),
     ]
     .into_iter()
     .flatten()

@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, Kind, on, on_each};
+use crate::support::broker::{Broker, Kind, on, on_all, on_each};
 use crate::support::cli::{Loghost, Signal, loghost};
 use crate::support::publish::publish_numbers;
 use crate::support::{Skip, needing, test, tracked};
@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("report::is_made_while_a_host_counts", is_made_while_a_host_counts),
         needing("report::knows_consumers_of_other_prefixes_apart", knows_consumers_of_other_prefixes_apart),
     ];
-    trials.extend(on_each("report::shows_what_is_missing", shows_what_is_missing));
+    trials.extend(on_all("report::shows_what_is_missing", shows_what_is_missing));
     trials.extend(on(Kind::QUEUES, "report::claims_what_it_can_know", claims_what_it_can_know));
     trials.extend(on_each(
         "report::holds_nothing_missing_that_is_forgotten",

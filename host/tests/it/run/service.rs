@@ -13,7 +13,7 @@ use crate::support::{test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on(Kind::ALL, "service::is_ready_reloads_and_stops", is_ready_reloads_and_stops),
+        on(Kind::MOST, "service::is_ready_reloads_and_stops", is_ready_reloads_and_stops),
         on([Kind::Embedded], "service::names_those_that_have_ended", names_those_that_have_ended),
         on([Kind::Embedded], "service::a_reload_that_is_refused_ends_as_well", a_refused_reload_ends_as_well),
         on(

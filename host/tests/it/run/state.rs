@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use redb::TableDefinition;
 use serde_json::Value;
 
-use crate::support::broker::{Broker, Kind, on, on_each};
+use crate::support::broker::{Broker, Kind, on, on_all, on_each};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::guest;
 use crate::support::metrics::{last_of_text, total};
@@ -28,8 +28,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             is_all_that_is_shown_when_the_disk_is_full,
         ),
     ];
-    trials.extend(on_each("state::keeps_counts_when_killed", keeps_counts_when_killed));
-    trials.extend(on_each("state::counts_a_log_once", counts_a_log_once));
+    trials.extend(on_all("state::keeps_counts_when_killed", keeps_counts_when_killed));
+    trials.extend(on_all("state::counts_a_log_once", counts_a_log_once));
     trials.extend(on(Kind::QUEUES, "state::that_is_gone_ends_the_host", that_is_gone_ends_the_host));
     trials.extend(on_each("state::of_the_first_format_is_taken_up", of_the_first_format_is_taken_up));
     trials.extend(on(Kind::QUEUES, "state::is_not_missed_without_a_word", is_not_missed_without_a_word));

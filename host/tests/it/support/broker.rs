@@ -2,79 +2,19 @@
 //!
 //! All tests share them; each test has a prefix of its own.
 
+mod kind;
+
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use libtest_mimic::Trial;
 
+pub(crate) use self::kind::Kind;
 use super::cli::{Loghost, Running, Signal, loghost};
 use super::outside::Outside;
 use super::rabbitmq::{Node, QUORUM_VHOST, Setup, Version};
 use super::{Skip, needing, rabbitmq};
-
-/// The kind of broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Embedded,
-    /// RabbitMQ 3.10.
-    RabbitMq,
-    /// RabbitMQ 4.
-    RabbitMq4,
-    /// RabbitMQ 4, where hosts are told to declare quorum queues.
-    Quorum,
-    /// RabbitMQ 4, on a virtual host whose queues are quorum queues unless they are declared otherwise.
-    QuorumVhost,
-    /// RabbitMQ 4, where hosts and producers are told to use streams, through the stream protocol; the queues of consumers are
-    /// quorum queues then.
-    Stream,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost, Self::Stream];
-
-    /// Those whose hosts take their logs out of queues, for tests that look into one, or publish what a stream does not take.
-    pub(crate) const QUEUES: [Self; 5] =
-        [Self::Embedded, Self::RabbitMq, Self::RabbitMq4, Self::Quorum, Self::QuorumVhost];
-
-    /// Fewer kinds of RabbitMQ, for tests that start nodes of their own, which takes seconds.
-    pub(crate) const RABBITMQ: [Self; 3] = [Self::RabbitMq, Self::RabbitMq4, Self::Quorum];
-
-    /// Those that the long tests run on.
-    pub(crate) const LONG: [Self; 3] = [Self::RabbitMq, Self::Quorum, Self::Stream];
-
-    /// What the names of its tests begin with.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::RabbitMq => "rabbitmq",
-            Self::RabbitMq4 => "rabbitmq4",
-            Self::Quorum => "quorum",
-            Self::QuorumVhost => "quorum_vhost",
-            Self::Stream => "stream",
-        }
-    }
-
-    /// Which RabbitMQ it is, if it is one.
-    pub(crate) fn version(self) -> Option<Version> {
-        match self {
-            Self::Embedded => None,
-            Self::RabbitMq => Some(Version::V3),
-            Self::RabbitMq4 | Self::Quorum | Self::QuorumVhost | Self::Stream => Some(Version::V4),
-        }
-    }
-
-    /// The port where it speaks the stream protocol, if hosts are to use that.
-    fn streams(self, port: Option<u16>) -> Option<u16> {
-        port.filter(|_| self == Self::Stream)
-    }
-
-    /// The URL of its virtual host, from the URL of the default one.
-    fn vhost_of(self, url: String) -> String {
-        if self == Self::QuorumVhost { url.replace("%2f", QUORUM_VHOST) } else { url }
-    }
-}
 
 /// A broker, and the prefix of one test.
 #[derive(Clone, Debug)]
@@ -88,8 +28,13 @@ pub(crate) struct Broker {
     streams: Option<u16>,
 }
 
-/// The same test on every kind of broker.
+/// The same test on most kinds of broker.
 pub(crate) fn on_each(name: &str, body: fn(&Broker)) -> Vec<Trial> {
+    on(Kind::MOST, name, body)
+}
+
+/// The same test on every kind of broker.
+pub(crate) fn on_all(name: &str, body: fn(&Broker)) -> Vec<Trial> {
     on(Kind::ALL, name, body)
 }
 
@@ -175,12 +120,12 @@ impl Broker {
 
     /// Whether its queues are quorum queues.
     pub(crate) fn is_quorum(&self) -> bool {
-        matches!(self.kind, Kind::Quorum | Kind::Stream)
+        matches!(self.kind, Kind::Quorum | Kind::Quorum3) || self.is_stream()
     }
 
     /// Whether logs are read from streams.
     pub(crate) fn is_stream(&self) -> bool {
-        self.kind == Kind::Stream
+        matches!(self.kind, Kind::Stream | Kind::Stream3)
     }
 
     /// Whether quorum queues are the default of its virtual host.
@@ -221,8 +166,8 @@ impl Broker {
         let (command, arguments) = arguments.split_first().expect("a command");
         let connection = [*command, "--broker", self.url(), "--prefix", self.prefix()];
         let queue_type: &[&str] = match (self.kind, *command) {
-            (Kind::Quorum, "run") => &["--queue-type", "quorum"],
-            (Kind::Stream, "run" | "publish") => &["--queue-type", "stream"],
+            (Kind::Quorum | Kind::Quorum3, "run") => &["--queue-type", "quorum"],
+            (Kind::Stream | Kind::Stream3, "run" | "publish") => &["--queue-type", "stream"],
             _ => &[],
         };
         let others = self.others.iter().flat_map(|url| ["--broker", url]);

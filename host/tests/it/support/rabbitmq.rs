@@ -3,11 +3,13 @@
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use loghost_rabbitmq_node as launcher;
 pub(crate) use loghost_rabbitmq_node::{ServerTls, Setup, Version, free_address, free_port, management};
 
 use super::broker::Kind;
+use super::outside::{DURABLE, Outside, text};
 use super::{Need, Skip};
 
 /// A virtual host of version 4 whose queues are quorum queues unless they are declared otherwise.
@@ -27,8 +29,9 @@ fn slot(version: Version) -> MutexGuard<'static, Shared> {
 pub(super) fn shared(version: Version) -> Result<Arc<Node>, Skip> {
     let start = || {
         let node = private(version, Setup::default())?;
-        if version == Version::V4 {
-            node.add_quorum_vhost();
+        match version {
+            Version::V3 => node.begin_streams(),
+            Version::V4 => node.add_quorum_vhost(),
         }
         Ok(Arc::new(node))
     };
@@ -103,6 +106,16 @@ fn done<T>(result: Result<T, launcher::Error>) -> T {
 pub(crate) struct Node(launcher::Node);
 
 impl Node {
+    /// Has version 3 read a stream: while it begins to have streams, it ends the connections of those who consume one with an
+    /// internal error.
+    fn begin_streams(&self) {
+        const FIRST: &str = "first";
+        let outside = Outside::connect(&self.url());
+        outside.declare(FIRST, DURABLE, &[("x-queue-type", text("stream"))]);
+        assert!(outside.sends_nothing_of(FIRST, Duration::ZERO), "{FIRST} has a message");
+        outside.delete(FIRST);
+    }
+
     pub(crate) fn url(&self) -> String {
         self.0.url()
     }

@@ -14,7 +14,7 @@ use crate::support::{test, tracked};
 
 pub(super) fn trials() -> Vec<Trial> {
     [
-        on(Kind::ALL, "listen::counts_move", counts_move),
+        on(Kind::MOST, "listen::counts_move", counts_move),
         on(Kind::QUEUES, "listen::a_stopped_plugin_is_a_reason", a_stopped_plugin_is_a_reason),
         on(
             [Kind::RabbitMq, Kind::Stream],
