@@ -25,6 +25,7 @@ pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod stream_begin;
 pub(crate) mod stream_protocol;
+pub(crate) mod stream_restarts;
 pub(crate) mod stream_retention;
 pub(crate) mod stream_trouble;
 pub(crate) mod streams;
