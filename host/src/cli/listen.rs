@@ -49,13 +49,13 @@ impl ListenArgs {
         };
         if rights == Rights::Control && token_file.is_none() {
             let text = "--control: whoever reaches this machine's ports could control the run: give the file of a token that \
-                        they must know (openssl rand -hex 32 > FILE; chmod 600 FILE) with --listen-token-file FILE";
+                        they must know with --listen-token-file FILE; this makes one: (umask 077; openssl rand -hex 32 > FILE)";
             return Err(Failure::new(Status::Usage, text));
         }
         if !address.ip().is_loopback() && token_file.is_none() {
             let text = format!(
-                "--listen {address}: others than this machine can reach that: give the file of a token that they must know \
-                 (openssl rand -hex 32 > FILE; chmod 600 FILE) with --listen-token-file FILE, or listen at 127.0.0.1"
+                "--listen {address}: others than this machine can reach that: listen at 127.0.0.1, or give the file of a token that \
+                 they must know with --listen-token-file FILE; this makes one: (umask 077; openssl rand -hex 32 > FILE)"
             );
             return Err(Failure::new(Status::Usage, text));
         }

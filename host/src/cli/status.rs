@@ -67,7 +67,10 @@ impl TryFrom<Args> for Options {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
-        let token = args.host_token_file.as_deref().map(|file| listen::token(file, "--host-token-file"));
+        let token = args
+            .host_token_file
+            .as_deref()
+            .map(|file| listen::token(file, "--host-token-file (that of `run --listen-token-file`)", None));
         let token = token.transpose()?;
         Ok(Self {
             target: args.connection.target()?,

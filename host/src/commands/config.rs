@@ -19,7 +19,7 @@ pub(crate) fn check(options: &Options, file: &Path) -> Result<(), Failure> {
         })?;
     }
     if let Some(file) = options.listen.as_ref().and_then(|listen| listen.token_file.as_deref()) {
-        listen::token(file, "--listen-token-file")?;
+        listen::listen_token(file)?;
     }
     let Started { members, failed } = loading::start(&options.wanted())?;
     if let Some(status) = failed {

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use loghost_board::Board;
 use loghost_core::application::{Event, Observer};
+use loghost_core::domain::printable_line;
 use loghost_http::{BindError, Feed, Server, Shown, Token};
-use loghost_system::private::read_secret;
+use loghost_system::private::{SecretError, read_secret};
 use tokio::io;
 
 use crate::compose::control::Controls;
@@ -50,8 +52,7 @@ impl Listening {
         board: Arc<Board>,
         controls: Arc<Controls>,
     ) -> Result<Self, Failure> {
-        let token =
-            listen.token_file.as_deref().map(|file| token(file, "--listen-token-file")).transpose()?;
+        let token = listen.token_file.as_deref().map(listen_token).transpose()?;
         let feed = Feed::default();
         let is_for_all = !listen.address.ip().is_loopback();
         let control = (listen.rights == Rights::Control).then(|| Arc::clone(&controls) as _);
@@ -105,14 +106,29 @@ impl Observer for EventsObserver {
     }
 }
 
-/// The token in a file that an option names.
-pub(crate) fn token(path: &Path, option: &str) -> Result<Token, Failure> {
+/// The token that a request must know, in the file of `--listen-token-file`.
+pub(crate) fn listen_token(path: &Path) -> Result<Token, Failure> {
+    token(path, "--listen-token-file", Some("openssl rand -hex 32"))
+}
+
+/// The token in a file that an option names; `write` is a command that prints one, if it need not be that of another file.
+pub(crate) fn token(path: &Path, option: &str, write: Option<&str>) -> Result<Token, Failure> {
     let wrong = |error: anyhow::Error| {
-        let context = format!("{option} {}", path.display());
+        let context = format!("{option} {}", printable_line(&path.to_string_lossy()));
         Failure::of(Status::BadConfiguration, error.context(context))
     };
-    let text = read_secret(path, MOST_TOKEN).map_err(|error| wrong(error.into()))?;
+    let text = read_secret(path, MOST_TOKEN).map_err(|error| wrong(advised(error, path, write)))?;
     Token::new(&text).map_err(|error| wrong(error.into()))
+}
+
+/// Why there is no secret, with what to do about it behind that: `write` is a command that prints one, if that can be.
+pub(crate) fn advised(error: SecretError, path: &Path, write: Option<&str>) -> anyhow::Error {
+    let advice = error.advice(path, write);
+    let error = anyhow::Error::new(error);
+    match advice {
+        Some(advice) => anyhow!("{error:#}: {advice}"),
+        None => error,
+    }
 }
 
 /// What it means that the address cannot be listened at, and what to do.

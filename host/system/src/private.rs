@@ -44,11 +44,40 @@ pub enum SecretError {
     #[error("it is not a file")]
     NoFile,
     /// Whoever is neither its owner nor of its group may read it, or somebody else than its owner may change it.
-    #[error("others may read or change it (mode {0:03o}): chmod 600")]
+    #[error("others may read or change it (mode {0:03o})")]
     Known(u32),
     /// It is longer than any secret of this kind.
     #[error("it has more than {0} bytes")]
     Long(u64),
+}
+
+impl SecretError {
+    /// What to do about it, if that can be told, as commands of a shell for the file at `path`; `write` is one that prints such a
+    /// secret, if that can be.
+    pub fn advice(&self, path: &Path, write: Option<&str>) -> Option<String> {
+        let file = shell_word(path);
+        match self {
+            Self::Unreadable(error) if error.kind() == ErrorKind::NotFound => {
+                write.map(|write| format!("make it, for its owner alone: (umask 077; {write} > {file})"))
+            }
+            Self::Unreadable(error) if error.kind() == ErrorKind::PermissionDenied => Some(format!(
+                "who runs this must be its owner or of its group: chown USER {file}; chmod 600 {file}"
+            )),
+            Self::Known(_) => Some(format!("chmod 600 {file}")),
+            _ => None,
+        }
+    }
+}
+
+/// The path as a word of a shell; `FILE` if that would not be readable.
+fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    match &*text {
+        plain if !plain.is_empty() && plain.chars().all(is_plain) => plain.to_owned(),
+        odd if odd.chars().any(|c| c.is_control() || c == '\'' || c == '\u{fffd}') => "FILE".to_owned(),
+        spaced => format!("'{spaced}'"),
+    }
 }
 
 /// Reads a secret of at most `most` bytes from a file that is for its owner, and for its group to read.
@@ -119,3 +148,25 @@ fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 
 #[cfg(not(unix))]
 pub fn narrow(_: &File) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_can_be_typed() {
+        let advice = |kind: ErrorKind, path: &str| {
+            SecretError::Unreadable(kind.into()).advice(Path::new(path), Some("openssl rand -hex 32"))
+        };
+        let missing = |path| advice(ErrorKind::NotFound, path).unwrap_or_default();
+        assert!(missing("/etc/token").ends_with("(umask 077; openssl rand -hex 32 > /etc/token)"));
+        assert!(missing("my token").ends_with(" > 'my token')"));
+        for odd in ["it's", "a\u{1b}[2J", "a\nb"] {
+            assert!(missing(odd).ends_with(" > FILE)"), "{odd}");
+        }
+        let denied = advice(ErrorKind::PermissionDenied, "token").unwrap_or_default();
+        assert!(denied.ends_with("chown USER token; chmod 600 token"), "{denied}");
+        assert_eq!(advice(ErrorKind::Interrupted, "token"), None);
+        assert_eq!(SecretError::NoFile.advice(Path::new("/etc"), Some("cat")), None);
+    }
+}

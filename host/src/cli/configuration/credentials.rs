@@ -8,6 +8,7 @@ use loghost_core::domain::printable_line;
 use loghost_system::private::read_secret;
 
 use crate::compose::failure::{Failure, Status};
+use crate::compose::listen::advised;
 
 /// Where systemd puts the credentials of a service.
 const FOLDER: &str = "CREDENTIALS_DIRECTORY";
@@ -27,7 +28,7 @@ pub(in crate::cli) fn read(path: &Path, most: u64) -> Result<String, Failure> {
             error.context(printable_line(&path.to_string_lossy()).into_owned()),
         )
     };
-    let bytes = read_secret(path, most).map_err(|error| wrong(error.into()))?;
+    let bytes = read_secret(path, most).map_err(|error| wrong(advised(error, path, Some("cat"))))?;
     let text = String::from_utf8(bytes).map_err(|_| wrong(anyhow!("this is not UTF-8")))?;
     Ok(text.strip_suffix('\n').map_or(text.as_str(), |line| line.trim_end_matches('\r')).to_owned())
 }

@@ -168,13 +168,22 @@ fn secrets_are_in_files(broker: &Broker) {
     fs::write(configuration.file(), text).expect("a file of ours");
     secret(configuration.path(), "word", "of ours\n");
     let run = || configuration.run().args(["--ephemeral", "--until-idle", "50ms"]);
-    run().end().exits(78).says("loghost.toml:3:17: password-file").says("cannot read it");
+    run()
+        .end()
+        .exits(78)
+        .says("loghost.toml:3:17: password-file")
+        .says("cannot read it")
+        .says("make it, for its owner alone: (umask 077; cat > /");
     secret(configuration.path(), "password", "guest\r\n");
     run().end().exits(0).says("plugin: set word=of ours");
     // What anybody may read is no secret.
     let word = configuration.path().join("word");
     fs::set_permissions(&word, fs::Permissions::from_mode(0o644)).expect("a file of ours");
-    run().end().exits(78).says("loghost.toml:6:21: word: ").says("others may read or change it");
+    run()
+        .end()
+        .exits(78)
+        .says("loghost.toml:6:21: word: ")
+        .says("others may read or change it (mode 644): chmod 600 /");
     fs::set_permissions(&word, fs::Permissions::from_mode(0o600)).expect("a file of ours");
     let credentials = tempfile::tempdir().expect("a folder");
     secret(credentials.path(), "word", "of systemd");

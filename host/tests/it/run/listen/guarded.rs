@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
@@ -61,13 +62,29 @@ fn check_token(text: &str, mode: u32, why: &str) {
 }
 
 fn unusable_tokens() {
-    check_token(TOKEN, 0o644, "others may read or change it (mode 644)");
+    check_token(TOKEN, 0o644, "others may read or change it (mode 644): chmod 600 /");
     check_token(TOKEN, 0o620, "others may read or change it (mode 620)");
     check_token("\n", 0o600, "it is too short");
     check_token("0123456789 abcdef", 0o600, "expected one line of printable");
     check_token(&TOKEN.repeat(200), 0o600, "it has more than 4096 bytes");
-    let run = loghost(["run", "--listen", "127.0.0.1:0", "--listen-token-file", "/nowhere"]);
-    run.arg(tracked("plugins/error.wasm")).end().exits(78).says("--listen-token-file /nowhere");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a token");
+    // No broker: what comes after the token fails.
+    let listen = ["run", "--listen", "127.0.0.1:0", "--broker", "amqp://127.0.0.1:1", "--retry-for", "10ms"];
+    let run =
+        || loghost(listen).arg("--listen-token-file").arg(&file).arg(tracked("plugins/error.wasm")).end();
+    let refused = run().exits(78).says(&format!("--listen-token-file {}: cannot read it", file.display()));
+    // What it says is to be done, which is all that was missing.
+    let (_, command) = refused.stderr.split_once("make it, for its owner alone: ").expect("what to do");
+    let command = command.lines().next().unwrap_or_default();
+    let made = Command::new("sh").args(["-c", command]).status().expect("a shell");
+    assert!(made.success(), "{command}");
+    run().exits(69).says("listening at http://");
+    let status = loghost(["status", "--host-address", "127.0.0.1:1", "--host-token-file", "/nowhere"]);
+    status
+        .end()
+        .exits(78)
+        .says("--host-token-file (that of `run --listen-token-file`) /nowhere: cannot read it");
 }
 
 fn token(broker: &Broker) {
