@@ -147,6 +147,20 @@ pub(crate) fn interrupt() -> io::Result<()> {
     Ok(kill_process(getpid(), Signal::INT)?)
 }
 
+/// Has this process do what it does at `Ctrl-\`.
+#[cfg(unix)]
+pub(crate) fn quit() -> io::Result<()> {
+    use rustix::process::{Signal, getpid, kill_process};
+    Ok(kill_process(getpid(), Signal::QUIT)?)
+}
+
+/// Does nothing: there is no such key here.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where it can fail")]
+pub(crate) fn quit() -> io::Result<()> {
+    Ok(())
+}
+
 /// What a shell with jobs wants of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobRequest {

@@ -2,6 +2,8 @@
 //!
 //! Nothing that a plugin or a log says reaches a terminal raw.
 
+#[cfg(unix)]
+mod fatal_signals;
 mod log;
 mod output;
 mod panics;

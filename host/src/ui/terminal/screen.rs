@@ -16,6 +16,8 @@ use crossterm::terminal::{
 };
 use loghost_system as system;
 
+#[cfg(unix)]
+use super::fatal_signals;
 use super::is_able;
 use super::output::{ERR, OUT};
 use super::stream::{Patient, Stream};
@@ -60,6 +62,8 @@ impl Screen {
         *is_taken = true;
         drop(is_taken);
         let screen = Self(());
+        #[cfg(unix)]
+        fatal_signals::screen_is_taken()?;
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), Hide)?;
         Ok(screen)
@@ -100,6 +104,8 @@ fn give_back() {
         // A terminal that is gone need not be as it was.
         let _ = execute!(io::stdout(), ResetColor, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
+        #[cfg(unix)]
+        fatal_signals::screen_is_left();
         OUT.release();
         ERR.release();
     }

@@ -16,6 +16,8 @@ pub(super) enum Wish {
     End,
     /// That the process is suspended.
     Suspend,
+    /// That the process ends at once, as at SIGQUIT.
+    Quit,
     /// That all is drawn again.
     Redraw,
     /// That the consumer in this row is selected.
@@ -34,6 +36,8 @@ pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> Wish {
         return match key.code {
             KeyCode::Char('c') => Wish::End,
             KeyCode::Char('z') => Wish::Suspend,
+            // Ctrl-\ : terminals send the same for both.
+            KeyCode::Char('4' | '\\') => Wish::Quit,
             KeyCode::Char('l') => Wish::Redraw,
             _ => Wish::None,
         };

@@ -180,6 +180,7 @@ impl Runner {
                 signals::interrupt()?;
             }
             Wish::Suspend => self.suspend()?,
+            Wish::Quit => signals::quit()?,
             Wish::Redraw => self.take_back()?,
             Wish::Select(selected_index) => self.select(*selected_index),
             Wish::Ask(name, request) => {

@@ -31,6 +31,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             "view::gives_the_terminal_back_however_it_ends",
             terminal::gives_the_terminal_back_however_it_ends,
         ),
+        needing(
+            "view::gives_the_terminal_back_before_a_signal_ends_it",
+            terminal::gives_the_terminal_back_before_a_signal_ends_it,
+        ),
         needing("view::is_suspended_and_comes_back", terminal::is_suspended_and_comes_back),
         needing("view::leaves_the_terminal_to_the_shell", terminal::leaves_the_terminal_to_the_shell),
         needing("view::is_plain_where_that_is_wanted", terminal::is_plain_where_that_is_wanted),

@@ -1,5 +1,7 @@
 //! The terminal before, after and without the view.
 
+use std::os::unix::process::ExitStatusExt;
+
 use super::{SIZE, publish, row, run};
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, loghost};
@@ -27,6 +29,31 @@ pub(super) fn gives_the_terminal_back_however_it_ends() -> Result<(), Skip> {
     terminal.press("q");
     let (status, screen) = terminal.end();
     assert_eq!(status.code(), Some(130), "{screen}");
+    Ok(())
+}
+
+/// It dies by the signal all the same.
+pub(super) fn gives_the_terminal_back_before_a_signal_ends_it() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    for (signal, number) in [("QUIT", 3), ("ABRT", 6), ("key", 3)] {
+        // Nobody wants to look into the process afterwards.
+        let mut terminal = run(&broker, &["error"]).after("ulimit -c 0").on_terminal(SIZE);
+        terminal.is_taken();
+        terminal.shows(", 1 consuming");
+        if signal == "key" {
+            terminal.press("\x1c");
+        } else {
+            terminal.signal(signal);
+        }
+        let (status, screen) = terminal.end();
+        assert_eq!(status.signal(), Some(number), "{signal}: {screen}");
+    }
+    // Without a view there is nothing to give back.
+    let terminal = run(&broker, &["error"]).arg("--plain").after("ulimit -c 0").on_terminal(SIZE);
+    terminal.shows("consuming from");
+    terminal.signal("QUIT");
+    let (status, screen) = terminal.end();
+    assert_eq!(status.signal(), Some(3), "{screen}");
     Ok(())
 }
 
