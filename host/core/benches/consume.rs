@@ -41,6 +41,7 @@ fn consume(bencher: Bencher<'_, '_>, burst: usize, reads: Reads) {
             let source = FakeSource {
                 deliveries: deliveries.clone(),
                 burst,
+                most_unacknowledged: None,
                 end: SourceEnd::Silence,
                 dead_lettering: DeadLettering::Ready(()),
                 calls: Calls::default(),

@@ -25,7 +25,7 @@ pub(super) struct ConsumerArgs {
     max_logs: Option<NonZeroU64>,
 
     /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
-    /// together]
+    /// together; of streams with --state 16 times as many, while they are small]
     #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU16>)]
     prefetch: Option<NonZeroU16>,
 

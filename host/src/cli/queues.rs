@@ -106,6 +106,7 @@ impl PositionArgs {
                 begin: self.from,
                 address: self.stream_address,
                 position: StoredPosition::default(),
+                small_under_way: 0,
             }),
             None => None,
         };

@@ -66,6 +66,9 @@ pub(crate) struct ConsumerBuilder {
     tracing: Option<Tracing>,
 }
 
+/// How many small logs of streams may be under way, for each log of a queue that may.
+const SMALL_PER_LOG: usize = 16;
+
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
 const STATE_PACE: Duration = Duration::from_millis(10);
 
@@ -109,6 +112,15 @@ impl ConsumerBuilder {
         self.options.prefetch.unwrap_or(self.fair_prefetch)
     }
 
+    /// How many small logs of streams may be under way where nothing is said of that: nothing of a stream is acknowledged to
+    /// the broker, and what a commit costs is shared by all that is in it.
+    fn small_under_way(&self) -> usize {
+        match (&self.state, self.options.prefetch) {
+            (Some(_), None) => usize::from(self.fair_prefetch) * SMALL_PER_LOG,
+            _ => 0,
+        }
+    }
+
     /// The same; where the management plugin is not where it usually is.
     pub(crate) fn management(self, url: Option<ManagementUrl>) -> Self {
         Self { inspector: Arc::new(Inspector::new(url)), ..self }
@@ -130,7 +142,11 @@ impl ConsumerBuilder {
         let position = if has_book { StoredPosition::Book } else { StoredPosition::Broker };
         let source = SourceOptions {
             queue: self.queue.clone(),
-            streams: self.options.streams.clone().map(|streams| StreamOptions { position, ..streams }),
+            streams: self.options.streams.clone().map(|streams| StreamOptions {
+                position,
+                small_under_way: self.small_under_way(),
+                ..streams
+            }),
             stream_way: self.stream_way.clone(),
             prefetch: self.prefetch(),
             exchanges: self.options.exchanges,

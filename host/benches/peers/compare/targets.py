@@ -101,4 +101,20 @@ TARGETS = [
         "rate",
         at_least=0.9,
     ),
+    Target(
+        "full chunks, --state, logs/s to without",
+        BROKER4,
+        "loghost-state-full",
+        "loghost-counting-full",
+        "rate",
+        at_least=0.9,
+    ),
+    Target(
+        "full chunks, replay, logs/s to run",
+        BROKER4,
+        "loghost-replay-full",
+        "loghost-counting-full",
+        "rate",
+        at_least=0.9,
+    ),
 ]

@@ -26,6 +26,8 @@ pub struct FakeSource {
     pub burst: usize,
     /// What follows the last delivery.
     pub end: SourceEnd,
+    /// How many it says that it hands out unacknowledged.
+    pub most_unacknowledged: Option<usize>,
     /// Whether there are dead letters.
     pub dead_lettering: DeadLettering,
     /// Records acknowledgements, and what becomes of the source.
@@ -75,6 +77,10 @@ impl LogSource for FakeSource {
             self.calls.record(|| "keep");
         }
         self.calls.record(|| "close");
+    }
+
+    fn most_unacknowledged(&self) -> Option<usize> {
+        self.most_unacknowledged
     }
 
     fn activity(&self) -> ConsumerActivity {

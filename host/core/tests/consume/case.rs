@@ -24,6 +24,8 @@ type Bursts = Vec<(u64, Vec<Delivery<u64>>)>;
 pub(crate) struct Case {
     pub(crate) reads: Reads,
     pub(crate) bursts: Bursts,
+    /// How many the source says that it hands out unacknowledged.
+    pub(crate) most_unacknowledged: Option<usize>,
     pub(crate) end: SourceEnd,
     pub(crate) dead_lettering: DeadLettering,
     pub(crate) options: ConsumeOptions,
@@ -53,6 +55,7 @@ impl Case {
         Self {
             reads: Reads::Logs,
             bursts,
+            most_unacknowledged: None,
             end: SourceEnd::Silence,
             dead_lettering: DeadLettering::Ready(()),
             options: options(),
@@ -67,7 +70,7 @@ impl Case {
 
     /// How it ended, and what was called.
     pub(crate) async fn run(self) -> (Finished, Vec<String>) {
-        let Self { reads, end, dead_lettering, calls, .. } = self;
+        let Self { reads, most_unacknowledged, end, dead_lettering, calls, .. } = self;
         let begin = Instant::now();
         let deliveries = self.bursts.into_iter().flat_map(|(at, burst)| {
             let at = begin + Duration::from_millis(at);
@@ -76,6 +79,7 @@ impl Case {
         let source = FakeSource {
             deliveries: deliveries.collect(),
             burst: usize::MAX,
+            most_unacknowledged,
             end,
             dead_lettering,
             calls: calls.clone(),

@@ -17,6 +17,23 @@ async fn while_a_commit_is_under_way_the_next_one_gathers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_commit_waits_for_half_of_what_the_source_hands_out() {
+    let options = || ConsumeOptions { max_waiting: 3, pace: Duration::from_secs(1), ..options() };
+    for (most_unacknowledged, expected) in [
+        (None, ["ack 3", "ack 4"].as_slice()),
+        (Some(4), &["ack 2", "ack 4"]),
+        (Some(8), &["ack 4"]),
+        (Some(80), &["ack 4"]),
+    ] {
+        let bursts = (1..=4).map(|n| (20 + n, vec![log(n, "a")])).collect();
+        let case =
+            Case { most_unacknowledged, options: options(), reads: Reads::Counts, ..Case::new(bursts) };
+        let (_, lines) = case.run().await;
+        assert_eq!(without_metrics(&lines), expected, "{most_unacknowledged:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn metrics_come_at_most_as_often_as_asked_and_at_the_end() {
     let bursts = (0..30).map(|n| (n * 100, vec![log(n + 1, "a")])).collect();
     let case = Case { reads: Reads::Counts, until: 10, ..Case::new(bursts) };

@@ -211,6 +211,13 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
         }
     }
 
+    fn most_unacknowledged(&self) -> Option<usize> {
+        match &self.streams {
+            Some(Streams { state: StreamsState::Reading(streams), .. }) => streams.most_unacknowledged(),
+            Some(_) | None => None,
+        }
+    }
+
     async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
         match (&position, &mut self.streams) {
             (Position::Durable(_), Some(Streams { state: StreamsState::Reading(streams), setup, .. })) => {

@@ -10,7 +10,7 @@ use crate::consume::read::Read;
 use crate::stream::amqp::AmqpStreams;
 use crate::stream::begin::{Begins, Start, starts};
 use crate::stream::election::when_elected;
-use crate::stream::native::{NativeStreams, Nodes, Stores};
+use crate::stream::native::{NativeStreams, Nodes, Stores, WindowLimit};
 use crate::stream::options::{StoredPosition, StreamOptions};
 use crate::stream::reading::Reading;
 use crate::stream::way::StreamWay;
@@ -105,9 +105,10 @@ impl<K: Clock + Clone + 'static> StreamSetup<K> {
                 return Err(error);
             }
         };
-        let (reader, prefetch) = ((self.read, self.clock), self.prefetch.into());
+        let limit = WindowLimit { any: self.prefetch.into(), small: self.options.small_under_way };
+        let reader = (self.read, self.clock);
         let unstored = |stream: &str| tell_unstored(&self.connection, &self.consumer, stream);
-        let opening = NativeStreams::open(nodes, starts, prefetch, reader, stores, unstored);
+        let opening = NativeStreams::open(nodes, starts, limit, reader, stores, unstored);
         Ok(Reading::Native(Box::new(opening.await?)))
     }
 

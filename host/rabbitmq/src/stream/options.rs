@@ -46,6 +46,9 @@ pub struct StreamOptions {
     pub address: Option<StreamAddress>,
     /// What outlasts a run of how far was read.
     pub position: StoredPosition,
+    /// How many logs may be under way where the stream protocol is spoken, while they are small, if that is more than the
+    /// prefetch.
+    pub small_under_way: usize,
 }
 
 /// Where the stream protocol is spoken.

@@ -41,6 +41,14 @@ impl<K: Clock> Reading<K> {
         }
     }
 
+    /// How many logs may be delivered and not finished, at the moment; none where that is the prefetch.
+    pub(crate) fn most_unacknowledged(&self) -> Option<usize> {
+        match self {
+            Self::Native(streams) => Some(streams.window()),
+            Self::Amqp(_) => None,
+        }
+    }
+
     /// As [`LogSource::receive`](loghost_core::application::LogSource::receive), into a `burst` that must not be dropped.
     /// Tells with `unstored` which stream's offset the broker does not store.
     pub(crate) async fn receive(

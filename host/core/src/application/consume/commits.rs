@@ -25,7 +25,7 @@ const EXPIRE_EVERY: Duration = Duration::from_hours(1);
 pub(super) struct Pace {
     /// The least time between the beginnings of two commits...
     pub(super) interval: Duration,
-    /// ...while fewer deliveries than this wait for one.
+    /// ...while fewer deliveries than this wait for one, where the source does not say how many it hands out.
     pub(super) waiting: usize,
     /// How long an origin is remembered that sends nothing.
     pub(super) forget_after: Duration,
@@ -179,13 +179,18 @@ impl<L: Ledger + 'static> Commits<L> {
     }
 
     /// Begins to commit what is staged, unless a commit is under way, or it is worth while to wait for more.
-    /// Returns until when more is waited for.
-    pub(super) fn keep_pace<O>(&mut self, window: &mut Window<O>) -> Option<Instant> {
+    /// Returns until when more is waited for: half of what the source hands out unacknowledged, if it says how much that is.
+    pub(super) fn keep_pace<O>(
+        &mut self,
+        window: &mut Window<O>,
+        unacknowledged: Option<usize>,
+    ) -> Option<Instant> {
         if !self.can_begin() {
             return None;
         }
         let now = Instant::now();
-        if self.staged.numbers.len() < self.pace.waiting && self.next_from > now {
+        let enough = unacknowledged.map_or(self.pace.waiting, |most| most.div_ceil(2));
+        if self.staged.numbers.len() < enough && self.next_from > now {
             return Some(self.next_from);
         }
         self.begin_at(now, window);

@@ -22,8 +22,8 @@ pub struct ConsumeOptions {
     /// How many logs may wait for their next attempt, or to be safe among the dead letters; beyond that
     /// nothing new is taken. At least 1.
     pub max_waiting: usize,
-    /// The least time between the beginnings of two commits, while less than `max_waiting` logs wait for one: what
-    /// a commit costs is shared by all that is in it.
+    /// The least time between the beginnings of two commits, while less than `max_waiting` logs wait for one, or half of
+    /// what a source hands out that says so: what a commit costs is shared by all that is in it.
     pub pace: Duration,
     /// When the consumer is stopped because it keeps failing.
     pub tolerance: Tolerance,

@@ -14,7 +14,7 @@ use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};
 use crate::application::End;
 use crate::application::ports::{
-    Cause, Clock, ConsumerError, ConsumerEvent, Reads, Rejection, SinkError, SourceError, Traced,
+    Cause, Clock, ConsumerError, ConsumerEvent, LogSource, Reads, Rejection, SinkError, SourceError, Traced,
 };
 use crate::domain::{CountedAs, FinishedLog, Log, Outcome, Processed, Record};
 
@@ -202,7 +202,7 @@ impl<P: Ports> Consume<P> {
         let (mut publishing, patience) = (pin!(publishing), self.options.publish_within);
         let (until, mut commit_timer) = (Instant::now() + patience, Timer::new());
         loop {
-            let commit_at = self.commits.keep_pace(&mut session.window);
+            let commit_at = self.commits.keep_pace(&mut session.window, session.source.most_unacknowledged());
             tokio::select! {
                 biased;
                 published = &mut publishing => return Ok(published?),

@@ -37,7 +37,7 @@ impl<P: Ports> Consume<P> {
                 });
                 beginning = Beginning::Later;
             }
-            let commit_at = self.commits.keep_pace(&mut session.window);
+            let commit_at = self.commits.keep_pace(&mut session.window, session.source.most_unacknowledged());
             if self.options.max_logs.is_some_and(|max| self.commits.finished() >= max) {
                 return Ok(End::Enough);
             }

@@ -104,6 +104,12 @@ pub trait LogSource: Send {
     /// comes; nothing is received before it is, and does.
     fn activity(&self) -> ConsumerActivity;
 
+    /// How many deliveries it hands out at most before some of them are acknowledged, at the moment; none where that is
+    /// what the consumer was configured with.
+    fn most_unacknowledged(&self) -> Option<usize> {
+        None
+    }
+
     /// Says that the delivery at `position`, and every one before it in its sequence, is finished and need not come
     /// again. The one at `position` has not been acknowledged before.
     fn acknowledge_through(

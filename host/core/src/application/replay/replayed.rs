@@ -1,6 +1,6 @@
 //! One consumer that is shown logs of the past.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
 use super::{ReplayOptions, Replayed};
 use crate::application::consume::{BEFORE_ANY_LOG, Batch, Handle, Processing, looped};
@@ -10,8 +10,8 @@ use crate::application::ports::{
 };
 use crate::application::publish::Publish;
 use crate::domain::{
-    Book, Claim, ConsumerName, CountedAs, FinishedLog, Log, Metric, OriginPosition, Outcome, Processed,
-    Record, Timestamp,
+    Book, Claim, ConsumerName, CountedAs, FinishedLog, IntervalSet, Log, Metric, OriginPosition, Outcome,
+    Processed, Record, Timestamp,
 };
 
 /// A consumer, and what was counted for it.
@@ -53,7 +53,11 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
         if self.is_stopped() {
             return Ok(answers);
         }
-        let mut seen: HashSet<OriginPosition> = HashSet::new();
+        // By the number of their origin: mostly there is one, and its logs follow each other.
+        let mut seen: BTreeMap<usize, IntervalSet> = BTreeMap::new();
+        let mut is_first = |OriginPosition { origin, sequence }: OriginPosition| {
+            seen.entry(origin).or_default().insert(sequence)
+        };
         let mut handles = Vec::with_capacity(logs.len());
         for ((index, PastLog { position, log }), answer) in logs.iter().enumerate().zip(&mut answers) {
             let filter = &self.processing.descriptor().filter;
@@ -73,7 +77,7 @@ impl<C: Consumer, S: LogSink, K: Clock> Replaying<C, S, K> {
             };
             answer.attempts = 1;
             let position = match self.book.look_up(record, record.timestamp) {
-                Claim::New(position) if position.is_none_or(|position| seen.insert(position)) => position,
+                Claim::New(position) if position.is_none_or(&mut is_first) => position,
                 Claim::New(_) | Claim::Repeated => {
                     answer.fate = Fate::Repeated;
                     self.book.repeat(1);

@@ -1,7 +1,7 @@
 //! The streams of a consumer, read through the stream protocol: each by a subscription, on a node that has a copy of it.
 //!
 //! It is filtered here, by the routing key, as a binding would. The broker sends chunks ahead, whatever is acknowledged: what
-//! is delivered and not finished is bounded here, by the prefetch. Without a book that outlasts the host, the broker keeps
+//! is delivered and not finished is bounded here. Without a book that outlasts the host, the broker keeps
 //! how far was read.
 
 mod confirming;
@@ -26,6 +26,7 @@ pub(crate) use self::nodes::{Nodes, Reach};
 use self::reader::NativeReader;
 pub(crate) use self::storing::Stores;
 use self::storing::Storing;
+pub(crate) use self::window::WindowLimit;
 use crate::connection::fault::ConnectionEnded;
 use crate::connection::gather::is_burst;
 use crate::consume::found::FoundBytes;
@@ -45,8 +46,7 @@ pub(crate) struct NativeStreams<K> {
     readers: Vec<NativeReader>,
     read: Read,
     clock: K,
-    /// How many logs may be delivered and not finished.
-    prefetch: usize,
+    limit: WindowLimit,
     /// The reader that is asked first, the next time.
     turn: usize,
     receiving: Receiving,
@@ -55,12 +55,12 @@ pub(crate) struct NativeStreams<K> {
 }
 
 impl<K: Clock> NativeStreams<K> {
-    /// Begins to read the streams, with so many logs under way at most. The broker keeps how far was read by the name
+    /// Begins to read the streams, with as many logs under way as `limit` says. The broker keeps how far was read by the name
     /// `stores`, if there is one: it has stored where reading begins, or it was told with `unstored` that it has not.
     pub(crate) async fn open(
         nodes: Nodes,
         starts: Vec<Start>,
-        prefetch: usize,
+        limit: WindowLimit,
         (read, clock): (Read, K),
         stores: Option<Stores>,
         unstored: impl Fn(&str),
@@ -89,7 +89,7 @@ impl<K: Clock> NativeStreams<K> {
                 return Err(error);
             }
         };
-        Ok(Self { nodes, readers, read, clock, prefetch, turn: 0, receiving: Receiving::new(), storing })
+        Ok(Self { nodes, readers, read, clock, limit, turn: 0, receiving: Receiving::new(), storing })
     }
 
     /// Takes what is read for another filter from now on.
@@ -175,7 +175,12 @@ impl<K: Clock> NativeStreams<K> {
     /// How many more logs may be delivered.
     fn room(&self) -> usize {
         let open: usize = self.readers.iter().map(|reader| reader.window.len()).sum();
-        self.prefetch.saturating_sub(open)
+        self.window().saturating_sub(open)
+    }
+
+    /// How many logs may be delivered and not finished, at the moment.
+    pub(crate) fn window(&self) -> usize {
+        self.limit.at(self.readers.iter().map(|reader| reader.window.octets()).sum())
     }
 
     /// Takes what there is of the chunks that have come.

@@ -220,7 +220,7 @@ impl NativeReader {
         let received = written(&header).unwrap_or(now);
         let (cursor, window) = (&mut self.cursor, &mut self.window);
         if let Some(removed) = self.removed.take() {
-            let position = deliver(cursor, window, removed.last);
+            let position = deliver(cursor, window, removed.last, 0);
             burst.push(Delivery { position, item: Item::Removed(removed), original: None });
         }
         if let Some(fingerprint) = fingerprint::of_chunk(&header).filter(|_| seen == Seen::Twice) {
@@ -239,7 +239,8 @@ impl NativeReader {
                     match read.of_stream(bytes, &stream, received) {
                         None => cursor.skip(offset),
                         Some((item, original)) => {
-                            let position = deliver(cursor, window, offset);
+                            let octets = if original.is_some() { bytes.len() } else { 0 };
+                            let position = deliver(cursor, window, offset, octets);
                             let delivery = Delivery { position, item, original };
                             found.count(slice::from_ref(&delivery));
                             burst.push(delivery);
@@ -251,7 +252,7 @@ impl NativeReader {
                     let text =
                         format!("{error}: its producer wrote {records} logs as a batch that cannot be read");
                     let original = read.stream_original(&stream, data);
-                    let position = deliver(cursor, window, last);
+                    let position = deliver(cursor, window, last, data.len());
                     burst.push(Delivery { position, item: Item::Foreign(text), original });
                 }
             }
@@ -290,12 +291,12 @@ impl NativeReader {
     }
 }
 
-/// The position of what is delivered.
-fn deliver(cursor: &mut Cursor, window: &mut Window, offset: u64) -> Position {
+/// The position of what is delivered, of which so many bytes stay in memory.
+fn deliver(cursor: &mut Cursor, window: &mut Window, offset: u64, octets: usize) -> Position {
     let first = cursor.uncovered();
     let position = cursor.deliver(offset);
     if let Position::Durable(position) = &position {
-        window.add(first, position.offset);
+        window.add(first, position.offset, octets);
     }
     position
 }

@@ -17,7 +17,7 @@ use crate::message::original::Original;
 use crate::message::record::NO_TIME;
 use crate::stream::amqp::AmqpStreams;
 use crate::stream::begin::{Found, Start};
-use crate::stream::native::NativeStreams;
+use crate::stream::native::{NativeStreams, WindowLimit};
 use crate::stream::options::StreamAddress;
 use crate::stream::reading::Reading;
 use crate::stream::way::StreamWay;
@@ -222,7 +222,8 @@ impl Setup {
                 let opening = AmqpStreams::open(Arc::clone(&connection), starts, PREFETCH, read, Untimed);
                 return Ok::<_, TopologyError>(Reading::Amqp(Box::new(opening.await?)));
             };
-            let opening = NativeStreams::open(nodes, starts, PREFETCH.into(), (read, Untimed), None, |_| ());
+            let limit = WindowLimit { any: PREFETCH.into(), small: 0 };
+            let opening = NativeStreams::open(nodes, starts, limit, (read, Untimed), None, |_| ());
             Ok(Reading::Native(Box::new(opening.await?)))
         };
         let reading = connection.answer(opening).await?;
