@@ -44,6 +44,13 @@ impl<K: Clock + Clone + 'static> LogSource for OpenedSource<K> {
         }
     }
 
+    fn most_unacknowledged(&self) -> Option<usize> {
+        match self {
+            Self::Consumer(source) => source.most_unacknowledged(),
+            Self::Undeliverable(message) => message.most_unacknowledged(),
+        }
+    }
+
     async fn acknowledge_through(&mut self, position: Position) -> Result<(), SourceError> {
         match self {
             Self::Consumer(source) => source.acknowledge_through(position).await,
