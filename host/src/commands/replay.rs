@@ -50,7 +50,7 @@ pub(crate) struct Options {
 }
 
 /// The plugins of a replay.
-struct Cast {
+struct LoadedPlugins {
     plugins: Vec<WasmConsumer>,
     /// What it means that some in a folder cannot be loaded; which was said.
     failed: Option<Status>,
@@ -59,7 +59,7 @@ struct Cast {
 /// Replays the logs, and prints what came of it.
 pub(crate) async fn replay(options: Options) -> Result<(), Failure> {
     let mut interrupted = pin!(interrupted().status(Status::Internal)?);
-    let Cast { plugins, failed } = cast(&options)?;
+    let LoadedPlugins { plugins, failed } = load_plugins(&options)?;
     let filter = filter(&options, &plugins)?;
     let decode = decode(&plugins);
     tokio::select! {
@@ -95,7 +95,7 @@ async fn show_past(
 }
 
 /// Loads the plugins; of a comparison, two, which may have the same name.
-fn cast(options: &Options) -> Result<Cast, Failure> {
+fn load_plugins(options: &Options) -> Result<LoadedPlugins, Failure> {
     let Options { settings, limits, derived, .. } = options;
     let Some(other) = &options.compare else {
         let members = Members::Plugins(options.plugins.clone());
@@ -103,7 +103,7 @@ fn cast(options: &Options) -> Result<Cast, Failure> {
         let (members, options, on_failure) = (&members, &consumer, OnFailure::GoOn);
         let started = loading::start(&Wanted { members, settings, limits, options, on_failure })?;
         let plugins = started.members.into_iter().map(|(_, consumer)| consumer).collect();
-        return Ok(Cast { plugins, failed: started.failed });
+        return Ok(LoadedPlugins { plugins, failed: started.failed });
     };
     let [one] = options.plugins.as_slice() else {
         let text = "--compare is for one plugin and one other: give one PLUGIN";
@@ -116,7 +116,7 @@ fn cast(options: &Options) -> Result<Cast, Failure> {
     let takers: Vec<_> =
         versions.iter().map(|it| Taker { names: &it.names, refusals: &it.refusals }).collect();
     loader.settings().all_taken(&takers)?;
-    Ok(Cast { plugins: versions.into_iter().map(|it| it.consumer).collect(), failed: None })
+    Ok(LoadedPlugins { plugins: versions.into_iter().map(|it| it.consumer).collect(), failed: None })
 }
 
 /// Which logs are read: what is asked for, of what one of the plugins wants. Each is shown only what it wants of them.

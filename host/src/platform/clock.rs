@@ -75,7 +75,7 @@ impl Clock for ReplayClock {
         Timestamp::from_millis(self.0.load(Ordering::Relaxed))
     }
 
-    fn witness(&self, latest: Timestamp) {
+    fn observe_timestamp(&self, latest: Timestamp) {
         self.0.fetch_max(latest.as_millis(), Ordering::Relaxed);
     }
 }

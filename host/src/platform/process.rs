@@ -45,9 +45,9 @@ pub(crate) struct ChildProcess {
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Sync + Unpin>>>,
 }
 
-/// Which of its outputs is listened to; the other one is dropped.
+/// Which of its outputs is read; the other one is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ear {
+pub(crate) enum ChildOutput {
     Output,
     Errors,
     /// None, but it has a terminal of its own, of 200 columns and 50 rows, whose screen nobody sees: on Linux, with
@@ -60,22 +60,22 @@ impl ChildProcess {
     pub(crate) fn start<'a>(
         arguments: impl IntoIterator<Item: AsRef<OsStr>>,
         variables: impl IntoIterator<Item = (&'a str, String)>,
-        ear: Ear,
+        output: ChildOutput,
     ) -> io::Result<Self> {
-        if ear == Ear::Screen {
+        if output == ChildOutput::Screen {
             return Self::on_screen(arguments, variables);
         }
         let mut command = Command::new(env::current_exe()?);
         command.args(arguments).envs(variables).stdin(Stdio::piped()).kill_on_drop(true);
-        command.stdout(if ear == Ear::Output { Stdio::piped() } else { Stdio::null() });
-        command.stderr(if ear == Ear::Errors { Stdio::piped() } else { Stdio::null() });
+        command.stdout(if output == ChildOutput::Output { Stdio::piped() } else { Stdio::null() });
+        command.stderr(if output == ChildOutput::Errors { Stdio::piped() } else { Stdio::null() });
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn()?;
-        let heard: Option<Box<dyn AsyncRead + Send + Sync + Unpin>> = match ear {
-            Ear::Output => child.stdout.take().map(|pipe| Box::new(pipe) as _),
-            Ear::Errors => child.stderr.take().map(|pipe| Box::new(pipe) as _),
-            Ear::Screen => None,
+        let heard: Option<Box<dyn AsyncRead + Send + Sync + Unpin>> = match output {
+            ChildOutput::Output => child.stdout.take().map(|pipe| Box::new(pipe) as _),
+            ChildOutput::Errors => child.stderr.take().map(|pipe| Box::new(pipe) as _),
+            ChildOutput::Screen => None,
         };
         let heard = heard.ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self { child, lines: BufReader::new(heard).lines() })

@@ -10,10 +10,10 @@ pub(super) enum Role {
     Message,
     /// The message, but only if it is text: objects are called so as well.
     Text,
-    /// The message and what belongs to it, as a list, but only in the company of other fields.
+    /// The message and what belongs to it, as a list, but only together with other fields.
     Parts,
     Source,
-    /// The source, but only in the company of other fields.
+    /// The source, but only together with other fields.
     Name,
     Time,
     Stack,

@@ -131,7 +131,7 @@ impl AmqpSink {
         self.send();
         let due =
             self.unconfirmed.due_at().map_or(LONGEST, |due| due.saturating_duration_since(Instant::now()));
-        // With no answer outstanding, this waits for what is held back.
+        // With no answer pending, this waits for what is held back.
         let next = async {
             match self.answers.next().await {
                 Some(answer) => answer,

@@ -24,7 +24,7 @@ pub(super) async fn consume(
     size: u64,
     logs: u64,
 ) -> Result<Sample, Failure> {
-    let consumers = environment.cast(plugin, plugins)?;
+    let consumers = environment.load_plugins(plugin, plugins)?;
     let builder = environment.connect(&consumers).await?;
     Publisher::open(&builder.connections, size).await?.send(logs).await?;
     let (elapsed, spent) = timed(environment, builder, consumers, logs, &[]).await?;
@@ -49,6 +49,6 @@ pub(super) async fn timed(
 
     consumers.end(logs).await?;
     builder.connections.close().await;
-    environment.sweep().await?;
+    environment.delete_queues().await?;
     Ok((elapsed, spent))
 }

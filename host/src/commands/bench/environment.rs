@@ -23,7 +23,7 @@ use crate::compose::plugin_source::PluginSource;
 use crate::compose::plugins;
 use crate::compose::target::{On, Target, refused};
 use crate::files::bench_plugins::BenchPlugin;
-use crate::platform::process::{ChildProcess, Ear};
+use crate::platform::process::{ChildOutput, ChildProcess};
 
 /// A broker, names on it, and the plugins that are measured.
 pub(super) struct Environment {
@@ -49,7 +49,7 @@ impl Embedded {
     pub(super) async fn start() -> Result<Self, Failure> {
         let arguments = ["broker", "--listen", "127.0.0.1:0", "--max-memory", "1GiB", "--until-eof"];
         let starting = async {
-            let mut process = ChildProcess::start(arguments, [], Ear::Output)?;
+            let mut process = ChildProcess::start(arguments, [], ChildOutput::Output)?;
             let url = process.line().await?.ok_or_else(|| anyhow!("it has ended at once"))?;
             Ok::<_, anyhow::Error>(Self { process, address: url.parse()? })
         };
@@ -117,7 +117,11 @@ impl Environment {
     }
 
     /// So many consumers, as they are when they have just been configured.
-    pub(super) fn cast(&mut self, plugin: BenchPlugin, plugins: u32) -> Result<Vec<WasmConsumer>, Failure> {
+    pub(super) fn load_plugins(
+        &mut self,
+        plugin: BenchPlugin,
+        plugins: u32,
+    ) -> Result<Vec<WasmConsumer>, Failure> {
         (0..plugins).map(|number| self.consumer(plugin, number)).collect()
     }
 
@@ -164,7 +168,7 @@ impl Environment {
         folder: &Path,
         arguments: &[&str],
         variable: Option<(&str, String)>,
-        ear: Ear,
+        pipe: ChildOutput,
     ) -> Result<ChildProcess, Failure> {
         let urls: Vec<&str> = self.target.addresses.iter().map(Address::secret).collect();
         // Other users see the arguments of a process, but not its variables.
@@ -173,12 +177,14 @@ impl Environment {
         let queues = self.queues.arguments();
         let run = run.iter().chain(arguments).map(OsStr::new).chain(queues.iter().map(OsStr::new));
         let run = run.chain([folder.as_os_str()]);
-        ChildProcess::start(run, variables, ear).context("cannot start another host").status(Status::Internal)
+        ChildProcess::start(run, variables, pipe)
+            .context("cannot start another host")
+            .status(Status::Internal)
     }
 
     /// Deletes the queues, or the streams, with all that is in them.
-    pub(super) async fn sweep(&mut self) -> Result<(), Failure> {
-        let reconnecting = self.target.connect("sweeping").await?;
+    pub(super) async fn delete_queues(&mut self) -> Result<(), Failure> {
+        let reconnecting = self.target.connect("deleting queues").await?;
         let connection = reconnecting.connection().await.map_err(|error| self.target.unreachable(&error))?;
         let names = &self.target.names;
         loghost_rabbitmq::delete_queues(&connection, names, &self.used).await.map_err(refused)?;
@@ -202,8 +208,8 @@ impl Environment {
         if let Some(Embedded { process, .. }) = self.embedded {
             return process.end().await.context("cannot end the embedded broker").status(Status::Internal);
         }
-        self.sweep().await?;
-        let reconnecting = self.target.connect("sweeping").await?;
+        self.delete_queues().await?;
+        let reconnecting = self.target.connect("deleting queues").await?;
         let connection = reconnecting.connection().await.map_err(|error| self.target.unreachable(&error))?;
         loghost_rabbitmq::delete_exchanges(&connection, &self.target.names).await.map_err(refused)?;
         reconnecting.close().await;

@@ -23,7 +23,7 @@ pub(super) async fn latency(
     size: u64,
     logs: u64,
 ) -> Result<Sample, Failure> {
-    let consumers = environment.cast(BenchPlugin::Counting, 1)?;
+    let consumers = environment.load_plugins(BenchPlugin::Counting, 1)?;
     let builder = environment.connect(&consumers).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
     let counted = Counted::timed(logs);
@@ -39,7 +39,7 @@ pub(super) async fn latency(
 
     consumers.end(logs).await?;
     builder.connections.close().await;
-    environment.sweep().await?;
+    environment.delete_queues().await?;
     let arrived = counted.moments();
     // One publisher, one queue, one consumer: they arrive in the order in which they were sent.
     let mut times: Vec<f64> =

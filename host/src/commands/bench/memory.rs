@@ -17,7 +17,7 @@ use super::sample::{Sample, float};
 use super::watchers::Watchers;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
-use crate::platform::process::{ChildProcess, Ear, resident_bytes};
+use crate::platform::process::{ChildOutput, ChildProcess, resident_bytes};
 use crate::ui::bench::Quantity;
 use crate::ui::terminal;
 
@@ -48,7 +48,8 @@ pub(super) async fn broker(environment: &mut Environment, size: u64, logs: u64) 
     let broker = Embedded::start().await?;
     let target = broker.target(environment.names().clone());
     let builder =
-        connect(&target, &ConsumedQueues::default(), &environment.cast(BenchPlugin::Counting, 1)?).await?;
+        connect(&target, &ConsumedQueues::default(), &environment.load_plugins(BenchPlugin::Counting, 1)?)
+            .await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
     let empty = resident(&broker.process);
     publisher.send(logs).await?;
@@ -77,7 +78,7 @@ async fn resident_host(
 ) -> Result<Option<f64>, Failure> {
     let folder = filled(environment, plugin, plugins, logs, None).await?;
     let arguments = ["--format", "json", "--every", "50ms", "--until-idle", "10s"];
-    let mut host = environment.host(&folder, &arguments, None, Ear::Output)?;
+    let mut host = environment.host(&folder, &arguments, None, ChildOutput::Output)?;
     let mut done = HashSet::new();
     while done.len() < plugins as usize {
         let line = host.line().await.context("cannot listen to another host").status(Status::Internal)?;
@@ -110,7 +111,7 @@ pub(super) async fn watched_host(
     let listen = address.to_string();
     let variable = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
     let arguments = ["--every", "50ms", "--until-idle", "10s", "--listen", &listen];
-    let mut host = environment.host(&folder, &arguments, Some(variable), Ear::Screen)?;
+    let mut host = environment.host(&folder, &arguments, Some(variable), ChildOutput::Screen)?;
     Watchers::counted(address, logs, || host.has_ended()).await.status(Status::Internal)?;
     let watchers = Watchers::begin(address).await.status(Status::Internal)?;
     let watched = resident(&host);
@@ -129,7 +130,7 @@ async fn filled(
 ) -> Result<PathBuf, Failure> {
     let components = (0..plugins).map(|number| (BenchPlugin::name(number), plugin.component(number)));
     let folder = environment.files(&format!("{plugin}-{plugins}"), components)?;
-    let consumers = environment.cast(plugin, plugins)?;
+    let consumers = environment.load_plugins(plugin, plugins)?;
     let builder = environment.connect(&consumers).await?;
     let publisher = Publisher::open(&builder.connections, LOG).await?;
     let mut publisher = match tracing {
@@ -144,5 +145,5 @@ async fn filled(
 /// Ends a host, and leaves nothing of it on the broker.
 async fn end(environment: &mut Environment, host: ChildProcess) -> Result<(), Failure> {
     host.end().await.context("cannot end another host").status(Status::Internal)?;
-    environment.sweep().await
+    environment.delete_queues().await
 }

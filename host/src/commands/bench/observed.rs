@@ -54,7 +54,7 @@ pub(super) async fn observed(
     let (mut alone, mut watched, mut spent) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     // A machine that becomes faster or slower meanwhile does so for both.
     for is_watched in [false, true, true, false] {
-        let consumers = environment.cast(plugin, 1)?;
+        let consumers = environment.load_plugins(plugin, 1)?;
         let builder = environment.connect(&consumers).await?;
         // Whether anybody looks at the traces or not: what a log has is the same.
         Publisher::open(&builder.connections, size).await?.traced(traces()).send(logs).await?;

@@ -16,7 +16,7 @@ use crate::files::bench_plugins::BenchPlugin;
 
 /// How fast `logs` logs are published and confirmed, and what that takes of this process.
 pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
-    let consumers = environment.cast(BenchPlugin::Counting, 1)?;
+    let consumers = environment.load_plugins(BenchPlugin::Counting, 1)?;
     let builder = environment.connect(&consumers).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
 
@@ -25,7 +25,7 @@ pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64)
     let (elapsed, spent) = (begin.elapsed(), spent.end());
 
     builder.connections.close().await;
-    environment.sweep().await?;
+    environment.delete_queues().await?;
     Ok(work(logs, elapsed, spent))
 }
 

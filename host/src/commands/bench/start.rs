@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::sample::Sample;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bundled;
-use crate::platform::process::Ear;
+use crate::platform::process::ChildOutput;
 use crate::ui::bench::Quantity;
 
 /// The bundled plugins, the one that counts everything first.
@@ -21,7 +21,7 @@ pub(super) async fn start(environment: &mut Environment, plugins: u32) -> Result
     let folder = environment.files(&format!("bundled-{plugins}"), files)?;
 
     let begin = Instant::now();
-    let mut host = environment.host(&folder, &["--until-idle", "10s"], None, Ear::Errors)?;
+    let mut host = environment.host(&folder, &["--until-idle", "10s"], None, ChildOutput::Errors)?;
     let mut said = Vec::new();
     let elapsed = loop {
         match host.line().await.context("cannot listen to another host").status(Status::Internal)? {

@@ -3,12 +3,12 @@
 use loghost_core::application::Selection;
 use loghost_rabbitmq::DeadLetter;
 
-use super::{Tending, missing};
+use super::{DeadLetterSession, missing};
 use crate::compose::failure::{Failure, Status};
 use crate::ui::dead_letters;
 use crate::ui::terminal::{self, Format, Reader};
 
-impl Tending {
+impl DeadLetterSession {
     /// Lists them.
     pub(super) async fn list(mut self, selection: &Selection) -> Result<(), Failure> {
         let listed = self.list_all(selection).await;

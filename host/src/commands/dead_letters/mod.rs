@@ -62,18 +62,18 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
         );
         return none_there(&action, format, text);
     };
-    let tending = Tending { queue, format, interrupted };
-    let tending = async {
+    let session = DeadLetterSession { queue, format, interrupted };
+    let session = async {
         match action {
-            Action::List(selection) => tending.list(&selection).await,
-            Action::Show(number) => tending.show(number).await,
-            Action::Replay(selection) => tending.replay(&target, &consumer, &selection).await,
-            Action::Purge(selection) => tending.purge(&selection).await,
+            Action::List(selection) => session.list(&selection).await,
+            Action::Show(number) => session.show(number).await,
+            Action::Replay(selection) => session.replay(&target, &consumer, &selection).await,
+            Action::Purge(selection) => session.purge(&selection).await,
         }
     };
     let done = tokio::select! {
         biased;
-        done = tending => done,
+        done = session => done,
         // The client answers nothing that is asked of it just after a connection has ended.
         () = connection.end() => Err(lost(&connection)),
     };
@@ -102,13 +102,13 @@ fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failu
 }
 
 /// The dead letters under one command.
-struct Tending {
+struct DeadLetterSession {
     queue: DeadQueue,
     format: Format,
     interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Tending {
+impl DeadLetterSession {
     /// The next dead letter; none at the end.
     async fn next(&mut self) -> Result<Option<DeadLetter>, Failure> {
         if (&mut self.interrupted).now_or_never().is_some() {

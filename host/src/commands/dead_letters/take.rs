@@ -6,7 +6,7 @@ use loghost_core::application::{Removal, Selection};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError};
 
-use super::{Tending, failure, missing};
+use super::{DeadLetterSession, failure, missing};
 use crate::compose::dead_letters::{
     Answer, BatchEnd, Finished, Follower, connect_replay, finish_each, no_queue, open_replay, replay_each,
 };
@@ -17,7 +17,7 @@ use crate::ui::dead_letters::{
 };
 use crate::ui::terminal;
 
-impl Tending {
+impl DeadLetterSession {
     /// Sends them back to their consumer.
     pub(super) async fn replay(
         self,

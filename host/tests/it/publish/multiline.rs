@@ -39,7 +39,7 @@ fn holds_back_what_may_be_of_it(broker: &Broker) {
     let queue = listen(broker);
     let folder = tempfile::tempdir().expect("a folder");
     let (begun, _) = RUST.split_at(RUST.find("\n- no").expect("a line") + 1);
-    for (lines, confirmed, held_back) in
+    for (lines, confirmed, unpublished) in
         [(format!("start\n{begun}"), 1, 3), (format!("start\n{RUST}\nend\n"), 1, 1)]
     {
         let publish =
@@ -48,7 +48,7 @@ fn holds_back_what_may_be_of_it(broker: &Broker) {
         let report = &output.json()[0];
         assert_eq!(
             (&report["confirmed"]["error"], &report["held_back"]),
-            (&json!(confirmed), &json!(held_back)),
+            (&json!(confirmed), &json!(unpublished)),
             "{output}"
         );
     }

@@ -44,7 +44,7 @@ fn check_contents(queue: &mut Queue, expected: &[(&str, bool)]) {
 fn requeued_entries_return_to_their_positions() {
     let mut queue = filled(&["a", "b", "c", "d", "e"]);
     let mut pop = || queue.pop().unwrap();
-    let (a, _settled, c, d) = (pop(), pop(), pop(), pop());
+    let (a, _acknowledged, c, d) = (pop(), pop(), pop(), pop());
     for entry in [d, a, c] {
         queue.requeue(entry);
     }

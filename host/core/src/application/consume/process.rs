@@ -37,7 +37,7 @@ impl<P: Ports> Consume<P> {
         now: Instant,
     ) -> Result<(), Break> {
         if let Some(latest) = batch.records().iter().map(|record| record.timestamp).max() {
-            self.clock.witness(latest);
+            self.clock.observe_timestamp(latest);
         }
         if !self.processing.processes() {
             for (handle, record) in batch.logs() {

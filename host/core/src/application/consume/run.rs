@@ -11,7 +11,7 @@ impl<P: Ports> Consume<P> {
     /// Runs until `shutdown` is ready, or one of the other [ends](End). The batch in hand is finished,
     /// committed and acknowledged, and the last metric shown, in every case in which that is possible.
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Finished {
-        let end = self.lead(pin!(shutdown)).await;
+        let end = self.serve_all(pin!(shutdown)).await;
         // Whatever waits, waits elsewhere from now on.
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: Load::default() });
         self.progress.left_uncounted(self.commits.uncounted(), self.commits.passed_by());
@@ -34,7 +34,7 @@ impl<P: Ports> Consume<P> {
     }
 
     /// Serves one source after the other.
-    async fn lead<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
+    async fn serve_all<S: Future<Output = ()> + Send>(&mut self, mut shutdown: Pin<&mut S>) -> End {
         let mut beginning = if self.opened.is_some() { Beginning::AtStart } else { Beginning::Later };
         loop {
             if self.is_paused

@@ -47,7 +47,7 @@ impl<P: Ports> Consume<P> {
         }
         let Taken { batch, latest, logs, .. } = taken;
         if let Some(latest) = latest {
-            self.clock.witness(latest);
+            self.clock.observe_timestamp(latest);
         }
         self.progress.tell(ConsumerEvent::Received { deliveries, logs });
         self.progress.tell(ConsumerEvent::Acknowledged { deliveries: 0, load: session.load() });

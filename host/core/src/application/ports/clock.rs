@@ -10,7 +10,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// Is told the latest timestamp of each batch: a clock that replays a scenario follows it.
-    fn witness(&self, _latest: Timestamp) {}
+    fn observe_timestamp(&self, _latest: Timestamp) {}
 }
 
 /// The system's clock.

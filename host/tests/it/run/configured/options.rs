@@ -192,6 +192,7 @@ pub(super) fn each_forgets_after_its_own_time(broker: &Broker) {
     run.has_consuming(&["soon", "late"]);
     publish_numbers(broker, "error", "web", &[1, 2, 3]);
     counts(&run, "soon", [3, 0]);
+    // It is the time of `forget-after` itself that has to pass.
     thread::sleep(Duration::from_millis(1500));
     publish_numbers(broker, "error", "db", &[1]);
     counts(&run, "soon", [4, 0]);
