@@ -64,7 +64,7 @@ const V4: &[Kind] = &[Kind::RabbitMq4];
 const V3: &[Kind] = &[Kind::RabbitMq];
 const BOTH: &[Kind] = &[Kind::RabbitMq, Kind::RabbitMq4];
 
-const PRODUCERS: [Producer; 23] = [
+const PRODUCERS: [Producer; 24] = [
     Producer { section: "Python: logging", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: python-json-logger", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: structlog", on: V4, levels: NAMED, source: "shop" },
@@ -81,6 +81,7 @@ const PRODUCERS: [Producer; 23] = [
     Producer { section: "Java: Logback", on: V4, levels: JAVA, source: "shop" },
     Producer { section: "Java: Log4j 2", on: V4, levels: SHORT, source: "shop" },
     Producer { section: "Go: logrus", on: V4, levels: GO, source: "shop" },
+    Producer { section: "Go: logrus' text", on: V4, levels: GO, source: "shop" },
     Producer { section: "Go: zap", on: V4, levels: ZAP, source: "shop" },
     Producer { section: "Go: zerolog", on: V4, levels: GO, source: "shop" },
     Producer { section: "MQTT", on: BOTH, levels: NAMED, source: "logs.web-1" },
