@@ -26,6 +26,9 @@ const EXCHANGE: &str = "x-exchange";
 const ROUTING_KEY: &str = "x-routing-key";
 const TYPE: &str = "x-basic-type";
 
+/// The type of messages of AMQP 0-9-1 whose body is encoded as sections of AMQP 1.0.
+const ENCODED: &str = "amqp-1.0";
+
 /// The most bytes of a dead letter's body: what brokers take, by default.
 const LONGEST_BODY: usize = 16 * 1024 * 1024;
 
@@ -76,9 +79,16 @@ impl<'a> StreamMessage<'a> {
         &self.exchange
     }
 
-    /// Its properties as those of AMQP 0-9-1, and its body.
+    /// Its properties as those of AMQP 0-9-1, and its body: what is no text is encoded, as `RabbitMQ` hands it over.
     pub(crate) fn content(&self) -> Result<(BasicProperties, Cow<'a, [u8]>), NoLog> {
-        Ok((amqp::properties(&self.message)?, self.body()?.bytes()))
+        let properties = amqp::properties(&self.message)?;
+        match self.body() {
+            Ok(body) => Ok((properties, body.bytes())),
+            Err(NoLog::Body(_)) => {
+                Ok((properties.with_type(ENCODED.into()), Cow::Borrowed(self.message.encoded_body())))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) fn routing_key(&self) -> &str {

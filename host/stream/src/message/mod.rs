@@ -158,6 +158,11 @@ impl<'a> Message<'a> {
         self.body.read(self.bytes)
     }
 
+    /// The sections of the body as they are encoded; nothing if there is none.
+    pub fn encoded_body(&self) -> &'a [u8] {
+        self.body.encoded(self.bytes)
+    }
+
     /// What was computed over the message; empty if there is nothing.
     ///
     /// # Errors

@@ -131,6 +131,11 @@ impl BodySections {
         Ok(())
     }
 
+    /// Their part of the message.
+    pub(super) fn encoded<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        message.get(self.first..self.end).unwrap_or_default()
+    }
+
     /// Reads them out of the message.
     pub(super) fn read<'a>(&self, message: &'a [u8]) -> Result<Body<'a>, MessageError> {
         let mut sections = Sections { rest: Reader::from(message, self.first), left: self.number };

@@ -102,10 +102,14 @@ fn bodies_are_data_sequences_or_a_value() -> Result<(), MessageError> {
     let bytes = MessageBuilder::new().sequence(vec![Amqp::Null]).sequence(vec![]).wide().encode();
     let Body::Sequence(lists) = Message::parse(&bytes)?.body()? else { panic!("no sequence") };
     assert_eq!(lists.map(|list| list.len()).collect::<Vec<_>>(), [1, 0]);
+    let header = MessageBuilder::new().property(0, "id");
+    let with_header = header.sequence(vec![Amqp::Null]).sequence(vec![]).wide().encode();
+    assert_eq!(Message::parse(&with_header)?.encoded_body(), bytes);
 
     let bytes = MessageBuilder::new().value("text").encode();
     assert_eq!(Amqp::of(value_of(&bytes)?)?, "text".into());
     assert_eq!(Message::parse(b"")?.body()?, Body::Empty);
+    assert_eq!(Message::parse(b"")?.encoded_body(), b"");
     Ok(())
 }
 
