@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::Trial;
 use loghost_core::domain::Severity::{self, Critical, Debug, Error, Info};
@@ -64,7 +65,7 @@ const V4: &[Kind] = &[Kind::RabbitMq4];
 const V3: &[Kind] = &[Kind::RabbitMq];
 const BOTH: &[Kind] = &[Kind::RabbitMq, Kind::RabbitMq4];
 
-const PRODUCERS: [Producer; 24] = [
+const PRODUCERS: [Producer; 25] = [
     Producer { section: "Python: logging", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: python-json-logger", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Python: structlog", on: V4, levels: NAMED, source: "shop" },
@@ -75,6 +76,7 @@ const PRODUCERS: [Producer; 24] = [
     Producer { section: "Node: bunyan", on: V4, levels: SHORT, source: "shop" },
     Producer { section: "Node: winston", on: V4, levels: WINSTON, source: "shop" },
     Producer { section: "Node: winston-amqp-transport", on: V3, levels: WINSTON, source: "shop.logs" },
+    Producer { section: "Node: winston-rabbitmq", on: V3, levels: WINSTON, source: "shop" },
     Producer { section: "Node: log4js", on: V4, levels: SHORT, source: "shop" },
     Producer { section: "PHP: Monolog", on: V4, levels: NAMED, source: "shop" },
     Producer { section: "Ruby: Logger", on: V4, levels: SHORT, source: "shop" },
@@ -162,6 +164,10 @@ fn is_counted(producer: Producer, kind: Kind) -> Result<(), Skip> {
     let source = if producer.source == HOST { host.trim_end() } else { producer.source };
     for log in tail.end().exits(0).json() {
         assert_eq!([&log["message"], &log["source"]], [&Value::from("disk full"), &source.into()]);
+        // Some write the time of their zone, without saying which.
+        let time = UNIX_EPOCH + Duration::from_millis(log["timestamp"].as_u64().expect("a time"));
+        let apart = SystemTime::now().duration_since(time).unwrap_or_else(|later| later.duration());
+        assert!(apart < Duration::from_hours(15), "{log}");
     }
     Ok(())
 }

@@ -26,13 +26,11 @@ use Messages::{Captured, Written};
 const NLOG: &str =
     r#"{"@source":"nlog://web-1","@fields":{"level":"Fatal","logger":"Shop"},"@message":"disk full"}"#;
 
-const OTHERS: [(&str, Messages); 11] = [
+const OTHERS: [(&str, Messages); 9] = [
     ("Python: graypy", Captured(&["graypy-GELF"])),
-    ("Node: winston-rabbitmq", Captured(&["winston-rabbitmq"])),
     ("Java: Logback, Log4j 2 with Spring AMQP", Captured(&["spring-amqp/logback"])),
     (".NET: Serilog", Captured(&["serilog-sinks-rabbitmq"])),
     (".NET: NLog", Written("Fatal", NLOG, "critical")),
-    ("Rust: tracing-subscriber", Captured(&["rust-tracing-subscriber/json", "rust-tracing-subscriber/text"])),
     ("rsyslog: `omrabbitmq`", Captured(&["rsyslog-omrabbitmq"])),
     ("Logstash", Captured(&["logstash-output-rabbitmq"])),
     (
