@@ -8,6 +8,7 @@ mod confirming;
 mod ends;
 mod nodes;
 mod reader;
+mod silence;
 mod storing;
 mod subscribe;
 mod window;

@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::confirming::{Confirming, Seen, written};
-use super::subscribe::{Again, again, subscribe};
+use super::silence::SilenceWatch;
+use super::subscribe::{Again, again, last_chunk, subscribe};
 use super::window::Window;
 use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
@@ -64,6 +65,7 @@ pub(super) struct NativeReader {
     removed: Option<RemovedOffsets>,
     /// Has the chunk that is read.
     chunk: ChunkReader<Bytes>,
+    silence: SilenceWatch,
     state: ReaderState,
 }
 
@@ -73,7 +75,7 @@ enum ReaderState {
     Waiting,
     /// One is asked for again.
     Asking(Bytes, JoinSet<Result<Again, SourceError>>),
-    /// Another subscription begins, with the credit for large chunks.
+    /// Another subscription begins: with the credit for large chunks, or because the broker sent nothing on the last one.
     Subscribing(BoxFuture<'static, Result<Subscription, StreamError>>),
     /// A chunk that was found right is read.
     Reading(Header, Seen),
@@ -103,6 +105,7 @@ impl NativeReader {
             confirming: Confirming::new(Instant::now()),
             removed: None,
             chunk: ChunkReader::new(Inflater::default()),
+            silence: SilenceWatch::new(),
             state: ReaderState::Waiting,
         })
     }
@@ -116,9 +119,15 @@ impl NativeReader {
             match &mut self.state {
                 ReaderState::Reading(..) => return Poll::Ready(Ok(())),
                 ReaderState::Waiting => {
-                    let next = pin!(self.subscription.next()).poll(cx);
-                    let delivery = ready!(next).map_err(SourceError::from)?;
-                    self.take(delivery.chunk)?;
+                    let Poll::Ready(delivery) = pin!(self.subscription.next()).poll(cx) else {
+                        let (connection, stream) = (&self.connection, self.cursor.stream());
+                        let ask = || last_chunk(Arc::clone(connection), Arc::clone(stream)).boxed();
+                        ready!(self.silence.poll(cx, self.expected, ask));
+                        self.state = self.subscribe_again();
+                        continue;
+                    };
+                    self.silence.note();
+                    self.take(delivery.map_err(SourceError::from)?.chunk)?;
                 }
                 ReaderState::Asking(bytes, asking) => {
                     let Some(again) = ready!(asking.poll_join_next(cx)) else {
@@ -268,10 +277,7 @@ impl NativeReader {
         self.state = ReaderState::Waiting;
         if length > LARGE && self.credit > CREDIT_OF_LARGE {
             self.credit = CREDIT_OF_LARGE;
-            let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
-            let (from, credit) = (self.expected, self.credit);
-            let subscribing = async move { subscribe(&connection, &stream, from, credit).await };
-            self.state = ReaderState::Subscribing(subscribing.boxed());
+            self.state = self.subscribe_again();
         }
     }
 
@@ -280,6 +286,14 @@ impl NativeReader {
     pub(super) fn to_store(&self) -> Option<u64> {
         let next = self.window.first().unwrap_or_else(|| self.cursor.uncovered());
         Some(next.wrapping_sub(1)).filter(|last| self.stored != Some(*last))
+    }
+
+    /// Another subscription, from the next chunk on.
+    fn subscribe_again(&self) -> ReaderState {
+        let (connection, stream) = (Arc::clone(&self.connection), Arc::clone(self.cursor.stream()));
+        let (from, credit) = (self.expected, self.credit);
+        let subscribing = async move { subscribe(&connection, &stream, from, credit).await };
+        ReaderState::Subscribing(subscribing.boxed())
     }
 
     fn damaged(&self, why: impl std::fmt::Display) -> SourceError {

@@ -57,3 +57,8 @@ pub(super) async fn again(
     let text = format!("the broker does not send a chunk of the stream {stream} at offset {from} again");
     Err(SourceError::Lost(text.into()))
 }
+
+/// The offset at which the last chunk of a stream begins, if the broker tells.
+pub(super) async fn last_chunk(connection: Arc<StreamConnection>, stream: Arc<str>) -> Option<u64> {
+    connection.statistics(&stream).await.ok()?.committed_chunk_id
+}
