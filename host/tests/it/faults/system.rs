@@ -69,7 +69,7 @@ fn too_little_memory() {
     let inspect = loghost(["plugin", "inspect"]).arg(tracked("plugins/error.wasm"));
     ends(inspect.after("ulimit -v 4000000"), 71, "`ulimit -v`");
     // Not even for its threads.
-    ends(loghost(["demo"]).after("ulimit -v 200000"), 71, "`ulimit -v`");
+    ends(loghost(["demo"]).after("ulimit -v 120000"), 71, "`ulimit -v`");
 }
 
 fn too_few_files() {
