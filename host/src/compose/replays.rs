@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use loghost_core::application::{Event, Level, Notice, Observer, Selection};
+use loghost_core::application::{
+    DeadLetterQueue, Event, Level, Notice, Observer, RemovalEnd, Removed, Selection, replay_dead_letters,
+};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Connection, DeadQueue, ManagementUrl, Purpose, Replay};
 use tokio::sync::{mpsc, watch};
 
-use crate::compose::dead_letters::{
-    BatchEnd, Finished, Follower, connect_replay, failure, lost, no_queue, open, open_replay, replay_each,
-};
+use crate::compose::dead_letters::{connect_replay, failure, lost, no_queue, open, open_replay};
 use crate::compose::failure::Failure;
 use crate::compose::target::Target;
 use crate::ui::dead_letters::{Taken, replayed_text};
@@ -84,9 +84,9 @@ impl OpenQueue {
         let Self { connection, mut queue, publishing, replay } = self;
         let all = Selection::default();
         let replaying = async {
-            let finished = replay_each(&mut queue, &replay, &all, Follower::Nobody, ended(stopped)).await;
+            let removed = replay_dead_letters(&mut queue, &replay, &all, |_| {}, ended(stopped)).await;
             let left = queue.close().await.map_err(failure)?.messages;
-            Ok((finished, left))
+            Ok((removed, left))
         };
         let replayed = tokio::select! {
             biased;
@@ -96,12 +96,12 @@ impl OpenQueue {
         };
         publishing.close().await;
         connection.close().await;
-        let (Finished { done, not_dead_letters, not_logs, end }, left) = replayed?;
+        let (Removed { done, not_dead_letters, not_logs, end }, left) = replayed?;
         let text = replayed_text(&Taken { done, left: Some(left), not_dead_letters, not_logs });
         match end {
-            BatchEnd::Done => Ok(text),
-            BatchEnd::Interrupted => Ok(format!("{text}; the others stay, as the run ends")),
-            BatchEnd::Failed(error) => Err(failure(error).context(text)),
+            RemovalEnd::Done => Ok(text),
+            RemovalEnd::Interrupted => Ok(format!("{text}; the others stay, as the run ends")),
+            RemovalEnd::Failed(error) => Err(failure(error).context(text)),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! How a dead letter is shown (a line of a table, in full, or as JSON), and what became of many.
 
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
-use loghost_core::application::{Removal, Selection};
+use loghost_core::application::{Removal, RemovalEvent, Selection};
 use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
 use serde_json::{Value, json};
 
-use crate::ui::terminal::{self, BAD, DIM, Format, TITLE, Unwritable, texts_json};
+use crate::ui::terminal::{self, BAD, DIM, Format, Progress, TITLE, Unwritable, texts_json};
 use crate::ui::time::date;
 
 /// How much of a text stands in a line.
@@ -158,9 +159,41 @@ pub(crate) fn one_text(selection: &Selection) -> Option<String> {
     selection.id.as_ref().map(|id| format!("id {}", printable_line(id))).or_else(number)
 }
 
-/// Says how far it is.
-pub(crate) fn say_progress(removal: Removal, done: u32, read: u32, of: u32) {
-    terminal::notice(&format!("{} {done}; looked at {read} of {of}", removed(removal)));
+/// The least time between two notices of how far it is.
+const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Shows how far it is: as a bar on a terminal, otherwise in a line now and then.
+pub(crate) struct RemovalProgress {
+    removal: Removal,
+    /// How many messages there are.
+    length: u32,
+    bar: Progress,
+    notice_at: Instant,
+}
+
+impl RemovalProgress {
+    /// Begins with those of the `selection`, of so many messages.
+    pub(crate) fn begin(removal: Removal, selection: &Selection, length: u32) -> Self {
+        let bar = Progress::begin(removed(removal), selection.at_most(length).into(), "dead letters");
+        Self { removal, length, bar, notice_at: Instant::now() + NOTICE_INTERVAL }
+    }
+
+    /// What is told how it goes on.
+    pub(crate) fn observe(mut self) -> impl FnMut(RemovalEvent) {
+        move |event| match event {
+            RemovalEvent::Interrupted => {
+                terminal::notice("interrupted: waiting for the answers to what was sent");
+            }
+            RemovalEvent::Removed { done, read } => {
+                self.bar.at(done.into());
+                if !self.bar.is_shown() && Instant::now() >= self.notice_at {
+                    self.notice_at = Instant::now() + NOTICE_INTERVAL;
+                    let (verb, of) = (removed(self.removal), self.length);
+                    terminal::notice(&format!("{verb} {done}; looked at {read} of {of}"));
+                }
+            }
+        }
+    }
 }
 
 /// Prints what became of those that were to be taken out.

@@ -13,17 +13,20 @@ mod verify;
 pub use consume::{
     Adapters, Batching, Consume, ConsumeOptions, Control, Opening, Ports, SavedState, Tolerance,
 };
-pub use dead_letters::{DeadLetterFacts, Decision, FoundMessage, Removal, Selection};
+pub use dead_letters::{
+    DeadLetterFacts, Decision, FoundMessage, Removal, RemovalEnd, RemovalEvent, Removed, Selection,
+    purge_dead_letters, replay_dead_letters,
+};
 pub use end::{End, Finished};
 pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
     Answer, Beginning, BoxError, Cause, Clock, ClockLeap, Commit, ConnectionEvent, Consumer,
-    ConsumerActivity, ConsumerError, ConsumerEvent, DeadLettering, DeadLetters, DeadLog, Delivery,
-    Difference, Event, Extent, Fate, Item, Ledger, LedgerError, Level, Load, LogNumber, LogSink, LogSource,
-    Next, NextOffset, NotCounted, Notice, Observer, Opened, OwnState, PastLog, PastLogs, PastPosition,
-    ProcessSpan, PublisherEvent, Reads, Receipts, Rejection, ReloadRefusal, ReloadScope, ReplayObserver,
-    Report, ReportError, Reporter, Request, RequestError, RunControl, RunEvent, Saved, SinkError,
-    SourceError, SourceFactory, Subscription, SystemClock, Traced, Uncounted,
+    ConsumerActivity, ConsumerError, ConsumerEvent, DeadLetterQueue, DeadLetterReturn, DeadLettering,
+    DeadLetters, DeadLog, Delivery, Difference, Event, Extent, Fate, Item, Ledger, LedgerError, Level, Load,
+    LogNumber, LogSink, LogSource, Next, NextOffset, NotCounted, Notice, Observer, Opened, OwnState, PastLog,
+    PastLogs, PastPosition, ProcessSpan, PublisherEvent, Reads, Receipts, Rejection, ReloadRefusal,
+    ReloadScope, ReplayObserver, Report, ReportError, Reporter, Request, RequestError, RunControl, RunEvent,
+    Saved, SinkError, SourceError, SourceFactory, Subscription, SystemClock, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

@@ -80,11 +80,6 @@ impl DeadLetter {
         FoundMessage { number: self.number, id: self.id(), dead_letter }
     }
 
-    /// How many bytes its body has.
-    pub fn size(&self) -> usize {
-        self.message.data.len()
-    }
-
     /// The message id.
     pub fn id(&self) -> Option<&str> {
         self.message.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lapin::message::Delivery as Message;
+use loghost_core::application::{DeadLetterQueue, FoundMessage};
 use loghost_core::domain::ConsumerName;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -118,63 +119,11 @@ impl DeadQueue {
         &self.queue
     }
 
-    /// How many messages were in it when it was opened. No more are read: a replayed log that is rejected again is behind
-    /// them.
-    pub fn length(&self) -> u32 {
-        self.length
-    }
-
-    /// How many have been read.
-    pub fn read(&self) -> u32 {
-        self.read
-    }
-
-    /// The next dead letter, in the order of the queue; none at the end. Is to be awaited to its end, which is soon: if the
-    /// future is dropped, dead letters may have been published again and the old ones be left in the queue.
-    pub async fn next(&mut self) -> Result<Option<DeadLetter>, DeadQueueError> {
-        if self.delivered.is_empty() && self.read < self.length {
-            self.end_round().await?;
-            self.begin_round().await?;
-        }
-        Ok(self.pop())
-    }
-
     /// The next that was delivered.
     fn pop(&mut self) -> Option<DeadLetter> {
         let message = self.delivered.pop_front()?;
         self.read += 1;
         Some(DeadLetter::read(self.read, message, &self.names, &self.queue))
-    }
-
-    /// Takes the dead letter that was read last out of the queue for good, once the future is polled.
-    pub fn discard(
-        &mut self,
-        dead_letter: &DeadLetter,
-    ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
-        let (queue, tag) = (self.queue.clone(), dead_letter.message.delivery_tag);
-        let round = self.round.as_ref().map(|round| round.acknowledger.clone());
-        async move {
-            let Some(round) = round else {
-                return Err(DeadQueueError::Lost { queue, reason: "it is no longer held".to_owned() });
-            };
-            let acknowledged = round.acknowledge(tag).await;
-            acknowledged.map_err(|error| DeadQueueError::Lost { queue, reason: error.to_string() })
-        }
-    }
-
-    /// Leaves the dead letter that was read last in the queue. It returns to its position when the queue is closed, unless
-    /// it could be dropped by that.
-    pub fn leave(&mut self, dead_letter: DeadLetter) {
-        self.staying += 1;
-        if let Some(round) = self.round.as_mut().filter(|round| !round.is_renewed) {
-            round.staying.push(dead_letter.message);
-        }
-    }
-
-    /// So many dead letters were to be taken out of the queue, and were not: they return to their positions when it is
-    /// closed.
-    pub fn expect_back(&mut self, dead_letters: u32) {
-        self.staying += dead_letters;
     }
 
     /// Returns to the queue what was delivered and not taken out; says how the queue is then.
@@ -238,6 +187,65 @@ impl DeadQueue {
 
     fn lost(&self, error: &lapin::Error) -> DeadQueueError {
         DeadQueueError::lost(&self.queue, error)
+    }
+}
+
+impl DeadLetterQueue for DeadQueue {
+    type Message = DeadLetter;
+    type Error = DeadQueueError;
+
+    fn length(&self) -> u32 {
+        self.length
+    }
+
+    fn read(&self) -> u32 {
+        self.read
+    }
+
+    /// In the order of the queue. Is to be awaited to its end, which is soon: if the future is dropped, dead letters may have been
+    /// published again and the old ones be left in the queue.
+    async fn next(&mut self) -> Result<Option<DeadLetter>, DeadQueueError> {
+        if self.delivered.is_empty() && self.read < self.length {
+            self.end_round().await?;
+            self.begin_round().await?;
+        }
+        Ok(self.pop())
+    }
+
+    fn found(message: &DeadLetter) -> FoundMessage<'_> {
+        message.found()
+    }
+
+    fn size(message: &DeadLetter) -> usize {
+        message.message.data.len()
+    }
+
+    /// It returns to its position when the queue is closed, unless it could be dropped by that.
+    fn leave(&mut self, dead_letter: DeadLetter) {
+        self.staying += 1;
+        if let Some(round) = self.round.as_mut().filter(|round| !round.is_renewed) {
+            round.staying.push(dead_letter.message);
+        }
+    }
+
+    fn discard(
+        &mut self,
+        dead_letter: &DeadLetter,
+    ) -> impl Future<Output = Result<(), DeadQueueError>> + Send + use<> {
+        let (queue, tag) = (self.queue.clone(), dead_letter.message.delivery_tag);
+        let round = self.round.as_ref().map(|round| round.acknowledger.clone());
+        async move {
+            let Some(round) = round else {
+                return Err(DeadQueueError::Lost { queue, reason: "it is no longer held".to_owned() });
+            };
+            let acknowledged = round.acknowledge(tag).await;
+            acknowledged.map_err(|error| DeadQueueError::Lost { queue, reason: error.to_string() })
+        }
+    }
+
+    /// They return to their positions when it is closed.
+    fn expect_back(&mut self, dead_letters: u32) {
+        self.staying += dead_letters;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use loghost_core::application::{DeadLetterQueue, DeadLetterReturn};
 use loghost_core::domain::ConsumerName;
 
 use crate::connection::open::Connection;
@@ -40,10 +41,12 @@ impl Replay {
         let sender = ConfirmedSender::new(Arc::clone(publishing), channel, ("", &queue), &queue, timeout);
         Ok(Some(Self { sender, queue, frame_max: publishing.frame_max() }))
     }
+}
 
-    /// Sends a dead letter back; when the broker has it in the consumer's queue (if that is full, when there is room), it is
-    /// taken out of `dead`. Any number may be under way, in one `FuturesUnordered` (see [`ConfirmedSender::send`]).
-    pub fn send(
+impl DeadLetterReturn<DeadQueue> for Replay {
+    /// It is safe when the broker has it in the consumer's queue (if that is full, when there is room); see
+    /// [`ConfirmedSender::send`].
+    fn send(
         &self,
         dead: &mut DeadQueue,
         dead_letter: DeadLetter,

@@ -1,6 +1,6 @@
 //! Looking at dead letters, which stay where they are.
 
-use loghost_core::application::Selection;
+use loghost_core::application::{DeadLetterQueue, Selection};
 use loghost_rabbitmq::DeadLetter;
 
 use super::{DeadLetterSession, missing};

@@ -6,7 +6,7 @@ mod take;
 use std::pin::Pin;
 
 use futures_util::FutureExt;
-use loghost_core::application::{Removal, Selection};
+use loghost_core::application::{DeadLetterQueue, Removal, Selection};
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{DeadLetter, DeadQueue, ManagementUrl, Purpose};
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use loghost_core::application::{Removal, Selection};
+use loghost_core::application::{
+    DeadLetterQueue, Removal, RemovalEnd, Removed, Selection, purge_dead_letters, replay_dead_letters,
+};
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError};
+use loghost_rabbitmq::{Connection, DeadQueueError};
 
 use super::{DeadLetterSession, failure, missing};
-use crate::compose::dead_letters::{
-    Answer, BatchEnd, Finished, Follower, connect_replay, finish_each, no_queue, open_replay, replay_each,
-};
+use crate::compose::dead_letters::{connect_replay, no_queue, open_replay};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::Target;
 use crate::ui::dead_letters::{
-    Taken, not_logs_text, one_text, print_finished, say_renewed, warn_not_dead_letters,
+    RemovalProgress, Taken, not_logs_text, one_text, print_finished, say_renewed, warn_not_dead_letters,
 };
 use crate::ui::terminal;
 
@@ -42,8 +42,8 @@ impl DeadLetterSession {
             biased;
             opened = open_replay(publishing, target, consumer) => opened?,
             () = &mut self.interrupted => {
-                let end = BatchEnd::Interrupted;
-                let nothing = Finished { done: 0, not_dead_letters: 0, not_logs: 0, end };
+                let end = RemovalEnd::Interrupted;
+                let nothing = Removed { done: 0, not_dead_letters: 0, not_logs: 0, end };
                 return self.report(Removal::Replay, selection, nothing).await;
             }
         };
@@ -52,19 +52,17 @@ impl DeadLetterSession {
             return Err(no_queue(target, consumer));
         };
         let Self { queue, interrupted, .. } = &mut self;
-        let finished = replay_each(queue, &replay, selection, Follower::Terminal, interrupted).await;
-        self.report(Removal::Replay, selection, finished).await
+        let progress = RemovalProgress::begin(Removal::Replay, selection, queue.length());
+        let removed = replay_dead_letters(queue, &replay, selection, progress.observe(), interrupted).await;
+        self.report(Removal::Replay, selection, removed).await
     }
 
     /// Destroys them.
     pub(super) async fn purge(mut self, selection: &Selection) -> Result<(), Failure> {
-        let discard = |queue: &mut DeadQueue, dead_letter: DeadLetter| -> Answer {
-            Box::pin(queue.discard(&dead_letter))
-        };
         let Self { queue, interrupted, .. } = &mut self;
-        let finished =
-            finish_each(queue, selection, (Removal::Purge, Follower::Terminal), discard, interrupted).await;
-        self.report(Removal::Purge, selection, finished).await
+        let progress = RemovalProgress::begin(Removal::Purge, selection, queue.length());
+        let removed = purge_dead_letters(queue, selection, progress.observe(), interrupted).await;
+        self.report(Removal::Purge, selection, removed).await
     }
 
     /// Says what was done, also where it did not come to its end.
@@ -72,24 +70,24 @@ impl DeadLetterSession {
         self,
         removal: Removal,
         selection: &Selection,
-        finished: Finished,
+        removed: Removed<DeadQueueError>,
     ) -> Result<(), Failure> {
         let name = self.queue.name().to_owned();
-        let found = finished.done > 0 || finished.not_dead_letters > 0 || finished.not_logs > 0;
+        let found = removed.done > 0 || removed.not_dead_letters > 0 || removed.not_logs > 0;
         let beyond = selection.number.is_none_or(|number| number > self.queue.read());
         let one = one_text(selection).filter(|_| beyond && !found);
         let length = self.queue.length();
         let unmatched = !found && length > 0 && !selection.is_of_one();
         let absent = one.map(|one| missing(&one, &self.queue));
-        let left = match finished.end {
-            BatchEnd::Failed(DeadQueueError::Lost { .. }) => None,
+        let left = match removed.end {
+            RemovalEnd::Failed(DeadQueueError::Lost { .. }) => None,
             _ => self.queue.close().await.ok(),
         };
         let left = left.map(|left| {
             say_renewed(&name, left.renewed);
             left.messages
         });
-        let Finished { done, not_dead_letters, not_logs, end } = finished;
+        let Removed { done, not_dead_letters, not_logs, end } = removed;
         print_finished(removal, &Taken { done, left, not_dead_letters, not_logs }, self.format)?;
         if not_dead_letters > 0 {
             warn_not_dead_letters(&name, not_dead_letters);
@@ -100,16 +98,16 @@ impl DeadLetterSession {
             terminal::warning(text);
         }
         match end {
-            BatchEnd::Done if unmatched => {
+            RemovalEnd::Done if unmatched => {
                 terminal::notice(&format!("none of the {length} messages in {name} matches"));
                 Ok(())
             }
-            BatchEnd::Failed(error) => Err(failure(error)),
-            BatchEnd::Interrupted => Err(Failure::new(
+            RemovalEnd::Failed(error) => Err(failure(error)),
+            RemovalEnd::Interrupted => Err(Failure::new(
                 Status::Unavailable,
                 "interrupted; what was not confirmed stays where it was",
             )),
-            BatchEnd::Done => match not_logs.filter(|_| nothing_done) {
+            RemovalEnd::Done => match not_logs.filter(|_| nothing_done) {
                 Some(text) => Err(Failure::new(Status::BadInput, text)),
                 None => absent.map_or(Ok(()), Err),
             },

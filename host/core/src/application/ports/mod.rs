@@ -3,6 +3,7 @@
 
 mod clock;
 mod consumer;
+mod dead_letter_queue;
 mod dead_letters;
 mod event;
 mod ledger;
@@ -16,6 +17,7 @@ mod source;
 
 pub use clock::{Clock, SystemClock};
 pub use consumer::{Consumer, ConsumerError};
+pub use dead_letter_queue::{DeadLetterQueue, DeadLetterReturn};
 pub use dead_letters::{Cause, DeadLettering, DeadLetters, DeadLog, LogNumber, Rejection};
 pub use event::{
     Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, ProcessSpan, PublisherEvent,

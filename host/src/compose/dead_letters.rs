@@ -1,15 +1,11 @@
-//! The dead letters of a consumer: opening their queue, and sending some of them back.
-
-mod batch;
+//! The dead letters of a consumer: opening their queue, and the way back from it.
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use loghost_core::application::{Removal, Selection};
 use loghost_core::domain::ConsumerName;
-use loghost_rabbitmq::{Connection, DeadLetter, DeadQueue, DeadQueueError, ManagementUrl, Purpose, Replay};
+use loghost_rabbitmq::{Connection, DeadQueue, DeadQueueError, ManagementUrl, Purpose, Replay};
 
-pub(crate) use self::batch::{Answer, BatchEnd, Finished, Follower, finish_each};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::limits;
 use crate::compose::target::{Target, refused};
@@ -44,20 +40,6 @@ pub(crate) async fn open_replay(
     let patience = target.retry.patience();
     let opening = || Replay::open(publishing, &target.names, consumer, patience).boxed();
     target.retry.until_ready(publishing.observer(), opening).await.map_err(refused)
-}
-
-/// Sends those of the `selection` back that can be replayed, until there are no more or `interrupted` is ready.
-pub(crate) async fn replay_each(
-    queue: &mut DeadQueue,
-    replay: &Replay,
-    selection: &Selection,
-    follower: Follower,
-    interrupted: impl Future<Output = ()>,
-) -> Finished {
-    let send = |queue: &mut DeadQueue, dead_letter: DeadLetter| -> Answer {
-        Box::pin(replay.send(queue, dead_letter))
-    };
-    finish_each(queue, selection, (Removal::Replay, follower), send, interrupted).await
 }
 
 /// That there is no way back to the consumer.
