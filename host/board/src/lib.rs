@@ -130,10 +130,7 @@ impl Observer for Board {
     fn observe(&self, event: &Event<'_>) {
         match event {
             // What is told for each log is no figure: it is not worth the lock.
-            Event::Consumer(_, ConsumerEvent::Traced(_))
-            | Event::Run(_)
-            | Event::Adapter(..)
-            | Event::Notice(_) => {}
+            Event::Consumer(_, ConsumerEvent::Traced(_)) | Event::Run(_) | Event::Adapter(..) => {}
             Event::Consumer(name, event) => self.with(name, |consumer| consumer.note(event)),
             Event::Connection(purpose, event) => self.with_connection(purpose, |it| it.note(event)),
             Event::Publisher(purpose, event) => self.with_connection(purpose, |it| it.note_published(event)),

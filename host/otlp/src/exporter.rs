@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::collector::{Collector, NotTaken};
+use crate::event::ExportEvent;
 use crate::metrics::{self, TimeSpan};
 use crate::options::Options;
 use crate::proto::trace::{ResourceSpans, ScopeSpans, Span};
@@ -101,7 +102,7 @@ impl Exporter {
         exports.end();
         let dropped = exports.figures().map_or(0, |figures| figures.spans_dropped);
         if dropped > 0 {
-            self.told.warn(&format!("OpenTelemetry: {dropped} spans were dropped in this run"));
+            self.told.tell(&ExportEvent::SpansWereDropped(dropped));
         }
     }
 }

@@ -10,6 +10,7 @@
 //! Source: <https://opentelemetry.io/docs/specs/otlp/>, "OTLP/HTTP".
 
 mod collector;
+mod event;
 mod exporter;
 mod metrics;
 mod options;
@@ -18,6 +19,7 @@ mod signal_sender;
 mod spans;
 mod variables;
 
+pub use event::ExportEvent;
 pub use exporter::{Exporter, Exports};
 pub use options::{Endpoint, Options};
 pub use spans::Spans;

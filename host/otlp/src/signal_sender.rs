@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use loghost_board::{Board, Signal};
-use loghost_core::application::{Event, Notice, Observer};
-use loghost_core::domain::printable_line;
+use loghost_core::application::{Event, Observer};
 
 use crate::collector::{Collector, NotTaken};
+use crate::event::ExportEvent;
 use crate::proto::{PartialSuccess, Resource, Scope};
 
 /// The most characters of why something was rejected.
@@ -22,8 +22,8 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn warn(&self, text: &str) {
-        self.observer.observe(&Event::Notice(Notice::warning(text)));
+    pub(crate) fn tell(&self, event: &ExportEvent) {
+        self.observer.observe(&Event::Adapter(None, event));
     }
 }
 
@@ -45,19 +45,12 @@ impl SignalSender {
     /// Sends a message; returns how many of its parts were rejected.
     pub(crate) async fn send(&mut self, message: Vec<u8>) -> Result<u64, NotTaken> {
         let sent = self.collector.send(message).await;
-        let (signal, consequence) = match self.signal {
-            Signal::Metrics => ("metrics", "the next ones are complete again"),
-            Signal::Traces => ("traces", "what it does not take is dropped, and counted"),
-        };
-        let address = self.collector.address();
+        let (address, signal) = (self.collector.address().clone(), self.signal);
         match &sent {
-            Ok(_) if self.is_failing => {
-                let text = format!("OpenTelemetry: {address} takes {signal} again");
-                self.told.observer.observe(&Event::Notice(Notice::info(&text)));
+            Ok(_) if self.is_failing => self.told.tell(&ExportEvent::TakenAgain { address, signal }),
+            Err(error) if !self.is_failing => {
+                self.told.tell(&ExportEvent::NotTaken { address, signal, cause: error.to_string() });
             }
-            Err(error) if !self.is_failing => self.told.warn(&format!(
-                "OpenTelemetry: {address} does not take {signal}: {error}; {consequence}, and logs are consumed as before"
-            )),
             _ => {}
         }
         self.is_failing = sent.is_err();
@@ -72,13 +65,9 @@ impl SignalSender {
         let rejected = u64::try_from(*rejected).unwrap_or_default();
         if (rejected > 0 || !error_message.is_empty()) && !self.has_rejected {
             self.has_rejected = true;
-            let parts = match self.signal {
-                Signal::Metrics => "data points of metrics",
-                Signal::Traces => "spans",
-            };
-            let why: String = error_message.chars().take(MOST_REASON).collect();
-            let (address, why) = (self.collector.address(), printable_line(&why));
-            self.told.warn(&format!("OpenTelemetry: {address} has rejected {rejected} {parts}: {why}"));
+            let cause = error_message.chars().take(MOST_REASON).collect();
+            let (address, signal) = (self.collector.address().clone(), self.signal);
+            self.told.tell(&ExportEvent::PartsRejected { address, signal, parts: rejected, cause });
         }
         rejected
     }

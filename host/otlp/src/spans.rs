@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loghost_board::Exports;
-use loghost_core::application::{
-    Cause, ConsumerEvent, Event, Notice, Observer, ProcessSpan, PublisherEvent, Traced,
-};
+use loghost_core::application::{Cause, ConsumerEvent, Event, Observer, ProcessSpan, PublisherEvent, Traced};
 use loghost_core::domain::{ConsumerName, Log, TraceContext};
 use tokio::sync::mpsc;
 
+use crate::event::ExportEvent;
 use crate::proto::KeyValue;
 use crate::proto::trace::{CONSUMER, ERROR, Link, PRODUCER, Span, Status};
 
@@ -54,9 +53,7 @@ impl Spans {
             self.exports.waits();
             permit.send(span());
         } else if self.exports.no_room() == 0 {
-            let text = "OpenTelemetry: spans come faster than the collector takes them, and are dropped: \
-                        loghost_spans_total counts them";
-            self.observer.observe(&Event::Notice(Notice::warning(text)));
+            self.observer.observe(&Event::Adapter(None, &ExportEvent::SpansDropped));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::commands::run::Options;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::listen;
 use crate::compose::loading::{self, Started};
-use crate::ui::terminal;
+use crate::ui::terminal::{self, LogObserver};
 
 /// Loads every plugin of a run that is configured by `file`, reads the files that it names, and says that all is well.
 pub(crate) fn check(options: &Options, file: &Path) -> Result<(), Failure> {
@@ -21,7 +21,7 @@ pub(crate) fn check(options: &Options, file: &Path) -> Result<(), Failure> {
     if let Some(file) = options.listen.as_ref().and_then(|listen| listen.token_file.as_deref()) {
         listen::listen_token(file)?;
     }
-    let Started { members, failed } = loading::start(&options.wanted())?;
+    let Started { members, failed } = loading::start(&options.wanted(&LogObserver::default()))?;
     if let Some(status) = failed {
         return Err(Failure::silent(status));
     }

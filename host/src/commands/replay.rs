@@ -26,7 +26,7 @@ use crate::compose::target::{Target, new_producer, unpublished};
 use crate::platform::signals::interrupted;
 use crate::ui::errors::chain;
 use crate::ui::replay::{ReplayOutcome, ReplayView};
-use crate::ui::terminal::Format;
+use crate::ui::terminal::{Format, LogObserver};
 
 /// What `replay` is asked for.
 #[derive(Clone, Debug)]
@@ -97,11 +97,12 @@ async fn show_past(
 /// Loads the plugins; of a comparison, two, which may have the same name.
 fn load_plugins(options: &Options) -> Result<LoadedPlugins, Failure> {
     let Options { settings, limits, derived, .. } = options;
+    let observer = &LogObserver::default();
     let Some(other) = &options.compare else {
         let members = Members::Plugins(options.plugins.clone());
         let consumer = ConsumerOptions { derived: *derived, ..ConsumerOptions::default() };
         let (members, options, on_failure) = (&members, &consumer, OnFailure::GoOn);
-        let started = loading::start(&Wanted { members, settings, limits, options, on_failure })?;
+        let started = loading::start(&Wanted { members, settings, limits, options, on_failure, observer })?;
         let plugins = started.members.into_iter().map(|(_, consumer)| consumer).collect();
         return Ok(LoadedPlugins { plugins, failed: started.failed });
     };
@@ -112,7 +113,8 @@ fn load_plugins(options: &Options) -> Result<LoadedPlugins, Failure> {
     let sources = [one, other].map(|path| PluginSource::File(path.clone()));
     let settings = settings.clone().for_files(sources.iter().map(PluginSource::stem).collect());
     let loader = PluginLoader::new(runtime(limits.clone())?, settings, *derived);
-    let versions: Vec<_> = sources.iter().map(|source| loader.load(source)).collect::<Result<_, _>>()?;
+    let versions: Vec<_> =
+        sources.iter().map(|source| loader.load(source, observer)).collect::<Result<_, _>>()?;
     let takers: Vec<_> =
         versions.iter().map(|it| Taker { names: &it.names, refusals: &it.refusals }).collect();
     loader.settings().all_taken(&takers)?;

@@ -4,10 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use loghost_core::application::Notice;
 use loghost_wasm::GuestLog;
 
-use crate::ui::terminal;
+use crate::ui::terminal::{self, Notice};
 
 /// The most lines, and bytes of them, of one consumer in a second.
 const MOST_LINES: u32 = 1000;

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use loghost_core::application::{Event, Notice};
 use loghost_rabbitmq::{
     BrokerApi, Connection, DeliveryLimit, KnownQueue, ManagementUrl, Overrun, QueueOptions, TopologyEvent,
 };
@@ -84,8 +83,7 @@ pub(crate) async fn of_queue(
 /// The management API; that there is none is only worth a word where somebody has said that there is one.
 async fn api(connection: &Connection, given: Option<&ManagementUrl>) -> Option<BrokerApi> {
     find(connection, given).await.unwrap_or_else(|why| {
-        let text = format!("cannot find out about delivery limits: {why}");
-        connection.observer().observe(&Event::Notice(Notice::warning(&text)));
+        connection.tell(None, &TopologyEvent::LimitsUnknown { cause: why });
         None
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use loghost_core::application::{Consumer, Notice};
+use loghost_core::application::{Consumer, Event, Observer, RunEvent};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::{Limits, Runtime, WasmConsumer};
 
@@ -15,7 +15,6 @@ use crate::compose::plugin_source::{Found, PluginSource};
 use crate::compose::plugins::{Loaded, PluginLoader, runtime};
 use crate::compose::settings::{Settings, Taker};
 use crate::compose::supervise::OnFailure;
-use crate::ui::terminal;
 
 /// The plugins of a run.
 pub(crate) struct Started {
@@ -32,6 +31,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) options: &'a ConsumerOptions,
     pub(crate) on_failure: OnFailure,
+    /// Is told what is left out.
+    pub(crate) observer: &'a dyn Observer,
 }
 
 /// A plugin that is to be loaded.
@@ -56,14 +57,14 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
     let mut names: HashMap<ConsumerName, PluginSource> = HashMap::new();
     for candidate in candidates {
         let source = &candidate.source;
-        let plugin = match candidate.loader.load(source) {
+        let plugin = match candidate.loader.load(source, wanted.observer) {
             Err(failure)
                 if candidate.found == Found::InFolder
                     && failure.status() == Status::BadInput
                     && wanted.on_failure == OnFailure::GoOn =>
             {
                 if let Some(before) = failed.replace(failure) {
-                    say(&before);
+                    tell_left_out(&before, wanted.observer);
                 }
                 continue;
             }
@@ -80,7 +81,7 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
     }
     match failed {
         Some(failure) if loaded.is_empty() => return Err(failure),
-        ref some => some.iter().for_each(say),
+        ref some => some.iter().for_each(|failure| tell_left_out(failure, wanted.observer)),
     }
     let takers = loaded.iter().map(|(_, it)| Taker { names: &it.names, refusals: &it.refusals });
     if let Some((candidate, _)) = loaded.first() {
@@ -96,7 +97,7 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
 /// Those of the files that are named, which have everything in common.
 fn named(wanted: &Wanted<'_>) -> Result<Vec<PluginCandidate>, Failure> {
     let Members::Plugins(paths) = wanted.members else { return Ok(Vec::new()) };
-    let files = PluginSource::files(paths)?;
+    let files = PluginSource::files(paths, wanted.observer)?;
     let stems = files.iter().map(|(source, _)| source.stem()).collect();
     let settings = wanted.settings.clone().for_files(stems);
     let runtime = runtime(wanted.limits.clone())?;
@@ -155,11 +156,9 @@ fn named_twice(source: &PluginSource, name: &ConsumerName, other: &PluginSource)
     Failure::new(Status::BadConfiguration, text)
 }
 
-/// Says why one consumer is left out, which is no reason for the others to be.
-pub(crate) fn say(failure: &Failure) {
+/// Tells why one consumer is left out, which is no reason for the others to be.
+pub(crate) fn tell_left_out(failure: &Failure, observer: &dyn Observer) {
     if let Some(text) = failure.text() {
-        let text = format!("left out: {text}");
-        let notice = Notice::warning(&text);
-        terminal::tell(&Notice { consumer: failure.consumer().map(ConsumerName::as_str), ..notice });
+        observer.observe(&Event::Run(RunEvent::LeftOut(failure.consumer(), &text)));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use loghost_core::application::Consumer;
+use loghost_core::application::{Consumer, Observer};
 use loghost_core::domain::ConsumerName;
 use loghost_wasm::{WasmConsumer, sha256};
 
@@ -65,9 +65,9 @@ impl Member {
     }
 
     /// Loads what is there now, which is this member from now on.
-    pub(super) fn load(&mut self) -> anyhow::Result<WasmConsumer> {
+    pub(super) fn load(&mut self, observer: &dyn Observer) -> anyhow::Result<WasmConsumer> {
         let Loaded { consumer, refusals, .. } =
-            self.loader.load(&self.source).map_err(|failure| match failure.text() {
+            self.loader.load(&self.source, observer).map_err(|failure| match failure.text() {
                 Some(text) => anyhow!(text),
                 None => anyhow!("{} cannot be loaded", self.source),
             })?;

@@ -6,12 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use loghost_core::application::{Event, Observer, RunEvent};
 use loghost_core::domain::printable_line;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::suggestion::{in_folder, is_like, plugin_is_meant};
 use crate::files::bundled;
-use crate::ui::terminal;
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,14 +43,14 @@ impl fmt::Display for PluginSource {
 impl PluginSource {
     /// The files that `paths` name: of a folder, every `.wasm` in it that is not hidden, in the order of their names. A
     /// folder without any is refused, but for the one of a plugin's source that a wildcard of the shell gives beside its file:
-    /// that is left out.
-    pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<(Self, Found)>, Failure> {
+    /// that is left out, and the `observer` told.
+    pub(crate) fn files(paths: &[PathBuf], observer: &dyn Observer) -> Result<Vec<(Self, Found)>, Failure> {
         let mut sources = Vec::new();
         for path in paths {
             if path.is_dir() {
                 let found = wasm_files(path).status(Status::BadInput)?;
                 if found.is_empty() {
-                    leave_out(path, paths)?;
+                    leave_out(path, paths, observer)?;
                 }
                 sources.extend(found.into_iter().map(|file| (Self::File(file), Found::InFolder)));
             } else {
@@ -110,7 +110,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Leaves out `folder`, which has no plugin, if it has the source of one and is given with files, as by a wildcard of the
 /// shell; else it is an error.
-fn leave_out(folder: &Path, given: &[PathBuf]) -> Result<(), Failure> {
+fn leave_out(folder: &Path, given: &[PathBuf], observer: &dyn Observer) -> Result<(), Failure> {
     let file = folder.with_extension("wasm");
     if given.contains(&file) {
         return Ok(());
@@ -125,7 +125,7 @@ fn leave_out(folder: &Path, given: &[PathBuf]) -> Result<(), Failure> {
     let text = format!("{}: no `.wasm` file in this folder{meant}{build}", folder.display());
     let text = printable_line(&text);
     if is_source && given.iter().any(|path| path.is_file()) {
-        terminal::warning(&format!("left out: {text}"));
+        observer.observe(&Event::Run(RunEvent::LeftOut(None, &text)));
         Ok(())
     } else {
         Err(Failure::new(Status::BadInput, text.into_owned()))

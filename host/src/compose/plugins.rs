@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loghost_core::application::Consumer;
+use loghost_core::application::{Consumer, Event, Observer, RunEvent};
 use loghost_core::domain::{ConsumerName, Descriptor, Severities, printable_line};
 use loghost_wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer};
 use tokio::task::block_in_place;
@@ -12,7 +12,6 @@ use crate::compose::guest_lines::guest_lines;
 use crate::compose::plugin_source::PluginSource;
 use crate::compose::settings::{Refusal, Settings};
 use crate::compose::suggestion::instead_of_a_plugin;
-use crate::ui::terminal;
 
 /// Whether plugins may publish logs of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +67,14 @@ impl PluginLoader {
         &self.settings
     }
 
-    /// Loads and configures the plugin at `source`.
-    pub(crate) fn load(&self, source: &PluginSource) -> Result<Loaded, Failure> {
+    /// Loads and configures the plugin at `source`; tells the `observer` if it consumes what it publishes.
+    pub(crate) fn load(&self, source: &PluginSource, observer: &dyn Observer) -> Result<Loaded, Failure> {
         let plugin = load(&self.runtime, source)?;
         let loaded = match &self.consumer {
             Some(name) => self.load_as(name, &plugin, source)?,
             None => self.load_any(&plugin, source)?,
         };
-        self.check_publishing(source, loaded.consumer.descriptor())?;
+        self.check_publishing(source, loaded.consumer.descriptor(), observer)?;
         Ok(loaded)
     }
 
@@ -139,7 +138,12 @@ impl PluginLoader {
         }
     }
 
-    fn check_publishing(&self, source: &PluginSource, descriptor: &Descriptor) -> Result<(), Failure> {
+    fn check_publishing(
+        &self,
+        source: &PluginSource,
+        descriptor: &Descriptor,
+        observer: &dyn Observer,
+    ) -> Result<(), Failure> {
         let Descriptor { publishes: wanted, filter, .. } = descriptor;
         if self.derived == Derived::Dropped {
             return Ok(());
@@ -150,10 +154,7 @@ impl PluginLoader {
         }
         let both: Severities = wanted.iter().filter(|it| filter.severities().contains(*it)).collect();
         if !both.is_empty() {
-            terminal::warning(&format!(
-                "{source}: publishes {both} logs, and consumes such logs: unless its sources leave its own out, each \
-                 comes back to it, and is a dead letter after eight times"
-            ));
+            observer.observe(&Event::Run(RunEvent::ConsumesItsOwn(&source.to_string(), both)));
         }
         Ok(())
     }

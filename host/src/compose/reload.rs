@@ -162,7 +162,7 @@ impl Reloads {
             if !is_meant {
                 continue;
             }
-            let consumer = match running.member.load() {
+            let consumer = match running.member.load(&*starter.observer) {
                 Ok(consumer) => consumer,
                 Err(error) if running.has_ended() => {
                     starter.tell(RunEvent::NotTriedAgain(running.member.name(), &format!("{error:#}")));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use loghost_core::application::{
-    DeadLetterQueue, Event, Level, Notice, Observer, RemovalEnd, Removed, Selection, replay_dead_letters,
+    DeadLetterQueue, DeadLettersReplayed, Event, Observer, RemovalEnd, Removed, ReplayExtent, RunEvent,
+    Selection, replay_dead_letters,
 };
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::{Connection, DeadQueue, ManagementUrl, Purpose, Replay};
@@ -12,7 +13,6 @@ use tokio::sync::{mpsc, watch};
 use crate::compose::dead_letters::{connect_replay, failure, lost, no_queue, open, open_replay};
 use crate::compose::failure::Failure;
 use crate::compose::target::Target;
-use crate::ui::dead_letters::{Taken, replayed_text};
 
 /// Replays dead letters, of one consumer after the other.
 pub(crate) struct Replays {
@@ -47,19 +47,19 @@ impl Replays {
                 () = ended(&mut stopped) => return,
                 opened = self.open(&consumer) => match opened {
                     Ok(Some(opened)) => opened.replay_all(&mut stopped).await,
-                    Ok(None) => Ok("there are no dead letters to replay".to_owned()),
-                    Err(failure) => Err(failure),
+                    Ok(None) => (Some(DeadLettersReplayed::default()), None),
+                    Err(failure) => (None, Some(failure)),
                 },
             };
-            let (level, text) = match replayed {
-                Ok(text) => (Level::Info, text),
-                Err(failure) => {
-                    let why = failure.text().unwrap_or_default();
-                    (Level::Error, format!("the dead letters cannot be replayed: {why}"))
-                }
-            };
-            let notice = Notice::new(level, &text).of(consumer.as_str());
-            self.observer.observe(&Event::Notice(notice));
+            let tell = |event| self.observer.observe(&Event::Run(event));
+            let (replayed, failure) = replayed;
+            if let Some(replayed) = replayed {
+                tell(RunEvent::DeadLettersReplayed(&consumer, replayed));
+            }
+            if let Some(failure) = failure {
+                let why = failure.text().unwrap_or_default();
+                tell(RunEvent::DeadLettersNotReplayed(&consumer, &why));
+            }
         }
     }
 
@@ -79,8 +79,11 @@ impl Replays {
 }
 
 impl OpenQueue {
-    /// Sends all of them back that are logs; says what came of it.
-    async fn replay_all(self, stopped: &mut watch::Receiver<bool>) -> Result<String, Failure> {
+    /// Sends all of them back that are logs; says what became of them, and why it could not go on.
+    async fn replay_all(
+        self,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> (Option<DeadLettersReplayed>, Option<Failure>) {
         let Self { connection, mut queue, publishing, replay } = self;
         let all = Selection::default();
         let replaying = async {
@@ -96,13 +99,17 @@ impl OpenQueue {
         };
         publishing.close().await;
         connection.close().await;
-        let (Removed { done, not_dead_letters, not_logs, end }, left) = replayed?;
-        let text = replayed_text(&Taken { done, left: Some(left), not_dead_letters, not_logs });
-        match end {
-            RemovalEnd::Done => Ok(text),
-            RemovalEnd::Interrupted => Ok(format!("{text}; the others stay, as the run ends")),
-            RemovalEnd::Failed(error) => Err(failure(error).context(text)),
-        }
+        let (removed, left) = match replayed {
+            Ok(replayed) => replayed,
+            Err(failure) => return (None, Some(failure)),
+        };
+        let Removed { done, not_dead_letters, not_logs, end } = removed;
+        let (extent, failed) = match end {
+            RemovalEnd::Done => (ReplayExtent::All, None),
+            RemovalEnd::Interrupted => (ReplayExtent::UntilEnd, None),
+            RemovalEnd::Failed(error) => (ReplayExtent::All, Some(failure(error))),
+        };
+        (Some(DeadLettersReplayed { done, left, not_dead_letters, not_logs, extent }), failed)
     }
 }
 

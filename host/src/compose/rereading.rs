@@ -42,7 +42,14 @@ impl Rereading {
         if members.is_empty() {
             return Err(Failure::new(Status::BadConfiguration, "the configuration names no consumer"));
         }
-        let wanted = Wanted { members, settings, limits, options, on_failure: *on_failure };
+        let wanted = Wanted {
+            members,
+            settings,
+            limits,
+            options,
+            on_failure: *on_failure,
+            observer: &*starter.observer,
+        };
         let loaded = loading::start(&wanted)?;
         if *lasting != self.lasting {
             starter.tell(RunEvent::NeedsStart);

@@ -214,21 +214,6 @@ pub(crate) fn print_finished(removal: Removal, taken: &Taken, format: Format) ->
     }
 }
 
-/// What became of those that a consumer of a run was sent back.
-pub(crate) fn replayed_text(Taken { done, left, not_dead_letters, not_logs }: &Taken) -> String {
-    let left = left.map_or("unknown".to_owned(), |left| left.to_string());
-    let mut text = format!("dead letters: replayed {done}, left {left}");
-    for (messages, why) in [
-        (not_logs, "not published as logs, and cannot be replayed"),
-        (not_dead_letters, "no dead letters of this consumer"),
-    ] {
-        if *messages > 0 {
-            text = format!("{text}; {why}: {messages}");
-        }
-    }
-    text
-}
-
 /// Says that so many messages were written anew, if some were.
 pub(crate) fn say_renewed(queue: &str, renewed: u32) {
     if renewed > 0 {

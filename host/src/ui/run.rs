@@ -1,10 +1,10 @@
 //! What a host says of itself while it runs: what it consumes, what was declared, what does not last.
 
-use loghost_core::application::{ConsumerActivity, Notice};
+use loghost_core::application::ConsumerActivity;
 use loghost_core::domain::{ConsumerName, Descriptor};
 use loghost_rabbitmq::{Address, Declaration};
 
-use crate::ui::terminal;
+use crate::ui::terminal::{self, Notice};
 
 /// Says where consumers consume from, each with its queue.
 pub(crate) fn say_consuming(address: &Address, queues: &[String]) {

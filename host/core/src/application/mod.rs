@@ -22,11 +22,12 @@ pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
     Answer, Beginning, BoxError, Cause, Clock, ClockLeap, Commit, ConnectionEvent, Consumer,
     ConsumerActivity, ConsumerError, ConsumerEvent, DeadLetterQueue, DeadLetterReturn, DeadLettering,
-    DeadLetters, DeadLog, Delivery, Difference, Event, Extent, Fate, Item, Ledger, LedgerError, Level, Load,
-    LogNumber, LogSink, LogSource, Next, NextOffset, NotCounted, Notice, Observer, Opened, OwnState, PastLog,
-    PastLogs, PastPosition, ProcessSpan, PublisherEvent, Reads, Receipts, Rejection, ReloadRefusal,
-    ReloadScope, ReplayObserver, Report, ReportError, Reporter, Request, RequestError, RunControl, RunEvent,
-    Saved, SinkError, SourceError, SourceFactory, Subscription, SystemClock, Traced, Uncounted,
+    DeadLetters, DeadLettersReplayed, DeadLog, Delivery, Difference, Event, Extent, Fate, Item, Ledger,
+    LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset, NotCounted, Observer, Opened,
+    OwnState, PastLog, PastLogs, PastPosition, ProcessSpan, PublisherEvent, Reads, Receipts, Rejection,
+    ReloadRefusal, ReloadScope, ReplayExtent, ReplayObserver, Report, ReportError, Reporter, Request,
+    RequestError, RunControl, RunEvent, Saved, SinkError, SourceError, SourceFactory, Subscription,
+    SystemClock, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

@@ -34,6 +34,11 @@ pub enum TopologyEvent {
         /// What it should be bound to, and was not before.
         new: Vec<Binding>,
     },
+    /// Whether the broker drops what comes back too often cannot be found out.
+    LimitsUnknown {
+        /// Why.
+        cause: String,
+    },
     /// A queue has a delivery limit.
     DeliveryLimit {
         /// The queue.

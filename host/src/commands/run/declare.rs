@@ -8,7 +8,7 @@ use super::Options;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::Status;
 use crate::compose::limits::{self, Patience};
-use crate::compose::loading::say;
+use crate::compose::loading::tell_left_out;
 use crate::compose::member::Member;
 use crate::compose::target::refused;
 use crate::ui::run::say_declared;
@@ -37,7 +37,7 @@ pub(super) async fn declare(
             Ok(declaration) => say_declared(&declaration, descriptor),
             Err(failure) => {
                 let failure = failure.of_consumer(descriptor.name.clone());
-                say(&failure);
+                tell_left_out(&failure, observer);
                 failed.get_or_insert(failure.status());
             }
         }

@@ -39,7 +39,7 @@ use crate::compose::supervise::{Ended, Ran, StopReason, run_alone, supervise};
 use crate::compose::telemetry::Telemetry;
 use crate::platform::signals::Hangups;
 use crate::ui::run::say_standing_by;
-use crate::ui::terminal;
+use crate::ui::terminal::{self, LogObserver};
 
 /// Runs the plugins until asked to end, or until all of them have ended.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -93,7 +93,7 @@ async fn consume(
     // From here on, SIGHUP is a wish for new versions, and ends the process only with its terminal.
     let hangups = Hangups::new().status(Status::Internal)?;
     let mut interrupted = pin!(hangups.interrupted().status(Status::Internal)?.fuse());
-    let Started { members, failed } = loading::start(&options.wanted())?;
+    let Started { members, failed } = loading::start(&options.wanted(&LogObserver::default()))?;
     let (another, others) = mpsc::channel(1);
     let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests.reloads, another);
     let (active, activity) = watch::channel(Activity::now());

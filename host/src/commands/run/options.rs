@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use loghost_core::application::Observer;
 use loghost_rabbitmq::ManagementUrl;
 use loghost_wasm::Limits;
 
@@ -100,9 +101,9 @@ impl Options {
     }
 
     /// What is to be loaded.
-    pub(crate) fn wanted(&self) -> Wanted<'_> {
+    pub(crate) fn wanted<'a>(&'a self, observer: &'a dyn Observer) -> Wanted<'a> {
         let Self { members, settings, limits, consumer, on_failure, .. } = self;
-        Wanted { members, settings, limits, options: consumer, on_failure: *on_failure }
+        Wanted { members, settings, limits, options: consumer, on_failure: *on_failure, observer }
     }
 }
 

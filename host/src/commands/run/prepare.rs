@@ -8,7 +8,7 @@ use loghost_wasm::WasmConsumer;
 
 use super::Options;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::loading::say;
+use crate::compose::loading::tell_left_out;
 use crate::compose::member::Member;
 use crate::compose::reload::Reloads;
 use crate::compose::starter::{OpenedConsumer, Starter};
@@ -53,13 +53,14 @@ pub(super) async fn prepare(
             Err(failure) => failures.push(failure),
         }
     }
+    let left_out = |failure: &Failure| tell_left_out(failure, &*starter.observer);
     let ends = prepared.ready.is_empty() || options.on_failure == OnFailure::End;
     if ends && !failures.is_empty() {
         let failure = failures.remove(0);
-        failures.iter().for_each(say);
+        failures.iter().for_each(left_out);
         return Err(failure);
     }
-    failures.iter().for_each(say);
+    failures.iter().for_each(left_out);
     prepared.failed = failures.first().map(Failure::status);
     if !queues.is_empty() {
         let connection = starter

@@ -3,6 +3,7 @@
 mod connection;
 mod consumer;
 mod detail;
+mod export;
 mod publisher;
 mod run;
 mod streams;
@@ -64,15 +65,11 @@ pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<ShownEvent<
         Event::Publisher(purpose, event) => publisher::shown(purpose, event),
         Event::Run(event) => Some(run::shown(event)),
         Event::Adapter(consumer, event) => {
-            let shown = topology::shown(event.downcast_ref()?);
+            let shown = match event.downcast_ref() {
+                Some(event) => topology::shown(event),
+                None => export::shown(event.downcast_ref()?),
+            };
             Some(ShownEvent { consumer: consumer.map(ConsumerName::as_str), ..shown })
-        }
-        Event::Notice(notice) => {
-            let (level, text) = (notice.level, notice.text.to_owned());
-            Some(ShownEvent {
-                consumer: notice.consumer,
-                ..ShownEvent::new(level, "notice", text, Value::Null)
-            })
         }
     }
 }

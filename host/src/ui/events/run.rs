@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use loghost_core::application::{ClockLeap, End, Finished, Level, OwnState, ReloadScope, RunEvent};
-use loghost_core::domain::{ConsumerName, printable_line};
+use loghost_core::application::{
+    ClockLeap, DeadLettersReplayed, End, Finished, Level, OwnState, ReloadScope, ReplayExtent, RunEvent,
+};
+use loghost_core::domain::{ConsumerName, Severity, printable_line};
 use serde_json::{Value, json};
 
 use super::{Layout, ShownEvent};
@@ -31,7 +33,8 @@ fn consumer<'a>(event: &RunEvent<'a>) -> Option<&'a ConsumerName> {
         | RunEvent::ClockLeapt(_)
         | RunEvent::Ending(_)
         | RunEvent::CannotGoOn(_)
-        | RunEvent::EndingWith(_) => None,
+        | RunEvent::EndingWith(_)
+        | RunEvent::ConsumesItsOwn(..) => None,
         RunEvent::Restarted(consumer, _)
         | RunEvent::SettingsChanged(consumer, ..)
         | RunEvent::Added(consumer)
@@ -43,8 +46,10 @@ fn consumer<'a>(event: &RunEvent<'a>) -> Option<&'a ConsumerName> {
         | RunEvent::MeasureKindsDiffer(_, [_, (consumer, _)])
         | RunEvent::Failed(consumer, _)
         | RunEvent::NotBegun(consumer, _)
+        | RunEvent::DeadLettersReplayed(consumer, _)
+        | RunEvent::DeadLettersNotReplayed(consumer, _)
         | RunEvent::Unfinished(consumer, _) => Some(consumer),
-        RunEvent::Panicked(consumer, _) => consumer,
+        RunEvent::LeftOut(consumer, _) | RunEvent::Panicked(consumer, _) => consumer,
     }
 }
 
@@ -54,6 +59,7 @@ fn level(event: &RunEvent<'_>) -> Level {
         | RunEvent::NotTriedAgain(..)
         | RunEvent::Failed(..)
         | RunEvent::NotBegun(..)
+        | RunEvent::DeadLettersNotReplayed(..)
         | RunEvent::Panicked(..) => Level::Error,
         RunEvent::Restarted(..)
         | RunEvent::SettingsChanged(..)
@@ -61,6 +67,8 @@ fn level(event: &RunEvent<'_>) -> Level {
         | RunEvent::NeedsStart
         | RunEvent::MeasureKindsDiffer(..)
         | RunEvent::ClockLeapt(_)
+        | RunEvent::LeftOut(..)
+        | RunEvent::ConsumesItsOwn(..)
         | RunEvent::Unfinished(..) => Level::Warning,
         RunEvent::StateBegins(_)
         | RunEvent::Reloading(_)
@@ -71,6 +79,7 @@ fn level(event: &RunEvent<'_>) -> Level {
         | RunEvent::Started(_)
         | RunEvent::Ending(_)
         | RunEvent::CannotGoOn(_)
+        | RunEvent::DeadLettersReplayed(..)
         | RunEvent::EndingWith(_) => Level::Info,
     }
 }
@@ -79,6 +88,10 @@ fn level(event: &RunEvent<'_>) -> Level {
 fn name(event: &RunEvent<'_>) -> &'static str {
     match event {
         RunEvent::StateBegins(_) => "state_begins",
+        RunEvent::LeftOut(..) => "plugin_left_out",
+        RunEvent::ConsumesItsOwn(..) => "consumes_its_own",
+        RunEvent::DeadLettersReplayed(..) => "dead_letters_replayed",
+        RunEvent::DeadLettersNotReplayed(..) => "dead_letters_not_replayed",
         RunEvent::Restarted(..) => "restarted",
         RunEvent::SettingsChanged(..) => "settings_changed",
         RunEvent::Reloading(_) => "reloading",
@@ -116,9 +129,20 @@ fn fields(event: &RunEvent<'_>) -> Value {
         | RunEvent::NotTriedAgain(_, error)
         | RunEvent::CannotGoOn(error)
         | RunEvent::NotBegun(_, error)
+        | RunEvent::LeftOut(_, error)
+        | RunEvent::DeadLettersNotReplayed(_, error)
         | RunEvent::Panicked(_, error) => json!({ "error": error }),
         RunEvent::MeasureKindsDiffer(measure, [(shown, kind), (_, other)]) => {
             json!({ "measure": measure, "kind": other.as_str(), "shown_of": shown.as_str(), "shown_kind": kind.as_str() })
+        }
+        RunEvent::ConsumesItsOwn(plugin, both) => {
+            json!({ "plugin": plugin, "severities": both.iter().map(Severity::as_str).collect::<Vec<_>>() })
+        }
+        RunEvent::DeadLettersReplayed(
+            _,
+            DeadLettersReplayed { done, left, not_dead_letters, not_logs, extent: _ },
+        ) => {
+            json!({ "replayed": done, "left": left, "not_dead_letters": not_dead_letters, "not_logs": not_logs })
         }
         RunEvent::ClockLeapt(ClockLeap::Forward(by)) => json!({ "seconds": by.as_secs_f64() }),
         RunEvent::ClockLeapt(ClockLeap::Back(by)) => json!({ "seconds": -by.as_secs_f64() }),
@@ -149,6 +173,17 @@ fn text(event: &RunEvent<'_>) -> String {
                 "begins anew at --from (--restart): its counts begin at zero, and what --state had of it is removed ({counted} \
                  logs were counted)"
             );
+        }
+        RunEvent::LeftOut(_, why) => return format!("left out: {why}"),
+        RunEvent::ConsumesItsOwn(plugin, both) => {
+            return format!(
+                "{plugin}: publishes {both} logs, and consumes such logs: unless its sources leave its own out, each comes \
+                 back to it, and is a dead letter after eight times"
+            );
+        }
+        RunEvent::DeadLettersReplayed(_, replayed) => return dead_letters_replayed(replayed),
+        RunEvent::DeadLettersNotReplayed(_, why) => {
+            return format!("the dead letters cannot be replayed: {why}");
         }
         RunEvent::SettingsChanged(_, settings, own) => return settings_changed(settings, *own),
         RunEvent::Reloading(ReloadScope::Configuration) => {
@@ -198,6 +233,26 @@ fn text(event: &RunEvent<'_>) -> String {
         }
     };
     text.to_owned()
+}
+
+fn dead_letters_replayed(replayed: &DeadLettersReplayed) -> String {
+    let DeadLettersReplayed { done, left, not_dead_letters, not_logs, extent } = replayed;
+    if (*done, *left) == (0, 0) {
+        return "there are no dead letters to replay".to_owned();
+    }
+    let mut text = format!("dead letters: replayed {done}, left {left}");
+    for (messages, why) in [
+        (not_logs, "not published as logs, and cannot be replayed"),
+        (not_dead_letters, "no dead letters of this consumer"),
+    ] {
+        if *messages > 0 {
+            text = format!("{text}; {why}: {messages}");
+        }
+    }
+    match extent {
+        ReplayExtent::All => text,
+        ReplayExtent::UntilEnd => format!("{text}; the others stay, as the run ends"),
+    }
 }
 
 fn settings_changed(settings: &[String], own: OwnState) -> String {

@@ -90,6 +90,10 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         TopologyEvent::CheckRefused { cause } => {
             ("check_refused", format!("logs may not arrive: {cause}"), json!({ "cause": cause }))
         }
+        TopologyEvent::LimitsUnknown { cause } => {
+            let text = format!("cannot find out about delivery limits: {cause}");
+            ("limits_unknown", text, json!({ "cause": cause }))
+        }
         TopologyEvent::CheckFailed { cause } => {
             let text = format!("cannot make sure that logs arrive: {cause}");
             ("check_failed", text, json!({ "cause": cause }))

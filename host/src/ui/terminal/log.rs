@@ -5,10 +5,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use anstyle::Style;
-use loghost_core::application::{Event, Level, Notice, Observer};
+use loghost_core::application::{Event, Level, Observer};
 use loghost_core::domain::{printable, printable_line};
 use serde_json::{Map, Value};
 
+use super::notice::Notice;
 use super::output::ERR;
 use super::{BAD, DIM, Format, WARNING, escape};
 use crate::ui::events::{self, Layout, Queues, Readers, ShownEvent};

@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod fatal_signals;
 mod log;
+mod notice;
 mod output;
 mod panics;
 mod progress;
@@ -26,6 +27,7 @@ use tokio::task::{block_in_place, spawn_blocking};
 pub(crate) use self::log::{
     DetailObserver, LogObserver, Said, error, event_as_json, last_said, notice, tell, warning, write_log_as,
 };
+pub(crate) use self::notice::Notice;
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 pub(crate) use self::panics::say_panics;

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Cause, ConsumerError, DeadLettering, NextOffset, Notice, Rejection, RunEvent, SourceError};
+use super::{Cause, ConsumerError, DeadLettering, NextOffset, Rejection, RunEvent, SourceError};
 use crate::domain::{
     ConsumerName, Counts, Descriptor, Log, Measures, MessageId, Record, RemovedOffsets, Severity, Tally,
     TraceContext,
@@ -31,8 +31,6 @@ pub enum Event<'a> {
     /// To something that only an adapter has, on behalf of this consumer or of none: a type of the adapter, which whoever
     /// knows the adapter can look for.
     Adapter(Option<&'a ConsumerName>, &'a dyn Any),
-    /// Something that the operator is told, and nothing else depends on.
-    Notice(Notice<'a>),
 }
 
 /// What happens to a consumer.

@@ -7,7 +7,7 @@ mod dead_letter_queue;
 mod dead_letters;
 mod event;
 mod ledger;
-mod notice;
+mod level;
 mod past;
 mod reporter;
 mod run_control;
@@ -24,13 +24,13 @@ pub use event::{
     ReloadRefusal, Traced, Uncounted,
 };
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
-pub use notice::{Level, Notice};
+pub use level::Level;
 pub use past::{
     Answer, Difference, Extent, Fate, NotCounted, PastLog, PastLogs, PastPosition, ReplayObserver,
 };
 pub use reporter::{Report, ReportError, Reporter};
 pub use run_control::{Request, RequestError, RunControl};
-pub use run_event::{ClockLeap, OwnState, ReloadScope, RunEvent};
+pub use run_event::{ClockLeap, DeadLettersReplayed, OwnState, ReloadScope, ReplayExtent, RunEvent};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
     ConsumerActivity, Delivery, Item, LogSource, Next, NextOffset, Opened, Reads, SourceError, SourceFactory,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::application::Finished;
-use crate::domain::{ConsumerName, MeasureKind};
+use crate::domain::{ConsumerName, MeasureKind, Severities};
 
 /// What happens in a run: to its state, to which consumers it has, and how it ends.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,14 @@ pub enum RunEvent<'a> {
     NothingReloaded(&'a str),
     /// It is not seen any more when a plugin's file changes, for this reason.
     Unwatched(&'a str),
+    /// What was to be run, for this consumer if its name is known, is left out for this reason: the others are run.
+    LeftOut(Option<&'a ConsumerName>, &'a str),
+    /// This plugin publishes logs of these severities, and consumes such logs.
+    ConsumesItsOwn(&'a str, Severities),
+    /// The dead letters of this consumer were sent back to it, as somebody has asked for.
+    DeadLettersReplayed(&'a ConsumerName, DeadLettersReplayed),
+    /// They cannot be sent back, or no more of them, for this reason; of those that were is told before.
+    DeadLettersNotReplayed(&'a ConsumerName, &'a str),
     /// This consumer is new in the configuration, and is started.
     Added(&'a ConsumerName),
     /// This consumer is not in the configuration any more, and ends.
@@ -54,6 +62,31 @@ pub enum RunEvent<'a> {
     Panicked(Option<&'a ConsumerName>, &'a str),
     /// This consumer could not finish within this time, and is not waited for.
     Unfinished(&'a ConsumerName, Duration),
+}
+
+/// What became of dead letters that were to be sent back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeadLettersReplayed {
+    /// How many were.
+    pub done: u32,
+    /// How many messages are left among them.
+    pub left: u32,
+    /// How many of these are no dead letters of the consumer.
+    pub not_dead_letters: u32,
+    /// How many are no logs.
+    pub not_logs: u32,
+    /// Whether all were gone through.
+    pub extent: ReplayExtent,
+}
+
+/// How many dead letters were gone through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplayExtent {
+    /// All.
+    #[default]
+    All,
+    /// Those before the run was asked to end.
+    UntilEnd,
 }
 
 /// Whether a consumer has a state of its own, beside what is counted.
