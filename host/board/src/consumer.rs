@@ -80,20 +80,8 @@ pub struct Consumer {
     pub commits: Histogram,
     /// The deliveries that went to the dead letters last.
     pub last_dead_letters: LastDeadLetters,
-    dead_letters: [u64; CAUSES.len()],
+    dead_letters: [u64; Cause::ALL.len()],
 }
-
-/// The causes of dead letters, in the order in which they are shown.
-const CAUSES: [(Cause, &str); 8] = [
-    (Cause::Rejected, "rejected"),
-    (Cause::RetriesExhausted, "retries_exhausted"),
-    (Cause::Trapped, "trapped"),
-    (Cause::Foreign, "foreign"),
-    (Cause::Undeliverable, "undeliverable"),
-    (Cause::Unwanted, "unwanted"),
-    (Cause::Looped, "looped"),
-    (Cause::Dropped, "dropped"),
-];
 
 impl Default for Consumer {
     fn default() -> Self {
@@ -129,7 +117,7 @@ impl Default for Consumer {
             reloads_refused: 0,
             commits: Histogram::new(SECONDS),
             last_dead_letters: LastDeadLetters::default(),
-            dead_letters: [0; CAUSES.len()],
+            dead_letters: [0; Cause::ALL.len()],
         }
     }
 }
@@ -137,7 +125,7 @@ impl Default for Consumer {
 impl Consumer {
     /// How many of its deliveries are among the dead letters, for each cause.
     pub fn dead_letters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        CAUSES.into_iter().zip(self.dead_letters).map(|((_, name), count)| (name, count))
+        Cause::ALL.into_iter().map(Cause::as_str).zip(self.dead_letters)
     }
 
     /// Whether somebody who wants to know its figures can ask for them.
@@ -176,9 +164,9 @@ impl Consumer {
             ConsumerEvent::Failed(error, _) => self.has_failed(error),
             ConsumerEvent::Retrying(logs) => self.retries += *logs as u64,
             ConsumerEvent::DeadLettered(rejection) => {
-                if let Some(at) = CAUSES.iter().position(|(cause, _)| *cause == rejection.cause) {
+                if let Some(at) = Cause::ALL.iter().position(|cause| *cause == rejection.cause) {
                     self.dead_letters[at] += 1;
-                    self.last_dead_letters.add(CAUSES[at].1, rejection);
+                    self.last_dead_letters.add(rejection.cause.as_str(), rejection);
                 }
             }
             ConsumerEvent::Committed { counts, took, .. } => {

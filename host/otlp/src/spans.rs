@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loghost_board::Exports;
-use loghost_core::application::{Cause, ConsumerEvent, Event, Observer, ProcessSpan, PublisherEvent, Traced};
+use loghost_core::application::{ConsumerEvent, Event, Observer, ProcessSpan, PublisherEvent, Traced};
 use loghost_core::domain::{ConsumerName, Log, TraceContext};
 use tokio::sync::mpsc;
 
@@ -173,9 +173,7 @@ fn name(outcome: Traced<'_>) -> &'static str {
         Traced::Accepted => "accepted",
         Traced::Skipped => "skipped",
         Traced::Retried(_) => "retried",
-        Traced::GivenUp(Cause::Rejected, _) => "rejected",
-        Traced::GivenUp(Cause::RetriesExhausted, _) => "retries_exhausted",
-        Traced::GivenUp(..) => "trapped",
+        Traced::GivenUp(cause, _) => cause.as_str(),
     }
 }
 

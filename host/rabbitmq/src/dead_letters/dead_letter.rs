@@ -132,22 +132,13 @@ impl DeadLetter {
     }
 }
 
-/// Why a delivery may have become a dead letter, if the host has written that.
-const CAUSES: [Cause; 7] = [
-    Cause::Rejected,
-    Cause::RetriesExhausted,
-    Cause::Trapped,
-    Cause::Foreign,
-    Cause::Undeliverable,
-    Cause::Unwanted,
-    Cause::Looped,
-];
-
 impl DeadLetterHeaders {
     fn read(properties: &BasicProperties, headers: &FieldTable, names: &Names) -> Option<Self> {
         let text = |key: &str| record::header_text(headers, key).map(str::to_owned);
         let outcome = record::header_text(headers, dead::OUTCOME)?;
-        let cause = CAUSES.into_iter().find(|cause| dead::outcome(*cause) == outcome)?;
+        // What the broker has dropped has none of these headers.
+        let mut written = Cause::ALL.into_iter().filter(|cause| *cause != Cause::Dropped);
+        let cause = written.find(|cause| dead::outcome(*cause) == outcome)?;
         let Route { exchange, routing_key, attempts } = Route::from_headers(headers)?;
         let severity = names.severity(exchange).or_else(|| record::found_severity(headers));
         if severity.is_none() && !matches!(cause, Cause::Foreign | Cause::Undeliverable) {

@@ -1,6 +1,6 @@
 //! What happens to consumers all the time, for whoever looks closely: each batch, commit and acknowledgement.
 
-use loghost_core::application::{Cause, ConsumerEvent, Level};
+use loghost_core::application::{ConsumerEvent, Level};
 use loghost_core::domain::ConsumerName;
 use serde_json::{Value, json};
 
@@ -39,8 +39,9 @@ fn told(event: &ConsumerEvent<'_>) -> Option<(&'static str, String, Value)> {
             ("retrying", format!("wants to try {} again", counted(*logs, "log")), json!({ "logs": logs }))
         }
         ConsumerEvent::DeadLettered(rejection) => {
-            let cause = named(rejection.cause);
-            ("dead_lettered", format!("a delivery is a dead letter: {cause}"), json!({ "cause": cause }))
+            let cause = rejection.cause.as_str();
+            let text = format!("a delivery is a dead letter: {}", cause.replace('_', " "));
+            ("dead_lettered", text, json!({ "cause": cause }))
         }
         ConsumerEvent::Committed { counts, deliveries, took } => {
             let total = counts.total();
@@ -58,17 +59,4 @@ fn told(event: &ConsumerEvent<'_>) -> Option<(&'static str, String, Value)> {
         ConsumerEvent::Ended(None) => ("ended", "has ended".to_owned(), Value::Null),
         _ => return None,
     })
-}
-
-fn named(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Rejected => "rejected",
-        Cause::RetriesExhausted => "retries exhausted",
-        Cause::Trapped => "trapped",
-        Cause::Foreign => "foreign",
-        Cause::Undeliverable => "undeliverable",
-        Cause::Unwanted => "unwanted",
-        Cause::Looped => "looped",
-        Cause::Dropped => "dropped",
-    }
 }

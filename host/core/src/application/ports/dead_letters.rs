@@ -104,3 +104,31 @@ pub enum Cause {
     /// Nobody gave it up: where it waited it was taken out, as having come back too often.
     Dropped,
 }
+
+impl Cause {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 8] = [
+        Self::Rejected,
+        Self::RetriesExhausted,
+        Self::Trapped,
+        Self::Foreign,
+        Self::Undeliverable,
+        Self::Unwanted,
+        Self::Looped,
+        Self::Dropped,
+    ];
+
+    /// What it is called in figures, events and spans.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::Trapped => "trapped",
+            Self::Foreign => "foreign",
+            Self::Undeliverable => "undeliverable",
+            Self::Unwanted => "unwanted",
+            Self::Looped => "looped",
+            Self::Dropped => "dropped",
+        }
+    }
+}
