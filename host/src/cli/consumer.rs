@@ -10,7 +10,7 @@ use super::defaults::{ShownDefault, time};
 use super::limits::LimitArgs;
 use super::parse;
 use crate::compose::consumer_options::ConsumerOptions;
-use crate::compose::plugins::Derived;
+use crate::compose::plugins::loader::Derived;
 
 /// A consumer of a configuration file may have each of these of its own.
 #[derive(Clone, Debug, clap::Args)]

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::parse;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::listen::{Listen, Rights};
+use crate::compose::running::listen::{Listen, Rights};
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "HTTP", mut_args(parse::flag))]

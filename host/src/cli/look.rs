@@ -10,7 +10,7 @@ use super::connection::ConnectionArgs;
 use super::parse;
 use super::past::PastArgs;
 use crate::compose::failure::Failure;
-use crate::compose::look::Look;
+use crate::compose::reading::look::Look;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LookArgs {

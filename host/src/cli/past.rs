@@ -3,7 +3,7 @@
 use loghost_rabbitmq::{Begin, StreamAddress};
 
 use super::parse;
-use crate::compose::past::Past;
+use crate::compose::reading::past::Past;
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Streams")]

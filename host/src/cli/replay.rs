@@ -17,8 +17,8 @@ use super::{FormatArg, parse};
 use crate::commands::replay::Options;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::plugins::Derived;
-use crate::compose::settings::Settings;
+use crate::compose::plugins::loader::Derived;
+use crate::compose::plugins::settings::Settings;
 
 /// Runs plugins over the past of the streams, as fast as the broker gives it
 ///

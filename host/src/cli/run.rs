@@ -17,9 +17,9 @@ use crate::commands::run::{Detail, Display, Options, Purpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
-use crate::compose::reload::Trigger;
-use crate::compose::settings::Settings;
-use crate::compose::supervise::OnFailure;
+use crate::compose::plugins::settings::Settings;
+use crate::compose::running::reload::Trigger;
+use crate::compose::running::supervise::OnFailure;
 use crate::ui::terminal::{self, Format};
 
 /// Consumes from a broker, with any number of plugins

@@ -11,7 +11,7 @@ use super::defaults::{ShownDefault, time};
 use super::{FormatArg, parse};
 use crate::commands::status::{OVER, Options};
 use crate::compose::failure::Failure;
-use crate::compose::listen;
+use crate::compose::running::listen;
 use crate::compose::running_host::{HostAddress, RunningHost};
 
 /// Shows how far behind consumers are: from the broker alone, from any machine

@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory};
 use loghost_core::domain::Severity;
 
 use super::Cli;
-use crate::compose::suggestion::like;
+use crate::compose::plugins::suggestion::like;
 
 /// Shows why the arguments are refused, without the passwords of URLs among them, or what they ask for; ends the process.
 pub(super) fn exit(error: &clap::Error) -> ! {

@@ -11,8 +11,8 @@ use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
 use crate::commands::verify::{Options, Then};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::scenario_exchange::ScenarioExchange;
-use crate::compose::scenario_runner::ScenarioOptions;
+use crate::compose::scenario::exchange::ScenarioExchange;
+use crate::compose::scenario::runner::ScenarioOptions;
 
 /// Runs scenarios, and compares what each plugin writes word for word
 ///

@@ -7,8 +7,8 @@ use loghost_core::domain::printable_line;
 
 use crate::commands::run::Options;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::listen;
-use crate::compose::loading::{self, Started};
+use crate::compose::plugins::loading::{self, Started};
+use crate::compose::running::listen;
 use crate::ui::terminal::{self, LogObserver};
 
 /// Loads every plugin of a run that is configured by `file`, reads the files that it names, and says that all is well.

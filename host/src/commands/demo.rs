@@ -7,8 +7,8 @@ use loghost_core::application::CheckedMetric;
 
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::scenario_runner::{ScenarioOptions, ScenarioRunner};
-use crate::compose::suggestion::open_scenario;
+use crate::compose::plugins::suggestion::open_scenario;
+use crate::compose::scenario::runner::{ScenarioOptions, ScenarioRunner};
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::ui::demo::{self, DemoView};

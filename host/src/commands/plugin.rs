@@ -8,8 +8,8 @@ use loghost_core::domain::Measures;
 use loghost_wasm::Limits;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::plugin_source::PluginSource;
-use crate::compose::plugins;
+use crate::compose::plugins::loader;
+use crate::compose::plugins::source::PluginSource;
 use crate::files::bundled;
 use crate::toolchain::{self, ScaffoldError, Template};
 use crate::ui::plugin::{Facts, print_built, print_new, warn_bundled_name};
@@ -67,9 +67,9 @@ async fn inspect(
 ) -> Result<(), Failure> {
     let source = PluginSource::File(file.to_owned());
     let bytes = source.read()?;
-    let runtime = plugins::runtime(limits)?;
-    let plugin = plugins::load(&runtime, &source)?;
-    let mut consumer = plugins::start(&runtime, plugin.clone(), &source, settings)?;
+    let runtime = loader::runtime(limits)?;
+    let plugin = loader::load(&runtime, &source)?;
+    let mut consumer = loader::start(&runtime, plugin.clone(), &source, settings)?;
     let state =
         first_state(&mut consumer).await.with_context(|| source.to_string()).status(Status::BadInput)?;
     let measures =

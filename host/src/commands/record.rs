@@ -10,7 +10,7 @@ use loghost_core::domain::{Attributes, Log, Record, Source};
 use tokio::time::sleep;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::look::{Logs, Look};
+use crate::compose::reading::look::{Logs, Look};
 use crate::files::bundled;
 use crate::platform::signals::interrupted;
 use crate::ui::record;

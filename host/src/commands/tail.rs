@@ -7,7 +7,7 @@ use loghost_core::domain::Record;
 use regex::Regex;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::look::{Logs, Look};
+use crate::compose::reading::look::{Logs, Look};
 use crate::platform::signals::interrupted;
 use crate::ui::tail;
 use crate::ui::terminal::{self, Format, Reader};

@@ -6,8 +6,8 @@ use loghost_core::application::{Checked, CheckedMetric, UnboundLogs};
 
 use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::scenario_runner::{ScenarioOptions, ScenarioResult, ScenarioRunner};
-use crate::compose::suggestion::open_scenario;
+use crate::compose::plugins::suggestion::open_scenario;
+use crate::compose::scenario::runner::{ScenarioOptions, ScenarioResult, ScenarioRunner};
 use crate::compose::target::On;
 use crate::files::scenario_file;
 use crate::ui::terminal::{Format, Progress};

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::compose::connections::Connections;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
-use crate::compose::plugins::Derived;
+use crate::compose::plugins::loader::Derived;
 use crate::compose::state::{self, BindingsOfState, StateLedger};
 use crate::compose::target::new_producer;
 

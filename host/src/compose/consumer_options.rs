@@ -5,7 +5,7 @@ use std::time::Duration;
 use loghost_core::application::{Batching, SavedState, Tolerance};
 use loghost_rabbitmq::{BindRules, Exchanges, Lifetime, QueueType, StreamOptions};
 
-use crate::compose::plugins::Derived;
+use crate::compose::plugins::loader::Derived;
 
 /// How the consumers of a host are run; by default as `loghost run` does.
 #[derive(Clone, Debug, PartialEq)]

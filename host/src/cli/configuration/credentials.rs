@@ -8,7 +8,7 @@ use loghost_core::domain::printable_line;
 use loghost_system::private::read_secret;
 
 use crate::compose::failure::{Failure, Status};
-use crate::compose::listen::advised;
+use crate::compose::running::listen::advised;
 
 /// Where systemd puts the credentials of a service.
 const FOLDER: &str = "CREDENTIALS_DIRECTORY";

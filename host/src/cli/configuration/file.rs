@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::location::{FileLocation, FileLocations};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::suggestion::{is_like, is_meant};
+use crate::compose::plugins::suggestion::{is_like, is_meant};
 
 /// The most bytes that a configuration file may have.
 const MOST: u64 = 1 << 20;

@@ -17,7 +17,7 @@ use super::option::{self, STREAM_ADDRESS};
 use crate::cli::Cli;
 use crate::cli::connection::FileArgs;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::suggestion::is_like;
+use crate::compose::plugins::suggestion::is_like;
 
 /// The file that is read if it is there and no other is named.
 pub(in crate::cli) const FILE: &str = "loghost.toml";

@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 
 use super::credentials;
-use crate::compose::suggestion::is_like;
+use crate::compose::plugins::suggestion::is_like;
 
 /// Where the URL of the broker is looked for, in this order.
 pub(in crate::cli) const BROKER_VARIABLES: [&str; 5] =

@@ -19,7 +19,7 @@ pub(super) use self::begin::{begin, past};
 pub(super) use self::size::{bytes, memory, queue_memory, segment, stack, stream_size};
 pub(super) use self::time::{age, duration};
 use crate::compose::failure::{Failure, Status};
-use crate::compose::suggestion::like;
+use crate::compose::plugins::suggestion::like;
 
 /// `key=value`; the key is not empty.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {

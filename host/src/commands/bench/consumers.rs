@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::observers::Observers;
-use crate::compose::supervise::{MOST_OPENING, run_alone, status_of};
+use crate::compose::running::supervise::{MOST_OPENING, run_alone, status_of};
 use crate::ui::errors::chain;
 use crate::ui::terminal::LogObserver;
 

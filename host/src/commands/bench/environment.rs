@@ -19,8 +19,8 @@ use super::Options;
 use super::connections::{ConsumedQueues, connect};
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::plugin_source::PluginSource;
-use crate::compose::plugins;
+use crate::compose::plugins::loader;
+use crate::compose::plugins::source::PluginSource;
 use crate::compose::target::{On, Target, refused};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{ChildOutput, ChildProcess};
@@ -85,7 +85,7 @@ impl Environment {
             folder: env::temp_dir().join(format!("loghost-{prefix}")),
             prefix,
             embedded,
-            runtime: plugins::runtime(Limits::default())?,
+            runtime: loader::runtime(Limits::default())?,
             plugins: HashMap::new(),
             used: HashSet::new(),
         };
@@ -136,7 +136,7 @@ impl Environment {
             self.plugins.insert((plugin, number), Arc::clone(&loaded));
             loaded
         };
-        let consumer = plugins::start(&self.runtime, loaded, &source, &[])?;
+        let consumer = loader::start(&self.runtime, loaded, &source, &[])?;
         self.used.insert(consumer.descriptor().name.clone());
         Ok(consumer)
     }

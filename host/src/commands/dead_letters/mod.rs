@@ -12,7 +12,7 @@ use loghost_rabbitmq::{DeadLetter, DeadQueue, ManagementUrl, Purpose};
 
 use crate::compose::dead_letters::{failure, lost, open};
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::suggestion::consumer_is_meant;
+use crate::compose::plugins::suggestion::consumer_is_meant;
 use crate::compose::target::Target;
 use crate::platform::signals::interrupted;
 use crate::ui::dead_letters::{Taken, print_finished, say_renewed};

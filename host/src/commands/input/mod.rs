@@ -18,7 +18,7 @@ pub(crate) use self::decoding::{Decoding, Undetermined};
 use self::lines::Lines;
 pub(crate) use self::lines::Options as LineOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::suggestion::open_scenario;
+use crate::compose::plugins::suggestion::open_scenario;
 use crate::files::scenario_file::{self, Incomplete, Lacks, LogEnding, Steps};
 
 /// What is published.

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use crate::commands::input::Pieces;
 use crate::compose::failure::{Failure, Status};
+use crate::compose::running::telemetry::NewTraces;
 use crate::compose::target::unpublished;
-use crate::compose::telemetry::NewTraces;
 use crate::ui::publish;
 use crate::ui::terminal::{self, Progress};
 

@@ -8,8 +8,8 @@ use super::Options;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::Status;
 use crate::compose::limits::{self, Patience};
-use crate::compose::loading::tell_left_out;
-use crate::compose::member::Member;
+use crate::compose::plugins::loading::tell_left_out;
+use crate::compose::running::member::Member;
 use crate::compose::target::refused;
 use crate::ui::run::say_declared;
 

@@ -11,12 +11,12 @@ use loghost_wasm::Limits;
 use crate::compose::configured::{Configured, Members};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
-use crate::compose::listen::Listen;
-use crate::compose::loading::Wanted;
-use crate::compose::reload::Trigger;
-use crate::compose::rereading::{Reread, Rereading};
-use crate::compose::settings::Settings;
-use crate::compose::supervise::OnFailure;
+use crate::compose::plugins::loading::Wanted;
+use crate::compose::plugins::settings::Settings;
+use crate::compose::running::listen::Listen;
+use crate::compose::running::reload::Trigger;
+use crate::compose::running::rereading::{Reread, Rereading};
+use crate::compose::running::supervise::OnFailure;
 use crate::compose::target::Target;
 use crate::ui::terminal::Format;
 

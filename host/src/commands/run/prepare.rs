@@ -8,11 +8,11 @@ use loghost_wasm::WasmConsumer;
 
 use super::Options;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::loading::tell_left_out;
-use crate::compose::member::Member;
-use crate::compose::reload::Reloads;
-use crate::compose::starter::{OpenedConsumer, Starter};
-use crate::compose::supervise::{MOST_OPENING, OnFailure};
+use crate::compose::plugins::loading::tell_left_out;
+use crate::compose::running::member::Member;
+use crate::compose::running::reload::Reloads;
+use crate::compose::running::starter::{OpenedConsumer, Starter};
+use crate::compose::running::supervise::{MOST_OPENING, OnFailure};
 use crate::ui::run::{Reading, named_streams, say_consuming, warn_without_state};
 
 /// The consumers of a run.

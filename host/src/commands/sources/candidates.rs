@@ -7,7 +7,7 @@ use loghost_core::domain::{Pattern, Severity};
 use loghost_rabbitmq::{BrokerApi, ManagedExchange, Names, RouteText};
 
 use super::Options;
-use crate::compose::suggestion::is_like;
+use crate::compose::plugins::suggestion::is_like;
 use crate::ui::sources::{self, NotLookedAt};
 use crate::ui::terminal::warning;
 

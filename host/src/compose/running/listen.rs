@@ -12,8 +12,8 @@ use loghost_http::{BindError, Feed, Server, Shown, Token};
 use loghost_system::private::{SecretError, read_secret};
 use tokio::io;
 
-use crate::compose::control::Controls;
 use crate::compose::failure::{Failure, Status};
+use crate::compose::running::control::Controls;
 use crate::ui::events::{self, Queues};
 use crate::ui::terminal::{self, event_as_json};
 

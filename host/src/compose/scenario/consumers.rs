@@ -20,9 +20,9 @@ use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::plugins::Derived;
-use crate::compose::scenario_exchange::ScenarioExchange;
-use crate::compose::supervise::status_of;
+use crate::compose::plugins::loader::Derived;
+use crate::compose::running::supervise::status_of;
+use crate::compose::scenario::exchange::ScenarioExchange;
 use crate::platform::clock::ReplayClock;
 
 /// The consumers of a scenario.

@@ -10,7 +10,7 @@ use loghost_core::application::{Event, Observer, RunEvent};
 use loghost_core::domain::printable_line;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::suggestion::{in_folder, is_like, plugin_is_meant};
+use crate::compose::plugins::suggestion::{in_folder, is_like, plugin_is_meant};
 use crate::files::bundled;
 
 /// Where a plugin comes from.

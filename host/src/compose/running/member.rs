@@ -9,9 +9,9 @@ use loghost_core::domain::ConsumerName;
 use loghost_wasm::{WasmConsumer, sha256};
 
 use crate::compose::consumer_options::ConsumerOptions;
-use crate::compose::plugin_source::PluginSource;
-use crate::compose::plugins::{Loaded, PluginLoader};
-use crate::compose::settings::Refusal;
+use crate::compose::plugins::loader::{Loaded, PluginLoader};
+use crate::compose::plugins::settings::Refusal;
+use crate::compose::plugins::source::PluginSource;
 
 /// A running plugin: where it came from.
 pub(crate) struct Member {

@@ -8,10 +8,10 @@ use loghost_wasm::{Limits, LoadError, Plugin, Runtime, StartError, WasmConsumer}
 use tokio::task::block_in_place;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::guest_lines::guest_lines;
-use crate::compose::plugin_source::PluginSource;
-use crate::compose::settings::{Refusal, Settings};
-use crate::compose::suggestion::instead_of_a_plugin;
+use crate::compose::plugins::guest_lines::guest_lines;
+use crate::compose::plugins::settings::{Refusal, Settings};
+use crate::compose::plugins::source::PluginSource;
+use crate::compose::plugins::suggestion::instead_of_a_plugin;
 
 /// Whether plugins may publish logs of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::supervise::status_of;
+use crate::compose::running::supervise::status_of;
 use crate::compose::target::Target;
 use crate::ui::events::Queues;
 use crate::ui::live_logs;

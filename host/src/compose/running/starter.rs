@@ -13,11 +13,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder, HostConsumer};
 use crate::compose::consumer_options::ConsumerOptions;
-use crate::compose::control::Controls;
 use crate::compose::failure::Failure;
-use crate::compose::idle::{Activity, Depths, Expected};
-use crate::compose::service::Service;
-use crate::compose::supervise::not_opened;
+use crate::compose::running::control::Controls;
+use crate::compose::running::idle::{Activity, Depths, Expected};
+use crate::compose::running::service::Service;
+use crate::compose::running::supervise::not_opened;
 use crate::ui::terminal::{Format, TerminalReporter};
 
 /// What it takes to start a consumer of a run.

@@ -10,11 +10,11 @@ use loghost_wasm::{Limits, Runtime, WasmConsumer};
 use crate::compose::configured::{Configured, Members};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::member::Member;
-use crate::compose::plugin_source::{Found, PluginSource};
-use crate::compose::plugins::{Loaded, PluginLoader, runtime};
-use crate::compose::settings::{Settings, Taker};
-use crate::compose::supervise::OnFailure;
+use crate::compose::plugins::loader::{Loaded, PluginLoader, runtime};
+use crate::compose::plugins::settings::{Settings, Taker};
+use crate::compose::plugins::source::{Found, PluginSource};
+use crate::compose::running::member::Member;
+use crate::compose::running::supervise::OnFailure;
 
 /// The plugins of a run.
 pub(crate) struct Started {

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
-use crate::compose::idle::Activity;
-use crate::compose::loops::Loops;
+use crate::compose::running::idle::Activity;
+use crate::compose::running::loops::Loops;
 use crate::platform::service_manager::{self, News};
 use crate::ui::terminal;
 

@@ -4,7 +4,7 @@
 //! plugin takes: one that is given something else refuses it, in the words that its SDK has for that.
 
 use crate::compose::failure::{Failure, Status};
-use crate::compose::suggestion::is_like;
+use crate::compose::plugins::suggestion::is_like;
 
 /// The settings of a run, as they were given.
 #[derive(Clone, Debug)]

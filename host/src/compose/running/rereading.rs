@@ -8,11 +8,11 @@ use loghost_wasm::{Limits, WasmConsumer};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
-use crate::compose::loading::{self, Wanted};
-use crate::compose::member::Member;
-use crate::compose::settings::Settings;
-use crate::compose::starter::Starter;
-use crate::compose::supervise::OnFailure;
+use crate::compose::plugins::loading::{self, Wanted};
+use crate::compose::plugins::settings::Settings;
+use crate::compose::running::member::Member;
+use crate::compose::running::starter::Starter;
+use crate::compose::running::supervise::OnFailure;
 
 /// What a configuration says when it is read again.
 pub(crate) struct Reread {

@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::observers::Observers;
-use crate::compose::plugin_source::PluginSource;
-use crate::compose::plugins;
-use crate::compose::scenario_consumers::ScenarioConsumers;
-use crate::compose::scenario_exchange::ScenarioExchange;
+use crate::compose::plugins::loader;
+use crate::compose::plugins::source::PluginSource;
+use crate::compose::scenario::consumers::ScenarioConsumers;
+use crate::compose::scenario::exchange::ScenarioExchange;
 use crate::compose::target::{Target, refused};
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
@@ -69,7 +69,7 @@ impl ScenarioRunner {
     /// One on the first broker of these that answers.
     pub(crate) fn new(addresses: Vec<Address>, options: ScenarioOptions) -> Result<Self, Failure> {
         let ScenarioOptions { timeout, limits, exchange } = options;
-        let runtime = plugins::runtime(limits)?;
+        let runtime = loader::runtime(limits)?;
         let observer = Arc::new(LogObserver::default());
         Ok(Self { runtime, addresses, patience: timeout, exchange, loaded: HashMap::new(), observer })
     }
@@ -174,14 +174,14 @@ impl ScenarioRunner {
             let plugin = if let Some(plugin) = self.loaded.get(&source) {
                 Arc::clone(plugin)
             } else {
-                let plugin = plugins::load(&self.runtime, &source).map_err(|failure| {
+                let plugin = loader::load(&self.runtime, &source).map_err(|failure| {
                     in_scenario(of_another_name(scenario, &expectation.consumer).unwrap_or(failure))
                 })?;
                 self.loaded.insert(source.clone(), Arc::clone(&plugin));
                 plugin
             };
-            let consumer = plugins::start(&self.runtime, plugin, &source, &expectation.settings)
-                .map_err(&in_scenario)?;
+            let consumer =
+                loader::start(&self.runtime, plugin, &source, &expectation.settings).map_err(&in_scenario)?;
             consumers.push(consumer);
         }
         Ok(consumers)

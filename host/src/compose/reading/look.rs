@@ -7,9 +7,9 @@ use loghost_core::domain::{Filter, Record};
 use loghost_rabbitmq::{BindRules, Decode};
 
 use crate::compose::failure::Failure;
-use crate::compose::live_logs::LiveLogs;
-use crate::compose::past::{OpenedPast, Past};
-use crate::compose::supervise::status_of;
+use crate::compose::reading::live_logs::LiveLogs;
+use crate::compose::reading::past::{OpenedPast, Past};
+use crate::compose::running::supervise::status_of;
 use crate::compose::target::Target;
 use crate::ui::errors::chain;
 use crate::ui::past::say_reading;

@@ -6,9 +6,9 @@ use loghost_core::application::{ConsumerEvent, Control, Event, ReloadRefusal, Ru
 use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, watch};
 
-use crate::compose::control::{ControlChannel, Controls};
-use crate::compose::member::Member;
-use crate::compose::starter::{Start, Starter};
+use crate::compose::running::control::{ControlChannel, Controls};
+use crate::compose::running::member::Member;
+use crate::compose::running::starter::{Start, Starter};
 
 /// A consumer of the run.
 pub(crate) struct Running {

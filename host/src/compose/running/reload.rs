@@ -16,12 +16,12 @@ use loghost_wasm::WasmConsumer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::block_in_place;
 
-use crate::compose::control::Which;
-use crate::compose::member::Member;
-use crate::compose::rereading::Rereading;
-use crate::compose::running_consumer::{Running, remove};
-use crate::compose::starter::{Start, Starter};
-use crate::compose::supervise::Another;
+use crate::compose::running::consumer::{Running, remove};
+use crate::compose::running::control::Which;
+use crate::compose::running::member::Member;
+use crate::compose::running::rereading::Rereading;
+use crate::compose::running::starter::{Start, Starter};
+use crate::compose::running::supervise::Another;
 use crate::platform::signals::Hangups;
 use crate::platform::watch::Watch;
 
