@@ -8,7 +8,7 @@ use loghost_core::application::{Delivery, Item, Reads, Subscription};
 use loghost_core::domain::{Descriptor, Filter, Position, Timestamp};
 
 use crate::consume::source_options::SourceOptions;
-use crate::message::bind_rule::BindRules;
+use crate::message::bind_rules::BindRules;
 use crate::message::found_logs;
 use crate::message::names::Names;
 use crate::message::of_stream::{NoLog, StreamMessage, StreamOriginal};

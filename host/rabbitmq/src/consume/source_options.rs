@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loghost_core::application::Reads;
 
-use crate::message::bind_rule::BindRules;
+use crate::message::bind_rules::BindRules;
 use crate::stream::options::StreamOptions;
 use crate::stream::way::StreamWay;
 use crate::topology::check::{CheckOptions, DeadLetterQueue};

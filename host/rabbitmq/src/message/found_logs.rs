@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use loghost_core::domain::{Numbering, Record, Severity, Timestamp};
 use loghost_decode::{Decoded, Message, Table, Value};
 
-use crate::message::bind_rule::{BindRules, Rule};
+use crate::message::bind_rules::{BindRules, Rule};
 use crate::message::names::Names;
 use crate::message::of_stream::{NoLog, StreamMessage};
 use crate::message::record::{self, Decode, Route};

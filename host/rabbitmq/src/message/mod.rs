@@ -2,6 +2,7 @@
 //! these.
 
 pub(crate) mod bind_rule;
+pub(crate) mod bind_rules;
 pub(crate) mod exchange_type;
 pub(crate) mod found_logs;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
 use crate::consume::source_options::SourceOptions;
-use crate::message::bind_rule::BindRules;
+use crate::message::bind_rules::BindRules;
 use crate::message::names::Names;
 use crate::topology::bound_exchanges::{BoundExchanges, KnownExchanges};
 use crate::topology::channel::{close, open_channel};

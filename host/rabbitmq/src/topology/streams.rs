@@ -13,7 +13,7 @@ use loghost_core::domain::{Filter, Pattern, Severities, Severity};
 
 use crate::connection::denied_rights::Right;
 use crate::connection::open::Connection;
-use crate::message::bind_rule::BindRules;
+use crate::message::bind_rules::BindRules;
 use crate::message::names::Names;
 use crate::stream::options::Retention;
 use crate::topology::bindings::bind;

@@ -17,7 +17,7 @@ use self::part::{Part, Setup};
 pub use self::span::Span;
 use crate::connection::reconnect::ReconnectingConnection;
 use crate::consume::read::Read;
-use crate::message::bind_rule::BindRules;
+use crate::message::bind_rules::BindRules;
 use crate::message::names::Names;
 use crate::message::record::Decode;
 use crate::stream::options::{Begin, StreamAddress};
