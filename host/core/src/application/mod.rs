@@ -3,7 +3,6 @@
 mod consume;
 mod dead_letters;
 mod end;
-mod journal;
 mod ports;
 mod publish;
 mod replay;
@@ -18,16 +17,15 @@ pub use dead_letters::{
     purge_dead_letters, replay_dead_letters,
 };
 pub use end::{End, Finished};
-pub use journal::{Confirmed, Journal, JournalError};
 pub use ports::{
-    Answer, Beginning, BoxError, Cause, Clock, ClockLeap, Commit, ConnectionEvent, Consumer,
+    Answer, Beginning, BoxError, Cause, Clock, ClockLeap, Commit, Confirmed, ConnectionEvent, Consumer,
     ConsumerActivity, ConsumerError, ConsumerEvent, DeadLetterQueue, DeadLetterReturn, DeadLettering,
-    DeadLetters, DeadLettersReplayed, DeadLog, Delivery, Difference, Event, Extent, Fate, Item, Ledger,
-    LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset, NotCounted, Observer, Opened,
-    OwnState, PastLog, PastLogs, PastPosition, ProcessSpan, PublisherEvent, Reads, Receipts, Rejection,
-    ReloadRefusal, ReloadScope, ReplayExtent, ReplayObserver, Report, ReportError, Reporter, Request,
-    RequestError, RunControl, RunEvent, Saved, SinkError, SourceError, SourceFactory, Subscription,
-    SystemClock, Traced, Uncounted,
+    DeadLetters, DeadLettersReplayed, DeadLog, Delivery, Difference, Event, Extent, Fate, Item, Journal,
+    JournalError, Ledger, LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset,
+    NotCounted, Observer, Opened, OwnState, PastLog, PastLogs, PastPosition, ProcessSpan, PublisherEvent,
+    Reads, Receipts, Rejection, ReloadRefusal, ReloadScope, ReplayExtent, ReplayObserver, Report,
+    ReportError, Reporter, Request, RequestError, RunControl, RunEvent, Saved, SinkError, SourceError,
+    SourceFactory, Subscription, SystemClock, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

@@ -1,8 +1,8 @@
 //! Publishing an input from its beginning, or from where it was left: with a journal, what was confirmed
 //! before is left out, and what was not is sent again with the id that it had.
 
-use super::journal::{Journal, JournalError};
 use super::ports::{Clock, LogSink, Receipts, SinkError};
+use super::ports::{Journal, JournalError};
 use super::publish::Publish;
 use crate::domain::{Log, MessageId, Tally};
 

@@ -6,6 +6,7 @@ mod consumer;
 mod dead_letter_queue;
 mod dead_letters;
 mod event;
+mod journal;
 mod ledger;
 mod level;
 mod past;
@@ -23,6 +24,7 @@ pub use event::{
     Beginning, ConnectionEvent, ConsumerEvent, Event, Load, Observer, ProcessSpan, PublisherEvent,
     ReloadRefusal, Traced, Uncounted,
 };
+pub use journal::{Confirmed, Journal, JournalError};
 pub use ledger::{Commit, Ledger, LedgerError, Saved};
 pub use level::Level;
 pub use past::{

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::BoxError;
-use crate::application::journal::Confirmed;
+use super::Confirmed;
 use crate::domain::{Log, MessageId, Severity, Tally, Timestamp};
 
 /// Where logs are published. What it hands over is in flight until the broker answers.

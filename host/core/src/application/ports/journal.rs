@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 
-use super::ports::BoxError;
+use super::BoxError;
 use crate::domain::{IntervalSet, Log, Severity, Source};
 
 /// Which logs of one producer the broker has confirmed: for each severity and source, the sequence
