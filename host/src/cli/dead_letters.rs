@@ -121,10 +121,13 @@ pub(super) struct WhichArgs {
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum OutcomeArg {
     /// The consumer rejected it.
+    #[value(alias = Cause::Rejected.as_str())]
     Reject,
     /// It was tried as often as it may be.
+    #[value(alias = Cause::RetriesExhausted.as_str())]
     Retry,
     /// The consumer failed at it.
+    #[value(alias = Cause::Trapped.as_str())]
     Trap,
     /// It was not published as a log.
     Foreign,
@@ -133,6 +136,7 @@ enum OutcomeArg {
     /// The consumer's filter does not want it.
     Unwanted,
     /// It had come through too many consumers that publish
+    #[value(alias = Cause::Looped.as_str())]
     Loop,
     /// The broker took it out of the consumer's queue, because it had come back too often.
     Dropped,

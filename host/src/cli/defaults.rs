@@ -13,7 +13,7 @@ use super::{
     verify,
 };
 use crate::ui::bench::size_text;
-use crate::ui::terminal::Format;
+use crate::ui::terminal::OutputFormat;
 
 /// An argument, and its default as it would be given.
 pub(super) type ShownDefault = (&'static str, String);
@@ -64,9 +64,9 @@ fn with(command: Command, shown: Vec<ShownDefault>) -> Command {
 }
 
 fn format() -> [ShownDefault; 1] {
-    let text = match Format::default() {
-        Format::Text => "text",
-        Format::Json => "json",
+    let text = match OutputFormat::default() {
+        OutputFormat::Text => "text",
+        OutputFormat::Json => "json",
     };
     [("format", text.to_owned())]
 }
@@ -83,8 +83,8 @@ pub(super) fn size(size: ByteSize) -> String {
 
 impl FormatArg {
     /// What was asked for, or the default.
-    pub(super) fn or_default(format: Option<Self>) -> Format {
-        format.map(Format::from).unwrap_or_default()
+    pub(super) fn or_default(format: Option<Self>) -> OutputFormat {
+        format.map(OutputFormat::from).unwrap_or_default()
     }
 }
 

@@ -48,7 +48,7 @@ use self::configuration::{Arguments, InForce};
 use crate::commands;
 use crate::compose::failure::{Failure, Status};
 use crate::platform::signals;
-use crate::ui::terminal::{self, Format};
+use crate::ui::terminal::{self, OutputFormat};
 
 /// Runs WebAssembly log consumers on RabbitMQ.
 ///
@@ -100,7 +100,7 @@ enum FormatArg {
     Json,
 }
 
-impl From<FormatArg> for Format {
+impl From<FormatArg> for OutputFormat {
     fn from(format: FormatArg) -> Self {
         match format {
             FormatArg::Text => Self::Text,

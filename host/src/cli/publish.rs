@@ -11,7 +11,7 @@ use super::connection::ConnectionArgs;
 use super::queues::{QueueTypeArg, RetentionArgs};
 use super::telemetry::TraceArgs;
 use super::{FormatArg, parse};
-use crate::commands::publish::{Decoding, Input, LineOptions, Options, Unrouted};
+use crate::commands::publish::{Input, LineDecoding, LineOptions, Options, Unrouted};
 use crate::compose::failure::{Failure, Status};
 
 /// Publishes logs, and reports what the broker confirmed
@@ -134,7 +134,7 @@ impl TryFrom<Args> for Options {
             let default = log(severity, args.message, args.source, args.attribute)?;
             if args.stdin {
                 let severities = severity_map(args.severity_map);
-                let decoding = Decoding { default, format, severities };
+                let decoding = LineDecoding { default, format, severities };
                 Input::Lines(LineOptions { decoding, multiline: args.multiline })
             } else {
                 Input::One(default)

@@ -18,7 +18,7 @@ use crate::commands::replay::Options;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::plugins::loader::Derived;
-use crate::compose::plugins::settings::Settings;
+use crate::compose::plugins::settings::GivenSettings;
 
 /// Runs plugins over the past of the streams, as fast as the broker gives it
 ///
@@ -116,7 +116,7 @@ impl TryFrom<Args> for Options {
             compare: args.compare,
             severities: args.severity,
             sources: args.source,
-            settings: Settings::new(parse::unique(args.set)?),
+            settings: GivenSettings::new(parse::unique(args.set)?),
             limits: args.limits.into(),
             derived: if args.grant.contains(&Grant::Publish) { Derived::Granted } else { Derived::Dropped },
             replay: ReplayOptions {

@@ -13,14 +13,14 @@ use super::defaults::{ShownDefault, time};
 use super::listen::ListenArgs;
 use super::queues::{PositionArgs, QueueTypeArg, RetentionArgs};
 use super::{FormatArg, parse, telemetry};
-use crate::commands::run::{Detail, Display, Options, Purpose};
+use crate::commands::run::{Detail, Display, Options, RunPurpose};
 use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
-use crate::compose::plugins::settings::Settings;
+use crate::compose::plugins::settings::GivenSettings;
 use crate::compose::running::reload::Trigger;
 use crate::compose::running::supervise::OnFailure;
-use crate::ui::terminal::{self, Format};
+use crate::ui::terminal::{self, OutputFormat};
 
 /// Consumes from a broker, with any number of plugins
 ///
@@ -151,7 +151,7 @@ pub(super) fn defaults() -> Vec<ShownDefault> {
 
 impl Args {
     /// How results are written.
-    pub(super) fn format(&self) -> Format {
+    pub(super) fn format(&self) -> OutputFormat {
         FormatArg::or_default(self.format)
     }
 
@@ -184,7 +184,8 @@ impl TryFrom<Args> for Options {
             ..default
         };
         let format = FormatArg::or_default(args.format);
-        let is_view = !args.plain && !args.declare_only && format == Format::Text && terminal::has_screen();
+        let is_view =
+            !args.plain && !args.declare_only && format == OutputFormat::Text && terminal::has_screen();
         Ok(Self {
             target,
             management: args.management.url()?,
@@ -192,13 +193,13 @@ impl TryFrom<Args> for Options {
             listen: if args.declare_only { None } else { args.listen.listen()? },
             telemetry: if args.declare_only { None } else { telemetry::options()? },
             members: Members::Plugins(args.plugins),
-            settings: Settings::new(parse::unique(args.set)?),
+            settings: GivenSettings::new(parse::unique(args.set)?),
             limits: args.consumer.limits(),
             format,
             detail: if args.verbose { Detail::All } else { Detail::Changes },
             display: if is_view { Display::Screen } else { Display::Lines },
             consumer: args.consumer.options(consumer),
-            purpose: if args.declare_only { Purpose::Declare } else { Purpose::Consume },
+            purpose: if args.declare_only { RunPurpose::Declare } else { RunPurpose::Consume },
             until_idle: args.until_idle,
             state: args.state,
             on_failure: if args.exit_on_failure { OnFailure::End } else { OnFailure::GoOn },

@@ -6,7 +6,7 @@ use loghost_otlp::{Options, VARIABLES, shown};
 
 use crate::commands::publish::Traces;
 use crate::compose::failure::{Failure, Status};
-use crate::ui::config::{OptionRow, Value};
+use crate::ui::config::{OptionRow, ShownValue};
 
 /// Which traces logs belong to that are published.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) fn options() -> Result<Option<Options>, Failure> {
 pub(super) fn rows() -> impl Iterator<Item = OptionRow> {
     VARIABLES.into_iter().filter_map(|name| {
         let value = value(name).filter(|value| !value.is_empty())?;
-        let value = Value::One(shown(name, &value));
+        let value = ShownValue::One(shown(name, &value));
         Some(OptionRow { key: name.to_owned(), value, origin: "environment".to_owned() })
     })
 }

@@ -9,7 +9,7 @@ use super::bind::BindArgs;
 use super::defaults::{ShownDefault, time};
 use super::limits::LimitArgs;
 use super::{FormatArg, connection, parse};
-use crate::commands::verify::{Options, Then};
+use crate::commands::verify::{MetricUse, Options};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::scenario::exchange::ScenarioExchange;
 use crate::compose::scenario::runner::ScenarioOptions;
@@ -80,7 +80,7 @@ impl TryFrom<Args> for Options {
         Ok(Self {
             scenarios: args.scenarios,
             on: addresses.into(),
-            then: if args.bless { Then::Bless } else { Then::Compare },
+            then: if args.bless { MetricUse::Bless } else { MetricUse::Compare },
             each: ScenarioOptions {
                 timeout: args.timeout.unwrap_or(ScenarioOptions::default().timeout),
                 limits: args.limits.into(),

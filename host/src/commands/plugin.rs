@@ -13,7 +13,7 @@ use crate::compose::plugins::source::PluginSource;
 use crate::files::bundled;
 use crate::toolchain::{self, ScaffoldError, Template};
 use crate::ui::plugin::{Facts, print_built, print_new, warn_bundled_name};
-use crate::ui::terminal::Format;
+use crate::ui::terminal::OutputFormat;
 
 /// What `plugin` is asked for.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) enum Options {
     /// The component of the crate in `folder`.
     Build { folder: PathBuf, out: Option<PathBuf> },
     /// What there is to know of a component.
-    Inspect { file: PathBuf, settings: Vec<(String, String)>, format: Format, limits: Limits },
+    Inspect { file: PathBuf, settings: Vec<(String, String)>, format: OutputFormat, limits: Limits },
 }
 
 /// Makes, builds or shows a plugin.
@@ -62,7 +62,7 @@ fn build(folder: &Path, out: Option<&Path>) -> Result<(), Failure> {
 async fn inspect(
     file: &Path,
     settings: &[(String, String)],
-    format: Format,
+    format: OutputFormat,
     limits: Limits,
 ) -> Result<(), Failure> {
     let source = PluginSource::File(file.to_owned());

@@ -18,7 +18,7 @@ use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::loader::{Derived, PluginLoader, runtime};
 use crate::compose::plugins::loading::{self, Wanted};
-use crate::compose::plugins::settings::{Settings, Taker};
+use crate::compose::plugins::settings::{ConfiguredPlugin, GivenSettings};
 use crate::compose::plugins::source::PluginSource;
 use crate::compose::reading::past::{OpenedPast, Past};
 use crate::compose::running::supervise::{OnFailure, status_of};
@@ -26,7 +26,7 @@ use crate::compose::target::{Target, new_producer, unpublished};
 use crate::platform::signals::interrupted;
 use crate::ui::errors::chain;
 use crate::ui::replay::{ReplayOutcome, ReplayView};
-use crate::ui::terminal::{Format, LogObserver};
+use crate::ui::terminal::{LogObserver, OutputFormat};
 
 /// What `replay` is asked for.
 #[derive(Clone, Debug)]
@@ -42,11 +42,11 @@ pub(crate) struct Options {
     /// All that the plugins want, if none is named.
     pub(crate) severities: Vec<Severity>,
     pub(crate) sources: Vec<Pattern>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: GivenSettings,
     pub(crate) limits: Limits,
     pub(crate) derived: Derived,
     pub(crate) replay: ReplayOptions,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// The plugins of a replay.
@@ -116,7 +116,7 @@ fn load_plugins(options: &Options) -> Result<LoadedPlugins, Failure> {
     let versions: Vec<_> =
         sources.iter().map(|source| loader.load(source, observer)).collect::<Result<_, _>>()?;
     let takers: Vec<_> =
-        versions.iter().map(|it| Taker { names: &it.names, refusals: &it.refusals }).collect();
+        versions.iter().map(|it| ConfiguredPlugin { names: &it.names, refusals: &it.refusals }).collect();
     loader.settings().all_taken(&takers)?;
     Ok(LoadedPlugins { plugins: versions.into_iter().map(|it| it.consumer).collect(), failed: None })
 }

@@ -10,7 +10,7 @@ use loghost_store::state::Contents;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::state::unusable;
 use crate::ui::report::{self, ConsumerBalance, Journals};
-use crate::ui::terminal::Format;
+use crate::ui::terminal::OutputFormat;
 
 /// What `report` is asked for.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Options {
     pub(crate) states: Vec<PathBuf>,
     /// What their producers know to be sent.
     pub(crate) journals: Vec<PathBuf>,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// Shows what the states come to; fails if something is missing.

@@ -10,7 +10,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::reading::look::{Logs, Look};
 use crate::platform::signals::interrupted;
 use crate::ui::tail;
-use crate::ui::terminal::{self, Format, Reader};
+use crate::ui::terminal::{self, OutputFormat, Reader};
 
 /// What `tail` is asked for.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Options {
     pub(crate) look: Look,
     /// What the message must have in it.
     pub(crate) grep: Option<Regex>,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// Shows what comes, until enough is shown, there is no more, nobody reads it, or it is asked to end.
@@ -50,8 +50,8 @@ async fn show(logs: &mut Logs, options: &Options) -> Result<(), Failure> {
         let mut lines = Vec::new();
         for record in records.iter().filter(is_wanted).take(usize::try_from(left).unwrap_or(usize::MAX)) {
             lines.push(match options.format {
-                Format::Text => tail::line(record),
-                Format::Json => terminal::json_line(&tail::object(record))?,
+                OutputFormat::Text => tail::line(record),
+                OutputFormat::Json => terminal::json_line(&tail::object(record))?,
             });
         }
         left -= lines.len() as u64;

@@ -8,25 +8,25 @@ use crate::compose::embedded::embedded;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::suggestion::open_scenario;
 use crate::compose::scenario::runner::{ScenarioOptions, ScenarioResult, ScenarioRunner};
-use crate::compose::target::On;
+use crate::compose::target::BrokerChoice;
 use crate::files::scenario_file;
-use crate::ui::terminal::{Format, Progress};
+use crate::ui::terminal::{OutputFormat, Progress};
 use crate::ui::verify;
 
 /// What `verify` is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) scenarios: Vec<PathBuf>,
-    pub(crate) on: On,
-    pub(crate) then: Then,
+    pub(crate) on: BrokerChoice,
+    pub(crate) then: MetricUse,
     /// How each of them is run.
     pub(crate) each: ScenarioOptions,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// What is done with what the plugins write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum MetricUse {
     /// It is compared with what is expected.
     Compare,
     /// It becomes what is expected.
@@ -36,8 +36,8 @@ pub(crate) enum Then {
 /// Runs the scenarios in turn.
 pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     let (broker, addresses) = match options.on {
-        On::Broker(addresses) => (None, addresses),
-        On::Embedded => {
+        BrokerChoice::Broker(addresses) => (None, addresses),
+        BrokerChoice::Embedded => {
             let (broker, address) = embedded().await?;
             (Some(broker), vec![address])
         }
@@ -54,7 +54,7 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         let result = Box::pin(scenario_runner.run(scenario)).await?;
         progress.one();
         verify::warn_unbound(&name, &result.unbound);
-        if options.then == Then::Bless {
+        if options.then == MetricUse::Bless {
             bless(path, result)?;
             continue;
         }
@@ -65,10 +65,10 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
     if let Some(broker) = broker {
         broker.shutdown().await;
     }
-    if options.then == Then::Bless {
+    if options.then == MetricUse::Bless {
         return Ok(());
     }
-    if options.format == Format::Text {
+    if options.format == OutputFormat::Text {
         verify::print_summary(options.scenarios.len(), checked)?;
     }
     if checked.all_passed() { Ok(()) } else { Err(Failure::silent(Status::Differs)) }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use loghost_core::domain::ConsumerName;
 use loghost_system::Refusal;
 
-use crate::ui::terminal::Unwritable;
+use crate::ui::terminal::OutputError;
 
 /// The exit status: 0 to 2 as everywhere, the others from sysexits.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,8 +117,8 @@ fn is_denied(error: &anyhow::Error) -> bool {
     causes.any(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
 }
 
-impl From<Unwritable> for Failure {
-    fn from(error: Unwritable) -> Self {
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
         Self::of(Status::Io, error)
     }
 }

@@ -11,20 +11,20 @@ use loghost_rabbitmq::{
 };
 use tokio::time::sleep;
 
-/// How long what is not known yet is asked for: a broker knows a new queue's policy after some seconds.
+/// How often a limit that is not known yet is asked for: a broker knows a new queue's policy after some seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// Not at all.
-    None,
+pub(crate) enum LimitQuestions {
+    /// No second time.
+    Once,
     /// Until a broker should know.
-    Some,
+    UntilKnown,
 }
 
-impl Patience {
+impl LimitQuestions {
     fn questions(self) -> usize {
         match self {
-            Self::None => 1,
-            Self::Some => 20,
+            Self::Once => 1,
+            Self::UntilKnown => 20,
         }
     }
 }
@@ -40,7 +40,7 @@ pub(crate) async fn say(
     connection: &Connection,
     management: Option<&ManagementUrl>,
     queues: &QueueOptions,
-    patience: Patience,
+    questions: LimitQuestions,
 ) {
     let suspects: Vec<KnownQueue> =
         queues.known.all().into_iter().filter(|queue| queue.limit != DeliveryLimit::None).collect();
@@ -56,7 +56,7 @@ pub(crate) async fn say(
         let api = &api;
         async move {
             let limit = match api {
-                Some(api) => ask(api, &queue.name, patience).await,
+                Some(api) => ask(api, &queue.name, questions).await,
                 None => None,
             };
             queues.tell_limit(connection, &queue.name, &limit.unwrap_or(queue.limit));
@@ -72,7 +72,7 @@ pub(crate) async fn of_queue(
     queue: &str,
 ) -> DeliveryLimit {
     let Some(api) = api(connection, management).await else { return DeliveryLimit::Unsaid };
-    let limit = ask(&api, queue, Patience::None).await.unwrap_or(DeliveryLimit::Unsaid);
+    let limit = ask(&api, queue, LimitQuestions::Once).await.unwrap_or(DeliveryLimit::Unsaid);
     if let DeliveryLimit::At(limit, origin) = limit.clone() {
         let (queue, overrun) = (queue.to_owned(), Overrun::Dropped);
         connection.tell(None, &TopologyEvent::DeliveryLimit { queue, limit, origin, overrun });
@@ -104,8 +104,8 @@ pub(crate) async fn find(
 }
 
 /// The limit of a queue; none if nothing can be found out.
-async fn ask(api: &BrokerApi, queue: &str, patience: Patience) -> Option<DeliveryLimit> {
-    let questions = patience.questions();
+async fn ask(api: &BrokerApi, queue: &str, questions: LimitQuestions) -> Option<DeliveryLimit> {
+    let questions = questions.questions();
     for question in 1..=questions {
         match api.queue(queue).await.ok()??.delivery_limit() {
             None if question < questions => sleep(EVERY).await,

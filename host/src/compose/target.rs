@@ -28,7 +28,7 @@ pub(crate) struct Target {
 
 /// Which broker something is done on that leaves nothing behind.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum On {
+pub(crate) enum BrokerChoice {
     /// An embedded one, of its own.
     #[default]
     Embedded,
@@ -36,7 +36,7 @@ pub(crate) enum On {
     Broker(Vec<Address>),
 }
 
-impl From<Vec<Address>> for On {
+impl From<Vec<Address>> for BrokerChoice {
     /// An embedded one, if there are none.
     fn from(addresses: Vec<Address>) -> Self {
         if addresses.is_empty() { Self::Embedded } else { Self::Broker(addresses) }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News<'a> {
+pub(crate) enum Notification<'a> {
     /// The service does what it is for.
     Ready,
     /// It reads its configuration again, since now.
@@ -36,7 +36,7 @@ pub(crate) fn is_there() -> bool {
 
 /// There is none here.
 #[cfg(not(unix))]
-pub(crate) fn tell(_: &[News<'_>]) -> std::io::Result<()> {
+pub(crate) fn tell(_: &[Notification<'_>]) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -51,7 +51,7 @@ mod socket {
     use rustix::time::{ClockId, clock_gettime};
     use tokio::task::block_in_place;
 
-    use super::News;
+    use super::Notification;
 
     /// How long it is waited for one that does not read what it is told.
     const PATIENCE: Duration = Duration::from_secs(1);
@@ -63,9 +63,9 @@ mod socket {
 
     /// Tells it, in one message; nothing where there is none. One that does not read holds up nobody else for longer than a
     /// second.
-    pub(crate) fn tell(news: &[News<'_>]) -> io::Result<()> {
+    pub(crate) fn tell(notifications: &[Notification<'_>]) -> io::Result<()> {
         let Some(address) = address() else { return Ok(()) };
-        let message: String = news.iter().map(line).collect();
+        let message: String = notifications.iter().map(line).collect();
         let socket = UnixDatagram::unbound()?;
         socket.set_write_timeout(Some(PATIENCE))?;
         block_in_place(|| send(&socket, &message, &address)).map(drop)
@@ -75,17 +75,17 @@ mod socket {
         env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty())
     }
 
-    fn line(news: &News<'_>) -> String {
-        match news {
-            News::Ready => "READY=1\n".to_owned(),
-            News::Reloading => {
+    fn line(notification: &Notification<'_>) -> String {
+        match notification {
+            Notification::Ready => "READY=1\n".to_owned(),
+            Notification::Reloading => {
                 let now = clock_gettime(ClockId::Monotonic);
                 let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
                 format!("RELOADING=1\nMONOTONIC_USEC={micros}\n")
             }
-            News::Stopping => "STOPPING=1\n".to_owned(),
-            News::Status(text) => format!("STATUS={}\n", text.replace('\n', " ")),
-            News::Alive => "WATCHDOG=1\n".to_owned(),
+            Notification::Stopping => "STOPPING=1\n".to_owned(),
+            Notification::Status(text) => format!("STATUS={}\n", text.replace('\n', " ")),
+            Notification::Alive => "WATCHDOG=1\n".to_owned(),
         }
     }
 

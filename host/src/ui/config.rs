@@ -2,16 +2,16 @@
 
 use serde_json::{Map, json};
 
-use crate::ui::terminal::{self, Format, Unwritable};
+use crate::ui::terminal::{self, OutputError, OutputFormat};
 
 /// What is in force.
 pub(crate) struct Table {
-    pub(crate) of: Of,
+    pub(crate) of: OptionsOf,
     pub(crate) rows: Vec<OptionRow>,
 }
 
 /// What a table is of.
-pub(crate) enum Of {
+pub(crate) enum OptionsOf {
     /// Options, for all consumers.
     All,
     /// Options of the consumer of this name.
@@ -23,20 +23,20 @@ pub(crate) enum Of {
 /// An option.
 pub(crate) struct OptionRow {
     pub(crate) key: String,
-    pub(crate) value: Value,
+    pub(crate) value: ShownValue,
     /// Where its value comes from.
     pub(crate) origin: String,
 }
 
 /// What an option is, without secrets.
-pub(crate) enum Value {
+pub(crate) enum ShownValue {
     One(String),
     Several(Vec<String>),
     /// What is in the file at this path.
     File(String),
 }
 
-impl Value {
+impl ShownValue {
     fn json(&self) -> serde_json::Value {
         match self {
             Self::One(value) => match (value.parse::<u64>(), value.parse::<bool>()) {
@@ -59,21 +59,21 @@ impl Value {
 }
 
 /// Shows what is in force.
-pub(crate) fn show(tables: &[Table], format: Format) -> Result<(), Unwritable> {
+pub(crate) fn show(tables: &[Table], format: OutputFormat) -> Result<(), OutputError> {
     match format {
-        Format::Text => terminal::print(&text(tables)),
-        Format::Json => terminal::print_json(&as_json(tables)),
+        OutputFormat::Text => terminal::print(&text(tables)),
+        OutputFormat::Json => terminal::print_json(&as_json(tables)),
     }
 }
 
 fn text(tables: &[Table]) -> String {
     let mut lines = Vec::new();
     for Table { of, rows } in tables {
-        if let Of::Consumer(name) = of {
+        if let OptionsOf::Consumer(name) = of {
             lines.push(format!("\n[consumers.{name}]"));
         }
         // A file cannot have them.
-        let mark = if matches!(of, Of::Variables) { "# " } else { "" };
+        let mark = if matches!(of, OptionsOf::Variables) { "# " } else { "" };
         let shown: Vec<String> =
             rows.iter().map(|row| format!("{mark}{} = {}", row.key, row.value.toml())).collect();
         let width = shown.iter().map(|text| text.chars().count()).max().unwrap_or_default();
@@ -91,11 +91,11 @@ fn as_json(tables: &[Table]) -> serde_json::Value {
     let (mut options, mut consumers, mut variables) = (Map::new(), Map::new(), Map::new());
     for Table { of, rows } in tables {
         match of {
-            Of::All => options.extend(object(rows)),
-            Of::Consumer(name) => {
+            OptionsOf::All => options.extend(object(rows)),
+            OptionsOf::Consumer(name) => {
                 consumers.insert(name.clone(), object(rows).into());
             }
-            Of::Variables => variables.extend(object(rows)),
+            OptionsOf::Variables => variables.extend(object(rows)),
         }
     }
     json!({ "options": options, "consumers": consumers, "variables": variables })

@@ -8,7 +8,7 @@ use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
 use serde_json::{Value, json};
 
-use crate::ui::terminal::{self, BAD, DIM, Format, Progress, TITLE, Unwritable, texts_json};
+use crate::ui::terminal::{self, BAD, DIM, OutputError, OutputFormat, Progress, TITLE, texts_json};
 use crate::ui::time::date;
 
 /// How much of a text stands in a line.
@@ -125,7 +125,7 @@ pub(crate) fn object(dead_letter: &DeadLetter) -> Value {
             "version": headers.plugin.version,
             "sha256": headers.plugin.sha256,
         })),
-        "place": headers.and_then(|headers| headers.log_number.as_deref()),
+        "log_number": headers.and_then(|headers| headers.log_number.as_deref()),
         "exchange": headers.map_or(dead_letter.came_through(), |headers| headers.exchange.as_str()),
         "routing_key": headers.map(|headers| headers.routing_key.as_str()),
         "original": headers.map(|headers| texts_json(&headers.original)),
@@ -197,15 +197,19 @@ impl RemovalProgress {
 }
 
 /// Prints what became of those that were to be taken out.
-pub(crate) fn print_finished(removal: Removal, taken: &Taken, format: Format) -> Result<(), Unwritable> {
+pub(crate) fn print_finished(
+    removal: Removal,
+    taken: &Taken,
+    format: OutputFormat,
+) -> Result<(), OutputError> {
     let Taken { done, left, not_dead_letters, not_logs } = taken;
     let verb = removed(removal);
     match format {
-        Format::Text => {
+        OutputFormat::Text => {
             let left = left.map_or("unknown".to_owned(), |left| left.to_string());
             terminal::print(&format!("{verb} {done}  left {left}"))
         }
-        Format::Json => terminal::print_json(&json!({
+        OutputFormat::Json => terminal::print_json(&json!({
             verb: done,
             "left": left,
             "not_dead_letters": not_dead_letters,

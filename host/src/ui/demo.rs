@@ -9,7 +9,7 @@ use loghost_core::domain::{ConsumerName, Filter, Log, Tally, printable, printabl
 use loghost_rabbitmq::Address;
 
 use crate::ui::tail::style;
-use crate::ui::terminal::{self, DIM, GOOD, Progress, TITLE, Unwritable, counted};
+use crate::ui::terminal::{self, DIM, GOOD, OutputError, Progress, TITLE, counted};
 use crate::ui::text::fit;
 use crate::ui::verify::line;
 
@@ -19,7 +19,7 @@ pub(crate) fn say_begin(scenario: &str, address: &Address) {
 }
 
 /// Prints what the broker has `confirmed`, and what came of it.
-pub(crate) fn print(confirmed: &Tally, metrics: &[CheckedMetric]) -> Result<(), Unwritable> {
+pub(crate) fn print(confirmed: &Tally, metrics: &[CheckedMetric]) -> Result<(), OutputError> {
     terminal::print(&format!("published  {}\n", terminal::total_text(confirmed)))?;
     for metric in metrics {
         let text = match &metric.actual {

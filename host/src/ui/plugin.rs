@@ -7,10 +7,10 @@ use loghost_core::domain::{Descriptor, Measures, Severities, printable_line};
 use loghost_wasm::Plugin;
 use serde_json::{Value, json};
 
-use crate::ui::terminal::{self, Format, TITLE, Unwritable, counted, measures_json};
+use crate::ui::terminal::{self, OutputError, OutputFormat, TITLE, counted, measures_json};
 
 /// Prints what to do with a new crate.
-pub(crate) fn print_new(folder: &Path, name: &str) -> Result<(), Unwritable> {
+pub(crate) fn print_new(folder: &Path, name: &str) -> Result<(), OutputError> {
     let folder = folder.to_string_lossy();
     let folder = printable_line(&folder);
     terminal::print(&format!(
@@ -30,7 +30,7 @@ pub(crate) fn warn_bundled_name(name: &str) {
 }
 
 /// Prints which component was built.
-pub(crate) fn print_built(path: &Path, size: usize, sha256: &str) -> Result<(), Unwritable> {
+pub(crate) fn print_built(path: &Path, size: usize, sha256: &str) -> Result<(), OutputError> {
     let path = path.to_string_lossy();
     terminal::print(&format!("{}  {size} bytes  sha256 {sha256}", printable_line(&path)))
 }
@@ -52,11 +52,11 @@ impl Facts {
         &self,
         descriptor: &Descriptor,
         plugin: &Plugin,
-        format: Format,
-    ) -> Result<(), Unwritable> {
+        format: OutputFormat,
+    ) -> Result<(), OutputError> {
         match format {
-            Format::Text => terminal::print(&self.text(descriptor, plugin)),
-            Format::Json => terminal::print_json(&self.json(descriptor, plugin)),
+            OutputFormat::Text => terminal::print(&self.text(descriptor, plugin)),
+            OutputFormat::Json => terminal::print_json(&self.json(descriptor, plugin)),
         }
     }
 

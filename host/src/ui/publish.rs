@@ -4,7 +4,7 @@ use loghost_core::application::Receipts;
 use loghost_core::domain::{Severity, Tally, printable_line};
 use serde_json::json;
 
-use crate::ui::terminal::{self, Format, Unwritable, tally_json, tally_text, total_text};
+use crate::ui::terminal::{self, OutputError, OutputFormat, tally_json, tally_text, total_text};
 
 /// What to do about logs that find no queue; `to` is the exchange of others that they are published to, if it is one.
 fn declare(to: Option<&str>) -> String {
@@ -36,10 +36,10 @@ pub(crate) struct Published {
 
 impl Published {
     /// Prints it.
-    pub(crate) fn print(&self, format: Format) -> Result<(), Unwritable> {
+    pub(crate) fn print(&self, format: OutputFormat) -> Result<(), OutputError> {
         let Receipts { confirmed, unroutable, refused } = &self.receipts;
         match format {
-            Format::Text => {
+            OutputFormat::Text => {
                 let before = if self.has_journal {
                     format!("  already confirmed {}", self.already.total())
                 } else {
@@ -47,7 +47,7 @@ impl Published {
                 };
                 terminal::print(&format!("confirmed  {}{before}", total_text(confirmed)))
             }
-            Format::Json => terminal::print_json(&json!({
+            OutputFormat::Json => terminal::print_json(&json!({
                 "confirmed": tally_json(confirmed),
                 "already_confirmed": tally_json(&self.already),
                 "unroutable": tally_json(unroutable),

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::ui::past::say_reading;
 use crate::ui::tail;
 use crate::ui::terminal::{
-    self, BAD, DIM, Format, GOOD, Progress, TITLE, Unwritable, counted, metric_json, metric_text, texts_json,
+    self, BAD, DIM, GOOD, OutputError, OutputFormat, Progress, TITLE, counted, metric_json, metric_text,
+    texts_json,
 };
 
 /// The most logs that are listed for people.
@@ -21,7 +22,7 @@ const MOST: u64 = 20;
 
 /// Shows a replay.
 pub(crate) struct ReplayView {
-    format: Format,
+    format: OutputFormat,
     /// What the two plugins of a comparison are called.
     versions: Option<[String; 2]>,
     /// What was read of the offsets.
@@ -41,7 +42,7 @@ pub(crate) enum ReplayOutcome<'a> {
 impl ReplayView {
     /// One of these spans; says which they are.
     pub(crate) fn new<'a>(
-        format: Format,
+        format: OutputFormat,
         versions: Option<[String; 2]>,
         spans: impl Iterator<Item = &'a Span>,
     ) -> Self {
@@ -52,7 +53,7 @@ impl ReplayView {
     }
 
     /// Prints what came of it.
-    pub(crate) fn end(&self, replays: &ReplayOutcome<'_>) -> Result<(), Unwritable> {
+    pub(crate) fn end(&self, replays: &ReplayOutcome<'_>) -> Result<(), OutputError> {
         match replays {
             ReplayOutcome::Each(replayed) => {
                 self.say_rest("not counted")?;
@@ -68,16 +69,16 @@ impl ReplayView {
         }
     }
 
-    fn metric(&self, replayed: &Replayed, version: Option<&str>) -> Result<(), Unwritable> {
+    fn metric(&self, replayed: &Replayed, version: Option<&str>) -> Result<(), OutputError> {
         let Replayed { consumer, counts, text, .. } = replayed;
         let (text, has_offsets) = (text.clone(), true);
         let report = Report { consumer, counts, has_offsets, text, measures: None, last: true };
         match self.format {
-            Format::Text => {
+            OutputFormat::Text => {
                 let version = version.map(|version| format!("{DIM}{}{DIM:#} ", printable_line(version)));
                 terminal::print(&(version.unwrap_or_default() + &metric_text(&report)))
             }
-            Format::Json => {
+            OutputFormat::Json => {
                 let mut object = metric_json(&report);
                 object.insert("version".to_owned(), replayed.version.as_str().into());
                 if let Some(version) = version {
@@ -88,10 +89,10 @@ impl ReplayView {
         }
     }
 
-    fn summary(&self, compared: &Compared) -> Result<(), Unwritable> {
+    fn summary(&self, compared: &Compared) -> Result<(), OutputError> {
         let [one, other] = &compared.replayed;
         let are_same = one.text == other.text;
-        if self.format == Format::Json {
+        if self.format == OutputFormat::Json {
             return terminal::print_json(
                 &json!({ "differences": compared.differences, "same_metric": are_same }),
             );
@@ -109,8 +110,8 @@ impl ReplayView {
     }
 
     /// Says how many logs were found that are not listed.
-    fn say_rest(&self, what: &str) -> Result<(), Unwritable> {
-        if self.format == Format::Json || self.found <= MOST {
+    fn say_rest(&self, what: &str) -> Result<(), OutputError> {
+        if self.format == OutputFormat::Json || self.found <= MOST {
             return Ok(());
         }
         let rest = logs(self.found - MOST);
@@ -125,9 +126,9 @@ impl ReplayView {
     ) -> Result<(), ReportError> {
         self.found += 1;
         let listed = match self.format {
-            Format::Text if self.found > MOST => Ok(()),
-            Format::Text => terminal::print(&text()),
-            Format::Json => terminal::print_json(&object()),
+            OutputFormat::Text if self.found > MOST => Ok(()),
+            OutputFormat::Text => terminal::print(&text()),
+            OutputFormat::Json => terminal::print_json(&object()),
         };
         listed.map_err(|error| ReportError(error.into()))
     }

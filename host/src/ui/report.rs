@@ -3,7 +3,7 @@
 use loghost_core::domain::{Balance, Counts, Expired, IntervalSet, Missing, Reach, Severity, printable_line};
 use serde_json::{Value, json};
 
-use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, tally_json};
+use crate::ui::terminal::{self, BAD, GOOD, OutputError, OutputFormat, TITLE, tally_json};
 
 /// What the states come to, for one consumer.
 pub(crate) struct ConsumerBalance {
@@ -26,11 +26,13 @@ const SHOWN: usize = 20;
 pub(crate) fn print(
     balances: &[ConsumerBalance],
     journals: Journals,
-    format: Format,
-) -> Result<(), Unwritable> {
+    format: OutputFormat,
+) -> Result<(), OutputError> {
     match format {
-        Format::Text => terminal::print(&text(balances, journals)),
-        Format::Json => balances.iter().try_for_each(|consumer| terminal::print_json(&object(consumer))),
+        OutputFormat::Text => terminal::print(&text(balances, journals)),
+        OutputFormat::Json => {
+            balances.iter().try_for_each(|consumer| terminal::print_json(&object(consumer)))
+        }
     }
 }
 
@@ -226,7 +228,7 @@ fn object(consumer: &ConsumerBalance) -> Value {
         "missing": tally_json(missing),
         "gaps": gaps.collect::<Vec<_>>(),
         "removed": removed.collect::<Vec<_>>(),
-        "folded": {
+        "expired": {
             "origins": expired.origins,
             "missing": expired.missing,
             "horizon": expired.horizon.as_millis(),

@@ -8,11 +8,15 @@ use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 
 use crate::files::scenario_file::Blessed;
-use crate::ui::terminal::{self, BAD, Format, GOOD, TITLE, Unwritable, counted};
+use crate::ui::terminal::{self, BAD, GOOD, OutputError, OutputFormat, TITLE, counted};
 
 /// Prints what came of the expectations of a scenario.
-pub(crate) fn print(scenario: &str, metrics: &[CheckedMetric], format: Format) -> Result<(), Unwritable> {
-    if format == Format::Json {
+pub(crate) fn print(
+    scenario: &str,
+    metrics: &[CheckedMetric],
+    format: OutputFormat,
+) -> Result<(), OutputError> {
+    if format == OutputFormat::Json {
         for metric in metrics {
             terminal::print_json(&json!({
                 "scenario": scenario,
@@ -47,7 +51,7 @@ pub(crate) fn warn_unbound(scenario: &str, UnboundLogs { logs, of, keys }: &Unbo
 }
 
 /// Prints what blessing has done to a scenario.
-pub(crate) fn print_blessed(scenario: &Path, blessed: Blessed) -> Result<(), Unwritable> {
+pub(crate) fn print_blessed(scenario: &Path, blessed: Blessed) -> Result<(), OutputError> {
     let done = match blessed {
         Blessed::Rewritten => "rewritten",
         Blessed::Unchanged => "as it was",
@@ -87,7 +91,7 @@ fn difference(expected: &str, actual: &str) -> String {
 }
 
 /// Prints how many of all are as expected, for people.
-pub(crate) fn print_summary(scenarios: usize, checked: Checked) -> Result<(), Unwritable> {
+pub(crate) fn print_summary(scenarios: usize, checked: Checked) -> Result<(), OutputError> {
     let Checked { passed, failed } = checked;
     let metrics = passed + failed;
     let (style, verdict) = match failed {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loghost_core::domain::{ConsumerName, MeasureFamily, MeasureKind, Measures, Unfit};
+use loghost_core::domain::{ConsumerName, InvalidMeasurement, MeasureFamily, MeasureKind, Measures};
 
 use super::{Family, Kind, Point, Since, Value};
 use crate::consumer::Consumer;
@@ -13,7 +13,7 @@ const PREFIX: &str = "loghost_plugin_";
 /// All of them, and what is left out.
 pub(super) fn families(consumers: &[(ConsumerName, Consumer)]) -> Vec<Family<'_>> {
     let measuring = || consumers.iter().filter_map(|(name, it)| Some((name, it.measures.as_ref()?, it)));
-    let mut dropped: BTreeMap<(&ConsumerName, Unfit), usize> = BTreeMap::new();
+    let mut dropped: BTreeMap<(&ConsumerName, InvalidMeasurement), usize> = BTreeMap::new();
     let mut by_name: BTreeMap<&str, Family<'_>> = BTreeMap::new();
     for (consumer, measures, _) in measuring() {
         if let Ok(measures) = measures {
@@ -37,7 +37,7 @@ pub(super) fn families(consumers: &[(ConsumerName, Consumer)]) -> Vec<Family<'_>
 /// Takes in what a consumer has measured. All consumers' values of a name are of one kind: that of the first.
 fn take<'a>(
     by_name: &mut BTreeMap<&'a str, Family<'a>>,
-    dropped: &mut BTreeMap<(&'a ConsumerName, Unfit), usize>,
+    dropped: &mut BTreeMap<(&'a ConsumerName, InvalidMeasurement), usize>,
     consumer: &'a ConsumerName,
     measures: &'a Measures,
 ) {
@@ -56,7 +56,7 @@ fn take<'a>(
         if family.kind == kind {
             family.points.extend(values.iter().map(|(labels, value)| point(consumer, labels, *value)));
         } else {
-            *dropped.entry((consumer, Unfit::Kind)).or_default() += values.len();
+            *dropped.entry((consumer, InvalidMeasurement::Kind)).or_default() += values.len();
         }
     }
 }

@@ -21,11 +21,11 @@ pub use ports::{
     Answer, Beginning, BoxError, Cause, Clock, ClockLeap, Commit, Confirmed, ConnectionEvent, Consumer,
     ConsumerActivity, ConsumerError, ConsumerEvent, DeadLetterQueue, DeadLetterReturn, DeadLettering,
     DeadLetters, DeadLettersReplayed, DeadLog, Delivery, Difference, Event, Extent, Fate, Item, Journal,
-    JournalError, Ledger, LedgerError, Level, Load, LogNumber, LogSink, LogSource, Next, NextOffset,
-    NotCounted, Observer, Opened, OwnState, PastLog, PastLogs, PastPosition, ProcessSpan, PublisherEvent,
-    Reads, Receipts, Rejection, ReloadRefusal, ReloadScope, ReplayExtent, ReplayObserver, Report,
-    ReportError, Reporter, Request, RequestError, RunControl, RunEvent, Saved, SinkError, SourceError,
-    SourceFactory, Subscription, SystemClock, Traced, Uncounted,
+    JournalError, Ledger, LedgerError, Level, ListenScope, Load, LogNumber, LogSink, LogSource, Next,
+    NextOffset, NotCounted, Observer, Opened, OwnState, PastLog, PastLogs, PastPosition, ProcessSpan,
+    PublisherEvent, Reads, Receipts, Rejection, ReloadRefusal, ReloadScope, ReplayExtent, ReplayObserver,
+    Report, ReportError, Reporter, Request, RequestError, RunControl, RunEvent, Saved, SinkError,
+    SourceError, SourceFactory, Subscription, SystemClock, Traced, Uncounted,
 };
 pub use publish::Publish;
 pub use replay::{Compared, ReplayOptions, Replayed, compare, replay};

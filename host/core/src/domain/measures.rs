@@ -57,7 +57,7 @@ pub struct Measurement {
 
 /// Why a measurement is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unfit {
+pub enum InvalidMeasurement {
     /// There are too many before it.
     TooMany,
     /// Its name, or that of a label, is none.
@@ -72,7 +72,7 @@ pub enum Unfit {
     Kind,
 }
 
-impl Unfit {
+impl InvalidMeasurement {
     /// What it is called.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -90,7 +90,7 @@ impl Unfit {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measures {
     families: BTreeMap<String, MeasureFamily>,
-    dropped: BTreeMap<Unfit, usize>,
+    dropped: BTreeMap<InvalidMeasurement, usize>,
 }
 
 /// The measurements of one name.
@@ -121,13 +121,13 @@ impl Measures {
     }
 
     /// How many were not kept, for each reason.
-    pub fn dropped(&self) -> impl Iterator<Item = (Unfit, usize)> {
+    pub fn dropped(&self) -> impl Iterator<Item = (InvalidMeasurement, usize)> {
         self.dropped.iter().map(|(unfit, count)| (*unfit, *count))
     }
 
-    fn keep(&mut self, measurement: Measurement, families: usize) -> Result<(), Unfit> {
+    fn keep(&mut self, measurement: Measurement, families: usize) -> Result<(), InvalidMeasurement> {
         if families >= MOST_MEASURES {
-            return Err(Unfit::TooMany);
+            return Err(InvalidMeasurement::TooMany);
         }
         let Measurement { name, mut labels, kind, value } = measurement;
         let name = match kind {
@@ -135,29 +135,29 @@ impl Measures {
             MeasureKind::Gauge => &name,
         };
         if !is_name(name, MOST_NAME) || RESERVED_ENDS.iter().any(|end| name.ends_with(end)) {
-            return Err(Unfit::Name);
+            return Err(InvalidMeasurement::Name);
         }
         if !value.is_finite() || (kind == MeasureKind::Counter && value < 0.0) {
-            return Err(Unfit::Value);
+            return Err(InvalidMeasurement::Value);
         }
         labels.sort_unstable();
         let is_twice = labels.windows(2).any(|two| two[0].0 == two[1].0);
         if labels.len() > MOST_LABELS || is_twice || !labels.iter().all(|(name, _)| is_label(name)) {
-            return Err(Unfit::Name);
+            return Err(InvalidMeasurement::Name);
         }
         if labels.iter().any(|(_, value)| value.len() > MOST_LABEL_VALUE) {
-            return Err(Unfit::LabelValue);
+            return Err(InvalidMeasurement::LabelValue);
         }
         // To monitoring systems they are as those that are not there.
         labels.retain(|(_, value)| !value.is_empty());
         let new = || MeasureFamily { kind, values: BTreeMap::new() };
         let family = self.families.entry(name.to_owned()).or_insert_with(new);
         if family.kind != kind {
-            return Err(Unfit::Kind);
+            return Err(InvalidMeasurement::Kind);
         }
         match family.values.entry(labels) {
             Entry::Vacant(vacant) => vacant.insert(value),
-            Entry::Occupied(_) => return Err(Unfit::Repeated),
+            Entry::Occupied(_) => return Err(InvalidMeasurement::Repeated),
         };
         Ok(())
     }
@@ -184,7 +184,9 @@ mod tests {
     }
 
     /// What is kept of these: `name{label=value} value`; and how many are not, for each reason.
-    fn families(answer: impl IntoIterator<Item = Measurement>) -> (Vec<String>, Vec<(Unfit, usize)>) {
+    fn families(
+        answer: impl IntoIterator<Item = Measurement>,
+    ) -> (Vec<String>, Vec<(InvalidMeasurement, usize)>) {
         let measures = Measures::of(answer);
         let mut families = Vec::new();
         for (name, MeasureFamily { kind, values }) in measures.by_name() {
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn refuses(unfit: Unfit, measurement: Measurement) {
+    fn refuses(unfit: InvalidMeasurement, measurement: Measurement) {
         let said = format!("{measurement:?}");
         assert_eq!(families([measurement]), (Vec::new(), vec![(unfit, 1)]), "{said}");
     }
@@ -220,22 +222,22 @@ mod tests {
         use MeasureKind::{Counter, Gauge};
         let too_long = "a".repeat(101);
         for name in ["", "9", "a-b", "a:b", "ü", "a b", "x_bucket", "x_total", &too_long] {
-            refuses(Unfit::Name, measurement(name, &[], Gauge, 1.0));
+            refuses(InvalidMeasurement::Name, measurement(name, &[], Gauge, 1.0));
         }
-        refuses(Unfit::Name, measurement("_total", &[], Counter, 1.0));
-        refuses(Unfit::Name, measurement("x_total_total", &[], Counter, 1.0));
+        refuses(InvalidMeasurement::Name, measurement("_total", &[], Counter, 1.0));
+        refuses(InvalidMeasurement::Name, measurement("x_total_total", &[], Counter, 1.0));
         for label in ["", "9", "a-b", "__a", "consumer", "le", "quantile", &"a".repeat(65)] {
-            refuses(Unfit::Name, measurement("x", &[(label, "")], Gauge, 1.0));
+            refuses(InvalidMeasurement::Name, measurement("x", &[(label, "")], Gauge, 1.0));
         }
-        refuses(Unfit::Name, measurement("x", &[("a", "1"), ("a", "2")], Gauge, 1.0));
+        refuses(InvalidMeasurement::Name, measurement("x", &[("a", "1"), ("a", "2")], Gauge, 1.0));
         let many: Vec<String> = (0..11).map(|n| format!("a{n}")).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "")).collect();
-        refuses(Unfit::Name, measurement("x", &many, Gauge, 1.0));
-        refuses(Unfit::LabelValue, measurement("x", &[("a", &"v".repeat(257))], Gauge, 1.0));
+        refuses(InvalidMeasurement::Name, measurement("x", &many, Gauge, 1.0));
+        refuses(InvalidMeasurement::LabelValue, measurement("x", &[("a", &"v".repeat(257))], Gauge, 1.0));
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            refuses(Unfit::Value, measurement("x", &[], Gauge, value));
+            refuses(InvalidMeasurement::Value, measurement("x", &[], Gauge, value));
         }
-        refuses(Unfit::Value, measurement("x", &[], Counter, -1.0));
+        refuses(InvalidMeasurement::Value, measurement("x", &[], Counter, -1.0));
     }
 
     #[test]
@@ -247,7 +249,7 @@ mod tests {
             measurement("x", &[("a", "1"), ("b", "2"), ("c", "")], Gauge, 3.0),
             measurement("x", &[], Counter, 3.0),
         ];
-        let dropped = vec![(Unfit::Repeated, 2), (Unfit::Kind, 1)];
+        let dropped = vec![(InvalidMeasurement::Repeated, 2), (InvalidMeasurement::Kind, 1)];
         assert_eq!(families(answer), (vec!["gauge x{a=1,b=2} 1".to_owned()], dropped));
     }
 
@@ -256,6 +258,6 @@ mod tests {
         let answer = (0..MOST_MEASURES + 7)
             .map(|n| measurement("x", &[("n", &n.to_string())], MeasureKind::Gauge, 0.0));
         let (families, dropped) = families(answer);
-        assert_eq!((families.len(), dropped), (MOST_MEASURES, vec![(Unfit::TooMany, 7)]));
+        assert_eq!((families.len(), dropped), (MOST_MEASURES, vec![(InvalidMeasurement::TooMany, 7)]));
     }
 }

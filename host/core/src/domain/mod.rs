@@ -34,7 +34,7 @@ pub use gaps::Gaps;
 pub use identity::{MessageId, MessageIdError, Producer, ProducerError, Sequencer};
 pub use interval_set::IntervalSet;
 pub use log::{Log, Numbering, Record};
-pub use measures::{MOST_MEASURES, MeasureFamily, MeasureKind, Measurement, Measures, Unfit};
+pub use measures::{InvalidMeasurement, MOST_MEASURES, MeasureFamily, MeasureKind, Measurement, Measures};
 pub use position::{Fingerprint, Position, RemovedOffsets, StreamIdentity, StreamPosition};
 pub use severity::{Severities, Severity, UnknownSeverity};
 pub use source::{Source, SourceNameError};

@@ -5,7 +5,7 @@
 
 mod answer;
 mod control;
-mod patient;
+mod timeout_stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use self::answer::Answering;
-use self::patient::Patient;
+use self::timeout_stream::TimeoutStream;
 use crate::feed::Feed;
 use crate::token::Token;
 
@@ -154,7 +154,7 @@ async fn serve(stream: TcpStream, answering: Arc<Answering>, mut stopped: watch:
         async move { answering.answer(request).await }
     });
     let http = limited(HEAD);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(TimeoutStream::new(stream)), service));
     // Whatever a client does wrong, hyper has answered.
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -171,7 +171,8 @@ async fn serve_probe(stream: TcpStream, answering: Arc<Answering>) {
         async move { answering.answer_probe(request).await }
     });
     let mut http = limited(PROBE);
-    let connection = http.keep_alive(false).serve_connection(TokioIo::new(Patient::new(stream)), service);
+    let connection =
+        http.keep_alive(false).serve_connection(TokioIo::new(TimeoutStream::new(stream)), service);
     let _ = timeout(PROBE, connection).await;
 }
 

@@ -11,7 +11,7 @@ use super::frames::{FrameType, error_of};
 use super::session::{Amqp10Session, Role, number};
 use super::{ACCEPTED, DETACH, DISPOSITION, RELEASED, SOURCE, TARGET, TRANSFER};
 use crate::connection::address::{Address, encode as percent_encoded};
-use crate::connection::greeting::Generation;
+use crate::connection::product::Generation;
 
 /// The most bytes of a message: what brokers take, by default.
 const LONGEST: usize = 16 * 1024 * 1024;

@@ -11,7 +11,7 @@ use super::frames::FrameType;
 use super::session::{Amqp10Session, Role};
 use super::{ACCEPTED, DISPOSITION, FLOW, REJECTED, SOURCE, TARGET, TRANSFER};
 use crate::connection::address::{Address, encode as percent_encoded};
-use crate::connection::greeting::Generation;
+use crate::connection::product::Generation;
 
 /// How long the broker may take to have a message in a queue.
 const WAIT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::greeting::Greeting;
+use crate::connection::product::AnnouncedProduct;
 use crate::connection::sanitize;
 use crate::connection::skip_bodies::SkipBodies;
 use crate::connection::socket::Socket;
@@ -31,7 +31,7 @@ const CHUNK: usize = 64 * 1024;
 pub struct FrameFilter<S = Socket> {
     socket: S,
     skip_bodies: SkipBodies,
-    greeting: Greeting,
+    product: AnnouncedProduct,
     /// What has been read: from `start` to `ready` it can be handed on, from `next` to `end` it is not filtered yet.
     buffer: Vec<u8>,
     start: usize,
@@ -52,16 +52,16 @@ enum Rest {
 impl<S> FrameFilter<S> {
     /// Filters what comes from `socket`.
     pub fn new(socket: S, skip_bodies: SkipBodies) -> Self {
-        Self::greeted(socket, skip_bodies, Greeting::default())
+        Self::greeted(socket, skip_bodies, AnnouncedProduct::default())
     }
 
-    /// Also notes the broker's first method in `greeting`.
-    pub(crate) fn greeted(socket: S, skip_bodies: SkipBodies, greeting: Greeting) -> Self {
+    /// Also notes the broker's first method in `product`.
+    pub(crate) fn greeted(socket: S, skip_bodies: SkipBodies, product: AnnouncedProduct) -> Self {
         let (start, ready, next, end) = (0, 0, 0, 0);
         Self {
             socket,
             skip_bodies,
-            greeting,
+            product,
             buffer: Vec::new(),
             start,
             ready,
@@ -114,7 +114,7 @@ impl<S> FrameFilter<S> {
                 METHOD | HEADER => {
                     let Some(payload) = rest.get_mut(..size) else { return };
                     if kind == METHOD {
-                        self.greeting.note(payload);
+                        self.product.note(payload);
                         sanitize::method(payload);
                     } else {
                         sanitize::header(payload);

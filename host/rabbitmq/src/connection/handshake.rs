@@ -14,18 +14,18 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::connection::frame_filter::FrameFilter;
-use crate::connection::greeting::Greeting;
+use crate::connection::product::AnnouncedProduct;
 use crate::connection::reactor::FilteringReactor;
 use crate::connection::skip_bodies::SkipBodies;
 use crate::connection::socket::Socket;
 use crate::connection::tls::{AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, Tls};
 
 /// Connects to `uri`, with TLS to a server of that name where there is a connector; what the broker says of itself is
-/// in `greeting` afterwards.
+/// in `product` afterwards.
 pub(crate) async fn connect(
     uri: AMQPUri,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    (skip_bodies, greeting): (SkipBodies, Greeting),
+    (skip_bodies, product): (SkipBodies, AnnouncedProduct),
     properties: ConnectionProperties,
 ) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
@@ -41,7 +41,7 @@ pub(crate) async fn connect(
                 Some((connector, name)) => Socket::tls(connector.connect(name.clone(), stream).await?),
                 None => Socket::plain(stream),
             };
-            Ok(AsyncTcpStream::Plain(FrameFilter::greeted(socket, skip_bodies.clone(), greeting.clone())))
+            Ok(AsyncTcpStream::Plain(FrameFilter::greeted(socket, skip_bodies.clone(), product.clone())))
         },
         properties,
     )

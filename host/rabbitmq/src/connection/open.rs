@@ -18,8 +18,8 @@ use crate::connection::channels::Channels;
 use crate::connection::denied_rights::DeniedRights;
 use crate::connection::error::{ConnectError, NoConnection};
 use crate::connection::fault::{ConnectionEnded, is_internal, reason};
-use crate::connection::greeting::{Greeting, Product};
 use crate::connection::handshake;
+use crate::connection::product::{AnnouncedProduct, Product};
 use crate::connection::skip_bodies::SkipBodies;
 use crate::topology::event::TopologyEvent;
 use crate::topology::streams::ComparedStreams;
@@ -75,8 +75,8 @@ impl Connection {
         for address in addresses {
             let name = format!("loghost {purpose}");
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
-            let (skip_bodies, greeting) = (SkipBodies::default(), Greeting::default());
-            let connecting = connect(address, (skip_bodies.clone(), greeting.clone()), properties);
+            let (skip_bodies, product) = (SkipBodies::default(), AnnouncedProduct::default());
+            let connecting = connect(address, (skip_bodies.clone(), product.clone()), properties);
             failures.push(match timeout(address.timeout(), connecting).await {
                 Ok(Ok(inner)) => {
                     let lasting = failures.iter().filter(|failure| failure.obstacle().is_lasting());
@@ -84,7 +84,7 @@ impl Connection {
                         let cause = &failure.to_string();
                         observer.observe(&Event::Connection(purpose, ConnectionEvent::Skipped { cause }));
                     }
-                    let (address, product) = (address.clone(), greeting.product());
+                    let (address, product) = (address.clone(), product.told());
                     return Ok(Self::new(inner, address, product, skip_bodies, (purpose, observer)));
                 }
                 Ok(Err(failure)) => failure,
@@ -232,7 +232,7 @@ impl Connection {
 /// Connects to the broker at `address`, with TLS if the URL says so.
 async fn connect(
     address: &Address,
-    received: (SkipBodies, Greeting),
+    received: (SkipBodies, AnnouncedProduct),
     properties: ConnectionProperties,
 ) -> Result<lapin::Connection, NoConnection> {
     let tls = match address.tls() {

@@ -28,7 +28,7 @@ use crate::consume::source_options::SourceOptions;
 use crate::consume::undeliverable::search::Deliveries;
 use crate::message::original::Original;
 use crate::topology::bindings::Bindings;
-use crate::topology::check::{DeadLetterQueue, TopologyCheck};
+use crate::topology::check::{DeclaredDeadLetters, TopologyCheck};
 use crate::topology::declare::{self, Exchanges};
 use crate::topology::queues::Lifetime;
 
@@ -53,7 +53,7 @@ pub(crate) struct AmqpSource<K> {
     gather: Gather,
     /// Why nothing more arrives, after what was received before that.
     ended: Option<SourceError>,
-    dead_letter_queue: DeadLetterQueue,
+    dead_letter_queue: DeclaredDeadLetters,
     answering: Answering,
     deliveries: Deliveries,
 }

@@ -210,7 +210,7 @@ impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
             Exchanges::Found => {
                 connection.answer(declare::find_exchanges(&connection, &self.names, severities)).await?;
             }
-            Exchanges::Lent => {}
+            Exchanges::Given => {}
         }
         if self.options.streams.is_some() && !self.was_open {
             connection.answer(self.tell_left(&connection, subscription.descriptor)).await?;

@@ -7,7 +7,7 @@ use loghost_core::application::Reads;
 use crate::message::bind_rules::BindRules;
 use crate::stream::options::StreamOptions;
 use crate::stream::way::StreamWay;
-use crate::topology::check::{CheckOptions, DeadLetterQueue};
+use crate::topology::check::{CheckOptions, DeclaredDeadLetters};
 use crate::topology::declare::Exchanges;
 use crate::topology::queues::{Lifetime, QueueOptions};
 use crate::topology::recorded_bindings::RecordBindings;
@@ -44,11 +44,11 @@ impl SourceOptions {
     }
 
     /// Whether the consumer has a queue of dead letters.
-    pub(crate) fn dead_letter_queue(&self, reads: Reads) -> DeadLetterQueue {
+    pub(crate) fn dead_letter_queue(&self, reads: Reads) -> DeclaredDeadLetters {
         if self.has_dead_letters(reads) || self.queue.needs_dead_letters() {
-            DeadLetterQueue::Declared
+            DeclaredDeadLetters::Declared
         } else {
-            DeadLetterQueue::None
+            DeclaredDeadLetters::None
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) const ATTEMPTS: &str = "loghost-attempts";
 /// and, if it was one of several, where it was, as `2/3`. Then the body is its text.
 pub(crate) const SEVERITY: &str = "loghost-severity";
 pub(crate) const SOURCE: &str = "loghost-source";
-pub(crate) const LOG_NUMBER: &str = "loghost-place";
+pub(crate) const LOG_NUMBER: &str = "loghost-log-number";
 
 /// The header that marks a replay.
 pub(crate) const REPLAY: &str = "loghost-replay";

@@ -49,7 +49,7 @@ pub(crate) struct TopologyCheck {
     pub(crate) queues: QueueOptions,
     /// What streams are declared with, where the logs come from those.
     pub(crate) retention: Option<Retention>,
-    pub(crate) dead_letter_queue: DeadLetterQueue,
+    pub(crate) dead_letter_queue: DeclaredDeadLetters,
     pub(crate) options: CheckOptions,
     /// What could not be repaired, and was told.
     pub(crate) told: Option<TopologyEvent>,
@@ -57,7 +57,7 @@ pub(crate) struct TopologyCheck {
 
 /// Whether a consumer has a queue of dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DeadLetterQueue {
+pub(crate) enum DeclaredDeadLetters {
     Declared,
     None,
 }
@@ -150,7 +150,7 @@ impl TopologyCheck {
                 None => wanted.push(QueueBindings { queue, bindings: vec![binding] }),
             }
         }
-        if self.dead_letter_queue == DeadLetterQueue::Declared {
+        if self.dead_letter_queue == DeclaredDeadLetters::Declared {
             let binding = Binding { exchange: self.names.dead_exchange(), key: self.consumer.to_string() };
             let bindings = vec![binding];
             wanted.push(QueueBindings { queue: self.names.dead_queue(&self.consumer), bindings });
@@ -199,7 +199,7 @@ impl TopologyCheck {
         } else if !self.bindings.are_refused() {
             self.bindings.add(&self.filter).await?;
         }
-        if self.dead_letter_queue == DeadLetterQueue::Declared {
+        if self.dead_letter_queue == DeclaredDeadLetters::Declared {
             let queue = names.dead_queue(&self.consumer);
             let look = open_channel(&self.connection).await?;
             match length(&look, &queue).await? {
@@ -218,7 +218,7 @@ impl TopologyCheck {
         let severities = self.filter.severities();
         let mut exchanges: Vec<String> =
             severities.iter().map(|severity| self.names.exchange(severity).to_owned()).collect();
-        if self.dead_letter_queue == DeadLetterQueue::Declared {
+        if self.dead_letter_queue == DeclaredDeadLetters::Declared {
             exchanges.push(self.names.dead_exchange());
         }
         // All at once: as a rule they exist.

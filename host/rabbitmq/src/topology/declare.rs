@@ -29,7 +29,7 @@ pub enum Exchanges {
     /// Those that exist: this host only looks, and declares what is missing.
     Found,
     /// Somebody else's, who declares and deletes them.
-    Lent,
+    Given,
 }
 
 /// Declares the exchanges of some severities.

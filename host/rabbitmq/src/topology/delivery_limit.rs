@@ -6,7 +6,7 @@
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
-use crate::connection::greeting::Generation;
+use crate::connection::product::Generation;
 
 /// How often a message may be returned.
 #[derive(Clone, Debug, PartialEq, Eq)]

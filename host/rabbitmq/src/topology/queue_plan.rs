@@ -3,7 +3,7 @@
 use lapin::types::{AMQPValue, FieldTable};
 use loghost_core::domain::ConsumerName;
 
-use crate::connection::greeting::Generation;
+use crate::connection::product::Generation;
 use crate::message::names::Names;
 use crate::topology::delivery_limit::{DeliveryLimit, Overrun};
 use crate::topology::queue_difference::{self, Difference, TYPE, integer};

@@ -8,7 +8,7 @@ use super::file::{ConsumerTable, SettingValue};
 use super::layers::{Given, InForce};
 use super::option;
 use crate::cli::telemetry;
-use crate::ui::config::{Of, OptionRow, Table, Value};
+use crate::ui::config::{OptionRow, OptionsOf, ShownValue, Table};
 
 /// What is in force for `run`, which is described with its defaults. Its consumers are those of the file only where it names none
 /// itself.
@@ -29,16 +29,16 @@ pub(in crate::cli) fn tables(in_force: &InForce, run: &Command, names_plugins: b
             rows.push(OptionRow { key: key.to_owned(), value, origin: "default".to_owned() });
         }
     }
-    let variables = Table { of: Of::Variables, rows: telemetry::rows().collect() };
+    let variables = Table { of: OptionsOf::Variables, rows: telemetry::rows().collect() };
     let consumers =
         in_force.consumers.iter().filter(|_| !names_plugins).map(|table| consumer(in_force, table));
-    [Table { of: Of::All, rows }, variables].into_iter().chain(consumers).collect()
+    [Table { of: OptionsOf::All, rows }, variables].into_iter().chain(consumers).collect()
 }
 
-fn value(is_list: bool, mut values: Vec<String>) -> Value {
+fn value(is_list: bool, mut values: Vec<String>) -> ShownValue {
     match values.pop() {
-        Some(value) if values.is_empty() && !is_list => Value::One(value),
-        last => Value::Several(values.into_iter().chain(last).collect()),
+        Some(value) if values.is_empty() && !is_list => ShownValue::One(value),
+        last => ShownValue::Several(values.into_iter().chain(last).collect()),
     }
 }
 
@@ -49,7 +49,7 @@ fn consumer(in_force: &InForce, consumer: &ConsumerTable) -> Table {
         value,
         origin: origin.to_string(),
     };
-    let mut rows = vec![row("plugin", Value::One(plugin.clone()), plugin_location)];
+    let mut rows = vec![row("plugin", ShownValue::One(plugin.clone()), plugin_location)];
     for entry in entries {
         let above = in_force.above_file(&entry.key);
         let values = above.map_or(&entry.values, |given| &given.values);
@@ -68,12 +68,12 @@ fn consumer(in_force: &InForce, consumer: &ConsumerTable) -> Table {
         };
         let given = in_force.given.get("set").filter(is_given);
         rows.push(match (given, &setting.value) {
-            (Some(given), _) => row(&key, Value::One(HIDDEN.to_owned()), &given.origin),
-            (None, SettingValue::Text(_)) => row(&key, Value::One(HIDDEN.to_owned()), &setting.location),
-            (None, SettingValue::File(path)) => row(&key, Value::File(path.clone()), &setting.location),
+            (Some(given), _) => row(&key, ShownValue::One(HIDDEN.to_owned()), &given.origin),
+            (None, SettingValue::Text(_)) => row(&key, ShownValue::One(HIDDEN.to_owned()), &setting.location),
+            (None, SettingValue::File(path)) => row(&key, ShownValue::File(path.clone()), &setting.location),
         });
     }
-    Table { of: Of::Consumer(name.to_string()), rows }
+    Table { of: OptionsOf::Consumer(name.to_string()), rows }
 }
 
 /// A value without what may be secret in it: passwords of URLs, and settings, of which only plugins know what they are.

@@ -8,9 +8,9 @@ use loghost_wasm::WasmConsumer;
 
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
-use super::machine::Spent;
+use super::machine::ProcessTime;
 use super::publish::Publisher;
-use super::sample::{Sample, work};
+use super::sample::{BenchSample, work};
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::Failure;
 use crate::files::bench_plugins::BenchPlugin;
@@ -23,7 +23,7 @@ pub(super) async fn consume(
     plugins: u32,
     size: u64,
     logs: u64,
-) -> Result<Sample, Failure> {
+) -> Result<BenchSample, Failure> {
     let consumers = environment.load_plugins(plugin, plugins)?;
     let builder = environment.connect(&consumers).await?;
     Publisher::open(&builder.connections, size).await?.send(logs).await?;
@@ -42,7 +42,7 @@ pub(super) async fn timed(
 ) -> Result<(Duration, Option<Duration>), Failure> {
     let due = logs * consumers.len() as u64;
     let counted = Counted::new(due);
-    let (begin, spent) = (Instant::now(), Spent::begin());
+    let (begin, spent) = (Instant::now(), ProcessTime::begin());
     let mut consumers = BenchConsumers::start(&builder, consumers, counted, observers).await?;
     consumers.count().await?;
     let (elapsed, spent) = (begin.elapsed(), spent.end());

@@ -21,7 +21,7 @@ use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::loader;
 use crate::compose::plugins::source::PluginSource;
-use crate::compose::target::{On, Target, refused};
+use crate::compose::target::{BrokerChoice, Target, refused};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{ChildOutput, ChildProcess};
 
@@ -69,13 +69,13 @@ impl Environment {
         let prefix = format!("{}-{}", options.prefix, &unique[..8]);
         let names = Names::new(prefix.parse().status(Status::Usage)?);
         let (embedded, target) = match &options.on {
-            On::Embedded => {
+            BrokerChoice::Embedded => {
                 let embedded = Embedded::start().await?;
                 let target = embedded.target(names);
                 (Some(embedded), target)
             }
             // What is measured on a connection that was lost in between is nothing.
-            On::Broker(addresses) => {
+            BrokerChoice::Broker(addresses) => {
                 (None, Target { addresses: addresses.clone(), names, from: None, retry: Retry::Never })
             }
         };

@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 use super::consumers::{BenchConsumers, Counted};
 use super::environment::Environment;
 use super::publish::Publisher;
-use super::sample::{Sample, float, per_mille};
+use super::sample::{BenchSample, float, per_mille};
 use crate::compose::failure::{Failure, Status};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::ui::bench::{Pace, Quantity};
@@ -22,7 +22,7 @@ pub(super) async fn latency(
     pace: Pace,
     size: u64,
     logs: u64,
-) -> Result<Sample, Failure> {
+) -> Result<BenchSample, Failure> {
     let consumers = environment.load_plugins(BenchPlugin::Counting, 1)?;
     let builder = environment.connect(&consumers).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;

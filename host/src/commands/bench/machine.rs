@@ -23,9 +23,9 @@ pub(super) fn about(options: &Options, broker: String) -> About {
 }
 
 /// Processor time of this process, from a moment on.
-pub(super) struct Spent(Option<Duration>);
+pub(super) struct ProcessTime(Option<Duration>);
 
-impl Spent {
+impl ProcessTime {
     pub(super) fn begin() -> Self {
         Self(process::cpu_time())
     }

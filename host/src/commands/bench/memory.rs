@@ -13,7 +13,7 @@ use super::collector::SinkCollector;
 use super::connections::{ConsumedQueues, connect};
 use super::environment::{Embedded, Environment};
 use super::publish::Publisher;
-use super::sample::{Sample, float};
+use super::sample::{BenchSample, float};
 use super::watchers::Watchers;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
@@ -31,7 +31,7 @@ pub(super) async fn host(
     plugin: BenchPlugin,
     plugins: u32,
     logs: u64,
-) -> Result<Sample, Failure> {
+) -> Result<BenchSample, Failure> {
     let Some(one) = resident_host(environment, plugin, 1, logs).await? else { return Ok(untold()) };
     let mut sample = vec![(Quantity::HostMemory, one)];
     if plugins > 1 {
@@ -44,7 +44,11 @@ pub(super) async fn host(
 }
 
 /// What an embedded broker takes for each of `logs` logs in a queue.
-pub(super) async fn broker(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
+pub(super) async fn broker(
+    environment: &mut Environment,
+    size: u64,
+    logs: u64,
+) -> Result<BenchSample, Failure> {
     let broker = Embedded::start().await?;
     let target = broker.target(environment.names().clone());
     let builder =
@@ -60,7 +64,7 @@ pub(super) async fn broker(environment: &mut Environment, size: u64, logs: u64) 
     Ok(vec![(Quantity::QueuedLog, (full - empty) / float(logs))])
 }
 
-fn untold() -> Sample {
+fn untold() -> BenchSample {
     terminal::warning("how much memory a process has cannot be told on this system");
     Vec::new()
 }

@@ -28,20 +28,20 @@ pub(crate) use connections::ConsumedQueues;
 use environment::Environment;
 use machine::{Calibration, about};
 use plan::{logs, plan};
-use sample::{Sample, figures};
+use sample::{BenchSample, figures};
 
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::target::On;
+use crate::compose::target::BrokerChoice;
 use crate::platform::signals::interrupted;
 pub(crate) use crate::ui::bench::Bench;
-use crate::ui::bench::{BenchPhase, Beside, Case, Measured, Remarks, Reports, say_progress};
-use crate::ui::terminal::{self, Format, Progress};
+use crate::ui::bench::{BenchPhase, Case, ComparedWith, Measured, Remarks, Reports, say_progress};
+use crate::ui::terminal::{self, OutputFormat, Progress};
 
 /// What `bench` is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) benches: Vec<Bench>,
-    pub(crate) on: On,
+    pub(crate) on: BrokerChoice,
     pub(crate) queues: ConsumedQueues,
     /// What the names of its exchanges and queues begin with.
     pub(crate) prefix: String,
@@ -53,7 +53,7 @@ pub(crate) struct Options {
     pub(crate) plugins: Vec<u32>,
     /// How many bytes a log has; not empty.
     pub(crate) sizes: Vec<u64>,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
     /// What an earlier run has written: the baseline.
     pub(crate) compare: Option<PathBuf>,
 }
@@ -62,14 +62,14 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             benches: Bench::ALL.into(),
-            on: On::default(),
+            on: BrokerChoice::default(),
             queues: ConsumedQueues::default(),
             prefix: "bench".to_owned(),
             runs: 5,
             logs: 50_000,
             plugins: vec![1, 4, 64],
             sizes: vec![100, 1024, 64 * 1024],
-            format: Format::default(),
+            format: OutputFormat::default(),
             compare: None,
         }
     }
@@ -110,7 +110,7 @@ async fn measure_all(
     if cfg!(debug_assertions) {
         terminal::warning("this is a debug build: what people run is many times as fast");
     }
-    let beside = if baseline.is_some() { Beside::Baseline } else { Beside::Nothing };
+    let beside = if baseline.is_some() { ComparedWith::Baseline } else { ComparedWith::Nothing };
     let mut reports = Reports::begin(options.format, &about, beside)?;
     if let Some(differences) = baseline.and_then(|baseline| baseline.differences(&about.fields())) {
         terminal::warning(&format!("the baseline is of another build or machine: {differences}"));
@@ -149,8 +149,8 @@ async fn measure(
     options: &Options,
     environment: &mut Environment,
     progress: &Progress,
-) -> Result<Vec<(Case, Vec<Sample>, Calibration)>, Failure> {
-    let mut cases: Vec<(Case, Vec<Sample>, Calibration)> =
+) -> Result<Vec<(Case, Vec<BenchSample>, Calibration)>, Failure> {
+    let mut cases: Vec<(Case, Vec<BenchSample>, Calibration)> =
         plan(bench, options).into_iter().map(|case| (case, Vec::new(), Calibration::default())).collect();
     // One of them is enough to tell how far it is.
     let say = |bench, at: &_| {
@@ -184,7 +184,7 @@ async fn measure(
 
 impl Environment {
     /// One run of a case.
-    async fn run(&mut self, case: &Case, logs: u64) -> Result<Sample, Failure> {
+    async fn run(&mut self, case: &Case, logs: u64) -> Result<BenchSample, Failure> {
         match *case {
             Case::Consume { plugin, plugins, size } => {
                 Box::pin(consume::consume(self, plugin, plugins, size, logs)).await

@@ -19,7 +19,7 @@ use super::consume::timed;
 use super::environment::Environment;
 use super::memory::watched_host;
 use super::publish::Publisher;
-use super::sample::{Sample, work};
+use super::sample::{BenchSample, work};
 use super::watchers::Watchers;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::running::control::Controls;
@@ -50,7 +50,7 @@ pub(super) async fn observed(
     plugin: BenchPlugin,
     size: u64,
     logs: u64,
-) -> Result<Sample, Failure> {
+) -> Result<BenchSample, Failure> {
     let (mut alone, mut watched, mut spent) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     // A machine that becomes faster or slower meanwhile does so for both.
     for is_watched in [false, true, true, false] {

@@ -1,7 +1,7 @@
 //! Which cases a bench has, and with how many logs.
 
 use super::Options;
-use crate::compose::target::On;
+use crate::compose::target::BrokerChoice;
 use crate::files::bench_plugins::BenchPlugin;
 use crate::ui::bench::{Bench, Case, Pace};
 
@@ -37,7 +37,7 @@ pub(super) fn plan(bench: Bench, options: &Options) -> Vec<Case> {
         Bench::Memory => {
             let most = plugins.iter().copied().max().unwrap_or(fewest);
             let host = each_plugin.map(|plugin| Case::HostMemory { plugin, plugins: most });
-            let sizes = if matches!(options.on, On::Embedded) { sizes.as_slice() } else { &[] };
+            let sizes = if matches!(options.on, BrokerChoice::Embedded) { sizes.as_slice() } else { &[] };
             host.chain(sizes.iter().map(|size| Case::BrokerMemory { size: *size })).collect()
         }
     }

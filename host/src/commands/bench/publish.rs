@@ -7,20 +7,24 @@ use loghost_core::domain::{Attributes, Log, Sequencer, Severity, Source, Tracing
 use loghost_rabbitmq::{AmqpSink, Exchanges};
 
 use super::environment::Environment;
-use super::machine::Spent;
-use super::sample::{Sample, work};
+use super::machine::ProcessTime;
+use super::sample::{BenchSample, work};
 use crate::compose::connections::Connections;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::{new_producer, unpublished};
 use crate::files::bench_plugins::BenchPlugin;
 
 /// How fast `logs` logs are published and confirmed, and what that takes of this process.
-pub(super) async fn publish(environment: &mut Environment, size: u64, logs: u64) -> Result<Sample, Failure> {
+pub(super) async fn publish(
+    environment: &mut Environment,
+    size: u64,
+    logs: u64,
+) -> Result<BenchSample, Failure> {
     let consumers = environment.load_plugins(BenchPlugin::Counting, 1)?;
     let builder = environment.connect(&consumers).await?;
     let mut publisher = Publisher::open(&builder.connections, size).await?;
 
-    let (begin, spent) = (Instant::now(), Spent::begin());
+    let (begin, spent) = (Instant::now(), ProcessTime::begin());
     publisher.send(logs).await?;
     let (elapsed, spent) = (begin.elapsed(), spent.end());
 

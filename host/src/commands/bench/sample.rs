@@ -6,10 +6,10 @@ use super::baseline::Baseline;
 use crate::ui::bench::{Case, Figure, Quantity};
 
 /// What was measured in a run.
-pub(super) type Sample = Vec<(Quantity, f64)>;
+pub(super) type BenchSample = Vec<(Quantity, f64)>;
 
 /// The figures of what was measured in some runs of the same case.
-pub(super) fn figures(case: &Case, samples: &[Sample], baseline: Option<&Baseline>) -> Vec<Figure> {
+pub(super) fn figures(case: &Case, samples: &[BenchSample], baseline: Option<&Baseline>) -> Vec<Figure> {
     let quantities = samples.first().into_iter().flatten().map(|(quantity, _)| *quantity);
     quantities
         .map(|quantity| {
@@ -22,7 +22,7 @@ pub(super) fn figures(case: &Case, samples: &[Sample], baseline: Option<&Baselin
 }
 
 /// What was done and counted in a time, and what it took of this process, if that can be told.
-pub(super) fn work(logs: u64, elapsed: Duration, spent: Option<Duration>) -> Sample {
+pub(super) fn work(logs: u64, elapsed: Duration, spent: Option<Duration>) -> BenchSample {
     let mut sample = vec![(Quantity::LogsPerSecond, float(logs) / elapsed.as_secs_f64())];
     sample.extend(spent.map(|spent| (Quantity::CpuPerLog, spent.as_secs_f64() * 1e6 / float(logs))));
     sample

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 
 use super::environment::Environment;
-use super::sample::Sample;
+use super::sample::BenchSample;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bundled;
 use crate::platform::process::ChildOutput;
@@ -15,7 +15,7 @@ use crate::ui::bench::Quantity;
 const PLUGINS: [&str; 4] = ["all", "critical", "debug-info", "error"];
 
 /// How long a host of so many bundled plugins takes to start.
-pub(super) async fn start(environment: &mut Environment, plugins: u32) -> Result<Sample, Failure> {
+pub(super) async fn start(environment: &mut Environment, plugins: u32) -> Result<BenchSample, Failure> {
     let names = PLUGINS.iter().take(plugins as usize);
     let files = names.filter_map(|name| Some(((*name).to_owned(), bundled::plugin(name)?.to_vec())));
     let folder = environment.files(&format!("bundled-{plugins}"), files)?;

@@ -6,7 +6,7 @@ use loghost_rabbitmq::DeadLetter;
 use super::{DeadLetterSession, missing};
 use crate::compose::failure::{Failure, Status};
 use crate::ui::dead_letters;
-use crate::ui::terminal::{self, Format, Reader};
+use crate::ui::terminal::{self, OutputFormat, Reader};
 
 impl DeadLetterSession {
     /// Lists them.
@@ -41,11 +41,13 @@ impl DeadLetterSession {
 
     fn line(&self, dead_letter: &DeadLetter, is_first: bool) -> Result<String, Failure> {
         match self.format {
-            Format::Text if is_first => {
+            OutputFormat::Text if is_first => {
                 Ok(format!("{}\n{}", dead_letters::head(), dead_letters::line(dead_letter)))
             }
-            Format::Text => Ok(dead_letters::line(dead_letter)),
-            Format::Json => terminal::json_line(&dead_letters::object(dead_letter)).map_err(Failure::from),
+            OutputFormat::Text => Ok(dead_letters::line(dead_letter)),
+            OutputFormat::Json => {
+                terminal::json_line(&dead_letters::object(dead_letter)).map_err(Failure::from)
+            }
         }
     }
 
@@ -70,8 +72,8 @@ impl DeadLetterSession {
     async fn show_it(&mut self, number: u32) -> Result<bool, Failure> {
         while let Some(dead_letter) = self.next().await? {
             let text = (dead_letter.number == number).then(|| match self.format {
-                Format::Text => Ok(dead_letters::full(&dead_letter, self.queue.length())),
-                Format::Json => terminal::json_line(&dead_letters::object(&dead_letter)),
+                OutputFormat::Text => Ok(dead_letters::full(&dead_letter, self.queue.length())),
+                OutputFormat::Json => terminal::json_line(&dead_letters::object(&dead_letter)),
             });
             self.queue.leave(dead_letter);
             if let Some(text) = text.transpose()? {

@@ -16,7 +16,7 @@ use crate::compose::plugins::suggestion::consumer_is_meant;
 use crate::compose::target::Target;
 use crate::platform::signals::interrupted;
 use crate::ui::dead_letters::{Taken, print_finished, say_renewed};
-use crate::ui::terminal::{self, Format};
+use crate::ui::terminal::{self, OutputFormat};
 
 /// What `dead-letters` is asked for.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// Where the broker's management plugin is, if it is not where it usually is.
     pub(crate) management: Option<ManagementUrl>,
     pub(crate) consumer: ConsumerName,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
     pub(crate) action: Action,
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
 }
 
 /// What it means that a consumer has no dead letters, which `text` says: only who asks for one of them misses it.
-fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failure> {
+fn none_there(action: &Action, format: OutputFormat, text: String) -> Result<(), Failure> {
     let (removal, selection) = match action {
         Action::List(_) => {
             terminal::notice(&text);
@@ -104,7 +104,7 @@ fn none_there(action: &Action, format: Format, text: String) -> Result<(), Failu
 /// The dead letters under one command.
 struct DeadLetterSession {
     queue: DeadQueue,
-    format: Format,
+    format: OutputFormat,
     interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 

@@ -5,7 +5,7 @@ use loghost_decode::{Decoded, Decoder, Format, Message, Options, SeverityMap};
 
 /// How lines become logs.
 #[derive(Clone, Debug)]
-pub(crate) struct Decoding {
+pub(crate) struct LineDecoding {
     /// What a log is where its line does not say.
     pub(crate) default: Log,
     pub(crate) format: Format,
@@ -30,7 +30,7 @@ pub(crate) struct Undetermined {
 }
 
 impl LineDecoder {
-    pub(super) fn new(Decoding { default, format, severities }: Decoding) -> Self {
+    pub(super) fn new(LineDecoding { default, format, severities }: LineDecoding) -> Self {
         let options = Options { format, severities, ..Options::default() };
         let decoder = (format != Format::None).then(|| Decoder::new(options));
         Self { default, decoder, undetermined: 0 }

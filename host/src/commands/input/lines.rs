@@ -8,7 +8,7 @@ use loghost_core::domain::Log;
 use tokio::io::{AsyncRead, BufReader, Stdin};
 use tokio::time::timeout;
 
-use super::decoding::{Decoding, LineDecoder, Undetermined};
+use super::decoding::{LineDecoder, LineDecoding, Undetermined};
 use super::line::{self, LONGEST_LINE, Line};
 use super::multiline::Joiner;
 use crate::compose::failure::Failure;
@@ -25,7 +25,7 @@ const BUFFER: usize = 256 * 1024;
 /// How lines are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) decoding: Decoding,
+    pub(crate) decoding: LineDecoding,
     /// Whether lines of one log are joined.
     pub(crate) multiline: bool,
 }
@@ -222,7 +222,7 @@ mod tests {
             attributes: Attributes::default(),
             hops: 0,
         };
-        let decoding = Decoding { default, format: Format::None, severities: SeverityMap::default() };
+        let decoding = LineDecoding { default, format: Format::None, severities: SeverityMap::default() };
         let lines = VecDeque::from(["failed\n", "\tat a.B.c(B.java:1)\n", "\tat a.B.d(B.java:2)\n"]);
         let pipe = Pipe { lines, is_asked: false };
         let mut lines = Lines::of(pipe, Options { decoding, multiline: true }, LogEnding::Text);

@@ -14,12 +14,12 @@ use loghost_core::domain::scenario::Step;
 use loghost_core::domain::{Log, Severities, Severity, printable};
 use loghost_decode::Format;
 
-pub(crate) use self::decoding::{Decoding, Undetermined};
+pub(crate) use self::decoding::{LineDecoding, Undetermined};
 use self::lines::Lines;
 pub(crate) use self::lines::Options as LineOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::suggestion::open_scenario;
-use crate::files::scenario_file::{self, Incomplete, Lacks, LogEnding, Steps};
+use crate::files::scenario_file::{self, Incomplete, Lacks, LogEnding, StepReader};
 
 /// What is published.
 #[derive(Clone, Debug)]
@@ -52,16 +52,16 @@ const MOST_BYTES: usize = 1024 * 1024;
 /// An input that is being read; good, as far as that can be known before.
 pub(crate) struct Pieces {
     name: String,
-    from: From,
+    from: InputSource,
     /// What has been read, and is still to be handed over: logs, and how many times.
     rest: VecDeque<(Log, u64)>,
     /// How many logs there are, where that is known.
     total: Option<u64>,
 }
 
-enum From {
+enum InputSource {
     Nowhere,
-    Scenario(Box<Steps<Box<dyn scenario_file::ScenarioInput>>>),
+    Scenario(Box<StepReader<Box<dyn scenario_file::ScenarioInput>>>),
     Lines(Box<Lines>),
 }
 
@@ -79,9 +79,9 @@ impl Pieces {
     pub(crate) fn of(input: Input, ending: LogEnding) -> Result<Self, Failure> {
         let mut total = None;
         let (name, from, rest) = match input {
-            Input::One(log) => ("the log".to_owned(), From::Nowhere, VecDeque::from([(log, 1)])),
+            Input::One(log) => ("the log".to_owned(), InputSource::Nowhere, VecDeque::from([(log, 1)])),
             Input::Lines(options) => {
-                let lines = From::Lines(Box::new(Lines::new(options, ending)));
+                let lines = InputSource::Lines(Box::new(Lines::new(options, ending)));
                 ("standard input".to_owned(), lines, VecDeque::new())
             }
             Input::File(path) => {
@@ -90,7 +90,7 @@ impl Pieces {
                 let name = scenario.name().to_owned();
                 (
                     name,
-                    From::Scenario(Box::new(scenario.into_steps().status(Status::BadInput)?)),
+                    InputSource::Scenario(Box::new(scenario.into_steps().status(Status::BadInput)?)),
                     VecDeque::new(),
                 )
             }
@@ -106,22 +106,24 @@ impl Pieces {
     /// Whether it ends by being interrupted, as what follows a file that grows does. It does not while logs that were read
     /// are still to be handed over.
     pub(crate) fn is_endless(&self) -> bool {
-        matches!(self.from, From::Lines(_)) && self.rest.is_empty()
+        matches!(self.from, InputSource::Lines(_)) && self.rest.is_empty()
     }
 
     /// How many lines were left out, because they were too long.
     pub(crate) fn skipped(&self) -> u64 {
         match &self.from {
-            From::Lines(lines) => lines.skipped(),
-            From::Nowhere | From::Scenario(_) => 0,
+            InputSource::Lines(lines) => lines.skipped(),
+            InputSource::Nowhere | InputSource::Scenario(_) => 0,
         }
     }
 
     /// What did not say how serious it is, if anything was asked for that.
     pub(crate) fn undetermined(&self) -> Option<Undetermined> {
         match &self.from {
-            From::Lines(lines) => Some(lines.undetermined()).filter(|undetermined| undetermined.logs > 0),
-            From::Nowhere | From::Scenario(_) => None,
+            InputSource::Lines(lines) => {
+                Some(lines.undetermined()).filter(|undetermined| undetermined.logs > 0)
+            }
+            InputSource::Nowhere | InputSource::Scenario(_) => None,
         }
     }
 
@@ -140,15 +142,15 @@ impl Pieces {
                 continue;
             }
             match &mut self.from {
-                From::Nowhere => break,
-                From::Scenario(steps) => match steps.next().transpose().status(Status::BadInput)? {
+                InputSource::Nowhere => break,
+                InputSource::Scenario(steps) => match steps.next().transpose().status(Status::BadInput)? {
                     Some(Step::Logs { log, times }) => self.rest.push_back((log, times.get())),
                     Some(Step::Expect(_)) => {}
                     None => break,
                 },
                 // What is not there yet is not waited for.
-                From::Lines(lines) if !piece.is_empty() && !lines.has_line() => break,
-                From::Lines(lines) => {
+                InputSource::Lines(lines) if !piece.is_empty() && !lines.has_line() => break,
+                InputSource::Lines(lines) => {
                     let Some(logs) = lines.next().await? else { break };
                     self.rest.extend(logs.into_iter().map(|log| (log, 1)));
                 }
@@ -161,8 +163,8 @@ impl Pieces {
     pub(crate) fn deferred(&self) -> Option<Deferred> {
         let name = printable(&self.name);
         match &self.from {
-            From::Nowhere => None,
-            From::Lines(lines) => {
+            InputSource::Nowhere => None,
+            InputSource::Lines(lines) => {
                 let rest = self.rest.iter().map(|(_, times)| times).sum();
                 let unsent =
                     (rest > 0).then(|| (rest, format!("{rest} logs of {name} were read and are not sent")));
@@ -171,7 +173,7 @@ impl Pieces {
                 let (logs, texts): (Vec<u64>, Vec<String>) = parts.into_iter().unzip();
                 (!logs.is_empty()).then(|| Deferred { logs: logs.iter().sum(), text: texts.join("; ") })
             }
-            From::Scenario(steps) => {
+            InputSource::Scenario(steps) => {
                 let Incomplete { line, logs, lacks } = steps.incomplete()?;
                 let why = match lacks {
                     Lacks::LineEnd => "the text ends within a line: held back until its end is there",
@@ -188,9 +190,9 @@ impl Pieces {
     /// Hands over what was held back, as it stands.
     pub(crate) fn hold_nothing_back(&mut self) {
         match &mut self.from {
-            From::Nowhere => {}
-            From::Scenario(steps) => steps.end_with_text(),
-            From::Lines(lines) => self.rest.extend(lines.take_open().into_iter().map(|log| (log, 1))),
+            InputSource::Nowhere => {}
+            InputSource::Scenario(steps) => steps.end_with_text(),
+            InputSource::Lines(lines) => self.rest.extend(lines.take_open().into_iter().map(|log| (log, 1))),
         }
     }
 }
@@ -219,7 +221,7 @@ mod tests {
             hops: 0,
         };
         let decoding =
-            Decoding { default: log.clone(), format: Format::None, severities: SeverityMap::default() };
+            LineDecoding { default: log.clone(), format: Format::None, severities: SeverityMap::default() };
         let input = Input::Lines(LineOptions { decoding, multiline: false });
         let mut pieces = Pieces::of(input, LogEnding::Text).expect("good input");
         assert!(pieces.is_endless() && pieces.deferred().is_none());

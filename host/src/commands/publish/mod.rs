@@ -14,8 +14,8 @@ use loghost_core::application::{
 use loghost_core::domain::{Sequencer, Severities};
 
 use self::sending::{ResumingPublisher, Stop, await_answers, send};
-pub(crate) use crate::commands::input::{Decoding, Input, LineOptions};
 use crate::commands::input::{Deferred, Pieces};
+pub(crate) use crate::commands::input::{Input, LineDecoding, LineOptions};
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::observers::Observers;
 use crate::compose::running::control::Controls;
@@ -25,7 +25,7 @@ use crate::compose::target::{Target, new_producer, refused, unpublished};
 use crate::files::scenario_file::LogEnding;
 use crate::platform::signals::interrupted;
 use crate::ui::publish::Published;
-use crate::ui::terminal::{self, Format, LogObserver};
+use crate::ui::terminal::{self, LogObserver, OutputFormat};
 use loghost_rabbitmq::{
     AmqpSink, Destination, Exchanges, KeyTemplate, Lifetime, ReconnectingConnection, Retention,
     TopologyError, provide_streams,
@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// Where the spans of traces are sent, if anywhere.
     pub(crate) telemetry: Option<loghost_otlp::Options>,
     pub(crate) unrouted: Unrouted,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// Which traces logs belong to.
@@ -73,7 +73,9 @@ pub(crate) async fn publish(options: Options) -> Result<(), Failure> {
     let telemetry = options.telemetry.clone();
     // There are no consumers.
     let (measuring, _) = Controls::new(Lifetime::Named);
-    let telemetry = telemetry.map(|options| Telemetry::start(options, Arc::new(Board::default()), measuring));
+    let telemetry = telemetry.map(|options| {
+        Telemetry::start(options, Arc::new(Board::default()), measuring, Arc::new(LogObserver::default()))
+    });
     let published = publish_traced(options, telemetry.as_ref()).await;
     if let Some(telemetry) = telemetry {
         telemetry.end().await;
@@ -166,7 +168,7 @@ fn report(
     pieces: &Pieces,
     to: Option<&str>,
     has_journal: bool,
-    format: Format,
+    format: OutputFormat,
 ) -> Result<(), Failure> {
     let deferred = pieces.deferred();
     let outcome = Published {

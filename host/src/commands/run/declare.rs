@@ -7,17 +7,17 @@ use loghost_wasm::WasmConsumer;
 use super::Options;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::Status;
-use crate::compose::limits::{self, Patience};
+use crate::compose::limits::{self, LimitQuestions};
 use crate::compose::plugins::loading::tell_left_out;
 use crate::compose::running::member::Member;
 use crate::compose::target::refused;
 use crate::ui::run::say_declared;
 
 /// Says which queues drop what comes back too often.
-pub(super) async fn say_limits(options: &Options, builder: &ConsumerBuilder, patience: Patience) {
+pub(super) async fn say_limits(options: &Options, builder: &ConsumerBuilder, questions: LimitQuestions) {
     // Without a connection, its end is what there is to say.
     if let Ok(connection) = builder.connections.consuming.connection().await {
-        limits::say(&connection, options.management.as_ref(), &builder.queue, patience).await;
+        limits::say(&connection, options.management.as_ref(), &builder.queue, questions).await;
     }
 }
 
@@ -42,6 +42,6 @@ pub(super) async fn declare(
             }
         }
     }
-    say_limits(options, builder, Patience::None).await;
+    say_limits(options, builder, LimitQuestions::Once).await;
     failed
 }

@@ -11,30 +11,30 @@ use std::sync::Arc;
 
 use futures_util::future::{Fuse, FutureExt};
 use loghost_board::{Board, process_begins};
-use loghost_core::application::RunEvent;
+use loghost_core::application::{Observer, RunEvent};
 use loghost_core::domain::{ConsumerName, printable_line};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 
 use self::declare::{declare, say_limits};
-pub(crate) use self::options::{Configuration, Detail, Display, Options, Purpose};
+pub(crate) use self::options::{Configuration, Detail, Display, Options, RunPurpose};
 use self::prepare::{Prepared, prepare};
 use self::shown::{ask_depths, observer, view};
 use crate::compose::connections::Connections;
 use crate::compose::consumer_builder::ConsumerBuilder;
 use crate::compose::failure::{Failure, Status, WithStatus};
-use crate::compose::limits::Patience;
+use crate::compose::limits::LimitQuestions;
 use crate::compose::plugins::loading::{self, Started};
 use crate::compose::running::control::{Controls, Requests};
-use crate::compose::running::idle::{Activity, Depths, idle};
+use crate::compose::running::idle::{Activity, RunDepths, idle};
 use crate::compose::running::leaps::tell_leaps;
 use crate::compose::running::listen::Listening;
 use crate::compose::running::reload::Reloads;
 use crate::compose::running::replays::Replays;
 use crate::compose::running::service::Service;
 use crate::compose::running::starter::{OpenedConsumer, Starter};
-use crate::compose::running::supervise::{Ended, Ran, StopReason, run_alone, supervise};
+use crate::compose::running::supervise::{Ended, RunResult, StopReason, run_alone, supervise};
 use crate::compose::running::telemetry::Telemetry;
 use crate::compose::state;
 use crate::platform::signals::Hangups;
@@ -49,13 +49,17 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     process_begins();
     let board = Arc::new(Board::default());
     let (controls, requests) = Controls::new(options.consumer.lifetime);
+    let log: Arc<dyn Observer> = Arc::new(LogObserver::default());
     let listening = match &options.listen {
-        Some(listen) => Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls)).await?),
+        Some(listen) => {
+            Some(Listening::start(listen, Arc::clone(&board), Arc::clone(&controls), &*log).await?)
+        }
         None => None,
     };
     let measuring = Arc::clone(&controls) as _;
     let telemetry = options.telemetry.clone();
-    let telemetry = telemetry.map(|options| Telemetry::start(options, Arc::clone(&board), measuring));
+    let telemetry =
+        telemetry.map(|options| Telemetry::start(options, Arc::clone(&board), measuring, Arc::clone(&log)));
     let shown = (listening.as_ref(), telemetry.as_ref());
     let ran = Box::pin(consume(options, &board, (controls, requests), shown)).await;
     if let Some(telemetry) = telemetry {
@@ -97,7 +101,7 @@ async fn consume(
     let (another, others) = mpsc::channel(1);
     let mut reloads = Reloads::new(hangups, options.reload, options.rereading(), requests.reloads, another);
     let (active, activity) = watch::channel(Activity::now());
-    let (service, _telling) = Service::start(activity.clone());
+    let (service, _telling) = Service::start(activity.clone(), Arc::new(LogObserver::default()));
     let observer = observer(&options, &active, &service, (board, listening, telemetry));
     let state = state::open(options.state.as_deref(), &*observer)?;
     for (member, _) in &members {
@@ -119,7 +123,7 @@ async fn consume(
         format: options.format,
         active,
         observer,
-        depths: Depths::default(),
+        depths: RunDepths::default(),
         board: Arc::clone(board),
         controls,
         service,
@@ -127,7 +131,7 @@ async fn consume(
     });
     let builder = &starter.builder;
     let preparing = async {
-        if options.purpose == Purpose::Declare {
+        if options.purpose == RunPurpose::Declare {
             let failed = declare(&options, builder, &members, &*starter.observer).await.or(failed);
             return Ok(Prepared { failed, ..Prepared::default() });
         }
@@ -167,7 +171,8 @@ async fn consume(
         why
     };
     let beside = async {
-        let ((), never) = tokio::join!(say_limits(&options, builder, Patience::Some), reloads.run(&starter));
+        let ((), never) =
+            tokio::join!(say_limits(&options, builder, LimitQuestions::UntilKnown), reloads.run(&starter));
         never
     };
     let options_of_end = (options.consumer.grace, options.on_failure);
@@ -221,7 +226,7 @@ async fn asked_or_idle(
 /// threads.
 fn begin(
     ready: Vec<OpenedConsumer>,
-    tasks: &mut JoinSet<Ran>,
+    tasks: &mut JoinSet<RunResult>,
 ) -> (HashMap<Id, ConsumerName>, Option<Failure>) {
     let mut names = HashMap::new();
     for opened in ready {

@@ -12,13 +12,13 @@ use crate::compose::configured::{Configured, Members};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::plugins::loading::Wanted;
-use crate::compose::plugins::settings::Settings;
+use crate::compose::plugins::settings::GivenSettings;
 use crate::compose::running::listen::Listen;
 use crate::compose::running::reload::Trigger;
 use crate::compose::running::rereading::{Reread, Rereading};
 use crate::compose::running::supervise::OnFailure;
 use crate::compose::target::Target;
-use crate::ui::terminal::Format;
+use crate::ui::terminal::OutputFormat;
 
 /// What `run` is asked for.
 #[derive(Clone, Debug)]
@@ -31,13 +31,13 @@ pub(crate) struct Options {
     /// Where its metrics and traces are sent, if anywhere.
     pub(crate) telemetry: Option<loghost_otlp::Options>,
     pub(crate) members: Members,
-    pub(crate) settings: Settings,
+    pub(crate) settings: GivenSettings,
     pub(crate) limits: Limits,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
     pub(crate) display: Display,
     pub(crate) detail: Detail,
     pub(crate) consumer: ConsumerOptions,
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: RunPurpose,
     pub(crate) until_idle: Option<Duration>,
     /// The folder that keeps counts over restarts.
     pub(crate) state: Option<PathBuf>,
@@ -127,7 +127,7 @@ pub(crate) enum Display {
 
 /// What `run` is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum RunPurpose {
     /// To consume.
     Consume,
     /// To leave exchanges, queues and bindings behind, and nothing else.

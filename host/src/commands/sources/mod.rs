@@ -25,7 +25,7 @@ use crate::compose::limits;
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
 use crate::ui::sources::{self, NotLookedAt, ObservedExchange};
-use crate::ui::terminal::{Format, warning};
+use crate::ui::terminal::{OutputFormat, warning};
 
 /// What `sources` is asked for.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     pub(crate) period: Duration,
     /// It ends after so many logs.
     pub(crate) max_logs: Option<NonZeroU64>,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// How long is looked, if nothing else is said.

@@ -19,7 +19,7 @@ use crate::compose::running_host::{RunningConsumerStatus, RunningHost};
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
 use crate::ui::status::{self, ConsumerStatus, Health, Hosted, QueueSample, StreamsLook};
-use crate::ui::terminal::{Format, counted, warning};
+use crate::ui::terminal::{OutputFormat, counted, warning};
 
 /// What `status` is asked for.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     pub(crate) consumers: Vec<ConsumerName>,
     /// The time between two looks.
     pub(crate) over: Duration,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 /// The time between two looks, if nothing else is said.

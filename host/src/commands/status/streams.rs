@@ -29,7 +29,7 @@ pub(super) struct Streams<'a> {
 }
 
 /// The first offset that is not finished, of each stream that somebody knows of.
-type Next = Vec<(String, u64)>;
+type NextOffsets = Vec<(String, u64)>;
 
 impl<'a> Streams<'a> {
     /// Finds out which there are.
@@ -48,7 +48,7 @@ impl<'a> Streams<'a> {
         hosted: &[RunningConsumerStatus],
     ) -> Result<Vec<StreamsLook>, Failure> {
         let states = self.states()?;
-        let mut all: Vec<(Option<PositionSource>, Next)> = Vec::new();
+        let mut all: Vec<(Option<PositionSource>, NextOffsets)> = Vec::new();
         let mut failed = None;
         for consumer in consumers {
             let queue = self.options.target.names.queue(consumer);
@@ -81,7 +81,7 @@ impl<'a> Streams<'a> {
         };
         let end = |stream: &str| read.iter().position(|read| read == stream).and_then(|n| ends[n]);
         let at = Instant::now();
-        let look = |(told_by, next): (Option<PositionSource>, Next)| {
+        let look = |(told_by, next): (Option<PositionSource>, NextOffsets)| {
             let streams =
                 next.into_iter().map(|(stream, next)| StreamSample { end: end(&stream), stream, next });
             StreamsLook { at, told_by, streams: streams.collect() }
@@ -120,7 +120,7 @@ impl<'a> Streams<'a> {
     }
 
     /// What the host says of the streams of this prefix.
-    fn of_host(&self, hosted: &[RunningConsumerStatus], consumer: &ConsumerName) -> Next {
+    fn of_host(&self, hosted: &[RunningConsumerStatus], consumer: &ConsumerName) -> NextOffsets {
         let found = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
         let streams = found.into_iter().flat_map(|hosted| &hosted.streams);
         let streams = streams.filter(|stream| self.options.target.names.is_stream(&stream.stream));
@@ -129,7 +129,7 @@ impl<'a> Streams<'a> {
     }
 
     /// What the broker has stored under the name of the queue.
-    async fn stored(&self, queue: &str) -> Result<Next, String> {
+    async fn stored(&self, queue: &str) -> Result<NextOffsets, String> {
         if self.present.is_empty() {
             return Ok(Vec::new());
         }
@@ -145,8 +145,8 @@ impl<'a> Streams<'a> {
     }
 
     /// What the states of hosts that took turns have of a consumer: of each stream, the one that has read most.
-    fn in_states(&self, states: &[Contents], queue: &str) -> Result<Next, Failure> {
-        let mut next: Next = Vec::new();
+    fn in_states(&self, states: &[Contents], queue: &str) -> Result<NextOffsets, Failure> {
+        let mut next: NextOffsets = Vec::new();
         for state in states {
             let account = state.account(queue).map_err(unusable)?;
             let streams = account.into_iter().flat_map(|account| account.streams);

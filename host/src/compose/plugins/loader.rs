@@ -9,7 +9,7 @@ use tokio::task::block_in_place;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::guest_lines::guest_lines;
-use crate::compose::plugins::settings::{Refusal, Settings};
+use crate::compose::plugins::settings::{GivenSettings, RefusedSetting};
 use crate::compose::plugins::source::PluginSource;
 use crate::compose::plugins::suggestion::instead_of_a_plugin;
 
@@ -27,7 +27,7 @@ pub(crate) enum Derived {
 /// What plugins are loaded with.
 pub(crate) struct PluginLoader {
     runtime: Runtime,
-    settings: Settings,
+    settings: GivenSettings,
     derived: Derived,
     /// The only consumer that is loaded with it, if that is known before.
     consumer: Option<ConsumerName>,
@@ -39,14 +39,14 @@ pub(crate) struct Loaded {
     /// What its settings may be given for; the last is what it is called.
     pub(crate) names: Vec<String>,
     /// What was given for all, and it does not take.
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) refusals: Vec<RefusedSetting>,
     /// What it was configured with.
     pub(crate) settings: Vec<(String, String)>,
 }
 
 impl PluginLoader {
     /// A loader whose members are bound by the limits of the `runtime`, and configured with `settings`.
-    pub(crate) fn new(runtime: Runtime, settings: Settings, derived: Derived) -> Self {
+    pub(crate) fn new(runtime: Runtime, settings: GivenSettings, derived: Derived) -> Self {
         Self { runtime, settings, derived, consumer: None }
     }
 
@@ -63,7 +63,7 @@ impl PluginLoader {
     }
 
     /// The settings of the run.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &GivenSettings {
         &self.settings
     }
 
@@ -121,7 +121,7 @@ impl PluginLoader {
         source: &PluginSource,
         names: Vec<String>,
     ) -> Result<Loaded, Failure> {
-        let mut refusals: Vec<Refusal> = Vec::new();
+        let mut refusals: Vec<RefusedSetting> = Vec::new();
         loop {
             let settings = self.settings.of(&names, &refusals);
             let error = match configure(&self.runtime, plugin.clone(), source, settings.clone()) {
@@ -211,9 +211,9 @@ fn not_started(source: &PluginSource, error: StartError) -> Failure {
 }
 
 /// The setting that a plugin does not take, if that is the error.
-fn refusal(error: &StartError) -> Option<Refusal> {
+fn refusal(error: &StartError) -> Option<RefusedSetting> {
     match error {
-        StartError::Settings(words) => Refusal::parse(words),
+        StartError::Settings(words) => RefusedSetting::parse(words),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::compose::configured::{Configured, Members};
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::plugins::loader::{Loaded, PluginLoader, runtime};
-use crate::compose::plugins::settings::{Settings, Taker};
+use crate::compose::plugins::settings::{ConfiguredPlugin, GivenSettings};
 use crate::compose::plugins::source::{Found, PluginSource};
 use crate::compose::running::member::Member;
 use crate::compose::running::supervise::OnFailure;
@@ -27,7 +27,7 @@ pub(crate) struct Started {
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) members: &'a Members,
-    pub(crate) settings: &'a Settings,
+    pub(crate) settings: &'a GivenSettings,
     pub(crate) limits: &'a Limits,
     pub(crate) options: &'a ConsumerOptions,
     pub(crate) on_failure: OnFailure,
@@ -83,7 +83,7 @@ pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Started, Failure> {
         Some(failure) if loaded.is_empty() => return Err(failure),
         ref some => some.iter().for_each(|failure| tell_left_out(failure, wanted.observer)),
     }
-    let takers = loaded.iter().map(|(_, it)| Taker { names: &it.names, refusals: &it.refusals });
+    let takers = loaded.iter().map(|(_, it)| ConfiguredPlugin { names: &it.names, refusals: &it.refusals });
     if let Some((candidate, _)) = loaded.first() {
         candidate.loader.settings().all_taken(&takers.collect::<Vec<_>>())?;
     }
@@ -113,7 +113,7 @@ fn named(wanted: &Wanted<'_>) -> Result<Vec<PluginCandidate>, Failure> {
 }
 
 /// Those of a configuration file. What is given for all goes behind what each has of its own.
-fn configured(consumers: &[Configured], for_all: &Settings) -> Result<Vec<PluginCandidate>, Failure> {
+fn configured(consumers: &[Configured], for_all: &GivenSettings) -> Result<Vec<PluginCandidate>, Failure> {
     let names = consumers.iter().map(|consumer| consumer.name.to_string()).collect();
     let own = consumers.iter().flat_map(|Configured { name, settings, .. }| {
         settings.iter().map(move |(key, value)| (format!("{name}.{key}"), value.clone()))

@@ -8,7 +8,7 @@ use crate::compose::plugins::suggestion::is_like;
 
 /// The settings of a run, as they were given.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct GivenSettings {
     given: Vec<(String, String)>,
     /// What the files of the run are called: what is given for one of them is no other's.
     files: Vec<String>,
@@ -16,7 +16,7 @@ pub(crate) struct Settings {
 
 /// A setting that a plugin does not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct RefusedSetting {
     /// Its key.
     pub(crate) key: String,
     /// The keys that the plugin takes.
@@ -24,14 +24,14 @@ pub(crate) struct Refusal {
 }
 
 /// A plugin that was configured.
-pub(crate) struct Taker<'a> {
+pub(crate) struct ConfiguredPlugin<'a> {
     /// What its settings may be given for: its name, and that of its file.
     pub(crate) names: &'a [String],
     /// What was given for all, and it does not take.
-    pub(crate) refusals: &'a [Refusal],
+    pub(crate) refusals: &'a [RefusedSetting],
 }
 
-impl Settings {
+impl GivenSettings {
     pub(crate) fn new(given: Vec<(String, String)>) -> Self {
         Self { given, files: Vec::new() }
     }
@@ -53,7 +53,7 @@ impl Settings {
 
     /// What the plugin of these names gets, but for what it has refused. What is given for it goes before what is given
     /// for all.
-    pub(crate) fn of(&self, names: &[String], refusals: &[Refusal]) -> Vec<(String, String)> {
+    pub(crate) fn of(&self, names: &[String], refusals: &[RefusedSetting]) -> Vec<(String, String)> {
         let mut settings: Vec<(String, String)> = Vec::new();
         let mut put = |key: &str, value: &str| {
             settings.retain(|(other, _)| other != key);
@@ -85,8 +85,8 @@ impl Settings {
     }
 
     /// An error if one of them is nobody's; what is given for a file that was left out is that one's.
-    pub(crate) fn all_taken(&self, takers: &[Taker<'_>]) -> Result<(), Failure> {
-        let is_taken = |key: &str, taker: &Taker<'_>| {
+    pub(crate) fn all_taken(&self, takers: &[ConfiguredPlugin<'_>]) -> Result<(), Failure> {
+        let is_taken = |key: &str, taker: &ConfiguredPlugin<'_>| {
             taker.names.iter().any(|name| own(key, name).is_some())
                 || taker.refusals.iter().all(|refusal| refusal.key != key)
         };
@@ -100,7 +100,7 @@ impl Settings {
 }
 
 /// What is wrong with a setting that nobody takes.
-fn untaken(key: &str, takers: &[Taker<'_>]) -> String {
+fn untaken(key: &str, takers: &[ConfiguredPlugin<'_>]) -> String {
     let names = || takers.iter().filter_map(|taker| taker.names.last().cloned());
     let mut text = format!("--set {key}: no plugin of this run takes a setting of this name");
     if let Some((name, _)) = key.split_once('.') {
@@ -127,7 +127,7 @@ fn own<'a>(key: &'a str, name: &str) -> Option<&'a str> {
     key.strip_prefix(name)?.strip_prefix('.').filter(|key| !key.is_empty())
 }
 
-impl Refusal {
+impl RefusedSetting {
     /// The one that a plugin's words tell of, if they are those of the SDK.
     pub(crate) fn parse(words: &str) -> Option<Self> {
         let (key, rest) = words.strip_prefix("unknown setting `")?.split_once("`; this consumer takes ")?;
@@ -148,9 +148,9 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn settings(given: &[(&str, &str)]) -> Settings {
+    fn settings(given: &[(&str, &str)]) -> GivenSettings {
         let given = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Settings::new(given.collect()).for_files(vec!["file".to_owned()])
+        GivenSettings::new(given.collect()).for_files(vec!["file".to_owned()])
     }
 
     #[track_caller]
@@ -173,11 +173,11 @@ mod tests {
     fn the_words_of_the_sdk_are_understood() {
         let refusal = |key: &str, takes: &[&str]| {
             let takes = takes.iter().map(ToString::to_string).collect();
-            Some(Refusal { key: key.to_owned(), takes })
+            Some(RefusedSetting { key: key.to_owned(), takes })
         };
-        assert_eq!(Refusal::parse("unknown setting `a`; this consumer takes none"), refusal("a", &[]));
-        let some = Refusal::parse("unknown setting `a.b`; this consumer takes `c`, `d`");
+        assert_eq!(RefusedSetting::parse("unknown setting `a`; this consumer takes none"), refusal("a", &[]));
+        let some = RefusedSetting::parse("unknown setting `a.b`; this consumer takes `c`, `d`");
         assert_eq!(some, refusal("a.b", &["c", "d"]));
-        assert_eq!(Refusal::parse("the setting `a` is too large"), None);
+        assert_eq!(RefusedSetting::parse("the setting `a` is too large"), None);
     }
 }

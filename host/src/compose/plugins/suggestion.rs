@@ -10,7 +10,7 @@ use strsim::damerau_levenshtein;
 
 use crate::compose::failure::{Failure, Status};
 use crate::files::bundled;
-use crate::files::scenario_file::{LogEnding, ScenarioFile, Steps};
+use crate::files::scenario_file::{LogEnding, ScenarioFile, StepReader};
 
 /// Which of `names` is the most like `text`, if one is so by far.
 pub(crate) fn like(text: &str, names: impl IntoIterator<Item = String>) -> Option<String> {
@@ -85,7 +85,7 @@ pub(crate) fn open_scenario(path: &Path) -> Result<ScenarioFile, Failure> {
 
 /// What a file that is no plugin is instead, and what is done with such.
 pub(crate) fn instead_of_a_plugin(bytes: &[u8], path: &Path) -> String {
-    let steps = Steps::new(String::new(), bytes, LogEnding::Text);
+    let steps = StepReader::new(String::new(), bytes, LogEnding::Text);
     let mut logs = 0;
     for step in steps {
         match step {

@@ -22,7 +22,7 @@ const WAITING: usize = 16;
 /// The consumers of a run, as they are told what to do.
 pub(crate) struct Controls {
     consumers: Mutex<BTreeMap<ConsumerName, Controlled>>,
-    reloads: Sender<Which>,
+    reloads: Sender<ReloadTarget>,
     replays: Sender<ConsumerName>,
     lifetime: Lifetime,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Controls {
 /// What is asked of a run that no running consumer does itself.
 pub(crate) struct Requests {
     /// Which plugins are to be loaded again.
-    pub(crate) reloads: Receiver<Which>,
+    pub(crate) reloads: Receiver<ReloadTarget>,
     /// Whose dead letters are to be replayed.
     pub(crate) replays: Receiver<ConsumerName>,
 }
@@ -44,7 +44,7 @@ struct Controlled {
 
 /// Which plugins are loaded again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
+pub(crate) enum ReloadTarget {
     /// Those whose files are no longer what they were.
     Changed,
     /// All: whoever asks may have changed what they depend on.
@@ -99,7 +99,7 @@ impl Controls {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload(&self, which: Which) -> Result<(), RequestError> {
+    fn reload(&self, which: ReloadTarget) -> Result<(), RequestError> {
         self.reloads.try_send(which).map_err(|error| reason(&error))
     }
 }
@@ -111,7 +111,7 @@ impl RunControl for Controls {
         let (told, is_paused) = match request {
             Request::Pause => (Control::Pause, true),
             Request::Resume => (Control::Resume, false),
-            Request::Reload => return self.reload(Which::One(name.clone())),
+            Request::Reload => return self.reload(ReloadTarget::One(name.clone())),
             Request::ReplayDeadLetters if self.lifetime == Lifetime::Exclusive => {
                 return Err(RequestError::NoDeadLetters);
             }
@@ -125,7 +125,7 @@ impl RunControl for Controls {
     }
 
     fn reload_all(&self) -> Result<(), RequestError> {
-        self.reload(Which::All)
+        self.reload(ReloadTarget::All)
     }
 }
 

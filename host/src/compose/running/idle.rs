@@ -15,13 +15,13 @@ use crate::ui::terminal::TerminalReporter;
 /// What the consumers of a run do, and when they last had something to do.
 pub(crate) struct Activity {
     last: Instant,
-    consumers: HashMap<ConsumerName, Doing>,
+    consumers: HashMap<ConsumerName, ConsumerWork>,
     /// Those that have ended, or could not begin: nothing is expected of them.
     ended: BTreeSet<ConsumerName>,
 }
 
 /// What one does.
-struct Doing {
+struct ConsumerWork {
     queue: QueueUse,
     load: Load,
     /// Whether it is called for something else than logs.
@@ -55,7 +55,7 @@ impl Activity {
     fn put(&mut self, consumer: &ConsumerName, queue: QueueUse) {
         self.last = Instant::now();
         self.ended.remove(consumer);
-        let idle = Doing { queue, load: Load::default(), is_called: false };
+        let idle = ConsumerWork { queue, load: Load::default(), is_called: false };
         self.consumers.entry(consumer.clone()).or_insert(idle).queue = queue;
     }
 
@@ -133,9 +133,9 @@ impl Activity {
 
 /// How many logs wait for each consumer of a run: for those that are there now.
 #[derive(Clone, Default)]
-pub(crate) struct Depths(Arc<Mutex<HashMap<ConsumerName, QueueDepth>>>);
+pub(crate) struct RunDepths(Arc<Mutex<HashMap<ConsumerName, QueueDepth>>>);
 
-impl Depths {
+impl RunDepths {
     pub(crate) fn put(&self, consumer: ConsumerName, depth: QueueDepth) {
         self.locked().insert(consumer, depth);
     }
@@ -153,7 +153,7 @@ impl Depths {
 /// empty; never without a limit. Of a consumer that is stopped nothing is expected. Gives those that stand by.
 pub(crate) async fn idle(
     mut activity: watch::Receiver<Activity>,
-    depths: &Depths,
+    depths: &RunDepths,
     limit: Option<Duration>,
 ) -> Vec<ConsumerName> {
     let Some(limit) = limit else { return std::future::pending().await };
@@ -181,7 +181,7 @@ pub(crate) async fn idle(
 }
 
 /// Whether nothing waits in the queues of those who work.
-async fn are_empty(depths: &Depths, mut activity: watch::Receiver<Activity>) -> bool {
+async fn are_empty(depths: &RunDepths, mut activity: watch::Receiver<Activity>) -> bool {
     let depths = depths.locked().clone();
     for (consumer, depth) in &depths {
         let is_empty = tokio::select! {

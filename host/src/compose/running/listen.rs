@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use loghost_board::Board;
-use loghost_core::application::{Event, Observer};
+use loghost_core::application::{Event, ListenScope, Observer, RunEvent};
 use loghost_core::domain::printable_line;
 use loghost_http::{BindError, Feed, Server, Shown, Token};
 use loghost_system::private::{SecretError, read_secret};
@@ -15,7 +15,7 @@ use tokio::io;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::running::control::Controls;
 use crate::ui::events::{self, Queues};
-use crate::ui::terminal::{self, event_as_json};
+use crate::ui::terminal::event_as_json;
 
 /// Where to listen, and for whom.
 #[derive(Clone, Debug)]
@@ -45,30 +45,24 @@ pub(crate) struct Listening {
 const MOST_TOKEN: u64 = 4096;
 
 impl Listening {
-    /// Listens, and says where. What can be known of the run is known to the server by the board, and by its
+    /// Listens, and tells the `observer` where. What can be known of the run is known to the server by the board, and by its
     /// [observer](Self::observer).
     pub(crate) async fn start(
         listen: &Listen,
         board: Arc<Board>,
         controls: Arc<Controls>,
+        observer: &dyn Observer,
     ) -> Result<Self, Failure> {
         let token = listen.token_file.as_deref().map(listen_token).transpose()?;
         let feed = Feed::default();
-        let is_for_all = !listen.address.ip().is_loopback();
+        let is_loopback = listen.address.ip().is_loopback();
+        let scope = if is_loopback { ListenScope::Loopback } else { ListenScope::Network };
         let control = (listen.rights == Rights::Control).then(|| Arc::clone(&controls) as _);
         let version = env!("CARGO_PKG_VERSION");
         let shown = Shown { board, feed: feed.clone(), token, control, measuring: controls, version };
         let server = Server::bind(listen.address, shown).await.map_err(unbound)?;
         let address = server.address();
-        terminal::notice(&format!(
-            "listening at http://{address}: a page for people; /metrics /ready /api/consumers /api/history /api/events"
-        ));
-        if is_for_all {
-            terminal::warning(
-                "HTTP is not encrypted: whoever can read what is sent over the network between here and there can read the \
-                 token; keep it to a network of your own, or put a proxy with TLS before it",
-            );
-        }
+        observer.observe(&Event::Run(RunEvent::Listening(address, scope)));
         Ok(Self { server, feed })
     }
 

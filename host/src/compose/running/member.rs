@@ -10,7 +10,7 @@ use loghost_wasm::{WasmConsumer, sha256};
 
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::plugins::loader::{Loaded, PluginLoader};
-use crate::compose::plugins::settings::Refusal;
+use crate::compose::plugins::settings::RefusedSetting;
 use crate::compose::plugins::source::PluginSource;
 
 /// A running plugin: where it came from.
@@ -22,7 +22,7 @@ pub(crate) struct Member {
     name: ConsumerName,
     digest: String,
     /// What of the run's settings it does not take.
-    refusals: Vec<Refusal>,
+    refusals: Vec<RefusedSetting>,
     settings: Vec<(String, String)>,
 }
 
@@ -75,8 +75,8 @@ impl Member {
         if *name != self.name {
             return Err(anyhow!("{}: is called `{name}` now; end the run, and start it anew", self.source));
         }
-        let is_new = |refusal: &&Refusal| self.refusals.iter().all(|other| other.key != refusal.key);
-        if let Some(Refusal { key, .. }) = refusals.iter().find(is_new) {
+        let is_new = |refusal: &&RefusedSetting| self.refusals.iter().all(|other| other.key != refusal.key);
+        if let Some(RefusedSetting { key, .. }) = refusals.iter().find(is_new) {
             return Err(anyhow!("{}: does not take the setting `{key}`, as the old one does", self.source));
         }
         consumer.digest().clone_into(&mut self.digest);

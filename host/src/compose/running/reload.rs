@@ -17,11 +17,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::block_in_place;
 
 use crate::compose::running::consumer::{Running, remove};
-use crate::compose::running::control::Which;
+use crate::compose::running::control::ReloadTarget;
 use crate::compose::running::member::Member;
 use crate::compose::running::rereading::Rereading;
 use crate::compose::running::starter::{Start, Starter};
-use crate::compose::running::supervise::Another;
+use crate::compose::running::supervise::AddedConsumer;
 use crate::platform::signals::Hangups;
 use crate::platform::watch::Watch;
 
@@ -41,13 +41,13 @@ pub(crate) struct Reloads {
     /// What stops those that are in the configuration no longer: nobody listens when they have ended.
     removed: BTreeMap<ConsumerName, watch::Sender<bool>>,
     /// Which plugins somebody wants loaded again.
-    requests: mpsc::Receiver<Which>,
+    requests: mpsc::Receiver<ReloadTarget>,
     /// What was handed a new version: as it is then, unless the old one goes on.
     handed: FuturesUnordered<BoxFuture<'static, Option<Member>>>,
     hangups: Hangups,
     trigger: Trigger,
     configuration: Option<Rereading>,
-    another: mpsc::Sender<Another>,
+    another: mpsc::Sender<AddedConsumer>,
 }
 
 impl Reloads {
@@ -56,8 +56,8 @@ impl Reloads {
         hangups: Hangups,
         trigger: Trigger,
         configuration: Option<Rereading>,
-        requests: mpsc::Receiver<Which>,
-        another: mpsc::Sender<Another>,
+        requests: mpsc::Receiver<ReloadTarget>,
+        another: mpsc::Sender<AddedConsumer>,
     ) -> Self {
         let (running, removed, handed) = (Vec::new(), BTreeMap::new(), FuturesUnordered::new());
         Self { running, removed, requests, handed, hangups, trigger, configuration, another }
@@ -78,7 +78,7 @@ impl Reloads {
             while self.trigger == Trigger::Change && files != self.files() {
                 files = self.files();
                 watch = Watch::new(files.clone()).inspect_err(|error| tell_unwatched(starter, error)).ok();
-                self.look(starter, &Which::Changed).await;
+                self.look(starter, &ReloadTarget::Changed).await;
             }
             let changed = async {
                 match &mut watch {
@@ -87,7 +87,7 @@ impl Reloads {
                 }
             };
             tokio::select! {
-                () = self.hangups.next() => self.look(starter, &Which::All).await,
+                () = self.hangups.next() => self.look(starter, &ReloadTarget::All).await,
                 Some(which) = self.requests.recv() => self.look(starter, &which).await,
                 Some(taken_over) = self.handed.next() => self.changed(taken_over, starter),
                 changed = changed => {
@@ -95,7 +95,7 @@ impl Reloads {
                         watch = None;
                         tell_unwatched(starter, &error);
                     }
-                    self.look(starter, &Which::Changed).await;
+                    self.look(starter, &ReloadTarget::Changed).await;
                 }
             }
         }
@@ -117,8 +117,8 @@ impl Reloads {
         plugins.chain(file).collect()
     }
 
-    async fn look(&mut self, starter: &Arc<Starter>, which: &Which) {
-        if *which == Which::All {
+    async fn look(&mut self, starter: &Arc<Starter>, which: &ReloadTarget) {
+        if *which == ReloadTarget::All {
             let has_file = self.configuration.is_some();
             starter.tell(RunEvent::Reloading(if has_file {
                 ReloadScope::Configuration
@@ -132,9 +132,9 @@ impl Reloads {
     }
 
     /// Loads what is meant; unless it is one alone, as the configuration says now.
-    async fn load_all(&mut self, starter: &Arc<Starter>, which: &Which) {
+    async fn load_all(&mut self, starter: &Arc<Starter>, which: &ReloadTarget) {
         match &self.configuration {
-            Some(configuration) if !matches!(which, Which::One(_)) => {
+            Some(configuration) if !matches!(which, ReloadTarget::One(_)) => {
                 match block_in_place(|| configuration.load(starter)) {
                     Ok(members) => self.reconfigure(members, starter, which).await,
                     Err(failure) => {
@@ -151,13 +151,13 @@ impl Reloads {
     }
 
     /// Loads what is meant; of that, one that has ended begins anew.
-    async fn load(&mut self, starter: &Arc<Starter>, which: &Which) {
+    async fn load(&mut self, starter: &Arc<Starter>, which: &ReloadTarget) {
         for at in 0..self.running.len() {
             let running = &mut self.running[at];
             let is_meant = match which {
-                Which::Changed => !running.member.is_unchanged(),
-                Which::All => true,
-                Which::One(name) => running.member.name() == name,
+                ReloadTarget::Changed => !running.member.is_unchanged(),
+                ReloadTarget::All => true,
+                ReloadTarget::One(name) => running.member.name() == name,
             };
             if !is_meant {
                 continue;
@@ -193,7 +193,7 @@ impl Reloads {
         &mut self,
         members: Vec<(Member, WasmConsumer)>,
         starter: &Arc<Starter>,
-        which: &Which,
+        which: &ReloadTarget,
     ) {
         while let Some(Some(taken_over)) = self.handed.next().now_or_never() {
             self.changed(taken_over, starter);
@@ -209,7 +209,7 @@ impl Reloads {
             let former = self.running.iter_mut().find(|running| *running.member.name() == name);
             match former {
                 Some(running) if running.member.is_as(&member) => {
-                    if running.has_ended() && *which == Which::All {
+                    if running.has_ended() && *which == ReloadTarget::All {
                         starter.tell(RunEvent::TriedAgain(&name));
                         let start = running.begin(consumer, &starter.controls);
                         self.start(start, name.clone(), None, starter).await;
@@ -268,7 +268,7 @@ impl Reloads {
             Ok(Some(Box::pin(opened.run()).await))
         };
         // Without anybody who takes it, the run ends.
-        let _ = self.another.send(Another { name, running: running.boxed() }).await;
+        let _ = self.another.send(AddedConsumer { name, running: running.boxed() }).await;
     }
 }
 

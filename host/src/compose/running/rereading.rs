@@ -9,7 +9,7 @@ use crate::compose::configured::Members;
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::plugins::loading::{self, Wanted};
-use crate::compose::plugins::settings::Settings;
+use crate::compose::plugins::settings::GivenSettings;
 use crate::compose::running::member::Member;
 use crate::compose::running::starter::Starter;
 use crate::compose::running::supervise::OnFailure;
@@ -17,7 +17,7 @@ use crate::compose::running::supervise::OnFailure;
 /// What a configuration says when it is read again.
 pub(crate) struct Reread {
     pub(crate) members: Members,
-    pub(crate) settings: Settings,
+    pub(crate) settings: GivenSettings,
     pub(crate) limits: Limits,
     pub(crate) options: ConsumerOptions,
     pub(crate) on_failure: OnFailure,

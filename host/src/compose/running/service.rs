@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use loghost_core::application::{Event, Observer};
+use loghost_core::application::{Event, Observer, RunEvent};
 use loghost_core::domain::ConsumerName;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -13,8 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 use crate::compose::running::idle::Activity;
 use crate::compose::running::loops::Loops;
-use crate::platform::service_manager::{self, News};
-use crate::ui::terminal;
+use crate::platform::service_manager::{self, Notification};
 
 /// What a service manager knows of a run.
 pub(crate) struct Service {
@@ -22,6 +21,8 @@ pub(crate) struct Service {
     phase: Mutex<Phase>,
     /// Whether it was said that it cannot be told.
     is_unreachable: AtomicBool,
+    /// Is told what the manager cannot be, or not any more.
+    observer: Arc<dyn Observer>,
 }
 
 /// Who ends the process unless it says at least this often that it goes on.
@@ -45,13 +46,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Service {
     /// Tells the manager that has started this process, if one has, what consumers do: that the run is ready when none of them is
     /// still being opened, and for its watchdog that each goes on. It is told so for as long as the tasks are there.
-    pub(crate) fn start(activity: watch::Receiver<Activity>) -> (Arc<Self>, JoinSet<()>) {
+    pub(crate) fn start(
+        activity: watch::Receiver<Activity>,
+        observer: Arc<dyn Observer>,
+    ) -> (Arc<Self>, JoinSet<()>) {
         let watchdog =
             service_manager::watchdog().map(|within| Watchdog { within, loops: Loops::new(within / 2) });
         let service = Arc::new(Self {
             watchdog,
             phase: Mutex::new(Phase::Starting),
             is_unreachable: AtomicBool::new(false),
+            observer,
         });
         let mut tasks = JoinSet::new();
         if service_manager::is_there() {
@@ -63,12 +68,12 @@ impl Service {
 
     /// A configuration is read again from now on, or plugins are loaded.
     pub(crate) fn reloading(&self) {
-        self.step(Phase::Ready, Phase::Reloading, &[News::Reloading]);
+        self.step(Phase::Ready, Phase::Reloading, &[Notification::Reloading]);
     }
 
     /// It goes on as before.
     pub(crate) fn reloaded(&self) {
-        self.step(Phase::Reloading, Phase::Ready, &[News::Ready]);
+        self.step(Phase::Reloading, Phase::Ready, &[Notification::Ready]);
     }
 
     /// The run ends.
@@ -76,7 +81,7 @@ impl Service {
         let mut phase = self.phase();
         if *phase != Phase::Stopping {
             *phase = Phase::Stopping;
-            self.tell(&[News::Stopping, News::Status("ending: what is in hand is finished")]);
+            self.tell(&[Notification::Stopping, Notification::Status("ending: what is in hand is finished")]);
         }
     }
 
@@ -114,10 +119,10 @@ impl Service {
                 (activity.summary(), activity.is_begun())
             };
             if is_begun {
-                self.step(Phase::Starting, Phase::Ready, &[News::Ready]);
+                self.step(Phase::Starting, Phase::Ready, &[Notification::Ready]);
             }
             if text != told && *self.phase() != Phase::Stopping {
-                self.tell(&[News::Status(&text)]);
+                self.tell(&[Notification::Status(&text)]);
                 told = text;
             }
             // Each batch changes it.
@@ -136,10 +141,9 @@ impl Service {
             often.tick().await;
             let stuck = loops.stuck(Instant::now());
             match &stuck {
-                None => self.tell(&[News::Alive]),
+                None => self.tell(&[Notification::Alive]),
                 Some(consumer) if said != stuck => {
-                    let text = "its thread does not come back, though its calls are limited: the watchdog is told no more";
-                    terminal::error(text, Some(consumer.as_str()));
+                    self.observer.observe(&Event::Run(RunEvent::Stuck(consumer)));
                 }
                 Some(_) => {}
             }
@@ -148,19 +152,20 @@ impl Service {
     }
 
     /// Goes from one phase to another, and tells that; not if another phase has begun meanwhile.
-    fn step(&self, from: Phase, to: Phase, news: &[News<'_>]) {
+    fn step(&self, from: Phase, to: Phase, notifications: &[Notification<'_>]) {
         let mut phase = self.phase();
         if *phase == from {
             *phase = to;
-            self.tell(news);
+            self.tell(notifications);
         }
     }
 
-    fn tell(&self, news: &[News<'_>]) {
-        if let Err(error) = service_manager::tell(news)
+    fn tell(&self, notifications: &[Notification<'_>]) {
+        if let Err(error) = service_manager::tell(notifications)
             && !self.is_unreachable.swap(true, Ordering::Relaxed)
         {
-            terminal::warning(&format!("cannot tell the service manager (NOTIFY_SOCKET): {error}"));
+            let why = error.to_string();
+            self.observer.observe(&Event::Run(RunEvent::ServiceManagerUnreachable(&why)));
         }
     }
 

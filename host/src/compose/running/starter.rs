@@ -15,19 +15,19 @@ use crate::compose::consumer_builder::{ConsumerAdapters, ConsumerBuilder, HostCo
 use crate::compose::consumer_options::ConsumerOptions;
 use crate::compose::failure::Failure;
 use crate::compose::running::control::Controls;
-use crate::compose::running::idle::{Activity, Depths, Expected};
+use crate::compose::running::idle::{Activity, Expected, RunDepths};
 use crate::compose::running::service::Service;
 use crate::compose::running::supervise::not_opened;
-use crate::ui::terminal::{Format, TerminalReporter};
+use crate::ui::terminal::{OutputFormat, TerminalReporter};
 
 /// What it takes to start a consumer of a run.
 pub(crate) struct Starter {
     pub(crate) builder: ConsumerBuilder,
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
     pub(crate) active: watch::Sender<Activity>,
     pub(crate) observer: Arc<dyn Observer>,
     /// How many logs wait for each.
-    pub(crate) depths: Depths,
+    pub(crate) depths: RunDepths,
     /// What is known of each.
     pub(crate) board: Arc<Board>,
     /// How each is told what to do.

@@ -50,20 +50,20 @@ pub(crate) struct Ended {
 }
 
 /// How a consumer has run: not at all, if it was stopped before.
-pub(crate) type Ran = Result<Option<Finished>, Failure>;
+pub(crate) type RunResult = Result<Option<Finished>, Failure>;
 
 /// A consumer that runs from now on, beside the others.
-pub(crate) struct Another {
+pub(crate) struct AddedConsumer {
     pub(crate) name: ConsumerName,
-    pub(crate) running: BoxFuture<'static, Ran>,
+    pub(crate) running: BoxFuture<'static, RunResult>,
 }
 
 /// Waits for the tasks of these consumers, and stops them at the `ending`, or when there is no point in going
 /// on: they have `grace` to finish what they have in hand. Tells the `observer` what went wrong with each.
 pub(crate) async fn supervise(
-    mut tasks: JoinSet<Ran>,
+    mut tasks: JoinSet<RunResult>,
     mut names: HashMap<Id, ConsumerName>,
-    mut others: mpsc::Receiver<Another>,
+    mut others: mpsc::Receiver<AddedConsumer>,
     ending: impl Future<Output = StopReason>,
     stop: watch::Sender<bool>,
     (grace, on_failure): (Duration, OnFailure),
@@ -79,7 +79,7 @@ pub(crate) async fn supervise(
         let joined = tokio::select! {
             biased;
             // First, as without tasks nothing is waited for.
-            Some(Another { name, running }) = others.recv(), if !is_ending => {
+            Some(AddedConsumer { name, running }) = others.recv(), if !is_ending => {
                 match run_alone(&mut tasks, running) {
                     Ok(task) => {
                         names.insert(task.id(), name);

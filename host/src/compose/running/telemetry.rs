@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use loghost_board::{Board, Measuring};
-use loghost_core::application::Observer;
+use loghost_core::application::{Event, Observer, RunEvent};
 use loghost_core::domain::{Log, Sampler, Tracing};
 use loghost_otlp::{Exporter, Exports, Options, Spans};
 use uuid::Uuid;
-
-use crate::ui::terminal::{self, LogObserver};
 
 /// What a command sends.
 pub(crate) struct Telemetry {
@@ -17,20 +15,25 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Begins to send what the `options` ask for, and says so: the figures of the board and what plugins measure, and the spans
+    /// Begins to send what the `options` ask for, and tells the `observer` so: the figures of the board and what plugins measure, and the spans
     /// of events.
-    pub(crate) fn start(options: Options, board: Arc<Board>, measuring: Arc<dyn Measuring>) -> Self {
+    pub(crate) fn start(
+        options: Options,
+        board: Arc<Board>,
+        measuring: Arc<dyn Measuring>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let named = [("metrics", &options.metrics), ("traces", &options.traces)];
-        let named: Vec<String> = named
+        let signals: Vec<(&str, String)> = named
             .into_iter()
-            .filter_map(|(signal, endpoint)| Some(format!("{signal} go to {}", endpoint.as_ref()?.address())))
+            .filter_map(|(signal, endpoint)| Some((signal, endpoint.as_ref()?.address())))
             .collect();
-        terminal::notice(&format!("OpenTelemetry: {}", named.join(", ")));
+        observer.observe(&Event::Run(RunEvent::Exporting(&signals)));
         let sampler = options.sampler;
         let exports = Exports {
             board,
             measuring,
-            observer: Arc::new(LogObserver::default()),
+            observer,
             version: env!("CARGO_PKG_VERSION"),
             instance: Uuid::new_v4().to_string(),
         };

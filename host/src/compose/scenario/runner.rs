@@ -111,7 +111,7 @@ impl ScenarioRunner {
         let connections = scenario_consumers.connections();
         let sink = match &exchange {
             Some(exchange) => connections.sink_to(exchange.destination(), []).await?,
-            None => connections.sink(Exchanges::Lent, []).await?,
+            None => connections.sink(Exchanges::Given, []).await?,
         };
         let (receipts, unbound) =
             self.publish(scenario, sink, &mut scenario_consumers, exchange.as_ref()).await?;

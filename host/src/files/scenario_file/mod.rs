@@ -15,7 +15,7 @@ use loghost_core::domain::{Tally, printable};
 
 pub(crate) use self::bless::{Blessed, bless};
 use self::steps::LIMIT;
-pub(crate) use self::steps::{Incomplete, Lacks, LogEnding, Steps};
+pub(crate) use self::steps::{Incomplete, Lacks, LogEnding, StepReader};
 
 /// A scenario that can be read from its start as often as needed.
 pub(crate) struct ScenarioFile {
@@ -144,7 +144,7 @@ impl ScenarioFile {
     pub(crate) fn check(&mut self) -> Result<Summary, ScenarioFileError> {
         self.rewind()?;
         let mut summary = Summary::default();
-        for step in Steps::new(self.name.clone(), &mut self.input, self.ending) {
+        for step in StepReader::new(self.name.clone(), &mut self.input, self.ending) {
             let step = match step {
                 Err(ScenarioFileError::Syntax { name, error }) => return Err(self.wrong(name, error)),
                 step => step?,
@@ -181,9 +181,9 @@ impl ScenarioFile {
 
     /// The steps from the start. They come from the file that was opened, and that [`Self::check`] has
     /// read, even if another one has taken its place by now.
-    pub(crate) fn into_steps(mut self) -> Result<Steps<Box<dyn ScenarioInput>>, ScenarioFileError> {
+    pub(crate) fn into_steps(mut self) -> Result<StepReader<Box<dyn ScenarioInput>>, ScenarioFileError> {
         self.rewind()?;
-        Ok(Steps::new(self.name, self.input, self.ending))
+        Ok(StepReader::new(self.name, self.input, self.ending))
     }
 
     fn rewind(&mut self) -> Result<(), ScenarioFileError> {

@@ -36,7 +36,7 @@ pub(crate) enum Lacks {
 }
 
 /// The steps of a scenario, read as they are asked for. Ends after the first error.
-pub(crate) struct Steps<R> {
+pub(crate) struct StepReader<R> {
     name: String,
     input: R,
     buffer: Vec<u8>,
@@ -46,7 +46,7 @@ pub(crate) struct Steps<R> {
     rest: Option<Vec<u8>>,
 }
 
-impl<R: BufRead> Steps<R> {
+impl<R: BufRead> StepReader<R> {
     /// The steps in `input`, which errors call `name`.
     pub(crate) fn new(name: String, input: R, ending: LogEnding) -> Self {
         Self { name, input, buffer: Vec::new(), parser: Some(Parser::new()), ending, rest: None }
@@ -113,7 +113,7 @@ fn may_become_a_log(rest: &[u8]) -> bool {
     !(is_blank || rest.starts_with(b"#") || rest.starts_with(b"|") || rest.starts_with(b"expect"))
 }
 
-impl<R: BufRead> Iterator for Steps<R> {
+impl<R: BufRead> Iterator for StepReader<R> {
     type Item = Result<Step, ScenarioFileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_not_held() {
-        let mut steps = Steps::new("endless".to_owned(), BufReader::new(io::repeat(b'x')), LogEnding::Open);
+        let mut steps =
+            StepReader::new("endless".to_owned(), BufReader::new(io::repeat(b'x')), LogEnding::Open);
         assert!(matches!(steps.next(), Some(Err(ScenarioFileError::Syntax { .. }))));
         assert!(steps.next().is_none());
     }
@@ -144,7 +145,7 @@ mod tests {
         fn check(text: &str, whole: u64, left: Option<(u64, u64, Lacks)>, in_all: u64) {
             let (_folder, path) = file(text);
             let mut steps = ScenarioFile::open(&path).unwrap().ending(LogEnding::Open).into_steps().unwrap();
-            let count = |steps: &mut Steps<Box<dyn ScenarioInput>>| -> u64 {
+            let count = |steps: &mut StepReader<Box<dyn ScenarioInput>>| -> u64 {
                 let times = |step| match step {
                     Step::Logs { times, .. } => times.get(),
                     Step::Expect(_) => 0,

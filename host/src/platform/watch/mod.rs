@@ -15,7 +15,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use self::way::{Kind, Step};
+use self::way::{PathStep, PathStepKind};
 
 /// How long it must be quiet before a change is complete: a file may be written in pieces.
 const QUIET: Duration = Duration::from_millis(100);
@@ -67,12 +67,12 @@ impl Watch {
 }
 
 /// The ways to `files`, as they are now.
-fn steps_to(files: &[PathBuf]) -> BTreeSet<Step> {
+fn steps_to(files: &[PathBuf]) -> BTreeSet<PathStep> {
     files.iter().flat_map(|file| way::to(file)).collect()
 }
 
 /// Tells of every change of one of `steps`.
-fn watch(steps: &BTreeSet<Step>, tell: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+fn watch(steps: &BTreeSet<PathStep>, tell: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
     let names: BTreeSet<PathBuf> = steps.iter().map(|step| step.name.clone()).collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // What went wrong may have hidden a change.
@@ -83,8 +83,8 @@ fn watch(steps: &BTreeSet<Step>, tell: mpsc::Sender<()>) -> notify::Result<Recom
             let _ = tell.try_send(());
         }
     })?;
-    let mut folders: BTreeMap<&Path, Kind> = BTreeMap::new();
-    for Step { name, kind } in steps {
+    let mut folders: BTreeMap<&Path, PathStepKind> = BTreeMap::new();
+    for PathStep { name, kind } in steps {
         if let Some(folder) = name.parent() {
             let most = folders.entry(folder).or_insert(*kind);
             *most = (*most).max(*kind);
@@ -93,7 +93,7 @@ fn watch(steps: &BTreeSet<Step>, tell: mpsc::Sender<()>) -> notify::Result<Recom
     for (folder, kind) in folders {
         let result = watcher.watch(folder, RecursiveMode::NonRecursive);
         // Not everybody may read every folder far above; few are ever replaced.
-        if kind != Kind::Folder {
+        if kind != PathStepKind::Folder {
             result?;
         }
     }

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf, absolute};
 
 /// A name on the way to a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Step {
+pub(super) struct PathStep {
     /// In a folder that no symbolic link leads to.
     pub(super) name: PathBuf,
-    pub(super) kind: Kind,
+    pub(super) kind: PathStepKind,
 }
 
 /// What a name on the way is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum PathStepKind {
     Folder,
     Link,
     /// The file itself, or the first that is not there.
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 const MOST_LINKS: usize = 40;
 
 /// The way to `file`, as it is now.
-pub(super) fn to(file: &Path) -> Vec<Step> {
+pub(super) fn to(file: &Path) -> Vec<PathStep> {
     let mut steps = Vec::new();
     let mut links = 0;
     let mut folder = PathBuf::new();
@@ -43,15 +43,15 @@ pub(super) fn to(file: &Path) -> Vec<Step> {
         }
         let target = fs::read_link(&name);
         let kind = match target {
-            Ok(_) if links == MOST_LINKS => Kind::End,
-            Ok(_) => Kind::Link,
-            Err(_) if ahead.is_empty() || !name.is_dir() => Kind::End,
-            Err(_) => Kind::Folder,
+            Ok(_) if links == MOST_LINKS => PathStepKind::End,
+            Ok(_) => PathStepKind::Link,
+            Err(_) if ahead.is_empty() || !name.is_dir() => PathStepKind::End,
+            Err(_) => PathStepKind::Folder,
         };
-        steps.push(Step { name: name.clone(), kind });
+        steps.push(PathStep { name: name.clone(), kind });
         match (kind, target) {
-            (Kind::Folder, _) => folder = name,
-            (Kind::Link, Ok(target)) => {
+            (PathStepKind::Folder, _) => folder = name,
+            (PathStepKind::Link, Ok(target)) => {
                 links += 1;
                 ahead.extend(backwards(&target));
             }
@@ -75,7 +75,7 @@ mod tests {
     /// The links and the end of the way from `folder` to `file`, both of which need not be there.
     fn links_and_end(folder: &Path, file: &str) -> Vec<String> {
         let root = folder.canonicalize().unwrap();
-        let steps = to(&root.join(file)).into_iter().filter(|step| step.kind != Kind::Folder);
+        let steps = to(&root.join(file)).into_iter().filter(|step| step.kind != PathStepKind::Folder);
         steps.map(|step| step.name.strip_prefix(&root).unwrap().display().to_string()).collect()
     }
 

@@ -12,7 +12,7 @@ pub(crate) use self::case::{Bench, Case, Pace, size_text};
 use self::figure::Better;
 pub(crate) use self::figure::{Figure, Quantity};
 use crate::ui::table::{Cell, align};
-use crate::ui::terminal::{self, BAD, DIM, Format, GOOD, TITLE, Unwritable};
+use crate::ui::terminal::{self, BAD, DIM, GOOD, OutputError, OutputFormat, TITLE};
 
 /// What was measured of a case.
 pub(crate) struct Measured {
@@ -27,7 +27,7 @@ pub(crate) struct Measured {
 
 /// Whether a run is shown beside a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beside {
+pub(crate) enum ComparedWith {
     Baseline,
     Nothing,
 }
@@ -63,8 +63,8 @@ pub(crate) fn say_progress(bench: Bench, phase: &BenchPhase) {
 
 /// Shows one bench after the other.
 pub(crate) struct Reports {
-    format: Format,
-    beside: Beside,
+    format: OutputFormat,
+    beside: ComparedWith,
     /// How many figures there are, and how many of them differ widely from run to run.
     figures: usize,
     wide: usize,
@@ -72,23 +72,29 @@ pub(crate) struct Reports {
 
 impl Reports {
     /// Shows what is measured.
-    pub(crate) fn begin(format: Format, about: &About, beside: Beside) -> Result<Self, Unwritable> {
+    pub(crate) fn begin(
+        format: OutputFormat,
+        about: &About,
+        beside: ComparedWith,
+    ) -> Result<Self, OutputError> {
         match format {
-            Format::Text => terminal::print(&format!("{DIM}{}{DIM:#}", about.line()))?,
-            Format::Json => terminal::print_json(&about.fields())?,
+            OutputFormat::Text => terminal::print(&format!("{DIM}{}{DIM:#}", about.line()))?,
+            OutputFormat::Json => terminal::print_json(&about.fields())?,
         }
         Ok(Self { format, beside, figures: 0, wide: 0 })
     }
 
     /// Shows the cases of a bench.
-    pub(crate) fn add(&mut self, measured: &[Measured]) -> Result<(), Unwritable> {
+    pub(crate) fn add(&mut self, measured: &[Measured]) -> Result<(), OutputError> {
         for Measured { figures, .. } in measured {
             self.figures += figures.len();
             self.wide += figures.iter().filter(|figure| figure.spread > Some(NOISE)).count();
         }
         match self.format {
-            Format::Text => terminal::print(&format!("\n{}", self.table(measured))),
-            Format::Json => measured.iter().try_for_each(|case| terminal::print_json(&self.object(case))),
+            OutputFormat::Text => terminal::print(&format!("\n{}", self.table(measured))),
+            OutputFormat::Json => {
+                measured.iter().try_for_each(|case| terminal::print_json(&self.object(case)))
+            }
         }
     }
 
@@ -133,7 +139,7 @@ impl Reports {
                 vec![Cell::number(format!("{before} {number}").trim_start().to_owned()), Cell::unit(unit)];
             cells.push(Cell::remark(spread.unwrap_or_default(), DIM));
             cells.extend(bound_cell(figure));
-            if self.beside == Beside::Baseline {
+            if self.beside == ComparedWith::Baseline {
                 cells.push(ratio_cell(figure));
             }
             cells
@@ -154,7 +160,7 @@ impl Reports {
                 say("_bound", figure.quantity.bound().into());
                 say("_is_within", is_within.into());
             }
-            if self.beside == Beside::Baseline {
+            if self.beside == ComparedWith::Baseline {
                 say("_ratio", figure.ratio().into());
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::seen::{Bind, NotLookedAt, ObservedExchange, SeveritySource};
 use crate::ui::terminal::{
-    self, DIM, Format, TITLE, Unwritable, counted, finish_saying, tally_json, tally_text,
+    self, DIM, OutputError, OutputFormat, TITLE, counted, finish_saying, tally_json, tally_text,
 };
 
 /// How long what was said is waited for, so that the command is the last line on a terminal.
@@ -62,11 +62,11 @@ pub(crate) fn print(
     not_looked_at: &[NotLookedAt],
     prefix: &Prefix,
     brokers: &[String],
-    format: Format,
-) -> Result<(), Unwritable> {
+    format: OutputFormat,
+) -> Result<(), OutputError> {
     let command = command(seen, prefix, brokers);
     match format {
-        Format::Text => {
+        OutputFormat::Text => {
             say_rest(seen, not_looked_at);
             finish_saying(PATIENCE);
             let came = seen.iter().filter(|seen| seen.messages > 0).map(block);
@@ -75,7 +75,7 @@ pub(crate) fn print(
                 terminal::print(&parts.join("\n\n"))?;
             }
         }
-        Format::Json => {
+        OutputFormat::Json => {
             seen.iter().try_for_each(|seen| terminal::print_json(&object(seen)))?;
             for NotLookedAt { exchange, why } in not_looked_at {
                 terminal::print_json(&json!({ "exchange": exchange, "not_looked_at": why }))?;

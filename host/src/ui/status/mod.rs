@@ -11,13 +11,17 @@ pub(crate) use self::seen::{
     ConsumerStatus, Health, Hosted, PositionSource, QueueSample, StreamSample, StreamsLook,
 };
 use crate::ui::table::{Cell, align};
-use crate::ui::terminal::{self, BAD, Format, TITLE, Unwritable};
+use crate::ui::terminal::{self, BAD, OutputError, OutputFormat, TITLE};
 
 /// Prints what was seen at two looks; and how to know more, unless a management API `is_given` already.
-pub(crate) fn print(seen: &[ConsumerStatus], is_given: bool, format: Format) -> Result<(), Unwritable> {
+pub(crate) fn print(
+    seen: &[ConsumerStatus],
+    is_given: bool,
+    format: OutputFormat,
+) -> Result<(), OutputError> {
     match format {
-        Format::Text => terminal::print(&table(seen))?,
-        Format::Json => seen.iter().try_for_each(|seen| terminal::print_json(&object(seen)))?,
+        OutputFormat::Text => terminal::print(&table(seen))?,
+        OutputFormat::Json => seen.iter().try_for_each(|seen| terminal::print_json(&object(seen)))?,
     }
     if !is_given && seen.iter().any(|seen| seen.now.state.is_some() && seen.figures.is_none()) {
         terminal::notice(

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use super::notice::Notice;
 use super::output::ERR;
-use super::{BAD, DIM, Format, WARNING, escape};
+use super::{BAD, DIM, OutputFormat, WARNING, escape};
 use crate::ui::events::{self, Layout, Queues, Readers, ShownEvent};
 
 /// How the lines are written, once that is known.
-static FORMAT: OnceLock<Format> = OnceLock::new();
+static FORMAT: OnceLock<OutputFormat> = OnceLock::new();
 
 /// What was said last, for a view.
 static LAST: Mutex<VecDeque<Said>> = Mutex::new(VecDeque::new());
@@ -48,7 +48,7 @@ struct LogLine<'a> {
 }
 
 /// Has the log written in `format` from now on.
-pub(crate) fn write_log_as(format: Format) {
+pub(crate) fn write_log_as(format: OutputFormat) {
     // Only the first counts: a process has one log.
     let _ = FORMAT.set(format);
 }
@@ -90,7 +90,7 @@ pub(super) fn left_out(lines: u64) -> String {
     })
 }
 
-fn format() -> Format {
+fn format() -> OutputFormat {
     FORMAT.get().copied().unwrap_or_default()
 }
 
@@ -117,14 +117,14 @@ fn keep(line: &LogLine<'_>) {
 
 fn shown(line: &LogLine<'_>) -> String {
     match format() {
-        Format::Text => {
+        OutputFormat::Text => {
             let text = match line.layout {
                 Layout::Line => printable_line(line.text).into_owned(),
                 Layout::Indented => printable(line.text).replace('\n', "\n  "),
             };
             format!("{}{text}", head(line))
         }
-        Format::Json => json(line),
+        OutputFormat::Json => json(line),
     }
 }
 
@@ -182,7 +182,7 @@ impl Observer for LogObserver {
     fn observe(&self, event: &Event<'_>) {
         let Some(shown) = events::shown(event, self.queues) else { return };
         let ShownEvent { readers, level, consumer, name, text, layout, fields } = shown;
-        if readers == Readers::All || format() == Format::Json {
+        if readers == Readers::All || format() == OutputFormat::Json {
             write(&LogLine { level, consumer, event: name, text: &text, layout, fields });
         }
     }

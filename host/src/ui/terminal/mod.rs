@@ -38,7 +38,7 @@ use self::stream::Form;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     /// For people.
     #[default]
     Text,
@@ -60,37 +60,37 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 /// Standard output cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output")]
-pub(crate) struct Unwritable(#[source] io::Error);
+pub(crate) struct OutputError(#[source] io::Error);
 
 /// Writes `text`, which may be styled, to standard output, and waits until it is written, or nobody reads it.
-pub(crate) fn print(text: &str) -> Result<(), Unwritable> {
-    block_in_place(|| OUT.print(text.to_owned(), Form::Styled)).map(drop).map_err(Unwritable)
+pub(crate) fn print(text: &str) -> Result<(), OutputError> {
+    block_in_place(|| OUT.print(text.to_owned(), Form::Styled)).map(drop).map_err(OutputError)
 }
 
 /// Writes `value` as one line of JSON to standard output, and waits until it is written, or nobody reads it.
-pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Unwritable> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), OutputError> {
     let line = json_line(value)?;
-    block_in_place(|| OUT.print(line, Form::Styled)).map(drop).map_err(Unwritable)
+    block_in_place(|| OUT.print(line, Form::Styled)).map(drop).map_err(OutputError)
 }
 
 /// Writes `text`, and is ready when it is written, or nobody reads it: for those who wait for something else as well.
-pub(crate) async fn printed(text: String) -> Result<Reader, Unwritable> {
+pub(crate) async fn printed(text: String) -> Result<Reader, OutputError> {
     printed_as(text, Form::Styled).await
 }
 
 /// The same, of a text that is kept byte for byte in a file or a pipe; control characters are written out on a terminal.
-pub(crate) async fn printed_verbatim(text: String) -> Result<Reader, Unwritable> {
+pub(crate) async fn printed_verbatim(text: String) -> Result<Reader, OutputError> {
     printed_as(text, Form::Verbatim).await
 }
 
-async fn printed_as(text: String, form: Form) -> Result<Reader, Unwritable> {
+async fn printed_as(text: String, form: Form) -> Result<Reader, OutputError> {
     let printed = spawn_blocking(move || OUT.print(text, form)).await.map_err(io::Error::other);
-    printed.flatten().map_err(Unwritable)
+    printed.flatten().map_err(OutputError)
 }
 
 /// `value` as one line of JSON.
-pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Unwritable> {
-    let json = serde_json::to_string(value).map_err(|error| Unwritable(error.into()))?;
+pub(crate) fn json_line(value: &impl Serialize) -> Result<String, OutputError> {
+    let json = serde_json::to_string(value).map_err(|error| OutputError(error.into()))?;
     Ok(escape(&json))
 }
 
@@ -107,8 +107,8 @@ pub(crate) async fn written() {
 }
 
 /// Is ready when standard output cannot be written any more; an error unless whoever read it has gone, as `head` does.
-pub(crate) async fn closed() -> Result<(), Unwritable> {
-    OUT.closed().await.map_err(Unwritable)
+pub(crate) async fn closed() -> Result<(), OutputError> {
+    OUT.closed().await.map_err(OutputError)
 }
 
 /// Whether a person watches what this process writes, as it writes it.

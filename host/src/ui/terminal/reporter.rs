@@ -5,19 +5,19 @@ use loghost_core::domain::{Measures, Severity, printable, printable_line};
 use serde_json::{Map, Value, json};
 
 use super::output::OUT;
-use super::{BAD, Format, TITLE, Unwritable, json_line, tally_json};
+use super::{BAD, OutputError, OutputFormat, TITLE, json_line, tally_json};
 
 /// Shows metrics: of each consumer the last one, if nobody reads them in time.
 #[derive(Debug)]
-pub(crate) struct TerminalReporter(pub(crate) Format);
+pub(crate) struct TerminalReporter(pub(crate) OutputFormat);
 
 impl Reporter for TerminalReporter {
     fn metric(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         let text = match self.0 {
-            Format::Text => Ok(metric_text(report)),
-            Format::Json => json_line(&metric_json(report)),
+            OutputFormat::Text => Ok(metric_text(report)),
+            OutputFormat::Json => json_line(&metric_json(report)),
         };
-        let shown = text.and_then(|text| OUT.show(report.consumer.as_str(), text).map_err(Unwritable));
+        let shown = text.and_then(|text| OUT.show(report.consumer.as_str(), text).map_err(OutputError));
         shown.map_err(|e| ReportError(e.into()))
     }
 }

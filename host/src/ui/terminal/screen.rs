@@ -20,7 +20,7 @@ use loghost_system as system;
 use super::fatal_signals;
 use super::is_able;
 use super::output::{ERR, OUT};
-use super::stream::{Patient, Stream};
+use super::stream::{Stream, WaitingWriter};
 
 /// Whether the screen is taken.
 static IS_TAKEN: Mutex<bool> = Mutex::new(false);
@@ -72,7 +72,7 @@ impl Screen {
     /// Where a view is written, as long as the screen is taken: what comes later is discarded.
     pub(crate) fn writer() -> BufWriter<impl Write + use<>> {
         let writer: Stdout = io::stdout();
-        BufWriter::with_capacity(1 << 16, WhileTaken(Patient { writer, stream: Stream::Out }))
+        BufWriter::with_capacity(1 << 16, WhileTaken(WaitingWriter { writer, stream: Stream::Out }))
     }
 }
 

@@ -61,19 +61,19 @@ impl Stream {
     fn write_to(self, writer: impl RawStream, text: &str, form: Form, left_out: u64) -> io::Result<()> {
         let note = if left_out > 0 { format!("{}\n", log::left_out(left_out)) } else { String::new() };
         let text = format!("{}\n{}", form.apply(text, &writer), Form::Styled.apply(&note, &writer));
-        let mut writer = Patient { writer, stream: self };
+        let mut writer = WaitingWriter { writer, stream: self };
         writer.write_all(text.as_bytes())?;
         writer.flush()
     }
 }
 
 /// A stream that is waited for where it takes no more at the moment: whoever began the process may have made it so.
-pub(super) struct Patient<W> {
+pub(super) struct WaitingWriter<W> {
     pub(super) writer: W,
     pub(super) stream: Stream,
 }
 
-impl<W: Write> Patient<W> {
+impl<W: Write> WaitingWriter<W> {
     fn again<T>(&mut self, mut what: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {
         loop {
             match what(&mut self.writer) {
@@ -87,7 +87,7 @@ impl<W: Write> Patient<W> {
     }
 }
 
-impl<W: Write> Write for Patient<W> {
+impl<W: Write> Write for WaitingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.again(|writer| writer.write(bytes))
     }

@@ -39,7 +39,7 @@ pub(super) struct Figures {
 
 /// Takes figures, and remembers what rates are made of.
 #[derive(Debug, Default)]
-pub(super) struct Sampler {
+pub(super) struct RateSampler {
     received: BTreeMap<ConsumerName, VecDeque<(Instant, u64)>>,
 }
 
@@ -49,7 +49,7 @@ const RATE_OVER: Duration = Duration::from_secs(3);
 /// How many steps of history are shown at most.
 pub(super) const STEPS: usize = 60;
 
-impl Sampler {
+impl RateSampler {
     /// What is known now.
     pub(super) fn take(&mut self, board: &Board, depths: &Depths, now: Instant) -> Figures {
         // Those of consumers that are gone are dropped.

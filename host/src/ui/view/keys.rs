@@ -9,7 +9,7 @@ use super::model::{Model, Page};
 
 /// What a key asks for, of somebody else than the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum KeyCommand {
     /// Nothing.
     None,
     /// That the run ends.
@@ -29,25 +29,25 @@ pub(super) enum Wish {
 }
 
 /// Takes a key in. `lines` are what fits on a page.
-pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> Wish {
+pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> KeyCommand {
     model.answer = None;
     let question = model.question.take();
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
-            KeyCode::Char('c') => Wish::End,
-            KeyCode::Char('z') => Wish::Suspend,
+            KeyCode::Char('c') => KeyCommand::End,
+            KeyCode::Char('z') => KeyCommand::Suspend,
             // Ctrl-\ : terminals send the same for both.
-            KeyCode::Char('4' | '\\') => Wish::Quit,
-            KeyCode::Char('l') => Wish::Redraw,
-            _ => Wish::None,
+            KeyCode::Char('4' | '\\') => KeyCommand::Quit,
+            KeyCode::Char('l') => KeyCommand::Redraw,
+            _ => KeyCommand::None,
         };
     }
     if let Some((name, request)) = question {
         if key.code == KeyCode::Char('y') {
-            return Wish::Ask(name, request);
+            return KeyCommand::Ask(name, request);
         }
         model.answer = Some(format!("{}: {name} is not asked to", request.as_str()));
-        return Wish::None;
+        return KeyCommand::None;
     }
     match model.page {
         Page::Filter => filter(model, key.code),
@@ -56,7 +56,7 @@ pub(super) fn take(model: &mut Model, key: KeyEvent, lines: usize) -> Wish {
     }
 }
 
-fn filter(model: &mut Model, key: KeyCode) -> Wish {
+fn filter(model: &mut Model, key: KeyCode) -> KeyCommand {
     match key {
         KeyCode::Enter => model.page = Page::Overview,
         KeyCode::Esc => {
@@ -68,21 +68,21 @@ fn filter(model: &mut Model, key: KeyCode) -> Wish {
         }
         // No name is longer.
         KeyCode::Char(c) if model.filter.len() < 64 => model.filter.push(c),
-        _ => return Wish::None,
+        _ => return KeyCommand::None,
     }
     model.arrange();
-    model.selected_index().map_or(Wish::Select(0), |_| Wish::None)
+    model.selected_index().map_or(KeyCommand::Select(0), |_| KeyCommand::None)
 }
 
-fn overview(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
+fn overview(model: &mut Model, key: KeyCode, lines: usize) -> KeyCommand {
     let (selected_index, last) = (model.selected_index().unwrap_or(0), model.rows.len().saturating_sub(1));
     match key {
-        KeyCode::Up | KeyCode::Char('k') => return Wish::Select(selected_index.saturating_sub(1)),
-        KeyCode::Down | KeyCode::Char('j') => return Wish::Select((selected_index + 1).min(last)),
-        KeyCode::PageUp => return Wish::Select(selected_index.saturating_sub(lines)),
-        KeyCode::PageDown => return Wish::Select((selected_index + lines).min(last)),
-        KeyCode::Home | KeyCode::Char('g') => return Wish::Select(0),
-        KeyCode::End | KeyCode::Char('G') => return Wish::Select(last),
+        KeyCode::Up | KeyCode::Char('k') => return KeyCommand::Select(selected_index.saturating_sub(1)),
+        KeyCode::Down | KeyCode::Char('j') => return KeyCommand::Select((selected_index + 1).min(last)),
+        KeyCode::PageUp => return KeyCommand::Select(selected_index.saturating_sub(lines)),
+        KeyCode::PageDown => return KeyCommand::Select((selected_index + lines).min(last)),
+        KeyCode::Home | KeyCode::Char('g') => return KeyCommand::Select(0),
+        KeyCode::End | KeyCode::Char('G') => return KeyCommand::Select(last),
         KeyCode::Enter | KeyCode::Right => open(model, Page::Consumer),
         KeyCode::Char('/') => model.page = Page::Filter,
         KeyCode::Esc => {
@@ -95,10 +95,10 @@ fn overview(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
         }
         other => return common(model, other),
     }
-    Wish::None
+    KeyCommand::None
 }
 
-fn page(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
+fn page(model: &mut Model, key: KeyCode, lines: usize) -> KeyCommand {
     match key {
         KeyCode::Up | KeyCode::Char('k') => model.scroll = model.scroll.saturating_sub(1),
         // No further than there is something to see: that is known when it is drawn.
@@ -110,13 +110,13 @@ fn page(model: &mut Model, key: KeyCode, lines: usize) -> Wish {
         KeyCode::Esc | KeyCode::Left | KeyCode::Enter => open(model, Page::Overview),
         other => return common(model, other),
     }
-    Wish::None
+    KeyCommand::None
 }
 
 /// What a key does on every page.
-fn common(model: &mut Model, key: KeyCode) -> Wish {
+fn common(model: &mut Model, key: KeyCode) -> KeyCommand {
     match key {
-        KeyCode::Char('q') => return Wish::End,
+        KeyCode::Char('q') => return KeyCommand::End,
         KeyCode::Char('p') => {
             let is_paused = model.selected.as_ref().is_some_and(|it| it.consumer.state == State::Paused);
             return ask(model, if is_paused { Request::Resume } else { Request::Pause });
@@ -126,17 +126,17 @@ fn common(model: &mut Model, key: KeyCode) -> Wish {
             let selected = model.selected.as_ref();
             model.question = selected.map(|it| (it.name.clone(), Request::ReplayDeadLetters));
         }
-        KeyCode::Char('R') => return Wish::ReloadAll,
+        KeyCode::Char('R') => return KeyCommand::ReloadAll,
         KeyCode::Char('l') => open_or_close(model, Page::Log),
         KeyCode::Char('h' | '?') => open_or_close(model, Page::Help),
         _ => {}
     }
-    Wish::None
+    KeyCommand::None
 }
 
 /// Asks something of the consumer that is selected.
-fn ask(model: &Model, request: Request) -> Wish {
-    model.selected.as_ref().map_or(Wish::None, |it| Wish::Ask(it.name.clone(), request))
+fn ask(model: &Model, request: Request) -> KeyCommand {
+    model.selected.as_ref().map_or(KeyCommand::None, |it| KeyCommand::Ask(it.name.clone(), request))
 }
 
 fn open_or_close(model: &mut Model, page: Page) {

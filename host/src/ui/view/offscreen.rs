@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::draw;
-use super::figures::Sampler;
+use super::figures::RateSampler;
 use super::model::Model;
 use super::palette::Palette;
 use super::runner::FIGURES_EVERY;
@@ -31,7 +31,7 @@ impl OffscreenView {
         let (end, ended) = channel();
         let options = TerminalOptions { viewport: Viewport::Fixed(SIZE) };
         let mut terminal = Terminal::with_options(CrosstermBackend::new(io::sink()), options)?;
-        let (mut sampler, mut model, began) = (Sampler::default(), Model::default(), Instant::now());
+        let (mut sampler, mut model, began) = (RateSampler::default(), Model::default(), Instant::now());
         system::spawn("offscreen view", move || {
             while ended.recv_timeout(FIGURES_EVERY) == Err(RecvTimeoutError::Timeout) {
                 model.show(sampler.take(&board, &Depths::default(), Instant::now()));

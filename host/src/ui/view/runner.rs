@@ -15,8 +15,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tokio::sync::watch;
 
-use super::figures::Sampler;
-use super::keys::{self, Wish};
+use super::figures::RateSampler;
+use super::keys::{self, KeyCommand};
 use super::model::{Model, Selected};
 use super::palette::Palette;
 use super::{ViewSubject, draw};
@@ -63,7 +63,7 @@ pub(super) struct Runner {
     board: Arc<Board>,
     control: Arc<dyn RunControl>,
     depths: watch::Receiver<Depths>,
-    sampler: Sampler,
+    sampler: RateSampler,
     model: Model,
     palette: Palette,
     began: Instant,
@@ -88,7 +88,7 @@ impl Runner {
             board,
             control,
             depths,
-            sampler: Sampler::default(),
+            sampler: RateSampler::default(),
             model: Model::default(),
             palette,
             began: Instant::now(),
@@ -172,22 +172,22 @@ impl Runner {
         });
     }
 
-    fn fulfil(&mut self, wish: &Wish) -> io::Result<()> {
+    fn fulfil(&mut self, wish: &KeyCommand) -> io::Result<()> {
         match wish {
-            Wish::None => {}
-            Wish::End => {
+            KeyCommand::None => {}
+            KeyCommand::End => {
                 self.model.is_ending = true;
                 signals::interrupt()?;
             }
-            Wish::Suspend => self.suspend()?,
-            Wish::Quit => signals::quit()?,
-            Wish::Redraw => self.take_back()?,
-            Wish::Select(selected_index) => self.select(*selected_index),
-            Wish::Ask(name, request) => {
+            KeyCommand::Suspend => self.suspend()?,
+            KeyCommand::Quit => signals::quit()?,
+            KeyCommand::Redraw => self.take_back()?,
+            KeyCommand::Select(selected_index) => self.select(*selected_index),
+            KeyCommand::Ask(name, request) => {
                 let asked = self.control.request(name, *request);
                 self.model.answer = Some(answer(name, *request, asked));
             }
-            Wish::ReloadAll => {
+            KeyCommand::ReloadAll => {
                 self.model.answer = Some(match self.control.reload_all() {
                     Ok(()) => "reload: all are loaded again".to_owned(),
                     Err(error) => format!("reload: {error}"),

@@ -92,7 +92,7 @@ fn each_log_of_a_message_has_its_verdict(broker: &Broker) {
     let [dead_letter] = &listed[..] else { panic!("{listed:?}") };
     let said = |keys: [&str; 5]| keys.map(|key| dead_letter[key].clone());
     assert_eq!(
-        said(["message", "severity", "source", "place", "exchange"]),
+        said(["message", "severity", "source", "log_number", "exchange"]),
         [json!("bad two"), json!("critical"), json!("shop.cart"), json!("2/3"), json!(exchange)]
     );
     assert_eq!(dead_letter["attributes"]["user.id"], "7", "{dead_letter}");
@@ -115,7 +115,7 @@ fn a_message_that_is_a_log_comes_back_whole(broker: &Broker) {
     publish(&outside, &exchange, "shop", body);
     run().arg(&rejecting).end().exits(0);
     let listed = list(broker, "picky", &[]);
-    assert_eq!((&listed[0]["message"], &listed[0]["place"]), (&json!(body), &Value::Null), "{listed:?}");
+    assert_eq!((&listed[0]["message"], &listed[0]["log_number"]), (&json!(body), &Value::Null), "{listed:?}");
     assert_eq!((&listed[0]["severity"], &listed[0]["source"]), (&json!("error"), &json!("shop")));
     dead_letters(broker, "replay", ["picky", "--all"]).end().exits(0);
     // It is decoded again: what is rejected now is the text, and not the JSON.

@@ -115,7 +115,8 @@ fn each_log_has_its_verdict(broker: &Broker) {
     counts(&host, "picky", [1, 1]);
     host.end_by(Signal::Terminate).exits(0);
     let [dead_letter] = list(broker, "picky", &[]).try_into().expect("one dead letter");
-    let said = ["message", "severity", "source", "place", "exchange"].map(|key| dead_letter[key].clone());
+    let said =
+        ["message", "severity", "source", "log_number", "exchange"].map(|key| dead_letter[key].clone());
     let expected = ["three", "error", "shop", "3/3", &exchange].map(|text| json!(text));
     assert_eq!(said, expected, "{dead_letter}");
     dead_letters(broker, "replay", ["picky", "--all"]).end().exits(0).prints("replayed 1  left 0");

@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::progress::Progress;
 use super::session::Session;
 use super::spans::Spans;
-use super::staged::{Done, What};
+use super::staged::{Done, FinishedKind};
 use super::timer::Timer;
 use super::window::{Handle, Task};
 use super::{Break, Consume, Ports};
@@ -263,6 +263,6 @@ impl Handle {
         let Self { number, position } = *self;
         let Record { severity, undetermined, timestamp, .. } = *record;
         let log = FinishedLog { position, severity, undetermined, timestamp, counted_as };
-        Done { number, what: What::Log(log) }
+        Done { number, what: FinishedKind::Log(log) }
     }
 }

@@ -8,12 +8,12 @@ use crate::domain::{CountedAs, FinishedLog, RemovedOffsets};
 pub(super) struct Done {
     /// Its number.
     pub(super) number: u64,
-    pub(super) what: What,
+    pub(super) what: FinishedKind,
 }
 
 /// What it was.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum FinishedKind {
     Log(FinishedLog),
     /// A log that was counted before, or is under way by another delivery.
     Repetition,
@@ -54,13 +54,13 @@ impl Staged {
     #[inline]
     pub(super) fn add(&mut self, Done { number, what }: Done) {
         match what {
-            What::Marker | What::Passed => {}
-            What::Repetition => self.repeats += 1,
-            What::Foreign => self.uncounted.foreign += 1,
-            What::Undeliverable => self.uncounted.undeliverable += 1,
-            What::PassedBy => self.passed_by += 1,
-            What::Removed(removed) => self.removed.push(removed),
-            What::Log(log) => {
+            FinishedKind::Marker | FinishedKind::Passed => {}
+            FinishedKind::Repetition => self.repeats += 1,
+            FinishedKind::Foreign => self.uncounted.foreign += 1,
+            FinishedKind::Undeliverable => self.uncounted.undeliverable += 1,
+            FinishedKind::PassedBy => self.passed_by += 1,
+            FinishedKind::Removed(removed) => self.removed.push(removed),
+            FinishedKind::Log(log) => {
                 if log.counted_as == CountedAs::Unwanted {
                     self.uncounted.unwanted += 1;
                 }

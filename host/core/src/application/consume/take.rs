@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use super::session::{OriginalOf, Session};
-use super::staged::{Done, What};
+use super::staged::{Done, FinishedKind};
 use super::unseen::Unseen;
 use super::window::{Content, Handle, Task};
 use super::{Break, Consume, Ports};
@@ -79,18 +79,18 @@ impl<P: Ports> Consume<P> {
                 if is_new {
                     return self.take_log(session, number, record, taken);
                 }
-                What::Repetition
+                FinishedKind::Repetition
             }
             Item::Logs(records) => return self.take_several(session, number, records, is_new, taken),
-            Item::Passed => What::Passed,
+            Item::Passed => FinishedKind::Passed,
             // Also if the last of them is known, behind others that are not.
-            Item::Removed(removed) => What::Removed(removed),
-            Item::Marker if is_new => What::Marker,
+            Item::Removed(removed) => FinishedKind::Removed(removed),
+            Item::Marker if is_new => FinishedKind::Marker,
             Item::Foreign(how) if is_new => return self.pass_by(session, &Unseen::Foreign(number, how)),
             Item::Undeliverable(how) if is_new => {
                 return self.pass_by(session, &Unseen::Undeliverable(number, how));
             }
-            Item::Marker | Item::Foreign(_) | Item::Undeliverable(_) => What::Repetition,
+            Item::Marker | Item::Foreign(_) | Item::Undeliverable(_) => FinishedKind::Repetition,
         };
         self.commits.note(Done { number, what });
         Ok(())
@@ -106,7 +106,7 @@ impl<P: Ports> Consume<P> {
         taken: &mut Taken,
     ) -> Result<(), SourceError> {
         if records.is_empty() {
-            self.commits.note(Done { number: first, what: What::Passed });
+            self.commits.note(Done { number: first, what: FinishedKind::Passed });
         }
         for (index, (number, record)) in (first..).zip(records).enumerate() {
             taken.logs[record.severity] += 1;
@@ -118,8 +118,8 @@ impl<P: Ports> Consume<P> {
                     self.take_log(session, number, record, taken)?;
                     continue;
                 }
-                (true, false) => What::PassedBy,
-                (false, _) => What::Repetition,
+                (true, false) => FinishedKind::PassedBy,
+                (false, _) => FinishedKind::Repetition,
             };
             self.commits.note(Done { number, what });
         }
@@ -141,7 +141,7 @@ impl<P: Ports> Consume<P> {
                 position
             }
             Claim::New(_) | Claim::Repeated => {
-                self.commits.note(Done { number, what: What::Repetition });
+                self.commits.note(Done { number, what: FinishedKind::Repetition });
                 return Ok(());
             }
         };

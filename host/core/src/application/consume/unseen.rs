@@ -6,7 +6,7 @@
 //! They are no failures of the consumer's.
 
 use super::session::Session;
-use super::staged::{Done, What};
+use super::staged::{Done, FinishedKind};
 use super::window::Task;
 use super::{Consume, Ports};
 use crate::application::ports::{Cause, DeadLettering, Reads, SourceError};
@@ -83,8 +83,8 @@ impl Unseen {
 
     fn done(&self) -> Done {
         match self {
-            Self::Foreign(number, _) => Done { number: *number, what: What::Foreign },
-            Self::Undeliverable(number, _) => Done { number: *number, what: What::Undeliverable },
+            Self::Foreign(number, _) => Done { number: *number, what: FinishedKind::Foreign },
+            Self::Undeliverable(number, _) => Done { number: *number, what: FinishedKind::Undeliverable },
             Self::Unwanted(task) => task.done(CountedAs::Unwanted),
             Self::Looped(task) => task.done(CountedAs::Dead),
         }

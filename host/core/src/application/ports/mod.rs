@@ -32,7 +32,9 @@ pub use past::{
 };
 pub use reporter::{Report, ReportError, Reporter};
 pub use run_control::{Request, RequestError, RunControl};
-pub use run_event::{ClockLeap, DeadLettersReplayed, OwnState, ReloadScope, ReplayExtent, RunEvent};
+pub use run_event::{
+    ClockLeap, DeadLettersReplayed, ListenScope, OwnState, ReloadScope, ReplayExtent, RunEvent,
+};
 pub use sink::{LogSink, Receipts, SinkError};
 pub use source::{
     ConsumerActivity, Delivery, Item, LogSource, Next, NextOffset, Opened, Reads, SourceError, SourceFactory,

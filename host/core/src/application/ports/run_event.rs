@@ -1,5 +1,6 @@
 //! What happens in a run as a whole, as data.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +22,15 @@ pub enum RunEvent<'a> {
     NothingReloaded(&'a str),
     /// It is not seen any more when a plugin's file changes, for this reason.
     Unwatched(&'a str),
+    /// It is shown over HTTP at this address, to this host alone or to others.
+    Listening(SocketAddr, ListenScope),
+    /// Its signals of `OpenTelemetry` are sent: each by its name, and the collector that it is sent to.
+    Exporting(&'a [(&'a str, String)]),
+    /// The service manager cannot be told how it is, for this reason.
+    ServiceManagerUnreachable(&'a str),
+    /// The thread of this consumer does not come back from its plugin, though its calls are limited: the watchdog of the service
+    /// manager is told no more.
+    Stuck(&'a ConsumerName),
     /// What was to be run, for this consumer if its name is known, is left out for this reason: the others are run.
     LeftOut(Option<&'a ConsumerName>, &'a str),
     /// This plugin publishes logs of these severities, and consumes such logs.
@@ -62,6 +72,15 @@ pub enum RunEvent<'a> {
     Panicked(Option<&'a ConsumerName>, &'a str),
     /// This consumer could not finish within this time, and is not waited for.
     Unfinished(&'a ConsumerName, Duration),
+}
+
+/// Who can reach an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenScope {
+    /// Processes of this host.
+    Loopback,
+    /// Other hosts as well.
+    Network,
 }
 
 /// What became of dead letters that were to be sent back.

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::confirming::{Confirming, Seen, written};
 use super::silence::SilenceWatch;
-use super::subscribe::{Again, again, last_chunk, subscribe};
+use super::subscribe::{RepeatedChunk, again, last_chunk, subscribe};
 use super::window::Window;
 use crate::consume::found::FoundBytes;
 use crate::consume::read::Read;
@@ -74,7 +74,7 @@ enum ReaderState {
     /// The next chunk is waited for.
     Waiting,
     /// One is asked for again.
-    Asking(Bytes, JoinSet<Result<Again, SourceError>>),
+    Asking(Bytes, JoinSet<Result<RepeatedChunk, SourceError>>),
     /// Another subscription begins: with the credit for large chunks, or because the broker sent nothing on the last one.
     Subscribing(BoxFuture<'static, Result<Subscription, StreamError>>),
     /// A chunk that was found right is read.

@@ -19,7 +19,7 @@ const AGAIN_WITHIN: Duration = Duration::from_secs(10);
 const ALL_CHUNKS: (&str, &str) = ("chunk_selector", "all");
 
 /// What was asked for again.
-pub(super) struct Again {
+pub(super) struct RepeatedChunk {
     pub(super) chunk: Bytes,
     /// The first offset that the stream has.
     pub(super) first: Option<u64>,
@@ -43,13 +43,13 @@ pub(super) async fn again(
     connection: Arc<StreamConnection>,
     stream: Arc<str>,
     from: u64,
-) -> Result<Again, SourceError> {
+) -> Result<RepeatedChunk, SourceError> {
     let asking = async {
         let mut subscription = subscribe(&connection, &stream, from, 1).await?;
         let delivery = subscription.next().await?;
         subscription.end().await?;
         let first = connection.statistics(&stream).await?.first_chunk_id;
-        Ok::<_, StreamError>(Again { chunk: delivery.chunk, first })
+        Ok::<_, StreamError>(RepeatedChunk { chunk: delivery.chunk, first })
     };
     if let Ok(again) = timeout(AGAIN_WITHIN, asking).await {
         return Ok(again?);

@@ -21,11 +21,11 @@ pub(crate) struct Requests {
 struct Waiting {
     /// What kind of answer belongs to it.
     key: u16,
-    then: Then,
+    then: AnswerUse,
 }
 
 /// What the answer is for.
-pub(crate) enum Then {
+pub(crate) enum AnswerUse {
     /// For who waits for it.
     Tell(Waiter),
     /// For a subscription that begins, and who waits for that.
@@ -43,15 +43,16 @@ impl Requests {
     }
 
     /// Notes that the next request was sent.
-    pub(crate) fn add(&mut self, key: u16, then: Then) {
+    pub(crate) fn add(&mut self, key: u16, then: AnswerUse) {
         // An answer for which nobody waits any more may never come.
-        self.waiting.retain(|_, waiting| !matches!(&waiting.then, Then::Tell(waiter) if waiter.is_closed()));
+        self.waiting
+            .retain(|_, waiting| !matches!(&waiting.then, AnswerUse::Tell(waiter) if waiter.is_closed()));
         self.waiting.insert(self.next, Waiting { key, then });
         self.next = self.next.wrapping_add(1);
     }
 
     /// What an answer is for; none if nobody waits for it any more.
-    pub(crate) fn take(&mut self, answer: &Answer) -> Result<Option<Then>, ProtocolError> {
+    pub(crate) fn take(&mut self, answer: &Answer) -> Result<Option<AnswerUse>, ProtocolError> {
         match self.waiting.remove(&answer.correlation) {
             Some(waiting) if waiting.key != answer.key => {
                 Err(ProtocolError::Mismatch { answer: answer.key, request: waiting.key })

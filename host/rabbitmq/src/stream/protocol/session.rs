@@ -9,7 +9,7 @@ use crate::stream::protocol::command::{Notice, Request};
 use crate::stream::protocol::error::{Loss, Unsendable};
 use crate::stream::protocol::incoming::{Answer, Incoming};
 use crate::stream::protocol::offset::OffsetSpec;
-use crate::stream::protocol::requests::{Requests, Then, Waiter};
+use crate::stream::protocol::requests::{AnswerUse, Requests, Waiter};
 use crate::stream::protocol::subscriptions::{ChunkSender, Delivered, Key, Subscriptions};
 
 /// What a handle wants.
@@ -59,7 +59,7 @@ impl Session {
     /// Does what a handle wants. Who waits for an answer may have stopped waiting.
     pub(crate) fn order(&mut self, order: Order) {
         match order {
-            Order::Ask(request, waiter) => self.ask(&request, waiter, Then::Tell),
+            Order::Ask(request, waiter) => self.ask(&request, waiter, AnswerUse::Tell),
             Order::Subscribe(subscribe, reader, granted, waiter) => {
                 self.subscribe(subscribe, reader, granted, waiter);
             }
@@ -74,7 +74,7 @@ impl Session {
             Order::Close => {
                 self.is_closing = true;
                 // It has no text that could be too long.
-                let _ = self.send(&Request::Close).map(|key| self.requests.add(key, Then::Close));
+                let _ = self.send(&Request::Close).map(|key| self.requests.add(key, AnswerUse::Close));
             }
         }
     }
@@ -110,19 +110,19 @@ impl Session {
     fn answer(&mut self, answer: Answer) -> Result<(), Loss> {
         let Some(then) = self.requests.take(&answer)? else { return Ok(()) };
         let waiter = match then {
-            Then::Tell(waiter) => Some(waiter),
-            Then::Subscribe(key, waiter) => {
+            AnswerUse::Tell(waiter) => Some(waiter),
+            AnswerUse::Subscribe(key, waiter) => {
                 match answer.code {
                     ResponseCode::Ok => self.subscriptions.open(key),
                     _ => self.subscriptions.remove(key),
                 }
                 Some(waiter)
             }
-            Then::Unsubscribe(key, waiter) => {
+            AnswerUse::Unsubscribe(key, waiter) => {
                 self.subscriptions.remove(key);
                 waiter
             }
-            Then::Close => return Err(Loss::Closed),
+            AnswerUse::Close => return Err(Loss::Closed),
         };
         if let Some(waiter) = waiter {
             let _ = waiter.send(Ok(answer));
@@ -138,7 +138,7 @@ impl Session {
         };
         let _ = granted.send(key);
         match self.send(&Request::Subscribe { id: key.id, stream, from, credit, properties }) {
-            Ok(request) => self.requests.add(request, Then::Subscribe(key, waiter)),
+            Ok(request) => self.requests.add(request, AnswerUse::Subscribe(key, waiter)),
             Err(error) => {
                 self.subscriptions.remove(key);
                 let _ = waiter.send(Err(error));
@@ -151,11 +151,11 @@ impl Session {
             // It has no text that could be too long.
             let _ = self
                 .send(&Request::Unsubscribe { id: key.id })
-                .map(|request| self.requests.add(request, Then::Unsubscribe(key, waiter)));
+                .map(|request| self.requests.add(request, AnswerUse::Unsubscribe(key, waiter)));
         }
     }
 
-    fn ask(&mut self, request: &Request, waiter: Waiter, then: impl FnOnce(Waiter) -> Then) {
+    fn ask(&mut self, request: &Request, waiter: Waiter, then: impl FnOnce(Waiter) -> AnswerUse) {
         match self.send(request) {
             Ok(key) => self.requests.add(key, then(waiter)),
             Err(error) => {

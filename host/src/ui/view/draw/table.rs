@@ -19,12 +19,12 @@ use crate::ui::text::{fit, width};
 struct Column {
     title: &'static str,
     columns: usize,
-    is: Is,
+    is: ColumnContent,
 }
 
 /// What is in a column.
 #[derive(Clone, Copy)]
-enum Is {
+enum ColumnContent {
     State,
     Severity(Severity),
     Rate,
@@ -36,16 +36,16 @@ enum Is {
 
 /// All of them, the most important first: those that there is no room for are left out.
 const COLUMNS: [Column; 10] = [
-    Column { title: "state", columns: 11, is: Is::State },
-    Column { title: "debug", columns: 5, is: Is::Severity(Severity::Debug) },
-    Column { title: "info", columns: 5, is: Is::Severity(Severity::Info) },
-    Column { title: "error", columns: 5, is: Is::Severity(Severity::Error) },
-    Column { title: "crit", columns: 5, is: Is::Severity(Severity::Critical) },
-    Column { title: "logs/s", columns: 6, is: Is::Rate },
-    Column { title: "queue", columns: 5, is: Is::Queue },
-    Column { title: "lag", columns: 5, is: Is::Lag },
-    Column { title: "rejected", columns: 8, is: Is::Rejected },
-    Column { title: "retried", columns: 7, is: Is::Retried },
+    Column { title: "state", columns: 11, is: ColumnContent::State },
+    Column { title: "debug", columns: 5, is: ColumnContent::Severity(Severity::Debug) },
+    Column { title: "info", columns: 5, is: ColumnContent::Severity(Severity::Info) },
+    Column { title: "error", columns: 5, is: ColumnContent::Severity(Severity::Error) },
+    Column { title: "crit", columns: 5, is: ColumnContent::Severity(Severity::Critical) },
+    Column { title: "logs/s", columns: 6, is: ColumnContent::Rate },
+    Column { title: "queue", columns: 5, is: ColumnContent::Queue },
+    Column { title: "lag", columns: 5, is: ColumnContent::Lag },
+    Column { title: "rejected", columns: 8, is: ColumnContent::Rejected },
+    Column { title: "retried", columns: 7, is: ColumnContent::Retried },
 ];
 
 /// What names may take: less cannot be told apart, more is for what is in the other columns.
@@ -70,7 +70,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model, palette
     let reads_streams = model.rows.iter().any(|row| row.lag.is_some());
     let columns: Vec<Column> = COLUMNS
         .into_iter()
-        .filter(|column| !matches!(column.is, Is::Lag) || reads_streams)
+        .filter(|column| !matches!(column.is, ColumnContent::Lag) || reads_streams)
         .take_while(|column| {
             taken += gap + column.columns;
             taken <= total || taken - wanted + NAME.0 <= total
@@ -136,14 +136,14 @@ fn title(model: &Model, shown: usize) -> String {
 }
 
 /// A word from the left, a number from the right.
-fn aligned(is: Is, text: &str, columns: usize) -> String {
+fn aligned(is: ColumnContent, text: &str, columns: usize) -> String {
     match is {
-        Is::State => format!("{text:<columns$}"),
+        ColumnContent::State => format!("{text:<columns$}"),
         _ => format!("{text:>columns$}"),
     }
 }
 
-fn cell(row: &Row, is: Is, palette: Palette) -> (String, Style) {
+fn cell(row: &Row, is: ColumnContent, palette: Palette) -> (String, Style) {
     let unless_none = |n: u64, style: Style| {
         let style = if n == 0 { Palette::DIM } else { style };
         (compact(n), style)
@@ -153,12 +153,12 @@ fn cell(row: &Row, is: Is, palette: Palette) -> (String, Style) {
         None => ("-".to_owned(), Palette::DIM),
     };
     match is {
-        Is::State => (state_text(row.state).to_owned(), palette.state(row.state)),
-        Is::Severity(severity) => unless_none(row.accepted[severity], palette.severity(severity)),
-        Is::Rate => unless_none(row.rate, Style::new()),
-        Is::Queue => if_known(row.queue.map(u64::from)),
-        Is::Lag => if_known(row.lag),
-        Is::Rejected => unless_none(row.rejected, palette.bad()),
-        Is::Retried => unless_none(row.retried, palette.warning()),
+        ColumnContent::State => (state_text(row.state).to_owned(), palette.state(row.state)),
+        ColumnContent::Severity(severity) => unless_none(row.accepted[severity], palette.severity(severity)),
+        ColumnContent::Rate => unless_none(row.rate, Style::new()),
+        ColumnContent::Queue => if_known(row.queue.map(u64::from)),
+        ColumnContent::Lag => if_known(row.lag),
+        ColumnContent::Rejected => unless_none(row.rejected, palette.bad()),
+        ColumnContent::Retried => unless_none(row.retried, palette.warning()),
     }
 }

@@ -11,7 +11,7 @@ use crate::message::record;
 
 /// Where that is stored.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Greeting(Arc<OnceLock<Product>>);
+pub(crate) struct AnnouncedProduct(Arc<OnceLock<Product>>);
 
 /// What a broker says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) enum Generation {
     Other,
 }
 
-impl Greeting {
+impl AnnouncedProduct {
     /// Takes note of the method in `payload`, if it is the first one.
     pub(crate) fn note(&self, payload: &[u8]) {
         if payload.starts_with(&[0, 10, 0, 10])
@@ -56,7 +56,7 @@ impl Greeting {
     }
 
     /// What the broker has said that it is.
-    pub(crate) fn product(&self) -> Product {
+    pub(crate) fn told(&self) -> Product {
         self.0.get().cloned().unwrap_or_default()
     }
 }

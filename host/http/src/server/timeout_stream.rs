@@ -10,16 +10,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// How long nothing may be taken of what is written.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A socket on which a write fails that takes too long.
-pub(super) struct Patient<S> {
+pub(super) struct TimeoutStream<S> {
     stream: S,
     /// Running while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
+impl<S> TimeoutStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, deadline: None }
     }
@@ -30,13 +30,13 @@ impl<S> Patient<S> {
             self.deadline = None;
             return written;
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -46,7 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.within(cx, written)
@@ -87,22 +87,22 @@ mod tests {
     async fn who_does_not_read_has_gone() {
         let (ours, _theirs) = duplex(8);
         let begin = Instant::now();
-        let error = Patient::new(ours).write_all(&[0; 100]).await.expect_err("nobody reads");
-        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+        let error = TimeoutStream::new(ours).write_all(&[0; 100]).await.expect_err("nobody reads");
+        assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, WRITE_TIMEOUT));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_reads_slowly_is_waited_for() {
         let (ours, mut theirs) = duplex(8);
-        let mut ours = Patient::new(ours);
+        let mut ours = TimeoutStream::new(ours);
         let reading = async {
             for _ in 0..10 {
                 let mut some = [0; 8];
-                sleep(PATIENCE / 2).await;
+                sleep(WRITE_TIMEOUT / 2).await;
                 theirs.read_exact(&mut some).await.expect("something");
             }
         };
-        let writing = timeout(PATIENCE * 20, ours.write_all(&[0; 80]));
+        let writing = timeout(WRITE_TIMEOUT * 20, ours.write_all(&[0; 80]));
         let (written, ()) = futures_util::future::join(writing, reading).await;
         written.expect("in time").expect("all of it");
     }
