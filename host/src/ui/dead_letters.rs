@@ -153,7 +153,7 @@ pub(crate) fn removed(removal: Removal) -> &'static str {
     }
 }
 
-/// What the one is called that is asked for, if it is one.
+/// Names the dead letter that is asked for, if it is a single one.
 pub(crate) fn one_text(selection: &Selection) -> Option<String> {
     let number = || selection.number.map(|number| format!("number {number}"));
     selection.id.as_ref().map(|id| format!("id {}", printable_line(id))).or_else(number)

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("house::crates_know_only_those_beneath", crates_know_only_those_beneath),
         test("house::names_are_terms_of_the_field", names::are_terms_of_the_field),
         test("house::names_name_one_type_of_a_crate", names::name_one_type_of_a_crate),
+        test("house::names_of_the_command_are_its_own", names::of_the_command_are_its_own),
         test("house::nothing_is_left_unfinished", nothing_is_left_unfinished),
         test("house::every_module_says_what_it_does", every_module_says_what_it_does),
         test("house::delivery_names_tests_that_exist", delivery_names_tests_that_exist),
@@ -94,7 +95,22 @@ fn has_word(line: &str, word: &str) -> bool {
 fn core_knows_no_technology() {
     has_none(
         &sources("host/core/src"),
-        &["lapin", "wasmtime", "clap", "anyhow", "loghost_broker", "amq_protocol", "hyper", "prometheus"],
+        &[
+            "lapin",
+            "wasmtime",
+            "clap",
+            "anyhow",
+            "loghost_broker",
+            "amq_protocol",
+            "hyper",
+            "prometheus",
+            "redb",
+            "rustls",
+            "ureq",
+            "loghost_rabbitmq",
+            "loghost_wasm",
+            "loghost_store",
+        ],
     );
 }
 
@@ -221,12 +237,15 @@ fn is_test(sources: &[Source], name: &str) -> bool {
 fn architecture_names_what_exists() {
     let host = repository().join("host");
     let page = fs::read_to_string(host.join("ARCHITECTURE.md")).expect("a readable file");
-    let files = page
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.contains('/') && name.strip_suffix(".rs").is_some());
-    let missing: Vec<&str> = files.filter(|name| !host.join(name).is_file()).collect();
+    let mut paths = Vec::new();
+    paths_in(&host, &mut paths);
+    // In a table of crates a folder is named as in its crate.
+    let is_there = |name: &str| {
+        let (path, beside) = (host.join(name), format!("/{name}"));
+        path.exists() || paths.iter().any(|path| path.ends_with(&beside))
+    };
+    let missing: Vec<&str> =
+        page.split('`').skip(1).step_by(2).filter(|name| is_path(name) && !is_there(name)).collect();
     assert_eq!(missing, [""; 0], "ARCHITECTURE.md names files that are not there");
     let (_, invariants) = page.split_once("## Invariants").expect("a table of them");
     let (invariants, _) = invariants.split_once("\n## ").expect("something behind it");
@@ -236,6 +255,28 @@ fn architecture_names_what_exists() {
     assert!(tests.len() > 5, "{tests:?}");
     for test in tests {
         assert!(is_test(&sources, test), "no test is called `{test}`, which should hold an invariant");
+    }
+}
+
+/// Whether a word names a file or a folder: it has a known extension, or a slash that is not of a path over HTTP.
+fn is_path(name: &str) -> bool {
+    let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    let is_file =
+        extension.is_some_and(|it| ["rs", "md", "json", "js", "html", "wit", "service"].contains(&it));
+    is_word && !name.starts_with('/') && (is_file || name.contains('/'))
+}
+
+/// Files and folders, these with a slash behind them.
+fn paths_in(folder: &Path, paths: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() && !path.ends_with("target") {
+            paths.push(format!("{}/", path.display()));
+            paths_in(&path, paths);
+        } else {
+            paths.push(path.display().to_string());
+        }
     }
 }
 

@@ -48,8 +48,8 @@ impl<K: Clock + Clone + 'static> StreamSetup<K> {
         self.way.nodes(&self.connection, self.options.address.as_ref(), &names, &name).await
     }
 
-    /// Finds out where reading will begin; returns what of that is in no book. The leader of a stream that was just declared
-    /// may still be elected: until it is there, a log could be published that a consumer would miss that begins later.
+    /// Finds out where reading will begin; returns those positions that no book has yet. The leader of a stream that was
+    /// just declared may still be in election: a log that is published meanwhile would be missed by a consumer that begins later.
     pub(super) async fn note_starts(&self) -> Result<Vec<StreamPosition>, TopologyError> {
         when_elected(|| self.find_starts()).await
     }

@@ -8,10 +8,10 @@ use lapin::message::Delivery as Message;
 use loghost_core::domain::Fingerprint;
 use loghost_stream::{Header, Kind};
 
-/// The kind of those of chunks.
+/// Marks fingerprints of chunks.
 pub(super) const CHUNK: u8 = 1;
 
-/// The kind of those of messages.
+/// Marks fingerprints of messages.
 pub(super) const MESSAGE: u8 = 2;
 
 /// Of a chunk; none of one that is the broker's own.

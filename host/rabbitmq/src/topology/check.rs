@@ -101,7 +101,7 @@ impl TopologyCheck {
         self
     }
 
-    /// Tells it, unless it was what was told last.
+    /// Tells an event, unless it is the one that was told last.
     fn tell_once(&mut self, event: TopologyEvent) {
         if self.told.as_ref() != Some(&event) {
             self.tell(&event);

@@ -125,7 +125,7 @@ const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
 };
 
 /// Declares the exchanges of all severities for as long as the connection lasts, however it ends: they are deleted
-/// automatically with their last binding, which is that to an exclusive queue of the connection.
+/// automatically when their last binding, to an exclusive queue of the connection, is removed.
 pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
     let queue = declare_queue::declare_exclusive(&channel, UNNAMED, None).await?.name;

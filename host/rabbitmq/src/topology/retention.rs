@@ -73,8 +73,8 @@ fn age(value: &AMQPValue) -> Option<u64> {
     })
 }
 
-/// The definition of a policy, as JSON, by which an existing stream has what is `unmet`: a stream's policy goes before its
-/// arguments.
+/// The definition of a policy, as JSON, that gives an existing stream the `unmet` settings: a policy takes precedence over a
+/// stream's arguments.
 pub(super) fn policy(retention: &Retention, unmet: &[&Difference]) -> String {
     let age = retention.age.map(|age| format!("\"max-age\":\"{}\"", seconds(age.as_secs())));
     let number = |key, bytes: Option<u64>| bytes.map(|bytes| format!("\"{key}\":{bytes}"));

@@ -58,7 +58,7 @@ impl Figure {
         })
     }
 
-    /// How much it is of what it was.
+    /// Its ratio to the baseline.
     pub(crate) fn ratio(&self) -> Option<f64> {
         self.before.filter(|before| *before > 0.0).map(|before| self.median / before)
     }

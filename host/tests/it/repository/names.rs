@@ -57,6 +57,27 @@ pub(super) fn name_one_type_of_a_crate() {
     }
 }
 
+/// What `src/` takes from the other crates is not what it calls a type of its own.
+pub(super) fn of_the_command_are_its_own() {
+    let sources = sources("host/src");
+    let mut imported: BTreeMap<&str, &str> = BTreeMap::new();
+    for source in &sources {
+        let imports = source.text.split("\nuse loghost_").skip(1).filter_map(|rest| rest.split_once(';'));
+        for (import, _) in imports {
+            let types = identifiers(import).filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()));
+            imported.extend(types.map(|name| (name, source.path.as_str())));
+        }
+    }
+    assert!(imported.len() > 100, "{imported:?}");
+    let own = sources.iter().flat_map(|source| source.types().into_iter().map(|name| (name, &source.path)));
+    let twice = own.filter_map(|(name, path)| {
+        let importing = imported.get(&*name).filter(|_| !OF_EVERY_COMMAND.contains(&&*name))?;
+        Some(format!("{name}: declared in {path}, imported in {importing}"))
+    });
+    let twice: Vec<String> = twice.collect();
+    assert!(twice.is_empty(), "names that a crate of ours has for something else:\n{}", twice.join("\n"));
+}
+
 const CRATES: [&str; 13] = [
     "host/src",
     "host/core/src",

@@ -35,8 +35,7 @@ impl DeadLetterFacts<'_> {
         self.severity.is_some()
     }
 
-    /// Whether it is worth while to send it back: it is a log, or nobody has read it yet and it is known as what it would
-    /// be read.
+    /// Whether it can be sent back: it is a log, or an undeliverable message whose exchange is known.
     pub fn can_be_replayed(&self) -> bool {
         self.is_log() || self.cause == Cause::Undeliverable && self.is_route_known
     }
