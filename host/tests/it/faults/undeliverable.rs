@@ -19,25 +19,31 @@ use crate::support::rabbitmq::{self, Node, Setup, Version};
 use crate::support::relay::{Fault, Relay};
 use crate::support::{needing, tracked};
 
+/// Classic and quorum queues of both versions.
+const KINDS: [Kind; 4] = [Kind::RabbitMq, Kind::RabbitMq4, Kind::Quorum, Kind::Quorum3];
+
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     let mut add = |name: &str, body: fn(&Broker)| {
-        trials.extend(on([Kind::RabbitMq4, Kind::Quorum], &format!("undeliverable::{name}"), body));
+        trials.extend(on(KINDS, &format!("undeliverable::{name}"), body));
     };
     add("messages_stop_nothing", messages_stop_nothing);
     add("messages_concern_no_other_consumer", messages_concern_no_other_consumer);
     add("messages_are_taken_out_by_one_host", messages_are_taken_out_by_one_host);
     add("messages_that_can_be_delivered_are_counted", messages_that_can_be_delivered_are_counted);
     add("messages_are_kept_when_killed", messages_are_kept_when_killed);
-    add("messages_of_bound_exchanges_are_read_later", messages_of_bound_exchanges_are_read_later);
-    // Version 3 needs a plugin, which the shared node has not.
-    trials.push(needing("rabbitmq::undeliverable::messages_stop_nothing".to_owned(), || {
-        let node = rabbitmq::private(Version::V3, Setup::default())?;
-        let broker = Broker::on(Kind::RabbitMq, &node);
-        messages_wait_for_the_plugin(&broker, &node);
-        messages_stop_nothing(&broker);
-        Ok(())
-    }));
+    // Version 3 does not tell a consumer of AMQP 1.0 through which exchange a message came.
+    let name = "undeliverable::messages_of_bound_exchanges_are_read_later";
+    trials.extend(on([Kind::RabbitMq4, Kind::Quorum], name, messages_of_bound_exchanges_are_read_later));
+    // It needs a plugin, which the shared node has.
+    let without_plugin = |kind: Kind| {
+        needing(format!("{}::undeliverable::messages_wait_for_the_plugin", kind.name()), move || {
+            let node = rabbitmq::private(Version::V3, Setup::default())?;
+            messages_wait_for_the_plugin(&Broker::on(kind, &node), &node);
+            Ok(())
+        })
+    };
+    trials.extend([Kind::RabbitMq, Kind::Quorum3].map(without_plugin));
     trials
 }
 
@@ -200,7 +206,8 @@ fn messages_wait_for_the_plugin(broker: &Broker, node: &Node) {
     let run = broker.loghost(["run", "--format", "json", "--every", "50ms"]).arg(&plugin).start();
     run.says(&format!("to deliver the message at the head of the queue `{}`", broker.queue("error")));
     run.says("`rabbitmq-plugins enable rabbitmq_amqp1_0`");
-    assert_eq!(broker.outside().depth(&broker.queue("error")), Some(4));
+    // Between two attempts it is in the queue; logs behind it may have come through, as a quorum queue returns them in another order.
+    broker.outside().wait_for_at_least(&broker.queue("error"), 1);
     node.enable("rabbitmq_amqp1_0");
     run.has_printed(|so_far| counts(so_far, "error") == (tally([0, 0, 3, 0]), json!(1)));
     run.end_by(Signal::Terminate).exits(0);

@@ -28,7 +28,9 @@ fn slot(version: Version) -> MutexGuard<'static, Shared> {
 /// The shared node, which is started if it is not running.
 pub(super) fn shared(version: Version) -> Result<Arc<Node>, Skip> {
     let start = || {
-        let node = private(version, Setup::default())?;
+        // From version 4 on, AMQP 1.0 needs no plugin.
+        let plugins = if version == Version::V3 { "rabbitmq_amqp1_0" } else { "" };
+        let node = private(version, Setup { plugins, ..Setup::default() })?;
         match version {
             Version::V3 => node.begin_streams(),
             Version::V4 => node.add_quorum_vhost(),
