@@ -7,9 +7,17 @@ use loghost_core::domain::{Severity, Source, Timestamp};
 
 use crate::message::{self, Message};
 use crate::options::{Format, Options};
-use crate::record::{Context, Record, is_event};
+use crate::record::{self, Context, Record, is_event};
 use crate::value::{Table, Value, get};
 use crate::{amqp1, envelope, inflate, json, otlp, plain, value};
+
+/// The header that has the properties of a message of AMQP 1.0 (RabbitMQ 3).
+const PACKED_PROPERTIES: &str = "x-amqp-1.0-app-properties";
+
+/// Whether RabbitMQ itself has published a message.
+fn is_of_broker(message: &Message<'_>) -> bool {
+    message.exchange.starts_with("amq.rabbitmq.")
+}
 
 /// A log that was in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +47,28 @@ impl Decoder {
         Self { options }
     }
 
+    /// The source and the time of the log in a message of which neither the body nor an attribute is wanted: what
+    /// [`Self::decode`] finds of it as [`Format::None`].
+    pub fn beside_body(&self, message: &Message<'_>) -> (Option<Source>, Option<Timestamp>) {
+        let is_plain = message.headers.iter().all(|(name, value)| {
+            name != PACKED_PROPERTIES && !(matches!(value, Value::List(_)) && is_of_broker(message))
+        });
+        if is_plain {
+            return record::beside_body(message, &self.options);
+        }
+        let options = Options { format: Format::None, ..self.options.clone() };
+        let log = Self { options }.decode(message).pop();
+        log.map_or((None, None), |log| (log.source, log.timestamp))
+    }
+
     /// The logs of a message: at least one, and at most as many as the bounds allow.
     pub fn decode(&self, message: &Message<'_>) -> Vec<Decoded> {
         let mut message = message.clone();
         let headers = std::mem::take(&mut message.headers);
-        let packed = headers.iter().find(|(name, _)| name == "x-amqp-1.0-app-properties");
+        let packed = headers.iter().find(|(name, _)| name == PACKED_PROPERTIES);
         if let Some(properties) = packed.and_then(|(_, packed)| amqp1::table(packed)) {
             message.headers = properties;
-        } else if message.exchange.starts_with("amq.rabbitmq.") {
+        } else if is_of_broker(&message) {
             message.headers = message::charlists(&headers);
         } else {
             message.headers.clone_from(&headers);

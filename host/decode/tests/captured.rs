@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use expect_test::expect_file;
 use loghost_core::domain::{Severity, Source, Timestamp};
-use loghost_decode::{Decoded, Decoder, Message, Value};
+use loghost_decode::{Decoded, Decoder, Format, Message, Options, Value};
 use serde_json::{Value as Json, json};
 
 /// A header as it was captured: what is no UTF-8 is in base64.
@@ -112,4 +112,23 @@ fn every_captured_message_is_a_log() {
         captured.lines().map(|line| decode(&serde_json::from_str(line).expect("JSON"))).collect();
     assert_eq!(read.len(), 507);
     assert!(read.iter().all(|logs| !logs.is_empty()));
+}
+
+/// Whoever only counts gets the same source and time as whoever reads all of a message that is taken as it is.
+#[test]
+fn beside_the_body_the_same_is_found_as_with_it() {
+    let decoder = Decoder::new(Options { format: Format::None, ..Options::default() });
+    let (mut sources, mut times) = (0, 0);
+    let captured = fs::read_to_string("tests/captured.jsonl").expect("a file of ours");
+    for line in captured.lines() {
+        let captured: Json = serde_json::from_str(line).expect("JSON");
+        let body = bytes_of(&captured["body"]);
+        let message = message(&captured, &body);
+        let with_it = decoder.decode(&message).remove(0);
+        let found = decoder.beside_body(&message);
+        assert_eq!(found, (with_it.source, with_it.timestamp), "{captured}");
+        sources += usize::from(found.0.is_some());
+        times += usize::from(found.1.is_some());
+    }
+    assert!(sources > 100 && times > 100, "{sources} sources, {times} times");
 }

@@ -11,7 +11,9 @@ use futures_io::AsyncRead as _;
 use lapin::message::Delivery;
 use loghost_core::domain::{Log, MessageId, Timestamp};
 use loghost_core::testing::logs;
-use loghost_rabbitmq::{Decode, FrameFilter, Names, Prefix, SkipBodies, properties, record};
+use loghost_rabbitmq::{
+    BindRules, Decode, Decoding, FrameFilter, Names, Prefix, SkipBodies, found_logs, properties, record,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -98,6 +100,41 @@ fn records(bencher: Bencher<'_, '_>, batch: usize) {
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
         for message in black_box(&messages) {
             black_box(record(message, &names, Timestamp::default(), decode));
+        }
+    });
+}
+
+/// What a consumer reads of a log that only counts.
+const COUNTS: Decode = Decode { message: false, attributes: false, trace: false };
+
+/// Beside [`found_for_counts`]: the same logs, through loghost's own exchanges.
+#[divan::bench(args = logs::BATCHES)]
+fn records_for_counts(bencher: Bencher<'_, '_>, batch: usize) {
+    let messages: Vec<_> =
+        (1..=batch as u64).map(|n| message(&logs::id(n), Timestamp::default(), &logs::log())).collect();
+    let names = Names::new(Prefix::default());
+    bencher.counter(ItemsCount::new(batch)).bench_local(|| {
+        for message in black_box(&messages) {
+            black_box(record(message, &names, Timestamp::default(), COUNTS));
+        }
+    });
+}
+
+/// By a rule that says the severity; the source is in the routing key, as that of Python's `logging` is.
+#[divan::bench(args = logs::BATCHES)]
+fn found_for_counts(bencher: Bencher<'_, '_>, batch: usize) {
+    let rules = BindRules::new(vec!["app/*.error=error".parse().expect("a rule")], &Decoding::default());
+    let of_others = |n| {
+        let log = Log { source: None, ..logs::log() };
+        let message = message(&logs::id(n), Timestamp::default(), &log);
+        Delivery { exchange: "app".into(), routing_key: "web.error".into(), ..message }
+    };
+    let messages: Vec<_> = (1..=batch as u64).map(of_others).collect();
+    let names = Names::new(Prefix::default());
+    bencher.counter(ItemsCount::new(batch)).bench_local(|| {
+        for message in black_box(&messages) {
+            black_box(record(message, &names, Timestamp::default(), COUNTS));
+            black_box(found_logs(message, &rules, Timestamp::default(), COUNTS));
         }
     });
 }

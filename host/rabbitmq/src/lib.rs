@@ -41,6 +41,7 @@ pub use management::url::{ManagementUrl, ManagementUrlError};
 pub use message::bind_rule::{BindRule, BindRuleError};
 pub use message::bind_rules::{BindRules, Decoding};
 pub use message::exchange_type::ExchangeType;
+pub use message::found_logs::logs as found_logs;
 pub use message::names::{Names, Prefix};
 pub use message::original::Original;
 pub use message::record::{Decode, properties, record};

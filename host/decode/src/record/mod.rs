@@ -4,6 +4,7 @@
 mod attributes;
 mod leaves;
 mod message;
+mod outer;
 mod roles;
 
 use std::borrow::Cow;
@@ -14,8 +15,9 @@ use loghost_core::domain::{Severity, Source, Timestamp};
 
 use self::attributes::Attributes;
 use self::leaves::Leaf;
+use self::outer::{FoundLevel, routing_key, source};
+pub(crate) use self::outer::{beside_body, is_event};
 use self::roles::Role;
-use crate::key_level::KeyLevel;
 use crate::level::Scale;
 use crate::message::Message;
 use crate::options::Options;
@@ -34,12 +36,6 @@ pub(crate) struct Context<'c> {
     key: (Option<FoundLevel<'c>>, String),
     /// The headers that are attributes, as many as each log may have.
     headers: Vec<(&'c str, Cow<'c, str>)>,
-}
-
-/// A level as it was found.
-struct FoundLevel<'f> {
-    severity: Severity,
-    word: Cow<'f, str>,
 }
 
 /// A record that is to be read.
@@ -150,8 +146,10 @@ impl<'c> Context<'c> {
         Decoded {
             severity: determined,
             message: message.text,
-            source: source.map(|(source, _)| source).or_else(|| self.outer_source(key_rest)),
-            timestamp: time.map(|(time, _)| time).or_else(|| self.outer_time()),
+            source: source
+                .map(|(source, _)| source)
+                .or_else(|| outer::source_of(self.message, || Cow::Borrowed(key_rest))),
+            timestamp: time.map(|(time, _)| time).or_else(|| outer::time_of(self.message)),
             attributes: attributes.into_list(),
         }
     }
@@ -189,26 +187,6 @@ impl<'c> Context<'c> {
         (is_clef && candidates().next().is_none())
             .then_some(FoundLevel { severity: Severity::Info, word: Cow::Borrowed("info") })
     }
-
-    /// The source that the record does not name.
-    fn outer_source(&self, key_rest: &str) -> Option<Source> {
-        let text = |value: &Value<'_>| value.as_text().and_then(|text| source(&text));
-        let header = || self.message.header(&["categoryName", "PROGRAM", "node"]).and_then(text);
-        // The key of the default exchange is the name of a queue, and that of RabbitMQ's events says what happened.
-        let is_name = !self.message.exchange.is_empty() && !is_event(self.message);
-        let key = || source(key_rest.trim_matches('.')).filter(|_| is_name);
-        header().or_else(|| source(self.message.app_id?)).or_else(key)
-    }
-
-    /// The time that the record does not tell.
-    fn outer_time(&self) -> Option<Timestamp> {
-        let header =
-            |name| self.message.header(&[name]).and_then(|value| time::of(value, self.message.received));
-        // Up to 2^53 milliseconds or so it is exact.
-        #[expect(clippy::cast_precision_loss, reason = "what is lost is less than a millisecond")]
-        let property = || time::of_number(self.message.timestamp? as f64);
-        header("timestamp_in_ms").or_else(|| header("time")).or_else(property)
-    }
 }
 
 /// The most bytes of headers that each of several logs gets.
@@ -225,31 +203,6 @@ fn header_level<'c>(message: &'c Message<'_>, options: &Options) -> Option<Found
         let number = || options.severities.number(value.as_number()?, Scale::ByShape);
         Some(FoundLevel { severity: word().or_else(number)?, word: value.to_text() })
     })
-}
-
-/// The level that a word of the routing key names, and the key without it.
-fn routing_key<'c>(message: &Message<'c>, options: &Options) -> (Option<FoundLevel<'c>>, String) {
-    let level = KeyLevel::find(message.routing_key, &options.severities);
-    let words = message.routing_key.split('.').enumerate();
-    let rest = words.filter(|(n, _)| level.is_none_or(|level| *n != level.index));
-    let rest: Vec<_> = rest.map(|(_, word)| plain::uncoloured(word)).collect();
-    let found =
-        level.map(|KeyLevel { severity, word, .. }| FoundLevel { severity, word: plain::uncoloured(word) });
-    (found, rest.join("."))
-}
-
-/// Whether a message is an event of RabbitMQ itself: all of it is in the headers, and its key is its name.
-pub(crate) fn is_event(message: &Message<'_>) -> bool {
-    message.exchange == "amq.rabbitmq.event"
-}
-
-fn source(name: &str) -> Option<Source> {
-    let name = name.trim();
-    let mut end = name.len().min(255);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    Source::new(&name[..end]).ok()
 }
 
 fn source_of(leaves: &[Leaf<'_, '_>]) -> Option<(Source, usize)> {

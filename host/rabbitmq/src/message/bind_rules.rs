@@ -39,7 +39,7 @@ pub(crate) struct Rule {
     pub(crate) bind: BindRule,
     pub(crate) decoder: Decoder,
     /// Whether the bodies of its messages say something of their logs but the text.
-    decodes_bodies: bool,
+    pub(crate) decodes_bodies: bool,
     pub(crate) default_severity: Severity,
 }
 

@@ -16,7 +16,7 @@ use crate::message::values;
 
 /// The logs in a message, if a rule says how to read it: also in one that was sent back as it came, and that nobody has read
 /// before.
-pub(crate) fn logs(
+pub fn logs(
     message: &Delivery,
     rules: &BindRules,
     received: Timestamp,
@@ -110,7 +110,16 @@ fn read(
     decode: Decode,
 ) -> Vec<Record> {
     let known = Some(received).filter(|received| *received != record::NO_TIME);
-    let decoded = rule.decoder.decode(&message(properties, body, route, known));
+    let message = message(properties, body, route, known);
+    let is_counted = !decode.message && !decode.attributes && !rule.decodes_bodies;
+    let decoded = match rule.bind.severity {
+        // All that a consumer reads which only counts.
+        severity @ Some(_) if is_counted => {
+            let (source, timestamp) = rule.decoder.beside_body(&message);
+            vec![Decoded { severity, message: String::new(), source, timestamp, attributes: Vec::new() }]
+        }
+        _ => rule.decoder.decode(&message),
+    };
     // An id is that of one log.
     let id = properties.message_id().as_ref().filter(|_| decoded.len() == 1).map(ToString::to_string);
     let hops = if decode.message { record::hops(properties) } else { 0 };
