@@ -62,6 +62,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     producers::broker_log::trials,
     producers::captured::trials,
     producers::configurations::trials,
+    producers::opentelemetry::trials,
     producers::others::trials,
     producers::sources::trials,
     plugins::authoring::trials,

@@ -77,16 +77,24 @@ impl Values {
         if !record.severity_text.is_empty() {
             push("severityText", Value::Text(Cow::Owned(record.severity_text)));
         }
-        push("severityNumber", Value::Int(record.severity_number.into()));
-        for (name, nanos) in [
+        if record.severity_number != 0 {
+            push("severityNumber", Value::Int(record.severity_number.into()));
+        }
+        // What is 0 was not said.
+        for (name, number) in [
             ("timeUnixNano", record.time_unix_nano),
             ("observedTimeUnixNano", record.observed_time_unix_nano),
+            ("droppedAttributesCount", record.dropped_attributes_count.into()),
+            ("flags", record.flags.into()),
         ] {
-            if nanos > 0 {
-                push(name, Value::Unsigned(nanos));
+            if number > 0 {
+                push(name, Value::Unsigned(number));
             }
         }
-        push("@message", self.optional(record.body, DEPTH)?);
+        let event = Some(record.event_name).filter(|name| !name.is_empty());
+        let event = event.map(|name| Value::Text(Cow::Owned(name)));
+        push_message(&mut table, self.optional(record.body, DEPTH)?, event);
+        let mut push = |name: &'static str, value: Value<'a>| table.push((Cow::Borrowed(name), value));
         for (name, id) in [("traceId", record.trace_id), ("spanId", record.span_id)] {
             if !id.is_empty() {
                 let hex = id.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
@@ -161,15 +169,44 @@ pub(crate) fn from_json(mut request: Table<'_>, most: usize) -> Result<Records<'
             let logger = logger.filter(|name| name.as_text().is_some_and(|name| name.len() <= 255));
             for mut record in tables(take(&mut scope, "logRecords")) {
                 let attributes = json_fields(take(&mut record, "attributes"));
-                if let Some(body) = take(&mut record, "body") {
-                    record.push((Cow::Borrowed("@message"), json_value(body, DEPTH)));
-                }
+                let body = take(&mut record, "body").map_or(Value::Null, |body| json_value(body, DEPTH));
+                let event = take(&mut record, "eventName");
+                let number = take(&mut record, "severityNumber").map(severity_number);
+                record.extend(number.map(|number| (Cow::Borrowed("severityNumber"), number)));
+                record.retain(|(_, value)| !is_unsaid(value));
+                push_message(&mut record, body, event.filter(|event| !is_unsaid(event)));
                 record.extend(attributes);
                 records.push(record, logger.as_ref(), &of_resource);
             }
         }
     }
     Ok(records)
+}
+
+/// The message of a record is its body. One of an event may have none: then it is the name of the event.
+fn push_message<'a>(record: &mut Table<'a>, body: Value<'a>, event: Option<Value<'a>>) {
+    let message = if body == Value::Null { event.clone() } else { Some(body) };
+    record.extend(message.map(|message| (Cow::Borrowed("@message"), message)));
+    record.extend(event.map(|event| (Cow::Borrowed("eventName"), event)));
+}
+
+/// Whether a field has the value that stands for none: there are encoders that write it.
+fn is_unsaid(value: &Value<'_>) -> bool {
+    match value {
+        Value::Null | Value::Int(0) => true,
+        Value::Text(text) => matches!(&**text, "" | "0" | "UNSPECIFIED"),
+        _ => false,
+    }
+}
+
+/// A number, or `SEVERITY_NUMBER_ERROR3`, as general encoders of protobuf write it: `ERROR`.
+fn severity_number(value: Value<'_>) -> Value<'_> {
+    let word = match &value {
+        Value::Text(text) => text.strip_prefix("SEVERITY_NUMBER_"),
+        _ => None,
+    };
+    let word = word.map(|word| word.trim_end_matches(['2', '3', '4']).to_owned());
+    word.map_or(value, |word| Value::Text(Cow::Owned(word)))
 }
 
 fn tables(list: Option<Value<'_>>) -> impl Iterator<Item = Table<'_>> {

@@ -56,12 +56,18 @@ pub(super) struct LogRecord {
     pub(super) severity_text: String,
     #[prost(message, optional, tag = "5")]
     pub(super) body: Option<AnyValue>,
+    #[prost(uint32, tag = "7")]
+    pub(super) dropped_attributes_count: u32,
+    #[prost(fixed32, tag = "8")]
+    pub(super) flags: u32,
     #[prost(bytes = "vec", tag = "9")]
     pub(super) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "10")]
     pub(super) span_id: Vec<u8>,
     #[prost(fixed64, tag = "11")]
     pub(super) observed_time_unix_nano: u64,
+    #[prost(string, tag = "12")]
+    pub(super) event_name: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

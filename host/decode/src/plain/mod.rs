@@ -13,7 +13,7 @@ use crate::value::{Table, Value, get};
 /// Where what was told by the text's own form stands: before every other name of the same meaning.
 pub(crate) const LEVEL: &str = "@level";
 pub(crate) const TIME: &str = "@time";
-pub(crate) const SOURCE: &str = "@source";
+pub(crate) const SOURCE: &str = "@program";
 
 /// The fields of a text, with its message as `@message`; none if it has no form.
 pub(crate) fn read(text: &str, format: Format, received: Option<Timestamp>) -> Option<Table<'_>> {

@@ -4,6 +4,7 @@
 mod attributes;
 mod leaves;
 mod message;
+mod opentelemetry;
 mod outer;
 mod roles;
 
@@ -78,7 +79,8 @@ impl<'c> Context<'c> {
     /// The log that a record is.
     pub(crate) fn read(&self, record: &Record<'_>) -> Decoded {
         let shared = record.shared.as_deref();
-        let leaves = leaves::of(iter::once(&record.fields).chain(shared), &self.options.bounds);
+        let mut leaves = leaves::of(iter::once(&record.fields).chain(shared), &self.options.bounds);
+        opentelemetry::prefer_own(&mut leaves);
         let mut message = message::of(&record.fields, &leaves, &record.whole);
         let mut level = self.level_of(&leaves, &record.fields);
         // Lines that a shipper has wrapped.

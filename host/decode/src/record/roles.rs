@@ -63,7 +63,7 @@ pub(super) fn of(path: &str) -> Option<(Role, u8)> {
         b"event_type" => (Role::Text, 12),
         b"data" => (Role::Parts, 13),
 
-        b"@source" => (Role::Source, 0),
+        b"@program" => (Role::Source, 0),
         b"logger" => (Role::Source, 1),
         b"logger_name" => (Role::Source, 2),
         b"loggername" => (Role::Source, 3),
@@ -78,6 +78,7 @@ pub(super) fn of(path: &str) -> Option<(Role, u8)> {
         b"syslog_identifier" | b"program" | b"appname" | b"app_name" => (Role::Source, 12),
         b"host" | b"host.name" => (Role::Source, 13),
         b"hostname" | b"_hostname" | b"host.hostname" | b"fromhost" => (Role::Source, 14),
+        b"@source" => (Role::Source, 15),
 
         b"@time" => (Role::Time, 0),
         b"timestamp" => (Role::Time, 1),

@@ -36,8 +36,9 @@ fn records_of_many_loggers_are_read() {
         r#"{"@source":"nlog://web-1","@fields":{"level":"Warn","logger":"Shop"},"@message":"slow"}"#,
         "info",
         "slow",
-        "nlog://web-1",
+        "Shop",
     );
+    check(r#"{"@source":"nlog://web-1","@message":"slow"}"#, "", "slow", "nlog://web-1");
     // Log4j 2, whose numbers fall.
     check(r#"{"level":"?","intLevel":200,"loggerName":"a.B","message":"x"}"#, "error", "x", "a.B");
     check(r#"{"level_value":50000,"logger_name":"a.B","message":"x"}"#, "critical", "x", "a.B");

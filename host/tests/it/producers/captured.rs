@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// A message, and the severities of the logs in it; none of one that does not say.
 pub(super) struct Captured {
     pub(super) message: Value,
-    logs: Value,
+    pub(super) logs: Value,
     pub(super) severities: Vec<Option<String>>,
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod captured;
 pub(crate) mod configurations;
 mod document;
 mod node;
+pub(crate) mod opentelemetry;
 pub(crate) mod others;
 mod program;
 pub(crate) mod sources;
