@@ -26,6 +26,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     run::bindings::trials,
     run::bound_again::trials,
     run::bound_formats::trials,
+    run::bound_hostile::trials,
     run::bound_streams::trials,
     run::collector::trials,
     run::command::trials,

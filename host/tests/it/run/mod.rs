@@ -6,6 +6,7 @@ pub(crate) mod bind;
 pub(crate) mod bindings;
 pub(crate) mod bound_again;
 pub(crate) mod bound_formats;
+pub(crate) mod bound_hostile;
 pub(crate) mod bound_streams;
 pub(crate) mod collector;
 pub(crate) mod command;
