@@ -50,6 +50,20 @@ impl From<BindArgs> for BindRules {
     }
 }
 
+/// Refuses rules for the exchanges of severities.
+pub(super) fn are_of_others(rules: &BindRules, names: &Names) -> Result<(), Failure> {
+    match rules.own_exchange(names) {
+        Some(exchange) => {
+            let text = format!(
+                "--bind: `{exchange}` is loghost's own exchange: what comes through it is of its severity, and the text as it \
+                 is, without a rule"
+            );
+            Err(Failure::new(Status::Usage, text))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses rules for exchanges whose streams would have names that are too long for a broker.
 pub(super) fn have_streams(rules: &BindRules, names: &Names) -> Result<(), Failure> {
     match rules.without_stream(names).next() {

@@ -43,6 +43,7 @@ impl TryFrom<LookArgs> for Look {
     fn try_from(args: LookArgs) -> Result<Self, Failure> {
         let severities = if args.severity.is_empty() { Severity::ALL.to_vec() } else { args.severity };
         let (target, rules, past) = (args.connection.target()?, BindRules::from(args.bind), args.past.past());
+        bind::are_of_others(&rules, &target.names)?;
         if past.is_some() {
             bind::have_streams(&rules, &target.names)?;
         }

@@ -107,6 +107,7 @@ impl TryFrom<Args> for Options {
             return Err(Failure::new(Status::Usage, "--from says where to begin, and is required"));
         };
         let (target, rules) = (args.connection.target()?, BindRules::from(args.bind));
+        bind::are_of_others(&rules, &target.names)?;
         bind::have_streams(&rules, &target.names)?;
         Ok(Self {
             target,

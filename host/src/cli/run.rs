@@ -169,6 +169,7 @@ impl TryFrom<Args> for Options {
         let (streams, positions) = args.position.streams(args.retention, args.queue_type)?;
         let rules = BindRules::from(args.bind);
         let target = args.connection.target()?;
+        bind::are_of_others(&rules, &target.names)?;
         if streams.is_some() {
             bind::have_streams(&rules, &target.names)?;
         }

@@ -3,10 +3,12 @@
 use loghost_core::domain::{Filter, Pattern, printable_line};
 use loghost_rabbitmq::{Address, BindRules, Names};
 
+use crate::ui::rules::warn_of;
 use crate::ui::terminal::{self, counted};
 
 /// Says what is looked at.
 pub(crate) fn say_looking(address: &Address, names: &Names, filter: &Filter, rules: &BindRules) {
+    warn_of(rules, &[filter]);
     let exchanges = filter.severities().iter().map(|severity| names.exchange(severity));
     let exchanges = exchanges.chain(rules.exchanges(filter));
     let exchanges = exchanges.collect::<Vec<_>>().join(", ");

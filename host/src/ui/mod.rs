@@ -13,6 +13,7 @@ pub(crate) mod publish;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod sources;
 pub(crate) mod status;

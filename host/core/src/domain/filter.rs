@@ -73,6 +73,11 @@ impl Pattern {
         &self.0
     }
 
+    /// A word that has `*` or `#` in it and is neither: there, they stand for themselves.
+    pub fn word_with_wildcard(&self) -> Option<&str> {
+        self.0.split('.').find(|word| word.len() > 1 && word.contains(['*', '#']))
+    }
+
     /// Whether `source` matches.
     pub fn matches(&self, source: &str) -> bool {
         if self.0 == "#" {

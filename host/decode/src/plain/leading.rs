@@ -115,17 +115,28 @@ fn without_repeated_prefix<'a>(time: &str, text: &str, message: &'a str) -> Cow<
     }
 }
 
-/// `ERROR: text`, `[ERROR] text`.
+/// `ERROR: text`, `[ERROR] text`, and `ERROR:logger:text`, which is how Python's `logging` writes if it is told nothing else.
 fn level_first(text: &str) -> Option<Table<'_>> {
-    let (level, message) = match text.strip_prefix('[') {
+    let (level, rest) = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?,
-        None => {
-            text.split_once(':').filter(|(_, rest)| rest.is_empty() || rest.starts_with([' ', '\n', '\t']))?
-        }
+        None => text.split_once(':')?,
     };
     if !level::is_plain_level(level.trim()) {
         return None;
     }
-    let message = message.trim_start_matches([':', ' ', '\t']);
-    Some(vec![(LEVEL.into(), Value::text(level.trim())), ("@message".into(), Value::text(message))])
+    let mut fields = vec![(LEVEL.into(), Value::text(level.trim()))];
+    let mut message = rest;
+    if !text.starts_with('[') && !rest.is_empty() && !rest.starts_with([' ', '\n', '\t']) {
+        let is_name = |name: &str| {
+            name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !name.contains(char::is_whitespace)
+        };
+        let is_loud = level.bytes().all(|c| c.is_ascii_uppercase());
+        let (logger, behind) = rest
+            .split_once(':')
+            .filter(|(name, behind)| is_loud && is_name(name) && !behind.starts_with("//"))?;
+        fields.push((SOURCE.into(), Value::text(logger)));
+        message = behind;
+    }
+    fields.push(("@message".into(), Value::text(message.trim_start_matches([':', ' ', '\t']))));
+    Some(fields)
 }

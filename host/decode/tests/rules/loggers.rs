@@ -104,6 +104,18 @@ fn stack_traces_and_times_of_many_loggers_are_read() {
 }
 
 #[test]
+fn what_python_writes_without_a_configuration_is_read() {
+    check("ERROR:root:disk full: 100%", "error", "disk full: 100%", "root");
+    check("WARNING:shop.cart:slow", "info", "slow", "shop.cart");
+    check("CRITICAL:__main__:a\nb", "critical", "a\nb", "__main__");
+    // What only begins so.
+    for text in ["error:root:x", "ERROR:42:17: no such name", "INFO:http://a.b/c", "ERROR:a b:c", "ERROR:42"]
+    {
+        check(text, "", text, "");
+    }
+}
+
+#[test]
 fn a_message_of_journald_may_be_bytes_or_left_out() {
     let read = |message: &str| {
         let fields = r#""__CURSOR":"s=1","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop""#;

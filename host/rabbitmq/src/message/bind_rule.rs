@@ -47,6 +47,9 @@ pub enum BindRuleError {
     /// It is to be declared as something unknown.
     #[error("`{0}` is no type that an exchange is declared as: expected topic, direct or fanout")]
     Type(String),
+    /// The same is said twice.
+    #[error("`;{0}=` is there twice")]
+    Twice(&'static str),
     /// Something else follows a semicolon.
     #[error("`;{0}` is not known: expected ;decode=FORMAT or ;type=TYPE")]
     Option(String),
@@ -70,6 +73,8 @@ impl FromStr for BindRule {
         let mut rule = Self { exchange, pattern, severity, format: None, declare: None };
         for option in parts {
             match option.split_once('=') {
+                Some(("decode", _)) if rule.format.is_some() => return Err(BindRuleError::Twice("decode")),
+                Some(("type", _)) if rule.declare.is_some() => return Err(BindRuleError::Twice("type")),
                 Some(("decode", format)) => {
                     rule.format = Some(format.parse().map_err(BindRuleError::Format)?);
                 }
@@ -143,6 +148,8 @@ mod tests {
             "app=fatal",
             "app;decode=xml",
             "app;type=headers",
+            "app;type=topic;decode=json;type=fanout",
+            "app;decode=json;decode=json",
             "app;",
             "app;x",
         ] {

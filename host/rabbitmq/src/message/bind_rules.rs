@@ -31,7 +31,7 @@ impl Default for Decoding {
 
 /// All rules of a host.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct BindRules(Arc<[Rule]>);
+pub struct BindRules(pub(super) Arc<[Rule]>);
 
 /// A rule, and what reads its messages.
 #[derive(Clone, Debug, PartialEq)]

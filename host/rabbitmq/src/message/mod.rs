@@ -8,6 +8,7 @@ pub(crate) mod found_logs;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod headers;
+mod idle_rules;
 pub(crate) mod names;
 pub(crate) mod of_stream;
 pub(crate) mod original;

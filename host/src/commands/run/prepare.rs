@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt};
 use loghost_core::application::{Consumer, Opening};
-use loghost_core::domain::Descriptor;
+use loghost_core::domain::{Descriptor, Filter};
 use loghost_rabbitmq::Lifetime;
 use loghost_wasm::WasmConsumer;
 
@@ -13,6 +13,7 @@ use crate::compose::running::member::Member;
 use crate::compose::running::reload::Reloads;
 use crate::compose::running::starter::{OpenedConsumer, Starter};
 use crate::compose::running::supervise::{MOST_OPENING, OnFailure};
+use crate::ui::rules::warn_of;
 use crate::ui::run::{Reading, named_streams, say_consuming, warn_without_state};
 
 /// The consumers of a run.
@@ -32,6 +33,8 @@ pub(super) async fn prepare(
     reloads: &mut Reloads,
 ) -> Result<Prepared, Failure> {
     let lifetime = options.consumer.lifetime;
+    let filters: Vec<&Filter> = members.iter().map(|(_, consumer)| &consumer.descriptor().filter).collect();
+    warn_of(&options.consumer.rules, &filters);
     let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         if consumer.keeps_state() {

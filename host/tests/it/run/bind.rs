@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::support::broker::{Broker, Kind, on};
-use crate::support::cli::{Output, Running, Signal, loghost};
+use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
 use crate::support::dead_letters::{dead_letters, list, reject};
 use crate::support::guest::guest;
 use crate::support::metrics::{errors, last_of, tally};
@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(KINDS, "bind::no_log_of_a_message_is_lost_when_killed", no_log_of_a_message_is_lost_when_killed),
         on(KINDS, "bind::users_say_what_levels_are", users_say_what_levels_are),
         on(KINDS, "bind::tail_shows_what_is_bound", tail_shows_what_is_bound),
+        on([Kind::Embedded], "bind::rules_that_bring_nothing_are_said", rules_that_bring_nothing_are_said),
     ]
     .into_iter()
     .flatten()
@@ -65,6 +66,39 @@ fn the_broker_delivers_what_is_wanted(broker: &Broker) {
     assert_eq!(last_of(&output.stdout, "error")["counts"], tally([0, 0, 30, 0]), "{output}");
     let all = last_of(&output.stdout, "all");
     assert_eq!((&all["counts"], &all["undetermined"]), (&tally([0, 30, 30, 0]), &json!(0)), "{output}");
+}
+
+/// Where no mistake can be refused: by whoever runs, and whoever looks.
+fn rules_that_bring_nothing_are_said(broker: &Broker) {
+    let (exchange, _) = exchange(broker);
+    let rules =
+        ["", "/shop.error=error", "/*.err*=error", "/x=critical"].map(|rule| format!("{exchange}{rule}"));
+    let [all, behind, wildcard, unwanted] = &rules;
+    let with_rules = |loghost: Loghost| rules.iter().fold(loghost, |run, rule| run.args(["--bind", rule]));
+    let run = with_rules(broker.loghost(["run", "--until-idle", "100ms"])).arg(tracked("plugins/error.wasm"));
+    let tail = with_rules(broker.loghost(["tail", "--severity", "error"])).start();
+    tail.says("looking at what comes through");
+    for said in [run.end().exits(0).stderr, tail.end_by(Signal::Terminate).stderr] {
+        let warnings: Vec<&str> = said
+            .lines()
+            .filter_map(|line| line.split_once(" warn  --bind: "))
+            .map(|(_, text)| text)
+            .collect();
+        let begin = [
+            format!("`{behind}` is never used: `{all}`, which is before it, takes all that it matches"),
+            format!("`{wildcard}` is never used: `{all}`, which is before it"),
+            format!("`{unwanted}` is never used: `{all}`, which is before it"),
+            format!("in `{wildcard}`, `err*` is taken as it is"),
+            format!("`{unwanted}` brings nothing: no consumer here wants logs of that severity"),
+        ];
+        assert_eq!(warnings.len(), begin.len(), "{said}");
+        for (warning, begin) in warnings.iter().zip(&begin) {
+            assert!(warning.starts_with(begin), "{warning}, not {begin}");
+        }
+    }
+    // What is meant is not said.
+    let run = broker.loghost(["run", "--until-idle", "100ms", "--bind", behind, "--bind", all]);
+    run.arg(tracked("plugins/error.wasm")).end().exits(0).does_not_say("--bind: ");
 }
 
 /// A message with three logs, the second of which is rejected.

@@ -92,6 +92,12 @@ const MISTAKES: [(&str, &[&str]); 10] = [
             "loghost run plugins --state scenarios",
             "loghost run plugins --state notes.md",
             "loghost run plugins --ephemeral --state counts",
+            "loghost run plugins --bind 'app/#.error=fatal'",
+            "loghost run plugins --bind 'app;type=topic;type=fanout'",
+            "loghost run plugins --bind app --decode xml",
+            "loghost run plugins --bind app --severity-map warn=bad",
+            "loghost run plugins --bind logs.error",
+            "loghost run plugins --decode json",
         ],
     ),
     (
