@@ -48,6 +48,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     run::stream_retention::trials,
     run::damaged_chunks::trials,
     run::stream_restarts::trials,
+    run::stream_stalls::trials,
     run::stream_trouble::trials,
     run::streams::trials,
     run::telemetry::trials,

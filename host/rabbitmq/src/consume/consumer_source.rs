@@ -18,7 +18,7 @@ use crate::consume::depth::{Answering, Questions, QueueDepth};
 use crate::consume::read::Read;
 use crate::consume::source::AmqpSource;
 use crate::consume::source_options::SourceOptions;
-use crate::consume::stream_setup::{StreamSetup, tell_unstored};
+use crate::consume::stream_setup::StreamSetup;
 use crate::consume::undeliverable::search::Deliveries;
 use crate::dead_letters::writer::DeadLetterWriter;
 use crate::message::names::Names;
@@ -178,10 +178,10 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
         if let StreamsState::Reading(streams) = state {
             let (depth, are_read) = (queue_depth.clone(), streams.are_read(&setup.connection));
             let look = || async move { depth.is_empty().await && are_read.await }.boxed();
-            let unstored = |stream: &str| tell_unstored(&setup.connection, &setup.consumer, stream);
+            let tell = |event| setup.connection.tell(Some(&setup.consumer), &event);
             if of_queue.is_empty() && of_streams.is_empty() {
                 tokio::select! {
-                    received = streams.receive(of_streams, max, unstored) => received?,
+                    received = streams.receive(of_streams, max, tell) => received?,
                     received = self.queue.receive(of_queue, max) => received?,
                     answer = answering.next(look) => answer.give(),
                 }

@@ -15,7 +15,6 @@ use crate::stream::options::{StoredPosition, StreamOptions};
 use crate::stream::reading::Reading;
 use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
-use crate::topology::event::TopologyEvent;
 use crate::topology::streams::{declare_bound_streams, declare_streams};
 
 /// What streams are opened with.
@@ -107,8 +106,8 @@ impl<K: Clock + Clone + 'static> StreamSetup<K> {
         };
         let limit = WindowLimit { any: self.prefetch.into(), small: self.options.small_under_way };
         let reader = (self.read, self.clock);
-        let unstored = |stream: &str| tell_unstored(&self.connection, &self.consumer, stream);
-        let opening = NativeStreams::open(nodes, starts, limit, reader, stores, unstored);
+        let tell = |event| self.connection.tell(Some(&self.consumer), &event);
+        let opening = NativeStreams::open(nodes, starts, limit, reader, stores, tell);
         Ok(Reading::Native(Box::new(opening.await?)))
     }
 
@@ -128,9 +127,4 @@ impl<K: Clock + Clone + 'static> StreamSetup<K> {
         }
         Ok(Some(Stores { name, stored }))
     }
-}
-
-/// Tells that the broker does not store how far a stream was read.
-pub(super) fn tell_unstored(connection: &Connection, consumer: &ConsumerName, stream: &str) {
-    connection.tell(Some(consumer), &TopologyEvent::OffsetNotStored { stream: stream.to_owned() });
 }

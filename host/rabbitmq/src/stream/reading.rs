@@ -12,6 +12,7 @@ use crate::consume::read::Read;
 use crate::message::original::Original;
 use crate::stream::amqp::{AmqpStreams, are_read};
 use crate::stream::native::NativeStreams;
+use crate::topology::event::TopologyEvent;
 
 /// The streams of a consumer.
 pub(crate) enum Reading<K> {
@@ -50,15 +51,15 @@ impl<K: Clock> Reading<K> {
     }
 
     /// As [`LogSource::receive`](loghost_core::application::LogSource::receive), into a `burst` that must not be dropped.
-    /// Tells with `unstored` which stream's offset the broker does not store.
+    /// Has `tell` told which stream's offset the broker does not store, and where the broker had stopped sending.
     pub(crate) async fn receive(
         &mut self,
         burst: &mut Vec<Delivery<Original>>,
         max: usize,
-        unstored: impl Fn(&str),
+        tell: impl Fn(TopologyEvent),
     ) -> Result<(), SourceError> {
         match self {
-            Self::Native(streams) => streams.receive(burst, max, unstored).await,
+            Self::Native(streams) => streams.receive(burst, max, tell).await,
             Self::Amqp(streams) => streams.receive(burst, max).await,
         }
     }

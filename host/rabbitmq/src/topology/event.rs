@@ -168,6 +168,13 @@ pub enum TopologyEvent {
         /// The stream.
         stream: String,
     },
+    /// A broker has stopped sending what it has of a stream: it is subscribed to again.
+    StreamStalled {
+        /// The stream.
+        stream: String,
+        /// Where reading goes on.
+        offset: u64,
+    },
     /// The user may not unbind the queue of a consumer that reads streams.
     UnbindingDenied {
         /// The queue.

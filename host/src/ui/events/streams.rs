@@ -39,6 +39,13 @@ pub(super) fn offset_not_stored(stream: &str) -> (&'static str, String, Value) {
     ("offset_not_stored", text, json!({ "stream": stream }))
 }
 
+pub(super) fn stalled(stream: &str, offset: u64) -> (&'static str, String, Value) {
+    let text = format!(
+        "the broker sends nothing of the stream `{stream}` from offset {offset} on, though it has more: subscribing again there"
+    );
+    ("stream_stalled", text, json!({ "stream": stream, "offset": offset }))
+}
+
 pub(super) fn stream_differs(stream: &str, differences: &[String], policy: &str) -> String {
     let (listed, pattern) = (differences.join("; "), stream.replace('.', "\\."));
     format!(

@@ -5,7 +5,9 @@ use loghost_rabbitmq::{Binding, LimitOrigin, Overrun, Policy, QueueBindings, Rou
 use serde_json::{Value, json};
 
 use super::ShownEvent;
-use super::streams::{left_out, offset_not_stored, past_removed, stream_differs, streams_through_amqp};
+use super::streams::{
+    left_out, offset_not_stored, past_removed, stalled, stream_differs, streams_through_amqp,
+};
 
 /// An event as it is shown.
 pub(super) fn shown<'a>(event: &TopologyEvent) -> ShownEvent<'a> {
@@ -114,6 +116,7 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             left_out(stream, *first, *last, *n)
         }
         TopologyEvent::OffsetNotStored { stream } => offset_not_stored(stream),
+        TopologyEvent::StreamStalled { stream, offset } => stalled(stream, *offset),
         TopologyEvent::UnbindingDenied { queue } => unbinding_denied(queue),
         TopologyEvent::LeftInQueue { queue, messages } => left_in_queue(queue, *messages),
         TopologyEvent::DeadLettersRefused { queue } => {

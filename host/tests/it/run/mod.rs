@@ -28,6 +28,7 @@ pub(crate) mod stream_begin;
 pub(crate) mod stream_protocol;
 pub(crate) mod stream_restarts;
 pub(crate) mod stream_retention;
+pub(crate) mod stream_stalls;
 pub(crate) mod stream_trouble;
 pub(crate) mod streams;
 pub(crate) mod telemetry;

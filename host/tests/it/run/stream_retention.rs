@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::streams::{KINDS, plugin, publish, run};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Signal, loghost};
-use crate::support::guest::guest;
+use crate::support::guest::{Then, guest};
 use crate::support::http::Http;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::outside::{DURABLE, text};
@@ -89,7 +89,8 @@ fn what_was_removed_before_it_began(broker: &Broker) {
 fn a_slow_consumer_is_cut_off(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
-    let plugin = guest("error").severities(&["error"]).processes().write(folder.path());
+    let last = "the last";
+    let plugin = guest("error").severities(&["error"]).on(last, Then::Skip).write(folder.path());
     let host =
         run(broker, &plugin).args(["--retain-bytes", "200KB", "--segment-bytes", "50KB", "--prefetch", "50"]);
     let host = host.args(["--listen", "127.0.0.1:0", "--log-format", "json", "--state"]).arg(&state).start();
@@ -104,14 +105,12 @@ fn a_slow_consumer_is_cut_off(broker: &Broker) {
         outside.publish_all((0..30).map(|_| log()));
     }
     host.signal(Signal::Continue);
-    publish(&outside, broker, 1);
-    let published = 3 + rounds * 30 + 1;
+    outside.publish_all([(&*stream, "web", last.to_owned(), BasicProperties::default())]);
+    let published = 3 + rounds * 30;
     let removed = |metric: &Value| metric["removed"].as_u64().unwrap_or(0);
-    // Several times, if retention is faster than the consumer. Offsets may be removed that were no logs.
-    host.has_printed(|so_far| {
-        let metric = last_of(so_far, "error");
-        removed(&metric) > 0 && errors(&metric)[0] + removed(&metric) >= published
-    });
+    // Several times, if retention is faster than the consumer. As offsets may be removed that were no logs, their number does
+    // not tell whether all was read.
+    host.has_printed(|so_far| last_of(so_far, "error")["skipped"]["error"] == 1);
     Http::of(&host).get_until("/metrics", |answer| {
         let removed = removed(&last_of(&host.stdout_so_far(), "error"));
         answer.has_line(&format!(r#"loghost_stream_offsets_removed_total{{consumer="error"}} {removed}"#))
@@ -126,7 +125,11 @@ fn a_slow_consumer_is_cut_off(broker: &Broker) {
         assert_eq!(offsets, number("to") - number("from") + 1, "{event}");
         assert_eq!((&event["stream"], &event["consumer"]), (&json!(stream), &json!("error")), "{event}");
         if broker.is_stream() {
-            assert!(number("after") <= number("before"), "{event}");
+            // What was read before, on a connection that has ended since, is not known any more.
+            match event["after"].as_u64() {
+                Some(after) => assert!(after <= number("before"), "{event}"),
+                None => assert!(output.stderr.contains(r#""event":"reopening""#), "{output}"),
+            }
         }
         // Whole segments: that the broker takes offsets of its own is no gap.
         assert!(offsets >= 5, "{event}");

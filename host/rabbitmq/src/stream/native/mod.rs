@@ -40,6 +40,7 @@ use crate::stream::protocol::error::StreamError;
 use crate::stream::protocol::offset::OffsetSpec;
 use crate::stream::receiving::{Receiving, at, is_due};
 use crate::topology::error::TopologyError;
+use crate::topology::event::TopologyEvent;
 
 /// The streams of a consumer.
 pub(crate) struct NativeStreams<K> {
@@ -57,14 +58,14 @@ pub(crate) struct NativeStreams<K> {
 
 impl<K: Clock> NativeStreams<K> {
     /// Begins to read the streams, with as many logs under way as `limit` says. The broker keeps how far was read by the name
-    /// `stores`, if there is one: it has stored where reading begins, or it was told with `unstored` that it has not.
+    /// `stores`, if there is one: it has stored where reading begins, or `tell` was told that it has not.
     pub(crate) async fn open(
         nodes: Nodes,
         starts: Vec<Start>,
         limit: WindowLimit,
         (read, clock): (Read, K),
         stores: Option<Stores>,
-        unstored: impl Fn(&str),
+        tell: impl Fn(TopologyEvent),
     ) -> Result<Self, TopologyError> {
         let opening = starts.into_iter().map(async |start| {
             let connection = nodes.of(&start.stream).ok_or(ConnectionEnded)?;
@@ -78,7 +79,7 @@ impl<K: Clock> NativeStreams<K> {
                 storing.store(&mut readers).await?;
                 let stream = if storing.is_looking() { storing.looked().await } else { None };
                 if let Some(stream) = stream {
-                    unstored(&stream);
+                    tell(unstored(&stream));
                 }
             }
             Ok(readers)
@@ -124,12 +125,12 @@ impl<K: Clock> NativeStreams<K> {
     }
 
     /// As [`LogSource::receive`](loghost_core::application::LogSource::receive), into a `burst` that must not be dropped.
-    /// Tells with `unstored` once which stream's offset the broker does not store.
+    /// Has `tell` told once which stream's offset the broker does not store, and where the broker had stopped sending.
     pub(crate) async fn receive(
         &mut self,
         burst: &mut Vec<Delivery<Original>>,
         max: usize,
-        unstored: impl Fn(&str),
+        tell: impl Fn(TopologyEvent),
     ) -> Result<(), SourceError> {
         self.receiving.go_on()?;
         // Also while logs come without an end.
@@ -140,7 +141,7 @@ impl<K: Clock> NativeStreams<K> {
             reader.give_back_half().await?;
         }
         loop {
-            self.take(burst, max)?;
+            self.take(burst, max, &tell)?;
             if !burst.is_empty() {
                 return Ok(());
             }
@@ -162,13 +163,13 @@ impl<K: Clock> NativeStreams<K> {
             let Self { readers, turn, storing, .. } = self;
             tokio::select! {
                 biased;
-                ready = poll_fn(|cx| poll_chunk(readers, *turn + 1, cx)), if has_room => *turn = ready?,
+                ready = poll_fn(|cx| poll_chunk(readers, *turn + 1, cx, &tell)), if has_room => *turn = ready?,
                 () = at(store_at) => self.store().await?,
                 () = at(pass_at) => {
                     self.pass(burst, max);
                     return Ok(());
                 }
-                stream = looked(storing.as_mut()) => stream.iter().for_each(|stream| unstored(stream)),
+                stream = looked(storing.as_mut()) => stream.iter().for_each(|stream| tell(unstored(stream))),
             }
         }
     }
@@ -185,7 +186,12 @@ impl<K: Clock> NativeStreams<K> {
     }
 
     /// Takes what there is of the chunks that have come.
-    fn take(&mut self, burst: &mut Vec<Delivery<Original>>, max: usize) -> Result<(), SourceError> {
+    fn take(
+        &mut self,
+        burst: &mut Vec<Delivery<Original>>,
+        max: usize,
+        tell: &impl Fn(TopologyEvent),
+    ) -> Result<(), SourceError> {
         let max = max.min(self.room());
         if max == 0 {
             return Ok(());
@@ -201,7 +207,7 @@ impl<K: Clock> NativeStreams<K> {
                     continue;
                 }
                 // What else has come.
-                let next = poll_fn(|cx| reader.poll_chunk(cx)).now_or_never();
+                let next = poll_fn(|cx| reader.poll_chunk(cx, tell)).now_or_never();
                 if let Some(Err(error)) = next {
                     ended = Some(error);
                     break;
@@ -266,11 +272,12 @@ fn poll_chunk(
     readers: &mut [NativeReader],
     first: usize,
     cx: &mut Context<'_>,
+    tell: &impl Fn(TopologyEvent),
 ) -> Poll<Result<usize, SourceError>> {
     let count = readers.len();
     for n in 0..count {
         let index = (first + n) % count;
-        if let Poll::Ready(ready) = readers[index].poll_chunk(cx) {
+        if let Poll::Ready(ready) = readers[index].poll_chunk(cx, tell) {
             return Poll::Ready(ready.map(|()| index));
         }
     }
@@ -283,4 +290,8 @@ async fn looked(storing: Option<&mut Storing>) -> Option<Arc<str>> {
         Some(storing) => storing.looked().await,
         None => pending().await,
     }
+}
+
+fn unstored(stream: &str) -> TopologyEvent {
+    TopologyEvent::OffsetNotStored { stream: stream.to_owned() }
 }

@@ -31,6 +31,7 @@ use crate::stream::fingerprint;
 use crate::stream::protocol::connection::StreamConnection;
 use crate::stream::protocol::error::StreamError;
 use crate::stream::protocol::subscription::Subscription;
+use crate::topology::event::TopologyEvent;
 
 /// How many chunks are under way. One of logs that are published one by one has some kilobytes.
 const CREDIT: u16 = 16;
@@ -110,8 +111,13 @@ impl NativeReader {
         })
     }
 
-    /// Is ready when there is a chunk to read. Nothing is lost if it is not polled again.
-    pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
+    /// Is ready when there is a chunk to read. Nothing is lost if it is not polled again. Has `tell` told where the broker has
+    /// stopped sending.
+    pub(super) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        tell: &impl Fn(TopologyEvent),
+    ) -> Poll<Result<(), SourceError>> {
         loop {
             if self.is_over() {
                 return Poll::Pending;
@@ -122,7 +128,10 @@ impl NativeReader {
                     let Poll::Ready(delivery) = pin!(self.subscription.next()).poll(cx) else {
                         let (connection, stream) = (&self.connection, self.cursor.stream());
                         let ask = || last_chunk(Arc::clone(connection), Arc::clone(stream)).boxed();
-                        ready!(self.silence.poll(cx, self.expected, ask));
+                        if ready!(self.silence.poll(cx, self.expected, ask)) {
+                            let (stream, offset) = (self.cursor.stream().to_string(), self.expected);
+                            tell(TopologyEvent::StreamStalled { stream, offset });
+                        }
                         self.state = self.subscribe_again();
                         continue;
                     };

@@ -1,11 +1,13 @@
 //! A subscription of a stream, and one chunk that is asked for again.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use loghost_core::application::SourceError;
-use tokio::time::timeout;
+use loghost_stream::Header;
+use tokio::time::{sleep, timeout};
 
 use crate::stream::protocol::connection::{StreamConnection, SubscribeOptions};
 use crate::stream::protocol::error::StreamError;
@@ -14,6 +16,12 @@ use crate::stream::protocol::subscription::Subscription;
 
 /// Within this, the broker has to send a chunk again.
 const AGAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long it may take until a broker has noted what it has removed of a stream: it is asked again after this...
+const FIRST_DELAY: Duration = Duration::from_millis(20);
+
+/// ...and after twice the time, up to this.
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
 /// Has the broker send chunks of its own as well, such as stored offsets: what it leaves out then was removed.
 const ALL_CHUNKS: (&str, &str) = ("chunk_selector", "all");
@@ -48,14 +56,35 @@ pub(super) async fn again(
         let mut subscription = subscribe(&connection, &stream, from, 1).await?;
         let delivery = subscription.next().await?;
         subscription.end().await?;
-        let first = connection.statistics(&stream).await?.first_chunk_id;
-        Ok::<_, StreamError>(RepeatedChunk { chunk: delivery.chunk, first })
+        let begins = Header::parse(&delivery.chunk).map_or(from, |(header, _)| header.first_offset);
+        Ok::<_, StreamError>(RepeatedChunk {
+            chunk: delivery.chunk,
+            first: first(&connection, &stream, from..begins).await?,
+        })
     };
     if let Ok(again) = timeout(AGAIN_WITHIN, asking).await {
         return Ok(again?);
     }
     let text = format!("the broker does not send a chunk of the stream {stream} at offset {from} again");
     Err(SourceError::Lost(text.into()))
+}
+
+/// The first offset that a stream has, which did not send what is in the `gap`. The broker removes segments, and notes
+/// only then what is first.
+async fn first(
+    connection: &StreamConnection,
+    stream: &str,
+    gap: Range<u64>,
+) -> Result<Option<u64>, StreamError> {
+    let mut delay = FIRST_DELAY;
+    loop {
+        let first = connection.statistics(stream).await?.first_chunk_id;
+        if gap.is_empty() || first.is_some_and(|first| first >= gap.end) || delay > LONGEST_DELAY {
+            return Ok(first);
+        }
+        sleep(delay).await;
+        delay *= 2;
+    }
 }
 
 /// The offset at which the last chunk of a stream begins, if the broker tells.

@@ -137,7 +137,8 @@ impl Part {
         }
         let Some((connection, reading)) = &mut self.reading else { return Ok(()) };
         if self.received.is_empty() {
-            reading.receive(&mut self.received, BURST.into(), |_| ()).await?;
+            let tell = |event| connection.tell(None, &event);
+            reading.receive(&mut self.received, BURST.into(), tell).await?;
         }
         if let Some(last) = self.received.last() {
             connection.answer(reading.acknowledge_through(&last.position)).await?;
