@@ -119,6 +119,7 @@ const TRIALS: &[fn() -> Vec<Trial>] = &[
     faults::system::trials,
     faults::trouble::trials,
     faults::undeliverable::trials,
+    faults::undeliverable_streams::trials,
     faults::unread::trials,
     repository::trials,
 ];

@@ -51,6 +51,7 @@ struct Streams<K> {
     answering: Answering,
     /// Asks the queue alone.
     queue_depth: QueueDepth,
+    deliveries: Deliveries,
 }
 
 /// Whether streams are read.
@@ -88,7 +89,7 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
                     clock: clock.clone(),
                 };
                 let (queue_depth, of_queue) = QueueDepth::new();
-                (Some(Streams::new(setup, questions, queue_depth)), of_queue)
+                (Some(Streams::new(setup, questions, queue_depth, deliveries.clone())), of_queue)
             }
         };
         let begins = match &streams {
@@ -151,7 +152,12 @@ impl<K: Clock + Clone + 'static> ConsumerSource<K> {
 
 impl<K> Streams<K> {
     /// They are not read yet.
-    fn new(setup: StreamSetup<K>, questions: Questions, queue_depth: QueueDepth) -> Self {
+    fn new(
+        setup: StreamSetup<K>,
+        questions: Questions,
+        queue_depth: QueueDepth,
+        deliveries: Deliveries,
+    ) -> Self {
         Self {
             setup,
             state: StreamsState::Waiting,
@@ -159,6 +165,7 @@ impl<K> Streams<K> {
             bursts: [Vec::new(), Vec::new()],
             answering: Answering::new(questions),
             queue_depth,
+            deliveries,
         }
     }
 }
@@ -171,17 +178,25 @@ impl<K: Clock + Clone + 'static> LogSource for ConsumerSource<K> {
             return self.queue.receive(burst, max).await;
         }
         self.read_streams().await?;
-        let Some(Streams { setup, state, bursts, answering, queue_depth, .. }) = &mut self.streams else {
+        let Some(Streams { setup, state, bursts, answering, queue_depth, deliveries, .. }) =
+            &mut self.streams
+        else {
             return Ok(());
         };
         let [of_queue, of_streams] = bursts;
+        if deliveries.are_enough() && of_queue.is_empty() && of_streams.is_empty() {
+            return Err(SourceError::Exhausted);
+        }
         if let StreamsState::Reading(streams) = state {
             let (depth, are_read) = (queue_depth.clone(), streams.are_read(&setup.connection));
             let look = || async move { depth.is_empty().await && are_read.await }.boxed();
             let tell = |event| setup.connection.tell(Some(&setup.consumer), &event);
             if of_queue.is_empty() && of_streams.is_empty() {
                 tokio::select! {
-                    received = streams.receive(of_streams, max, tell) => received?,
+                    received = streams.receive(of_streams, max, tell) => {
+                        deliveries.note(of_streams.len());
+                        received?;
+                    }
                     received = self.queue.receive(of_queue, max) => received?,
                     answer = answering.next(look) => answer.give(),
                 }

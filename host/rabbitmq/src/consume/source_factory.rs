@@ -19,6 +19,7 @@ use crate::consume::consuming_connection::ConsumingConnection;
 use crate::consume::depth::{Questions, QueueDepth};
 use crate::consume::opened_source::OpenedSource;
 use crate::consume::source_options::SourceOptions;
+use crate::consume::undeliverable::in_streams::find_in_streams;
 use crate::consume::undeliverable::message::UndeliverableMessage;
 use crate::consume::undeliverable::search::{NextSource, Pace, Search};
 use crate::dead_letters::writer::DeadLetterWriter;
@@ -150,10 +151,14 @@ impl<K: Clock + Clone> AmqpSourceFactory<K> {
         let Some(StreamOptions { retention, .. }) = &self.options.streams else {
             return Ok(Vec::new());
         };
-        let severities = filter.severities();
-        streams::declare_streams(connection, &self.names, severities.iter(), retention).await?;
-        let streams = severities.iter().map(|severity| self.names.exchange(severity).to_owned());
-        Ok(streams.chain(self.options.rules.streams(&self.names, filter)).collect())
+        streams::declare_streams(connection, &self.names, filter.severities().iter(), retention).await?;
+        Ok(self.streams_of(filter).collect())
+    }
+
+    /// The names of the streams of what `filter` wants.
+    fn streams_of(&self, filter: &Filter) -> impl Iterator<Item = String> {
+        let streams = filter.severities().iter().map(|severity| self.names.exchange(severity).to_owned());
+        streams.chain(self.options.rules.streams(&self.names, filter))
     }
 
     /// Waits, if the last source was lost soon after it was opened: longer each time, unless streams were read meanwhile.
@@ -214,6 +219,11 @@ impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
         }
         if self.options.streams.is_some() && !self.was_open {
             connection.answer(self.tell_left(&connection, subscription.descriptor)).await?;
+        }
+        if self.options.streams.is_some() {
+            let streams = self.streams_of(&subscription.descriptor.filter).collect();
+            let (search, begins) = (&mut self.search, &self.begins);
+            find_in_streams(&connection, subscription, (streams, begins), (search, last_end)).await;
         }
         if self.can_find() && self.search.next(last_end) == NextSource::Find {
             let (publishing, names, options) = (&*self.publishing, &self.names, &self.options);

@@ -38,6 +38,8 @@ pub(crate) struct Begins(Arc<Mutex<KnownStarts>>);
 struct KnownStarts {
     /// Where the streams begin that are in no book yet.
     starts: BTreeMap<String, StreamStart>,
+    /// Whether no stream is looked at, where it was read before, to make sure that it is the same.
+    unchecked: bool,
 }
 
 /// Where a stream is begun.
@@ -101,7 +103,8 @@ pub(crate) async fn starts(
             (None, noted) => (noted, true),
         };
         let start = if let Some(start) = noted {
-            let found = check(&ends, stream, start).await?;
+            let is_checked = nodes.is_some() || !begins.known().unchecked;
+            let found = if is_checked { check(&ends, stream, start).await? } else { start.found };
             StreamStart { found, ..start }
         } else {
             let start = resolve(&ends, stream, begin).await?;
@@ -120,6 +123,17 @@ impl Begins {
     pub(crate) fn begin_at(&self, stream: &str, offset: u64) {
         let start = StreamStart { offset, fingerprint: None, found: Found::Logs };
         self.known().starts.insert(stream.to_owned(), start);
+    }
+
+    /// Where it begins, if that is in no book yet.
+    pub(crate) fn offset(&self, stream: &str) -> Option<u64> {
+        self.known().starts.get(stream).map(|start| start.offset)
+    }
+
+    /// Whether it is looked at, through AMQP 0-9-1, whether a stream is the one that was read: not while what is at its end may be
+    /// what ends the connection.
+    pub(crate) fn check_streams(&self, are_checked: bool) {
+        self.known().unchecked = !are_checked;
     }
 
     fn known(&self) -> MutexGuard<'_, KnownStarts> {

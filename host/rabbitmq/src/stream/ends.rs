@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::connection::fault::Fault;
 use crate::connection::open::Connection;
 use crate::message::record::header_number;
-use crate::stream::fingerprint;
+use crate::stream::{fingerprint, undeliverable};
 use crate::topology::channel::{close, open_channel};
 use crate::topology::error::{TopologyError, failed};
 use crate::topology::look::length;
@@ -138,6 +138,18 @@ pub(crate) async fn first(connection: &Arc<Connection>, stream: &str) -> Result<
 
 /// What the broker sends first of a stream; none if there is nothing from there on.
 pub(crate) async fn sent(
+    connection: &Arc<Connection>,
+    stream: &str,
+    from: AMQPValue,
+    credit: u16,
+) -> Result<Option<Sent>, TopologyError> {
+    match first_sent(connection, stream, from, credit).await {
+        Err(_) if connection.has_ended_internally().await => Err(undeliverable::error(stream)),
+        sent => sent,
+    }
+}
+
+async fn first_sent(
     connection: &Arc<Connection>,
     stream: &str,
     from: AMQPValue,

@@ -1,7 +1,7 @@
 //! Streams as sources of logs: each consumer reads them without taking anything out.
 //!
 //! In reading order: `options`; `cursor`, which makes positions of offsets; `fingerprint`, what a stream is recognised by; `ends`,
-//! what a stream has; `election`, when it can be asked; `begin`, where reading begins; `protocol`, connections in the stream protocol; `receiving`,
+//! what a stream has; `undeliverable`, what it has that does not come that way; `election`, when it can be asked; `begin`, where reading begins; `protocol`, connections in the stream protocol; `receiving`,
 //! what both readers do alike; `native`, the reader that uses these; `amqp`, the one that uses
 //! AMQP 0-9-1; `way`, which of them is used; `reading`, whichever it is; `past`, a span that is read once; `figures`, what is
 //! shown of streams.
@@ -19,4 +19,5 @@ pub(crate) mod past;
 pub(crate) mod protocol;
 pub(crate) mod reading;
 mod receiving;
+pub(crate) mod undeliverable;
 pub(crate) mod way;

@@ -137,6 +137,15 @@ pub enum TopologyEvent {
         /// Why.
         cause: String,
     },
+    /// A stream has a message that the broker cannot deliver through AMQP 0-9-1: what is behind it waits.
+    UndeliverableInStream {
+        /// The stream.
+        stream: String,
+        /// The offset from which on nothing is delivered, if that is known.
+        offset: Option<u64>,
+        /// Whether the broker is of a version whose stream protocol may not do.
+        old: bool,
+    },
     /// Logs of a stream were removed that are to be read from the past.
     PastRemoved {
         /// The stream.

@@ -21,6 +21,20 @@ pub(super) fn streams_through_amqp(cause: &str) -> (&'static str, String, Value)
     ("streams_through_amqp", text, json!({ "cause": cause }))
 }
 
+pub(super) fn in_stream(stream: &str, offset: Option<u64>, old: bool) -> (&'static str, String, Value) {
+    let what = match offset {
+        Some(offset) => format!("what is in the stream `{stream}` from offset {offset} on"),
+        None => format!("the last messages of the stream `{stream}`"),
+    };
+    let since = if old { " of RabbitMQ 3.13 or later" } else { "" };
+    let text = format!(
+        "the broker ends the connection (541) when it is to deliver {what} through AMQP 0-9-1, and the stream waits: through \
+         the stream protocol{since} it is read (`rabbitmq-plugins enable rabbitmq_stream`, or --stream-address HOST:PORT); it is \
+         tried again at intervals"
+    );
+    ("undeliverable_in_stream", text, json!({ "stream": stream, "offset": offset }))
+}
+
 pub(super) fn left_out(stream: &str, first: u64, last: u64, offsets: u64) -> (&'static str, String, Value) {
     let text = format!(
         "offsets of the stream `{stream}` did not come, {offsets} so far, the last ones from {first} to {last}: through AMQP 0-9-1 the \

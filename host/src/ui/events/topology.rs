@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ShownEvent;
 use super::streams::{
-    left_out, offset_not_stored, past_removed, stalled, stream_differs, streams_through_amqp,
+    in_stream, left_out, offset_not_stored, past_removed, stalled, stream_differs, streams_through_amqp,
 };
 
 /// An event as it is shown.
@@ -103,13 +103,9 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
         TopologyEvent::NotReady { cause } => {
             ("not_ready", format!("{cause}: trying again until it can"), json!({ "cause": cause }))
         }
-        TopologyEvent::ConnectionSeparated => {
-            let text = "the broker has ended the connection several times with an internal error: consuming on a connection \
-                        of its own from now on, so that this concerns no more than the consumer whose queue causes it"
-                .to_owned();
-            ("connection_separated", text, json!({}))
-        }
+        TopologyEvent::ConnectionSeparated => connection_separated(),
         TopologyEvent::UndeliverableStays { queue, cause } => undeliverable_stays(queue, cause),
+        TopologyEvent::UndeliverableInStream { stream, offset, old } => in_stream(stream, *offset, *old),
         TopologyEvent::PastRemoved { stream, wanted, first } => past_removed(stream, *wanted, *first),
         TopologyEvent::StreamsThroughAmqp { cause } => streams_through_amqp(cause),
         TopologyEvent::OffsetsLeftOut { stream, first, last, offsets: n } => {
@@ -127,6 +123,13 @@ fn told(event: &TopologyEvent) -> (&'static str, String, Value) {
             ("dead_letters_refused", text, json!({ "queue": queue }))
         }
     }
+}
+
+fn connection_separated() -> (&'static str, String, Value) {
+    let text = "the broker has ended the connection several times with an internal error: consuming on a connection \
+                of its own from now on, so that this concerns no more than the consumer whose queue causes it"
+        .to_owned();
+    ("connection_separated", text, json!({}))
 }
 
 fn bindings_restored(restored: &QueueBindings) -> (&'static str, String, Value) {

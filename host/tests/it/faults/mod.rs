@@ -8,4 +8,5 @@ pub(crate) mod long;
 pub(crate) mod system;
 pub(crate) mod trouble;
 pub(crate) mod undeliverable;
+pub(crate) mod undeliverable_streams;
 pub(crate) mod unread;

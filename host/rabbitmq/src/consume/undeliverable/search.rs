@@ -22,6 +22,8 @@ pub(crate) struct Search {
     deliveries: Deliveries,
     /// Why none was found last, if none was and nothing was delivered since.
     blocked: Option<String>,
+    /// Whether it is looked for in streams: what comes of others does not tell that it is not there any more.
+    in_streams: bool,
 }
 
 /// What a consumer's next source is to be.
@@ -58,7 +60,11 @@ impl Search {
     /// How soon the next source is opened.
     pub(crate) fn pace(&self) -> Pace {
         match self.plan {
-            NextSource::OneByOne | NextSource::Find if self.deliveries.are_some() => Pace::AtOnce,
+            NextSource::OneByOne | NextSource::Find
+                if self.deliveries.are_some() && !(self.in_streams && self.blocked.is_some()) =>
+            {
+                Pace::AtOnce
+            }
             _ if self.blocked.is_some() => Pace::After(BLOCKED),
             _ => Pace::Usual,
         }
@@ -77,6 +83,17 @@ impl Search {
             self.blocked = None;
         }
         self.deliveries = Deliveries::default();
+        self.plan
+    }
+
+    /// The same where logs come from several streams, of which others may deliver something.
+    pub(crate) fn next_in_streams(&mut self, last_end: LastEnd) -> NextSource {
+        self.in_streams = true;
+        let (before, blocked) = (self.plan, self.blocked.clone());
+        self.next(last_end);
+        if (before, last_end) == (NextSource::OneByOne, LastEnd::Internal) {
+            (self.plan, self.blocked) = (NextSource::Find, blocked);
+        }
         self.plan
     }
 

@@ -20,6 +20,7 @@ use crate::stream::begin::{Found, Start};
 use crate::stream::native::{NativeStreams, WindowLimit};
 use crate::stream::options::StreamAddress;
 use crate::stream::reading::Reading;
+use crate::stream::undeliverable::{self, ends_a_connection};
 use crate::stream::way::StreamWay;
 use crate::topology::error::TopologyError;
 use crate::topology::event::TopologyEvent;
@@ -56,6 +57,8 @@ pub(super) struct Part {
     delays: ExponentialBackoff,
     /// Why it could not be read, as it was told.
     obstacle: Option<String>,
+    /// What was to come next when the broker ended the connection with an internal error.
+    ended_at: Option<u64>,
 }
 
 /// Shows the time that a log has which has none, and of which the broker does not say when it came.
@@ -79,6 +82,7 @@ impl Part {
             received: Vec::new(),
             delays: DELAYS.build(),
             obstacle: None,
+            ended_at: None,
             span,
         }
     }
@@ -105,7 +109,7 @@ impl Part {
         if self.end.take().is_some() {
             self.close_reading().await;
             // What it fails at, it fails at again when it is waited for.
-            self.reading = setup.open(self.start()).await.ok();
+            self.reading = setup.open(self.start(), PREFETCH).await.ok();
         }
     }
 
@@ -116,7 +120,11 @@ impl Part {
                 (self.delays, self.obstacle) = (DELAYS.build(), None);
                 continue;
             };
+            let is_blocked = self.is_blocked().await?;
             self.close_reading().await;
+            if is_blocked {
+                return Err(SourceError::GivenUp(undeliverable::error(&self.span.stream).into()));
+            }
             if !error.is_passing() {
                 return Err(error);
             }
@@ -130,10 +138,24 @@ impl Part {
         Ok(())
     }
 
+    /// Whether the broker cannot deliver what is to come next: it has ended the connection before at the same message, and does so
+    /// again with one for that alone.
+    async fn is_blocked(&mut self) -> Result<bool, SourceError> {
+        let Some((connection, Reading::Amqp(_))) = &self.reading else { return Ok(false) };
+        if !connection.has_ended_internally().await {
+            return Ok(false);
+        }
+        let again = self.ended_at.replace(self.next) == Some(self.next);
+        let (stream, offset) = (&self.span.stream, Some(self.next));
+        Ok(again && ends_a_connection(connection, "undeliverable", stream, offset).await?)
+    }
+
     /// Takes what comes.
     async fn receive(&mut self, setup: &Setup) -> Result<(), SourceError> {
         if self.reading.is_none() {
-            self.reading = Some(setup.open(self.start()).await?);
+            // Then what is before such a message comes.
+            let prefetch = if self.ended_at == Some(self.next) { 1 } else { PREFETCH };
+            self.reading = Some(setup.open(self.start(), prefetch).await?);
         }
         let Some((connection, reading)) = &mut self.reading else { return Ok(()) };
         if self.received.is_empty() {
@@ -213,17 +235,21 @@ impl Part {
 
 impl Setup {
     /// Begins to read a stream.
-    async fn open(&self, start: Start) -> Result<(Arc<Connection>, Reading<Untimed>), TopologyError> {
+    async fn open(
+        &self,
+        start: Start,
+        prefetch: u16,
+    ) -> Result<(Arc<Connection>, Reading<Untimed>), TopologyError> {
         let connection = self.connection.connection().await?;
         let Self { read, address, way, name, .. } = self;
         let opening = async {
             let nodes = way.nodes(&connection, address.as_ref(), &[&start.stream], name).await?;
             let (starts, read) = (vec![start], read.clone());
             let Some(nodes) = nodes else {
-                let opening = AmqpStreams::open(Arc::clone(&connection), starts, PREFETCH, read, Untimed);
+                let opening = AmqpStreams::open(Arc::clone(&connection), starts, prefetch, read, Untimed);
                 return Ok::<_, TopologyError>(Reading::Amqp(Box::new(opening.await?)));
             };
-            let limit = WindowLimit { any: PREFETCH.into(), small: 0 };
+            let limit = WindowLimit { any: prefetch.into(), small: 0 };
             let opening = NativeStreams::open(nodes, starts, limit, (read, Untimed), None, |_| ());
             Ok(Reading::Native(Box::new(opening.await?)))
         };
