@@ -63,12 +63,18 @@ impl Case {
         Kind::ALL.into_iter().filter(move |kind| match kind {
             // It has nothing when it comes back.
             Kind::Embedded if self.killed == Killed::Broker => false,
-            // In one of four runs, after three kills, each consumer of a stream missed the same few of its confirmed logs, and the
-            // broker's log says `rabbit_stream_coordinator: member started unexpected`. What the streams have is counted
-            // exactly: that is what is compared where there are no ids.
-            Kind::Stream3 if self.killed == Killed::Broker => self.ids == Ids::Absent,
             kind => self.ids == Ids::Given || matches!(kind, Kind::Stream | Kind::Stream3),
         })
+    }
+
+    /// The same with as many kills as a broker of this kind comes back from.
+    fn on(self, kind: Kind) -> Self {
+        match kind {
+            // From the second one on, RabbitMQ 3.10 may not find the leaders of its streams again: its log has `invalid_epoch` and
+            // `rabbit_stream_coordinator: member started unexpected`, and it takes nothing for them any more.
+            Kind::Stream3 if self.killed == Killed::Broker => Self { kills: 1, ..self },
+            _ => self,
+        }
     }
 }
 
@@ -98,8 +104,9 @@ const CASES: [(&str, Case); 8] = [
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = leader::trials();
     for (killed, full) in CASES {
-        let small = Case { kills: full.kills.min(3), logs: 4000, ..full };
         for kind in full.kinds() {
+            let full = full.on(kind);
+            let small = Case { kills: full.kills.min(3), logs: 4000, ..full };
             let name = format!("{}::crash::of_the_{killed}", kind.name());
             if Kind::LONG.contains(&kind) {
                 trials.push(support::long(&name, move || crash(kind, full)));
