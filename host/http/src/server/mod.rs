@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use loghost_board::{Board, Measuring};
 use loghost_core::application::RunControl;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -148,7 +149,10 @@ async fn accept(listener: TcpListener, answering: Arc<Answering>, mut stopped: w
 }
 
 /// Serves one connection until its other side ends it, takes too long, or the server is stopped.
-async fn serve(stream: TcpStream, answering: Arc<Answering>, mut stopped: watch::Receiver<bool>) {
+async fn serve<S>(stream: S, answering: Arc<Answering>, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(move |request| {
         let answering = Arc::clone(&answering);
         async move { answering.answer(request).await }
@@ -189,4 +193,77 @@ fn turn_away(stream: &TcpStream) {
     const ANSWER: &[u8] =
         b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n";
     let _ = stream.try_write(ANSWER);
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+    use loghost_core::domain::ConsumerName;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Knows no figures.
+    struct Unmeasured;
+
+    impl Measuring for Unmeasured {
+        fn measure(&self, _: Vec<ConsumerName>, _: Duration) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    fn answering(stopped: &watch::Receiver<bool>) -> Arc<Answering> {
+        let shown = Shown {
+            board: Arc::default(),
+            feed: Feed::default(),
+            token: None,
+            control: None,
+            measuring: Arc::new(Unmeasured),
+            version: "1",
+        };
+        Arc::new(Answering::new(shown, stopped.clone()))
+    }
+
+    /// Sends this, and nothing more: how long it is connected, and what it is answered.
+    async fn sends(bytes: &[u8]) -> (Duration, String) {
+        let (_stop, stopped) = watch::channel(false);
+        let (ours, mut theirs) = duplex(1 << 16);
+        let begin = Instant::now();
+        let serving = tokio::spawn(serve(ours, answering(&stopped), stopped.clone()));
+        theirs.write_all(bytes).await.expect("it reads");
+        let mut answer = String::new();
+        theirs.read_to_string(&mut answer).await.expect("its end");
+        serving.await.expect("no panic");
+        (begin.elapsed(), answer)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_head_of_a_request_is_not_waited_for_without_end() {
+        for begun in ["", "GET / HTTP/1.1\r\nhost: localhost\r\n"] {
+            assert_eq!(sends(begun.as_bytes()).await, (HEAD, String::new()), "{begun}");
+        }
+        // After an answer, it is the next request's.
+        let (connected, answer) = sends(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && connected == HEAD, "{connected:?} {answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_comes_byte_by_byte_has_no_more_time() {
+        let (_stop, stopped) = watch::channel(false);
+        let (ours, mut theirs) = duplex(64);
+        let begin = Instant::now();
+        let serving = serve(ours, answering(&stopped), stopped.clone());
+        let sending = async {
+            theirs.write_all(b"GET / HTTP/1.1\r\nx: ").await.expect("it reads");
+            loop {
+                sleep(HEAD / 10).await;
+                if theirs.write_all(b"x").await.is_err() {
+                    break;
+                }
+            }
+        };
+        futures_util::future::join(serving, sending).await;
+        assert!(begin.elapsed() <= HEAD + HEAD / 10, "{:?}", begin.elapsed());
+    }
 }

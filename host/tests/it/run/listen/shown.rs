@@ -25,6 +25,7 @@ pub(super) fn trials() -> Vec<Trial> {
         on([Kind::Embedded], "listen::counts_of_a_state_go_on", counts_of_a_state_go_on),
         on([Kind::Embedded], "listen::what_happens_is_read_as_it_happens", what_happens_is_read),
         on([Kind::Embedded], "listen::hostile_texts_stay_texts", hostile_texts_stay_texts),
+        on([Kind::Embedded], "listen::the_page_runs_no_script_but_its_own", page_runs_only_its_own),
         vec![test("listen::a_host_without_its_broker_is_not_ready", without_its_broker)],
     ]
     .into_iter()
@@ -225,4 +226,43 @@ fn without_its_broker() {
     http.shows(r#"loghost_reconnects_total{purpose="consuming"} 1"#);
     run.end_by(Signal::Terminate).exits(0);
     again.end_by(Signal::Terminate).exits(0);
+}
+
+/// What a browser is told of each file of the page, and that no file has anything that it is told to refuse.
+fn page_runs_only_its_own(broker: &Broker) {
+    let (run, http) = listening(broker, &guest("any"));
+    let page = http.get("/", &[]).body;
+    let named = page.split('"').filter(|text| text.starts_with("/page/"));
+    let files: Vec<&str> = ["/"].into_iter().chain(named).collect();
+    assert!(files.contains(&"/page/main.js") && files.contains(&"/page/page.css"), "{files:?}");
+    for file in files {
+        let answer = http.get(file, &[]);
+        let policies: Vec<&str> =
+            answer.head.lines().filter_map(|line| line.strip_prefix("content-security-policy: ")).collect();
+        let [policy] = policies[..] else { panic!("{file}: {answer:#?}") };
+        let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
+        for needed in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        ] {
+            assert!(directives.contains(&needed), "{file}: no {needed} in {policy}");
+        }
+        for source in ["unsafe-", "http:", "https:", "data:", "blob:", "nonce-", "*"] {
+            assert!(!policy.contains(source), "{file}: {source} in {policy}");
+        }
+        assert!(answer.head.contains("x-content-type-options: nosniff"), "{file}: {answer:#?}");
+    }
+    assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" onclick="), "{page}");
+    assert_eq!(
+        page.matches("<script").count(),
+        page.matches("<script type=\"module\" src=").count(),
+        "{page}"
+    );
+    run.end_by(Signal::Terminate).exits(0);
 }
