@@ -99,6 +99,12 @@ impl Terminal {
         assert!(self.seen.wait(|it| it.written.contains(needle)), "`{needle}` was not written\n{self}");
     }
 
+    /// Waits until `is_it` holds for all that was written.
+    #[track_caller]
+    pub(crate) fn has_written_that(&self, what: &str, is_it: impl Fn(&str) -> bool) {
+        assert!(self.seen.wait(|it| is_it(&it.written)), "`{what}` was not written\n{self}");
+    }
+
     /// What is on the screen, a line for each row.
     pub(crate) fn screen(&self) -> String {
         let emulated = self.seen.lock();
