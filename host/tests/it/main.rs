@@ -3,7 +3,7 @@
 //!
 //! A test that needs something that is not installed is skipped, and says what it needs. `LOGHOST_REQUIRE` lists
 //! needs whose tests fail instead (`rabbitmq`, `rabbitmq4`, `wasm`, `python`, `node`, `faketime`, `promtool`, `systemd`,
-//! `browser`, `producers`, `root` or `all`), `LOGHOST_LONG=1` runs the long tests, `LOGHOST_LONG=full` with all the logs that they are made for, and
+//! `browser`, `producers`, `shells`, `root` or `all`), `LOGHOST_LONG=1` runs the long tests, `LOGHOST_LONG=full` with all the logs that they are made for, and
 //! `LOGHOST_BIN` names another binary to test.
 
 mod broker;

@@ -1,43 +1,101 @@
 //! What is made of the description of the command line: completions of a shell, manual pages, examples.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use libtest_mimic::Trial;
+use tempfile::TempDir;
 
 use crate::support::cli::loghost;
-use crate::support::test;
+use crate::support::terminal::Terminal;
+use crate::support::{Need, Skip, needing, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("described::bash_completes", bash_completes),
+        needing("described::fish_completes", fish_completes),
+        needing("described::zsh_completes", zsh_completes),
         test("described::manual_pages", manual_pages),
         test("described::examples", examples),
     ]
 }
 
-/// A real bash, which asks the script as it does when somebody presses the tabulator.
-fn bash_completes() {
-    let script = loghost(["completions", "bash"]).end().exits(0).stdout;
+/// What is typed behind `loghost`, and what a shell makes of its last word when somebody presses the tabulator.
+const COMPLETED: [(&str, &str); 5] = [
+    ("ver", "verify"),
+    ("so", "sources"),
+    ("sources --manage", "--management-url"),
+    ("dead-letters rep", "replay"),
+    ("run --queue-t", "--queue-type"),
+];
+
+/// The script for a shell, in a file.
+fn script(shell: &str) -> (TempDir, PathBuf) {
+    let script = loghost(["completions", shell]).end().exits(0).stdout;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("completions");
     fs::write(&file, script).expect("a file in a folder of ours");
-    let complete = |words: &str, word: &str| {
+    (folder, file)
+}
+
+/// What a shell prints that runs this; none if it is not installed.
+fn printed(shell: &str, run: &str) -> Option<String> {
+    let output = Command::new(shell).args(["-c", run]).output().ok()?;
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).expect("text").trim().to_owned())
+}
+
+/// A real bash, which asks the script as it does when somebody presses the tabulator.
+fn bash_completes() {
+    let (_folder, file) = script("bash");
+    for (words, completed) in COMPLETED {
+        let (before, word) = words.rsplit_once(' ').unwrap_or(("", words));
         let ask = format!(
-            "source {}; COMP_WORDS=(loghost {words} {word}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+            "source {}; COMP_WORDS=(loghost {before} {word}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
              _loghost loghost '{word}'; echo ${{COMPREPLY[@]}}",
             file.display()
         );
-        let output = Command::new("bash").args(["-c", &ask]).output().expect("bash");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("text").trim().to_owned()
-    };
-    assert_eq!(complete("", "ver"), "verify");
-    assert_eq!(complete("", "so"), "sources");
-    assert_eq!(complete("sources", "--manage"), "--management-url");
-    assert_eq!(complete("dead-letters", "re"), "replay");
-    assert_eq!(complete("run", "--queue-t"), "--queue-type");
-    assert_eq!(complete("publish", "--to"), "--to");
+        assert_eq!(printed("bash", &ask).as_deref(), Some(completed), "{words}");
+    }
+}
+
+/// A real fish, which says what it would complete, with a tab and what that is behind each.
+fn fish_completes() -> Result<(), Skip> {
+    let (_folder, file) = script("fish");
+    for (words, completed) in COMPLETED {
+        let ask = format!("source {}; complete --do-complete 'loghost {words}'", file.display());
+        let candidates = printed("fish", &ask).ok_or_else(|| missing("fish"))?;
+        let names: Vec<&str> = candidates.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(names, [completed], "{words}: {candidates}");
+    }
+    Ok(())
+}
+
+/// A real zsh on a terminal, at which somebody presses the tabulator.
+fn zsh_completes() -> Result<(), Skip> {
+    printed("zsh", "true").ok_or_else(|| missing("zsh"))?;
+    let (folder, file) = script("zsh");
+    let mut zsh = Command::new("zsh");
+    // Without what this user has set up, and with a home that has nothing.
+    zsh.args(["-f", "-i"]).env("PS1", "shell> ").env("TERM", "xterm-256color").env("HOME", folder.path());
+    let mut terminal = Terminal::start(&zsh, "zsh".to_owned(), (100, 40));
+    terminal.shows("shell> ");
+    terminal.press(&format!("autoload -U compinit; compinit -u -D; source {}\r", file.display()));
+    for (words, completed) in COMPLETED {
+        let before = words.rsplit_once(' ').map_or(String::new(), |(before, _)| format!("{before} "));
+        let whole = format!("loghost {before}{completed}");
+        terminal.press(&format!("loghost {words}\t"));
+        terminal.shows(&whole);
+        // The next line begins anew.
+        terminal.press("\x15");
+        terminal.shows_no_longer(&whole);
+    }
+    Ok(())
+}
+
+fn missing(shell: &str) -> Skip {
+    Skip::new(Need::Shells, format!("{shell} is not installed: apt-get install {shell}"))
 }
 
 fn manual_pages() {

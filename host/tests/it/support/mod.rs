@@ -63,6 +63,8 @@ pub(crate) enum Need {
     Browser,
     /// Programs that publish logs of their own, and their libraries.
     Producers,
+    /// zsh and fish.
+    Shells,
 }
 
 impl fmt::Display for Need {
@@ -81,6 +83,7 @@ impl fmt::Display for Need {
             Self::Systemd => "systemd",
             Self::Browser => "browser",
             Self::Producers => "producers",
+            Self::Shells => "shells",
         })
     }
 }
