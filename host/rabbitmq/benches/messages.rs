@@ -9,7 +9,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use futures_io::AsyncRead as _;
 use lapin::message::Delivery;
-use loghost_core::domain::{Log, MessageId, Timestamp};
+use loghost_core::domain::{Log, MessageId, Timestamp, TracesRead};
 use loghost_core::testing::logs;
 use loghost_rabbitmq::{
     BindRules, Decode, Decoding, FrameFilter, Names, Prefix, SkipBodies, found_logs, properties, record,
@@ -95,8 +95,10 @@ fn parser(bencher: Bencher<'_, '_>, batch: usize) {
 fn records(bencher: Bencher<'_, '_>, batch: usize) {
     let messages: Vec<_> =
         (1..=batch as u64).map(|n| message(&logs::id(n), Timestamp::default(), &logs::log())).collect();
-    let (names, decode) =
-        (Names::new(Prefix::default()), Decode { message: true, attributes: false, trace: false });
+    let (names, decode) = (
+        Names::new(Prefix::default()),
+        Decode { message: true, attributes: false, traces: TracesRead::None },
+    );
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
         for message in black_box(&messages) {
             black_box(record(message, &names, Timestamp::default(), decode));
@@ -105,7 +107,7 @@ fn records(bencher: Bencher<'_, '_>, batch: usize) {
 }
 
 /// What a consumer reads of a log that only counts.
-const COUNTS: Decode = Decode { message: false, attributes: false, trace: false };
+const COUNTS: Decode = Decode { message: false, attributes: false, traces: TracesRead::None };
 
 /// Beside [`found_for_counts`]: the same logs, through loghost's own exchanges.
 #[divan::bench(args = logs::BATCHES)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loghost_core::application::{
     self as application, Consumer, End, Publish, ReplayOptions, Replayed, SystemClock,
 };
-use loghost_core::domain::{Filter, Pattern, Sequencer, Severities, Severity};
+use loghost_core::domain::{Filter, Pattern, Sequencer, Severities, Severity, TracesRead};
 use loghost_rabbitmq::{
     AmqpSink, BindRules, Decode, Destination, Exchanges, PastStreams, ReconnectingConnection,
 };
@@ -146,7 +146,7 @@ fn decode(plugins: &[WasmConsumer]) -> Decode {
     Decode {
         message: processing().next().is_some(),
         attributes: processing().any(|consumer| consumer.descriptor().fields.attributes),
-        trace: false,
+        traces: TracesRead::None,
     }
 }
 

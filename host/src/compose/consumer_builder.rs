@@ -8,7 +8,7 @@ use loghost_core::application::{
     Adapters, Clock, Consume, ConsumeOptions, Consumer, Control, Observer, Ports, Publish, Reporter,
     SourceFactory, SystemClock,
 };
-use loghost_core::domain::{Sequencer, Tracing};
+use loghost_core::domain::{Sequencer, TracesRead, Tracing};
 use loghost_rabbitmq::{
     AmqpSink, AmqpSourceFactory, BindingsOfRun, CheckOptions, Inspector, Lifetime, ManagementUrl,
     QueueOptions, RecordBindings, SourceOptions, StoredPosition, StreamFigures, StreamOptions, StreamWay,
@@ -153,7 +153,7 @@ impl ConsumerBuilder {
             rules: self.options.rules.clone(),
             recorded_bindings: Arc::clone(&self.recorded_bindings),
             marker: self.options.marker.clone(),
-            traces: self.tracing.is_some(),
+            traces: self.tracing.as_ref().map_or(TracesRead::None, Tracing::reads),
             check,
         };
         self.connections.source_factory(source, clock)

@@ -41,5 +41,5 @@ pub use source::{Source, SourceNameError};
 pub use tally::Tally;
 pub use text::{HIDDEN, printable, printable_line, without_login};
 pub use timestamp::Timestamp;
-pub use trace::{Sampler, TraceContext, Tracing};
+pub use trace::{Sampler, TraceContext, TracesRead, Tracing};
 pub use verdict::{Outcome, Processed, Verdict};

@@ -30,20 +30,24 @@ impl TraceContext {
 
     /// Reads one, as it stands in the two attributes; none if it is not valid.
     pub fn parse(parent: &str, state: Option<&str>) -> Option<Self> {
-        let mut parts = parent.split('-');
-        let mut part = |digits: usize| {
-            let part = parts.next()?;
-            let is_hexadecimal = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            (part.len() == digits && is_hexadecimal).then_some(part)
-        };
-        let (version, trace, span, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+        // Of each log that is shown to a consumer: as a whole, without looking for the separators.
+        let (fields, more) = parent.as_bytes().split_first_chunk::<55>()?;
+        let [v0, v1, b'-', fields @ ..] = fields else { return None };
+        let (trace, [b'-', span @ .., b'-', f0, f1]) = fields.split_first_chunk::<32>()? else { return None };
+        let (version, flags) = (hexadecimal(&[*v0, *v1])?, hexadecimal(&[*f0, *f1])?);
         // Later versions may have more behind it.
-        if version == "ff" || version == "00" && parts.next().is_some() {
+        let has_end = match version {
+            0 => more.is_empty(),
+            0xff => false,
+            _ => more.first().is_none_or(|next| *next == b'-'),
+        };
+        let (high, low) = trace.split_at(16);
+        let trace = (u128::from(hexadecimal(high)?) << 64) | u128::from(hexadecimal(low)?);
+        let span = hexadecimal(span)?;
+        if !has_end || trace == 0 || span == 0 {
             return None;
         }
-        let trace = u128::from_str_radix(trace, 16).ok().filter(|trace| *trace != 0)?;
-        let span = u64::from_str_radix(span, 16).ok().filter(|span| *span != 0)?;
-        let flags = u8::from_str_radix(flags, 16).ok()?;
+        let flags = u8::try_from(flags).ok()?;
         let is_state = |state: &&str| {
             state.len() <= Self::MOST_STATE && state.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         };
@@ -75,6 +79,20 @@ impl TraceContext {
     pub fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
+}
+
+/// What at most 16 hexadecimal digits say, of which letters are lower case; none if there are others.
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for digit in digits {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        number = (number << 4) | u64::from(value);
+    }
+    Some(number)
 }
 
 /// As it stands in `traceparent`.
@@ -113,6 +131,34 @@ impl Sampler {
     }
 }
 
+/// The traces that somebody looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TracesRead {
+    /// None.
+    None,
+    /// Those that are recorded elsewhere: few of all, as a rule, and the others cost next to nothing.
+    Recorded,
+    /// All.
+    All,
+}
+
+impl TracesRead {
+    /// Whether one with this `traceparent` is looked at, if it is valid.
+    pub fn wants(self, parent: &str) -> bool {
+        match self {
+            Self::None => false,
+            // The last digit of the flags is odd.
+            Self::Recorded => {
+                matches!(
+                    parent.as_bytes().get(54),
+                    Some(b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f')
+                )
+            }
+            Self::All => true,
+        }
+    }
+}
+
 /// Who continues traces and begins them: has ids for their spans, each once.
 #[derive(Clone, Debug)]
 pub struct Tracing {
@@ -131,6 +177,11 @@ impl Tracing {
         let trace = (u128::from(self.id()) << 64) | u128::from(self.id());
         let flags = if self.sampler.has(trace) { SAMPLED } else { 0 };
         TraceContext { trace, span: self.id(), flags, state: String::new() }
+    }
+
+    /// The traces that have to be looked at to know which of them are recorded here.
+    pub fn reads(&self) -> TracesRead {
+        if self.sampler.follows_parent { TracesRead::Recorded } else { TracesRead::All }
     }
 
     /// The next span of the trace of `parent`, if it is recorded.
@@ -179,6 +230,12 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
             "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902bg-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e47360-0f067aa0ba902b7-01",
+            "0x-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0\u{e9}",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-012",
         ] {
             assert_eq!(TraceContext::parse(wrong, None), None, "{wrong}");
         }
@@ -200,6 +257,19 @@ mod tests {
         assert_eq!(tracing.continued(&unsampled), None);
         let all = Tracing::new(Sampler::ratio(1.0), 7).continued(&unsampled);
         assert!(all.is_some_and(|context| context.is_sampled()));
+    }
+
+    #[test]
+    fn what_is_not_looked_at_would_not_be_recorded() {
+        let follows = Tracing::new(Sampler::parent_or_ratio(1.0), 7);
+        for flags in 0..=u8::MAX {
+            let text = PARENT.replace("-01", &format!("-{flags:02x}"));
+            let context = TraceContext::parse(&text, None).expect("a context");
+            assert_eq!(follows.reads().wants(&text), follows.continued(&context).is_some(), "{text}");
+        }
+        assert!(!follows.reads().wants("") && !follows.reads().wants("00-1"));
+        assert!(Tracing::new(Sampler::ratio(0.5), 7).reads().wants(&PARENT.replace("-01", "-00")));
+        assert!(!TracesRead::None.wants(PARENT));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lapin::message::Delivery as Message;
 use lapin::types::ShortString;
 use loghost_core::application::{Delivery, Item, Reads, Subscription};
-use loghost_core::domain::{Descriptor, Filter, Position, Timestamp};
+use loghost_core::domain::{Descriptor, Filter, Position, Timestamp, TracesRead};
 
 use crate::consume::source_options::SourceOptions;
 use crate::message::bind_rules::BindRules;
@@ -24,8 +24,8 @@ pub(crate) struct Read {
     /// Which part of the messages is received, and which part of that is decoded.
     pub(crate) reads: Reads,
     decode: Decode,
-    /// Whether the traces are looked at that logs belong to.
-    traces: bool,
+    /// The traces that are looked at where the consumer does not publish.
+    traces: TracesRead,
     /// How messages of others are read.
     pub(super) rules: BindRules,
     /// The token of the marker that ends a scenario.
@@ -62,7 +62,7 @@ impl Read {
             filter,
             reads,
             decode,
-            traces: decode.trace,
+            traces: decode.traces,
             rules,
             marker: None,
             keeps_originals: false,
@@ -195,7 +195,13 @@ fn publication(message: &Message) -> String {
 }
 
 /// The parts of a log that the consumer reads.
-fn decode(descriptor: &Descriptor, reads: Reads, traces: bool) -> Decode {
+fn decode(descriptor: &Descriptor, reads: Reads, traces: TracesRead) -> Decode {
     let message = reads == Reads::Logs;
-    Decode { message, attributes: message && descriptor.fields.attributes, trace: message && traces }
+    let traces = match traces {
+        _ if !message => TracesRead::None,
+        // One that is not recorded goes on in what it publishes.
+        TracesRead::Recorded if !descriptor.publishes.is_empty() => TracesRead::All,
+        traces => traces,
+    };
+    Decode { message, attributes: message && descriptor.fields.attributes, traces }
 }

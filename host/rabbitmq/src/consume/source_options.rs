@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use loghost_core::application::Reads;
+use loghost_core::domain::TracesRead;
 
 use crate::message::bind_rules::BindRules;
 use crate::stream::options::StreamOptions;
@@ -31,8 +32,8 @@ pub struct SourceOptions {
     pub recorded_bindings: Arc<dyn RecordBindings>,
     /// The token of the marker that ends a scenario.
     pub marker: Option<String>,
-    /// Whether the traces are looked at that logs belong to.
-    pub traces: bool,
+    /// The traces that are looked at; all of them where the consumer publishes, as they go on in what it does.
+    pub traces: TracesRead,
     /// How it is made sure that logs still arrive.
     pub check: Option<CheckOptions>,
 }

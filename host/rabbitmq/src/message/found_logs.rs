@@ -123,7 +123,7 @@ fn read(
     // An id is that of one log.
     let id = properties.message_id().as_ref().filter(|_| decoded.len() == 1).map(ToString::to_string);
     let hops = if decode.message { record::hops(properties) } else { 0 };
-    let trace = if decode.trace { record::trace(properties) } else { None };
+    let trace = record::trace(properties, decode.traces);
     let log = |decoded: Decoded| {
         let Decoded { severity, message, source, timestamp, mut attributes } = decoded;
         let said = rule.bind.severity.or(severity);

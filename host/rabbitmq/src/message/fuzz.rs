@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, ShortString};
-use loghost_core::domain::{Severity, Timestamp};
+use loghost_core::domain::{Severity, Timestamp, TracesRead};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -136,7 +136,8 @@ proptest! {
     #[test]
     fn there_is_a_record_of_every_log(message in message(), decode: bool) {
         let names = Names::new(Prefix::default());
-        let decode = Decode { message: decode, attributes: decode, trace: decode };
+        let traces = if decode { TracesRead::All } else { TracesRead::None };
+        let decode = Decode { message: decode, attributes: decode, traces };
         let record = record::record(&message, &names, Timestamp::from_millis(7), decode);
         match message.exchange.as_str() {
             "logs.error" => {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use lapin::BasicProperties;
 use lapin::types::ShortString;
-use loghost_core::domain::{Attributes, Numbering, Record, Timestamp, TraceContext};
+use loghost_core::domain::{Attributes, Numbering, Record, Timestamp, TraceContext, TracesRead};
 use loghost_stream::{Body, Message, MessageError, Value};
 
 use self::properties as amqp;
@@ -132,15 +132,19 @@ impl<'a> StreamMessage<'a> {
             attributes: if decode.attributes { self.attributes()? } else { Vec::new() },
             replayed: false,
             hops: u8::try_from(hops).unwrap_or(u8::MAX),
-            trace: if decode.trace { self.trace()? } else { None },
+            trace: self.trace(decode.traces)?,
         })
     }
 
-    /// The trace that it belongs to, if it says so.
-    fn trace(&self) -> Result<Option<Box<TraceContext>>, MessageError> {
+    /// The trace that it belongs to, if it says so and it is one of these.
+    fn trace(&self, read: TracesRead) -> Result<Option<Box<TraceContext>>, MessageError> {
+        if read == TracesRead::None {
+            return Ok(None);
+        }
         let application = self.message.application_properties()?;
         let text = |key| Ok::<_, MessageError>(application.get(key)?.and_then(|value| amqp::text(&value)));
-        let Some(parent) = text(TraceContext::PARENT_KEY)? else { return Ok(None) };
+        let parent = text(TraceContext::PARENT_KEY)?.filter(|parent| read.wants(parent));
+        let Some(parent) = parent else { return Ok(None) };
         let state = text(TraceContext::STATE_KEY)?;
         Ok(TraceContext::parse(&parent, state.as_deref()).map(Box::new))
     }

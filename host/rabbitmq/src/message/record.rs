@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use loghost_core::domain::{
-    Attributes, Log, MessageId, Numbering, Record, Severity, Timestamp, TraceContext,
+    Attributes, Log, MessageId, Numbering, Record, Severity, Timestamp, TraceContext, TracesRead,
 };
 
 use crate::message::names::Names;
@@ -48,8 +48,8 @@ pub struct Decode {
     pub message: bool,
     /// The attributes.
     pub attributes: bool,
-    /// The trace that it belongs to.
-    pub trace: bool,
+    /// The trace that it belongs to, if it is one of these.
+    pub traces: TracesRead,
 }
 
 /// The properties of a log that is published.
@@ -173,14 +173,14 @@ pub fn record(message: &Delivery, names: &Names, received: Timestamp, decode: De
         numbering: Numbering::AsRead,
         replayed: origin.replayed,
         hops: if decode.message { hops(properties) } else { 0 },
-        trace: if decode.trace { trace(properties) } else { None },
+        trace: trace(properties, decode.traces),
     })
 }
 
-/// The trace that a message belongs to, if its headers say so.
-pub(crate) fn trace(properties: &BasicProperties) -> Option<Box<TraceContext>> {
-    let headers = properties.headers().as_ref()?;
-    let parent = header_text(headers, TraceContext::PARENT_KEY)?;
+/// The trace that a message belongs to, if its headers say so and it is one of these.
+pub(crate) fn trace(properties: &BasicProperties, read: TracesRead) -> Option<Box<TraceContext>> {
+    let headers = properties.headers().as_ref().filter(|_| read != TracesRead::None)?;
+    let parent = header_text(headers, TraceContext::PARENT_KEY).filter(|parent| read.wants(parent))?;
     TraceContext::parse(parent, header_text(headers, TraceContext::STATE_KEY)).map(Box::new)
 }
 

@@ -189,7 +189,9 @@ impl Environment {
             Case::Consume { plugin, plugins, size } => {
                 Box::pin(consume::consume(self, plugin, plugins, size, logs)).await
             }
-            Case::Observed { plugin, size } => Box::pin(observed::observed(self, plugin, size, logs)).await,
+            Case::Observed { plugin, size, one_recorded_of } => {
+                Box::pin(observed::observed(self, plugin, size, one_recorded_of, logs)).await
+            }
             Case::Publish { size } => publish::publish(self, size, logs).await,
             Case::Latency { pace, size } => Box::pin(latency::latency(self, pace, size, logs)).await,
             Case::Start { plugins } => start::start(self, plugins).await,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use loghost_board::Board;
 use loghost_core::application::Observer;
-use loghost_core::domain::{Sampler, Tracing};
+use loghost_core::domain::Sampler;
 use loghost_http::{Feed, Server, Shown};
 use loghost_otlp::{Exporter, Exports, Options};
 use loghost_rabbitmq::Lifetime;
@@ -37,9 +37,6 @@ const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 /// How often metrics are sent: far more often than by default.
 const SEND_EVERY: Duration = Duration::from_secs(1);
 
-/// The share of the traces that are recorded: each log belongs to one.
-const RECORDED: f64 = 0.01;
-
 /// How many logs a plugin has counted when the host's memory is looked at.
 const MEMORY_LOGS: u64 = 1000;
 
@@ -49,15 +46,17 @@ pub(super) async fn observed(
     environment: &mut Environment,
     plugin: BenchPlugin,
     size: u64,
+    one_recorded_of: u32,
     logs: u64,
 ) -> Result<BenchSample, Failure> {
+    let traces = tracing(Sampler::parent_or_ratio(1.0 / f64::from(one_recorded_of)));
     let (mut alone, mut watched, mut spent) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     // A machine that becomes faster or slower meanwhile does so for both.
     for is_watched in [false, true, true, false] {
         let consumers = environment.load_plugins(plugin, 1)?;
         let builder = environment.connect(&consumers).await?;
         // Whether anybody looks at the traces or not: what a log has is the same.
-        Publisher::open(&builder.connections, size).await?.traced(traces()).send(logs).await?;
+        Publisher::open(&builder.connections, size).await?.traced(traces.clone()).send(logs).await?;
         if is_watched {
             let watch = Watched::begin().await?;
             let builder = builder.tracing(Some(tracing(sampler())));
@@ -75,7 +74,7 @@ pub(super) async fn observed(
     // Free when it is asked for; that nobody takes it until then is likely.
     let free = TcpListener::bind(ANY).and_then(|it| it.local_addr()).context("no free port");
     let collector = SinkCollector::begin().await?;
-    let by = (free.status(Status::System)?, &collector, &traces());
+    let by = (free.status(Status::System)?, &collector, &traces);
     let more = watched_host(environment, plugin, few, by).await?;
     sample.extend(more.map(|more| (Quantity::ObserversMemory, more)));
     Ok(sample)
@@ -84,11 +83,6 @@ pub(super) async fn observed(
 /// Records what is recorded elsewhere, as by default.
 fn sampler() -> Sampler {
     Sampler::parent_or_ratio(1.0)
-}
-
-/// Begins the traces that logs belong to.
-fn traces() -> Tracing {
-    tracing(Sampler::parent_or_ratio(RECORDED))
 }
 
 /// What of a host is watched, and those who watch it.

@@ -14,6 +14,10 @@ const PACED_SECONDS: u64 = 2;
 /// How many logs a plugin has counted when its memory is looked at.
 const MEMORY_LOGS: u64 = 1000;
 
+/// Of how many traces one is recorded where consumers are watched. Programs that trace every request record a small share of
+/// them, and say so to all others, as no collector would take a span of each; of this, 1 in 100 is a common setting.
+const ONE_RECORDED_OF: u32 = 100;
+
 /// The cases of `bench`. Of consumers, numbers and sizes, not all combinations: each number with the first
 /// size, and each size with the first number.
 pub(super) fn plan(bench: Bench, options: &Options) -> Vec<Case> {
@@ -28,7 +32,9 @@ pub(super) fn plan(bench: Bench, options: &Options) -> Vec<Case> {
                 combinations.map(move |(plugins, size)| Case::Consume { plugin, plugins, size })
             })
             .collect(),
-        Bench::Observed => each_plugin.map(|plugin| Case::Observed { plugin, size: first }).collect(),
+        Bench::Observed => each_plugin
+            .map(|plugin| Case::Observed { plugin, size: first, one_recorded_of: ONE_RECORDED_OF })
+            .collect(),
         Bench::Publish => sizes.iter().map(|size| Case::Publish { size: *size }).collect(),
         Bench::Latency => [Pace::Rate(1000), Pace::Rate(10_000), Pace::Saturation]
             .map(|pace| Case::Latency { pace, size: first })

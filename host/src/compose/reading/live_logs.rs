@@ -11,7 +11,9 @@ use loghost_core::application::{
     Beginning, ConsumerEvent, Delivery, End, Event, Item, LogSource, Next, Observer, Reads, SourceError,
     SourceFactory, Subscription, SystemClock,
 };
-use loghost_core::domain::{ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities};
+use loghost_core::domain::{
+    ConsumerName, Descriptor, Fields, Filter, Gaps, Position, Record, Severities, TracesRead,
+};
 use loghost_rabbitmq::{
     AmqpSourceFactory, BindRules, BindingsOfRun, Bound, CheckOptions, Exchanges, Inspector, OpenedSource,
     QueueOptions, ReconnectingConnection, SourceOptions, StreamWay,
@@ -74,7 +76,7 @@ impl LiveLogs {
             rules: rules.clone(),
             recorded_bindings: Arc::new(BindingsOfRun::default()),
             marker: None,
-            traces: false,
+            traces: TracesRead::None,
             check: every.map(|every| CheckOptions { every, inspect: Arc::new(Inspector::new(None)) }),
         };
         // An exclusive queue has no dead letters: nothing is published.

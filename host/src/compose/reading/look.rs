@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use loghost_core::application::{PastLogs, SourceError};
-use loghost_core::domain::{Filter, Record};
+use loghost_core::domain::{Filter, Record, TracesRead};
 use loghost_rabbitmq::{BindRules, Decode};
 
 use crate::compose::failure::Failure;
@@ -45,7 +45,7 @@ impl Logs {
             let opening = LiveLogs::open(&look.target, name, look.filter.clone(), look.rules.clone());
             return Ok(Self::Live(Box::new(opening.await?)));
         };
-        let decode = Decode { message: true, attributes: true, trace: false };
+        let decode = Decode { message: true, attributes: true, traces: TracesRead::None };
         let opened =
             Box::new(past.open(&look.target, name, (look.filter.clone(), look.rules.clone()), decode).await?);
         say_reading("reading", opened.logs.spans());

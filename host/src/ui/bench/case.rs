@@ -30,6 +30,8 @@ pub(crate) enum Case {
     Observed {
         plugin: BenchPlugin,
         size: u64,
+        /// Of how many traces one is recorded: each log belongs to one.
+        one_recorded_of: u32,
     },
     Publish {
         size: u64,
@@ -74,7 +76,9 @@ impl Case {
             Self::Consume { plugin, plugins, size } => {
                 vec!["consume".into(), plugin.to_string(), count(plugins), size_text(size)]
             }
-            Self::Observed { plugin, size } => vec!["observed".into(), plugin.to_string(), size_text(size)],
+            Self::Observed { plugin, size, .. } => {
+                vec!["observed".into(), plugin.to_string(), size_text(size)]
+            }
             Self::Publish { size } => vec!["publish".into(), size_text(size)],
             Self::Latency { pace, .. } => vec!["latency".into(), pace.to_string()],
             Self::Start { plugins } => vec!["start".into(), count(plugins)],
@@ -83,6 +87,16 @@ impl Case {
             }
             Self::BrokerMemory { size } => vec!["memory".into(), "broker".into(), size_text(size)],
         }
+    }
+
+    /// What else has to be known of what is measured, for people.
+    pub(super) fn remark(&self) -> Option<String> {
+        let Self::Observed { one_recorded_of, .. } = self else { return None };
+        Some(format!(
+            "observed: each log belongs to a trace, of which 1 in {one_recorded_of} is recorded, as programs that trace \
+             every request are set up; recording costs as much as there are spans. Whoever watches does so on the same \
+             machine"
+        ))
     }
 
     /// What it is called: the same in every run of every version.
@@ -102,8 +116,9 @@ impl Case {
                 say("plugins", plugins.into());
                 say("log_bytes", size.into());
             }
-            Self::Observed { plugin, size } => {
+            Self::Observed { plugin, size, one_recorded_of } => {
                 say("bench", "observed".into());
+                say("one_trace_recorded_of", one_recorded_of.into());
                 say("consumer", plugin.to_string().into());
                 say("log_bytes", size.into());
             }

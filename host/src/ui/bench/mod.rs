@@ -91,7 +91,11 @@ impl Reports {
             self.wide += figures.iter().filter(|figure| figure.spread > Some(NOISE)).count();
         }
         match self.format {
-            OutputFormat::Text => terminal::print(&format!("\n{}", self.table(measured))),
+            OutputFormat::Text => {
+                let remark = measured.first().and_then(|measured| measured.case.remark());
+                let remark = remark.map(|remark| format!("{DIM}{remark}{DIM:#}\n")).unwrap_or_default();
+                terminal::print(&format!("\n{remark}{}", self.table(measured)))
+            }
             OutputFormat::Json => {
                 measured.iter().try_for_each(|case| terminal::print_json(&self.object(case)))
             }

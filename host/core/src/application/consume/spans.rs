@@ -45,9 +45,17 @@ impl Spans {
         let tracing = tracing?;
         let unrecorded = records.iter().find_map(|record| record.trace.as_deref()).cloned()?;
         let span = |(index, record): (usize, &Record)| {
-            let parent = record.trace.as_deref()?.clone();
-            let context = tracing.continued(&parent)?;
-            Some((TracedLog { index, parent, severity: record.severity, attempt: record.attempt }, context))
+            let parent = record.trace.as_deref()?;
+            let context = tracing.continued(parent)?;
+            Some((
+                TracedLog {
+                    index,
+                    parent: parent.clone(),
+                    severity: record.severity,
+                    attempt: record.attempt,
+                },
+                context,
+            ))
         };
         let (traced, contexts) = records.iter().enumerate().filter_map(span).unzip();
         let (took, logs) = (began.elapsed(), records.len());

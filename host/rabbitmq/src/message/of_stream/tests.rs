@@ -81,7 +81,7 @@ proptest! {
             message = message.data(section);
         }
         let (bytes, stream, names) = (message.encode(), Arc::from("logs.error"), Names::new(Prefix::default()));
-        let decode = Decode { message: true, attributes, trace: true };
+        let decode = Decode { message: true, attributes, traces: TracesRead::All };
         let read = StreamMessage::parse(&bytes, &stream).expect("a message");
         let direct = read.record(&names, Timestamp::from_millis(7), decode).ok();
         prop_assert_eq!(direct, through_amqp(&bytes, &stream, &names, decode));
@@ -94,7 +94,7 @@ fn a_message_of_the_stream_protocol_has_the_source_of_its_group() {
     let (stream, names) = (Arc::from("logs.error"), Names::new(Prefix::default()));
     let message = StreamMessage::parse(&bytes, &stream).expect("a message");
     assert_eq!(message.routing_key(), "");
-    let decode = Decode { message: true, attributes: true, trace: true };
+    let decode = Decode { message: true, attributes: true, traces: TracesRead::All };
     let record = message.record(&names, Timestamp::from_millis(7), decode).expect("a log");
     assert_eq!((&*record.source, &*record.message, record.unkeyed), ("py", "a text", true));
 }
@@ -102,7 +102,7 @@ fn a_message_of_the_stream_protocol_has_the_source_of_its_group() {
 #[test]
 fn other_bodies_than_text_are_no_logs_and_kept_as_they_are() {
     let (stream, names) = (Arc::from("logs.error"), Names::new(Prefix::default()));
-    let decode = Decode { message: false, attributes: false, trace: false };
+    let decode = Decode { message: false, attributes: false, traces: TracesRead::None };
     for (body, is_log) in [(Amqp::from("text"), true), (Amqp::List(vec![]), false), (Amqp::Int(1), false)] {
         let bytes = MessageBuilder::new().value(body).encode();
         let message = StreamMessage::parse(&bytes, &stream).expect("a message");
