@@ -33,7 +33,7 @@ pub(crate) enum NotTaken {
 }
 
 impl Collector {
-    /// The one at this address. Of those that are encrypted, certificates must be of authorities that the system trusts.
+    /// The one at this address. Of those that are encrypted, certificates must be of its authorities.
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         let mut config = Agent::config_builder()
             .timeout_global(Some(endpoint.timeout))
@@ -42,9 +42,14 @@ impl Collector {
             .max_redirects(0)
             .proxy(None);
         if endpoint.url.starts_with("https:") {
-            let known = rustls_native_certs::load_native_certs().certs;
-            let known: Vec<Certificate<'static>> =
-                known.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+            let system = || rustls_native_certs::load_native_certs().certs;
+            let known: Vec<Certificate<'static>> = endpoint
+                .authorities
+                .clone()
+                .unwrap_or_else(system)
+                .iter()
+                .map(|der| Certificate::from_der(der).to_owned())
+                .collect();
             let tls = TlsConfig::builder()
                 .provider(TlsProvider::Rustls)
                 .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))

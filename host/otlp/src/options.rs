@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use loghost_core::domain::{Sampler, without_login};
+use rustls::pki_types::CertificateDer;
 
 /// What is sent, and where.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, String)>,
     /// How long a request may take.
     pub timeout: Duration,
+    /// The authorities that may have signed the collector's certificate; without them, those that the system trusts.
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
 }
 
 impl Options {
@@ -39,8 +42,13 @@ impl Options {
 }
 
 impl Endpoint {
+    /// At this URL, as the specification has it where nothing else is said.
+    pub fn at(url: String) -> Self {
+        Self { url, headers: Vec::new(), timeout: Self::TIMEOUT, authorities: None }
+    }
+
     /// How long a request may take by the specification, unless it is told otherwise.
-    pub const TIMEOUT: Duration = Duration::from_secs(10);
+    pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
     /// The URL, without user, password and parameters.
     pub fn address(&self) -> String {
@@ -48,7 +56,7 @@ impl Endpoint {
     }
 }
 
-/// Without the values of headers.
+/// Without the values of headers, and without certificates.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -57,6 +65,6 @@ impl fmt::Debug for Endpoint {
             .field("url", &self.address())
             .field("headers", &headers)
             .field("timeout", &timeout)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

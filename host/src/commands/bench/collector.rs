@@ -39,8 +39,7 @@ impl SinkCollector {
 
     /// Where it takes a signal.
     pub(super) fn endpoint(&self, signal: &str) -> Endpoint {
-        let url = format!("{}/v1/{signal}", self.url());
-        Endpoint { url, headers: Vec::new(), timeout: Endpoint::TIMEOUT }
+        Endpoint::at(format!("{}/v1/{signal}", self.url()))
     }
 }
 

@@ -5,13 +5,13 @@ use std::fs;
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
 
-use super::tls::Certificates;
 use crate::support::broker::Broker;
 use crate::support::cli::Signal;
 use crate::support::cluster::{leader_of, read_at};
 use crate::support::metrics::counts;
 use crate::support::outside::Outside;
 use crate::support::rabbitmq::{self, ServerTls, Setup, Version, free_address};
+use crate::support::tls::Certificates;
 use crate::support::{Skip, needing, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -3,25 +3,16 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::thread;
 
 use libtest_mimic::Trial;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener as AsyncListener, TcpStream};
-use tokio::runtime::Runtime;
-use tokio_rustls::TlsAcceptor;
 
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::outside::Outside;
 use crate::support::rabbitmq::{self, Node, Setup, Version};
+use crate::support::tls::{Certificates, TlsFront};
 use crate::support::{Skip, ipv6_listener, needing, test, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -33,50 +24,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("tls::says_that_a_port_does_not_speak_it", says_that_a_port_does_not_speak_it),
         test("tls::says_that_a_port_speaks_nothing_else", says_that_a_port_speaks_nothing_else),
     ]
-}
-
-/// A folder of authorities and of what they sign: `name.pem` and `name.key`.
-pub(super) struct Certificates(TempDir);
-
-impl Certificates {
-    pub(super) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    pub(super) fn path(&self, file: &str) -> PathBuf {
-        self.0.path().join(file)
-    }
-
-    fn write(&self, name: &str, certificate: &str, key: &KeyPair) {
-        fs::write(self.path(&format!("{name}.pem")), certificate).expect("a file in a folder of ours");
-        fs::write(self.path(&format!("{name}.key")), key.serialize_pem())
-            .expect("a file in a folder of ours");
-    }
-
-    /// Makes an authority.
-    pub(super) fn authority(&self, name: &str) -> Issuer<'static, KeyPair> {
-        let mut params = params(name, &[], 2050);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        self.write(name, &certificate.pem(), &key);
-        Issuer::new(params, key)
-    }
-
-    /// Makes a certificate for these hosts, or for a client, that is valid until this year.
-    pub(super) fn sign(&self, issuer: &Issuer<'_, KeyPair>, name: &str, hosts: &[&str], until: i32) {
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params(name, hosts, until).signed_by(&key, issuer).expect("a certificate");
-        self.write(name, &certificate.pem(), &key);
-    }
-}
-
-fn params(name: &str, hosts: &[&str], until: i32) -> CertificateParams {
-    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-    let mut params = CertificateParams::new(hosts).expect("names of hosts");
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_after = date_time_ymd(until, 1, 1);
-    params
 }
 
 /// A URL with these parameters.
@@ -220,7 +167,7 @@ fn says_which_file_cannot_be_used() {
         let parameters = [("cacertfile", ca), ("certfile", certificate), ("keyfile", key)];
         let parameters = parameters.map(|(name, file)| (name, Path::new(file)));
         // Nobody is there: the files are looked at first.
-        let publish = publish(&url("localhost", 1, &parameters)).folder(files.0.path());
+        let publish = publish(&url("localhost", 1, &parameters)).folder(files.folder());
         fails(publish, 78, &["amqps://tester@localhost:1", culprit]);
     }
     // One that can be used does not make up for one that cannot.
@@ -252,9 +199,10 @@ fn compares_an_ipv6_address() -> Result<(), Skip> {
     let ca = files.path("ours.pem");
     let through = |host: &str| {
         files.sign(&ours, "server", &[host], 2050);
-        let front = TlsFront::start(&files, &broker)?;
+        let behind = broker.url().split(['@', '/']).nth(3).expect("a host in the URL").to_owned();
+        let front = TlsFront::start(&files, ipv6_listener()?, behind);
         let url = url("[::1]", front.port, &[("cacertfile", &ca)]).replace(USER, "guest:guest");
-        Ok((front, publish(&url).args(["--prefix", broker.prefix()])))
+        Ok::<_, Skip>((front, publish(&url).args(["--prefix", broker.prefix()])))
     };
     let (_front, right) = through("::1")?;
     right.end().exits(0).prints("total 1");
@@ -262,39 +210,6 @@ fn compares_an_ipv6_address() -> Result<(), Skip> {
     let address = format!("amqps://guest@[::1]:{}/", front.port);
     fails(wrong, 69, &[&address, "for ::2, not for ::1", "server_name_indication=NAME"]);
     Ok(())
-}
-
-/// A proxy that terminates TLS on `[::1]` and forwards to a broker.
-struct TlsFront {
-    port: u16,
-    /// Dropping it ends the proxy.
-    _runtime: Runtime,
-}
-
-impl TlsFront {
-    /// With the certificate of `server`.
-    fn start(files: &Certificates, broker: &Broker) -> Result<Self, Skip> {
-        let listener = ipv6_listener()?;
-        let port = listener.local_addr().expect("it is bound").port();
-        let certificate = CertificateDer::from_pem_file(files.path("server.pem")).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_file(files.path("server.key")).expect("a key");
-        let config = ServerConfig::builder().with_no_client_auth();
-        let config = config.with_single_cert(vec![certificate], key).expect("a key for the certificate");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let behind = broker.url().split(['@', '/']).nth(3).expect("a host in the URL").to_owned();
-        let runtime = Runtime::new().expect("a runtime");
-        runtime.spawn(async move {
-            listener.set_nonblocking(true).expect("a listener");
-            let listener = AsyncListener::from_std(listener).expect("a listener");
-            while let Ok((stream, _)) = listener.accept().await {
-                // Who does not trust it hangs up.
-                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                let mut behind = TcpStream::connect(&behind).await.expect("the broker is there");
-                tokio::spawn(async move { copy_bidirectional(&mut stream, &mut behind).await });
-            }
-        });
-        Ok(Self { port, _runtime: runtime })
-    }
 }
 
 /// A broker's that is there for connections without TLS.

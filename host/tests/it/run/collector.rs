@@ -1,25 +1,30 @@
 //! Collectors of OpenTelemetry that do not take what they are sent: they are no hindrance.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
 use super::telemetry::{ENDPOINT, shown};
 use crate::support::broker::{Broker, Kind};
-use crate::support::cli::{Running, Signal};
+use crate::support::cli::{Running, Signal, loghost};
 use crate::support::collector::{Answer, Collector};
 use crate::support::guest::guest;
 use crate::support::http::Http;
 use crate::support::metrics::last_of;
-use crate::support::{Skip, TIMEOUT, needing};
+use crate::support::tls::{Certificates, TlsFront};
+use crate::support::{Skip, TIMEOUT, needing, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("collector::that_hangs_is_no_hindrance", that_hangs),
         needing("collector::that_is_down_is_no_hindrance", that_is_down),
         needing("collector::that_comes_back_has_all", that_comes_back),
+        needing("collector::whose_certificate_is_trusted_is_sent_to", whose_certificate_is_trusted),
+        test("collector::files_of_authorities_that_cannot_be_used", unusable_authorities),
     ]
 }
 
@@ -94,4 +99,48 @@ fn that_comes_back() -> Result<(), Skip> {
     collector.span("the span", |span| span.name == "process counts");
     run.end_by(Signal::Terminate).exits(0);
     Ok(())
+}
+
+/// By an authority in a file, or one of those of the system.
+fn whose_certificate_is_trusted() -> Result<(), Skip> {
+    let files = Certificates::new();
+    let ours = files.authority("ours");
+    files.authority("theirs");
+    files.sign(&ours, "server", &["localhost"], 2050);
+    let broker = Broker::new(Kind::Embedded)?;
+    let collector = Collector::start(Answer::Take);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let front = TlsFront::start(&files, listener, collector.url().replace("http://", ""));
+    let url = format!("https://localhost:{}", front.port);
+    let publish = |variable: &str, file: &str| {
+        let publish = broker.loghost(["publish", "error", "a", "--trace"]).env(ENDPOINT, &url);
+        publish.env(variable, files.path(file)).end().exits(0)
+    };
+    let certificate = "OTEL_EXPORTER_OTLP_CERTIFICATE";
+    publish(certificate, "theirs.pem").says("/v1/traces does not take traces: ").says("UnknownIssuer");
+    collector.wait("nothing", |requests| requests.is_empty().then_some(()));
+    for (sent, variable) in
+        [certificate, "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "SSL_CERT_FILE"].into_iter().enumerate()
+    {
+        publish(variable, "ours.pem").does_not_say("does not take");
+        collector.wait(variable, |requests| (requests.len() == sent + 1).then_some(()));
+    }
+    // What is for another signal is for that alone.
+    publish("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "ours.pem").says("does not take traces");
+    Ok(())
+}
+
+fn unusable_authorities() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "none").expect("a file in a folder of ours");
+    let publish = |url: &str, file: &Path| {
+        let publish = loghost(["publish", "error", "a", "--trace", "--broker", "amqp://127.0.0.1:1"]);
+        publish.args(["--retry-for", "10ms"]).env(ENDPOINT, url).env("OTEL_EXPORTER_OTLP_CERTIFICATE", file)
+    };
+    let refused = |file: &Path| publish("https://127.0.0.1:1", file).end().exits(78);
+    refused(&empty).says("OTEL_EXPORTER_OTLP_CERTIFICATE: there is no certificate in ");
+    refused(&folder.path().join("missing.pem")).says("missing.pem: ");
+    // It is not looked at where nothing is encrypted.
+    publish("http://127.0.0.1:1", &empty).end().exits(69);
 }

@@ -22,6 +22,7 @@ pub(crate) mod relay;
 pub(crate) mod slow;
 pub(crate) mod systemd;
 pub(crate) mod terminal;
+pub(crate) mod tls;
 pub(crate) mod user;
 
 use std::env;
