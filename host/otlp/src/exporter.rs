@@ -7,9 +7,9 @@ use loghost_board::metrics::Figures;
 use loghost_board::{Board, Depths, Measuring, Signal};
 use loghost_core::application::Observer;
 use prost::Message;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use crate::collector::{Collector, NotTaken};
 use crate::event::ExportEvent;
@@ -19,6 +19,7 @@ use crate::proto::trace::{ResourceSpans, ScopeSpans, Span};
 use crate::proto::{KeyValue, Resource, Scope, metrics as metrics_proto, trace};
 use crate::signal_sender::{SignalSender, Told};
 use crate::spans::{Spans, nanos};
+use crate::waiting::WaitingSpans;
 
 /// What is sent, and who is told.
 pub struct Exports {
@@ -41,12 +42,6 @@ pub struct Exporter {
     spans: Option<Arc<Spans>>,
     told: Arc<Told>,
 }
-
-/// The most spans that wait to be sent, and how many of them are sent together, and how long the first of them waits: the
-/// defaults of the specification.
-const MOST_WAITING: usize = 2048;
-const MOST_TOGETHER: usize = 512;
-const DELAY: Duration = Duration::from_secs(5);
 
 /// After which time spans are sent again that were not taken, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -77,11 +72,11 @@ impl Exporter {
             tasks.spawn(send_metrics(sender, measuring, interval, stopped.clone()));
         }
         let spans = traces.map(|endpoint| {
-            let (queue, spans) = mpsc::channel(MOST_WAITING);
+            let waiting = Arc::new(WaitingSpans::default());
             let sender = SignalSender::new(Collector::new(endpoint), Signal::Traces, &told);
-            tasks.spawn(send_spans(sender, spans, stopped));
+            tasks.spawn(send_spans(sender, Arc::clone(&waiting), stopped));
             let (exports, observer) = (Arc::clone(told.board.exports()), Arc::clone(&told.observer));
-            Arc::new(Spans::new(queue, exports, observer))
+            Arc::new(Spans::new(waiting, exports, observer))
         });
         Self { tasks, stop, spans, told }
     }
@@ -152,53 +147,22 @@ async fn send_metrics(
 
 async fn send_spans(
     mut sender: SignalSender,
-    mut waiting: mpsc::Receiver<Span>,
+    waiting: Arc<WaitingSpans>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut spans = Vec::new();
     loop {
-        gather(&mut spans, &mut waiting, &mut stopped).await;
-        let is_last = *stopped.borrow();
+        let spans = waiting.take(ended(&mut stopped)).await;
         if spans.is_empty() {
-            if is_last {
-                return;
-            }
-            continue;
+            return;
         }
         let count = spans.len() as u64;
-        let message = request(&sender.told, std::mem::take(&mut spans)).encode_to_vec();
+        let message = request(&sender.told, spans).encode_to_vec();
         match send_again(&mut sender, &message, &mut stopped).await {
             Ok(rejected) => {
                 let rejected = rejected.min(count);
                 sender.told.board.exports().sent(count - rejected, rejected);
             }
             Err(_) => sender.told.board.exports().sent(0, count),
-        }
-    }
-}
-
-/// Waits until there are spans enough, the first of them have waited for long, or the end has come: then these are the last.
-async fn gather(
-    spans: &mut Vec<Span>,
-    waiting: &mut mpsc::Receiver<Span>,
-    stopped: &mut watch::Receiver<bool>,
-) {
-    let mut until = None;
-    while spans.len() < MOST_TOGETHER {
-        let room = MOST_TOGETHER - spans.len();
-        let more = async {
-            match until {
-                None => Ok(waiting.recv_many(spans, room).await),
-                Some(until) => timeout_at(until, waiting.recv_many(spans, room)).await,
-            }
-        };
-        tokio::select! {
-            biased;
-            more = more => match more {
-                Ok(0) | Err(_) => return,
-                Ok(_) => { until.get_or_insert_with(|| Instant::now() + DELAY); }
-            },
-            () = ended(stopped) => return,
         }
     }
 }

@@ -18,6 +18,7 @@ mod proto;
 mod signal_sender;
 mod spans;
 mod variables;
+mod waiting;
 
 pub use event::ExportEvent;
 pub use exporter::{Exporter, Exports};

@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use loghost_board::Exports;
-use loghost_core::application::{ConsumerEvent, Event, Observer, ProcessSpan, PublisherEvent, Traced};
-use loghost_core::domain::{ConsumerName, Log, TraceContext};
-use tokio::sync::mpsc;
-
 use crate::event::ExportEvent;
 use crate::proto::KeyValue;
 use crate::proto::trace::{CONSUMER, ERROR, Link, PRODUCER, Span, Status};
+use crate::waiting::WaitingSpans;
+use loghost_board::Exports;
+use loghost_core::application::{ConsumerEvent, Event, Observer, ProcessSpan, PublisherEvent, Traced};
+use loghost_core::domain::{ConsumerName, Log, TraceContext};
 
 /// Makes spans, which go to the collector; an observer of a run, and of what is published.
 pub struct Spans {
-    sender: mpsc::Sender<Span>,
+    waiting: Arc<WaitingSpans>,
     exports: Arc<Exports>,
     /// Is told when spans are dropped for the first time.
     observer: Arc<dyn Observer>,
@@ -32,11 +31,11 @@ const REMOTE: u32 = 0x300;
 
 impl Spans {
     pub(crate) fn new(
-        sender: mpsc::Sender<Span>,
+        waiting: Arc<WaitingSpans>,
         exports: Arc<Exports>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { sender, exports, observer, published: Mutex::default() }
+        Self { waiting, exports, observer, published: Mutex::default() }
     }
 
     /// Notes that a log is published from now on that begins this trace: its span ends when the log is answered.
@@ -49,10 +48,11 @@ impl Spans {
 
     /// Sends what `span` makes, if there is room.
     fn send(&self, span: impl FnOnce() -> Span) {
-        if let Ok(permit) = self.sender.try_reserve() {
+        let waiting = || {
             self.exports.waits();
-            permit.send(span());
-        } else if self.exports.no_room() == 0 {
+            span()
+        };
+        if !self.waiting.add(waiting) && self.exports.no_room() == 0 {
             self.observer.observe(&Event::Adapter(None, &ExportEvent::SpansDropped));
         }
     }
