@@ -3,7 +3,8 @@
 //! A broker does not tell a consumer whether it is the single active one, and a busy quorum queue may report no consumers
 //! while it has one. So the active host holds a lock as long as it consumes: an exclusive queue, which is deleted with its
 //! connection. A host that stands by does not consume, and looks at intervals whether anybody does: only if not, it tries
-//! to take the lock, because the broker logs each refusal.
+//! to take the lock, because the broker logs each refusal. Meanwhile it holds an exclusive queue of its own, whose name tells
+//! whoever lists the queues of the broker that it is there.
 //!
 //! From version 4.2 on, a lock that was declared on a node that is down stays until that node is back. A host that finds no
 //! consumer for a while, and the lock taken, consumes without it.
@@ -17,6 +18,7 @@ use lapin::options::{BasicNackOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer, ErrorKind};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::denied_rights::Right;
@@ -54,6 +56,8 @@ pub(crate) struct Activation {
     pub(crate) queue: String,
     /// The exclusive queue that is the lock.
     pub(crate) lock: String,
+    /// The exclusive queue by which others see that this host stands by.
+    pub(crate) standby: String,
 }
 
 impl Activation {
@@ -78,6 +82,10 @@ impl Activation {
 
     /// Waits until no other host consumes the queue, and consumes it.
     pub(crate) async fn wait(self) -> lapin::Result<Consumer> {
+        // Who may not declare it stands by all the same.
+        let _ = take_lock(&self.connection, &self.standby).await;
+        let _standing_by =
+            StandbyQueue { connection: Arc::clone(&self.connection), name: self.standby.clone() };
         let mut delays = LOOKS.build();
         let mut unconsumed = None;
         loop {
@@ -113,6 +121,22 @@ impl Activation {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let looked = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
         Ok(looked.await?.consumer_count())
+    }
+}
+
+/// Deletes the queue of a host that stands by no longer, because it consumes, is paused or ends.
+struct StandbyQueue {
+    connection: Arc<Connection>,
+    name: String,
+}
+
+impl Drop for StandbyQueue {
+    fn drop(&mut self) {
+        let (connection, name) = (Arc::clone(&self.connection), std::mem::take(&mut self.name));
+        // Without a runtime, the connection ends as well, and the queue with it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { release_lock(&connection, &name).await });
+        }
     }
 }
 

@@ -99,6 +99,16 @@ impl Names {
         format!("{}._lock", self.queue(consumer))
     }
 
+    /// The queue that a host which stands by holds meanwhile, so that others see it: `loghost.error._standby.1f`.
+    pub(crate) fn standby(&self, consumer: &ConsumerName, host: u64) -> String {
+        format!("{}._standby.{host:x}", self.queue(consumer))
+    }
+
+    /// Whether a host that stands by for `consumer` holds the queue of this name.
+    pub fn is_standby_of(&self, queue: &str, consumer: &ConsumerName) -> bool {
+        queue.strip_prefix(&self.queue(consumer)).is_some_and(|rest| rest.starts_with("._standby."))
+    }
+
     /// The queue that has a copy of a message which the broker may not be able to deliver, as long as that is tried:
     /// `loghost.error._undeliverable`.
     pub(crate) fn undeliverable(&self, consumer: &ConsumerName) -> String {

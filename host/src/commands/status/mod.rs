@@ -95,10 +95,16 @@ async fn look_through(
     let hosted = self::hosted(options).await;
     let now = looking.look(&hosted).await?;
     let all_figures = figures(api.as_ref(), &queues).await;
+    let listed = match &api {
+        // That it does not answer was said of the figures.
+        Some(api) => api.queues().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
     let mut seen = Vec::new();
     let looks = before.into_iter().zip(now).zip(all_figures);
     for ((consumer, queue), ((before, now), figures)) in consumers.into_iter().zip(queues).zip(looks) {
         let dead = queue_state(connection, &names.dead_queue(&consumer)).await.map_err(refused)?;
+        let standing_by = listed.iter().filter(|queue| names.is_standby_of(queue, &consumer)).count();
         let hosted = hosted.iter().find(|hosted| hosted.name == consumer.as_str());
         seen.push(ConsumerStatus {
             dead_letters: dead.map(|state| state.messages),
@@ -112,6 +118,7 @@ async fn look_through(
             streams_before: before.1,
             streams_now: now.1,
             figures,
+            standing_by,
         });
     }
     let looked: Vec<_> = seen.iter().map(|seen| (&seen.consumer, &seen.streams_now)).collect();

@@ -63,7 +63,7 @@ fn row(seen: &ConsumerStatus) -> Vec<Cell> {
         of_api(|figures| format!("{:.1}", figures.acknowledged_per_second())),
         of_api(|figures| figures.messages_unacknowledged.to_string()),
         of_queue(|state| state.consumers),
-        of_api(|figures| figures.waiting().to_string()),
+        seen.waiting().map_or_else(|| of_api(|_| String::new()), |waiting| waiting.to_string()),
         seen.dead_letters.map_or("-".to_owned(), |dead_letters| dead_letters.to_string()),
     ];
     let mut row = vec![Cell::word(seen.consumer.to_string(), Style::new())];
@@ -117,7 +117,7 @@ fn object(seen: &ConsumerStatus) -> Value {
         "acknowledged_per_second": figures.map(QueueFigures::acknowledged_per_second),
         "unacknowledged": figures.map(|figures| figures.messages_unacknowledged),
         "readers": seen.now.state.map(|now| now.consumers),
-        "readers_waiting": figures.map(QueueFigures::waiting),
+        "readers_waiting": seen.waiting(),
         "dead_letters": seen.dead_letters,
         "streams": seen.streams_now.streams.iter().map(|stream| stream_object(seen, stream)).collect::<Vec<_>>(),
         "offsets_from": seen.streams_now.told_by.map(|teller| match teller {

@@ -75,6 +75,8 @@ pub(crate) struct ConsumerStatus {
     pub(crate) dead_letters: Option<u32>,
     /// What the management API knows.
     pub(crate) figures: Option<QueueFigures>,
+    /// How many hosts stand by, as the queues tell that the management API lists.
+    pub(crate) standing_by: usize,
     /// What a running host says, if one was asked.
     pub(crate) hosted: Option<Hosted>,
 }
@@ -103,6 +105,12 @@ pub(crate) struct StreamRates {
 }
 
 impl ConsumerStatus {
+    /// How many wait for the place of the active reader: consumers of the queue, and hosts that stand by; none if that is not
+    /// known.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        self.figures.as_ref().map(|figures| figures.waiting() + self.standing_by)
+    }
+
     pub(crate) fn health(&self) -> Health {
         let Some(now) = self.now.state else { return Health::Missing };
         if self.hosted.as_ref().is_some_and(|hosted| matches!(&*hosted.state, "stopped" | "ended")) {
@@ -182,6 +190,7 @@ mod tests {
             streams_now: streams(1),
             dead_letters: None,
             figures: None,
+            standing_by: 0,
             hosted: None,
         }
     }

@@ -35,6 +35,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let name = format!("{}::status::all_are_found_by_the_management_api", kind.name());
         trials.push(needing(name, move || all_are_found_by_the_management_api(kind)));
+        let name = format!("{}::status::hosts_that_stand_by_are_seen", kind.name());
+        trials.push(needing(name, move || hosts_that_stand_by_are_seen(kind)));
     }
     trials
 }
@@ -262,5 +264,39 @@ fn all_are_found_by_the_management_api(kind: Kind) -> Result<(), Skip> {
     broker.loghost(["publish", "error", "text"]).end().exits(0);
     broker.outside().wait_for_depth(&broker.queue("two"), 1);
     assert!(all().exits(1).json().iter().all(|seen| seen["state"] == "stuck"));
+    Ok(())
+}
+
+/// Of queues, and of streams where the broker has them.
+fn hosts_that_stand_by_are_seen(kind: Kind) -> Result<(), Skip> {
+    let (node, url) = managed(kind)?;
+    let queue_types: &[&str] = if kind == Kind::RabbitMq4 { &["classic", "stream"] } else { &["classic"] };
+    for queue_type in queue_types {
+        let broker = Broker::on(kind, &node);
+        let shows = |readers: u64, waiting: u64| {
+            let is_so = || {
+                let look = broker.loghost(["status", "error", "--over", "1ms", "--format", "json"]);
+                let [seen] =
+                    look.args(["--management-url", &url]).end().json().try_into().expect("one consumer");
+                (&seen["readers"], &seen["readers_waiting"]) == (&readers.into(), &waiting.into())
+            };
+            broker.outside().wait_until(is_so);
+        };
+        let start =
+            || broker.loghost(["run", "--queue-type", queue_type]).arg(tracked("plugins/error.wasm")).start();
+        let active = start();
+        active.says("consuming from");
+        let others = [start(), start()];
+        for other in &others {
+            other.says("[error] standing by");
+        }
+        shows(1, 2);
+        active.end_by(Signal::Kill);
+        shows(1, 1);
+        for other in others {
+            other.end_by(Signal::Terminate).exits(0);
+        }
+        shows(0, 0);
+    }
     Ok(())
 }

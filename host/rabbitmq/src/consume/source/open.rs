@@ -1,5 +1,6 @@
 //! Opening a source: the queues are declared, and the consumer's queue is consumed unless another host does so.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -83,7 +84,8 @@ impl<K: Clock> AmqpSource<K> {
             Lifetime::Named => {
                 let (connection, channel) = (Arc::clone(connection), channel.clone());
                 let lock = names.lock(&descriptor.name);
-                let activation = Activation { connection, channel, queue: queue.clone(), lock };
+                let standby = names.standby(&descriptor.name, RandomState::new().hash_one(()));
+                let activation = Activation { connection, channel, queue: queue.clone(), lock, standby };
                 match activation.attempt().await.map_err(cannot)? {
                     Some(consumer) => ConsumerState::Active(consumer),
                     None => ConsumerState::StandingBy(activation.wait().boxed()),
