@@ -25,14 +25,16 @@ class Comparison:
         self.environment, self.server, self.peers, self.tools = environment, server, peers, tools
         self.scratch, self.options = scratch, options
         node_path = str(CLIENTS / "node_modules")
-        self.environment = os.environ | {"NODE_PATH": node_path, "PYTHONDONTWRITEBYTECODE": "1"}
+        self.variables = os.environ | {"NODE_PATH": node_path, "PYTHONDONTWRITEBYTECODE": "1"}
         self.samples: dict[str, list[Sample]] = {peer.key: [] for peer in peers}
         # What it took to fill the streams of a prefix.
         self.streams: dict[str, Stored | None] = {}
         self.starts: dict[str, list[Sample]] = {peer.key: [] for peer in peers if not peer.measures_itself}
+        # Why peers that may fail have failed.
+        self.failures: dict[str, str] = {}
 
     def run(self) -> None:
-        """All rounds; nothing is left on the broker."""
+        """All rounds; nothing is left on the broker. A peer that may fail, and does, is none of them then."""
         try:
             for number in range(self.options.rounds):
                 say(f"{self.environment}: round {number + 1} of {self.options.rounds}")
@@ -42,7 +44,11 @@ class Comparison:
                 for prefix in (PREFIX, FULL):
                     names = [f"{prefix}.{name}" for name in (*SEVERITIES, "dead")]
                     self.lapin("delete", *(part for name in names for part in ("--queue", name, "--exchange", name)))
+        self.peers = [peer for peer in self.peers if peer.key not in self.failures]
+        self.samples = {key: samples for key, samples in self.samples.items() if key not in self.failures}
         for key, starts in self.starts.items():
+            if key in self.failures:
+                continue
             seconds = statistics.median(start.seconds for start in starts)
             cpu_seconds = statistics.median(start.cpu_seconds for start in starts)
             self.samples[key] = [sample.less(seconds, cpu_seconds) for sample in self.samples[key]]
@@ -51,9 +57,16 @@ class Comparison:
         """Every peer once, beginning with another in every round."""
         first = number % len(self.peers)
         for peer in [*self.peers[first:], *self.peers[:first]]:
-            if not peer.measures_itself:
-                self.starts[peer.key].append(self.sample(peer, 1))
-            self.samples[peer.key].append(self.sample(peer, peer.logs(self.environment, self.options.logs)))
+            if peer.key in self.failures:
+                continue
+            try:
+                if not peer.measures_itself:
+                    self.starts[peer.key].append(self.sample(peer, 1))
+                self.samples[peer.key].append(self.sample(peer, peer.logs(self.environment, self.options.logs)))
+            except Failed as error:
+                if not peer.may_fail:
+                    raise
+                self.failures[peer.key] = f"{peer.title}: {reason(error)}"
 
     def sample(self, peer: Peer, logs: int) -> Sample:
         """Runs a peer, once more if it fails: an hour of runs is not to be lost to one."""
@@ -97,7 +110,8 @@ class Comparison:
         by_lapin = 0 if peer.prefix == FULL else logs
         self.lapin("fill", "--queue-type", peer.queue_type, *binds, *sources, "--logs", str(by_lapin))
         if peer.prefix == FULL and self.tools.python and self.server.streams:
-            publish = [self.tools.python, PEERS / "clients/rstream_peer.py", "publish", "--broker", self.server.streams]
+            client = PEERS / "clients/rstream_peer.py"
+            publish: list[str | Path] = [self.tools.python, client, "publish", "--broker", self.server.streams]
             for name in peer.sources:
                 output(*publish, "--exchange", name, "--logs", str(logs))
         cpu_after, disk_after = self.server.cpu(), self.server.disk()
@@ -107,8 +121,14 @@ class Comparison:
 
     def run_once(self, peer: Peer, logs: int) -> Sample:
         """Runs a peer, here."""
-        return run_once(peer, self.server, logs, self.scratch, self.environment)
+        return run_once(peer, self.server, logs, self.scratch, self.variables)
 
     def lapin(self, command: str, *arguments: str) -> None:
         """Fills queues, and deletes what there is on the broker."""
         output(self.tools.lapin_peer, "--broker", self.server.url, command, *arguments)
+
+
+def reason(error: Failed) -> str:
+    """The line of what a program has written that says why it has failed."""
+    lines = [line.strip() for line in str(error).splitlines()[1:]]
+    return next((line for line in lines if line.split(":")[0].endswith("Error")), str(error).splitlines()[0])

@@ -80,7 +80,7 @@ class Machine:
         self.time = time.monotonic()
 
 
-def run_once(peer: Peer, server: Server, logs: int, scratch: Path, environment: Mapping[str, str]) -> Sample:
+def run_once(peer: Peer, server: Server, logs: int, scratch: Path, variables: Mapping[str, str]) -> Sample:
     """Runs a peer; what it took, all of it if it does not measure itself."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     command = peer.command(server, logs, folder)
@@ -89,7 +89,7 @@ def run_once(peer: Peer, server: Server, logs: int, scratch: Path, environment: 
     with open(stdin) as lines, open(folder / "stdout", "w+") as out, open(folder / "stderr", "w+") as err:
         before, server_before = Machine(), server.cpu()
         process = subprocess.Popen(
-            command, env=environment, start_new_session=True, text=True, stdin=lines, stdout=out, stderr=err
+            command, env=variables, start_new_session=True, text=True, stdin=lines, stdout=out, stderr=err
         )
         cpu = wait(process)
         after, server_after = Machine(), server.cpu()

@@ -43,6 +43,8 @@ class Peer:
     copies: int = 1
     # How many logs it gets, of those that others get: it need not take minutes.
     share: Mapping[Environment, float] = field(default_factory=dict)
+    # Whether it is known to fail: then that is shown, and the others are compared.
+    may_fail: bool = False
     # What it reads, if anything.
     stdin: Callable[[int], str] | None = None
 

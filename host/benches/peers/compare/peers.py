@@ -143,7 +143,7 @@ def running(
 
     def arguments(server: Server, logs: int, folder: Path) -> Command:
         limit = ["--max-logs", str(logs), "--format", "json"]
-        to = ["--state", folder / "state"] if state else []
+        to: list[str | Path] = ["--state", folder / "state"] if state else []
         where: list[str | Path] = ["--broker", server.url, "--prefix", prefix]
         if "stream" in more:
             where += stream_address(server)
@@ -192,7 +192,7 @@ def of_queues(tools: Tools, queue_type: QueueType) -> Iterator[Peer]:
         )
 
     if tools.c_peer:
-        consume = [tools.c_peer, "consume"]
+        consume: list[str | Path] = [tools.c_peer, "consume"]
         c: CommandOf = lambda server, logs, _: [*consume, "--broker", server.url, "--logs", str(logs), "--queue", QUEUE]
         yield peer("c", "C librabbitmq", c, True, "peer")
     yield peer("lapin", "lapin in bursts", loop(tools, "consume", "--mode", "bursts", "--queue", QUEUE), True, "peer")
@@ -237,13 +237,18 @@ def of_streams(tools: Tools, prefix: str, chunks: str) -> Iterator[Peer]:
         )
 
     if tools.python:
-        reader = [tools.python, PEERS / "clients/rstream_peer.py", "consume", "--queue", sources[0]]
+        reader: list[str | Path] = [tools.python, PEERS / "clients/rstream_peer.py", "consume", "--queue", sources[0]]
         rstream: CommandOf = lambda server, logs, _: [*reader, "--broker", server.streams or "", "--logs", str(logs)]
         yield peer("rstream", "rstream", rstream, [], 0.2)
     if tools.stream_client:
-        client = [tools.stream_client, "consume", "--queue", sources[0]]
+        client: list[str | Path] = [tools.stream_client, "consume", "--queue", sources[0]]
         rust: CommandOf = lambda server, logs, _: [*client, "--broker", server.streams or "", "--logs", str(logs)]
         yield peer("stream-client", "rabbitmq-stream-client (Rust)", rust, [])
+    if tools.node:
+        script: list[str | Path] = ["node", PEERS / "clients/stream_js_peer.js", "consume", "--queue", sources[0]]
+        js: CommandOf = lambda server, logs, _: [*script, "--broker", server.streams or "", "--logs", str(logs)]
+        # Its version 1.0 has no decoder for the header of 64 bits that every log has.
+        yield replace(peer("stream-js", "rabbitmq-stream-js-client (Node)", js, [], 0.2), may_fail=True)
     for key, title, plugin, name, state in hosts(tools):
         yield peer(key, title, running(tools, plugin, state, FROM_FIRST, prefix), [name])
     yield replace(peer("loghost-replay", "loghost replay", replaying(tools, prefix), []), measures_itself=False)

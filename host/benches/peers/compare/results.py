@@ -58,6 +58,8 @@ class EnvironmentResult(TypedDict):
 
     environment: Environment
     peers: list[Row]
+    # Of those that may fail: which have, and why.
+    failures: list[str]
 
 
 class TargetResult(TypedDict):
@@ -101,7 +103,11 @@ class Result(TypedDict):
 def evaluate(comparisons: Sequence[Comparison], options: Options) -> Result:
     """Everything that is shown."""
     environments: list[EnvironmentResult] = [
-        {"environment": comparison.environment, "peers": [row(comparison, peer) for peer in comparison.peers]}
+        {
+            "environment": comparison.environment,
+            "peers": [row(comparison, peer) for peer in comparison.peers],
+            "failures": list(comparison.failures.values()),
+        }
         for comparison in comparisons
     ]
     everything = [s for comparison in comparisons for mine in comparison.samples.values() for s in mine]

@@ -97,7 +97,9 @@ def notes(result: Result) -> list[str]:
     noise, here = result["noise"], result["machine"]
     intervals = "95 % intervals" if result["rounds"] >= 6 else "extremes (under 6 rounds there is no 95 % interval)"
     broker = f", RabbitMQ {here['rabbitmq']}" if here["rabbitmq"] else ""
+    failures = [failure for environment in result["environments"] for failure in environment.get("failures", [])]
     return [
+        *(f"Not in the tables, as it has failed: {failure}." for failure in failures),
         f"{here['processors']} x {here['processor']}{broker}; {result['rounds']} rounds; "
         f"medians, ratios with {intervals}.",
         f"Noise: other processes took {noise['others']:.0%} of the machine (at worst {noise['others_at_worst']:.0%}); "

@@ -67,8 +67,9 @@ def install_clients(tools: Tools) -> None:
             output(sys.executable, "-m", "venv", CLIENTS)
         output(CLIENTS / "bin/pip", "install", "--quiet", "pika>=1.3,<2", "aio-pika>=9,<10", "rstream>=1.1,<2")
         tools.python = python
-    with missing("amqplib: apt-get install nodejs npm"):
-        output("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", CLIENTS, "amqplib@^0.10")
+    with missing("amqplib and rabbitmq-stream-js-client: apt-get install nodejs npm"):
+        packages = ["amqplib@^0.10", "rabbitmq-stream-js-client@^1"]
+        output("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", CLIENTS, *packages)
         tools.node = True
     with missing("rabbitmq-stream-client: it is fetched from where cargo fetches crates"):
         manifest, built = PEERS / "clients/stream_client_peer/Cargo.toml", CLIENTS / "stream-client-peer"
