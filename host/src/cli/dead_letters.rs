@@ -210,3 +210,20 @@ impl TryFrom<Args> for Options {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn an_outcome_has_the_name_of_headers_and_that_of_figures() {
+        for cause in Cause::ALL {
+            for name in [loghost_rabbitmq::outcome(cause), cause.as_str()] {
+                let outcome = OutcomeArg::from_str(name, false).expect(name);
+                assert_eq!(Cause::from(outcome), cause, "{name}");
+            }
+        }
+    }
+}
