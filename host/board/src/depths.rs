@@ -40,7 +40,7 @@ pub struct TooLate;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// How long an answer is waited for: no scrape fails because a broker is slow.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many queues, and how many streams, are asked for at once.
 const MOST: usize = 256;
@@ -79,8 +79,8 @@ impl KnownDepths {
             return depths.clone();
         }
         // It has a moment to say what it knows by then.
-        let ready = timeout(PATIENCE * 2, source.ready(consumers.clone(), PATIENCE));
-        let ends = timeout(PATIENCE * 2, source.ends(streams.clone(), PATIENCE));
+        let ready = timeout(TIMEOUT * 2, source.ready(consumers.clone(), TIMEOUT));
+        let ends = timeout(TIMEOUT * 2, source.ends(streams.clone(), TIMEOUT));
         let (ready, ends) = join(ready, ends).await;
         let (ready, ends) = (ready.unwrap_or_default(), ends.unwrap_or_default());
         let depths = Depths { queues: known(consumers, ready), ends: known(streams, ends) };
@@ -140,6 +140,6 @@ mod tests {
         depths.ask(Box::new(Asked(Arc::default(), false))).expect("the first");
         let begin = Instant::now();
         assert_eq!(depths.of(consumers(), BTreeSet::from([Arc::from("s")])).await, Depths::default());
-        assert_eq!(begin.elapsed(), PATIENCE * 2);
+        assert_eq!(begin.elapsed(), TIMEOUT * 2);
     }
 }

@@ -8,7 +8,7 @@ use loghost_core::domain::ConsumerName;
 use crate::Board;
 
 /// How long consumers are waited for: no scrape fails because a plugin is slow.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Asks consumers for what they measure.
 pub trait Measuring: Send + Sync {
@@ -23,7 +23,7 @@ impl Board {
         let able = self.map(|name, consumer| consumer.can_measure().then(|| name.clone()));
         let able: Vec<ConsumerName> = able.into_iter().flatten().collect();
         if !able.is_empty() {
-            measuring.measure(able, PATIENCE).await;
+            measuring.measure(able, TIMEOUT).await;
         }
     }
 }

@@ -153,7 +153,7 @@ async fn send_spans(
     loop {
         let spans = waiting.take(ended(&mut stopped)).await;
         if spans.is_empty() {
-            return;
+            return waiting.close();
         }
         let count = spans.len() as u64;
         let message = request(&sender.told, spans).encode_to_vec();

@@ -1,5 +1,6 @@
 //! Spans that wait to be sent: whoever makes them is not waited for, and whoever sends them is woken for many together.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ const MOST_WAITING: usize = 2048;
 const MOST_TOGETHER: usize = 512;
 const DELAY: Duration = Duration::from_secs(5);
 
-/// Spans that wait. One task takes them.
+/// Spans that wait, a few more than [`MOST_WAITING`] where several are added at once. One task takes them.
 #[derive(Default)]
 pub(crate) struct WaitingSpans {
     spans: Mutex<Vec<Span>>,
+    /// Nobody takes them any more.
+    is_closed: AtomicBool,
     /// That there is a first one, or that there are enough to be sent together: waking a task for each costs more than the span.
     worth_looking: Notify,
 }
@@ -29,18 +32,25 @@ impl WaitingSpans {
 
     /// Adds what `span` makes; false if there is no room.
     pub(crate) fn add(&self, span: impl FnOnce() -> Span) -> bool {
+        if self.is_closed.load(Ordering::Relaxed) || self.spans().len() >= MOST_WAITING {
+            return false;
+        }
+        // Others add theirs while it is made.
+        let span = span();
         let count = {
             let mut spans = self.spans();
-            if spans.len() >= MOST_WAITING {
-                return false;
-            }
-            spans.push(span());
+            spans.push(span);
             spans.len()
         };
         if count == 1 || count == MOST_TOGETHER {
             self.worth_looking.notify_one();
         }
         true
+    }
+
+    /// Has room for none from now on.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
     }
 
     /// Waits until there are enough to be sent together, the first of them has waited for long, or the end has come, and takes

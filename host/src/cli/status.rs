@@ -18,7 +18,7 @@ use crate::compose::running_host::{HostAddress, RunningHost};
 ///
 /// It looks twice at each queue and at the streams that a consumer reads, and changes nothing. The exit status is 1 if logs
 /// wait at both looks and nobody reads, if a consumer that is named has no queue, or if its host (--host-address) has stopped
-/// it. A host that stands by reads nothing, and is not seen. How far streams were read is known by the broker only of hosts
+/// it. Hosts that stand by are told by the management API alone, as readers that wait. How far streams were read is known by the broker only of hosts
 /// without --state, and only through the stream protocol; else --state or --host-address tells.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -54,7 +54,7 @@ mod socket {
     use super::Notification;
 
     /// How long it is waited for one that does not read what it is told.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const TIMEOUT: Duration = Duration::from_secs(1);
 
     /// Whether there is one that wants to be told.
     pub(crate) fn is_there() -> bool {
@@ -67,7 +67,7 @@ mod socket {
         let Some(address) = address() else { return Ok(()) };
         let message: String = notifications.iter().map(line).collect();
         let socket = UnixDatagram::unbound()?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(TIMEOUT))?;
         block_in_place(|| send(&socket, &message, &address)).map(drop)
     }
 

@@ -131,9 +131,9 @@ fn level_first(text: &str) -> Option<Table<'_>> {
             name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !name.contains(char::is_whitespace)
         };
         let is_loud = level.bytes().all(|c| c.is_ascii_uppercase());
-        let (logger, behind) = rest
-            .split_once(':')
-            .filter(|(name, behind)| is_loud && is_name(name) && !behind.starts_with("//"))?;
+        let (logger, behind) = rest.split_once(':').filter(|(name, behind)| {
+            is_loud && is_name(name) && !behind.starts_with("//") && !behind.starts_with('\\')
+        })?;
         fields.push((SOURCE.into(), Value::text(logger)));
         message = behind;
     }

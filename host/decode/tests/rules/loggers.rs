@@ -109,8 +109,14 @@ fn what_python_writes_without_a_configuration_is_read() {
     check("WARNING:shop.cart:slow", "info", "slow", "shop.cart");
     check("CRITICAL:__main__:a\nb", "critical", "a\nb", "__main__");
     // What only begins so.
-    for text in ["error:root:x", "ERROR:42:17: no such name", "INFO:http://a.b/c", "ERROR:a b:c", "ERROR:42"]
-    {
+    for text in [
+        "error:root:x",
+        "ERROR:42:17: no such name",
+        "INFO:http://a.b/c",
+        "ERROR:a b:c",
+        "ERROR:42",
+        r"ERROR:C:\data\x: gone",
+    ] {
         check(text, "", text, "");
     }
 }

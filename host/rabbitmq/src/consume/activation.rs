@@ -82,10 +82,8 @@ impl Activation {
 
     /// Waits until no other host consumes the queue, and consumes it.
     pub(crate) async fn wait(self) -> lapin::Result<Consumer> {
-        // Who may not declare it stands by all the same.
-        let _ = take_lock(&self.connection, &self.standby).await;
-        let _standing_by =
-            StandbyQueue { connection: Arc::clone(&self.connection), name: self.standby.clone() };
+        let standby = StandbyQueue { connection: Arc::clone(&self.connection), name: self.standby.clone() };
+        standby.declare().await;
         let mut delays = LOOKS.build();
         let mut unconsumed = None;
         loop {
@@ -130,6 +128,15 @@ struct StandbyQueue {
     name: String,
 }
 
+impl StandbyQueue {
+    /// Declares it. Who may not stands by all the same, and is not refused again.
+    async fn declare(&self) {
+        let (names, _) = self.name.rsplit_once('.').unwrap_or((&self.name, ""));
+        // Whether the connection is lost is seen by whoever waits on it.
+        let _ = declare_exclusive(&self.connection, &self.name, names).await;
+    }
+}
+
 impl Drop for StandbyQueue {
     fn drop(&mut self) {
         let (connection, name) = (Arc::clone(&self.connection), std::mem::take(&mut self.name));
@@ -143,19 +150,25 @@ impl Drop for StandbyQueue {
 /// Takes the lock of this name, unless another connection has it. The lock ends with the connection. A user who may not
 /// declare it consumes without: the broker still has one active consumer at a time.
 pub(crate) async fn take_lock(connection: &Connection, lock: &str) -> lapin::Result<bool> {
-    if connection.denied.has(Right::Configure, lock) {
+    declare_exclusive(connection, lock, lock).await
+}
+
+/// Declares an exclusive queue, unless another connection has it, or the user may not declare queues whose `names` are like this;
+/// false in the first case.
+async fn declare_exclusive(connection: &Connection, queue: &str, names: &str) -> lapin::Result<bool> {
+    if connection.denied.has(Right::Configure, names) {
         return Ok(true);
     }
     let channel = connection.channel().await?;
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    match channel.queue_declare(lock.into(), exclusive, FieldTable::default()).await {
+    match channel.queue_declare(queue.into(), exclusive, FieldTable::default()).await {
         Ok(_) => {
             close(&channel).await;
             Ok(true)
         }
         Err(error) if is_locked(&error) => Ok(false),
         Err(error) if fault(&error) == Fault::Permission => {
-            connection.denied.add(Right::Configure, lock);
+            connection.denied.add(Right::Configure, names);
             Ok(true)
         }
         Err(error) => Err(error),

@@ -215,7 +215,7 @@ impl<K: Clock + Clone + 'static> AmqpSourceFactory<K> {
             Exchanges::Found => {
                 connection.answer(declare::find_exchanges(&connection, &self.names, severities)).await?;
             }
-            Exchanges::Given => {}
+            Exchanges::Temporary => {}
         }
         if self.options.streams.is_some() && !self.was_open {
             connection.answer(self.tell_left(&connection, subscription.descriptor)).await?;

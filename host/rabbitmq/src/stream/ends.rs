@@ -144,7 +144,7 @@ pub(crate) async fn sent(
     credit: u16,
 ) -> Result<Option<Sent>, TopologyError> {
     match first_sent(connection, stream, from, credit).await {
-        Err(_) if connection.has_ended_internally().await => Err(undeliverable::error(stream)),
+        Err(_) if connection.has_ended_internally().await => Err(undeliverable::error(connection, stream)),
         sent => sent,
     }
 }

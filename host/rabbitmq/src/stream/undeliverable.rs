@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::connection::fault::Fault;
 use crate::connection::open::Connection;
+use crate::connection::product::Generation;
 use crate::stream::ends;
 use crate::topology::channel::open_channel;
 use crate::topology::error::TopologyError;
@@ -15,13 +16,23 @@ use crate::topology::error::TopologyError;
 /// How long the broker may take to deliver a message of a stream; it delivers none where there is none.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// What it means that the broker has ended the connection with an internal error instead of sending something of a stream.
-pub(crate) fn error(stream: &str) -> TopologyError {
+/// How such a message is read all the same; the broker is RabbitMQ 3 if it is `old`, whose stream protocol has that since 3.13.
+pub fn other_way(old: bool) -> String {
+    let since = if old { " of RabbitMQ 3.13 or later" } else { "" };
+    format!(
+        "through the stream protocol{since} it is read (`rabbitmq-plugins enable rabbitmq_stream`, or --stream-address HOST:PORT)"
+    )
+}
+
+/// The error for a broker that has ended the connection with an internal error instead of sending something of a stream.
+pub(crate) fn error(connection: &Connection, stream: &str) -> TopologyError {
+    let old = connection.product().generation == Generation::RabbitMq3;
     let action = format!("read the stream `{stream}`");
-    let reason = "the broker has ended the connection (INTERNAL_ERROR): most likely it cannot deliver one of its messages through \
-                  AMQP 0-9-1; through the stream protocol it is read (`rabbitmq-plugins enable rabbitmq_stream`, or \
-                  --stream-address HOST:PORT)"
-        .to_owned();
+    let reason = format!(
+        "the broker has ended the connection (INTERNAL_ERROR): most likely it cannot deliver one of its messages through AMQP \
+         0-9-1; {}",
+        other_way(old)
+    );
     TopologyError::Failed { action, reason, fault: Fault::Elsewhere }
 }
 

@@ -28,8 +28,8 @@ pub enum Exchanges {
     Own,
     /// Those that exist: this host only looks, and declares what is missing.
     Found,
-    /// Somebody else's, who declares and deletes them.
-    Given,
+    /// Those of a scenario runner, which are there as long as its connection.
+    Temporary,
 }
 
 /// Declares the exchanges of some severities.
@@ -126,7 +126,10 @@ const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
 
 /// Declares the exchanges of all severities for as long as the connection lasts, however it ends: they are deleted
 /// automatically when their last binding, to an exclusive queue of the connection, is removed.
-pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<(), TopologyError> {
+pub async fn declare_temporary_exchanges(
+    connection: &Connection,
+    names: &Names,
+) -> Result<(), TopologyError> {
     let channel = open_channel(connection).await?;
     let queue = declare_queue::declare_exclusive(&channel, UNNAMED, None).await?.name;
     let transient = ExchangeDeclareOptions { auto_delete: true, ..ExchangeDeclareOptions::default() };
@@ -142,8 +145,8 @@ pub async fn lend_exchanges(connection: &Connection, names: &Names) -> Result<()
     Ok(())
 }
 
-/// Declares an exchange of this name and type for as long as the connection lasts, as [`lend_exchanges`] does.
-pub async fn lend_exchange(
+/// Declares an exchange of this name and type for as long as the connection lasts, as [`declare_temporary_exchanges`] does.
+pub async fn declare_temporary_exchange(
     connection: &Connection,
     name: &str,
     kind: ExchangeType,

@@ -17,7 +17,7 @@ use crate::ui::terminal;
 
 /// How long it is waited for another line of a log that may go on, from when waiting begins: a line that came while a log
 /// was published is there, and not late.
-const PATIENCE: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How much is read at once.
 const BUFFER: usize = 256 * 1024;
@@ -83,7 +83,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let line = match &mut self.joiner {
             // With a journal the same input must become the same logs again, however fast it comes.
             Some(joiner) if joiner.has_begun() && self.ending == LogEnding::Text => {
-                match timeout(PATIENCE, line).await {
+                match timeout(TIMEOUT, line).await {
                     Ok(line) => line?,
                     Err(_) => return Ok(Some(self.flush())),
                 }
@@ -232,7 +232,7 @@ mod tests {
             while let Some(logs) = lines.next().await.expect("good input") {
                 texts.extend(logs.into_iter().map(|log| log.message));
                 // Publishing takes longer than a line is waited for.
-                sleep(PATIENCE + Duration::from_millis(10)).await;
+                sleep(TIMEOUT + Duration::from_millis(10)).await;
             }
             texts
         });

@@ -17,7 +17,7 @@ use crate::ui::publish;
 use crate::ui::terminal::{self, Progress};
 
 /// How long an interrupted or failed publisher waits for answers.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) type ResumingPublisher = Resume<AmqpSink, SystemClock, JournalFile>;
 
@@ -121,7 +121,7 @@ impl Unwanted {
 /// Waits a while for what was sent to be answered, and has what is confirmed noted.
 pub(super) async fn await_answers(publisher: &mut ResumingPublisher) {
     // A broker that holds publishers back may never answer, and one that is gone neither.
-    if let Ok(Ok(())) = timeout(PATIENCE, publisher.flush()).await {
+    if let Ok(Ok(())) = timeout(TIMEOUT, publisher.flush()).await {
         return;
     }
     if let Err(error) = publisher.note() {

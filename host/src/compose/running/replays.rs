@@ -107,7 +107,7 @@ impl OpenQueue {
         let (extent, failed) = match end {
             RemovalEnd::Done => (ReplayExtent::All, None),
             RemovalEnd::Interrupted => (ReplayExtent::UntilEnd, None),
-            RemovalEnd::Failed(error) => (ReplayExtent::All, Some(failure(error))),
+            RemovalEnd::Failed(error) => (ReplayExtent::UntilFailure, Some(failure(error))),
         };
         (Some(DeadLettersReplayed { done, left, not_dead_letters, not_logs, extent }), failed)
     }

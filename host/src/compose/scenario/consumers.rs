@@ -144,7 +144,7 @@ impl ScenarioConsumers {
 fn options(marker: String, rules: BindRules) -> ConsumerOptions {
     ConsumerOptions {
         lifetime: Lifetime::Exclusive,
-        exchanges: Exchanges::Given,
+        exchanges: Exchanges::Temporary,
         rules,
         marker: Some(marker),
         check_topology_every: None,

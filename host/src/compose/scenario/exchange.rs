@@ -5,7 +5,9 @@
 
 use loghost_core::application::UnboundLogs;
 use loghost_core::domain::{Filter, Log, Severities, Severity, printable_line};
-use loghost_rabbitmq::{BindRules, Connection, Destination, ExchangeType, KeyTemplate, Names, lend_exchange};
+use loghost_rabbitmq::{
+    BindRules, Connection, Destination, ExchangeType, KeyTemplate, Names, declare_temporary_exchange,
+};
 
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::refused;
@@ -53,7 +55,7 @@ impl ScenarioExchange {
 
     /// Declares it for as long as the connection lasts.
     pub(crate) async fn lend(&self, connection: &Connection) -> Result<(), Failure> {
-        lend_exchange(connection, &self.name, self.kind()).await.map_err(refused)
+        declare_temporary_exchange(connection, &self.name, self.kind()).await.map_err(refused)
     }
 
     pub(crate) fn rules(&self) -> BindRules {

@@ -97,7 +97,7 @@ impl ScenarioRunner {
         let connections = Connections::connect(&target, purposes, &self.observer).await?;
         let connection =
             connections.consuming.connection().await.map_err(|error| target.unreachable(&error))?;
-        loghost_rabbitmq::lend_exchanges(&connection, &target.names).await.map_err(refused)?;
+        loghost_rabbitmq::declare_temporary_exchanges(&connection, &target.names).await.map_err(refused)?;
         let exchange = self.exchange.as_ref().map(|exchange| exchange.stand_in(&target.names));
         if let Some(exchange) = &exchange {
             exchange.lend(&connection).await?;
@@ -111,7 +111,7 @@ impl ScenarioRunner {
         let connections = scenario_consumers.connections();
         let sink = match &exchange {
             Some(exchange) => connections.sink_to(exchange.destination(), []).await?,
-            None => connections.sink(Exchanges::Given, []).await?,
+            None => connections.sink(Exchanges::Temporary, []).await?,
         };
         let (receipts, unbound) =
             self.publish(scenario, sink, &mut scenario_consumers, exchange.as_ref()).await?;

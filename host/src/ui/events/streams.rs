@@ -1,5 +1,6 @@
 //! What happens to streams, in words and in figures.
 
+use loghost_rabbitmq::other_way;
 use serde_json::{Value, json};
 
 pub(super) fn past_removed(stream: &str, wanted: Option<u64>, first: u64) -> (&'static str, String, Value) {
@@ -26,11 +27,10 @@ pub(super) fn in_stream(stream: &str, offset: Option<u64>, old: bool) -> (&'stat
         Some(offset) => format!("what is in the stream `{stream}` from offset {offset} on"),
         None => format!("the last messages of the stream `{stream}`"),
     };
-    let since = if old { " of RabbitMQ 3.13 or later" } else { "" };
     let text = format!(
-        "the broker ends the connection (541) when it is to deliver {what} through AMQP 0-9-1, and the stream waits: through \
-         the stream protocol{since} it is read (`rabbitmq-plugins enable rabbitmq_stream`, or --stream-address HOST:PORT); it is \
-         tried again at intervals"
+        "the broker ends the connection (541) when it is to deliver {what} through AMQP 0-9-1, and the stream waits: {}; it is \
+         tried again at intervals",
+        other_way(old)
     );
     ("undeliverable_in_stream", text, json!({ "stream": stream, "offset": offset }))
 }

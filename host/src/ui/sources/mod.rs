@@ -14,7 +14,7 @@ use crate::ui::terminal::{
 };
 
 /// How long what was said is waited for, so that the command is the last line on a terminal.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// More exchanges are not named in a line.
 const MOST_NAMED: usize = 20;
@@ -68,7 +68,7 @@ pub(crate) fn print(
     match format {
         OutputFormat::Text => {
             say_rest(seen, not_looked_at);
-            finish_saying(PATIENCE);
+            finish_saying(TIMEOUT);
             let came = seen.iter().filter(|seen| seen.messages > 0).map(block);
             let parts: Vec<String> = came.chain(command).collect();
             if !parts.is_empty() {

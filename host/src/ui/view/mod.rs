@@ -48,7 +48,7 @@ pub(crate) struct View {
 const DEPTHS_EVERY: Duration = Duration::from_secs(2);
 
 /// How long the view may take to give the screen back: a terminal that takes nothing is not waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 impl View {
     /// Shows a run, on the screen of the terminal.
@@ -82,7 +82,7 @@ impl Drop for View {
         self.tasks.iter().for_each(JoinHandle::abort);
         // It may have ended by itself.
         let _ = self.runner.send(ViewMessage::End);
-        let _ = self.ended.recv_timeout(PATIENCE);
+        let _ = self.ended.recv_timeout(TIMEOUT);
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) struct CountsWire {
     removed: u64,
     first: Option<u64>,
     last: Option<u64>,
+    // What it is called in states that are there already.
     #[serde(rename = "folded")]
     expired: ExpiredWire,
 }

@@ -39,7 +39,7 @@ async def main(url, port, way, *parts):
                     batches += 1
                 published += len(texts)
             for _ in range(batches):
-                await asyncio.wait_for(confirmed.acquire(), 30)
+                await asyncio.wait_for(confirmed.acquire(), 300)
     # The broker answers when it has routed all that was sent before.
     connection.close()
     print(f"published {published}")

@@ -73,7 +73,9 @@ fn wait_for_the_stream_protocol() -> Result<(), Skip> {
     let output = host.end_by(Signal::Terminate).exits(0);
     let metric = last_of(&output.stdout, "error");
     assert_eq!((&metric["undeliverable"], &metric["repeated"]), (&json!(0), &json!(0)), "{output}");
-    assert!(!output.stderr.contains("consuming debug-info: lost the connection"), "{output}");
+    let has_lost =
+        |consumer: &str| output.stderr.contains(&format!("consuming {consumer}: lost the connection"));
+    assert!(has_lost("error") && !has_lost("debug-info"), "{output}");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Decision, Removal, Selection};
 use crate::application::ports::{DeadLetterQueue, DeadLetterReturn};
@@ -42,7 +42,7 @@ pub enum RemovalEnd<E> {
     Failed(E),
 }
 
-/// How it goes on.
+/// The progress of a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemovalEvent {
     /// One more was taken out.
@@ -115,7 +115,8 @@ async fn remove_each<Q: DeadLetterQueue>(
         Err(error) => RemovalEnd::Failed(error),
     };
     // What one of them met is no answer to the others. But a broker that holds publishers back may never answer.
-    while let Ok(Err(error)) = timeout(ANSWER_TIMEOUT, removing.drain()).await {
+    let until = Instant::now() + ANSWER_TIMEOUT;
+    while let Ok(Err(error)) = timeout_at(until, removing.drain()).await {
         if let RemovalEnd::Interrupted = end {
             end = RemovalEnd::Failed(error);
         }

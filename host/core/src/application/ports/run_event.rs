@@ -106,6 +106,8 @@ pub enum ReplayExtent {
     All,
     /// Those before the run was asked to end.
     UntilEnd,
+    /// Those before it failed.
+    UntilFailure,
 }
 
 /// Whether a consumer has a state of its own, beside what is counted.

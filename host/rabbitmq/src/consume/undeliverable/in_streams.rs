@@ -25,6 +25,8 @@ pub(crate) async fn find_in_streams(
     let (plan, consumer) = (search.next_in_streams(last_end), &descriptor.name);
     match plan {
         NextSource::Consume => return begins.check_streams(true),
+        // Whatever has ended the last connection, a stream may be another one since.
+        NextSource::OneByOne if last_end == LastEnd::Other => return begins.check_streams(true),
         NextSource::OneByOne => return,
         NextSource::Find => {}
     }

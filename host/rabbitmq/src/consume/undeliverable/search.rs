@@ -92,7 +92,10 @@ impl Search {
         let (before, blocked) = (self.plan, self.blocked.clone());
         self.next(last_end);
         if (before, last_end) == (NextSource::OneByOne, LastEnd::Internal) {
-            (self.plan, self.blocked) = (NextSource::Find, blocked);
+            self.plan = NextSource::Find;
+        }
+        if self.plan != NextSource::Consume {
+            self.blocked = blocked;
         }
         self.plan
     }

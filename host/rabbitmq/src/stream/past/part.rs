@@ -120,10 +120,10 @@ impl Part {
                 (self.delays, self.obstacle) = (DELAYS.build(), None);
                 continue;
             };
-            let is_blocked = self.is_blocked().await?;
+            let blocked = self.blocked().await;
             self.close_reading().await;
-            if is_blocked {
-                return Err(SourceError::GivenUp(undeliverable::error(&self.span.stream).into()));
+            if let Some(error) = blocked {
+                return Err(SourceError::GivenUp(error.into()));
             }
             if !error.is_passing() {
                 return Err(error);
@@ -138,20 +138,29 @@ impl Part {
         Ok(())
     }
 
-    /// Whether the broker cannot deliver what is to come next: it has ended the connection before at the same message, and does so
+    /// The error if the broker cannot deliver what is to come next: it has ended the connection before at the same message, and does so
     /// again with one for that alone.
-    async fn is_blocked(&mut self) -> Result<bool, SourceError> {
-        let Some((connection, Reading::Amqp(_))) = &self.reading else { return Ok(false) };
+    async fn blocked(&mut self) -> Option<TopologyError> {
+        let Some((connection, Reading::Amqp(_))) = &self.reading else { return None };
         if !connection.has_ended_internally().await {
-            return Ok(false);
+            return None;
         }
         let again = self.ended_at.replace(self.next) == Some(self.next);
         let (stream, offset) = (&self.span.stream, Some(self.next));
-        Ok(again && ends_a_connection(connection, "undeliverable", stream, offset).await?)
+        // Where that cannot be found out, it is tried again.
+        let ends =
+            again && ends_a_connection(connection, "undeliverable", stream, offset).await.unwrap_or(false);
+        ends.then(|| undeliverable::error(connection, stream))
     }
 
     /// Takes what comes.
     async fn receive(&mut self, setup: &Setup) -> Result<(), SourceError> {
+        let is_behind = |at: u64| self.next >= at.saturating_add(PREFETCH.into());
+        if self.received.is_empty() && self.ended_at.is_some_and(is_behind) {
+            // What was on its way when the connection ended has come: it goes on at full speed.
+            self.ended_at = None;
+            self.close_reading().await;
+        }
         if self.reading.is_none() {
             // Then what is before such a message comes.
             let prefetch = if self.ended_at == Some(self.next) { 1 } else { PREFETCH };

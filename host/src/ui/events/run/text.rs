@@ -42,7 +42,7 @@ pub(super) fn text(event: &RunEvent<'_>) -> String {
         }
         RunEvent::DeadLettersReplayed(_, replayed) => return dead_letters_replayed(replayed),
         RunEvent::DeadLettersNotReplayed(_, why) => {
-            return format!("the dead letters cannot be replayed: {why}");
+            return format!("replaying the dead letters has failed: {why}");
         }
         RunEvent::SettingsChanged(_, settings, own) => return settings_changed(settings, *own),
         RunEvent::Reloading(ReloadScope::Configuration) => {
@@ -124,6 +124,7 @@ fn dead_letters_replayed(replayed: &DeadLettersReplayed) -> String {
     match extent {
         ReplayExtent::All => text,
         ReplayExtent::UntilEnd => format!("{text}; the others stay, as the run ends"),
+        ReplayExtent::UntilFailure => format!("{text}; the others stay, as it has failed"),
     }
 }
 

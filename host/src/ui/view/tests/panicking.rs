@@ -12,7 +12,7 @@ use loghost_core::domain::ConsumerName;
 use tokio::runtime::Runtime;
 
 use crate::ui::terminal;
-use crate::ui::view::{PATIENCE, View, ViewSubject};
+use crate::ui::view::{TIMEOUT, View, ViewSubject};
 
 /// Has this test be the process on the terminal.
 const ON_TERMINAL: &str = "LOGHOST_TEST_ON_TERMINAL";
@@ -77,7 +77,7 @@ fn show() {
         told.recv().unwrap_err();
         drop(view);
     });
-    terminal::finish(PATIENCE);
+    terminal::finish(TIMEOUT);
     println!("the run goes on");
     stdout().flush().unwrap();
 }
