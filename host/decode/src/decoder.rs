@@ -202,6 +202,12 @@ impl Decoder {
 
     fn text<'a>(&self, text: &'a str, received: Option<Timestamp>) -> Record<'a> {
         let text = text.trim_end_matches(['\n', '\r']);
+        if matches!(self.options.format, Format::Auto | Format::Text)
+            && let Some(fields) = plain::container_line(text)
+        {
+            let fields = envelope::open(fields, &Cell::new(json::MAX_VALUES));
+            return Record { fields, shared: None, whole: Cow::Borrowed(text), is_structured: true };
+        }
         match plain::uncoloured(text) {
             Cow::Borrowed(text) => match plain::read(text, self.options.format, received) {
                 Some(fields) => of_line(fields, text),

@@ -123,6 +123,8 @@ fn of_text(text: &str, message: &Message<'_>) -> Producer {
         Form::Syslog => ("syslog", Format::Syslog),
         Form::Logfmt => ("logfmt", Format::Logfmt),
         Form::Ruby => ("Ruby Logger", Format::Text),
+        Form::Klog => ("klog", Format::Text),
+        Form::Container => ("a container's log file", Format::Text),
         Form::Text => ("text", Format::Text),
     };
     Producer { name, format }

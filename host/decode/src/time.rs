@@ -64,11 +64,47 @@ pub(crate) fn iso(text: &str) -> Option<(Timestamp, &str)> {
 /// that, there is no time.
 fn bsd(text: &str, received: Option<Timestamp>) -> Option<(Timestamp, &str)> {
     let (month, day, seconds, rest) = bsd_parts(text)?;
-    let received = i64::try_from(received?.as_millis() / 1000).ok()?;
+    Some((nearest((month, day), (seconds, 0), received?)?, rest))
+}
+
+/// A month, its day, seconds of the day and milliseconds, in the year that brings them nearest to when the log was received.
+fn nearest(
+    (month, day): (u32, u32),
+    (seconds, millis): (u32, u32),
+    received: Timestamp,
+) -> Option<Timestamp> {
+    let received = i64::try_from(received.as_millis() / 1000).ok()?;
     let this = year_of(received);
     let at = |year: i64| Some(days(year, month, day)? * 86_400 + i64::from(seconds));
     let nearest = (this - 1..=this + 1).filter_map(at).min_by_key(|time| time.abs_diff(received))?;
-    Some((Timestamp::from_millis(u64::try_from(nearest).ok()?.checked_mul(1000)?), rest))
+    let begin = u64::try_from(nearest).ok()?.checked_mul(1000)?;
+    Some(Timestamp::from_millis(begin + u64::from(millis)))
+}
+
+/// `1125 23:06:40.123456` or, with the year, `20261125 23:06:40.123456`, as klog and glog write; none of a time without its
+/// year if it is not known when the log was received. And what is behind it.
+pub(crate) fn compact(text: &str, received: Option<Timestamp>) -> Option<(Option<Timestamp>, &str)> {
+    let length = text.bytes().take_while(u8::is_ascii_digit).count();
+    let mut at = Cursor(text);
+    let year = match length {
+        4 => None,
+        8 => Some(at.digits(4, 4)?),
+        _ => return None,
+    };
+    let (month, day) = (at.digits(2, 2)?, at.digits(2, 2)?);
+    at.one_of(b" ")?;
+    let (seconds, millis) = at.clock()?;
+    // A leap year has all days that there are.
+    let of_year = days(year.map_or(2024, i64::from), month, day)?;
+    let time = match (year, received) {
+        (Some(_), _) => {
+            let seconds = u64::try_from(of_year * 86_400 + i64::from(seconds)).ok()?;
+            Some(Timestamp::from_millis(seconds * 1000 + u64::from(millis)))
+        }
+        (None, Some(received)) => nearest((month, day), (seconds, millis), received),
+        (None, None) => None,
+    };
+    Some((time, at.0))
 }
 
 /// What is behind such a time, whatever year it is of.

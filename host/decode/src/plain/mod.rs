@@ -1,13 +1,17 @@
 //! Lines of text become fields: syslog, logfmt, and lines that begin with a time and a level. A bare first word is no
 //! level: "debug output is off" is a text.
 
+mod klog;
 mod leading;
 mod logfmt;
 mod syslog;
 
+use std::borrow::Cow;
+
 use loghost_core::domain::Timestamp;
 
 use crate::options::Format;
+use crate::time;
 use crate::value::{Table, Value, get};
 
 /// Where what was told by the text's own form stands: before every other name of the same meaning.
@@ -21,10 +25,11 @@ pub(crate) fn read(text: &str, format: Format, received: Option<Timestamp>) -> O
         Format::Auto => syslog::with_priority(text, received)
             .or_else(|| logfmt::read(text, logfmt::Strictness::OnlyIfSure))
             .or_else(|| syslog::of_a_file(text, received))
+            .or_else(|| klog::read(text, received))
             .or_else(|| leading::read(text)),
         Format::Syslog => syslog::with_priority(text, received).or_else(|| syslog::of_a_file(text, received)),
         Format::Logfmt => logfmt::read(text, logfmt::Strictness::AnyPair),
-        Format::Text => leading::read(text),
+        Format::Text => klog::read(text, received).or_else(|| leading::read(text)),
         Format::Json | Format::Gelf | Format::Otlp | Format::None => None,
     }
 }
@@ -39,6 +44,10 @@ pub(crate) fn form(text: &str) -> Form {
         Form::Syslog
     } else if leading::ruby(text.trim_start()).is_some() {
         Form::Ruby
+    } else if klog::read(text, None).is_some() {
+        Form::Klog
+    } else if container_line(text).is_some() {
+        Form::Container
     } else {
         Form::Text
     }
@@ -51,8 +60,28 @@ pub(crate) enum Form {
     Logfmt,
     /// Lines of Ruby's `Logger`.
     Ruby,
+    /// Lines of klog and glog.
+    Klog,
+    /// Lines of Kubernetes' log files.
+    Container,
     /// Any other text.
     Text,
+}
+
+/// `2026-11-25T23:06:40.123456789Z stderr F text`, a line of a container's log file in Kubernetes (CRI, "container log
+/// format"), whose text has a form of its own. Of a line that is cut, the parts are logs each.
+pub(crate) fn container_line(text: &str) -> Option<Table<'_>> {
+    let (time, rest) = time::iso(text)?;
+    let (stream, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
+    let (tags, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    let is_tag = |tag: &str| matches!(tag, "F" | "P");
+    if !matches!(stream, "stdout" | "stderr") || !tags.split(':').next().is_some_and(is_tag) {
+        return None;
+    }
+    let field = |name, value| (Cow::Borrowed(name), value);
+    let mut fields = vec![field("time", time_value(time)), field("stream", Value::text(stream))];
+    fields.push(field("log", Value::text(text)));
+    Some(fields)
 }
 
 /// The same of a text that is a field of a record, where prose is more likely: "error: disk full" is one.
@@ -71,9 +100,9 @@ fn time_value<'a>(time: Timestamp) -> Value<'a> {
 }
 
 /// Without the escape sequences that colour a text for a terminal (ECMA-48, section 5.4: CSI).
-pub(crate) fn uncoloured(text: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn uncoloured(text: &str) -> Cow<'_, str> {
     if !text.contains("\u{1b}[") {
-        return std::borrow::Cow::Borrowed(text);
+        return Cow::Borrowed(text);
     }
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -91,5 +120,5 @@ pub(crate) fn uncoloured(text: &str) -> std::borrow::Cow<'_, str> {
         }
     }
     plain.push_str(rest);
-    std::borrow::Cow::Owned(plain)
+    Cow::Owned(plain)
 }

@@ -122,6 +122,52 @@ fn what_python_writes_without_a_configuration_is_read() {
 }
 
 #[test]
+fn lines_of_klog_are_read() {
+    let received = Some(Timestamp::from_millis(1_795_648_000_000));
+    let log = |body: &str| read(&Message { received, ..Message::of_text(body) });
+    for (line, severity, level) in [
+        ("E1125 23:06:40.123456   42 disk.go:7] full: [sda] 100%", "error", None),
+        ("F1125 23:06:40.123456 42 disk.go:7] full: [sda] 100%", "critical", Some("fatal")),
+        ("W20261125 23:06:40.123456 42 disk.go:7] full: [sda] 100%", "info", Some("warning")),
+    ] {
+        let log = log(line);
+        let read =
+            (log.severity.map(Severity::as_str), &*log.message, log.timestamp.map(Timestamp::as_millis));
+        assert_eq!(read, (Some(severity), "full: [sda] 100%", Some(1_795_648_000_123)), "{line}");
+        let mut attributes = vec![("thread", "42"), ("caller", "disk.go:7")];
+        attributes.splice(0..0, level.map(|level| ("level", level)));
+        let told: Vec<_> = log.attributes.iter().map(|(key, value)| (&**key, &**value)).collect();
+        assert_eq!(told, attributes, "{line}");
+    }
+    // Without a year there is no time unless it is known when the line came; the level is none the less.
+    let untimed = read(&Message::of_text("I1125 23:06:40.123456 42 a.go:7] x"));
+    assert_eq!((untimed.severity, untimed.timestamp), (Some(Severity::Info), None));
+    // What only begins so.
+    for text in
+        ["E1125 23:06:40 disk full", "E1399 23:06:40.1 42 a.go:7] x", "I1125", "E1125 23:06:40.1 42 a b:7] x"]
+    {
+        check(text, "", text, "");
+    }
+}
+
+#[test]
+fn lines_of_a_containers_log_file_are_read() {
+    let time = "2026-11-25T23:06:40.123456789Z";
+    check(&format!("{time} stderr F ERROR: disk full"), "error", "disk full", "");
+    check(&format!("{time} stdout P E1125 23:06:40.1 42 a.go:7] x"), "error", "x", "");
+    let json = format!(r#"{time} stdout F {{"level":"warn","logger":"shop","msg":"slow","id":7}}"#);
+    check(&json, "info", "slow", "shop");
+    let log = read(&Message::of_text(&json));
+    assert_eq!(log.timestamp.map(Timestamp::as_millis), Some(1_795_648_000_123));
+    for attribute in [("stream", "stdout"), ("id", "7")] {
+        let has = log.attributes.iter().any(|(key, value)| (&**key, &**value) == attribute);
+        assert!(has, "{attribute:?} in {log:?}");
+    }
+    // What only begins so.
+    check(&format!("{time} stderr is full"), "", "stderr is full", "");
+}
+
+#[test]
 fn a_message_of_journald_may_be_bytes_or_left_out() {
     let read = |message: &str| {
         let fields = r#""__CURSOR":"s=1","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop""#;
