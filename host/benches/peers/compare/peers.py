@@ -93,6 +93,10 @@ def counting(tools: Tools) -> Iterator[Peer]:
     for key, title, plugin, name, state in hosts(tools):
         queues = {f"loghost.{PREFIX}.{name}": [INFO]}
         yield Peer(key, title, CONSUME, running(tools, plugin, state), measures_itself=False, queues=queues)
+    # The same logs, taken by a rule: for another prefix they are those of any other producer.
+    rule = running(tools, PLUGINS / "all.wasm", more=["--bind", f"{INFO}=info"], prefix=FULL)
+    queues = {f"loghost.{FULL}.all": [INFO]}
+    yield Peer("loghost-bind", "loghost, counting by --bind", CONSUME, rule, measures_itself=False, queues=queues)
 
 
 def four_queues(tools: Tools) -> Iterator[Peer]:
