@@ -71,9 +71,9 @@ pub(super) async fn observed(
     let mut sample = work(2 * logs, alone, (!spent.is_zero()).then_some(spent));
     sample.push((Quantity::ObservedShare, alone.as_secs_f64() / watched.as_secs_f64()));
     let few = logs.min(MEMORY_LOGS);
+    let collector = SinkCollector::begin().await?;
     // Free when it is asked for; that nobody takes it until then is likely.
     let free = TcpListener::bind(ANY).and_then(|it| it.local_addr()).context("no free port");
-    let collector = SinkCollector::begin().await?;
     let by = (free.status(Status::System)?, &collector, &traces);
     let more = watched_host(environment, plugin, few, by).await?;
     sample.extend(more.map(|more| (Quantity::ObserversMemory, more)));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// What is asked for, and how often: what the page shows, and what Prometheus scrapes.
 const ASKED: [(&str, Duration); 3] = [
@@ -17,6 +17,9 @@ const ASKED: [(&str, Duration); 3] = [
     ("/api/consumers", Duration::from_secs(2)),
     ("/api/history", Duration::from_secs(2)),
 ];
+
+/// How long an answer is waited for.
+const ASK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often it is looked how many logs are counted.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -98,7 +101,8 @@ fn accepted(answer: &[u8]) -> u64 {
 /// Asks for a path, and reads the answer.
 async fn ask(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
-    asked(address, path).await?.read_to_end(&mut answer).await?;
+    let asking = async { asked(address, path).await?.read_to_end(&mut answer).await };
+    timeout(ASK_TIMEOUT, asking).await??;
     if answer.starts_with(b"HTTP/1.1 200 ") {
         return Ok(answer);
     }
