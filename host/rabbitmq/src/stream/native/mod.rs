@@ -138,7 +138,9 @@ impl<K: Clock> NativeStreams<K> {
             self.store().await?;
         }
         for reader in &mut self.readers {
-            reader.give_back_half().await?;
+            if reader.owes_half() {
+                reader.give_back().await?;
+            }
         }
         loop {
             self.take(burst, max, &tell)?;
@@ -218,7 +220,9 @@ impl<K: Clock> NativeStreams<K> {
                 break;
             }
         }
-        self.receiving.took(burst, is_burst(burst.len(), max), ended)
+        // A broker that sends as much as it has credit for sends the rest when it has more: waiting brings nothing.
+        let is_behind = self.readers.iter().any(NativeReader::owes_half);
+        self.receiving.took(burst, !is_behind && is_burst(burst.len(), max), ended)
     }
 
     /// Notes what was skipped.

@@ -179,10 +179,9 @@ impl NativeReader {
         self.end.is_some_and(|end| self.cursor.next() >= end)
     }
 
-    /// Lets the broker send as many chunks as were taken, if these are so many that it might stop sending. If the future is
-    /// dropped, nothing is given back twice.
-    pub(super) async fn give_back_half(&mut self) -> Result<(), SourceError> {
-        if self.subscription.taken() >= self.credit / 2 { self.give_back().await } else { Ok(()) }
+    /// Whether so many chunks were taken whose credit was not given back that the broker might stop sending.
+    pub(super) fn owes_half(&self) -> bool {
+        self.subscription.taken() >= self.credit / 2
     }
 
     /// Lets the broker send as many chunks as were taken. If the future is dropped, nothing is given back twice.
