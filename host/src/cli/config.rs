@@ -13,6 +13,7 @@ use super::{Cli, Command, command, run};
 use crate::commands;
 use crate::commands::run::{Configuration, Options};
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::ui::events::command::ToolEvent;
 use crate::ui::{config, terminal};
 
 /// Shows, checks and begins a configuration file
@@ -97,7 +98,7 @@ fn write(path: &Path) -> Result<(), Failure> {
     let written = OpenOptions::new().write(true).create_new(true).open(path);
     match written.and_then(|mut file| file.write_all(text.as_bytes())) {
         Ok(()) => {
-            terminal::notice(&format!("{shown} has every key: remove the `#` before what you set"));
+            terminal::tell(ToolEvent::ConfigurationWritten(shown));
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

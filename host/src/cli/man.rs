@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::command;
 use crate::compose::failure::{Failure, Status, WithStatus};
+use crate::ui::events::command::ToolEvent;
 use crate::ui::terminal;
 
 /// Writes the manual pages of all commands into a folder
@@ -26,6 +27,6 @@ pub(super) fn write(args: &Args) -> Result<(), Failure> {
     written
         .with_context(|| format!("cannot write the manual pages into {}", folder.display()))
         .status(Status::Io)?;
-    terminal::notice(&format!("the manual pages are in {}", folder.display()));
+    terminal::tell(ToolEvent::ManualWritten(folder.display().to_string()));
     Ok(())
 }

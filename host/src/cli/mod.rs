@@ -112,7 +112,7 @@ impl From<FormatArg> for OutputFormat {
 /// Runs the command that the process was given, and says what went wrong, once.
 pub fn main() -> ExitCode {
     terminal::say_panics();
-    signals::before_exit(|| terminal::finish(LAST_LINES));
+    signals::before_exit(|| terminal::finish(SECOND_SIGNAL_TIMEOUT));
     let arguments = Arguments::of_process();
     let matches = match Cli::command().try_get_matches_from(&arguments.given) {
         Ok(matches) => matches,
@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     };
-    terminal::finish(LAST_WORDS);
+    terminal::finish(EXIT_TIMEOUT);
     code
 }
 
@@ -160,10 +160,10 @@ fn command() -> clap::Command {
 }
 
 /// How long it is waited, at the end, for somebody to read what was said.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a second signal waits for what was said before it.
-const LAST_LINES: Duration = Duration::from_millis(100);
+const SECOND_SIGNAL_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Each consumer of a scenario or a bench may take one.
 const MAX_THREADS: usize = 1 << 16;

@@ -6,19 +6,37 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 use loghost_core::domain::Severity;
 
-use super::Cli;
+use super::configuration::LOG_FORMAT;
+use super::{Cli, EXIT_TIMEOUT};
 use crate::compose::plugins::suggestion::like;
+use crate::ui::terminal::{self, OutputFormat};
 
 /// Shows why the arguments are refused, without the passwords of URLs among them, or what they ask for; ends the process.
 pub(super) fn exit(error: &clap::Error) -> ! {
     let logins: Vec<(String, String)> = arguments().filter_map(|argument| login(&argument)).collect();
-    if logins.is_empty() || !error.use_stderr() {
+    let is_json = is_log_json();
+    if !error.use_stderr() || logins.is_empty() && !is_json {
         error.exit();
     }
-    let text = error.render().ansi().to_string();
+    let text = error.render();
+    let text = if is_json { text.to_string() } else { text.ansi().to_string() };
     let text = logins.iter().fold(text, |text, (login, user)| text.replace(login, user));
-    anstream::eprint!("{text}");
+    if is_json {
+        terminal::write_log_as(OutputFormat::Json);
+        terminal::error(text.trim_start_matches("error: ").trim_end(), None);
+        terminal::finish(EXIT_TIMEOUT);
+    } else {
+        anstream::eprint!("{text}");
+    }
     process::exit(error.exit_code())
+}
+
+/// Whether the log is to be JSON, by arguments that may be wrong.
+fn is_log_json() -> bool {
+    let arguments: Vec<String> = arguments().take_while(|argument| argument != "--").collect();
+    let option = format!("--{LOG_FORMAT}");
+    let is_given = |pair: &[String]| pair[0] == option && pair[1] == "json";
+    arguments.windows(2).any(is_given) || arguments.contains(&format!("{option}=json"))
 }
 
 /// The arguments as they are shown: what is not UTF-8 is replaced.

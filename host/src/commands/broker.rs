@@ -8,6 +8,7 @@ use tokio::io;
 
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::platform::signals::interrupted;
+use crate::ui::events::command::ToolEvent;
 use crate::ui::terminal;
 
 /// What `broker` is asked for.
@@ -47,12 +48,9 @@ pub(crate) async fn broker(options: Options) -> Result<(), Failure> {
     };
     let broker = Broker::bind(options.listen, limits).await.map_err(unbound)?;
     if !options.listen.ip().is_loopback() {
-        terminal::warning(
-            "everybody who reaches this machine over the network can connect, as guest:guest: without --listen, only \
-             this machine can",
-        );
+        terminal::tell(ToolEvent::BrokerIsOpen);
     }
-    terminal::notice("an in-memory broker for development: what it holds goes when it ends (Ctrl-C)");
+    terminal::tell(ToolEvent::BrokerIsInMemory);
     terminal::print(&broker.url())?;
     tokio::select! {
         () = interrupted => {}

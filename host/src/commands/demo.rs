@@ -12,6 +12,7 @@ use crate::compose::scenario::runner::{ScenarioOptions, ScenarioRunner};
 use crate::files::bundled;
 use crate::files::scenario_file::ScenarioFile;
 use crate::ui::demo::{self, DemoView};
+use crate::ui::events::command::ReadingEvent;
 use crate::ui::terminal;
 
 /// What `demo` is asked for.
@@ -34,7 +35,8 @@ pub(crate) async fn demo(options: Options) -> Result<(), Failure> {
         None => open_scenario(&options.scenario)?,
     };
     let (broker, address) = embedded().await?;
-    demo::say_begin(scenario.name(), &address);
+    let begins = ReadingEvent::Demo { scenario: scenario.name().to_owned(), address: address.to_string() };
+    terminal::tell(begins);
     let mut scenario_runner = ScenarioRunner::new(vec![address], ScenarioOptions::default())?;
     let mut view = None;
     if terminal::is_watched() {

@@ -12,8 +12,9 @@ use crate::compose::plugins::loader;
 use crate::compose::plugins::source::PluginSource;
 use crate::files::bundled;
 use crate::toolchain::{self, ScaffoldError, Template};
-use crate::ui::plugin::{Facts, print_built, print_new, warn_bundled_name};
-use crate::ui::terminal::OutputFormat;
+use crate::ui::events::command::ToolEvent;
+use crate::ui::plugin::{Facts, print_built, print_new};
+use crate::ui::terminal::{self, OutputFormat};
 
 /// What `plugin` is asked for.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ fn new(path: &Path, template: Template) -> Result<(), Failure> {
         Failure::of(status, error)
     })?;
     if bundled::plugin(name).is_some() {
-        warn_bundled_name(name);
+        terminal::tell(ToolEvent::BundledName(name.to_owned()));
     }
     Ok(print_new(&folder, name)?)
 }

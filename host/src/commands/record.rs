@@ -13,6 +13,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::reading::look::{Logs, Look};
 use crate::files::bundled;
 use crate::platform::signals::interrupted;
+use crate::ui::events::command::ReadingEvent;
 use crate::ui::record;
 use crate::ui::terminal::{self, Reader};
 
@@ -127,7 +128,7 @@ impl Recording {
     /// Leaves logs out, and warns of the first.
     fn leave_out(&mut self, logs: u64, why: &str) {
         if self.left_out == 0 {
-            record::warn_left_out(why);
+            terminal::tell(ReadingEvent::FirstLeftOut(why.to_owned()));
         }
         self.left_out += logs;
     }
@@ -150,7 +151,8 @@ impl Recording {
             self.lines.push_str(&write_expectation(consumer));
         }
         self.print().await?;
-        record::say_recorded(self.written, self.left_out);
+        let Self { written, left_out, .. } = *self;
+        terminal::tell(ReadingEvent::Recorded { written, left_out });
         Ok(())
     }
 }

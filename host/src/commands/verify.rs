@@ -10,7 +10,8 @@ use crate::compose::plugins::suggestion::open_scenario;
 use crate::compose::scenario::runner::{ScenarioOptions, ScenarioResult, ScenarioRunner};
 use crate::compose::target::BrokerChoice;
 use crate::files::scenario_file;
-use crate::ui::terminal::{OutputFormat, Progress};
+use crate::ui::events::command::ReadingEvent;
+use crate::ui::terminal::{self, OutputFormat, Progress};
 use crate::ui::verify;
 
 /// What `verify` is asked for.
@@ -53,7 +54,9 @@ pub(crate) async fn verify(options: Options) -> Result<(), Failure> {
         let name = scenario.name().to_owned();
         let result = Box::pin(scenario_runner.run(scenario)).await?;
         progress.one();
-        verify::warn_unbound(&name, &result.unbound);
+        if result.unbound.logs > 0 {
+            terminal::tell(ReadingEvent::Unbound(name.clone(), result.unbound.clone()));
+        }
         if options.then == MetricUse::Bless {
             bless(path, result)?;
             continue;

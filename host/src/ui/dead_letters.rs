@@ -8,6 +8,7 @@ use loghost_core::domain::{Severity, Timestamp, printable, printable_line};
 use loghost_rabbitmq::{DeadLetter, DeadLetterHeaders};
 use serde_json::{Value, json};
 
+use crate::ui::events::command::DeadLettersEvent;
 use crate::ui::terminal::{self, BAD, DIM, OutputError, OutputFormat, Progress, TITLE, texts_json};
 use crate::ui::time::date;
 
@@ -182,14 +183,14 @@ impl RemovalProgress {
     pub(crate) fn observe(mut self) -> impl FnMut(RemovalEvent) {
         move |event| match event {
             RemovalEvent::Interrupted => {
-                terminal::notice("interrupted: waiting for the answers to what was sent");
+                terminal::tell(DeadLettersEvent::Interrupted);
             }
             RemovalEvent::Removed { done, read } => {
                 self.bar.at(done.into());
                 if !self.bar.is_shown() && Instant::now() >= self.notice_at {
                     self.notice_at = Instant::now() + NOTICE_INTERVAL;
-                    let (verb, of) = (removed(self.removal), self.length);
-                    terminal::notice(&format!("{verb} {done}; looked at {read} of {of}"));
+                    let (removal, of) = (self.removal, self.length);
+                    terminal::tell(DeadLettersEvent::Progress { removal, done, read, of });
                 }
             }
         }
@@ -221,24 +222,6 @@ pub(crate) fn print_finished(
 /// Says that so many messages were written anew, if some were.
 pub(crate) fn say_renewed(queue: &str, renewed: u32) {
     if renewed > 0 {
-        terminal::notice(&format!(
-            "{queue} counts how often a message comes back, and may drop it for that: {renewed} were written anew, in \
-             the same order"
-        ));
+        terminal::tell(DeadLettersEvent::Renewed { queue: queue.to_owned(), messages: renewed });
     }
-}
-
-/// Warns of what somebody else has put among the dead letters.
-pub(crate) fn warn_not_dead_letters(queue: &str, not_dead_letters: u32) {
-    terminal::warning(&format!(
-        "{queue} has messages that are no dead letters of this consumer, which stay there: {not_dead_letters}"
-    ));
-}
-
-/// Why messages stay that were to be sent back.
-pub(crate) fn not_logs_text(queue: &str, messages: u32) -> String {
-    format!(
-        "{queue} has messages that cannot be replayed, because nobody knows that they were published as logs (outcome foreign or undeliverable): \
-         {messages}; they stay there: publish what they say to a severity's exchange, then purge them"
-    )
 }

@@ -6,17 +6,11 @@ use std::time::Duration;
 
 use loghost_core::application::{CheckedMetric, ConsumerEvent, Event, Observer, PublisherEvent};
 use loghost_core::domain::{ConsumerName, Filter, Log, Tally, printable, printable_line};
-use loghost_rabbitmq::Address;
 
 use crate::ui::tail::style;
 use crate::ui::terminal::{self, DIM, GOOD, OutputError, Progress, TITLE, counted};
 use crate::ui::text::fit;
 use crate::ui::verify::line;
-
-/// Says which scenario is run, and where.
-pub(crate) fn say_begin(scenario: &str, address: &Address) {
-    terminal::notice(&format!("running {scenario} on an embedded broker at {address}"));
-}
 
 /// Prints what the broker has `confirmed`, and what came of it.
 pub(crate) fn print(confirmed: &Tally, metrics: &[CheckedMetric]) -> Result<(), OutputError> {

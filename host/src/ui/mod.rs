@@ -7,7 +7,6 @@ pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod events;
 pub(crate) mod live_logs;
-pub(crate) mod past;
 pub(crate) mod plugin;
 pub(crate) mod publish;
 pub(crate) mod record;

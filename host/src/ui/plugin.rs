@@ -21,14 +21,6 @@ pub(crate) fn print_new(folder: &Path, name: &str) -> Result<(), OutputError> {
     ))
 }
 
-/// Warns that a new plugin shares the name of a bundled one.
-pub(crate) fn warn_bundled_name(name: &str) {
-    terminal::warning(&format!(
-        "{name} is the name of a bundled plugin too: under one --prefix, both have the queue and the counts of one \
-         consumer; take another name, unless this is to replace it"
-    ));
-}
-
 /// Prints which component was built.
 pub(crate) fn print_built(path: &Path, size: usize, sha256: &str) -> Result<(), OutputError> {
     let path = path.to_string_lossy();

@@ -1,21 +1,11 @@
 //! How it is shown what became of published logs: a line, or JSON; and warnings of those that are not where they should be.
 
 use loghost_core::application::Receipts;
-use loghost_core::domain::{Severity, Tally, printable_line};
+use loghost_core::domain::{Severity, Tally};
 use serde_json::json;
 
-use crate::ui::terminal::{self, OutputError, OutputFormat, tally_json, tally_text, total_text};
-
-/// What to do about logs that find no queue; `to` is the exchange of others that they are published to, if it is one.
-fn declare(to: Option<&str>) -> String {
-    match to {
-        None => "is the consumer's queue declared? `loghost run PLUGIN --declare-only`".to_owned(),
-        Some(exchange) => format!(
-            "is a queue bound to `{}`, for their routing keys? `loghost run PLUGIN --bind EXCHANGE --declare-only`",
-            printable_line(exchange)
-        ),
-    }
-}
+use crate::ui::events::command::{PublishedTo, PublishingEvent};
+use crate::ui::terminal::{self, OutputError, OutputFormat, tally_json, total_text};
 
 /// What became of the logs of an input.
 pub(crate) struct Published {
@@ -60,42 +50,23 @@ impl Published {
         }
     }
 
-    /// Warns of what is not confirmed, and of what no queue has; `to` is the exchange of others that was published to.
+    /// Tells what is not confirmed, and what no queue has; `to` is the exchange of others that was published to.
     pub(crate) fn warn(&self, to: Option<&str>) {
-        let Receipts { unroutable, refused, .. } = &self.receipts;
+        let Receipts { unroutable, refused, .. } = self.receipts;
         if unroutable.total() > 0 {
-            terminal::warning(&format!(
-                "no queue wanted {} of these logs ({}): {}",
-                unroutable.total(),
-                tally_text(unroutable),
-                declare(to)
-            ));
+            terminal::tell(PublishingEvent::Unroutable(unroutable, PublishedTo::of(to)));
         }
         if refused.total() > 0 {
-            terminal::warning(&format!(
-                "{} logs were refused ({}), or one before them of their severity and source: they are not sent",
-                refused.total(),
-                tally_text(refused)
-            ));
+            terminal::tell(PublishingEvent::Refused(refused));
         }
         if self.skipped_lines > 0 {
-            terminal::warning(&format!("{} lines were too long, and skipped", self.skipped_lines));
+            terminal::tell(PublishingEvent::LinesSkipped(self.skipped_lines));
         }
         if let Some((logs, severity)) = self.undetermined {
-            terminal::notice(&format!(
-                "{logs} logs without a severity of their own: published as {severity}"
-            ));
+            terminal::tell(PublishingEvent::Undetermined(logs, severity));
         }
         if self.unanswered > 0 {
-            terminal::warning(&format!(
-                "{} logs were sent and not answered: whether they arrived is unknown",
-                self.unanswered
-            ));
+            terminal::tell(PublishingEvent::Unanswered(self.unanswered));
         }
     }
-}
-
-/// Warns, while publishing goes on, of the first logs that no queue wants.
-pub(crate) fn warn_unroutable(unroutable: &Tally, to: Option<&str>) {
-    terminal::warning(&format!("no queue wants these logs ({}): {}", tally_text(unroutable), declare(to)));
 }

@@ -10,7 +10,7 @@ use loghost_core::domain::{Log, Record, Source, printable_line};
 use loghost_rabbitmq::{Span, outcome};
 use serde_json::{Value, json};
 
-use crate::ui::past::say_reading;
+use crate::ui::events::command::{PastUse, ReadingEvent};
 use crate::ui::tail;
 use crate::ui::terminal::{
     self, BAD, DIM, GOOD, OutputError, OutputFormat, Progress, TITLE, counted, metric_json, metric_text,
@@ -46,8 +46,9 @@ impl ReplayView {
         versions: Option<[String; 2]>,
         spans: impl Iterator<Item = &'a Span>,
     ) -> Self {
-        let mut logs = 0;
-        say_reading("replaying", spans.inspect(|span| logs += span.until - span.from));
+        let spans: Vec<Span> = spans.cloned().collect();
+        let logs: u64 = spans.iter().map(|span| span.until - span.from).sum();
+        terminal::tell(ReadingEvent::Past(PastUse::Replaying, spans));
         let progress = Progress::begin("replaying", logs, "logs");
         Self { format, versions, progress, found: 0 }
     }

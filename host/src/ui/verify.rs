@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use loghost_core::application::{Checked, CheckedMetric, UnboundLogs};
+use loghost_core::application::{Checked, CheckedMetric};
 use loghost_core::domain::{printable, printable_line};
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
@@ -34,20 +34,6 @@ pub(crate) fn print(
         terminal::print(&line(metric))?;
     }
     Ok(())
-}
-
-/// Says that no rule brings some of the scenario's logs to any consumer.
-pub(crate) fn warn_unbound(scenario: &str, UnboundLogs { logs, of, keys }: &UnboundLogs) {
-    if *logs == 0 {
-        return;
-    }
-    let key = |key: &String| if key.is_empty() { "an empty one".to_owned() } else { format!("`{key}`") };
-    let keys: Vec<String> = keys.iter().map(key).collect();
-    terminal::warning(&format!(
-        "{}: {logs} of its {of} logs came to nobody: no rule of --bind matches their routing keys (--key), such as {}",
-        printable_line(scenario),
-        printable_line(&keys.join(", "))
-    ));
 }
 
 /// Prints what blessing has done to a scenario.

@@ -64,6 +64,7 @@ pub struct AmqpSourceFactory<K> {
 }
 
 /// A queue that was declared for a consumer.
+#[derive(Clone, Debug)]
 pub struct Declaration {
     /// Its name.
     pub queue: String,

@@ -23,11 +23,14 @@ pub(super) const CONFIG: &str = "config";
 /// The heading of those that every command takes from the environment and the file, if it has them.
 const OF_EVERY_COMMAND: &str = "Broker";
 
+/// The one that says how the log is written.
+pub(in crate::cli) const LOG_FORMAT: &str = "log-format";
+
 /// The one that is for those commands alone that read streams.
 pub(super) const STREAM_ADDRESS: &str = "stream-address";
 
 /// Those that are for every command that has them, whatever their heading.
-const GLOBAL: [&str; 2] = ["log-format", STREAM_ADDRESS];
+const GLOBAL: [&str; 2] = [LOG_FORMAT, STREAM_ADDRESS];
 
 /// The name of an option, which is its key in the file too; none for what is no such option.
 pub(super) fn key(arg: &Arg) -> Option<&str> {

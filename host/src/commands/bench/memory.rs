@@ -19,6 +19,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::files::bench_plugins::BenchPlugin;
 use crate::platform::process::{ChildOutput, ChildProcess, resident_bytes};
 use crate::ui::bench::Quantity;
+use crate::ui::events::command::BenchEvent;
 use crate::ui::terminal;
 
 /// How many bytes a log has that a plugin counts before its memory is looked at.
@@ -65,7 +66,7 @@ pub(super) async fn broker(
 }
 
 fn untold() -> BenchSample {
-    terminal::warning("how much memory a process has cannot be told on this system");
+    terminal::tell(BenchEvent::MemoryUnknown);
     Vec::new()
 }
 

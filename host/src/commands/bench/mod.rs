@@ -34,7 +34,8 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::target::BrokerChoice;
 use crate::platform::signals::interrupted;
 pub(crate) use crate::ui::bench::Bench;
-use crate::ui::bench::{BenchPhase, Case, ComparedWith, Measured, Remarks, Reports, say_progress};
+use crate::ui::bench::{BenchPhase, Case, ComparedWith, Measured, Remarks, Reports};
+use crate::ui::events::command::BenchEvent;
 use crate::ui::terminal::{self, OutputFormat, Progress};
 
 /// What `bench` is asked for.
@@ -92,7 +93,7 @@ pub(crate) async fn bench(options: Options) -> Result<(), Failure> {
     let prefix = environment.prefix().to_owned();
     let cleared = environment.clear().await;
     if cleared.is_err() {
-        terminal::warning(&format!("what is called `{prefix}` may be left behind on the broker"));
+        terminal::tell(BenchEvent::LeftBehind(prefix));
     }
     done.and(cleared)
 }
@@ -108,12 +109,12 @@ async fn measure_all(
 ) -> Result<(), Failure> {
     let about = about(options, environment.broker());
     if cfg!(debug_assertions) {
-        terminal::warning("this is a debug build: what people run is many times as fast");
+        terminal::tell(BenchEvent::DebugBuild);
     }
     let beside = if baseline.is_some() { ComparedWith::Baseline } else { ComparedWith::Nothing };
     let mut reports = Reports::begin(options.format, &about, beside)?;
     if let Some(differences) = baseline.and_then(|baseline| baseline.differences(&about.fields())) {
-        terminal::warning(&format!("the baseline is of another build or machine: {differences}"));
+        terminal::tell(BenchEvent::OtherBaseline(differences));
     }
     let (mut names, mut all) = (Vec::new(), Calibration::default());
     let samples = options.benches.iter().map(|bench| {
@@ -153,26 +154,26 @@ async fn measure(
     let mut cases: Vec<(Case, Vec<BenchSample>, Calibration)> =
         plan(bench, options).into_iter().map(|case| (case, Vec::new(), Calibration::default())).collect();
     // One of them is enough to tell how far it is.
-    let say = |bench, at: &_| {
+    let say = |bench, at| {
         if !progress.is_shown() {
-            say_progress(bench, at);
+            terminal::tell(BenchEvent::Progress(bench, at));
         }
     };
     if bench == Bench::Memory {
-        say(bench, &BenchPhase::Once);
+        say(bench, BenchPhase::Once);
         for (case, samples, _) in &mut cases {
             samples.push(environment.run(case, logs(case, options.logs)).await?);
             progress.one();
         }
         return Ok(cases);
     }
-    say(bench, &BenchPhase::WarmingUp);
+    say(bench, BenchPhase::WarmingUp);
     for (case, _, _) in &cases {
         environment.run(case, logs(case, options.logs).div_ceil(10)).await?;
         progress.one();
     }
     for run in 1..=options.runs {
-        say(bench, &BenchPhase::Run(run, options.runs));
+        say(bench, BenchPhase::Run(run, options.runs));
         for (case, samples, calibration) in &mut cases {
             calibration.take();
             samples.push(environment.run(case, logs(case, options.logs)).await?);

@@ -6,6 +6,7 @@ use loghost_rabbitmq::DeadLetter;
 use super::{DeadLetterSession, missing};
 use crate::compose::failure::{Failure, Status};
 use crate::ui::dead_letters;
+use crate::ui::events::command::DeadLettersEvent;
 use crate::ui::terminal::{self, OutputFormat, Reader};
 
 impl DeadLetterSession {
@@ -15,7 +16,7 @@ impl DeadLetterSession {
         let (name, length) = (self.queue.name().to_owned(), self.queue.length());
         let left = self.leave().await;
         if listed? == 0 {
-            terminal::notice(&format!("none to list: {name} has {length} messages"));
+            terminal::tell(DeadLettersEvent::NoneListed { queue: name, messages: length });
         }
         left
     }

@@ -16,6 +16,7 @@ use crate::compose::plugins::suggestion::consumer_is_meant;
 use crate::compose::target::Target;
 use crate::platform::signals::interrupted;
 use crate::ui::dead_letters::{Taken, print_finished, say_renewed};
+use crate::ui::events::command::{DeadLettersEvent, no_dead_letters};
 use crate::ui::terminal::{self, OutputFormat};
 
 /// What `dead-letters` is asked for.
@@ -56,11 +57,7 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     let Some(queue) = queue else {
         let meant = consumer_is_meant(&connection, management.as_ref(), &target.names, &consumer).await;
         connection.close().await;
-        let text = format!(
-            "the consumer {consumer} has no dead letters{meant}: none of its logs became one, or the name is mistyped, or it \
-             runs under another --prefix"
-        );
-        return none_there(&action, format, text);
+        return none_there(&action, format, consumer, meant);
     };
     let session = DeadLetterSession { queue, format, interrupted };
     let session = async {
@@ -82,22 +79,28 @@ pub(crate) async fn dead_letters(options: Options) -> Result<(), Failure> {
     done
 }
 
-/// What it means that a consumer has no dead letters, which `text` says: only who asks for one of them misses it.
-fn none_there(action: &Action, format: OutputFormat, text: String) -> Result<(), Failure> {
+/// What it means that a consumer has no dead letters: only who asks for one of them misses it. `meant` is what may be meant instead.
+fn none_there(
+    action: &Action,
+    format: OutputFormat,
+    consumer: ConsumerName,
+    meant: String,
+) -> Result<(), Failure> {
+    let missing = || Failure::new(Status::Differs, no_dead_letters(&consumer, &meant));
     let (removal, selection) = match action {
         Action::List(_) => {
-            terminal::notice(&text);
+            terminal::tell(DeadLettersEvent::None(consumer, meant));
             return Ok(());
         }
-        Action::Show(_) => return Err(Failure::new(Status::Differs, text)),
+        Action::Show(_) => return Err(missing()),
         Action::Replay(selection) => (Removal::Replay, selection),
         Action::Purge(selection) => (Removal::Purge, selection),
     };
     print_finished(removal, &Taken { done: 0, left: Some(0), not_dead_letters: 0, not_logs: 0 }, format)?;
     if selection.is_of_one() {
-        return Err(Failure::new(Status::Differs, text));
+        return Err(missing());
     }
-    terminal::notice(&text);
+    terminal::tell(DeadLettersEvent::None(consumer, meant));
     Ok(())
 }
 

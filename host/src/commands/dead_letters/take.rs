@@ -12,9 +12,8 @@ use super::{DeadLetterSession, failure, missing};
 use crate::compose::dead_letters::{connect_replay, no_queue, open_replay};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::Target;
-use crate::ui::dead_letters::{
-    RemovalProgress, Taken, not_logs_text, one_text, print_finished, say_renewed, warn_not_dead_letters,
-};
+use crate::ui::dead_letters::{RemovalProgress, Taken, one_text, print_finished, say_renewed};
+use crate::ui::events::command::{self, DeadLettersEvent};
 use crate::ui::terminal;
 
 impl DeadLetterSession {
@@ -90,16 +89,16 @@ impl DeadLetterSession {
         let Removed { done, not_dead_letters, not_logs, end } = removed;
         print_finished(removal, &Taken { done, left, not_dead_letters, not_logs }, self.format)?;
         if not_dead_letters > 0 {
-            warn_not_dead_letters(&name, not_dead_letters);
+            let queue = name.clone();
+            terminal::tell(DeadLettersEvent::NotDeadLetters { queue, messages: not_dead_letters });
         }
         let nothing_done = done == 0;
-        let not_logs = (not_logs > 0).then(|| not_logs_text(&name, not_logs));
-        if let Some(text) = not_logs.as_ref().filter(|_| !nothing_done) {
-            terminal::warning(text);
+        if not_logs > 0 && !nothing_done {
+            terminal::tell(DeadLettersEvent::NotLogs { queue: name.clone(), messages: not_logs });
         }
         match end {
             RemovalEnd::Done if unmatched => {
-                terminal::notice(&format!("none of the {length} messages in {name} matches"));
+                terminal::tell(DeadLettersEvent::NoneMatches { queue: name, messages: length });
                 Ok(())
             }
             RemovalEnd::Failed(error) => Err(failure(error)),
@@ -107,10 +106,10 @@ impl DeadLetterSession {
                 Status::Unavailable,
                 "interrupted; what was not confirmed stays where it was",
             )),
-            RemovalEnd::Done => match not_logs.filter(|_| nothing_done) {
-                Some(text) => Err(Failure::new(Status::BadInput, text)),
-                None => absent.map_or(Ok(()), Err),
-            },
+            RemovalEnd::Done if not_logs > 0 && nothing_done => {
+                Err(Failure::new(Status::BadInput, command::not_logs(&name, not_logs)))
+            }
+            RemovalEnd::Done => absent.map_or(Ok(()), Err),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::line::{self, LONGEST_LINE, Line};
 use super::multiline::Joiner;
 use crate::compose::failure::Failure;
 use crate::files::scenario_file::LogEnding;
+use crate::ui::events::command::{PublishingEvent, Unsent};
 use crate::ui::terminal;
 
 /// How long it is waited for another line of a log that may go on, from when waiting begins: a line that came while a log
@@ -117,10 +118,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             Line::TooLong(bytes) => {
                 self.skipped += 1;
-                terminal::warning(&format!(
-                    "line {} of standard input has {bytes} bytes, more than {LONGEST_LINE}: skipped",
-                    self.number
-                ));
+                let line = self.number;
+                terminal::tell(PublishingEvent::LineSkipped { line, bytes, most: LONGEST_LINE });
                 Ok(Some(self.flush()))
             }
         }
@@ -149,24 +148,19 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.decoder.undetermined()
     }
 
-    /// What is held back, of an input of this name: how many logs, and why.
-    pub(super) fn deferred(&self, name: &str) -> Option<(u64, String)> {
+    /// What is held back: how many logs, and which they are.
+    pub(super) fn deferred(&self) -> Option<(u64, Unsent)> {
         let begun = u64::from(!self.begun.is_empty());
         let joined = self.joiner.as_ref().map_or(0, Joiner::lines);
         let number = self.number;
-        let text = match self.open.len() {
-            1.. if self.joiner.is_some() => {
-                format!("the last log of {name} is held back, as a line may still be added to it")
-            }
-            1.. => format!("line {number} of {name} has no end yet: held back until that is there"),
-            0 if joined > 0 => {
-                let first = number + 1 - (joined as u64).min(number);
-                format!("the log that begins in line {first} of {name} may go on: it is not sent")
-            }
-            0 if begun > 0 => format!("line {} of {name} has no end yet: it is not sent", number + 1),
+        let unsent = match self.open.len() {
+            1.. if self.joiner.is_some() => Unsent::LastLog,
+            1.. => Unsent::Line(number),
+            0 if joined > 0 => Unsent::LogFrom(number + 1 - (joined as u64).min(number)),
+            0 if begun > 0 => Unsent::CutLine(number + 1),
             0 => return None,
         };
-        Some((self.open.len().max(1) as u64, text))
+        Some((self.open.len().max(1) as u64, unsent))
     }
 
     /// The logs of what is held back, as it stands.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use loghost_core::domain::scenario::Step;
-use loghost_core::domain::{Log, Severities, Severity, printable};
+use loghost_core::domain::{Log, Severities, Severity};
 use loghost_decode::Format;
 
 pub(crate) use self::decoding::{LineDecoding, Undetermined};
@@ -20,6 +20,7 @@ pub(crate) use self::lines::Options as LineOptions;
 use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::plugins::suggestion::open_scenario;
 use crate::files::scenario_file::{self, Incomplete, Lacks, LogEnding, StepReader};
+use crate::ui::events::command::Unsent;
 
 /// What is published.
 #[derive(Clone, Debug)]
@@ -69,8 +70,8 @@ enum InputSource {
 pub(crate) struct Deferred {
     /// How many logs that are.
     pub(crate) logs: u64,
-    /// Which it is, and what it waits for.
-    pub(crate) text: String,
+    /// Which they are, and what they wait for.
+    pub(crate) unsent: Vec<Unsent>,
 }
 
 impl Pieces {
@@ -161,28 +162,22 @@ impl Pieces {
 
     /// What was held back, when all else has been handed over, or nothing more is read.
     pub(crate) fn deferred(&self) -> Option<Deferred> {
-        let name = printable(&self.name);
         match &self.from {
             InputSource::Nowhere => None,
             InputSource::Lines(lines) => {
                 let rest = self.rest.iter().map(|(_, times)| times).sum();
-                let unsent =
-                    (rest > 0).then(|| (rest, format!("{rest} logs of {name} were read and are not sent")));
-                let parts: Vec<(u64, String)> =
-                    [unsent, lines.deferred(&name)].into_iter().flatten().collect();
-                let (logs, texts): (Vec<u64>, Vec<String>) = parts.into_iter().unzip();
-                (!logs.is_empty()).then(|| Deferred { logs: logs.iter().sum(), text: texts.join("; ") })
+                let read = (rest > 0).then_some((rest, Unsent::Read(rest)));
+                let (logs, unsent): (Vec<u64>, Vec<Unsent>) =
+                    [read, lines.deferred()].into_iter().flatten().unzip();
+                (!logs.is_empty()).then(|| Deferred { logs: logs.iter().sum(), unsent })
             }
             InputSource::Scenario(steps) => {
                 let Incomplete { line, logs, lacks } = steps.incomplete()?;
-                let why = match lacks {
-                    Lacks::LineEnd => "the text ends within a line: held back until its end is there",
-                    Lacks::NextLine => {
-                        "the last log is held back, as a `|` line may still be added to it: a blank line \
-                         behind it ends it"
-                    }
+                let unsent = match lacks {
+                    Lacks::LineEnd => Unsent::ScenarioLine(line),
+                    Lacks::NextLine => Unsent::ScenarioLog(line),
                 };
-                Some(Deferred { logs, text: format!("{name}:{line}: {why}") })
+                Some(Deferred { logs, unsent: vec![unsent] })
             }
         }
     }
@@ -227,8 +222,7 @@ mod tests {
         assert!(pieces.is_endless() && pieces.deferred().is_none());
         pieces.rest.push_back((log, 3));
         let deferred = pieces.deferred().expect("logs that are left");
-        assert_eq!(deferred.logs, 3);
-        assert_eq!(deferred.text, "3 logs of standard input were read and are not sent");
+        assert_eq!((deferred.logs, deferred.unsent), (3, vec![Unsent::Read(3)]));
         assert!(!pieces.is_endless());
     }
 }

@@ -11,7 +11,7 @@ use loghost_board::Board;
 use loghost_core::application::{
     JournalError, Observer, Publish, Receipts, Resume, ResumeError, SystemClock,
 };
-use loghost_core::domain::{Sequencer, Severities};
+use loghost_core::domain::{Sequencer, Severities, printable};
 
 use self::sending::{ResumingPublisher, Stop, await_answers, send};
 use crate::commands::input::{Deferred, Pieces};
@@ -24,6 +24,7 @@ use crate::compose::running::telemetry::{NewTraces, Telemetry};
 use crate::compose::target::{Target, new_producer, refused, unpublished};
 use crate::files::scenario_file::LogEnding;
 use crate::platform::signals::interrupted;
+use crate::ui::events::command::{PublishingEvent, tell};
 use crate::ui::publish::Published;
 use crate::ui::terminal::{self, LogObserver, OutputFormat};
 use loghost_rabbitmq::{
@@ -107,7 +108,7 @@ async fn publish_traced(options: Options, telemetry: Option<&Telemetry>) -> Resu
         sent = send(&mut pieces, &mut publisher, &connection, traces.as_ref(), to) => sent,
         never = tell_leaps(&log) => match never {},
         () = &mut interrupted => {
-            terminal::notice("interrupted: waiting for the answers to what was sent");
+            tell(&log, PublishingEvent::Interrupted);
             await_answers(&mut publisher).await;
             let is_done = publisher.unfinished() == 0;
             publisher.give_up();
@@ -182,8 +183,8 @@ fn report(
     };
     outcome.print(format)?;
     outcome.warn(to);
-    if let Some(Deferred { text, .. }) = deferred {
-        terminal::warning(&text);
+    if let Some(Deferred { logs, unsent }) = deferred {
+        terminal::tell(PublishingEvent::HeldBack(logs, printable(&pieces.to_string()).into_owned(), unsent));
     }
     Ok(())
 }

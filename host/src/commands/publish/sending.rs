@@ -13,7 +13,7 @@ use crate::commands::input::Pieces;
 use crate::compose::failure::{Failure, Status};
 use crate::compose::running::telemetry::NewTraces;
 use crate::compose::target::unpublished;
-use crate::ui::publish;
+use crate::ui::events::command::{PublishedTo, PublishingEvent};
 use crate::ui::terminal::{self, Progress};
 
 /// How long an interrupted or failed publisher waits for answers.
@@ -113,7 +113,7 @@ impl Unwanted {
     fn look(&mut self, receipts: Receipts, to: Option<&str>) {
         if *self == Self::Unseen && receipts.unroutable.total() > 0 {
             *self = Self::Said;
-            publish::warn_unroutable(&receipts.unroutable, to);
+            terminal::tell(PublishingEvent::FirstUnroutable(receipts.unroutable, PublishedTo::of(to)));
         }
     }
 }
@@ -125,6 +125,6 @@ pub(super) async fn await_answers(publisher: &mut ResumingPublisher) {
         return;
     }
     if let Err(error) = publisher.note() {
-        terminal::warning(&format!("what was confirmed last will be sent again: {error}"));
+        terminal::tell(PublishingEvent::NotNoted(error.to_string()));
     }
 }

@@ -11,7 +11,7 @@ use crate::compose::limits::{self, LimitQuestions};
 use crate::compose::plugins::loading::tell_left_out;
 use crate::compose::running::member::Member;
 use crate::compose::target::refused;
-use crate::ui::run::say_declared;
+use crate::ui::events::command::{HostEvent, tell};
 
 /// Says which queues drop what comes back too often.
 pub(super) async fn say_limits(options: &Options, builder: &ConsumerBuilder, questions: LimitQuestions) {
@@ -34,7 +34,10 @@ pub(super) async fn declare(
         let descriptor = consumer.descriptor();
         let declaring = || source_factory.declare(descriptor, Reads::of(consumer)).boxed();
         match options.target.retry.until_ready(observer, declaring).await.map_err(refused) {
-            Ok(declaration) => say_declared(&declaration, descriptor),
+            Ok(declaration) => {
+                let (consumer, severities) = (descriptor.name.clone(), descriptor.filter.severities());
+                tell(observer, HostEvent::Declared { declaration, consumer, severities });
+            }
             Err(failure) => {
                 let failure = failure.of_consumer(descriptor.name.clone());
                 tell_left_out(&failure, observer);

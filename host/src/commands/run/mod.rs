@@ -38,7 +38,7 @@ use crate::compose::running::supervise::{Ended, RunResult, StopReason, run_alone
 use crate::compose::running::telemetry::Telemetry;
 use crate::compose::state;
 use crate::platform::signals::Hangups;
-use crate::ui::run::say_standing_by;
+use crate::ui::events::command::{HostEvent, tell};
 use crate::ui::terminal::{self, LogObserver};
 
 /// Runs the plugins until asked to end, or until all of them have ended.
@@ -212,7 +212,9 @@ async fn asked_or_idle(
             StopReason::Asked
         }
         standing_by = idle(activity, &starter.depths, options.until_idle) => {
-            standing_by.iter().for_each(say_standing_by);
+            for consumer in standing_by {
+                tell(&*starter.observer, HostEvent::EndsStandingBy(consumer));
+            }
             StopReason::Idle
         }
         closed = terminal::closed() => match closed {

@@ -13,8 +13,9 @@ use crate::compose::running::member::Member;
 use crate::compose::running::reload::Reloads;
 use crate::compose::running::starter::{OpenedConsumer, Starter};
 use crate::compose::running::supervise::{MOST_OPENING, OnFailure};
+use crate::ui::events::command::{HostEvent, tell};
 use crate::ui::rules::warn_of;
-use crate::ui::run::{Reading, named_streams, say_consuming, warn_without_state};
+use crate::ui::run::{Reading, named_streams};
 
 /// The consumers of a run.
 #[derive(Default)]
@@ -73,11 +74,12 @@ pub(super) async fn prepare(
             .connection()
             .await
             .map_err(|error| options.target.unreachable(&error))?;
-        say_consuming(connection.address(), &queues);
+        let address = connection.address().to_string();
+        tell(&*starter.observer, HostEvent::Consuming { address, queues });
     }
     if options.state.is_none() && lifetime == Lifetime::Named {
         let reading = if options.consumer.streams.is_some() { Reading::Streams } else { Reading::Queues };
-        warn_without_state(&keeping, reading);
+        tell(&*starter.observer, HostEvent::WithoutState { keeping, reading });
     }
     Ok(prepared)
 }

@@ -18,6 +18,7 @@ use crate::compose::running::measure_kinds::MeasureKindsObserver;
 use crate::compose::running::service::Service;
 use crate::compose::running::telemetry::Telemetry;
 use crate::ui::events::Queues;
+use crate::ui::events::command::HostEvent;
 use crate::ui::terminal::{self, DetailObserver, LogObserver};
 use crate::ui::view::{View, ViewSubject};
 
@@ -70,6 +71,5 @@ pub(super) fn view(options: &Options, board: &Arc<Board>, control: &Arc<Controls
     }
     let (board, control) = (Arc::clone(board), Arc::clone(control) as _);
     let view = View::start(ViewSubject { board, control });
-    let failed = |error: &_| terminal::warning(&format!("there can be no view, only lines: {error}"));
-    view.inspect_err(failed).ok()
+    view.inspect_err(|error| terminal::tell(HostEvent::NoView(error.to_string()))).ok()
 }

@@ -8,8 +8,9 @@ use loghost_rabbitmq::{BrokerApi, ManagedExchange, Names, RouteText};
 
 use super::Options;
 use crate::compose::plugins::suggestion::is_like;
-use crate::ui::sources::{self, NotLookedAt};
-use crate::ui::terminal::warning;
+use crate::ui::events::command::SourcesEvent;
+use crate::ui::sources::NotLookedAt;
+use crate::ui::terminal;
 
 /// An exchange that is looked at.
 #[derive(Clone, Debug)]
@@ -69,12 +70,13 @@ pub(super) async fn find(api: Option<&BrokerApi>, options: &Options) -> Candidat
     if let Some(api) = api {
         match api.exchanges().await {
             Ok(known) => return known_candidates(api, &known, wanted, names).await,
-            Err(why) => warning(&why.to_string()),
+            Err(why) => terminal::tell(SourcesEvent::NoManagement(why.to_string())),
         }
     }
     let candidates: Vec<Candidate> = if wanted.is_empty() {
         let own = Severity::ALL.map(|severity| names.exchange(severity));
-        sources::say_only(own.into_iter().chain(USUAL));
+        let looked_at = own.into_iter().chain(USUAL).map(str::to_owned);
+        terminal::tell(SourcesEvent::ExchangesUnknown(looked_at.collect()));
         own.into_iter().chain(USUAL).map(|exchange| Candidate::new(exchange, false)).collect()
     } else {
         wanted.into_values().collect()

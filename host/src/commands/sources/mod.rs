@@ -24,8 +24,9 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::limits;
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
+use crate::ui::events::command::SourcesEvent;
 use crate::ui::sources::{self, NotLookedAt, ObservedExchange};
-use crate::ui::terminal::{OutputFormat, warning};
+use crate::ui::terminal::{self, OutputFormat};
 
 /// What `sources` is asked for.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub(crate) async fn sources(options: Options) -> Result<(), Failure> {
         return Err(Failure::of(Status::Unavailable, anyhow::Error::new(error).context(text)));
     }
     if reconnects > 0 {
-        warning(&sources::reconnected(reconnects));
+        terminal::tell(SourcesEvent::Reconnected(reconnects));
     }
     if seen.iter().any(ObservedExchange::has_logs) {
         Ok(())
@@ -101,7 +102,7 @@ async fn look(
     let mut connection =
         connections.connection().await.map_err(|error| options.target.unreachable(&error))?;
     let api = limits::find(&connection, options.management.as_ref()).await.unwrap_or_else(|why| {
-        warning(&why);
+        terminal::tell(SourcesEvent::NoManagement(why));
         None
     });
     let Candidates { candidates, left_out } = candidates::find(api.as_ref(), options).await;
@@ -113,7 +114,8 @@ async fn look(
     let of = |candidate: &&Candidate| (candidate.exchange.clone(), Observed::of(candidate));
     let mut observed: BTreeMap<String, Observed> = looked_at.iter().map(of).collect();
     if !observed.is_empty() {
-        sources::say_looking(observed.len(), options.period, connection.address());
+        let address = connection.address().to_string();
+        terminal::tell(SourcesEvent::Looking { exchanges: observed.len(), period: options.period, address });
     }
     let begin = Instant::now();
     let mut over = pin!(async {

@@ -18,8 +18,9 @@ use crate::compose::limits;
 use crate::compose::running_host::{RunningConsumerStatus, RunningHost};
 use crate::compose::target::{Target, refused};
 use crate::platform::signals::interrupted;
+use crate::ui::events::command::StatusEvent;
 use crate::ui::status::{self, ConsumerStatus, Health, Hosted, QueueSample, StreamsLook};
-use crate::ui::terminal::{OutputFormat, counted, warning};
+use crate::ui::terminal::{self, OutputFormat};
 
 /// What `status` is asked for.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ async fn look_through(
     let hosted = hosted(options).await;
     let consumers = consumers(options, &api, &hosted).await?;
     let api = api.unwrap_or_else(|why| {
-        warning(&why);
+        terminal::tell(StatusEvent::NoManagement(why));
         None
     });
     let queues: Vec<String> = consumers.iter().map(|consumer| names.queue(consumer)).collect();
@@ -155,7 +156,7 @@ impl Looking<'_> {
 async fn hosted(options: &Options) -> Vec<RunningConsumerStatus> {
     let Some(host) = &options.host else { return Vec::new() };
     host.consumers().await.unwrap_or_else(|why| {
-        warning(&format!("--host-address: {why}"));
+        terminal::tell(StatusEvent::NoHost(why));
         Vec::new()
     })
 }
@@ -212,7 +213,7 @@ async fn figures(api: Option<&BrokerApi>, queues: &[String]) -> Vec<Option<Queue
         }));
     }
     if let Some(error) = first {
-        warning(&format!("the figures of {} are not known: {error}", counted(failed, "queue")));
+        terminal::tell(StatusEvent::FiguresUnknown(failed, error.to_string()));
     }
     all
 }

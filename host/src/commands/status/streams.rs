@@ -13,8 +13,9 @@ use crate::compose::failure::Failure;
 use crate::compose::running_host::RunningConsumerStatus;
 use crate::compose::state::unusable;
 use crate::compose::target::refused;
+use crate::ui::events::command::StatusEvent;
 use crate::ui::status::{PositionSource, StreamSample, StreamsLook};
-use crate::ui::terminal::{notice, warning};
+use crate::ui::terminal;
 
 /// How long the broker may take to tell where streams end.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -67,7 +68,7 @@ impl<'a> Streams<'a> {
             all.push(told.map_or((None, Vec::new()), |(teller, next)| (Some(teller), next)));
         }
         if let Some(why) = failed {
-            warning(&format!("how far streams were read the broker does not tell: {why}"));
+            terminal::tell(StatusEvent::PositionsUnknown(why));
         }
         let names: BTreeSet<&String> =
             all.iter().flat_map(|(_, next)| next).map(|(stream, _)| stream).collect();
@@ -92,25 +93,17 @@ impl<'a> Streams<'a> {
     /// Says of whom it is not known whether they read streams, and which ends are not known.
     pub(super) fn say_unknown(&self, looks: &[(&ConsumerName, &StreamsLook)]) {
         let untold = looks.iter().filter(|(_, look)| look.told_by.is_none());
-        let untold: Vec<&str> = untold.map(|(consumer, _)| consumer.as_str()).collect();
+        let untold: Vec<String> = untold.map(|(consumer, _)| consumer.to_string()).collect();
         if !self.present.is_empty() && !untold.is_empty() {
-            notice(&format!(
-                "the broker has streams ({}), and does not store how far they were read by {}: if they read streams, the state of \
-                 their host (--state) or the host itself (--host-address) tells",
-                self.present.join(", "),
-                untold.join(", ")
-            ));
+            let streams = self.present.clone();
+            terminal::tell(StatusEvent::PositionsNotStored { streams, consumers: untold });
         }
         let endless = looks.iter().flat_map(|(_, look)| &look.streams).filter(|look| look.end.is_none());
-        let mut endless: Vec<&str> = endless.map(|look| &*look.stream).collect();
+        let mut endless: Vec<String> = endless.map(|look| look.stream.clone()).collect();
         endless.sort_unstable();
         endless.dedup();
         if !endless.is_empty() {
-            warning(&format!(
-                "the broker does not tell where these streams end, which have to be there and which the user must be allowed to \
-                 read: {}",
-                endless.join(", ")
-            ));
+            terminal::tell(StatusEvent::EndsUnknown(endless));
         }
     }
 

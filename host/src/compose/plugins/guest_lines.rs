@@ -1,12 +1,13 @@
-//! The lines that a plugin writes through the `log` import: shown on standard error, but not more of them than somebody
-//! can read, so that a plugin in a loop fills no disk.
+//! The lines that a plugin writes through the `log` import, as events: not more of them than somebody can read, so that a
+//! plugin in a loop fills no disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use loghost_core::application::Observer;
 use loghost_wasm::GuestLog;
 
-use crate::ui::terminal::{self, Notice};
+use crate::ui::events::command::{PluginLog, PluginLogEvent, tell};
 
 /// The most lines, and bytes of them, of one consumer in a second.
 const MOST_LINES: u32 = 1000;
@@ -14,21 +15,21 @@ const MOST_BYTES: usize = 256 * 1024;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Shows the lines of one consumer.
-pub(crate) fn guest_lines() -> GuestLog {
-    let lines = Mutex::new(GuestLines::default());
+/// Tells an observer of the lines of one consumer.
+pub(crate) fn guest_lines(observer: Arc<dyn Observer>) -> GuestLog {
+    let lines = Mutex::new(GuestLines::new(observer));
     Arc::new(move |name, level, text| {
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         name.clone_into(&mut lines.name);
         if lines.take(text.len(), Instant::now()) {
-            terminal::tell(&Notice::new(level, &format!("plugin: {text}")).of(name));
+            lines.tell(PluginLog::Line(level, text.to_owned()));
         }
     })
 }
 
 /// What a consumer has written in this second.
-#[derive(Default)]
 struct GuestLines {
+    observer: Arc<dyn Observer>,
     name: String,
     since: Option<Instant>,
     lines: u32,
@@ -37,6 +38,10 @@ struct GuestLines {
 }
 
 impl GuestLines {
+    fn new(observer: Arc<dyn Observer>) -> Self {
+        Self { observer, name: String::new(), since: None, lines: 0, bytes: 0, left_out: 0 }
+    }
+
     /// Whether a line of so many bytes may be shown now. Says how many may not: at the first, and when the second is over.
     fn take(&mut self, bytes: usize, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.duration_since(since) >= SECOND) {
@@ -49,10 +54,7 @@ impl GuestLines {
             return true;
         }
         if self.left_out == 0 {
-            self.warn(&format!(
-                "writes more than {MOST_LINES} lines or {} KiB in a second: the rest is left out",
-                MOST_BYTES / 1024
-            ));
+            self.tell(PluginLog::TooMany { lines: MOST_LINES, bytes: MOST_BYTES });
         }
         self.left_out += 1;
         false
@@ -61,12 +63,12 @@ impl GuestLines {
     fn say_left_out(&mut self) {
         let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
-            self.warn(&format!("lines that were left out: {left_out}"));
+            self.tell(PluginLog::LeftOut(left_out));
         }
     }
 
-    fn warn(&self, text: &str) {
-        terminal::tell(&Notice::warning(text).of(&self.name));
+    fn tell(&self, what: PluginLog) {
+        tell(&*self.observer, PluginLogEvent { plugin: self.name.clone(), what });
     }
 }
 
@@ -78,11 +80,20 @@ impl Drop for GuestLines {
 
 #[cfg(test)]
 mod tests {
+    use loghost_core::application::Event;
+
     use super::*;
+
+    /// Is told, and does nothing.
+    struct Untold;
+
+    impl Observer for Untold {
+        fn observe(&self, _: &Event<'_>) {}
+    }
 
     #[test]
     fn a_second_has_room_for_so_many_lines_and_bytes() {
-        let (mut lines, began) = (GuestLines::default(), Instant::now());
+        let (mut lines, began) = (GuestLines::new(Arc::new(Untold)), Instant::now());
         let shown = (0..MOST_LINES * 2).filter(|_| lines.take(10, began)).count();
         assert_eq!((shown, lines.left_out), (MOST_LINES as usize, u64::from(MOST_LINES)));
         let later = began + SECOND;

@@ -12,6 +12,7 @@ use crate::compose::plugins::guest_lines::guest_lines;
 use crate::compose::plugins::settings::{GivenSettings, RefusedSetting};
 use crate::compose::plugins::source::PluginSource;
 use crate::compose::plugins::suggestion::instead_of_a_plugin;
+use crate::ui::terminal::LogObserver;
 
 /// Whether plugins may publish logs of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +196,8 @@ fn configure(
     settings: Vec<(String, String)>,
 ) -> Result<WasmConsumer, StartError> {
     let file = source.to_string();
-    block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings, guest_lines()))
+    let log = guest_lines(Arc::new(LogObserver::default()));
+    block_in_place(|| WasmConsumer::start(runtime, plugin, &file, settings, log))
 }
 
 fn not_started(source: &PluginSource, error: StartError) -> Failure {

@@ -25,6 +25,7 @@ use crate::compose::failure::{Failure, Status, WithStatus};
 use crate::compose::running::supervise::status_of;
 use crate::compose::target::Target;
 use crate::ui::events::Queues;
+use crate::ui::events::command::{ReadingEvent, tell};
 use crate::ui::live_logs;
 use crate::ui::terminal::LogObserver;
 
@@ -217,6 +218,6 @@ impl LiveLogs {
 
     fn say_unseen(&mut self) {
         self.said = Some(Instant::now());
-        live_logs::warn_unseen(take(&mut self.unseen));
+        tell(&*self.observer, ReadingEvent::Unseen(take(&mut self.unseen)));
     }
 }

@@ -12,7 +12,8 @@ use crate::compose::reading::past::{OpenedPast, Past};
 use crate::compose::running::supervise::status_of;
 use crate::compose::target::Target;
 use crate::ui::errors::chain;
-use crate::ui::past::say_reading;
+use crate::ui::events::command::{PastUse, ReadingEvent};
+use crate::ui::terminal;
 
 /// What is looked at.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ impl Logs {
         let decode = Decode { message: true, attributes: true, traces: TracesRead::None };
         let opened =
             Box::new(past.open(&look.target, name, (look.filter.clone(), look.rules.clone()), decode).await?);
-        say_reading("reading", opened.logs.spans());
+        terminal::tell(ReadingEvent::Past(PastUse::Reading, opened.logs.spans().cloned().collect()));
         Ok(Self::Past { opened, ends: past.until.is_some() })
     }
 

@@ -11,6 +11,7 @@ pub(crate) use self::about::About;
 pub(crate) use self::case::{Bench, Case, Pace, size_text};
 use self::figure::Better;
 pub(crate) use self::figure::{Figure, Quantity};
+use crate::ui::events::command::BenchEvent;
 use crate::ui::table::{Cell, align};
 use crate::ui::terminal::{self, BAD, DIM, GOOD, OutputError, OutputFormat, TITLE};
 
@@ -42,7 +43,8 @@ pub(crate) struct Remarks {
     pub(crate) gone: Vec<String>,
 }
 
-/// Says what is being done.
+/// What is being done.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum BenchPhase {
     WarmingUp,
     Once,
@@ -51,15 +53,6 @@ pub(crate) enum BenchPhase {
 
 /// More than this is noise: runs that differ by it from the median, or a computation that takes so much longer.
 const NOISE: f64 = 0.15;
-
-/// Says how far a bench is.
-pub(crate) fn say_progress(bench: Bench, phase: &BenchPhase) {
-    terminal::notice(&match phase {
-        BenchPhase::WarmingUp => format!("{bench}: warming up"),
-        BenchPhase::Once => format!("{bench}: each case once"),
-        BenchPhase::Run(run, of) => format!("{bench}: run {run} of {of}"),
-    });
-}
 
 /// Shows one bench after the other.
 pub(crate) struct Reports {
@@ -104,28 +97,19 @@ impl Reports {
 
     /// Says what to think of it all.
     pub(crate) fn end(&self, remarks: Remarks) {
-        let percent = |part: f64| part * 100.0;
         let Remarks { noise, new, gone } = remarks;
         if noise > NOISE {
-            terminal::warning(&format!(
-                "the machine was noisy: a computation that is always the same took {:.0} % longer than at its best, \
-                 or more, in one of ten tries",
-                percent(noise)
-            ));
+            terminal::tell(BenchEvent::Noisy(noise));
         }
-        if self.wide * 4 > self.figures {
-            terminal::warning(&format!(
-                "the runs differ: {} of {} figures spread by more than {:.0} %; compare runs on a machine that does \
-                 nothing else, or give it more --runs",
-                self.wide,
-                self.figures,
-                percent(NOISE)
-            ));
+        let Self { wide, figures, .. } = *self;
+        if wide * 4 > figures {
+            terminal::tell(BenchEvent::RunsDiffer { wide, figures, noise: NOISE });
         }
-        for (what, cases) in [("the baseline lacks", new), ("only the baseline has", gone)] {
-            if !cases.is_empty() {
-                terminal::warning(&format!("{what}: {}", cases.join("; ")));
-            }
+        if !new.is_empty() {
+            terminal::tell(BenchEvent::BaselineLacks(new));
+        }
+        if !gone.is_empty() {
+            terminal::tell(BenchEvent::OnlyBaseline(gone));
         }
     }
 

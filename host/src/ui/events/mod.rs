@@ -1,5 +1,6 @@
 //! What happens, in words and in figures.
 
+pub(crate) mod command;
 mod connection;
 mod consumer;
 mod detail;
@@ -65,6 +66,9 @@ pub(crate) fn shown<'a>(event: &Event<'a>, queues: Queues) -> Option<ShownEvent<
         Event::Publisher(purpose, event) => publisher::shown(purpose, event),
         Event::Run(event) => Some(run::shown(event)),
         Event::Adapter(consumer, event) => {
+            if let Some(shown) = command::shown(*event) {
+                return Some(shown);
+            }
             let shown = match event.downcast_ref() {
                 Some(event) => topology::shown(event),
                 None => export::shown(event.downcast_ref()?),

@@ -5,10 +5,11 @@ mod seen;
 use std::time::Duration;
 
 use loghost_core::domain::printable_line;
-use loghost_rabbitmq::{Address, BindRule, Prefix, RouteText};
+use loghost_rabbitmq::{BindRule, Prefix, RouteText};
 use serde_json::{Value, json};
 
 pub(crate) use self::seen::{Bind, NotLookedAt, ObservedExchange, SeveritySource};
+use crate::ui::events::command::SourcesEvent;
 use crate::ui::terminal::{
     self, DIM, OutputError, OutputFormat, TITLE, counted, finish_saying, tally_json, tally_text,
 };
@@ -18,29 +19,6 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// More exchanges are not named in a line.
 const MOST_NAMED: usize = 20;
-
-/// Says that exchanges are looked at.
-pub(crate) fn say_looking(exchanges: usize, period: Duration, address: &Address) {
-    let (exchanges, period) = (counted(exchanges, "exchange"), humantime::format_duration(period));
-    terminal::notice(&format!("looking at {exchanges} for {period} at {address} (Ctrl-C ends it earlier)"));
-}
-
-/// Says that it is not known which exchanges there are.
-pub(crate) fn say_only<'a>(exchanges: impl Iterator<Item = &'a str>) {
-    let exchanges = exchanges.collect::<Vec<_>>().join(", ");
-    terminal::notice(&printable_line(&format!(
-        "which exchanges there are only RabbitMQ's management API tells (`rabbitmq-plugins enable rabbitmq_management`, and \
-         --management-url if it is not at its usual place): looking at {exchanges}; name others, as in `loghost sources app`"
-    )));
-}
-
-/// What it means that the connection was lost, and made again so many times.
-pub(crate) fn reconnected(times: u32) -> String {
-    let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-    format!(
-        "the connection was lost {times} and made again: what was published meanwhile was not seen, nor what waited in the queues"
-    )
-}
 
 /// What it means that no logs were seen, and what to do.
 pub(crate) fn nothing_seen(is_named: bool) -> String {
@@ -92,18 +70,15 @@ fn say_rest(seen: &[ObservedExchange], not_looked_at: &[NotLookedAt]) {
         seen.iter().filter(|seen| seen.messages == 0).map(|seen| &*seen.exchange).collect();
     if !quiet.is_empty() {
         let more = quiet.len().saturating_sub(MOST_NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let quiet = quiet.into_iter().take(MOST_NAMED).collect::<Vec<_>>().join(", ");
-        terminal::notice(&printable_line(&format!("nothing came through {quiet}{more}")));
+        let named = quiet.into_iter().take(MOST_NAMED).map(str::to_owned).collect();
+        terminal::tell(SourcesEvent::Quiet(named, more));
     }
     for NotLookedAt { exchange, why } in not_looked_at.iter().take(MOST_NAMED) {
-        terminal::warning(&printable_line(&format!("not looked at: `{exchange}`: {why}")));
+        let (exchange, cause) = (exchange.clone(), why.clone());
+        terminal::tell(SourcesEvent::NotLookedAt { exchange, cause });
     }
     if let Some(more) = not_looked_at.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        terminal::warning(&format!(
-            "not looked at: {} more (--format json has all)",
-            counted(more, "exchange")
-        ));
+        terminal::tell(SourcesEvent::OthersNotLookedAt(more));
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 pub(crate) use self::seen::{
     ConsumerStatus, Health, Hosted, PositionSource, QueueSample, StreamSample, StreamsLook,
 };
+use crate::ui::events::command::StatusEvent;
 use crate::ui::table::{Cell, align};
 use crate::ui::terminal::{self, BAD, OutputError, OutputFormat, TITLE};
 
@@ -24,10 +25,7 @@ pub(crate) fn print(
         OutputFormat::Json => seen.iter().try_for_each(|seen| terminal::print_json(&object(seen)))?,
     }
     if !is_given && seen.iter().any(|seen| seen.now.state.is_some() && seen.figures.is_none()) {
-        terminal::notice(
-            "only the management API (--management-url) tells how many logs readers have in hand, what comes and is \
-             acknowledged in a second, and which readers wait",
-        );
+        terminal::tell(StatusEvent::ManagementKnowsMore);
     }
     Ok(())
 }

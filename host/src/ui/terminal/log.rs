@@ -9,9 +9,9 @@ use loghost_core::application::{Event, Level, Observer};
 use loghost_core::domain::{printable, printable_line};
 use serde_json::{Map, Value};
 
-use super::notice::Notice;
 use super::output::ERR;
 use super::{BAD, DIM, OutputFormat, WARNING, escape};
+use crate::ui::events::command::{self, CommandEvent};
 use crate::ui::events::{self, Layout, Queues, Readers, ShownEvent};
 
 /// How the lines are written, once that is known.
@@ -53,20 +53,9 @@ pub(crate) fn write_log_as(format: OutputFormat) {
     let _ = FORMAT.set(format);
 }
 
-/// Shows a notice in a line on standard error.
-pub(crate) fn tell(notice: &Notice<'_>) {
-    let Notice { level, consumer, text } = *notice;
-    write(&LogLine { level, consumer, event: "notice", text, layout: Layout::Line, fields: Map::new() });
-}
-
-/// Says something to the operator, in a line on standard error.
-pub(crate) fn notice(text: &str) {
-    tell(&Notice::info(text));
-}
-
-/// Warns the operator, in a line on standard error.
-pub(crate) fn warning(text: &str) {
-    tell(&Notice::warning(text));
+/// Writes to the log what happens in a command that nobody else is told of.
+pub(crate) fn tell(event: impl CommandEvent) {
+    command::tell(&LogObserver::default(), event);
 }
 
 /// Says why the process fails, or the `consumer` that it ran for, on standard error: what has further lines has them

@@ -5,7 +5,6 @@
 #[cfg(unix)]
 mod fatal_signals;
 mod log;
-mod notice;
 mod output;
 mod panics;
 mod progress;
@@ -25,9 +24,8 @@ use serde_json::{Map, Value};
 use tokio::task::{block_in_place, spawn_blocking};
 
 pub(crate) use self::log::{
-    DetailObserver, LogObserver, Said, error, event_as_json, last_said, notice, tell, warning, write_log_as,
+    DetailObserver, LogObserver, Said, error, event_as_json, last_said, tell, write_log_as,
 };
-pub(crate) use self::notice::Notice;
 pub(crate) use self::output::Reader;
 use self::output::{ERR, OUT};
 pub(crate) use self::panics::say_panics;

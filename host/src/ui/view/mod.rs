@@ -29,6 +29,7 @@ use tokio::time::sleep;
 pub(crate) use self::offscreen::OffscreenView;
 use self::runner::{Runner, ViewMessage};
 use crate::platform::signals::{JobControl, JobRequest, stop_job};
+use crate::ui::events::command::HostEvent;
 use crate::ui::terminal::{self, Screen};
 
 /// What a view shows, and controls.
@@ -67,7 +68,7 @@ impl View {
             let mut runner = runner;
             if let Err(error) = runner.run(&to_do) {
                 drop(runner);
-                terminal::warning(&format!("the view has ended ({error}); the run goes on"));
+                terminal::tell(HostEvent::ViewEnded(error.to_string()));
             }
         })
         .map_err(io::Error::other)?;

@@ -28,8 +28,8 @@ pub enum Event<'a> {
     Publisher(&'a str, PublisherEvent<'a>),
     /// To a run, or to the place of a consumer in it.
     Run(RunEvent<'a>),
-    /// To something that only an adapter has, on behalf of this consumer or of none: a type of the adapter, which whoever
-    /// knows the adapter can look for.
+    /// To something that only an adapter or a program has, on behalf of this consumer or of none: a type of theirs, which
+    /// whoever knows them can look for.
     Adapter(Option<&'a ConsumerName>, &'a dyn Any),
 }
 
