@@ -55,7 +55,7 @@ pub use stream::past::{PastOptions, PastStreams, Span};
 pub use stream::protocol::code::ResponseCode;
 pub use stream::protocol::connect_error::StreamConnectError;
 pub use stream::protocol::connection::{StreamConnection, SubscribeOptions};
-pub use stream::protocol::endpoint::StreamEndpoint;
+pub use stream::protocol::endpoint::{STREAM_PORTS, StreamEndpoint};
 pub use stream::protocol::error::{Loss, ProtocolError, StreamError, Unsendable};
 pub use stream::protocol::incoming::StreamDelivery;
 pub use stream::protocol::metadata::{StreamMetadata, StreamNode};

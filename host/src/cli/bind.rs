@@ -33,21 +33,25 @@ pub(super) struct BindArgs {
     #[arg(long, value_name = "LEVEL=SEVERITY", requires = "bind", value_delimiter = ',', value_parser = parse::level)]
     severity_map: Vec<(String, Severity)>,
 
-    /// Severity of messages of --bind that do not say theirs, which metrics tell as `undetermined` [default: info]
+    /// Severity of messages of --bind that do not say theirs, which metrics tell as `undetermined` [default: *]
     #[arg(long, value_name = "SEVERITY", requires = "bind", value_parser = parse::severity)]
     default_severity: Option<Severity>,
 }
 
 impl From<BindArgs> for BindRules {
     fn from(args: BindArgs) -> Self {
-        let default = Decoding::default();
         let decoding = Decoding {
             format: args.decode,
             severities: severity_map(args.severity_map),
-            default_severity: args.default_severity.unwrap_or(default.default_severity),
+            default_severity: args.default_severity.unwrap_or_else(default_severity),
         };
         Self::new(args.bind, &decoding)
     }
+}
+
+/// What logs are that do not say their severity, unless something else is given.
+pub(super) fn default_severity() -> Severity {
+    Decoding::default().default_severity
 }
 
 /// Refuses rules for the exchanges of severities.

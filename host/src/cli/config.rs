@@ -28,7 +28,7 @@ pub(super) enum Args {
     Check(Box<run::Args>),
     /// Writes a file with every key, what it is, and its default
     Init {
-        /// The file, which must not be there yet; `-` for standard output [default: loghost.toml]
+        /// The file, which must not be there yet; `-` for standard output [default: *]
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },

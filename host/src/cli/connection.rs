@@ -67,7 +67,7 @@ pub(super) struct ConnectionArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct FileArgs {
-    /// Take what no argument and no variable says from this file [default: loghost.toml, if it is in the working directory]
+    /// Take what no argument and no variable says from this file [default: *]
     ///
     /// Each option of `run` has a key there, and a variable, `LOGHOST_` with its name: --queue-type, `LOGHOST_QUEUE_TYPE` and
     /// `queue-type`. An argument goes before a variable, and that before the file: a flag that is set there is taken back as

@@ -24,8 +24,7 @@ pub(super) struct ConsumerArgs {
     #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU64>)]
     max_logs: Option<NonZeroU64>,
 
-    /// How many logs of a plugin may be under way, unacknowledged [default: 1000; of more than 16 plugins, 16000
-    /// together; of streams with --state 16 times as many, while they are small]
+    /// How many logs of a plugin may be under way, unacknowledged [default: *]
     #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU16>)]
     prefetch: Option<NonZeroU16>,
 

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Command;
+use clap::builder::StyledStr;
+use loghost_rabbitmq::{Begin, KeyTemplate, STREAM_PORTS};
 
+use super::configuration::FILE;
 use super::{
-    FormatArg, bench, broker, connection, consumer, demo, limits, plugin, replay, run, sources, status,
-    verify,
+    FormatArg, bench, bind, broker, connection, consumer, demo, limits, parse, plugin, replay, run, sources,
+    status, verify,
 };
+use crate::compose::consumer_builder::{MOST_PREFETCH, PREFETCHED_TOGETHER, SMALL_PER_LOG};
 use crate::ui::bench::size_text;
 use crate::ui::terminal::OutputFormat;
 
@@ -24,6 +28,7 @@ pub(super) fn shown(command: Command) -> Command {
     let of_run =
         [format().into(), run::defaults(), consumer::defaults(), limits.clone(), connection.clone()].concat();
     let [(_, log_format)] = format();
+    let command = telling(command, &told());
     command
         .mut_arg("log_format", |arg| arg.default_value(log_format))
         .mut_subcommand("demo", |it| with(it, demo::defaults()))
@@ -57,6 +62,49 @@ pub(super) fn shown(command: Command) -> Command {
         .mut_subcommand("dead-letters", |it| {
             it.mut_subcommands(|it| with(it, [format().into(), connection.clone()].concat()))
         })
+}
+
+/// What stands in the help of an argument for its default, where nobody could give that as a value: it depends on other
+/// arguments, or whoever gives it means more by it.
+const UNTOLD: &str = "[default: *]";
+
+/// What the defaults of such arguments are.
+fn told() -> [ShownDefault; 7] {
+    let [plain, secure] = STREAM_PORTS;
+    let prefetch = format!(
+        "{MOST_PREFETCH}; of more than {} plugins, {PREFETCHED_TOGETHER} together; of streams with --state {SMALL_PER_LOG} times as \
+         many, while they are small",
+        PREFETCHED_TOGETHER / usize::from(MOST_PREFETCH)
+    );
+    [
+        ("config", format!("{FILE}, if it is in the working directory")),
+        ("default_severity", bind::default_severity().to_string()),
+        ("file", FILE.to_owned()),
+        ("from", parse::text_of_begin(Begin::default())),
+        ("key", KeyTemplate::default().to_string()),
+        ("prefetch", prefetch),
+        (
+            "stream_address",
+            format!("port {plain} of the broker, {secure} with TLS, and from there on what it advertises"),
+        ),
+    ]
+}
+
+/// Tells these defaults in the help of the command and its subcommands.
+fn telling(command: Command, told: &[ShownDefault]) -> Command {
+    let command = command.mut_args(|mut arg| {
+        let default = told.iter().find(|(id, _)| arg.get_id() == id);
+        let Some((_, default)) = default else { return arg };
+        let with = |help: &StyledStr| help.to_string().replace(UNTOLD, &format!("[default: {default}]"));
+        if let Some(help) = arg.get_help().map(with) {
+            arg = arg.help(help);
+        }
+        if let Some(help) = arg.get_long_help().map(with) {
+            arg = arg.long_help(help);
+        }
+        arg
+    });
+    command.mut_subcommands(|subcommand| telling(subcommand, told))
 }
 
 fn with(command: Command, shown: Vec<ShownDefault>) -> Command {
@@ -169,6 +217,27 @@ mod tests {
         ];
         for line in lines {
             assert_eq!(options(shown(Cli::command()), line), options(Cli::command(), line), "{line}");
+        }
+    }
+
+    /// The help of all arguments of a command and its subcommands.
+    fn helps(command: &clap::Command) -> Vec<String> {
+        let help = |arg: &clap::Arg| {
+            let texts = [arg.get_help(), arg.get_long_help()].into_iter().flatten();
+            texts.map(ToString::to_string).collect()
+        };
+        let own = command.get_arguments().map(help);
+        own.chain(command.get_subcommands().flat_map(helps)).collect()
+    }
+
+    #[test]
+    fn the_help_has_no_default_of_its_own() {
+        let begins = |help: &String| help.replace(UNTOLD, "").contains("[default:");
+        assert_eq!(helps(&Cli::command()).into_iter().find(begins), None);
+        let shown = helps(&shown(Cli::command()));
+        assert_eq!(shown.iter().find(|help| help.contains(UNTOLD)), None);
+        for told in ["[default: info]", "[default: next]", "[default: {source}]", "[default: 1000; of more"] {
+            assert!(shown.iter().any(|help| help.contains(told)), "{told}");
         }
     }
 

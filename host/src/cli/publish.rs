@@ -6,7 +6,7 @@ use loghost_core::domain::{Attributes, Log, Severity, Source};
 use loghost_decode::Format;
 use loghost_rabbitmq::KeyTemplate;
 
-use super::bind::severity_map;
+use super::bind::{default_severity, severity_map};
 use super::connection::ConnectionArgs;
 use super::queues::{QueueTypeArg, RetentionArgs};
 use super::telemetry::TraceArgs;
@@ -56,7 +56,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "LEVEL=SEVERITY", requires = "decode", value_delimiter = ',', value_parser = parse::level)]
     severity_map: Vec<(String, Severity)>,
 
-    /// Severity of lines that do not say theirs [default: info]
+    /// Severity of lines that do not say theirs [default: *]
     #[arg(long, value_name = "SEVERITY", requires = "decode", conflicts_with = "severity", value_parser = parse::severity)]
     default_severity: Option<Severity>,
 
@@ -98,7 +98,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "EXCHANGE", value_parser = parse::exchange, conflicts_with = "queue_type")]
     to: Option<String>,
 
-    /// Routing keys of what is published with --to: text, with {severity} and {source} in it [default: {source}]
+    /// Routing keys of what is published with --to: text, with {severity} and {source} in it [default: *]
     #[arg(long, value_name = "TEMPLATE", requires = "to")]
     key: Option<KeyTemplate>,
 
@@ -128,7 +128,7 @@ impl TryFrom<Args> for Options {
             Input::File(path)
         } else {
             let format = args.decode.map_or(Format::None, Format::from);
-            let default = (format != Format::None).then_some(Severity::Info);
+            let default = (format != Format::None).then(default_severity);
             let severity = args.severity_of_one.or(args.severity).or(args.default_severity).or(default);
             let severity = severity.ok_or_else(|| Failure::new(Status::Usage, NO_SEVERITY))?;
             let default = log(severity, args.message, args.source, args.attribute)?;

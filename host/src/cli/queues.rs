@@ -53,7 +53,7 @@ pub(super) struct RetentionArgs {
 #[command(next_help_heading = "Streams (with --queue-type stream)", mut_args(parse::flag))]
 pub(super) struct PositionArgs {
     /// Where a consumer without a position begins: first, last, next, a time ago such as 2h, a time such as
-    /// 2026-11-25T10:00Z, or an offset [default: next]
+    /// 2026-11-25T10:00Z, or an offset [default: *]
     ///
     /// `first` is the oldest log that is there, `last` what was written last, `next` what is published from now on. A time is
     /// found to within some logs before it. A consumer with a position (--state) goes on from it, unless --restart is given.
@@ -64,8 +64,7 @@ pub(super) struct PositionArgs {
     #[arg(long, requires = "from")]
     restart: bool,
 
-    /// Where the stream protocol is spoken, if not where the broker says [default: port 5552 of the broker, 5551 with TLS, and
-    /// from there on what it advertises]
+    /// Where the stream protocol is spoken, if not where the broker says [default: *]
     ///
     /// For brokers whose own names cannot be reached from here, as in containers. All nodes are then reached through this
     /// address. Without it, streams are read through AMQP 0-9-1 where nothing listens at that port.

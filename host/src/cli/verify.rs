@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "EXCHANGE", value_parser = parse::exchange)]
     to: Option<String>,
 
-    /// Routing keys of what is published with --to: text, with {severity} and {source} in it [default: {source}]
+    /// Routing keys of what is published with --to: text, with {severity} and {source} in it [default: *]
     #[arg(long, value_name = "TEMPLATE", requires = "to")]
     key: Option<KeyTemplate>,
 

@@ -67,7 +67,12 @@ pub(crate) struct ConsumerBuilder {
 }
 
 /// How many small logs of streams may be under way, for each log of a queue that may.
-const SMALL_PER_LOG: usize = 16;
+pub(crate) const SMALL_PER_LOG: usize = 16;
+
+/// How many logs of a consumer may be under way, if nobody says otherwise: at least, at most, and those of all consumers of a run.
+const LEAST_PREFETCH: u16 = 16;
+pub(crate) const MOST_PREFETCH: u16 = 1000;
+pub(crate) const PREFETCHED_TOGETHER: usize = 16_000;
 
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.
 const STATE_PACE: Duration = Duration::from_millis(10);
@@ -207,6 +212,6 @@ impl ConsumerBuilder {
 /// How many logs of each of so many consumers may be under way: what a run has in memory does not grow with
 /// their number without end.
 fn fair_prefetch(consumers: usize) -> u16 {
-    let share = 16_000 / consumers.max(1);
-    u16::try_from(share).unwrap_or(u16::MAX).clamp(16, 1000)
+    let share = PREFETCHED_TOGETHER / consumers.max(1);
+    u16::try_from(share).unwrap_or(u16::MAX).clamp(LEAST_PREFETCH, MOST_PREFETCH)
 }

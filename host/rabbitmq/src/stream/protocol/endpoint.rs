@@ -10,7 +10,7 @@ use crate::connection::tls::Tls;
 use crate::stream::protocol::connect_error::{NoStreams, StreamConnectError};
 
 /// RabbitMQ's ports for the stream protocol, without TLS and with it.
-const PORTS: [u16; 2] = [5552, 5551];
+pub const STREAM_PORTS: [u16; 2] = [5552, 5551];
 
 /// Where a node listens for the stream protocol, and who logs in there. What is shown of it never includes the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl StreamEndpoint {
             }
         };
         let tls = address.tls().cloned();
-        let [plain, secure] = PORTS;
+        let [plain, secure] = STREAM_PORTS;
         Ok(Self {
             host: uri.authority.host,
             port: if tls.is_some() { secure } else { plain },
