@@ -7,6 +7,7 @@
 //! again. Before it is bound, they come through the exchange that is named at the start.
 
 mod acknowledged;
+mod answers;
 mod frames;
 mod hose;
 mod session;
