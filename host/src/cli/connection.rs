@@ -10,7 +10,7 @@ use loghost_rabbitmq::{Address, ManagementUrl, Names, Prefix, Retry};
 
 use super::configuration::credentials;
 use super::defaults::ShownDefault;
-use super::parse;
+use super::{FormatArg, parse};
 use crate::compose::failure::{Failure, Status};
 use crate::compose::target::Target;
 
@@ -103,6 +103,21 @@ pub(super) struct ManagementArgs {
     // Text, because an error about an argument shows it, and a URL holds a password.
     #[arg(long, value_name = "URL")]
     management_url: Option<String>,
+}
+
+// What commands have in common that ask a broker and its management plugin, and print what they have found. Without
+// documentation of its own, which would be that of the commands.
+#[derive(Clone, Debug, Args)]
+pub(super) struct AskingArgs {
+    /// How results are written
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<FormatArg>,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    pub(super) management: ManagementArgs,
 }
 
 impl ManagementArgs {

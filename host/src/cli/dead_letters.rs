@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use loghost_core::application::{Cause, Selection};
 use loghost_core::domain::{ConsumerName, Pattern, Severity};
 
-use super::connection::{ConnectionArgs, ManagementArgs};
+use super::connection::AskingArgs;
 use super::{FormatArg, parse};
 use crate::commands::dead_letters::{Action, Options};
 use crate::compose::failure::{Failure, Status};
@@ -63,15 +63,8 @@ pub(super) struct DeadLetterArgs {
     #[arg(value_name = "CONSUMER", value_parser = parse::consumer)]
     consumer: ConsumerName,
 
-    /// How results are written
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<FormatArg>,
-
     #[command(flatten)]
-    connection: ConnectionArgs,
-
-    #[command(flatten)]
-    management: ManagementArgs,
+    asking: AskingArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -202,10 +195,10 @@ impl TryFrom<Args> for Options {
             Args::Purge { consumer, which } => (consumer, Action::Purge(which.try_into()?)),
         };
         Ok(Self {
-            target: consumer.connection.target()?,
-            management: consumer.management.url()?,
+            target: consumer.asking.connection.target()?,
+            management: consumer.asking.management.url()?,
             consumer: consumer.consumer,
-            format: FormatArg::or_default(consumer.format),
+            format: FormatArg::or_default(consumer.asking.format),
             action,
         })
     }

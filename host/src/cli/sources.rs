@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use loghost_rabbitmq::RouteText;
 
-use super::connection::{ConnectionArgs, ManagementArgs};
+use super::connection::AskingArgs;
 use super::defaults::{ShownDefault, time};
 use super::{FormatArg, parse};
 use crate::commands::sources::{Options, PERIOD};
@@ -35,15 +35,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = parse::from_one::<NonZeroU64>)]
     max_logs: Option<NonZeroU64>,
 
-    /// How results are written
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<FormatArg>,
-
     #[command(flatten)]
-    connection: ConnectionArgs,
-
-    #[command(flatten)]
-    management: ManagementArgs,
+    asking: AskingArgs,
 }
 
 pub(super) fn defaults() -> Vec<ShownDefault> {
@@ -60,12 +53,12 @@ impl TryFrom<Args> for Options {
             return Err(Failure::new(Status::Usage, text));
         }
         Ok(Self {
-            target: args.connection.target()?,
-            management: args.management.url()?,
+            target: args.asking.connection.target()?,
+            management: args.asking.management.url()?,
             exchanges: args.exchanges,
             period: args.period.unwrap_or(PERIOD),
             max_logs: args.max_logs,
-            format: FormatArg::or_default(args.format),
+            format: FormatArg::or_default(args.asking.format),
         })
     }
 }

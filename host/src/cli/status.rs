@@ -6,7 +6,7 @@ use std::time::Duration;
 use loghost_core::domain::ConsumerName;
 use loghost_rabbitmq::StreamAddress;
 
-use super::connection::{ConnectionArgs, ManagementArgs};
+use super::connection::AskingArgs;
 use super::defaults::{ShownDefault, time};
 use super::{FormatArg, parse};
 use crate::commands::status::{OVER, Options};
@@ -48,15 +48,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     stream_address: Option<StreamAddress>,
 
-    /// How results are written
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<FormatArg>,
-
     #[command(flatten)]
-    connection: ConnectionArgs,
-
-    #[command(flatten)]
-    management: ManagementArgs,
+    asking: AskingArgs,
 }
 
 pub(super) fn defaults() -> Vec<ShownDefault> {
@@ -73,14 +66,14 @@ impl TryFrom<Args> for Options {
             .map(|file| listen::token(file, "--host-token-file (that of `run --listen-token-file`)", None));
         let token = token.transpose()?;
         Ok(Self {
-            target: args.connection.target()?,
-            management: args.management.url()?,
+            target: args.asking.connection.target()?,
+            management: args.asking.management.url()?,
             stream_address: args.stream_address,
             states: args.state,
             host: args.host_address.map(|address| RunningHost { address, token }),
             consumers: args.consumers,
             over: args.over.unwrap_or(OVER),
-            format: FormatArg::or_default(args.format),
+            format: FormatArg::or_default(args.asking.format),
         })
     }
 }
