@@ -37,8 +37,8 @@ pub(crate) async fn open_replay(
     target: &Target,
     consumer: &ConsumerName,
 ) -> Result<Option<Replay>, Failure> {
-    let patience = target.retry.patience();
-    let opening = || Replay::open(publishing, &target.names, consumer, patience).boxed();
+    let timeout = target.retry.timeout();
+    let opening = || Replay::open(publishing, &target.names, consumer, timeout).boxed();
     target.retry.until_ready(publishing.observer(), opening).await.map_err(refused)
 }
 

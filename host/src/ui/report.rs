@@ -1,4 +1,4 @@
-//! How a report is shown: a table, what there is to say of each consumer, and the judgement; or JSON.
+//! How a report is shown: a table, what there is to say of each consumer, and the conclusion; or JSON.
 
 use loghost_core::domain::{Balance, Counts, Expired, IntervalSet, Missing, Reach, Severity, printable_line};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub(crate) fn print(
 
 const COLUMNS: [&str; 7] = ["queue", "severity", "counted", "skipped", "dead", "counted twice", "missing"];
 
-/// A table, what there is to say of each consumer, and the judgement.
+/// A table, what there is to say of each consumer, and the conclusion.
 fn text(balances: &[ConsumerBalance], journals: Journals) -> String {
     let mut rows = vec![COLUMNS.map(str::to_owned)];
     let mut remarks = Vec::new();

@@ -107,7 +107,7 @@ impl NoConnection {
             Self::NotReady(address, reason(error))
         } else if error.is_amqp_error() {
             Self::Refused(address, reason(error))
-        } else if let Some(why) = handshake::stranger(error, tls) {
+        } else if let Some(why) = handshake::no_broker(error, tls) {
             Self::Stranger(address, why)
         } else {
             Self::NoBroker(address, reason(error))

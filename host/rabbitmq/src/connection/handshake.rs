@@ -64,7 +64,7 @@ pub(crate) fn distrust(error: &io::Error, tls: &Tls) -> Option<String> {
 }
 
 /// What it means if something listens and does not answer as a broker does; none if nothing does.
-pub(crate) fn stranger(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
+pub(crate) fn no_broker(error: &lapin::Error, tls: Option<&Tls>) -> Option<String> {
     match (error.kind(), tls) {
         // In TLS 1.3 this side has sent data already when the broker rejects its certificate, and the broker's alert can get
         // lost when it closes the connection.

@@ -32,7 +32,7 @@ pub enum Retry {
 
 impl Retry {
     /// The timeout for errors of a reachable broker that may pass; none if they are waited for without end.
-    pub fn patience(self) -> Option<Duration> {
+    pub fn timeout(self) -> Option<Duration> {
         match self {
             Self::For(timeout) => Some(timeout),
             Self::Never | Self::WhenLost => None,
@@ -215,7 +215,7 @@ impl ReconnectingConnection {
 
     /// The timeout for errors that may pass; none if they are waited for without end.
     pub(crate) fn retry_timeout(&self) -> Option<Duration> {
-        self.retry.patience()
+        self.retry.timeout()
     }
 
     fn tell(&self, event: ConnectionEvent<'_>) {

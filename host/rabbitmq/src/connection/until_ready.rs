@@ -23,7 +23,7 @@ impl Retry {
                 Err(error) if error.is_momentary() => error,
                 answer => return answer,
             };
-            let left = self.patience().unwrap_or_default().saturating_sub(began.elapsed());
+            let left = self.timeout().unwrap_or_default().saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Err(error);
             }

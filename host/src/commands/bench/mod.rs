@@ -144,7 +144,7 @@ async fn measure_all(
     Ok(())
 }
 
-/// Measures the cases of a bench in turn, again and again, so that all of them meet the same weather.
+/// Measures the cases of a bench in turn, again and again, so that what else the machine does falls on all of them alike.
 async fn measure(
     bench: Bench,
     options: &Options,

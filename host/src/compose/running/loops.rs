@@ -9,7 +9,7 @@ use loghost_core::domain::ConsumerName;
 /// The loops that run.
 pub(crate) struct Loops {
     /// How much longer than its calls a loop may take before it is stuck.
-    patience: Duration,
+    margin: Duration,
     running: Mutex<HashMap<ConsumerName, Loop>>,
 }
 
@@ -24,8 +24,8 @@ const CALLS: u32 = 3;
 
 impl Loops {
     /// None yet. One is stuck if it takes so much longer than its calls may.
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, running: Mutex::default() }
+    pub(crate) fn new(margin: Duration) -> Self {
+        Self { margin, running: Mutex::default() }
     }
 
     /// The loop of a consumer begins, each call of which is limited to this time.
@@ -48,7 +48,7 @@ impl Loops {
     /// A consumer whose loop is stuck, if there is one.
     pub(crate) fn stuck(&self, now: Instant) -> Option<ConsumerName> {
         let is_stuck = |it: &Loop| {
-            let allowed = it.call_limit.saturating_mul(CALLS).saturating_add(self.patience);
+            let allowed = it.call_limit.saturating_mul(CALLS).saturating_add(self.margin);
             now.saturating_duration_since(it.last) > allowed
         };
         self.running().iter().find(|(_, it)| is_stuck(it)).map(|(consumer, _)| consumer.clone())

@@ -119,14 +119,11 @@ impl ScenarioConsumers {
         }
     }
 
-    /// Waits until each has met the marker, or until nothing has come for as long as `patience`; returns
+    /// Waits until each has met the marker, or until nothing has come for as long as `timeout`; returns
     /// what each has written, or why there is nothing.
-    pub(crate) async fn finish(
-        &mut self,
-        patience: Duration,
-    ) -> Result<Vec<Result<String, String>>, Failure> {
+    pub(crate) async fn finish(&mut self, timeout: Duration) -> Result<Vec<Result<String, String>>, Failure> {
         let mut written: Vec<Option<Result<String, String>>> = self.consumers.iter().map(|_| None).collect();
-        let mut silence = pin!(silence(&self.consumers, patience));
+        let mut silence = pin!(silence(&self.consumers, timeout));
         while let Some(joined) = tokio::select! {
             joined = self.tasks.join_next() => joined,
             () = &mut silence => None,
@@ -136,7 +133,7 @@ impl ScenarioConsumers {
         }
         let written = written.into_iter().zip(&self.consumers);
         let text_or_error =
-            |(text, consumer): (Option<_>, _)| text.unwrap_or_else(|| Err(missing(consumer, patience)));
+            |(text, consumer): (Option<_>, _)| text.unwrap_or_else(|| Err(missing(consumer, timeout)));
         Ok(written.map(text_or_error).collect())
     }
 }
@@ -166,19 +163,19 @@ fn outcome(finished: &Finished, text: Option<Result<String, ConsumerError>>) -> 
     }
 }
 
-/// Is ready when none of the consumers has got a log for as long as `patience`.
-async fn silence(consumers: &[ScenarioConsumer], patience: Duration) {
+/// Is ready when none of the consumers has got a log for as long as `timeout`.
+async fn silence(consumers: &[ScenarioConsumer], timeout: Duration) {
     let arrived = || consumers.iter().map(|consumer| *consumer.arrived.borrow()).sum::<u64>();
     let mut before = None;
     while before != Some(arrived()) {
         before = Some(arrived());
-        sleep(patience).await;
+        sleep(timeout).await;
     }
 }
 
-fn missing(consumer: &ScenarioConsumer, patience: Duration) -> String {
+fn missing(consumer: &ScenarioConsumer, timeout: Duration) -> String {
     let arrived = *consumer.arrived.borrow();
-    let waited = humantime::format_duration(patience);
+    let waited = humantime::format_duration(timeout);
     let due = consumer.due;
     if arrived < due {
         format!("{} of {due} logs did not arrive within {waited} (--timeout)", due - arrived)

@@ -92,11 +92,11 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<String, OutputError> {
     Ok(escape(&json))
 }
 
-/// Gives the screen back, if there is a view, and waits until all is written that was to be, for no longer than `patience`.
-pub(crate) fn finish(patience: Duration) {
-    screen::give_back_within(patience);
-    OUT.finish(patience);
-    ERR.finish(patience);
+/// Gives the screen back, if there is a view, and waits until all is written that was to be, for no longer than `timeout`.
+pub(crate) fn finish(timeout: Duration) {
+    screen::give_back_within(timeout);
+    OUT.finish(timeout);
+    ERR.finish(timeout);
 }
 
 /// Is ready when all metrics are written, or cannot be.
@@ -124,9 +124,9 @@ pub(crate) fn show_beside(text: String) {
     ERR.say(text);
 }
 
-/// Waits until what was said is written, for no longer than `patience`.
-pub(crate) fn finish_saying(patience: Duration) {
-    block_in_place(|| ERR.finish(patience));
+/// Waits until what was said is written, for no longer than `timeout`.
+pub(crate) fn finish_saying(timeout: Duration) {
+    block_in_place(|| ERR.finish(timeout));
 }
 
 /// A tally as a JSON object: a number for each severity.

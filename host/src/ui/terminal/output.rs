@@ -144,9 +144,9 @@ impl Output {
         self.changed.notify_all();
     }
 
-    /// Waits until all is written that was to be, or cannot be, and for no longer than `patience`; whether it is.
-    pub(super) fn finish(&self, patience: Duration) -> bool {
-        let until = Instant::now() + patience;
+    /// Waits until all is written that was to be, or cannot be, and for no longer than `timeout`; whether it is.
+    pub(super) fn finish(&self, timeout: Duration) -> bool {
+        let until = Instant::now() + timeout;
         let mut queue = self.lock();
         loop {
             if queue.is_done() {

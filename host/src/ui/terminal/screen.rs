@@ -111,8 +111,8 @@ fn give_back() {
     }
 }
 
-/// Gives the screen back, if it is taken; does not wait for longer than `patience` for a terminal that takes nothing.
-pub(super) fn give_back_within(patience: Duration) {
+/// Gives the screen back, if it is taken; does not wait for longer than `timeout` for a terminal that takes nothing.
+pub(super) fn give_back_within(timeout: Duration) {
     // Whoever has the lock takes it, gives it back, or writes to it.
     if IS_TAKEN.try_lock().is_ok_and(|is_taken| !*is_taken) {
         return;
@@ -123,6 +123,6 @@ pub(super) fn give_back_within(patience: Duration) {
         let _ = done.send(());
     });
     if spawned.is_ok() {
-        let _ = given_back.recv_timeout(patience);
+        let _ = given_back.recv_timeout(timeout);
     }
 }

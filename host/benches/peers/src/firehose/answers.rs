@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, connection, exchange, queue};
 use amq_protocol::types::{AMQPValue, FieldTable, ShortString};
 
-use super::hose::{Hose, Outlet};
+use super::deliveries::{Deliveries, DeliveryOptions};
 use super::session::{Channel, FRAME_MAX, State, broken};
 
 /// How the names of exchanges end whose logs are preferred.
@@ -119,7 +119,7 @@ impl State {
             }
             Method::Consume(asked) => return self.consume(id, asked),
             Method::Cancel(asked) => {
-                self.channel(id)?.hose = None;
+                self.channel(id)?.deliveries = None;
                 (asked.nowait, Method::CancelOk(basic::CancelOk { consumer_tag: asked.consumer_tag }))
             }
             Method::Get(_) => (false, Method::GetEmpty(basic::GetEmpty {})),
@@ -138,17 +138,17 @@ impl State {
         let exchange = self.bound.get(asked.queue.as_str()).unwrap_or(&self.exchange).clone();
         let logs = self.logs;
         let channel = self.channel(id)?;
-        if asked.no_ack || channel.hose.is_some() {
+        if asked.no_ack || channel.deliveries.is_some() {
             return Err(broken("a consumer has a channel of its own here, and acknowledges"));
         }
-        let outlet = Outlet {
+        let options = DeliveryOptions {
             channel: id,
             consumer_tag: consumer_tag.to_string(),
             exchange,
             prefetch: channel.prefetch.into(),
             logs,
         };
-        channel.hose = Some(Hose::new(outlet, number)?);
+        channel.deliveries = Some(Deliveries::new(options, number)?);
         let ok = basic::AMQPMethod::ConsumeOk(basic::ConsumeOk { consumer_tag });
         self.say_unless(asked.nowait, id, AMQPClass::Basic(ok))
     }

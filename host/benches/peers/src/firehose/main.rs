@@ -8,8 +8,8 @@
 
 mod acknowledged;
 mod answers;
+mod deliveries;
 mod frames;
-mod hose;
 mod session;
 
 use std::io::{self, Read};

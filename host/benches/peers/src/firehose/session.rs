@@ -10,8 +10,8 @@ use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRA
 use amq_protocol::protocol::{AMQPClass, connection};
 
 use super::answers::start;
+use super::deliveries::Deliveries;
 use super::frames::{Frame, Frames};
-use super::hose::Hose;
 
 const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
 pub(super) const FRAME_MAX: u32 = 131_072;
@@ -47,7 +47,7 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Channel {
     pub(super) prefetch: u16,
-    pub(super) hose: Option<Hose>,
+    pub(super) deliveries: Option<Deliveries>,
     pub(super) confirms: bool,
     /// How many messages have come, and how many of these are confirmed.
     pub(super) published: u64,
@@ -97,9 +97,10 @@ impl Session {
                 io::copy(&mut self.stream, &mut io::sink())?;
                 return Ok(());
             }
-            for hose in self.state.channels.values_mut().filter_map(|channel| channel.hose.as_mut()) {
+            for to_send in self.state.channels.values_mut().filter_map(|channel| channel.deliveries.as_mut())
+            {
                 loop {
-                    let deliveries = hose.next()?;
+                    let deliveries = to_send.next()?;
                     if deliveries.is_empty() {
                         break;
                     }
@@ -159,11 +160,11 @@ impl State {
             (BASIC, method @ (ACK | REJECT | NACK)) => {
                 let tag = number(frame.payload, 4)?;
                 let multiple = method != REJECT && frame.payload.get(12).is_some_and(|bits| bits & 1 == 1);
-                if let Some(hose) = &mut self.channel(frame.channel)?.hose {
+                if let Some(sent) = &mut self.channel(frame.channel)?.deliveries {
                     match (multiple, tag) {
-                        (true, 0) => hose.acknowledged.through(hose.delivered()),
-                        (true, tag) => hose.acknowledged.through(tag),
-                        (false, tag) => hose.acknowledged.one(tag),
+                        (true, 0) => sent.acknowledged.through(sent.delivered()),
+                        (true, tag) => sent.acknowledged.through(tag),
+                        (false, tag) => sent.acknowledged.one(tag),
                     }
                 }
                 Ok(())

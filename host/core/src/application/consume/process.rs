@@ -199,8 +199,8 @@ impl<P: Ports> Consume<P> {
         session: &mut Session<P>,
         publishing: impl Future<Output = Result<(), SinkError>>,
     ) -> Result<(), Break> {
-        let (mut publishing, patience) = (pin!(publishing), self.options.publish_within);
-        let (until, mut commit_timer) = (Instant::now() + patience, Timer::new());
+        let (mut publishing, limit) = (pin!(publishing), self.options.publish_within);
+        let (until, mut commit_timer) = (Instant::now() + limit, Timer::new());
         loop {
             let commit_at = self.commits.keep_pace(&mut session.window, session.source.most_unacknowledged());
             tokio::select! {
@@ -209,7 +209,7 @@ impl<P: Ports> Consume<P> {
                 committed = self.commits.safe() => self.acknowledge(session, committed?).await?,
                 () = commit_timer.at(commit_at) => {}
                 done = session.pending.next() => self.dead_lettered(done)?,
-                () = sleep_until(until) => return Err(SourceError::Unpublished(patience).into()),
+                () = sleep_until(until) => return Err(SourceError::Unpublished(limit).into()),
             }
         }
     }

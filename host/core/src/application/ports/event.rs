@@ -26,7 +26,7 @@ pub enum Event<'a> {
     Connection(&'a str, ConnectionEvent<'a>),
     /// To what is published on the connection for this purpose.
     Publisher(&'a str, PublisherEvent<'a>),
-    /// To a run, or to the place of a consumer in it.
+    /// To a run as a whole, or to one of its consumers as a part of it.
     Run(RunEvent<'a>),
     /// To something that only an adapter or a program has, on behalf of this consumer or of none: a type of theirs, which
     /// whoever knows them can look for.

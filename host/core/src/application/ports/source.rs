@@ -18,7 +18,7 @@ pub trait SourceFactory: Send {
 
     /// Makes sure that there is something to take from, and begins to take. When the source is
     /// [active](ConsumerActivity::Active), and not before, it changes what comes to what the subscription says. Waits
-    /// while the broker is away, as long as its patience allows, and says what it waits for.
+    /// while the broker is away, as long as it may, and says what it waits for.
     fn open(
         &mut self,
         subscription: Subscription<'_>,
@@ -229,10 +229,10 @@ pub enum SourceError {
     /// The broker cannot give what the consumer needs at the moment: its node is down, or a limit is reached.
     #[error("cannot be opened yet")]
     NotReady(#[source] BoxError),
-    /// What passes has not passed, and patience is at its end; this concerns no other consumer.
+    /// What may pass has not passed within the time that was given; this concerns no other consumer.
     #[error(transparent)]
     GivenUp(BoxError),
-    /// There is no broker, and patience is at its end.
+    /// There was no broker within the time that was given.
     #[error(transparent)]
     Unavailable(BoxError),
     /// The broker says no, and would say so again.

@@ -68,7 +68,7 @@ impl Book {
         !self.streams.contains_log(position, index)
     }
 
-    /// Whether a log is new, judging by its id, at the time `now`.
+    /// Whether a log is new, by its id, at the time `now`.
     pub fn look_up(&mut self, record: &Record, now: Timestamp) -> Claim {
         let Some((producer, sequence)) = record.numbered() else {
             return Claim::New(None);

@@ -16,9 +16,9 @@ const BLOCK: usize = 256;
 /// Type, channel and size of the frame, class and method, length of the consumer's tag.
 const BEFORE_CONSUMER_TAG: usize = 7 + 4 + 1;
 
-/// Where to send, and what.
+/// How deliveries are made, and how many.
 #[derive(Clone, Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct DeliveryOptions {
     pub(crate) channel: u16,
     pub(crate) consumer_tag: String,
     /// The exchange that the logs seem to have been published to.
@@ -30,19 +30,19 @@ pub(crate) struct Outlet {
 }
 
 /// The deliveries to one consumer.
-pub(crate) struct Hose {
-    outlet: Outlet,
+pub(crate) struct Deliveries {
+    options: DeliveryOptions,
     id_prefix: String,
     delivered: u64,
     pub(crate) acknowledged: Acknowledged,
     block: Block,
 }
 
-impl Hose {
-    pub(crate) fn new(outlet: Outlet, number: u32) -> io::Result<Self> {
+impl Deliveries {
+    pub(crate) fn new(options: DeliveryOptions, number: u32) -> io::Result<Self> {
         let id_prefix = id_prefix(&producer(number));
-        let block = Block::new(&outlet, &id_prefix, 1)?;
-        Ok(Self { outlet, id_prefix, delivered: 0, acknowledged: Acknowledged::default(), block })
+        let block = Block::new(&options, &id_prefix, 1)?;
+        Ok(Self { options, id_prefix, delivered: 0, acknowledged: Acknowledged::default(), block })
     }
 
     /// How many have been delivered.
@@ -53,11 +53,11 @@ impl Hose {
     /// The next deliveries that may be sent; empty if the consumer has to acknowledge first.
     pub(crate) fn next(&mut self) -> io::Result<&[u8]> {
         let under_way = self.delivered.saturating_sub(self.acknowledged.count());
-        let window = self.outlet.prefetch.saturating_sub(under_way);
-        let wanted = window.min(self.outlet.logs - self.delivered);
+        let window = self.options.prefetch.saturating_sub(under_way);
+        let wanted = window.min(self.options.logs - self.delivered);
         let first = self.delivered + 1;
         if first >= self.block.end {
-            self.block = Block::new(&self.outlet, &self.id_prefix, first)?;
+            self.block = Block::new(&self.options, &self.id_prefix, first)?;
         }
         let count = wanted.min(BLOCK as u64).min(self.block.end - first);
         self.delivered += count;
@@ -79,13 +79,13 @@ struct Block {
 }
 
 impl Block {
-    fn new(outlet: &Outlet, id_prefix: &str, first: u64) -> io::Result<Self> {
+    fn new(options: &DeliveryOptions, id_prefix: &str, first: u64) -> io::Result<Self> {
         let digits = first.to_string();
         let deliver = basic::Deliver {
-            consumer_tag: outlet.consumer_tag.as_str().into(),
+            consumer_tag: options.consumer_tag.as_str().into(),
             delivery_tag: first,
             redelivered: false,
-            exchange: outlet.exchange.as_str().into(),
+            exchange: options.exchange.as_str().into(),
             routing_key: SOURCE.into(),
         };
         let header = AMQPContentHeader {
@@ -95,14 +95,14 @@ impl Block {
         };
         let mut one = Vec::new();
         let method = AMQPClass::Basic(basic::AMQPMethod::Deliver(deliver));
-        encode(&AMQPFrame::Method(outlet.channel, method), &mut one)?;
-        encode(&AMQPFrame::Header(outlet.channel, header), &mut one)?;
-        encode(&AMQPFrame::Body(outlet.channel, BODY.to_vec()), &mut one)?;
+        encode(&AMQPFrame::Method(options.channel, method), &mut one)?;
+        encode(&AMQPFrame::Header(options.channel, header), &mut one)?;
+        encode(&AMQPFrame::Body(options.channel, BODY.to_vec()), &mut one)?;
         let id_at = one.windows(id_prefix.len()).position(|part| part == id_prefix.as_bytes());
         Ok(Self {
             stride: one.len(),
             bytes: one.repeat(BLOCK),
-            tag_at: BEFORE_CONSUMER_TAG + outlet.consumer_tag.len(),
+            tag_at: BEFORE_CONSUMER_TAG + options.consumer_tag.len(),
             digits_at: id_at.map_or(0, |at| at + id_prefix.len()),
             end: u32::try_from(digits.len()).ok().and_then(|n| 10_u64.checked_pow(n)).unwrap_or(u64::MAX),
             digits: digits.into_bytes(),
@@ -162,30 +162,30 @@ mod tests {
 
     #[test]
     fn every_delivery_has_its_own_numbers() {
-        let outlet = Outlet {
+        let options = DeliveryOptions {
             channel: 3,
             consumer_tag: "tag".into(),
             exchange: "logs.error".into(),
             prefetch: 1000,
             logs: 1234,
         };
-        let mut hose = Hose::new(outlet, 0).unwrap();
+        let mut consumer = Deliveries::new(options, 0).unwrap();
         let mut all = Vec::new();
         loop {
-            let deliveries = read(hose.next().unwrap());
+            let deliveries = read(consumer.next().unwrap());
             if deliveries.is_empty() {
                 assert!(all.len() == 1000 || all.len() == 1234, "{}", all.len());
-                if hose.acknowledged.count() == 900 {
+                if consumer.acknowledged.count() == 900 {
                     break;
                 }
-                hose.acknowledged.through(900);
+                consumer.acknowledged.through(900);
             }
             all.extend(deliveries);
         }
         assert_eq!(all.len(), 1234);
         for ((tag, id), number) in all.iter().zip(1..) {
             assert_eq!(*tag, number);
-            assert_eq!(id, &format!("{}{number}", hose.id_prefix));
+            assert_eq!(id, &format!("{}{number}", consumer.id_prefix));
         }
     }
 }
