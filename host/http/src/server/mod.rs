@@ -5,11 +5,12 @@
 
 mod answer;
 mod control;
+mod ending;
 mod timeout_stream;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ const MOST_CONNECTIONS: usize = 128;
 /// How many more are served for as long as one request takes: a supervisor learns that the host is alive whoever else is connected.
 const MOST_PROBES: usize = 32;
 
-/// How long these may last.
+/// How long these may take, and their heads half of it.
 const PROBE: Duration = Duration::from_secs(1);
 
 /// How long a request's head may take, from the connection's begin or the answer before.
@@ -158,14 +159,17 @@ where
         async move { answering.answer(request).await }
     });
     let http = limited(HEAD);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(TimeoutStream::new(stream)), service));
-    // Whatever a client does wrong, hyper has answered.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    let mut connection = http.serve_connection(TokioIo::new(TimeoutStream::new(stream)), service);
+    let served = tokio::select! {
+        served = &mut connection => Some(served),
+        _ = stopped.wait_for(|stopped| *stopped) => None,
+    };
+    let Some(served) = served else {
+        Pin::new(&mut connection).graceful_shutdown();
+        let _ = connection.await;
+        return;
+    };
+    ending::end(served, connection.into_parts()).await;
 }
 
 /// Answers one request of a connection that is one too many, if it asks for the health of the host.
@@ -174,10 +178,11 @@ async fn serve_probe(stream: TcpStream, answering: Arc<Answering>) {
         let answering = Arc::clone(&answering);
         async move { answering.answer_probe(request).await }
     });
-    let mut http = limited(PROBE);
-    let connection =
+    let mut http = limited(PROBE / 2);
+    let mut connection =
         http.keep_alive(false).serve_connection(TokioIo::new(TimeoutStream::new(stream)), service);
-    let _ = timeout(PROBE, connection).await;
+    let Ok(served) = timeout(PROBE, &mut connection).await else { return };
+    ending::end(served, connection.into_parts()).await;
 }
 
 /// HTTP/1.1 whose requests have a bounded head, which takes no longer than this.
@@ -196,74 +201,4 @@ fn turn_away(stream: &TcpStream) {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::future::BoxFuture;
-    use loghost_core::domain::ConsumerName;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::Instant;
-
-    use super::*;
-
-    /// Knows no figures.
-    struct Unmeasured;
-
-    impl Measuring for Unmeasured {
-        fn measure(&self, _: Vec<ConsumerName>, _: Duration) -> BoxFuture<'_, ()> {
-            Box::pin(async {})
-        }
-    }
-
-    fn answering(stopped: &watch::Receiver<bool>) -> Arc<Answering> {
-        let shown = Shown {
-            board: Arc::default(),
-            feed: Feed::default(),
-            token: None,
-            control: None,
-            measuring: Arc::new(Unmeasured),
-            version: "1",
-        };
-        Arc::new(Answering::new(shown, stopped.clone()))
-    }
-
-    /// Sends this, and nothing more: how long it is connected, and what it is answered.
-    async fn sends(bytes: &[u8]) -> (Duration, String) {
-        let (_stop, stopped) = watch::channel(false);
-        let (ours, mut theirs) = duplex(1 << 16);
-        let begin = Instant::now();
-        let serving = tokio::spawn(serve(ours, answering(&stopped), stopped.clone()));
-        theirs.write_all(bytes).await.expect("it reads");
-        let mut answer = String::new();
-        theirs.read_to_string(&mut answer).await.expect("its end");
-        serving.await.expect("no panic");
-        (begin.elapsed(), answer)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_head_of_a_request_is_not_waited_for_without_end() {
-        for begun in ["", "GET / HTTP/1.1\r\nhost: localhost\r\n"] {
-            assert_eq!(sends(begun.as_bytes()).await, (HEAD, String::new()), "{begun}");
-        }
-        // After an answer, it is the next request's.
-        let (connected, answer) = sends(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-        assert!(answer.starts_with("HTTP/1.1 200 ") && connected == HEAD, "{connected:?} {answer}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_head_that_comes_byte_by_byte_has_no_more_time() {
-        let (_stop, stopped) = watch::channel(false);
-        let (ours, mut theirs) = duplex(64);
-        let begin = Instant::now();
-        let serving = serve(ours, answering(&stopped), stopped.clone());
-        let sending = async {
-            theirs.write_all(b"GET / HTTP/1.1\r\nx: ").await.expect("it reads");
-            loop {
-                sleep(HEAD / 10).await;
-                if theirs.write_all(b"x").await.is_err() {
-                    break;
-                }
-            }
-        };
-        futures_util::future::join(serving, sending).await;
-        assert!(begin.elapsed() <= HEAD + HEAD / 10, "{:?}", begin.elapsed());
-    }
-}
+mod tests;

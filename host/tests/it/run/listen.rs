@@ -2,6 +2,7 @@
 
 mod control;
 mod guarded;
+mod malformed;
 mod page;
 mod prometheus;
 mod schema;
@@ -15,10 +16,17 @@ use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [shown::trials(), guarded::trials(), control::trials(), page::trials(), prometheus::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        shown::trials(),
+        guarded::trials(),
+        malformed::trials(),
+        control::trials(),
+        page::trials(),
+        prometheus::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const LISTEN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];

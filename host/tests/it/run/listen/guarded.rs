@@ -1,4 +1,4 @@
-//! Who is answered, and what is refused: addresses, tokens, names, malformed requests, and too much of anything.
+//! Who is answered, and what is refused: addresses, tokens, names, and too much of anything.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,8 +22,6 @@ pub(super) fn trials() -> Vec<Trial> {
             test("listen::a_token_that_others_know_is_refused", unusable_tokens),
         ],
         on([Kind::Embedded], "listen::only_who_knows_the_token_is_answered", token),
-        on([Kind::Embedded], "listen::malformed_requests_are_refused", malformed),
-        on([Kind::Embedded], "listen::random_bytes_do_no_harm", random_bytes),
         on([Kind::Embedded], "listen::a_reader_of_events_too_many_is_refused", a_reader_too_many),
         on([Kind::Embedded], "listen::idle_connections_do_not_disturb", idle_connections),
     ]
@@ -32,7 +30,8 @@ pub(super) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-fn error_plugin(broker: &Broker, listen: &[&str]) -> (Running, Http) {
+/// Runs the bundled consumer of errors, and listens.
+pub(super) fn error_plugin(broker: &Broker, listen: &[&str]) -> (Running, Http) {
     let run = broker.loghost(["run"]).args(listen).arg(tracked("plugins/error.wasm")).start();
     run.says("consuming from");
     let http = Http::of(&run);
@@ -114,45 +113,6 @@ fn token(broker: &Broker) {
     assert!(!output.stderr.contains(TOKEN), "{output}");
 }
 
-fn malformed(broker: &Broker) {
-    let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
-    let host = format!("host: {}", http.address());
-    let many = "x: 1\r\n".repeat(100);
-    let long = "a".repeat(32 << 10);
-    for (request, status) in [
-        ("GET / HTTP/1.1".to_owned(), 400),
-        (format!("GET / HTTP/1.1\r\n{host}\r\nhost: evil.example"), 400),
-        ("GET / HTTP/1.1\r\nhost: evil.example".to_owned(), 421),
-        (format!("GET http://evil.example/ HTTP/1.1\r\n{host}"), 421),
-        (format!("GET /nothing HTTP/1.1\r\n{host}"), 404),
-        (format!("GET /page/ HTTP/1.1\r\n{host}"), 404),
-        (format!("GET /page/../page/main.js HTTP/1.1\r\n{host}"), 404),
-        (format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: 0"), 405),
-        (format!("GET /metrics/ HTTP/1.1\r\n{host}"), 404),
-        (format!("GET /../metrics HTTP/1.1\r\n{host}"), 404),
-        (format!("POST /metrics HTTP/1.1\r\n{host}\r\ncontent-length: 0"), 405),
-        (format!("DELETE / HTTP/1.1\r\n{host}"), 405),
-        (format!("GET / HTTP/1.1\r\n{host}\r\ncontent-length: 1000000000000"), 413),
-        (format!("GET / HTTP/1.1\r\n{host}\r\ntransfer-encoding: chunked"), 413),
-        (format!("GET / HTTP/1.1\r\n{host}\r\ncontent-length: -1"), 400),
-        (format!("GET / HTTP/1.1\r\n{host}\r\nno header"), 400),
-        (format!("GET / HTTP/1.1\r\n{host}\r\n{many}x: 1"), 431),
-        (format!("GET / HTTP/1.1\r\n{host}\r\nx: {long}"), 431),
-        ("\u{16}\u{3}\u{1}".to_owned(), 400),
-        (format!("GET / HTTP/2.0\r\n{host}"), 400),
-        (format!("GET / HTTP/0.9\r\n{host}"), 400),
-        (format!("GET / HTTP/1.10\r\n{host}"), 400),
-    ] {
-        let answer = http.send(format!("{request}\r\nconnection: close\r\n\r\n").as_bytes());
-        let answer = answer.unwrap_or_else(|| panic!("no answer to {request}"));
-        assert_eq!(answer.status, status, "{request}\n{answer:#?}");
-    }
-    let head = http.send(format!("HEAD /metrics HTTP/1.1\r\n{host}\r\nconnection: close\r\n\r\n").as_bytes());
-    let head = head.expect("an answer");
-    assert_eq!((head.status, &*head.body), (200, ""), "{head:#?}");
-    run.end_by(Signal::Terminate).exits(0);
-}
-
 /// Others are answered all the same, and so is the next reader when one has gone.
 fn a_reader_too_many(broker: &Broker) {
     let (run, http) = error_plugin(broker, &["--listen", "127.0.0.1:0"]);
@@ -177,66 +137,6 @@ fn a_reader_too_many(broker: &Broker) {
     }
     drop(readers);
     run.end_by(Signal::Terminate).exits(0);
-}
-
-/// Also where they may control consumers, and know the token.
-fn random_bytes(broker: &Broker) {
-    random_requests(broker, &["--listen", "127.0.0.1:0"], &[]);
-    let (_folder, file) = token_file(TOKEN, 0o600);
-    let file = file.display().to_string();
-    let knows = format!(" HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\n");
-    let parts = [
-        "POST /api/consumers/",
-        "POST /api/consumers/error/pause",
-        "error/resume",
-        "/replay-dead-letters",
-        "..%2f",
-        "%65rror",
-        "content-length: 0\r\n",
-        &knows,
-        &format!("{knows}\r\n"),
-    ];
-    let listen = ["--listen", "127.0.0.1:0", "--control", "--listen-token-file", &file];
-    random_requests(broker, &listen, &parts.map(str::as_bytes));
-}
-
-/// Parts of requests, these and others, in a random order and with random bytes between them.
-fn random_requests(broker: &Broker, listen: &[&str], more: &[&[u8]]) {
-    const PARTS: [&[u8]; 14] = [
-        b"/",
-        b"/page/main.js",
-        b"GET ",
-        b"/metrics",
-        b"/api/events",
-        b" HTTP/1.1\r\n",
-        b" HTTP/1.0\r\n",
-        b"host: 127.0.0.1\r\n",
-        b"transfer-encoding: chunked\r\n",
-        b"content-length: 5\r\n",
-        b"\r\n",
-        b"%00%2e%2e",
-        b"expect: 100-continue\r\n",
-        b"upgrade: h2c\r\nconnection: upgrade\r\n",
-    ];
-    let parts = [&PARTS, more].concat();
-    let (run, http) = error_plugin(broker, listen);
-    let mut random = fastrand::Rng::with_seed(15);
-    for _ in 0..300 {
-        let mut request = Vec::new();
-        for _ in 0..random.usize(1..12) {
-            match random.usize(0..parts.len() + 2) {
-                part if part < parts.len() => request.extend(parts[part]),
-                _ => request.extend((0..random.usize(0..40)).map(|_| random.u8(..))),
-            }
-        }
-        if let Some(answer) = http.send(&request) {
-            let shown = String::from_utf8_lossy(&request);
-            assert!(answer.status < 500, "{shown}\n{answer:#?}");
-        }
-    }
-    assert_eq!(http.get("/live", &[]).status, 200);
-    let output = run.end_by(Signal::Terminate).exits(0);
-    assert!(!output.stderr.contains("panicked"), "{output}");
 }
 
 /// The memory of a process, in KiB.
