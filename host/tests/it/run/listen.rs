@@ -1,6 +1,7 @@
 //! `run --listen`: what a run shows over HTTP, to whom, and that nobody who asks is a hindrance.
 
 mod control;
+mod documented;
 mod guarded;
 mod malformed;
 mod page;
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         control::trials(),
         page::trials(),
         prometheus::trials(),
+        documented::trials(),
     ]
     .into_iter()
     .flatten()
@@ -31,10 +33,10 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 const LISTEN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];
 const PUBLISH: [&str; 5] = ["publish", "--stdin", "--severity", "error", "--require-route"];
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A file with this text, for its owner or for more.
-fn token_file(text: &str, mode: u32) -> (TempDir, PathBuf) {
+pub(crate) fn token_file(text: &str, mode: u32) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("token");
     fs::write(&file, text).expect("a file in a folder of ours");

@@ -33,9 +33,22 @@ fn program(name: &str) -> Result<Command, Skip> {
     Err(Skip::new(Need::Promtool, format!("{name} is not installed (Debian's package prometheus)")))
 }
 
+/// Has promtool read metrics, and finds that it has nothing to say about them.
+pub(super) fn promtool_accepts(metrics: &str) -> Result<(), Skip> {
+    let mut promtool = program("promtool")?;
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut checking = promtool.spawn().expect("what is installed starts");
+    let mut stdin = checking.stdin.take().expect("a pipe");
+    stdin.write_all(metrics.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = checking.wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}\n{metrics}");
+    Ok(())
+}
+
 /// Also of names and texts that are hostile.
 fn promtool_finds_no_fault() -> Result<(), Skip> {
-    let mut promtool = program("promtool")?;
     let broker = Broker::new(Kind::Embedded)?;
     let folder = tempfile::tempdir().expect("a folder");
     let hostile = guest("hostile").version("1\"\\} 2\n\u{1b}").severities(&["error"]);
@@ -54,14 +67,7 @@ fn promtool_finds_no_fault() -> Result<(), Skip> {
     http.shows(r#"loghost_queue_messages_ready{consumer="error"} 0"#);
     http.shows(r#"loghost_measures_dropped{consumer="hostile",reason="name"} 2"#);
     let metrics = http.get("/metrics", &[]).body;
-    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut checking = promtool.spawn().expect("what is installed starts");
-    let mut stdin = checking.stdin.take().expect("a pipe");
-    stdin.write_all(metrics.as_bytes()).expect("it reads");
-    drop(stdin);
-    let output = checking.wait_with_output().expect("its end");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{said}\n{metrics}");
+    promtool_accepts(&metrics)?;
     run.end_by(Signal::Terminate).exits(0);
     Ok(())
 }
