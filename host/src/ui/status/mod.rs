@@ -67,16 +67,16 @@ fn row(seen: &ConsumerStatus) -> Vec<Cell> {
     let mut row = vec![Cell::word(seen.consumer.to_string(), Style::new())];
     row.extend(numbers.map(Cell::number));
     let hosted = || {
-        let hosted = seen.hosted.as_ref()?;
-        Some((printable_line(&hosted.state), hosted.reason.as_deref().map(printable_line)))
+        let Hosted { state, reason } = seen.hosted.as_ref()?;
+        let reason = reason.as_deref().map(|reason| format!(": {}", printable_line(reason)));
+        Some(format!("{}{}", printable_line(state), reason.unwrap_or_default()))
     };
     let (remark, style) = match (seen.health(), hosted()) {
         (Health::Missing, _) => ("has no queue: what is published does not wait for it".to_owned(), BAD),
-        (Health::Stuck, _) => ("stuck: logs wait, and nobody reads".to_owned(), BAD),
-        (health, Some((state, reason))) => {
-            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            (format!("{state}{reason}"), if health == Health::Good { Style::new() } else { BAD })
-        }
+        (Health::Stuck, None) => ("stuck: logs wait, and nobody reads".to_owned(), BAD),
+        (Health::Stuck, Some(host)) => (format!("stuck: logs wait, and nobody reads ({host})"), BAD),
+        (Health::Stopped, Some(host)) => (host, BAD),
+        (_, Some(host)) => (host, Style::new()),
         (_, None) => return row,
     };
     row.push(Cell::word(remark, style));

@@ -1,5 +1,7 @@
 //! `loghost status`: how far behind consumers are.
 
+mod hosts;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -31,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         "status::a_host_that_stands_by_tells",
         a_host_that_stands_by,
     ));
+    trials.extend(hosts::trials());
     trials.push(needing("status::a_host_answers_to_no_other_name", a_host_answers_to_no_other_name));
     for kind in [Kind::RabbitMq, Kind::RabbitMq4] {
         let name = format!("{}::status::all_are_found_by_the_management_api", kind.name());

@@ -63,6 +63,14 @@ impl Http {
         answer.unwrap_or_else(|| panic!("no answer to {request}"))
     }
 
+    /// Asks for something to be done, with this token.
+    #[track_caller]
+    pub(crate) fn post(self, path: &str, token: &str) -> Answer {
+        let head = format!("host: {}\r\nauthorization: Bearer {token}\r\nconnection: close", self.0);
+        let request = format!("POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: 0\r\n\r\n");
+        self.send(request.as_bytes()).expect("an answer")
+    }
+
     /// Asks for a path, if somebody listens.
     pub(crate) fn try_get(self, path: &str) -> Option<Answer> {
         TcpStream::connect(self.0).is_ok().then(|| self.get(path, &[]))

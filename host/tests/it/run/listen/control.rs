@@ -14,7 +14,7 @@ use crate::support::broker::{Broker, Kind, on};
 use crate::support::browser::{Browser, Look};
 use crate::support::cli::{Loghost, Running, Signal, loghost};
 use crate::support::guest::{Does, Guest, Then, guest};
-use crate::support::http::{Answer, Http};
+use crate::support::http::Http;
 use crate::support::metrics::last_of;
 use crate::support::{Skip, needing, test, tracked};
 
@@ -57,14 +57,6 @@ fn listening(broker: &Broker, besides: &[&str]) -> (Running, Http) {
     (run, http)
 }
 
-/// Asks with this token.
-#[track_caller]
-fn post(http: Http, path: &str, token: &str) -> Answer {
-    let head = format!("host: {}\r\nauthorization: Bearer {token}\r\nconnection: close", http.address());
-    let request = format!("POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: 0\r\n\r\n");
-    http.send(request.as_bytes()).expect("an answer")
-}
-
 /// Waits until its state is this one.
 #[track_caller]
 fn is(http: Http, state: &str) {
@@ -80,13 +72,13 @@ fn paused_and_resumed(broker: &Broker) {
     is(http, "consuming");
     broker.loghost(PUBLISH).stdin("a\n".repeat(3)).end().exits(0);
     run.prints("total     3");
-    assert_eq!(post(http, "/api/consumers/error/pause", TOKEN).status, 202);
+    assert_eq!(http.post("/api/consumers/error/pause", TOKEN).status, 202);
     run.says("paused");
     is(http, "paused");
     broker.loghost(PUBLISH).stdin("a\n".repeat(4)).end().exits(0);
     broker.outside().wait_for_depth(&broker.queue("error"), 4);
     assert_eq!(http.get("/ready", &[]).status, 503);
-    assert_eq!(post(http, "/api/consumers/error/resume", TOKEN).status, 202);
+    assert_eq!(http.post("/api/consumers/error/resume", TOKEN).status, 202);
     run.prints("total     7");
     is(http, "consuming");
     run.end_by(Signal::Terminate).exits(0);
@@ -95,7 +87,7 @@ fn paused_and_resumed(broker: &Broker) {
 fn reloaded(broker: &Broker) {
     let (run, http) = listening(broker, &["--control"]);
     is(http, "consuming");
-    assert_eq!(post(http, "/api/consumers/error/reload", TOKEN).status, 202);
+    assert_eq!(http.post("/api/consumers/error/reload", TOKEN).status, 202);
     run.says("reloaded: version");
     run.end_by(Signal::Terminate).exits(0);
 }
@@ -110,7 +102,7 @@ fn ended_is_tried_again(broker: &Broker) {
     run.says("[error] left out: ");
     run.says("consuming from");
     let http = Http::of(&run);
-    let ask = |request: &str| post(http, &format!("/api/consumers/error/{request}"), TOKEN);
+    let ask = |request: &str| http.post(&format!("/api/consumers/error/{request}"), TOKEN);
     let refused = ask("pause");
     assert!(refused.status == 409 && refused.body.contains("reload it to try it again"), "{refused:#?}");
     broker.outside().delete(&queue);
@@ -143,7 +135,7 @@ fn run_anew_stays_paused(broker: &Broker) {
     let run = run.start();
     run.says("consuming from");
     let http = Http::of(&run);
-    assert_eq!(post(http, "/api/consumers/anew/pause", TOKEN).status, 202);
+    assert_eq!(http.post("/api/consumers/anew/pause", TOKEN).status, 202);
     run.says("[anew] paused");
     write(6);
     run.signal(Signal::Hangup);
@@ -152,7 +144,7 @@ fn run_anew_stays_paused(broker: &Broker) {
     is(http, "paused");
     broker.loghost(PUBLISH).stdin("a\n").end().exits(0);
     broker.outside().wait_for_depth(&broker.queue("anew"), 1);
-    assert_eq!(post(http, "/api/consumers/anew/resume", TOKEN).status, 202);
+    assert_eq!(http.post("/api/consumers/anew/resume", TOKEN).status, 202);
     broker.outside().wait_for_depth(&broker.queue("anew"), 0);
     is(http, "consuming");
     run.end_by(Signal::Terminate).exits(0).does_not_say("begins to consume");
@@ -162,7 +154,7 @@ fn run_anew_stays_paused(broker: &Broker) {
 /// The queues of `--ephemeral` are copies.
 fn a_copy_has_no_dead_letters(broker: &Broker) {
     let (run, http) = listening(broker, &["--control", "--ephemeral"]);
-    let refused = post(http, "/api/consumers/error/replay-dead-letters", TOKEN);
+    let refused = http.post("/api/consumers/error/replay-dead-letters", TOKEN);
     let why = "there are no dead letters to replay: the queues of this run are copies";
     assert!(refused.status == 409 && refused.body.contains(why), "{refused:#?}");
     run.end_by(Signal::Terminate).exits(0);
@@ -175,7 +167,7 @@ fn dead_letters_are_replayed(broker: &Broker) {
     let run = run.args(["--format", "json", "--every", "50ms"]).start();
     run.says("consuming from");
     let http = Http::of(&run);
-    let ask = || assert_eq!(post(http, "/api/consumers/picky/replay-dead-letters", TOKEN).status, 202);
+    let ask = || assert_eq!(http.post("/api/consumers/picky/replay-dead-letters", TOKEN).status, 202);
     ask();
     run.says("[picky] there are no dead letters to replay");
     broker.loghost(PUBLISH).stdin("bad\ngood\nbad\n").end().exits(0);
@@ -215,7 +207,7 @@ fn comes_back_while_it_ends(broker: &Broker) {
     run.says("[slow] begins to consume");
     let http = Http::of(&run);
     is(http, "consuming");
-    assert_eq!(post(http, "/api/consumers/slow/pause", TOKEN).status, 202);
+    assert_eq!(http.post("/api/consumers/slow/pause", TOKEN).status, 202);
     run.says("[slow] paused");
     is(http, "paused");
     run.end_by(Signal::Terminate).exits(0);
@@ -231,7 +223,7 @@ fn only_with_the_token(broker: &Broker) {
         ("/api/consumers", TOKEN, 405),
         ("/", TOKEN, 405),
     ] {
-        let answer = post(http, path, token);
+        let answer = http.post(path, token);
         assert_eq!(answer.status, status, "{path} {token}\n{answer:#?}");
     }
     let answer = http.get("/api/consumers/error/pause", &[("authorization", &format!("Bearer {TOKEN}"))]);
@@ -246,7 +238,7 @@ fn only_with_the_token(broker: &Broker) {
     run.end_by(Signal::Terminate).exits(0);
 
     let (run, http) = listening(broker, &[]);
-    let answer = post(http, "/api/consumers/error/pause", TOKEN);
+    let answer = http.post("/api/consumers/error/pause", TOKEN);
     assert!(answer.status == 403 && answer.body.contains("--control"), "{answer:#?}");
     is(http, "consuming");
     run.end_by(Signal::Terminate).exits(0);
