@@ -17,27 +17,24 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("progress::of_several_scenarios", of_several_scenarios),
         test("progress::of_a_bench", of_a_bench),
         needing("progress::of_replaying_dead_letters", of_replaying_dead_letters),
-        test("progress::is_nothing_where_there_is_no_terminal", is_nothing_where_there_is_no_terminal),
+        needing("progress::of_a_replay", of_a_replay),
+        test("progress::is_nothing_on_a_dumb_terminal", is_nothing_on_a_dumb_terminal),
     ]
 }
 
-/// Runs it to its end on a terminal: what was shown meanwhile, in which nothing is left of how far it is.
+/// Runs it to its end, on a terminal and in a pipe: what a terminal has at the end, in which nothing is left of how far it was.
+/// Meanwhile it was said how much of the total is done, how fast it goes, and how much time is left; in a pipe, nothing is.
 #[track_caller]
-fn shown(command: Loghost, doing: &str) -> String {
-    let terminal = command.on_terminal((100, 40));
-    terminal.has_written(&format!("{doing} ["));
-    ends(terminal, doing)
-}
-
-/// The same of what takes a while, during which it was said how fast it is and how much time is left.
-#[track_caller]
-fn shown_with_rate(command: Loghost, doing: &str, total: &str) -> String {
-    let terminal = command.on_terminal((100, 40));
+fn shown(command: impl Fn() -> Loghost, doing: &str, total: &str) -> String {
+    let terminal = command().on_terminal((100, 40));
     let what = format!("{doing} [=> ] N of {total}, N/s, N left");
     terminal.has_written_that(&what, |written| {
         written.split(['\r', '\n', '\x1b']).any(|line| tells_rate(line, doing, total))
     });
-    ends(terminal, doing)
+    let screen = ends(terminal, doing);
+    let piped = command().end().exits(0).does_not_say(&format!("{doing} [")).does_not_say(" left");
+    assert!(!piped.stderr.contains(['\r', '\x1b']), "{piped}");
+    screen
 }
 
 /// Whether a line says how much of the `total` is done, how much in a second, and how much time is left.
@@ -63,21 +60,22 @@ fn of_publishing_a_file() -> Result<(), Skip> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("many.txt");
     fs::write(&file, "info x20000: hello\n").expect("a file in a folder of ours");
-    let publish = broker.loghost(["publish", "--file"]).arg(file);
-    let screen = shown_with_rate(publish, "publishing", "20,000 logs");
+    let publish = || broker.loghost(["publish", "--file"]).arg(&file);
+    let screen = shown(publish, "publishing", "20,000 logs");
     assert!(screen.contains("total 20000"), "{screen}");
     Ok(())
 }
 
 fn of_several_scenarios() {
     let scenarios = [1, 2, 3].map(|n| tracked(&format!("scenarios/{n}.txt")));
-    let screen = shown(loghost(["verify"]).args(scenarios), "verifying");
+    let screen = shown(|| loghost(["verify"]).args(&scenarios), "verifying", "3 scenarios");
     assert!(screen.contains("12"), "{screen}");
 }
 
 fn of_a_bench() {
-    let bench = ["bench", "publish", "--runs", "2", "--logs", "40", "--sizes", "10B"];
-    let screen = shown(loghost(bench), "measuring");
+    // A sample of each run, and one before.
+    let bench = ["bench", "publish", "--runs", "5", "--logs", "20000", "--sizes", "10B"];
+    let screen = shown(|| loghost(bench), "measuring", "6 samples");
     assert!(screen.contains("publish  10 B"), "{screen}");
 }
 
@@ -88,16 +86,31 @@ fn of_replaying_dead_letters() -> Result<(), Skip> {
     let run = || broker.loghost(["run", "--until-idle", "200ms"]).arg(&plugin).end().exits(0);
     run();
     broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin("no\n".repeat(2000)).end().exits(0);
-    run();
-    let replay = dead_letters(&broker, "replay", ["strict", "--all"]);
-    let screen = shown_with_rate(replay, "replayed", "2,000 dead letters");
+    // What is sent back is rejected again.
+    let replay = || {
+        run();
+        dead_letters(&broker, "replay", ["strict", "--all"])
+    };
+    let screen = shown(replay, "replayed", "2,000 dead letters");
     assert!(screen.contains("replayed 2000  left 0"), "{screen}");
     Ok(())
 }
 
-fn is_nothing_where_there_is_no_terminal() {
+/// Of the past of a stream.
+fn of_a_replay() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Stream)?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = guest("looks").severities(&["error"]).processes().write(folder.path());
+    broker.loghost(["run", "--declare-only"]).arg(&plugin).end().exits(0);
+    broker.loghost(["publish", "--stdin", "--severity", "error"]).stdin("x\n".repeat(5000)).end().exits(0);
+    let replay = || broker.loghost(["replay", "--from", "first", "--max-batch", "1"]).arg(&plugin);
+    let screen = shown(replay, "replaying", "5,000 logs");
+    assert!(screen.contains("the metric of looks"), "{screen}");
+    Ok(())
+}
+
+fn is_nothing_on_a_dumb_terminal() {
     let scenarios = [1, 3].map(|n| tracked(&format!("scenarios/{n}.txt")));
-    loghost(["verify"]).args(&scenarios).end().exits(0).does_not_say("verifying");
     let terminal = loghost(["verify"]).args(&scenarios).env("TERM", "dumb").on_terminal((100, 40));
     let (status, screen) = terminal.end();
     assert!(status.success() && !screen.contains("verifying"), "{status}: {screen}");
