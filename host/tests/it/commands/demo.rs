@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 
+use expect_test::expect_file;
 use libtest_mimic::Trial;
 
 use crate::support::broker::start_embedded;
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("demo::refuses_what_is_no_scenario", refuses_what_is_no_scenario),
         test("demo::ends_when_nobody_reads", ends_when_nobody_reads),
         test("demo::shows_on_a_terminal_which_log_goes_where", shows_on_a_terminal_which_log_goes_where),
+        test("demo::fits_a_terminal_of_80_columns_and_24_rows", fits_a_small_terminal),
         test("broker::prints_its_url_and_ends_when_asked", prints_its_url_and_ends_when_asked),
         test("broker::says_which_port_is_taken", says_which_port_is_taken),
     ]
@@ -76,6 +78,26 @@ fn shows_on_a_terminal_which_log_goes_where() {
     ] {
         let spaced = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(spaced(&screen).contains(&spaced(line)), "{line}:\n{screen}");
+    }
+}
+
+/// At its end, by itself, all that it comes to is on the screen, with a line for the shell's next prompt: what was published, the four
+/// metrics and the verdict.
+fn fits_a_small_terminal() {
+    let (status, screen) = loghost(["demo"]).on_terminal((80, 24)).end();
+    assert!(status.success(), "{screen}");
+    let rows =
+        screen.trim_end().lines().map(str::trim_end).fold(String::new(), |rows, row| rows + row + "\n");
+    expect_file![tracked("host/tests/it/commands/demo/80x24.txt")].assert_eq(&rows);
+    for scenario in ["1", "2", "3"] {
+        let (status, screen) = loghost(["demo", scenario]).on_terminal((80, 24)).end();
+        assert!(status.success(), "{screen}");
+        for (consumer, text) in expected(&format!("scenarios/{scenario}.txt")) {
+            let metric =
+                text.lines().fold(format!("\n{consumer}"), |metric, line| format!("{metric}\n  {line}"));
+            assert!(format!("\n{screen}").contains(&metric), "no {metric} on\n{screen}");
+        }
+        assert!(screen.contains("\n4 metrics, as the scenario expects"), "{screen}");
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         needing("described::zsh_completes", zsh_completes),
         test("described::manual_pages", manual_pages),
         test("described::examples", examples),
+        test("described::each_command_has_examples", each_command_has_examples),
     ]
 }
 
@@ -120,4 +121,24 @@ fn examples() {
         let help = loghost(["publish", help]).end().exits(0);
         help.prints("loghost publish --file scenarios/1.txt --to app --key \"{source}.{severity}\"");
     }
+}
+
+/// In its help; one that has commands beneath it may leave it to those.
+fn each_command_has_examples() {
+    let (mut left, mut commands) = (vec![Vec::<String>::new()], 0);
+    while let Some(path) = left.pop() {
+        let help = loghost(&path).arg("--help").end().exits(0).stdout;
+        let beneath: Vec<&str> = help.split_once("\nCommands:\n").map_or(Vec::new(), |(_, rest)| {
+            let names = rest.lines().take_while(|line| !line.is_empty());
+            let is_name = |line: &&str| line.strip_prefix("  ").is_some_and(|line| !line.starts_with(' '));
+            names.filter(is_name).filter_map(|line| line.split_whitespace().next()).collect()
+        });
+        let beneath: Vec<&str> = beneath.into_iter().filter(|name| *name != "help").collect();
+        let command = path.iter().fold("loghost".to_owned(), |command, word| format!("{command} {word}"));
+        let has_one = help.split_once("\nExamples:\n").is_some_and(|(_, lines)| lines.contains(&command));
+        assert!(has_one || !beneath.is_empty(), "{command}: {help}");
+        commands += usize::from(beneath.is_empty());
+        left.extend(beneath.into_iter().map(|name| path.iter().cloned().chain([name.to_owned()]).collect()));
+    }
+    assert!(commands > 20, "{commands}");
 }

@@ -171,6 +171,13 @@ fn shows_why_a_consumer_fails() -> Result<(), Skip> {
     broker.loghost(["publish", "error", "poison"]).end().exits(0);
     terminal.press("\r");
     terminal.shows("last failure");
+    // A frame of the backtrace: the function, and where in its code.
+    terminal.shows_that("a function at 0x...", |screen| {
+        let failure = screen.lines().skip_while(|line| !line.starts_with("last failure"));
+        failure.skip(1).filter_map(|line| line.trim().split_once(" at 0x")).any(|(function, at)| {
+            !function.is_empty() && !at.is_empty() && at.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    });
     terminal.shows("1 trapped");
     terminal.shows("colour = red");
     terminal.press("\x1bq");
