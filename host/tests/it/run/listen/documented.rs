@@ -198,8 +198,8 @@ fn metrics_are_as_documented() -> Result<(), Skip> {
     let commits = answer.body.lines().find_map(|line| {
         line.strip_prefix(r#"loghost_commit_duration_seconds_count{consumer="strict"} "#)?.parse::<u64>().ok()
     });
-    // Several may be in one.
-    assert!(commits.is_some_and(|commits| (1..=6).contains(&commits)), "{commits:?}");
+    // Several logs may be in one.
+    assert!(commits.is_some_and(|commits| commits > 0), "{commits:?}");
 
     let (documented, shown) = (documented(), shown(&answer.body));
     assert!(documented.len() > 40, "{documented:#?}");
