@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 use loghost_core::domain::Severity;
 
-use super::configuration::LOG_FORMAT;
+use super::configuration::{LOG_FORMAT, variables};
 use super::{Cli, EXIT_TIMEOUT};
 use crate::compose::plugins::suggestion::like;
 use crate::ui::terminal::{self, OutputFormat};
@@ -23,7 +23,7 @@ pub(super) fn exit(error: &clap::Error) -> ! {
     let text = logins.iter().fold(text, |text, (login, user)| text.replace(login, user));
     if is_json {
         terminal::write_log_as(OutputFormat::Json);
-        terminal::error(text.trim_start_matches("error: ").trim_end(), None);
+        terminal::error(text.strip_prefix("error: ").unwrap_or(&text).trim_end(), None);
         terminal::finish(EXIT_TIMEOUT);
     } else {
         anstream::eprint!("{text}");
@@ -31,12 +31,16 @@ pub(super) fn exit(error: &clap::Error) -> ! {
     process::exit(error.exit_code())
 }
 
-/// Whether the log is to be JSON, by arguments that may be wrong.
+/// Whether the log is to be JSON, by arguments that may be wrong, or else by the variable.
 fn is_log_json() -> bool {
     let arguments: Vec<String> = arguments().take_while(|argument| argument != "--").collect();
     let option = format!("--{LOG_FORMAT}");
     let is_given = |pair: &[String]| pair[0] == option && pair[1] == "json";
-    arguments.windows(2).any(is_given) || arguments.contains(&format!("{option}=json"))
+    if arguments.iter().any(|argument| argument.split('=').next() == Some(&*option)) {
+        return arguments.windows(2).any(is_given) || arguments.contains(&format!("{option}=json"));
+    }
+    let is_json = |variable| env::var(variable).is_ok_and(|format| format == "json");
+    variables(LOG_FORMAT).iter().any(is_json)
 }
 
 /// The arguments as they are shown: what is not UTF-8 is replaced.

@@ -1,7 +1,7 @@
 //! Messages of loggers that were not captured.
 
 use loghost_core::domain::{Severity, Source, Timestamp};
-use loghost_decode::Message;
+use loghost_decode::{Decoder, Message};
 
 use super::{check, read};
 
@@ -139,6 +139,8 @@ fn lines_of_klog_are_read() {
         let told: Vec<_> = log.attributes.iter().map(|(key, value)| (&**key, &**value)).collect();
         assert_eq!(told, attributes, "{line}");
     }
+    let name = Decoder::default().producer(&Message::of_text("E1125 23:06:40.1 42 a.go:7] x")).name;
+    assert_eq!(name, "klog");
     // Without a year there is no time unless it is known when the line came; the level is none the less.
     let untimed = read(&Message::of_text("I1125 23:06:40.123456 42 a.go:7] x"));
     assert_eq!((untimed.severity, untimed.timestamp), (Some(Severity::Info), None));
@@ -163,6 +165,7 @@ fn lines_of_a_containers_log_file_are_read() {
         let has = log.attributes.iter().any(|(key, value)| (&**key, &**value) == attribute);
         assert!(has, "{attribute:?} in {log:?}");
     }
+    assert_eq!(Decoder::default().producer(&Message::of_text(&json)).name, "a container's log file");
     // What only begins so.
     check(&format!("{time} stderr is full"), "", "stderr is full", "");
 }

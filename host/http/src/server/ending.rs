@@ -1,4 +1,4 @@
-//! How a connection ends: with an answer, also where hyper gives none, which its other side has time to read.
+//! Ends a connection: answers where hyper does not, and gives the client time to read the answer.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ fn refusal(error: &hyper::Error, begun: &[u8]) -> Option<(StatusCode, &'static s
 
 fn answer(status: StatusCode, why: &str) -> String {
     format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
-         content-length: {}\r\n\r\n{why}\n",
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n\
+         x-content-type-options: nosniff\r\ncontent-length: {}\r\n\r\n{why}\n",
         why.len() + 1
     )
 }

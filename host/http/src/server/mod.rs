@@ -71,7 +71,7 @@ const MOST_CONNECTIONS: usize = 128;
 /// How many more are served for as long as one request takes: a supervisor learns that the host is alive whoever else is connected.
 const MOST_PROBES: usize = 32;
 
-/// How long these may take, and their heads half of it.
+/// How long these may take in all, and their heads half of it.
 const PROBE: Duration = Duration::from_secs(1);
 
 /// How long a request's head may take, from the connection's begin or the answer before.
@@ -173,7 +173,10 @@ where
 }
 
 /// Answers one request of a connection that is one too many, if it asks for the health of the host.
-async fn serve_probe(stream: TcpStream, answering: Arc<Answering>) {
+async fn serve_probe<S>(stream: S, answering: Arc<Answering>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let answering = Arc::clone(&answering);
         async move { answering.answer_probe(request).await }
@@ -181,8 +184,12 @@ async fn serve_probe(stream: TcpStream, answering: Arc<Answering>) {
     let mut http = limited(PROBE / 2);
     let mut connection =
         http.keep_alive(false).serve_connection(TokioIo::new(TimeoutStream::new(stream)), service);
-    let Ok(served) = timeout(PROBE, &mut connection).await else { return };
-    ending::end(served, connection.into_parts()).await;
+    let serving = async {
+        let served = (&mut connection).await;
+        ending::end(served, connection.into_parts()).await;
+    };
+    // Whoever takes longer is disconnected.
+    let _ = timeout(PROBE, serving).await;
 }
 
 /// HTTP/1.1 whose requests have a bounded head, which takes no longer than this.

@@ -55,6 +55,28 @@ async fn the_head_of_a_request_is_not_waited_for_without_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_connection_too_many_is_short() {
+    let (_stop, stopped) = watch::channel(false);
+    for (bytes, status, longest) in [
+        ("GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n", "200", Duration::ZERO),
+        ("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", "503", Duration::ZERO),
+        ("GET /live HTTP/1.1\r\nhost: ", "408", PROBE / 2),
+    ] {
+        let (ours, mut theirs) = duplex(1 << 16);
+        let begin = Instant::now();
+        let serving = tokio::spawn(serve_probe(ours, answering(&stopped)));
+        theirs.write_all(bytes.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        theirs.read_to_string(&mut answer).await.expect("its end");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(begin.elapsed(), longest, "{answer}");
+        // Also for whoever does not close it.
+        serving.await.expect("no panic");
+        assert!(begin.elapsed() <= PROBE, "{:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_that_comes_byte_by_byte_has_no_more_time() {
     let (_stop, stopped) = watch::channel(false);
     let (ours, mut theirs) = duplex(64);

@@ -15,4 +15,4 @@ pub(super) mod show;
 
 pub(super) use arguments::Arguments;
 pub(super) use layers::{FILE, InForce};
-pub(super) use option::LOG_FORMAT;
+pub(super) use option::{LOG_FORMAT, variables};

@@ -49,7 +49,7 @@ pub(super) fn is_of_every_command(arg: &Arg) -> bool {
 }
 
 /// The variables that may give it.
-pub(super) fn variables(key: &str) -> Vec<String> {
+pub(in crate::cli) fn variables(key: &str) -> Vec<String> {
     match key {
         "broker" => BROKER_VARIABLES.map(str::to_owned).to_vec(),
         key => vec![format!("LOGHOST_{}", key.to_uppercase().replace('-', "_"))],

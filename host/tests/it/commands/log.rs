@@ -246,8 +246,10 @@ fn tells_why_a_command_fails() {
     let [event] = &told[..] else { panic!("one line: {output}") };
     assert_eq!((&event["level"], &event["event"]), (&json!("error"), &json!("error")));
     assert!(event["message"].as_str().is_some_and(|text| text.starts_with("there is no state in nowhere")));
-    for refused in [&["publish", "--log-format", "json"][..], &["run", "--log-format=json", "--sate", "x"]] {
-        let output = loghost(refused).end().exits(2);
+    let arguments = [&["publish", "--log-format", "json"][..], &["run", "--log-format=json", "--sate", "x"]];
+    let by_variable = loghost(["run", "--sate", "x"]).env("LOGHOST_LOG_FORMAT", "json");
+    for refused in arguments.map(loghost).into_iter().chain([by_variable]) {
+        let output = refused.end().exits(2);
         let told = events(&output);
         let [event] = &told[..] else { panic!("one line: {output}") };
         assert_eq!(event["event"], "error");

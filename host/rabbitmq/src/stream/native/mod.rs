@@ -220,7 +220,7 @@ impl<K: Clock> NativeStreams<K> {
                 break;
             }
         }
-        // A broker that sends as much as it has credit for sends the rest when it has more: waiting brings nothing.
+        // The broker may have stopped sending until it has more credit: a pause would bring nothing.
         let is_behind = self.readers.iter().any(NativeReader::owes_half);
         self.receiving.took(burst, !is_behind && is_burst(burst.len(), max), ended)
     }
