@@ -16,7 +16,8 @@ pub(super) fn figures(case: &Case, samples: &[BenchSample], baseline: Option<&Ba
             let values = samples.iter().flatten().filter(|(other, _)| *other == quantity);
             let before = baseline.and_then(|baseline| baseline.figure(&case.name(), quantity.key()));
             let runs: Vec<f64> = values.map(|(_, value)| *value).collect();
-            Figure { quantity, median: median(&runs), spread: spread(&runs), runs, before }
+            let (median, spread, bound) = (median(&runs), spread(&runs), case.bound(quantity));
+            Figure { quantity, runs, median, spread, before, bound }
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::figure::grouped;
+use super::figure::{Quantity, grouped};
 use crate::files::bench_plugins::BenchPlugin;
 
 /// Something that a person may want to know.
@@ -86,6 +86,16 @@ impl Case {
                 vec!["memory".into(), plugin.to_string(), count(plugins)]
             }
             Self::BrokerMemory { size } => vec!["memory".into(), "broker".into(), size_text(size)],
+        }
+    }
+
+    /// What a quantity has to come to at least, or at most where less is better; none where nothing is promised.
+    pub(crate) fn bound(&self, quantity: Quantity) -> Option<f64> {
+        match (self, quantity) {
+            (Self::Observed { .. }, Quantity::ObservedShare) => Some(0.97),
+            (Self::Observed { .. }, Quantity::ObserversMemory) => Some(20.0 * 1024.0 * 1024.0),
+            (Self::Latency { pace: Pace::Rate(1000), .. }, Quantity::Percentile99) => Some(10.0),
+            _ => None,
         }
     }
 

@@ -46,12 +46,14 @@ pub(crate) struct Figure {
     pub(crate) spread: Option<f64>,
     /// What it was in the run that this one is compared with, if it was measured there.
     pub(crate) before: Option<f64>,
+    /// What it has to come to at least, or at most where less is better; none where nothing is promised.
+    pub(crate) bound: Option<f64>,
 }
 
 impl Figure {
     /// Whether it is within what is promised, if something is.
     pub(crate) fn is_within(&self) -> Option<bool> {
-        let bound = self.quantity.bound()?;
+        let bound = self.bound?;
         Some(match self.quantity.better() {
             Better::More => self.median >= bound,
             Better::Less => self.median <= bound,
@@ -79,15 +81,6 @@ impl Quantity {
             Self::HostMemory => "host_resident_bytes",
             Self::PluginMemory => "resident_bytes_per_further_plugin",
             Self::QueuedLog => "resident_bytes_per_queued_log",
-        }
-    }
-
-    /// What it has to come to at least, or at most where less is better; none where nothing is promised.
-    pub(crate) fn bound(self) -> Option<f64> {
-        match self {
-            Self::ObservedShare => Some(0.97),
-            Self::ObserversMemory => Some(20.0 * 1024.0 * 1024.0),
-            _ => None,
         }
     }
 

@@ -145,7 +145,7 @@ impl Reports {
             say("_spread", figure.spread.into());
             say("_runs", figure.runs.clone().into());
             if let Some(is_within) = figure.is_within() {
-                say("_bound", figure.quantity.bound().into());
+                say("_bound", figure.bound.into());
                 say("_is_within", is_within.into());
             }
             if self.beside == ComparedWith::Baseline {
@@ -161,7 +161,7 @@ impl Reports {
 /// Whether it is within what is promised, for people; nothing where nothing is.
 fn bound_cell(figure: &Figure) -> Option<Cell> {
     let is_within = figure.is_within()?;
-    let (_, bound, unit) = figure.quantity.show(figure.quantity.bound()?);
+    let (_, bound, unit) = figure.quantity.show(figure.bound?);
     let unit = unit.split(' ').next().unwrap_or_default();
     let (verdict, style) = if is_within { ("met", GOOD) } else { ("missed", BAD) };
     Some(Cell::remark(format!("bound {bound} {unit}: {verdict}"), style))

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Output, Running, Signal, loghost};
@@ -118,6 +118,22 @@ fn measures_everything_and_compares() {
     assert!(ratios[0].is_number() && ratios[1].is_null(), "{json}");
 }
 
+/// At a thousand a second, and whether they are; at other rates nothing is promised.
+#[track_caller]
+fn says_how_soon_logs_are_to_be_counted(output: &Output) {
+    let cases = output.json();
+    let [slow, others @ ..] = LATENCY.map(|name| cases.iter().find(|case| case["case"] == name).expect(name));
+    let p99 = slow["p99_ms"].as_f64().expect("a number");
+    assert_eq!(
+        (&slow["p99_ms_bound"], &slow["p99_ms_is_within"]),
+        (&json!(10.0), &json!(p99 <= 10.0)),
+        "{output}"
+    );
+    for case in others {
+        assert!(case["p99_ms_bound"].is_null(), "{case}");
+    }
+}
+
 /// In the process of the bench, and in processes of its own.
 fn measures_streams(broker: &Broker) {
     let bench = ["bench", "consume", "latency", "start", "--runs", "1", "--logs", "40", "--plugins", "2"];
@@ -126,6 +142,7 @@ fn measures_streams(broker: &Broker) {
     let bench = broker.loghost(bench).args(streams).args(["--sizes", "10B", "--format", "json"]);
     let output = bench.end().exits(0).does_not_say("AMQP 0-9-1");
     measured(&output, &[&[CONSUME[1], CONSUME[4]][..], &LATENCY, &START].concat());
+    says_how_soon_logs_are_to_be_counted(&output);
     is_empty_of(Version::V4, broker.prefix());
 }
 
