@@ -91,12 +91,15 @@ fn are_said(broker: &Broker) {
     host.end_by(Signal::Kill);
     // At the end, where it is asked how far the stream goes, and between others.
     let record = || broker.loghost(["record", "--from", "first", "--severity", "error"]).end().exits(69);
+    let replay = || broker.loghost(["replay", "--from", "first"]).arg(&plugin).end().exits(69);
     let said = "most likely it cannot deliver one of its messages through AMQP 0-9-1; through the stream protocol it is read";
     record().says(said);
+    replay().says(said);
     broker.outside().delete(&broker.exchange("error"));
     run().arg("--declare-only").end().exits(0);
     publish_lines(broker, "error", 40);
     publish_undeliverable(broker, "error", "two");
     publish_lines(broker, "error", 10);
     record().says(said);
+    replay().says(said);
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::TIMEOUT;
@@ -13,7 +13,8 @@ use super::TIMEOUT;
 const SASL: [u8; 8] = *b"AMQP\x03\x01\0\0";
 const DISPOSITION: &[u8] = &[0, 0x53, 0x15];
 
-/// The beginnings of methods of AMQP 0-9-1: `basic.deliver`, and `connection.close` with the code 541.
+/// The beginnings of methods of AMQP 0-9-1: `basic.qos` with no size, `basic.deliver`, and `connection.close` with the code 541.
+const QOS: &[u8] = &[0, 60, 0, 10, 0, 0, 0, 0];
 const DELIVER: &[u8] = &[0, 60, 0, 60];
 const CLOSE: &[u8] = &[0, 10, 0, 50, 2, 29];
 
@@ -24,12 +25,15 @@ pub(crate) enum Fault {
     Acknowledging,
     /// Connections end with 541 instead of a delivery, until the host speaks AMQP 1.0 on another one.
     Delivering,
+    /// The connection ends with 541 instead of the delivery behind so many, once.
+    DeliveringOnce(u32),
 }
 
 /// Passes on what goes to a broker and comes of it, for as long as the test.
 pub(crate) struct Relay {
     address: SocketAddr,
     acknowledgements: Receiver<()>,
+    prefetches: Arc<Mutex<Vec<u16>>>,
 }
 
 #[derive(Clone)]
@@ -37,7 +41,10 @@ struct Way {
     fault: Fault,
     /// Whether AMQP 1.0 was spoken.
     amqp10: Arc<AtomicBool>,
+    /// How many deliveries have come.
+    deliveries: Arc<AtomicU32>,
     sender: Sender<()>,
+    prefetches: Arc<Mutex<Vec<u16>>>,
 }
 
 impl Relay {
@@ -47,7 +54,9 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (sender, acknowledgements) = channel();
-        let way = Way { fault, amqp10: Arc::default(), sender };
+        let prefetches = Arc::default();
+        let asked = Arc::clone(&prefetches);
+        let way = Way { fault, amqp10: Arc::default(), deliveries: Arc::default(), sender, prefetches };
         thread::spawn(move || {
             for host in listener.incoming().flatten() {
                 let (broker, way) = (broker.clone(), way.clone());
@@ -55,12 +64,17 @@ impl Relay {
                 thread::spawn(move || way.connect(host, TcpStream::connect(broker)?));
             }
         });
-        Self { address, acknowledgements }
+        Self { address, acknowledgements, prefetches: asked }
     }
 
     /// The URL through which it is reached.
     pub(crate) fn url(&self, url: &str) -> String {
         url.replace(authority(url), &self.address.to_string())
+    }
+
+    /// How many messages hosts have asked for ahead, in the order in which they have, for each consumer.
+    pub(crate) fn prefetches(&self) -> Vec<u16> {
+        self.prefetches.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until a host settles a message.
@@ -97,6 +111,7 @@ impl Way {
                 0 => return Ok(()),
                 length => &buffer[..length],
             };
+            self.prefetches.lock().unwrap_or_else(PoisonError::into_inner).extend(prefetches(bytes));
             if self.fault == Fault::Acknowledging
                 && is_amqp10
                 && bytes.windows(DISPOSITION.len()).any(|window| window == DISPOSITION)
@@ -121,7 +136,7 @@ impl Way {
             let size = u32::from_be_bytes([frame[3], frame[4], frame[5], frame[6]]);
             // With the byte that ends it.
             Read::take(&broker, u64::from(size) + 1).read_to_end(&mut frame)?;
-            if frame[0] == 1 && frame[7..].starts_with(DELIVER) && !self.amqp10.load(Ordering::Relaxed) {
+            if frame[0] == 1 && frame[7..].starts_with(DELIVER) && self.ends_instead() {
                 let close = [CLOSE, b"\x0eINTERNAL_ERROR\0\0\0\0"].concat();
                 let size = u32::try_from(close.len()).expect("it is short");
                 // The host closes its side when it has read that.
@@ -130,6 +145,20 @@ impl Way {
             host.write_all(&frame)?;
         }
     }
+
+    /// Whether the connection ends instead of this delivery.
+    fn ends_instead(&self) -> bool {
+        match self.fault {
+            Fault::DeliveringOnce(before) => self.deliveries.fetch_add(1, Ordering::Relaxed) == before,
+            _ => !self.amqp10.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// How many messages are asked for ahead. Each time takes a frame of a few bytes, which comes in one piece.
+fn prefetches(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    let after = bytes.windows(QOS.len() + 2).filter_map(|window| window.strip_prefix(QOS));
+    after.map(|number| u16::from_be_bytes([number[0], number[1]]))
 }
 
 /// The host and port of a URL.

@@ -2,6 +2,7 @@
 
 mod compare;
 mod elected;
+mod internal;
 mod recorded;
 mod removed;
 
@@ -48,6 +49,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .flatten()
     .chain(compare::trials())
     .chain(elected::trials())
+    .chain(internal::trials())
     .chain(recorded::trials())
     .chain(removed::trials())
     .chain([needing("stream::replay::progress_is_shown_on_a_terminal", progress_is_shown_on_a_terminal)])
