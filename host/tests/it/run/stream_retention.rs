@@ -1,19 +1,18 @@
 //! `loghost run --queue-type stream` where retention has removed what was not read: said, counted, and no crash.
 
+use std::path::Path;
 use std::time::Duration;
 
 use lapin::BasicProperties;
-use lapin::types::AMQPValue;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::streams::{KINDS, plugin, publish, run};
+use super::streams::{KINDS, plugin, publish, run, running};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Signal, loghost};
 use crate::support::guest::{Then, guest};
 use crate::support::http::Http;
 use crate::support::metrics::{counts, errors, last_of};
-use crate::support::outside::{DURABLE, text};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -31,20 +30,18 @@ pub(crate) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-fn what_was_removed_is_said(broker: &Broker) {
-    let folder = tempfile::tempdir().expect("a folder");
+/// How many logs [`read_and_cut_off`] has published, and how many of them were counted.
+pub(super) const PUBLISHED: u64 = 204;
+pub(super) const COUNTED: u64 = 3;
+
+/// Has the first logs of a stream counted, and others published until retention has removed more than those.
+#[track_caller]
+pub(super) fn read_and_cut_off(broker: &Broker, state: &Path) {
     let (outside, stream) = (broker.outside(), broker.exchange("error"));
-    let arguments = [
-        ("x-queue-type", text("stream")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(200_000)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(50_000)),
-    ];
-    outside.declare(&stream, DURABLE, &arguments);
-    let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
-    let host = run().start();
-    host.says("consuming from");
+    outside.declare_bounded_stream(&stream, 200_000, 50_000);
+    let host = running(broker, &plugin(), state);
     publish(&outside, broker, 3);
-    counts(&host, "error", [3, 0]);
+    counts(&host, "error", [COUNTED, 0]);
     host.end_by(Signal::Terminate).exits(0);
     let text = "x".repeat(10_000);
     for _ in 0..5 {
@@ -53,10 +50,16 @@ fn what_was_removed_is_said(broker: &Broker) {
     }
     // When a segment has just begun, it may be the only one.
     publish(&outside, broker, 1);
+}
+
+fn what_was_removed_is_said(broker: &Broker) {
+    let folder = tempfile::tempdir().expect("a folder");
+    read_and_cut_off(broker, folder.path());
+    let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
     let output = run().args(["--until-idle", "500ms"]).end().exits(0);
     let output = output.says("were removed before they were read").says("from 3 to");
     let [accepted, _] = errors(&last_of(&output.stdout, "error"));
-    assert!((4..204).contains(&accepted), "{output}");
+    assert!((COUNTED + 1..PUBLISHED).contains(&accepted), "{output}");
     // It is said once, and what is left is counted once.
     let again = run().args(["--until-idle", "500ms"]).end().exits(0).does_not_say("were removed");
     assert_eq!(errors(&last_of(&again.stdout, "error"))[0], accepted, "{again}");

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lapin::BasicProperties;
-use lapin::types::AMQPValue;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use super::stream_retention::{PUBLISHED, read_and_cut_off};
 use super::streams::{counted, plugin, publish, run};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::Signal;
 use crate::support::frames::FrameProxy;
 use crate::support::metrics::{counts, errors, last_of};
-use crate::support::outside::{DURABLE, text};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on(
@@ -79,25 +78,8 @@ const LATE: u64 = 3;
 
 fn what_was_removed_is_said_where_it_is_noted_late(broker: &Broker) {
     let folder = tempfile::tempdir().expect("a folder");
-    let (outside, stream) = (broker.outside(), broker.exchange("error"));
-    let arguments = [
-        ("x-queue-type", text("stream")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(200_000)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(50_000)),
-    ];
-    outside.declare(&stream, DURABLE, &arguments);
+    read_and_cut_off(broker, folder.path());
     let run = || run(broker, &plugin()).arg("--state").arg(folder.path());
-    let host = run().start();
-    host.says("consuming from");
-    publish(&outside, broker, 3);
-    counts(&host, "error", [3, 0]);
-    host.end_by(Signal::Terminate).exits(0);
-    let text = "x".repeat(10_000);
-    for _ in 0..5 {
-        let log = || (&*stream, "web", text.clone(), BasicProperties::default());
-        outside.publish_all((0..40).map(|_| log()));
-    }
-    publish(&outside, broker, 1);
     let (asked, name) = (Arc::new(AtomicU64::new(0)), b"first_chunk_id");
     let (count, was_chunk, is_read) = (Arc::clone(&asked), AtomicBool::new(false), AtomicBool::new(false));
     let proxy = FrameProxy::new(broker.stream_port().expect("the stream protocol"), move |frame| {
@@ -119,6 +101,6 @@ fn what_was_removed_is_said_where_it_is_noted_late(broker: &Broker) {
     let metric = last_of(&output.stdout, "error");
     // Each log is counted, or was removed, with offsets that were no logs.
     let counted = errors(&metric)[0];
-    assert!(counted + metric["removed"].as_u64().unwrap_or(0) >= 204, "{output}");
-    assert!(counted <= 204 && metric["repeated"] == 0, "{output}");
+    assert!(counted + metric["removed"].as_u64().unwrap_or(0) >= PUBLISHED, "{output}");
+    assert!(counted <= PUBLISHED && metric["repeated"] == 0, "{output}");
 }

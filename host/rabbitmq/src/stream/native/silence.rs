@@ -115,6 +115,16 @@ mod tests {
         }
     }
 
+    /// However long there was nothing to send before: then it is asked seldom.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_stops_after_a_quiet_time_is_found_within_seventy_seconds() {
+        for minutes in 0..9 {
+            let mut watch = SilenceWatch::new();
+            assert!(!is_stalled(&mut watch, Some(6), Duration::from_mins(minutes)).await);
+            assert!(is_stalled(&mut watch, Some(7), Duration::from_secs(70)).await, "{minutes} min");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_that_has_nothing_more_or_sends_is_not() {
         let mut watch = SilenceWatch::new();

@@ -1,14 +1,13 @@
 //! `loghost replay` of a span of which retention has removed a part: before it begins, and while it reads.
 
 use lapin::BasicProperties;
-use lapin::types::AMQPValue;
 use libtest_mimic::Trial;
 
 use super::{KINDS, declare, metric, plugin, publish, replay};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::gate::Gate;
 use crate::support::metrics::errors;
-use crate::support::outside::{DURABLE, Outside, text};
+use crate::support::outside::Outside;
 
 pub(super) fn trials() -> impl Iterator<Item = Trial> {
     [
@@ -22,12 +21,7 @@ pub(super) fn trials() -> impl Iterator<Item = Trial> {
 /// Declares the stream of errors with this retention, in bytes, and this size of segments.
 #[track_caller]
 fn declare_bounded(broker: &Broker, outside: &Outside, retained: i64, segment: i64) {
-    let arguments = [
-        ("x-queue-type", text("stream")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(retained)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(segment)),
-    ];
-    outside.declare(&broker.exchange("error"), DURABLE, &arguments);
+    outside.declare_bounded_stream(&broker.exchange("error"), retained, segment);
     declare(broker, &plugin());
 }
 

@@ -24,6 +24,17 @@ pub(crate) fn text(text: &str) -> AMQPValue {
 }
 
 impl Outside {
+    /// Declares a stream that has so many bytes at most, or a segment more, in segments of this size.
+    #[track_caller]
+    pub(crate) fn declare_bounded_stream(&self, stream: &str, retained: i64, segment: i64) {
+        let arguments = [
+            ("x-queue-type", text("stream")),
+            ("x-max-length-bytes", AMQPValue::LongLongInt(retained)),
+            ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(segment)),
+        ];
+        self.declare(stream, DURABLE, &arguments);
+    }
+
     /// Declares a queue that is not loghost's and gets all logs of a severity.
     #[track_caller]
     pub(crate) fn listen(&self, queue: &str, exchange: &str) {
