@@ -1,5 +1,6 @@
 //! Faults that are injected: kills, damaged files, a full system, clocks that jump, closed pipes, a million logs.
 
+pub(crate) mod at_least_once;
 pub(crate) mod clock;
 pub(crate) mod closed;
 pub(crate) mod crash;

@@ -14,6 +14,7 @@ use libtest_mimic::Trial;
 use super::stream_protocol::{declare, publish};
 use super::streams::{counted, plugin, run};
 use crate::support::broker::{Broker, Kind, on};
+use crate::support::chunks::time_in;
 use crate::support::cli::Signal;
 use crate::support::dead_letters::list;
 use crate::support::frames::FrameProxy;
@@ -176,16 +177,6 @@ fn damaged_bytes(times: u64) -> Result<(), Skip> {
 
 /// What is in a log whose chunk is damaged.
 const MARK: &[u8] = b"<misdated>";
-
-/// Where the time is in a frame that delivers a chunk: behind its length, key, version, subscription and, with version 2, the
-/// committed chunk; then behind a magic number, a type, and the numbers of entries and records. 8 bytes, the highest first.
-const fn time_in(frame: &[u8]) -> Option<usize> {
-    match frame {
-        [_, _, _, _, _, 8, _, 1, ..] => Some(9 + 8),
-        [_, _, _, _, _, 8, _, 2, ..] => Some(17 + 8),
-        _ => None,
-    }
-}
 
 /// A proxy in front of this port that damages one of the 8 bytes of the time of the first chunk with [`MARK`] in it, the first
 /// time that it is sent; and how often one was sent.

@@ -1,4 +1,4 @@
-//! Streams in trouble: a broker that is killed, a replica that lags, a listener that goes, a producer's bad batch, and permissions
+//! Streams in trouble: a broker that is killed, a listener that goes, a producer's bad batch, and permissions
 //! that are missing or taken away.
 
 use std::time::Duration;
@@ -10,11 +10,10 @@ use super::stream_protocol::{broker_of_batches, publish_batches};
 use super::streams::{KINDS, counted, plugin, publish, run, running};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Signal, loghost};
-use crate::support::cluster::{leader_of, read_at};
 use crate::support::dead_letters::list;
 use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
-use crate::support::rabbitmq::{self, Node, Setup, Version};
+use crate::support::rabbitmq::{self, Setup, Version};
 use crate::support::slow::{Delays, Slow};
 use crate::support::user::User;
 use crate::support::{Skip, needing};
@@ -22,7 +21,6 @@ use crate::support::{Skip, needing};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         needing("stream::streams::outlive_a_broker_that_is_killed", outlive_a_broker_that_is_killed),
-        needing("stream::streams::are_read_at_a_replica_and_not_refused_where_it_lags", of_a_cluster),
         needing("stream_protocol::a_bad_batch_costs_no_other_log", a_bad_batch_costs_no_other_log),
         needing(
             "stream_protocol::what_amqp_leaves_out_at_the_end_is_no_end",
@@ -63,62 +61,6 @@ fn outlive_a_broker_that_is_killed() -> Result<(), Skip> {
     assert_eq!(last_of(&output.stdout, "error")["repeated"], 0, "{output}");
     assert_eq!(counted(run(&broker, &plugin()).arg("--state").arg(folder.path())), 820);
     Ok(())
-}
-
-/// `loghost run` that reads streams at this node of a cluster.
-fn run_at(node: &Node, prefix: &str) -> Loghost {
-    let port = node.stream_port().expect("the stream protocol");
-    let run = loghost(["run", "--queue-type", "stream", "--every", "20ms", "--format", "json", "--broker"]);
-    let run = run.args([&*node.url(), "--prefix", prefix]).unless_ephemeral(&[]).arg(plugin());
-    run.env("LOGHOST_STREAM_ADDRESS", format!("{}:{port}", node.address()))
-}
-
-/// Its leader is kept for those who write.
-fn are_read_at_a_replica(nodes: &[Node; 3]) {
-    let broker = Broker::of_cluster(Kind::Stream, nodes);
-    let folder = tempfile::tempdir().expect("a folder");
-    running(&broker, &plugin(), folder.path()).end_by(Signal::Terminate).exits(0);
-    publish(&broker.outside(), &broker, 5);
-    let (nodes, stream) = (nodes.each_ref(), broker.exchange("error"));
-    // As soon as each node has a copy.
-    let leader = leader_of(&nodes, &stream);
-    let host = running(&broker, &plugin(), folder.path());
-    counts(&host, "error", [5, 0]);
-    assert!(!read_at(&nodes).contains(&leader), "the leader is read");
-    host.end_by(Signal::Terminate).exits(0);
-}
-
-fn of_a_cluster() -> Result<(), Skip> {
-    let nodes = rabbitmq::cluster(Version::V4)?;
-    are_read_at_a_replica(&nodes);
-    of_a_replica_that_lags(&nodes);
-    Ok(())
-}
-
-/// It has less than was read at the leader.
-fn of_a_replica_that_lags([near, far, _third]: &[Node; 3]) {
-    let broker = Broker::on(Kind::Stream, far);
-    let folder = tempfile::tempdir().expect("a folder");
-    let run = |node: &Node| run_at(node, broker.prefix()).arg("--state").arg(folder.path());
-    let host = run(far).start();
-    host.says("consuming from");
-    let outside = broker.outside();
-    publish(&outside, &broker, 10);
-    counts(&host, "error", [10, 0]);
-    let replicas = "[P || {_, P, _, [osiris_replica]} <- supervisor:which_children(osiris_server_sup)]";
-    outside.wait_until(|| near.rabbitmqctl(&["eval", &format!("length({replicas}).")]).trim() == "1");
-    near.rabbitmqctl(&["eval", &format!("[sys:suspend(P) || P <- {replicas}].")]);
-    publish(&outside, &broker, 30);
-    counts(&host, "error", [40, 0]);
-    host.end_by(Signal::Terminate).exits(0);
-    let host = run(near).start();
-    let said = host.says("ask the leader of the stream");
-    assert!(said.contains("does not lead to it"), "{said}");
-    near.rabbitmqctl(&["eval", &format!("[sys:resume(P) || P <- {replicas}].")]);
-    host.says("[error] consuming");
-    publish(&outside, &broker, 2);
-    counts(&host, "error", [42, 0]);
-    host.end_by(Signal::Terminate).exits(0);
 }
 
 /// It is one dead letter, which says how many logs it was.
