@@ -12,8 +12,8 @@ use loghost_rabbitmq::{Begin, KeyTemplate, STREAM_PORTS};
 
 use super::configuration::FILE;
 use super::{
-    FormatArg, bench, bind, broker, connection, consumer, demo, limits, parse, plugin, replay, run, sources,
-    status, verify,
+    FormatArg, bench, bind, broker, connection, consumer, demo, limits, plugin, replay, run, sources, status,
+    verify,
 };
 use crate::compose::consumer_builder::{MOST_PREFETCH, PREFETCHED_TOGETHER, SMALL_PER_LOG};
 use crate::ui::bench::size_text;
@@ -80,7 +80,7 @@ fn told() -> [ShownDefault; 7] {
         ("config", format!("{FILE}, if it is in the working directory")),
         ("default_severity", bind::default_severity().to_string()),
         ("file", FILE.to_owned()),
-        ("from", parse::text_of_begin(Begin::default())),
+        ("from", Begin::default().to_string()),
         ("key", KeyTemplate::default().to_string()),
         ("prefetch", prefetch),
         (

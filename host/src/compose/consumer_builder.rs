@@ -69,9 +69,14 @@ pub(crate) struct ConsumerBuilder {
 /// How many small logs of streams may be under way, for each log of a queue that may.
 pub(crate) const SMALL_PER_LOG: usize = 16;
 
-/// How many logs of a consumer may be under way, if nobody says otherwise: at least, at most, and those of all consumers of a run.
+/// The least logs of a consumer that may be under way, if nobody says otherwise.
 const LEAST_PREFETCH: u16 = 16;
+
+/// The most logs of a consumer that may be under way, if nobody says otherwise.
 pub(crate) const MOST_PREFETCH: u16 = 1000;
+
+/// The most logs of all consumers of a run that may be under way, if nobody says otherwise: they share it evenly, within the
+/// least and the most of each.
 pub(crate) const PREFETCHED_TOGETHER: usize = 16_000;
 
 /// The least time between two commits to the disk: each is synced, and costs as much as a hundred logs.

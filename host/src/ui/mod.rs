@@ -13,7 +13,6 @@ pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod rules;
-pub(crate) mod run;
 pub(crate) mod sources;
 pub(crate) mod status;
 mod table;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv6Addr;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// How long a stream keeps its logs; where nothing is said, without end.
 ///
@@ -32,6 +32,21 @@ pub enum Begin {
     Offset(u64),
     /// At the chunk of this time, in milliseconds since the Unix epoch.
     Time(u64),
+}
+
+/// As it is given: a word, an offset or a time in UTC.
+impl Display for Begin {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::First => f.write_str("first"),
+            Self::Last => f.write_str("last"),
+            Self::Next => f.write_str("next"),
+            Self::Offset(offset) => offset.fmt(f),
+            Self::Time(millis) => {
+                humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(*millis)).fmt(f)
+            }
+        }
+    }
 }
 
 /// How the streams of a run are declared and read.

@@ -12,19 +12,6 @@ pub(in crate::cli) fn begin(text: &str) -> Result<Begin, String> {
     begin_at(text, now)
 }
 
-/// How it would be given.
-pub(in crate::cli) fn text_of_begin(begin: Begin) -> String {
-    match begin {
-        Begin::First => "first".to_owned(),
-        Begin::Last => "last".to_owned(),
-        Begin::Next => "next".to_owned(),
-        Begin::Offset(offset) => offset.to_string(),
-        Begin::Time(millis) => {
-            humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(millis)).to_string()
-        }
-    }
-}
-
 /// Where to begin in what a stream has.
 pub(in crate::cli) fn past(text: &str) -> Result<Begin, String> {
     match begin(text)? {
@@ -96,6 +83,7 @@ mod tests {
             ("2024-02-29T23:59:30.250Z", Begin::Time(1_709_251_170_250)),
         ] {
             assert_eq!(begin_at(text, NOW), Ok(expected), "{text}");
+            assert_eq!(begin_at(&expected.to_string(), NOW), Ok(expected), "{expected}");
         }
     }
 

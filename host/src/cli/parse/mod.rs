@@ -15,7 +15,7 @@ use loghost_core::domain::scenario::ConsumerRef;
 use loghost_core::domain::{ConsumerName, Severity, UnknownSeverity};
 use regex::Regex;
 
-pub(super) use self::begin::{begin, past, text_of_begin};
+pub(super) use self::begin::{begin, past};
 pub(super) use self::size::{bytes, memory, queue_memory, segment, stack, stream_size};
 pub(super) use self::time::{age, duration};
 use crate::compose::failure::{Failure, Status};

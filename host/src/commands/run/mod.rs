@@ -107,7 +107,7 @@ async fn consume(
     for (member, _) in &members {
         board.expect(member.name(), member.settings());
     }
-    let view = view(&options, board, &controls);
+    let view = view(&options, board, &controls, &observer);
     let connections = tokio::select! {
         connected = Connections::connect(&options.target, ["consuming", "publishing"], &observer) => connected?,
         () = &mut interrupted => return Ok(()),

@@ -13,9 +13,8 @@ use crate::compose::running::member::Member;
 use crate::compose::running::reload::Reloads;
 use crate::compose::running::starter::{OpenedConsumer, Starter};
 use crate::compose::running::supervise::{MOST_OPENING, OnFailure};
-use crate::ui::events::command::{HostEvent, tell};
+use crate::ui::events::command::{ConsumerReads, HostEvent, Reading, tell};
 use crate::ui::rules::warn_of;
-use crate::ui::run::{Reading, named_streams};
 
 /// The consumers of a run.
 #[derive(Default)]
@@ -35,7 +34,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Failure> {
     let lifetime = options.consumer.lifetime;
     let filters: Vec<&Filter> = members.iter().map(|(_, consumer)| &consumer.descriptor().filter).collect();
-    warn_of(&options.consumer.rules, &filters);
+    warn_of(&options.consumer.rules, &filters, &*starter.observer);
     let (mut opening, mut keeping) = (Vec::new(), Vec::new());
     for (member, consumer) in members {
         if consumer.keeps_state() {
@@ -45,12 +44,12 @@ pub(super) async fn prepare(
     }
     let opened: Vec<Result<OpenedConsumer, Failure>> =
         stream::iter(opening).buffered(MOST_OPENING).collect().await;
-    let (mut prepared, mut queues, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
+    let (mut prepared, mut consumers, mut failures) = (Prepared::default(), Vec::new(), Vec::new());
     for opened in opened {
         match opened {
             Ok(opened) => {
                 if opened.opening == Opening::Done {
-                    queues.push(described(options, &opened.descriptor));
+                    consumers.push(reads(options, &opened.descriptor));
                 }
                 prepared.ready.push(opened);
             }
@@ -66,7 +65,7 @@ pub(super) async fn prepare(
     }
     failures.iter().for_each(left_out);
     prepared.failed = failures.first().map(Failure::status);
-    if !queues.is_empty() {
+    if !consumers.is_empty() {
         let connection = starter
             .builder
             .connections
@@ -75,7 +74,7 @@ pub(super) async fn prepare(
             .await
             .map_err(|error| options.target.unreachable(&error))?;
         let address = connection.address().to_string();
-        tell(&*starter.observer, HostEvent::Consuming { address, queues });
+        tell(&*starter.observer, HostEvent::Consuming { address, consumers });
     }
     if options.state.is_none() && lifetime == Lifetime::Named {
         let reading = if options.consumer.streams.is_some() { Reading::Streams } else { Reading::Queues };
@@ -84,23 +83,17 @@ pub(super) async fn prepare(
     Ok(prepared)
 }
 
-/// A consumer, with what it reads.
-fn described(options: &Options, Descriptor { name, filter, .. }: &Descriptor) -> String {
+/// What a consumer reads.
+fn reads(options: &Options, Descriptor { name, filter, .. }: &Descriptor) -> ConsumerReads {
     let names = &options.target.names;
-    let reads = match (&options.consumer.streams, options.consumer.lifetime) {
+    let (queue, streams) = match (&options.consumer.streams, options.consumer.lifetime) {
         (Some(_), _) => {
-            let streams = filter.severities().iter().map(|severity| names.exchange(severity));
-            named_streams(&streams.collect::<Vec<_>>())
+            let streams = filter.severities().iter().map(|severity| names.exchange(severity).to_owned());
+            (None, streams.collect())
         }
-        (None, Lifetime::Named) => names.queue(name),
-        (None, Lifetime::Exclusive) => "a queue of its own".to_owned(),
+        (None, Lifetime::Named) => (Some(names.queue(name)), Vec::new()),
+        (None, Lifetime::Exclusive) => (None, Vec::new()),
     };
-    let others: Vec<&str> = options.consumer.rules.exchanges(filter).into_iter().collect();
-    // Not all of these need be there: which are not was said.
-    let also = if others.is_empty() {
-        String::new()
-    } else {
-        format!(", and --bind takes from {}", others.join(", "))
-    };
-    format!("{name} ({reads}{also})")
+    let also_from = options.consumer.rules.exchanges(filter).into_iter().map(str::to_owned).collect();
+    ConsumerReads { consumer: name.clone(), queue, streams, also_from }
 }

@@ -18,8 +18,8 @@ use crate::compose::running::measure_kinds::MeasureKindsObserver;
 use crate::compose::running::service::Service;
 use crate::compose::running::telemetry::Telemetry;
 use crate::ui::events::Queues;
-use crate::ui::events::command::HostEvent;
-use crate::ui::terminal::{self, DetailObserver, LogObserver};
+use crate::ui::events::command::{HostEvent, tell};
+use crate::ui::terminal::{DetailObserver, LogObserver};
 use crate::ui::view::{View, ViewSubject};
 
 /// Who is told what happens in a run.
@@ -65,11 +65,16 @@ pub(super) fn ask_depths(options: &Options, board: &Board, builder: &ConsumerBui
 }
 
 /// Shows the run on the screen, if that is wanted and possible.
-pub(super) fn view(options: &Options, board: &Arc<Board>, control: &Arc<Controls>) -> Option<View> {
+pub(super) fn view(
+    options: &Options,
+    board: &Arc<Board>,
+    control: &Arc<Controls>,
+    observer: &Arc<dyn Observer>,
+) -> Option<View> {
     if options.display == Display::Lines {
         return None;
     }
     let (board, control) = (Arc::clone(board), Arc::clone(control) as _);
-    let view = View::start(ViewSubject { board, control });
-    view.inspect_err(|error| terminal::tell(HostEvent::NoView(error.to_string()))).ok()
+    let view = View::start(ViewSubject { board, control }, Arc::clone(observer));
+    view.inspect_err(|error| tell(&**observer, HostEvent::NoView(error.to_string()))).ok()
 }

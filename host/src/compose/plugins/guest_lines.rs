@@ -81,23 +81,45 @@ impl Drop for GuestLines {
 #[cfg(test)]
 mod tests {
     use loghost_core::application::Event;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::ui::events::{self, Queues};
 
-    /// Is told, and does nothing.
-    struct Untold;
+    /// What was told: the name of each event, and its figures.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(&'static str, Value)>>);
 
-    impl Observer for Untold {
-        fn observe(&self, _: &Event<'_>) {}
+    impl Told {
+        /// The same, once: it is forgotten.
+        fn taken(&self) -> Vec<(&'static str, Value)> {
+            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+    }
+
+    impl Observer for Told {
+        fn observe(&self, event: &Event<'_>) {
+            let shown = events::shown(event, Queues::default()).expect("an event that is shown");
+            let told = (shown.name, Value::Object(shown.fields));
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+        }
     }
 
     #[test]
     fn a_second_has_room_for_so_many_lines_and_bytes() {
-        let (mut lines, began) = (GuestLines::new(Arc::new(Untold)), Instant::now());
+        let told = Arc::new(Told::default());
+        let (mut lines, began) = (GuestLines::new(Arc::clone(&told) as _), Instant::now());
         let shown = (0..MOST_LINES * 2).filter(|_| lines.take(10, began)).count();
         assert_eq!((shown, lines.left_out), (MOST_LINES as usize, u64::from(MOST_LINES)));
+        let limited =
+            || ("plugin_log_limited", json!({ "most_lines": MOST_LINES, "most_bytes": MOST_BYTES }));
+        let left_out = |lines: u32| ("plugin_log_left_out", json!({ "lines": lines }));
+        assert_eq!(told.taken(), [limited()], "once in a second");
         let later = began + SECOND;
         assert!(lines.take(MOST_BYTES, later) && !lines.take(1, later), "{} bytes", lines.bytes);
         assert_eq!(lines.left_out, 1, "of this second");
+        assert_eq!(told.taken(), [left_out(MOST_LINES), limited()]);
+        drop(lines);
+        assert_eq!(told.taken(), [left_out(1)], "at the end as well");
     }
 }

@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use loghost_board::{Board, Depths};
-use loghost_core::application::RunControl;
+use loghost_core::application::{Observer, RunControl};
 use loghost_system as system;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,8 +29,8 @@ use tokio::time::sleep;
 pub(crate) use self::offscreen::OffscreenView;
 use self::runner::{Runner, ViewMessage};
 use crate::platform::signals::{JobControl, JobRequest, stop_job};
-use crate::ui::events::command::HostEvent;
-use crate::ui::terminal::{self, Screen};
+use crate::ui::events::command::{HostEvent, tell};
+use crate::ui::terminal::Screen;
 
 /// What a view shows, and controls.
 pub(crate) struct ViewSubject {
@@ -52,8 +52,8 @@ const DEPTHS_EVERY: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 impl View {
-    /// Shows a run, on the screen of the terminal.
-    pub(crate) fn start(shown: ViewSubject) -> io::Result<Self> {
+    /// Shows a run, on the screen of the terminal; tells the `observer` if that ends by itself.
+    pub(crate) fn start(shown: ViewSubject, observer: Arc<dyn Observer>) -> io::Result<Self> {
         let job_control = JobControl::new()?;
         let screen = Screen::take()?;
         let (told, to_do) = mpsc::channel();
@@ -68,7 +68,7 @@ impl View {
             let mut runner = runner;
             if let Err(error) = runner.run(&to_do) {
                 drop(runner);
-                terminal::tell(HostEvent::ViewEnded(error.to_string()));
+                tell(&*observer, HostEvent::ViewEnded(error.to_string()));
             }
         })
         .map_err(io::Error::other)?;

@@ -1,12 +1,16 @@
 //! The log on standard error as JSON: `--log-format json`.
 
+mod beside;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use self::beside::{tells_what_a_look_meets, tells_what_is_read_of_the_past, tells_what_publishing_meets};
 use crate::support::broker::{Broker, Kind, on, on_each, start_again, start_embedded};
-use crate::support::cli::{Loghost, Output, Signal, loghost};
-use crate::support::dead_letters::dead_letters;
+use crate::support::cli::{Output, Signal, loghost};
+use crate::support::gate::Gate;
 use crate::support::guest::{Does, Then, declare, guest};
+use crate::support::http::Http;
 use crate::support::publish::publish;
 use crate::support::{test, tracked};
 
@@ -18,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on([Kind::Embedded], "log::tells_what_publishing_meets", tells_what_publishing_meets));
     trials.extend(on([Kind::Embedded], "log::tells_what_a_look_meets", tells_what_a_look_meets));
     trials.extend(on([Kind::Stream], "log::tells_what_is_read_of_the_past", tells_what_is_read_of_the_past));
+    trials.push(test("log::tells_readers_of_rules", tells_readers_of_rules));
     trials.push(test("log::tells_what_tools_write", tells_what_tools_write));
     trials.push(test("log::tells_what_a_connection_does", tells_what_a_connection_does));
     trials.push(test("log::tells_why_a_command_fails", tells_why_a_command_fails));
@@ -165,67 +170,54 @@ fn tells_what_a_run_begins_with(broker: &Broker) {
     let declared = told(&["--declare-only"]);
     let declared = only(&declared, "declared");
     assert_eq!(declared["queue"], broker.queue("error"), "{declared}");
+    assert_eq!(declared["consumer"], "error", "{declared}");
     assert_eq!((&declared["severities"], &declared["standing_by"]), (&json!(["error"]), &json!(false)));
     let ran = told(&["--until-idle", "100ms"]);
     let consuming = only(&ran, "consuming_from");
     assert!(consuming["address"].as_str().is_some_and(|url| url.starts_with("amqp://")), "{consuming}");
-    assert!(consuming["queues"][0].as_str().is_some_and(|queue| queue.contains("error")), "{consuming}");
+    let reads = |queue: Option<&str>, streams: &[&str], also_from: &[&str]| json!([{ "consumer": "error", "queue": queue, "streams": streams, "also_from": also_from }]);
+    let (queue, stream) = (broker.queue("error"), broker.exchange("error"));
+    let (named, text, reading) = if broker.is_stream() {
+        (reads(None, &[&stream], &[]), format!(": error (the stream {stream})"), "streams")
+    } else {
+        (reads(Some(&queue), &[], &[]), format!(": error ({queue})"), "queues")
+    };
+    let ends = |event: &Value, text: &str| {
+        assert!(event["message"].as_str().is_some_and(|message| message.ends_with(text)), "{event}");
+    };
+    assert_eq!(consuming["consumers"], named, "{consuming}");
+    ends(consuming, &text);
     let stateless = only(&ran, "without_state");
     assert_eq!((&stateless["level"], &stateless["keeping"]), (&json!("warn"), &json!([])));
+    assert_eq!(stateless["reading"], reading);
+    if !broker.is_stream() {
+        let copies = told(&["--until-idle", "100ms", "--ephemeral", "--bind", "amq.topic=error"]);
+        let consuming = only(&copies, "consuming_from");
+        assert_eq!(consuming["consumers"], reads(None, &[], &["amq.topic"]), "{consuming}");
+        ends(consuming, ": error (a queue of its own, and --bind takes from amq.topic)");
+    }
 }
 
-/// What became of logs that were not published as they should have been is told with their numbers.
-fn tells_what_publishing_meets(broker: &Broker) {
-    let publish = |arguments: &[&str]| broker.loghost(["publish", "--log-format", "json"]).args(arguments);
-    let events = |publish: Loghost, status| events(&publish.end().exits(status));
-    let unroutable = events(publish(&["error", "a"]), 0);
-    let unroutable = only(&unroutable, "unroutable");
-    let logs = json!({ "debug": 0, "info": 0, "error": 1, "critical": 0 });
-    assert_eq!((&unroutable["level"], &unroutable["logs"]), (&json!("warn"), &logs));
-    let mut lines = vec![b'a'; 16 * 1024 * 1024 + 1];
-    lines.extend(b"\nshort\n");
-    let skipped = events(publish(&["--stdin", "--decode", "text"]).stdin(lines), 65);
-    let line = only(&skipped, "line_skipped");
-    assert_eq!((&line["line"], &line["most_bytes"]), (&json!(1), &json!(16 * 1024 * 1024)));
-    assert_eq!(only(&skipped, "lines_skipped")["lines"], 1);
-    let undetermined = only(&skipped, "undetermined");
-    assert_eq!((&undetermined["logs"], &undetermined["severity"]), (&json!(1), &json!("info")));
-}
-
-/// What commands that look at a broker could not see, or have seen nothing of, is told with its names.
-fn tells_what_a_look_meets(broker: &Broker) {
-    let told = |command: &str, arguments: &[&str], status| {
-        let output =
-            broker.loghost([command]).args(["--log-format", "json"]).args(arguments).end().exits(status);
-        events(&output)
-    };
-    let list = dead_letters(broker, "list", ["nobody", "--log-format", "json"]);
-    let none = events(&list.end().exits(0));
-    assert_eq!(only(&none, "no_dead_letters")["of"], "nobody");
-    let recorded = told("record", &["--for", "10ms"], 0);
-    assert_eq!(only(&recorded, "recorded")["recorded"], 0);
-    let exchanges = only(&recorded, "looking")["exchanges"].clone();
-    let all = ["debug", "info", "error", "critical"].map(|severity| broker.exchange(severity));
-    assert_eq!(exchanges, json!(all));
-    let rules = ["--bind", "shop=error", "--bind", "shop=critical"];
-    let looked = told("record", &[&["--for", "10ms"][..], &rules].concat(), 0);
-    let unused = only(&looked, "rule_unused");
-    assert_eq!((&unused["rule"], &unused["other"]), (&json!("shop=critical"), &json!("shop=error")));
-    let sources = told("sources", &["--for", "10ms"], 1);
-    assert!(only(&sources, "exchanges_unknown")["exchanges"].is_array(), "{sources:?}");
-    assert_eq!(only(&sources, "looking")["seconds"], 0.01);
-}
-
-/// Which offsets are read is told as numbers.
-fn tells_what_is_read_of_the_past(broker: &Broker) {
-    let plugin = tracked("plugins/error.wasm");
-    let declare = ["run", "--declare-only", "--queue-type", "stream"];
-    broker.loghost(declare).unless_ephemeral(&[]).arg(&plugin).end().exits(0);
-    publish(broker, &["a", "b"].map(str::to_owned));
-    let replay = broker.loghost(["replay", "--log-format", "json", "--from", "first"]).arg(&plugin);
-    let events = events(&replay.end().exits(0));
-    let span = json!({ "stream": broker.exchange("error"), "from": 0, "until": 2 });
-    assert_eq!(only(&events, "replaying")["streams"], json!([span]));
+/// What is wrong with the rules of a run, and what it consumes, comes to whoever reads what happens over HTTP as well.
+fn tells_readers_of_rules() {
+    let (_embedded, url) = start_embedded();
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.split('/').next()?.parse().ok());
+    let gate = Gate::new(port.expect("a port"), 0);
+    let rules = ["--bind", "amq.topic=error", "--bind", "amq.topic=critical"];
+    let run = loghost(["run", "--listen", "127.0.0.1:0", "--broker", &format!("amqp://{}", gate.address())]);
+    let run = run.args(rules).arg(tracked("plugins/error.wasm")).start();
+    let events = Http::of(&run).events();
+    gate.open();
+    let data = events.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    let mut data = data.map(|data| serde_json::from_str::<Value>(&data).expect("JSON"));
+    let names = [json!("rule_unused"), json!("consuming_from")];
+    let mut next = || data.find(|event| names.contains(&event["event"])).expect("it is told");
+    let unused = next();
+    assert_eq!(unused["event"], names[0]);
+    let consuming = next();
+    assert_eq!((&unused["rule"], &unused["level"]), (&json!("amq.topic=critical"), &json!("warn")));
+    assert_eq!(consuming["consumers"][0]["also_from"], json!(["amq.topic"]), "{consuming}");
+    run.end_by(Signal::Terminate).exits(0);
 }
 
 /// The files that a command has written are named.

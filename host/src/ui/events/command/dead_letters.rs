@@ -72,9 +72,11 @@ impl CommandEvent for DeadLettersEvent {
 
     fn told(&self) -> (&'static str, String, Value) {
         match self {
-            Self::None(consumer, meant) => {
-                ("no_dead_letters", no_dead_letters(consumer, meant), json!({ "of": consumer.as_str() }))
-            }
+            Self::None(consumer, meant) => (
+                "no_dead_letters",
+                no_dead_letters(consumer, meant),
+                json!({ "consumer": consumer.as_str() }),
+            ),
             Self::NoneListed { queue, messages } => {
                 let text = format!("none to list: {queue} has {messages} messages");
                 ("none_listed", text, fields(queue, *messages))
@@ -84,9 +86,10 @@ impl CommandEvent for DeadLettersEvent {
                 ("none_matches", text, fields(queue, *messages))
             }
             Self::Progress { removal, done, read, of } => {
-                let verb = removed(*removal);
-                let text = format!("{verb} {done}; looked at {read} of {of}");
-                (verb, text, json!({ "done": done, "read": read, "messages": of }))
+                let text = format!("{} {done}; looked at {read} of {of}", removed(*removal));
+                let action = action(*removal);
+                let fields = json!({ "action": action, "done": done, "read": read, "messages": of });
+                ("dead_letters_progress", text, fields)
             }
             Self::Interrupted => (
                 "interrupted",
@@ -113,6 +116,14 @@ impl CommandEvent for DeadLettersEvent {
     }
 }
 
+/// The command that takes dead letters out.
+fn action(removal: Removal) -> &'static str {
+    match removal {
+        Removal::Replay => "replay",
+        Removal::Purge => "purge",
+    }
+}
+
 fn fields(queue: &str, messages: u32) -> Value {
     json!({ "queue": queue, "messages": messages })
 }
@@ -131,4 +142,21 @@ pub(crate) fn not_logs(queue: &str, messages: u32) -> String {
         "{queue} has messages that cannot be replayed, because nobody knows that they were published as logs (outcome foreign or undeliverable): \
          {messages}; they stay there: publish what they say to a severity's exchange, then purge them"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_one_event_of_two_actions() {
+        for (removal, action, text) in [
+            (Removal::Replay, "replay", "replayed 2; looked at 3 of 5"),
+            (Removal::Purge, "purge", "purged 2; looked at 3 of 5"),
+        ] {
+            let fields = json!({ "action": action, "done": 2, "read": 3, "messages": 5 });
+            let told = DeadLettersEvent::Progress { removal, done: 2, read: 3, of: 5 }.told();
+            assert_eq!(told, ("dead_letters_progress", text.to_owned(), fields));
+        }
+    }
 }

@@ -6,7 +6,6 @@ use loghost_rabbitmq::Declaration;
 use serde_json::{Value, json};
 
 use super::CommandEvent;
-use crate::ui::run::{Reading, named_streams};
 
 /// What a host says of itself as it begins and ends.
 #[derive(Debug)]
@@ -15,8 +14,8 @@ pub(crate) enum HostEvent {
     Consuming {
         /// The address.
         address: String,
-        /// Each queue with its consumer, and what else there is to say of it.
-        queues: Vec<String>,
+        /// Each consumer, with what it reads.
+        consumers: Vec<ConsumerReads>,
     },
     /// A queue was declared for this consumer, which wants these severities.
     Declared {
@@ -42,6 +41,57 @@ pub(crate) enum HostEvent {
     ViewEnded(String),
 }
 
+/// What the consumers of a run read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Queues.
+    Queues,
+    /// Streams.
+    Streams,
+}
+
+/// What a consumer reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConsumerReads {
+    /// The consumer.
+    pub(crate) consumer: ConsumerName,
+    /// Its queue; none if it reads streams, or a queue of its own.
+    pub(crate) queue: Option<String>,
+    /// The streams of its severities, if it reads streams.
+    pub(crate) streams: Vec<String>,
+    /// The exchanges that `--bind` takes from. Not all of them need be there: which are not was said.
+    pub(crate) also_from: Vec<String>,
+}
+
+impl ConsumerReads {
+    fn text(&self) -> String {
+        let Self { consumer, queue, streams, also_from } = self;
+        let reads = match queue {
+            Some(queue) => queue.clone(),
+            None if streams.is_empty() => "a queue of its own".to_owned(),
+            None => named_streams(streams),
+        };
+        let also = if also_from.is_empty() {
+            String::new()
+        } else {
+            format!(", and --bind takes from {}", also_from.join(", "))
+        };
+        format!("{consumer} ({reads}{also})")
+    }
+
+    fn fields(&self) -> Value {
+        let Self { consumer, queue, streams, also_from } = self;
+        json!({ "consumer": consumer.as_str(), "queue": queue, "streams": streams, "also_from": also_from })
+    }
+}
+
+/// Streams, by their names.
+fn named_streams(streams: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = streams.iter().map(AsRef::as_ref).collect();
+    let noun = if names.len() == 1 { "stream" } else { "streams" };
+    format!("the {noun} {}", names.join(", "))
+}
+
 impl CommandEvent for HostEvent {
     fn level(&self) -> Level {
         match self {
@@ -52,15 +102,22 @@ impl CommandEvent for HostEvent {
 
     fn told(&self) -> (&'static str, String, Value) {
         match self {
-            Self::Consuming { address, queues } => {
-                let text = format!("consuming from {address}: {}", queues.join(", "));
-                ("consuming_from", text, json!({ "address": address, "queues": queues }))
+            Self::Consuming { address, consumers } => {
+                let texts: Vec<String> = consumers.iter().map(ConsumerReads::text).collect();
+                let text = format!("consuming from {address}: {}", texts.join(", "));
+                let consumers: Value = consumers.iter().map(ConsumerReads::fields).collect();
+                ("consuming_from", text, json!({ "address": address, "consumers": consumers }))
             }
             Self::Declared { declaration, consumer, severities } => {
                 declared(declaration, consumer, *severities)
             }
             Self::WithoutState { keeping, reading } => {
-                ("without_state", without_state(keeping, *reading), json!({ "keeping": keeping }))
+                let word = match reading {
+                    Reading::Queues => "queues",
+                    Reading::Streams => "streams",
+                };
+                let fields = json!({ "keeping": keeping, "reading": word });
+                ("without_state", without_state(keeping, *reading), fields)
             }
             Self::EndsStandingBy(_) => {
                 let text = "ends while it stands by: another host consumes its queue, and counts what comes";
@@ -104,6 +161,7 @@ fn declared(
     let severities: Vec<String> = severities.iter().map(|severity| severity.to_string()).collect();
     let streams: Vec<&str> = streams.iter().map(AsRef::as_ref).collect();
     let fields = json!({
+        "consumer": consumer.as_str(),
         "queue": queue,
         "streams": streams,
         "severities": severities,

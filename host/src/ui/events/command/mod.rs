@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(crate) use self::bench::BenchEvent;
 pub(crate) use self::dead_letters::{DeadLettersEvent, no_dead_letters, not_logs};
-pub(crate) use self::host::HostEvent;
+pub(crate) use self::host::{ConsumerReads, HostEvent, Reading};
 pub(crate) use self::plugin_log::{PluginLog, PluginLogEvent};
 pub(crate) use self::publishing::{PublishedTo, PublishingEvent, Unsent};
 pub(crate) use self::reading::{PastUse, ReadingEvent};

@@ -59,6 +59,18 @@ pub(crate) enum Unsent {
 }
 
 impl Unsent {
+    /// The line where it begins, if that is known.
+    fn line(self) -> Option<u64> {
+        match self {
+            Self::Read(_) | Self::LastLog => None,
+            Self::LogFrom(line)
+            | Self::Line(line)
+            | Self::CutLine(line)
+            | Self::ScenarioLine(line)
+            | Self::ScenarioLog(line) => Some(line),
+        }
+    }
+
     /// The same in words, of an input of this name.
     fn text(self, input: &str) -> String {
         match self {
@@ -97,6 +109,15 @@ impl PublishedTo {
     /// This exchange of others, if it is one.
     pub(crate) fn of(exchange: Option<&str>) -> Self {
         exchange.map_or(Self::Severities, |exchange| Self::Exchange(exchange.to_owned()))
+    }
+
+    /// What there is to tell of logs that find no queue: with the exchange, if it is one of others.
+    fn fields(&self, logs: &Tally) -> Value {
+        let logs = tally_json(logs);
+        match self {
+            Self::Severities => json!({ "logs": logs }),
+            Self::Exchange(exchange) => json!({ "logs": logs, "exchange": exchange }),
+        }
     }
 
     /// What to do about logs that find no queue.
@@ -143,12 +164,12 @@ impl CommandEvent for PublishingEvent {
             }
             Self::FirstUnroutable(logs, to) => {
                 let text = format!("no queue wants these logs ({}): {}", tally_text(logs), to.advice());
-                ("first_unroutable", text, json!({ "logs": tally_json(logs) }))
+                ("first_unroutable", text, to.fields(logs))
             }
             Self::Unroutable(logs, to) => {
                 let (total, advice) = (logs.total(), to.advice());
                 let text = format!("no queue wanted {total} of these logs ({}): {advice}", tally_text(logs));
-                ("unroutable", text, json!({ "logs": tally_json(logs) }))
+                ("unroutable", text, to.fields(logs))
             }
             Self::Refused(logs) => {
                 let text = format!(
@@ -168,7 +189,9 @@ impl CommandEvent for PublishingEvent {
             }
             Self::HeldBack(logs, input, unsent) => {
                 let texts: Vec<String> = unsent.iter().map(|unsent| unsent.text(input)).collect();
-                ("incomplete_held_back", texts.join("; "), json!({ "logs": logs, "input": input }))
+                let lines: Vec<u64> = unsent.iter().copied().filter_map(Unsent::line).collect();
+                let fields = json!({ "logs": logs, "input": input, "lines": lines });
+                ("not_sent", texts.join("; "), fields)
             }
         }
     }

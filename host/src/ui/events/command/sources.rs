@@ -54,7 +54,8 @@ impl CommandEvent for SourcesEvent {
                 let (count, time) = (counted(*exchanges, "exchange"), humantime::format_duration(*period));
                 let text = format!("looking at {count} for {time} at {address} (Ctrl-C ends it earlier)");
                 let seconds = period.as_secs_f64();
-                ("looking", text, json!({ "exchanges": exchanges, "seconds": seconds, "address": address }))
+                let fields = json!({ "count": exchanges, "seconds": seconds, "address": address });
+                ("looking_at_exchanges", text, fields)
             }
             Self::ExchangesUnknown(exchanges) => {
                 let text = format!(
@@ -85,7 +86,7 @@ impl CommandEvent for SourcesEvent {
             Self::OthersNotLookedAt(others) => {
                 let text =
                     format!("not looked at: {} more (--format json has all)", counted(*others, "exchange"));
-                ("others_not_looked_at", text, json!({ "exchanges": others }))
+                ("others_not_looked_at", text, json!({ "count": others }))
             }
         }
     }

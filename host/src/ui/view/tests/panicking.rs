@@ -11,7 +11,7 @@ use loghost_core::application::{Request, RequestError, RunControl};
 use loghost_core::domain::ConsumerName;
 use tokio::runtime::Runtime;
 
-use crate::ui::terminal;
+use crate::ui::terminal::{self, LogObserver};
 use crate::ui::view::{TIMEOUT, View, ViewSubject};
 
 /// Has this test be the process on the terminal.
@@ -73,7 +73,11 @@ fn show() {
     board.expect(&"error".parse().unwrap(), &[]);
     let (gone, told) = channel();
     Runtime::new().unwrap().block_on(async {
-        let view = View::start(ViewSubject { board, control: Arc::new(Panicking { _gone: gone }) }).unwrap();
+        let view = View::start(
+            ViewSubject { board, control: Arc::new(Panicking { _gone: gone }) },
+            Arc::new(LogObserver::default()),
+        )
+        .unwrap();
         told.recv().unwrap_err();
         drop(view);
     });
