@@ -67,7 +67,7 @@ impl Target {
     pub(crate) fn unreachable(&self, error: &ConnectError) -> Failure {
         let (status, advice) = match error.obstacle() {
             Obstacle::Absence => (Status::Unavailable, self.advice()),
-            Obstacle::Stranger => (Status::Unavailable, self.say_where()),
+            Obstacle::NotABroker => (Status::Unavailable, self.say_where()),
             // These say themselves what to do.
             Obstacle::System => (Status::System, String::new()),
             Obstacle::Unready | Obstacle::Distrust => (Status::Unavailable, String::new()),

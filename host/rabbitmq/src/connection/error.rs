@@ -42,7 +42,7 @@ pub(crate) enum NoConnection {
     NoBroker(Address, String),
     /// Something listens that does not answer, or not as a broker does.
     #[error("no AMQP broker answers at {0}: {1}{port}", port = port_hint(.0))]
-    Stranger(Address, String),
+    NotABroker(Address, String),
     /// The operating system of this host refuses a connection.
     #[error("cannot connect to the broker at {0}: {1}: {2}")]
     System(Address, String, Refusal),
@@ -70,7 +70,7 @@ pub enum Obstacle {
     /// There is no broker.
     Absence,
     /// Something else is at its address, or what is there does not answer.
-    Stranger,
+    NotABroker,
     /// There is one, which accepts no connection at the moment.
     Unready,
     /// The operating system of this host opens no more files.
@@ -108,7 +108,7 @@ impl NoConnection {
         } else if error.is_amqp_error() {
             Self::Refused(address, reason(error))
         } else if let Some(why) = handshake::no_broker(error, tls) {
-            Self::Stranger(address, why)
+            Self::NotABroker(address, why)
         } else {
             Self::NoBroker(address, reason(error))
         }
@@ -118,7 +118,7 @@ impl NoConnection {
     pub(crate) fn obstacle(&self) -> Obstacle {
         match self {
             Self::NoBroker(..) | Self::Lost(..) => Obstacle::Absence,
-            Self::Stranger(..) => Obstacle::Stranger,
+            Self::NotABroker(..) => Obstacle::NotABroker,
             Self::NotReady(..) => Obstacle::Unready,
             Self::System(..) => Obstacle::System,
             Self::Refused(..) => Obstacle::Refusal,

@@ -94,7 +94,7 @@ impl Connection {
                         "no answer within {waited}: it is off or very busy, something else listens there, or a firewall \
                          drops what is sent"
                     );
-                    NoConnection::Stranger(address.clone(), why)
+                    NoConnection::NotABroker(address.clone(), why)
                 }
             });
         }

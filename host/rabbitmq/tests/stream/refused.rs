@@ -91,7 +91,7 @@ async fn a_port_of_amqp_is_named() -> Result<(), Skip> {
     let node = shared()?;
     let port = node.url().rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
     let endpoint = endpoint(&node.url(), "127.0.0.1", port.expect("a port"));
-    fails(&endpoint, Obstacle::Stranger, &["this is a port for AMQP", "usually 5552"]).await;
+    fails(&endpoint, Obstacle::NotABroker, &["this is a port for AMQP", "usually 5552"]).await;
     Ok(())
 }
 

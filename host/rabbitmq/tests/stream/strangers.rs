@@ -62,7 +62,7 @@ async fn are_named() {
         let (connected, ()) = join!(soon(StreamConnection::open(&endpoint, "test")), serve);
         let error = connected.err().expect("no connection");
         says(&error, &[&endpoint.to_string(), words]);
-        assert_eq!(error.obstacle(), Obstacle::Stranger, "{error}");
+        assert_eq!(error.obstacle(), Obstacle::NotABroker, "{error}");
     }
 }
 
@@ -71,7 +71,7 @@ async fn that_say_nothing_are_not_waited_for() {
     let endpoint = fake.endpoint("connection_timeout=300");
     let error = soon(StreamConnection::open(&endpoint, "test")).await.err().expect("no connection");
     says(&error, &["no answer within 300ms"]);
-    assert_eq!(error.obstacle(), Obstacle::Stranger);
+    assert_eq!(error.obstacle(), Obstacle::NotABroker);
 }
 
 async fn offer_another_login() {

@@ -83,12 +83,12 @@ async fn tls_is_that_of_amqp() -> Result<(), Skip> {
 
     fails("localhost", port, &other, Obstacle::Distrust, &["not signed by an authority in cacertfile"]).await;
     fails("127.0.0.1", port, &ca, Obstacle::Distrust, &["is for localhost", "not for 127.0.0.1"]).await;
-    fails("localhost", plain, &ca, Obstacle::Stranger, &["does not speak TLS", "5551"]).await;
+    fails("localhost", plain, &ca, Obstacle::NotABroker, &["does not speak TLS", "5551"]).await;
     fails("localhost", port, "cacertfile=/nowhere", Obstacle::Setting, &["cacertfile /nowhere"]).await;
     let without = endpoint("amqp://guest:guest@localhost", "127.0.0.1", port);
     let error = soon(StreamConnection::open(&without, "test")).await.err().expect("no connection");
     says(&error, &["TLS"]);
-    assert_eq!(error.obstacle(), Obstacle::Stranger);
+    assert_eq!(error.obstacle(), Obstacle::NotABroker);
 
     let identity = format!(
         "{ca}&auth_mechanism=external&certfile={}&keyfile={}",

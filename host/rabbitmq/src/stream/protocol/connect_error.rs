@@ -31,7 +31,7 @@ pub(crate) enum NoStreams {
     NoListener(StreamEndpoint, String),
     /// Something listens that does not answer, or not as a broker does.
     #[error("no broker answers in the stream protocol at {0}: {1}")]
-    Stranger(StreamEndpoint, String),
+    NotABroker(StreamEndpoint, String),
     /// Something may listen there, and does not answer in time.
     #[error("no broker answers in the stream protocol at {0}: {1}")]
     Silent(StreamEndpoint, String),
@@ -76,7 +76,7 @@ impl StreamConnectError {
     pub fn obstacle(&self) -> Obstacle {
         match &*self.kind {
             NoStreams::NoListener(..) => Obstacle::Absence,
-            NoStreams::Stranger(..) | NoStreams::Silent(..) => Obstacle::Stranger,
+            NoStreams::NotABroker(..) | NoStreams::Silent(..) => Obstacle::NotABroker,
             NoStreams::Closed { .. } => Obstacle::Unready,
             NoStreams::System(..) => Obstacle::System,
             NoStreams::Refused { .. } | NoStreams::NotOffered { .. } => Obstacle::Refusal,
@@ -88,7 +88,7 @@ impl StreamConnectError {
     /// Whether there is no stream protocol to be had here: nothing listens that speaks it, or the broker is too old.
     pub(crate) fn is_unsupported(&self) -> bool {
         match &*self.kind {
-            NoStreams::NoListener(..) | NoStreams::Stranger(..) => true,
+            NoStreams::NoListener(..) | NoStreams::NotABroker(..) => true,
             NoStreams::Closed { step, .. } => *step == VERSIONS_STEP,
             NoStreams::Refused { code, .. } => *code == ResponseCode::UnknownFrame,
             _ => false,
@@ -110,7 +110,7 @@ impl StreamConnectError {
         let distrust = endpoint.tls().and_then(|tls| handshake::distrust(error, tls));
         let (endpoint, reason) = (endpoint.clone(), error.to_string());
         let kind = match distrust {
-            _ if handshake::speaks_no_tls(error) || is_closed_by_peer(error.kind()) => NoStreams::Stranger(
+            _ if handshake::speaks_no_tls(error) || is_closed_by_peer(error.kind()) => NoStreams::NotABroker(
                 endpoint,
                 format!(
                     "{reason}: this port does not speak TLS, or the broker refuses this side's; RabbitMQ's for streams \
@@ -118,7 +118,7 @@ impl StreamConnectError {
                 ),
             ),
             Some(why) => NoStreams::Distrust(endpoint, why),
-            None => NoStreams::Stranger(endpoint, reason),
+            None => NoStreams::NotABroker(endpoint, reason),
         };
         kind.into()
     }
@@ -138,15 +138,15 @@ impl StreamConnectError {
         let endpoint = endpoint.clone();
         let kind = match &loss {
             Loss::Protocol(ProtocolError::TooLong { length, .. }) => {
-                NoStreams::Stranger(endpoint, stranger(*length).unwrap_or_else(|| loss.to_string()))
+                NoStreams::NotABroker(endpoint, stranger(*length).unwrap_or_else(|| loss.to_string()))
             }
-            Loss::Protocol(_) => NoStreams::Stranger(endpoint, loss.to_string()),
+            Loss::Protocol(_) => NoStreams::NotABroker(endpoint, loss.to_string()),
             Loss::Ended | Loss::Network(_) if step == FIRST_STEP => {
                 let tls = if endpoint.tls().is_some() { "" } else { ", a port for TLS," };
                 let why = format!(
                     "{loss}: it is no listener for streams{tls} or a broker that is starting or stopping"
                 );
-                NoStreams::Stranger(endpoint, why)
+                NoStreams::NotABroker(endpoint, why)
             }
             _ => NoStreams::Closed { endpoint, step, loss },
         };
