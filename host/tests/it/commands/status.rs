@@ -5,6 +5,8 @@ mod hosts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
@@ -73,6 +75,7 @@ fn tells_who_is_stuck(broker: &Broker) {
     assert_eq!(stuck["queue"], Value::from(broker.queue("picky")));
     assert_eq!(stuck["growth_per_second"], 0.0);
     assert_eq!((&missing["state"], &missing["backlog"]), (&"missing".into(), &Value::Null), "{missing}");
+    grows(broker, &["picky", "--over", "2s"]);
     let text = broker.loghost(["status", "picky", "nobody", "--over", "100ms"]).end().exits(1);
     text.prints("stuck: logs wait, and nobody reads").prints("has no queue");
 
@@ -107,6 +110,23 @@ fn read(status: Loghost, code: i32, told_by: &str) -> Value {
     let [stream] =
         <[Value; 1]>::try_from(seen["streams"].as_array().expect("streams").clone()).expect("one stream");
     stream
+}
+
+/// The backlog that these arguments look at grows while somebody publishes errors.
+#[track_caller]
+fn grows(broker: &Broker, arguments: &[&str]) {
+    let is_looking = AtomicBool::new(true);
+    let seen = thread::scope(|scope| {
+        scope.spawn(|| {
+            while is_looking.load(Ordering::Relaxed) {
+                broker.loghost(["publish", "error", "more"]).end().exits(0);
+            }
+        });
+        let look = broker.loghost(["status", "--format", "json"]).args(arguments).end();
+        is_looking.store(false, Ordering::Relaxed);
+        look.exits(1).json().remove(0)
+    });
+    assert!(seen["growth_per_second"].as_f64().is_some_and(|growth| growth > 0.0), "{seen}");
 }
 
 fn tells_how_far_streams_are_read(broker: &Broker) {

@@ -16,6 +16,7 @@ use crate::support::{Skip, long, needing, test, tracked};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         needing("view::shows_a_run_and_leaves_its_metrics", shows_a_run_and_leaves_its_metrics),
+        needing("view::shows_how_fast", shows_how_fast),
         needing("view::pauses_resumes_and_reloads", pauses_resumes_and_reloads),
         needing("view::replays_dead_letters", replays_dead_letters),
         needing("view::shows_why_a_consumer_fails", shows_why_a_consumer_fails),
@@ -93,6 +94,33 @@ fn shows_a_run_and_leaves_its_metrics() -> Result<(), Skip> {
         "{screen}"
     );
     assert!(screen.contains("ending: what is in hand is finished"), "{screen}");
+    Ok(())
+}
+
+/// The logs a second of each and of all, and the curve of the last minutes, while logs come and when they have come.
+fn shows_how_fast() -> Result<(), Skip> {
+    let broker = Broker::new(Kind::Embedded)?;
+    let mut terminal = run(&broker, &["all", "critical"]).on_terminal((120, 30));
+    terminal.shows(", 2 consuming");
+    let column = |screen: &str, consumer: &str| {
+        let end =
+            screen.lines().find_map(|line| Some(line.split_once(" logs/s  queue")?.0.chars().count() + 7))?;
+        let row = screen.lines().find(|line| line.starts_with(&format!("{consumer} ")))?;
+        let cells: String = row.chars().take(end).collect();
+        let rate = cells.split_whitespace().last()?.parse::<f64>().ok()?;
+        Some((rate, row.contains(|c| ('▁'..='█').contains(&c))))
+    };
+    terminal.shows_that("nothing at first", |screen| column(screen, "all") == Some((0.0, false)));
+    publish(&broker, "error", 900);
+    terminal.shows_that("a rate", |screen| {
+        column(screen, "all").is_some_and(|(rate, _)| rate > 0.0) && !screen.starts_with("loghost 0 logs/s")
+    });
+    terminal.shows_that("no rate any more, and a curve", |screen| {
+        column(screen, "all") == Some((0.0, true)) && screen.starts_with("loghost 0 logs/s")
+    });
+    assert_eq!(column(&terminal.screen(), "critical"), Some((0.0, false)), "{terminal}");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
     Ok(())
 }
 

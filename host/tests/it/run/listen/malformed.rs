@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use super::guarded::error_plugin;
+use super::guarded::{error_plugin, resident_kib};
 use super::{TOKEN, token_file};
 use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::Signal;
@@ -170,8 +170,18 @@ fn random_requests(broker: &Broker, listen: &[&str], more: &[&[u8]]) {
     ];
     let parts = [&PARTS, more].concat();
     let (run, http) = error_plugin(broker, listen);
+    let memory = resident_kib(run.pid());
     let mut random = fastrand::Rng::with_seed(15);
-    for _ in 0..300 {
+    for n in 1..=300 {
+        // What is published meanwhile is counted, unless the requests may pause the consumer.
+        if more.is_empty() && n % 100 == 0 {
+            broker
+                .loghost(["publish", "--stdin", "--severity", "error"])
+                .stdin("a\n".repeat(100))
+                .end()
+                .exits(0);
+            run.prints(&format!("total     {n}"));
+        }
         let mut request = Vec::new();
         for _ in 0..random.usize(1..12) {
             match random.usize(0..parts.len() + 2) {
@@ -189,6 +199,7 @@ fn random_requests(broker: &Broker, listen: &[&str], more: &[&[u8]]) {
         }
     }
     assert_eq!(http.get("/live", &[]).status, 200);
+    assert!(resident_kib(run.pid()) < memory + (32 << 10), "{memory} KiB before");
     let output = run.end_by(Signal::Terminate).exits(0);
     assert!(!output.stderr.contains("panicked"), "{output}");
 }

@@ -85,6 +85,8 @@ fn counts_move() -> Result<(), Skip> {
         let card = card("error");
         let text = browser.sees(&card, &format!("{},{:03}", total / 1000, total % 1000));
         assert!(text.contains("consuming"), "{text}");
+        // Of the last seconds, in which these came.
+        browser.sees(&format!("{card} >> dd[data-figure=rate]"), "[1-9]");
         browser.sees(&format!("{card} >> role=row[name=/^error/]"), &format!("{},", total / 1000));
         browser.sees(&format!("{card} >> role=region[name=\"Metric of error\"]"), &format!("total +{total}"));
     }
