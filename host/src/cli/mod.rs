@@ -174,6 +174,7 @@ const SPARE_FILES: usize = 16;
 
 fn runtime() -> anyhow::Result<Runtime> {
     let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    system::check_addresses()?;
     system::check_threads(workers + SPARE_THREADS)?;
     system::check_files(SPARE_FILES)?;
     let mut builder = Builder::new_multi_thread();

@@ -147,6 +147,28 @@ pub fn check_threads(threads: usize) -> Result<(), NoThread> {
     Ok(())
 }
 
+/// The least addresses that a process needs, in bytes. With less, a thread may find nothing to allocate, and the standard
+/// library then aborts the process.
+#[cfg(unix)]
+const MIN_ADDRESSES: u64 = 512 * 1024 * 1024;
+
+/// Checks that the process may have enough addresses.
+///
+/// # Errors
+///
+/// If its limit (`RLIMIT_AS`, see getrlimit(2)) is lower.
+pub fn check_addresses() -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::As).current
+        && limit < MIN_ADDRESSES
+    {
+        let [limit, least] = [limit, MIN_ADDRESSES].map(|bytes| bytes / (1024 * 1024));
+        let text = format!("a process may have {limit} MiB of addresses here, and needs at least {least}");
+        return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
+    }
+    Ok(())
+}
+
 /// Checks that so many files can be opened: without them, waiting for signals panics.
 pub fn check_files(files: usize) -> io::Result<()> {
     let open = |_| File::open("/");
