@@ -174,8 +174,9 @@ const SPARE_FILES: usize = 16;
 
 fn runtime() -> anyhow::Result<Runtime> {
     let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    system::check_addresses()?;
-    system::check_threads(workers + SPARE_THREADS)?;
+    let threads = workers + SPARE_THREADS;
+    system::check_addresses(threads)?;
+    system::check_threads(threads)?;
     system::check_files(SPARE_FILES)?;
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(workers).thread_stack_size(STACK).max_blocking_threads(MAX_THREADS);

@@ -131,6 +131,31 @@ pub fn spawn<T: Send + 'static>(
     thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(run).map_err(NoThread)
 }
 
+/// The addresses that a process takes beside the stacks of its threads, in bytes, and a little more. With less, a thread
+/// may find nothing to allocate, and the standard library then aborts the process.
+#[cfg(unix)]
+const MIN_ADDRESSES: u64 = 256 * 1024 * 1024;
+
+/// Checks that the process may have the addresses that so many threads need.
+///
+/// # Errors
+///
+/// If its limit (`RLIMIT_AS`, see getrlimit(2)) is lower.
+pub fn check_addresses(threads: usize) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::As).current {
+        let needed = MIN_ADDRESSES + (threads * STACK) as u64;
+        if limit < needed {
+            let [limit, needed] = [limit, needed].map(|bytes| bytes / (1024 * 1024));
+            let text = format!("a process may have {limit} MiB of addresses here, and needs {needed}");
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = threads;
+    Ok(())
+}
+
 /// Checks that so many threads can run at a time: without them, the runtime panics, or waits without end.
 pub fn check_threads(threads: usize) -> Result<(), NoThread> {
     let start = |_| {
@@ -143,28 +168,6 @@ pub fn check_threads(threads: usize) -> Result<(), NoThread> {
         drop(end);
         // Nothing in it panics.
         let _ = thread.join();
-    }
-    Ok(())
-}
-
-/// The least addresses that a process needs, in bytes. With less, a thread may find nothing to allocate, and the standard
-/// library then aborts the process.
-#[cfg(unix)]
-const MIN_ADDRESSES: u64 = 512 * 1024 * 1024;
-
-/// Checks that the process may have enough addresses.
-///
-/// # Errors
-///
-/// If its limit (`RLIMIT_AS`, see getrlimit(2)) is lower.
-pub fn check_addresses() -> io::Result<()> {
-    #[cfg(unix)]
-    if let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::As).current
-        && limit < MIN_ADDRESSES
-    {
-        let [limit, least] = [limit, MIN_ADDRESSES].map(|bytes| bytes / (1024 * 1024));
-        let text = format!("a process may have {limit} MiB of addresses here, and needs at least {least}");
-        return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ fn too_little_memory() {
     let inspect = loghost(["plugin", "inspect"]).arg(tracked("plugins/error.wasm"));
     ends(inspect.after("ulimit -v 4000000"), 71, "`ulimit -v`");
     // Not even for its threads: those that start would find nothing to allocate.
-    for kilobytes in [100_000, 120_000, 150_000, 500_000] {
+    for kilobytes in [100_000, 120_000, 150_000, 250_000] {
         let output = ends(loghost(["demo"]).after(&format!("ulimit -v {kilobytes}")), 71, "`ulimit -v`");
         output.says(&format!("a process may have {} MiB of addresses here", kilobytes / 1024));
     }
