@@ -39,7 +39,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use loghost_core::domain::ConsumerName;
 use loghost_system::{self as system, STACK};
 use tokio::runtime::{Builder, Runtime};
@@ -118,17 +118,16 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => suggesting::exit(&suggesting::suggesting(whole_help(error))),
     };
-    terminal::write_log_as(FormatArg::or_default(log_format(&matches)));
+    // What the file says is known when it has been read.
+    if suggesting::is_log_json() {
+        terminal::write_log_as(OutputFormat::Json);
+    }
     let code = match InForce::of(arguments, &matches).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     };
     terminal::finish(EXIT_TIMEOUT);
     code
-}
-
-fn log_format(matches: &ArgMatches) -> Option<FormatArg> {
-    matches.get_one("log_format").copied()
 }
 
 /// Runs the command of what is in force.

@@ -32,7 +32,7 @@ pub(super) fn exit(error: &clap::Error) -> ! {
 }
 
 /// Whether the log is to be JSON, by arguments that may be wrong, or else by the variable.
-fn is_log_json() -> bool {
+pub(super) fn is_log_json() -> bool {
     let arguments: Vec<String> = arguments().take_while(|argument| argument != "--").collect();
     let option = format!("--{LOG_FORMAT}");
     let is_given = |pair: &[String]| pair[0] == option && pair[1] == "json";

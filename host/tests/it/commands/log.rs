@@ -2,6 +2,8 @@
 
 mod beside;
 
+use std::fs;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -26,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.push(test("log::tells_what_tools_write", tells_what_tools_write));
     trials.push(test("log::tells_what_a_connection_does", tells_what_a_connection_does));
     trials.push(test("log::tells_why_a_command_fails", tells_why_a_command_fails));
+    trials.push(test("log::is_as_configured", is_as_configured));
     trials
 }
 
@@ -246,5 +249,27 @@ fn tells_why_a_command_fails() {
         let [event] = &told[..] else { panic!("one line: {output}") };
         assert_eq!(event["event"], "error");
         assert!(event["message"].as_str().is_some_and(|text| text.contains("Usage: loghost")), "{output}");
+    }
+}
+
+/// By the variable for every command, by the file for those that have one, and by the argument, which is the strongest.
+fn is_as_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = "log-format = \"json\"\nbroker = \"amqp://127.0.0.1:1\"\n";
+    fs::write(folder.path().join("loghost.toml"), file).expect("a file of ours");
+    let is_json = |output: &Output| assert_eq!(only(&events(output), "error")["level"], "error", "{output}");
+    let tail: &[&str] = &["tail", "--severity", "error"];
+    let run: &[&str] = &["run", "nowhere.wasm"];
+    for command in [&["report", "--state", "nowhere"][..], &["plugin", "inspect", "nowhere.wasm"], run] {
+        is_json(&loghost(command).env("LOGHOST_LOG_FORMAT", "json").end());
+    }
+    for command in [run, tail] {
+        let in_folder = || loghost(command).folder(folder.path());
+        is_json(&in_folder().end());
+        let by_argument = in_folder().args(["--log-format", "text"]).end();
+        let by_variable = in_folder().env("LOGHOST_LOG_FORMAT", "text").end();
+        for output in [by_argument, by_variable] {
+            output.says("Z error ").does_not_say("\"event\"");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What commands say beside their results, with its names and numbers.
 
+use lapin::ExchangeKind;
 use serde_json::{Value, json};
 
 use super::{events, only};
@@ -18,13 +19,15 @@ pub(super) fn tells_what_publishing_meets(broker: &Broker) {
     let logs = json!({ "debug": 0, "info": 0, "error": 1, "critical": 0 });
     assert_eq!((&unroutable["level"], &unroutable["logs"]), (&json!("warn"), &logs));
     assert_eq!(unroutable["exchange"], Value::Null, "it is that of its severity: {unroutable}");
-    let mut to = publish(&["--stdin", "--severity", "error", "--to", "amq.topic"]).start();
+    let exchange = format!("{}.unbound", broker.prefix());
+    broker.outside().declare_exchange(&exchange, ExchangeKind::Topic);
+    let mut to = publish(&["--stdin", "--severity", "error", "--to", &exchange]).start();
     to.write_line("a");
     to.says("\"first_unroutable\"");
     let to = super::events(&to.end().exits(0));
     for name in ["first_unroutable", "unroutable"] {
         let unroutable = only(&to, name);
-        assert_eq!((&unroutable["exchange"], &unroutable["logs"]), (&json!("amq.topic"), &logs), "{to:?}");
+        assert_eq!((&unroutable["exchange"], &unroutable["logs"]), (&json!(exchange), &logs), "{to:?}");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let journal = |file: &str| folder.path().join(file).display().to_string();
