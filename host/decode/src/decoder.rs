@@ -110,7 +110,7 @@ impl Decoder {
         };
         match records {
             Some(records) => bounded(records, self.options.bounds.logs),
-            None => vec![self.text(text, received)],
+            None => vec![self.text(text, received, &Cell::new(json::MAX_VALUES))],
         }
     }
 
@@ -154,7 +154,7 @@ impl Decoder {
                 Some(records)
             }
             Some(Value::Text(text)) => {
-                let record = self.text(&text, None);
+                let record = self.text(&text, None, &left);
                 // Rare, and short.
                 Some(vec![owned(&record)])
             }
@@ -186,7 +186,7 @@ impl Decoder {
                 }
                 // What is not JSON at its first line is none.
                 _ if !has_object => return None,
-                _ => records.push(self.text(line, None)),
+                _ => records.push(self.text(line, None, left)),
             }
         }
         has_object.then_some(records)
@@ -200,12 +200,12 @@ impl Decoder {
         otlp::from_protobuf(body, self.options.bounds.logs).map(of_otlp)
     }
 
-    fn text<'a>(&self, text: &'a str, received: Option<Timestamp>) -> Record<'a> {
+    fn text<'a>(&self, text: &'a str, received: Option<Timestamp>, left: &Cell<usize>) -> Record<'a> {
         let text = text.trim_end_matches(['\n', '\r']);
         if matches!(self.options.format, Format::Auto | Format::Text)
             && let Some(fields) = plain::container_line(text)
         {
-            let fields = envelope::open(fields, &Cell::new(json::MAX_VALUES));
+            let fields = envelope::open(fields, left);
             return Record { fields, shared: None, whole: Cow::Borrowed(text), is_structured: true };
         }
         match plain::uncoloured(text) {

@@ -201,6 +201,11 @@ proptest! {
     }
 }
 
+/// A line of a container whose text is a list of these values.
+fn container_line(values: &str) -> String {
+    format!("2026-11-25T23:06:40Z stdout F {{\"a\":[{values}0]}}\n")
+}
+
 /// What would exhaust a stack or the memory, if nothing were bounded.
 #[test]
 fn fuzz_hostile_bodies_cost_little() {
@@ -239,6 +244,8 @@ fn fuzz_hostile_bodies_cost_little() {
         otlp(&"{\"arrayValue\":{}},".repeat(1300), 9999).into_bytes(),
         format!("[{}{{}}]", (otlp(&"{},".repeat(100), 3000) + ",").repeat(50)).into_bytes(),
         (otlp(&"{},".repeat(100), 3000) + "\n").repeat(50).into_bytes(),
+        // JSON in each of several lines of a container.
+        ("{}\n".to_owned() + &container_line(&"0,".repeat(900_000)).repeat(8)).into_bytes(),
         // Numbers that are long when they are written out.
         format!("{{\"msg\":[{}0]}}", "1e308,5e-324,".repeat(50_000)).into_bytes(),
         [&[0x00, 0x53, 0x77, 0xf0, 0, 0, 0, 4, 0, 0, 0xff, 0xff, 0x82], &[0x7f, 0xef].repeat(300_000)[..]]

@@ -20,6 +20,8 @@ const LEFT_OUT: &str =
 
 /// The message of a record; the whole of it, if it has none.
 pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> FoundMessage {
+    // A container writes empty lines too.
+    let is_of_container = ["log", "stream"].iter().all(|name| get(record, name).is_some());
     let says = leaves.iter().filter_map(|leaf| {
         let is_message = match leaf.role? {
             (Role::Message, _) => !matches!(leaf.value, Value::Bool(_)),
@@ -28,9 +30,10 @@ pub(super) fn of(record: &Table<'_>, leaves: &[Leaf<'_, '_>], whole: &str) -> Fo
             _ => false,
         };
         let is_empty = leaf.value.as_text().is_some_and(|text| text.trim().is_empty());
-        (is_message && !is_empty).then_some(leaf)
+        let may_be_empty = is_of_container && &*leaf.path == "log";
+        (is_message && (may_be_empty || !is_empty)).then_some((is_empty, leaf.rank(), leaf))
     });
-    let Some(leaf) = says.min_by_key(|leaf| leaf.rank()) else {
+    let Some((_, _, leaf)) = says.min_by_key(|(is_empty, rank, _)| (*is_empty, *rank)) else {
         let is_left_out =
             || get(record, "MESSAGE") == Some(&Value::Null) && get(record, "__CURSOR").is_some();
         let text = match &**record {

@@ -166,6 +166,11 @@ fn lines_of_a_containers_log_file_are_read() {
         assert!(has, "{attribute:?} in {log:?}");
     }
     assert_eq!(Decoder::default().producer(&Message::of_text(&json)).name, "a container's log file");
+    for empty in [format!("{time} stdout F "), format!(r#"{{"log":"\n","stream":"stdout","time":"{time}"}}"#)]
+    {
+        check(&empty, "", "", "");
+    }
+    check(r#"{"log":"","stream":"stdout","text":"disk full"}"#, "", "disk full", "");
     // What only begins so.
     check(&format!("{time} stderr is full"), "", "stderr is full", "");
 }
