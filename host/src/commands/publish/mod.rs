@@ -11,7 +11,7 @@ use loghost_board::Board;
 use loghost_core::application::{
     JournalError, Observer, Publish, Receipts, Resume, ResumeError, SystemClock,
 };
-use loghost_core::domain::{Sequencer, Severities, printable};
+use loghost_core::domain::{Sequencer, Severities};
 
 use self::sending::{ResumingPublisher, Stop, await_answers, send};
 use crate::commands::input::{Deferred, Pieces};
@@ -184,7 +184,7 @@ fn report(
     outcome.print(format)?;
     outcome.warn(to);
     if let Some(Deferred { logs, unsent }) = deferred {
-        terminal::tell(PublishingEvent::HeldBack(logs, printable(&pieces.to_string()).into_owned(), unsent));
+        terminal::tell(PublishingEvent::NotSent(logs, pieces.to_string(), unsent));
     }
     Ok(())
 }

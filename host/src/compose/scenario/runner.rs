@@ -31,7 +31,7 @@ use crate::ui::terminal::LogObserver;
 pub(crate) struct ScenarioRunner {
     runtime: Runtime,
     addresses: Vec<Address>,
-    patience: Duration,
+    timeout: Duration,
     exchange: Option<ScenarioExchange>,
     loaded: HashMap<PluginSource, Arc<Plugin>>,
     /// Who is told what happens.
@@ -71,7 +71,7 @@ impl ScenarioRunner {
         let ScenarioOptions { timeout, limits, exchange } = options;
         let runtime = loader::runtime(limits)?;
         let observer = Arc::new(LogObserver::default());
-        Ok(Self { runtime, addresses, patience: timeout, exchange, loaded: HashMap::new(), observer })
+        Ok(Self { runtime, addresses, timeout, exchange, loaded: HashMap::new(), observer })
     }
 
     /// The same, of which `observer` is told as well what happens.
@@ -115,7 +115,7 @@ impl ScenarioRunner {
         };
         let (receipts, unbound) =
             self.publish(scenario, sink, &mut scenario_consumers, exchange.as_ref()).await?;
-        let actual = scenario_consumers.finish(self.patience).await?;
+        let actual = scenario_consumers.finish(self.timeout).await?;
         scenario_consumers.connections().close().await;
         let metrics = expectations.into_iter().zip(actual);
         let metrics = metrics.map(|(expectation, actual)| CheckedMetric { expectation, actual }).collect();
@@ -140,10 +140,10 @@ impl ScenarioRunner {
                 exchange.note(&mut unbound, &log, times.get());
             }
             for _ in 0..times.get() {
-                self.patiently(publisher.log(&log), "the broker to take the scenario's logs").await?;
+                self.in_time(publisher.log(&log), "the broker to take the scenario's logs").await?;
             }
         }
-        self.patiently(publisher.flush(), "the broker to confirm the scenario's logs").await?;
+        self.in_time(publisher.flush(), "the broker to confirm the scenario's logs").await?;
         let receipts = publisher.receipts();
         if receipts.refused.total() > 0 {
             let text = format!("the broker refused {} of the scenario's logs", receipts.refused.total());
@@ -153,7 +153,7 @@ impl ScenarioRunner {
             scenario_consumers.mark(publisher.sink_mut()).await;
             Ok::<_, anyhow::Error>(())
         };
-        self.patiently(marking, "the broker to take the markers").await?;
+        self.in_time(marking, "the broker to take the markers").await?;
         Ok((receipts, unbound))
     }
 
@@ -187,15 +187,15 @@ impl ScenarioRunner {
         Ok(consumers)
     }
 
-    async fn patiently<T, E: Into<anyhow::Error>>(
+    async fn in_time<T, E: Into<anyhow::Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
         what: &str,
     ) -> Result<T, Failure> {
-        if let Ok(done) = timeout(self.patience, work).await {
+        if let Ok(done) = timeout(self.timeout, work).await {
             return done.status(Status::Unavailable);
         }
-        let waited = humantime::format_duration(self.patience);
+        let waited = humantime::format_duration(self.timeout);
         Err(Failure::new(Status::Unavailable, format!("waited {waited} in vain for {what} (--timeout)")))
     }
 }

@@ -2,7 +2,6 @@
 
 use loghost_board::Signal;
 use loghost_core::application::Level;
-use loghost_core::domain::printable_line;
 use loghost_otlp::ExportEvent;
 use serde_json::{Value, json};
 
@@ -41,7 +40,7 @@ fn described(event: &ExportEvent) -> (&'static str, String, Value) {
                 Signal::Metrics => "data points of metrics",
                 Signal::Traces => "spans",
             };
-            let text = format!("{address} has rejected {parts} {what}: {}", printable_line(cause));
+            let text = format!("{address} has rejected {parts} {what}: {cause}");
             let signal = named(*signal);
             let fields = json!({ "address": address, "signal": signal, "parts": parts, "cause": cause });
             ("signal_parts_rejected", text, fields)

@@ -93,7 +93,10 @@ fn progress(bench: Bench, phase: &BenchPhase) -> (&'static str, String, Value) {
     let name = bench.to_string();
     match phase {
         BenchPhase::WarmingUp => ("warming_up", format!("{bench}: warming up"), json!({ "bench": name })),
-        BenchPhase::Once => ("measuring", format!("{bench}: each case once"), json!({ "bench": name })),
+        BenchPhase::Once => {
+            let fields = json!({ "bench": name, "run": 1, "runs": 1 });
+            ("measuring", format!("{bench}: each case once"), fields)
+        }
         BenchPhase::Run(run, of) => {
             let fields = json!({ "bench": name, "run": run, "runs": of });
             ("measuring", format!("{bench}: run {run} of {of}"), fields)

@@ -4,7 +4,7 @@ use loghost_core::application::{Level, Removal};
 use loghost_core::domain::ConsumerName;
 use serde_json::{Value, json};
 
-use super::CommandEvent;
+use super::{CommandEvent, interrupted};
 use crate::ui::dead_letters::removed;
 
 /// What happens to the dead letters of a consumer.
@@ -91,11 +91,7 @@ impl CommandEvent for DeadLettersEvent {
                 let fields = json!({ "action": action, "done": done, "read": read, "messages": of });
                 ("dead_letters_progress", text, fields)
             }
-            Self::Interrupted => (
-                "interrupted",
-                "interrupted: waiting for the answers to what was sent".to_owned(),
-                Value::Null,
-            ),
+            Self::Interrupted => interrupted(),
             Self::Renewed { queue, messages } => {
                 let text = format!(
                     "{queue} counts how often a message comes back, and may drop it for that: {messages} were written anew, in \

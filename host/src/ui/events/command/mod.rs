@@ -12,7 +12,7 @@ mod status;
 mod tools;
 
 use loghost_core::application::{Event, Level, Observer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use self::bench::BenchEvent;
 pub(crate) use self::dead_letters::{DeadLettersEvent, no_dead_letters, not_logs};
@@ -53,4 +53,14 @@ pub(super) fn shown(event: &dyn std::any::Any) -> Option<ShownEvent<'_>> {
     let OfCommand(event) = event.downcast_ref()?;
     let (name, text, fields) = event.told();
     Some(ShownEvent { consumer: event.consumer(), ..ShownEvent::new(event.level(), name, text, fields) })
+}
+
+/// A command is interrupted, and the answers to what was sent are waited for.
+fn interrupted() -> (&'static str, String, Value) {
+    ("interrupted", "interrupted: waiting for the answers to what was sent".to_owned(), Value::Null)
+}
+
+/// The management API does not tell what a command asks it, for this reason.
+fn no_management(cause: &str) -> (&'static str, String, Value) {
+    ("no_management", cause.to_owned(), json!({ "cause": cause }))
 }

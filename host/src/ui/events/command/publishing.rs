@@ -1,10 +1,10 @@
 //! What happens while logs are published.
 
 use loghost_core::application::Level;
-use loghost_core::domain::{Severity, Tally, printable_line};
+use loghost_core::domain::{Severity, Tally};
 use serde_json::{Value, json};
 
-use super::CommandEvent;
+use super::{CommandEvent, interrupted};
 use crate::ui::terminal::{tally_json, tally_text};
 
 /// What happens while logs are published, and what became of them.
@@ -36,7 +36,7 @@ pub(crate) enum PublishingEvent {
     /// So many logs were sent, and not answered.
     Unanswered(u64),
     /// So many logs of this input are not sent.
-    HeldBack(u64, String, Vec<Unsent>),
+    NotSent(u64, String, Vec<Unsent>),
 }
 
 /// What is not sent of an input, and what it waits for. Lines are numbered from 1.
@@ -127,8 +127,7 @@ impl PublishedTo {
                 "is the consumer's queue declared? `loghost run PLUGIN --declare-only`".to_owned()
             }
             Self::Exchange(exchange) => format!(
-                "is a queue bound to `{}`, for their routing keys? `loghost run PLUGIN --bind EXCHANGE --declare-only`",
-                printable_line(exchange)
+                "is a queue bound to `{exchange}`, for their routing keys? `loghost run PLUGIN --bind EXCHANGE --declare-only`"
             ),
         }
     }
@@ -144,11 +143,7 @@ impl CommandEvent for PublishingEvent {
 
     fn told(&self) -> (&'static str, String, Value) {
         match self {
-            Self::Interrupted => (
-                "interrupted",
-                "interrupted: waiting for the answers to what was sent".to_owned(),
-                Value::Null,
-            ),
+            Self::Interrupted => interrupted(),
             Self::LineSkipped { line, bytes, most } => {
                 let text =
                     format!("line {line} of standard input has {bytes} bytes, more than {most}: skipped");
@@ -158,9 +153,9 @@ impl CommandEvent for PublishingEvent {
                 let text = format!("{lines} lines were too long, and skipped");
                 ("lines_skipped", text, json!({ "lines": lines }))
             }
-            Self::NotNoted(error) => {
-                let text = format!("what was confirmed last will be sent again: {error}");
-                ("confirmed_not_noted", text, json!({ "error": error }))
+            Self::NotNoted(cause) => {
+                let text = format!("what was confirmed last will be sent again: {cause}");
+                ("confirmed_not_noted", text, json!({ "cause": cause }))
             }
             Self::FirstUnroutable(logs, to) => {
                 let text = format!("no queue wants these logs ({}): {}", tally_text(logs), to.advice());
@@ -187,7 +182,7 @@ impl CommandEvent for PublishingEvent {
                 let text = format!("{logs} logs were sent and not answered: whether they arrived is unknown");
                 ("unanswered", text, json!({ "logs": logs }))
             }
-            Self::HeldBack(logs, input, unsent) => {
+            Self::NotSent(logs, input, unsent) => {
                 let texts: Vec<String> = unsent.iter().map(|unsent| unsent.text(input)).collect();
                 let lines: Vec<u64> = unsent.iter().copied().filter_map(Unsent::line).collect();
                 let fields = json!({ "logs": logs, "input": input, "lines": lines });

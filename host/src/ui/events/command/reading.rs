@@ -1,7 +1,6 @@
 //! What happens while logs are looked at, recorded, replayed and verified.
 
 use loghost_core::application::{Level, UnboundLogs};
-use loghost_core::domain::printable_line;
 use loghost_rabbitmq::Span;
 use serde_json::{Value, json};
 
@@ -127,8 +126,8 @@ fn unbound_logs(
     let such: Vec<String> = keys.iter().map(key).collect();
     let text = format!(
         "{}: {logs} of its {of} logs came to nobody: no rule of --bind matches their routing keys (--key), such as {}",
-        printable_line(scenario),
-        printable_line(&such.join(", "))
+        scenario,
+        such.join(", ")
     );
     ("unbound", text, json!({ "scenario": scenario, "unbound": logs, "logs": of }))
 }

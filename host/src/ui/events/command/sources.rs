@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use loghost_core::application::Level;
-use loghost_core::domain::printable_line;
 use serde_json::{Value, json};
 
-use super::CommandEvent;
+use super::{CommandEvent, no_management};
 use crate::ui::terminal::counted;
 
 /// What happens while `sources` looks at exchanges.
@@ -63,9 +62,9 @@ impl CommandEvent for SourcesEvent {
                      --management-url if it is not at its usual place): looking at {}; name others, as in `loghost sources app`",
                     exchanges.join(", ")
                 );
-                ("exchanges_unknown", printable_line(&text).into_owned(), json!({ "exchanges": exchanges }))
+                ("exchanges_unknown", text, json!({ "exchanges": exchanges }))
             }
-            Self::NoManagement(cause) => ("no_management", cause.clone(), json!({ "cause": cause })),
+            Self::NoManagement(cause) => no_management(cause),
             Self::Reconnected(times) => {
                 let often = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
                 let text = format!(
@@ -77,10 +76,10 @@ impl CommandEvent for SourcesEvent {
                 let more = if *others > 0 { format!(" and {others} more") } else { String::new() };
                 let text = format!("nothing came through {}{more}", exchanges.join(", "));
                 let fields = json!({ "exchanges": exchanges, "others": others });
-                ("quiet", printable_line(&text).into_owned(), fields)
+                ("quiet", text, fields)
             }
             Self::NotLookedAt { exchange, cause } => {
-                let text = printable_line(&format!("not looked at: `{exchange}`: {cause}")).into_owned();
+                let text = format!("not looked at: `{exchange}`: {cause}");
                 ("not_looked_at", text, json!({ "exchange": exchange, "cause": cause }))
             }
             Self::OthersNotLookedAt(others) => {

@@ -3,7 +3,7 @@
 use loghost_core::application::Level;
 use serde_json::{Value, json};
 
-use super::CommandEvent;
+use super::{CommandEvent, no_management};
 use crate::ui::terminal::counted;
 
 /// Something that `status` could not find out.
@@ -40,7 +40,7 @@ impl CommandEvent for StatusEvent {
 
     fn told(&self) -> (&'static str, String, Value) {
         match self {
-            Self::NoManagement(cause) => ("no_management", cause.clone(), json!({ "cause": cause })),
+            Self::NoManagement(cause) => no_management(cause),
             Self::NoHost(cause) => ("no_host", format!("--host-address: {cause}"), json!({ "cause": cause })),
             Self::FiguresUnknown(queues, cause) => {
                 let text = format!("the figures of {} are not known: {cause}", counted(*queues, "queue"));

@@ -6,7 +6,6 @@ use std::time::Duration;
 use loghost_core::application::{
     ClockLeap, DeadLettersReplayed, End, Finished, ListenScope, OwnState, ReloadScope, ReplayExtent, RunEvent,
 };
-use loghost_core::domain::printable_line;
 
 use crate::ui::errors::chain;
 
@@ -14,7 +13,7 @@ use crate::ui::errors::chain;
 pub(super) fn text(event: &RunEvent<'_>) -> String {
     let text = match event {
         RunEvent::StateBegins(folder) => {
-            return format!("a new state begins in {}", printable_line(&folder.to_string_lossy()));
+            return format!("a new state begins in {}", folder.display());
         }
         RunEvent::Restarted(_, counted) => {
             return format!(
