@@ -174,18 +174,41 @@ impl Candidate {
 }
 
 impl Candidates {
-    /// Leaves out those beyond the most, of which the least is published.
+    /// Leaves out those beyond the most, of which the least is published; none that is named.
     fn bound(&mut self) {
-        if self.candidates.len() <= MOST {
-            return;
-        }
+        let (named, mut others): (Vec<_>, Vec<_>) =
+            self.candidates.drain(..).partition(|candidate| candidate.is_named);
         let rate = |candidate: &Candidate| candidate.published_per_second.unwrap_or_default();
-        self.candidates.sort_by(|one, other| rate(other).total_cmp(&rate(one)));
-        let beyond = self.candidates.split_off(MOST);
+        if others.len() > MOST {
+            others.sort_by(|one, other| rate(other).total_cmp(&rate(one)));
+        }
         let why = format!("more than {MOST} exchanges are not looked at, and this one is quieter: name it");
-        let beyond = beyond
-            .into_iter()
-            .map(|candidate| NotLookedAt { exchange: candidate.exchange, why: why.clone() });
+        let beyond = others.drain(MOST.min(others.len())..);
+        let beyond = beyond.map(|candidate| NotLookedAt { exchange: candidate.exchange, why: why.clone() });
         self.left_out.extend(beyond);
+        self.candidates = named;
+        self.candidates.append(&mut others);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_are_looked_at_and_the_others_named() {
+        let candidate = |n: u32| Candidate {
+            published_per_second: Some(n.into()),
+            ..Candidate::new(&format!("exchange-{n}"), false)
+        };
+        let mut found = Candidates { candidates: (1..=103).map(candidate).collect(), left_out: Vec::new() };
+        found.bound();
+        assert_eq!(found.candidates.len(), 100);
+        let left_out: BTreeSet<_> = found.left_out.iter().map(|left_out| &*left_out.exchange).collect();
+        assert_eq!(left_out, ["exchange-1", "exchange-2", "exchange-3"].into());
+        let named = (1..=103).map(|n| Candidate { is_named: true, ..candidate(n) });
+        let mut found = Candidates { candidates: named.collect(), left_out: Vec::new() };
+        found.bound();
+        assert_eq!((found.candidates.len(), found.left_out.len()), (103, 0));
     }
 }
