@@ -1,6 +1,7 @@
 //! Checks of the repository itself: which crates and layers may use which, names, that pages name what exists, and formatting.
 
 mod names;
+mod pages;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("house::names_of_the_command_are_its_own", names::of_the_command_are_its_own),
         test("house::nothing_is_left_unfinished", nothing_is_left_unfinished),
         test("house::every_module_says_what_it_does", every_module_says_what_it_does),
-        test("house::delivery_names_tests_that_exist", delivery_names_tests_that_exist),
-        test("house::architecture_names_what_exists", architecture_names_what_exists),
+        test("house::delivery_names_tests_that_exist", pages::delivery_names_tests_that_exist),
+        test("house::architecture_names_what_exists", pages::architecture_names_what_exists),
+        test("house::pages_link_what_exists", pages::link_what_exists),
         needing("house::all_is_formatted", all_is_formatted),
     ]
 }
@@ -206,78 +208,6 @@ fn every_module_says_what_it_does() {
         .map(|source| source.path)
         .collect();
     assert!(silent.is_empty(), "without `//!` at the top:\n{}", silent.join("\n"));
-}
-
-/// Each rule in `DELIVERY.md` names tests, and these exist.
-fn delivery_names_tests_that_exist() {
-    let page = fs::read_to_string(repository().join("host/DELIVERY.md")).expect("a readable file");
-    let sources = sources("host");
-    for rule in page.split("\n\n").filter(|paragraph| paragraph.starts_with("**")) {
-        let (text, names) =
-            rule.split_once("\nTests: ").unwrap_or_else(|| panic!("no test holds this rule:\n{rule}"));
-        let names: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
-        assert!(!names.is_empty(), "no test holds this rule:\n{text}");
-        for name in names {
-            assert!(
-                is_test(&sources, name),
-                "no test is called `{name}`, which should hold this rule:\n{text}"
-            );
-        }
-    }
-}
-
-/// Whether there is a test of this name, or one whose name begins with it.
-fn is_test(sources: &[Source], name: &str) -> bool {
-    let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
-    let traces = [format!("{name}\""), format!("{name}{{"), function];
-    sources.iter().any(|source| traces.iter().any(|trace| source.text.contains(trace)))
-}
-
-/// The files and the tests that `ARCHITECTURE.md` names exist.
-fn architecture_names_what_exists() {
-    let host = repository().join("host");
-    let page = fs::read_to_string(host.join("ARCHITECTURE.md")).expect("a readable file");
-    let mut paths = Vec::new();
-    paths_in(&host, &mut paths);
-    // In a table of crates a folder is named as in its crate.
-    let is_there = |name: &str| {
-        let (path, beside) = (host.join(name), format!("/{name}"));
-        path.exists() || paths.iter().any(|path| path.ends_with(&beside))
-    };
-    let missing: Vec<&str> =
-        page.split('`').skip(1).step_by(2).filter(|name| is_path(name) && !is_there(name)).collect();
-    assert_eq!(missing, [""; 0], "ARCHITECTURE.md names files that are not there");
-    let (_, invariants) = page.split_once("## Invariants").expect("a table of them");
-    let (invariants, _) = invariants.split_once("\n## ").expect("something behind it");
-    let sources = sources("host");
-    let tests = invariants.lines().filter_map(|row| row.trim_end_matches(" |").rsplit_once("| `"));
-    let tests: Vec<&str> = tests.map(|(_, test)| test.trim_end_matches('`')).collect();
-    assert!(tests.len() > 5, "{tests:?}");
-    for test in tests {
-        assert!(is_test(&sources, test), "no test is called `{test}`, which should hold an invariant");
-    }
-}
-
-/// Whether a word names a file or a folder: it has a known extension, or a slash that is not of a path over HTTP.
-fn is_path(name: &str) -> bool {
-    let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    let is_file =
-        extension.is_some_and(|it| ["rs", "md", "json", "js", "html", "wit", "service"].contains(&it));
-    is_word && !name.starts_with('/') && (is_file || name.contains('/'))
-}
-
-/// Files and folders, these with a slash behind them.
-fn paths_in(folder: &Path, paths: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).expect("a readable folder") {
-        let path = entry.expect("a readable folder").path();
-        if path.is_dir() && !path.ends_with("target") {
-            paths.push(format!("{}/", path.display()));
-            paths_in(&path, paths);
-        } else {
-            paths.push(path.display().to_string());
-        }
-    }
 }
 
 fn all_is_formatted() -> Result<(), Skip> {

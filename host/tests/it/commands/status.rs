@@ -5,8 +5,6 @@ mod hosts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use lapin::{BasicProperties, ExchangeKind};
 use libtest_mimic::Trial;
@@ -17,6 +15,7 @@ use crate::support::broker::{Broker, Kind, on};
 use crate::support::cli::{Loghost, Output, Signal, loghost};
 use crate::support::guest::{Does, Then, declare, guest};
 use crate::support::http::Http;
+use crate::support::load::Load;
 use crate::support::metrics::counts;
 use crate::support::rabbitmq::{free_port, managed};
 use crate::support::{Skip, needing, tracked};
@@ -115,17 +114,13 @@ fn read(status: Loghost, code: i32, told_by: &str) -> Value {
 /// The backlog that these arguments look at grows while somebody publishes errors.
 #[track_caller]
 fn grows(broker: &Broker, arguments: &[&str]) {
-    let is_looking = AtomicBool::new(true);
-    let seen = thread::scope(|scope| {
-        scope.spawn(|| {
-            while is_looking.load(Ordering::Relaxed) {
-                broker.loghost(["publish", "error", "more"]).end().exits(0);
-            }
-        });
-        let look = broker.loghost(["status", "--format", "json"]).args(arguments).end();
-        is_looking.store(false, Ordering::Relaxed);
-        look.exits(1).json().remove(0)
-    });
+    let (outside, queue) = (broker.outside(), broker.queue("picky"));
+    let before = outside.depth(&queue);
+    let load = Load::start(broker, |n| format!("more {n}"));
+    outside.wait_until(|| outside.depth(&queue) > before);
+    let look = broker.loghost(["status", "--format", "json"]).args(arguments).end();
+    let seen = look.exits(1).json().remove(0);
+    load.end();
     assert!(seen["growth_per_second"].as_f64().is_some_and(|growth| growth > 0.0), "{seen}");
 }
 

@@ -1,5 +1,8 @@
 //! Figures that plugins have of their own: in `/metrics`, with each metric as JSON, and what a plugin that fails at them costs.
 
+use std::collections::BTreeSet;
+use std::fs;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -88,6 +91,20 @@ fn are_in_each_metric(broker: &Broker) {
     });
     assert_eq!(measures, expected);
     assert_eq!(last("none").get("measures"), None);
+    assert_eq!(
+        last("few").as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>(),
+        documented()
+    );
+}
+
+/// The keys that the page for authors has of a metric of a plugin that did not fail.
+fn documented() -> BTreeSet<String> {
+    let page = fs::read_to_string(tracked("host/doc/writing-plugins.md")).expect("a page");
+    let (_, section) = page.split_once("### The metric as JSON\n").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let keys = cells.flat_map(|cell| cell.split(',').map(|key| key.trim().trim_matches('`').to_owned()));
+    keys.filter(|key| key != "error").collect()
 }
 
 /// Of two plugins, only the figures of one are shown.

@@ -13,6 +13,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![test("publish_streams::options_have_to_fit", options_have_to_fit)];
     trials.extend(on(WITH_STREAMS, "publish_streams::keep_what_is_published", keep_what_is_published));
     trials.extend(on(WITH_STREAMS, "publish_streams::of_a_scenario_are_all", of_a_scenario_are_all));
+    trials.extend(on(WITH_STREAMS, "publish_streams::queues_are_not_declared", queues_are_not_declared));
     trials.extend(on([Kind::Embedded], "publish_streams::are_not_everywhere", are_not_everywhere));
     trials
 }
@@ -85,6 +86,15 @@ fn of_a_scenario_are_all(broker: &Broker) {
     for severity in ["debug", "info", "error", "critical"] {
         let arguments = broker.arguments(&broker.exchange(severity)).expect("it is declared");
         assert!(arguments.contains("stream") && !arguments.contains("x-max"), "{arguments}");
+    }
+}
+
+/// Consumers declare their queues themselves.
+fn queues_are_not_declared(broker: &Broker) {
+    for other in ["classic", "quorum"] {
+        let publish = broker.loghost(["publish", "error", "text", "--queue-type", other]).end().exits(0);
+        publish.says("no queue wanted 1 of these logs");
+        assert_eq!(broker.arguments(&broker.exchange("error")), None, "{other}");
     }
 }
 

@@ -1,12 +1,14 @@
 //! `loghost run --queue-type stream` through the stream protocol, where it differs from reading through AMQP 0-9-1: batches of
 //! other producers, large chunks, and what the broker keeps of how far was read.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
 use lapin::BasicProperties;
 use libtest_mimic::Trial;
+use serde_json::Value;
 
 use super::streams::{counted, plugin, run};
 use crate::support::broker::{Broker, Kind, on};
@@ -15,7 +17,7 @@ use crate::support::guest::guest;
 use crate::support::metrics::{counts, errors, last_of};
 use crate::support::outside::Outside;
 use crate::support::rabbitmq::{self, Setup, Version};
-use crate::support::{Need, Skip, needing, repository};
+use crate::support::{Need, Skip, needing, repository, tracked};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![needing("stream_protocol::batches_of_other_producers_are_read", batches_are_read)];
@@ -23,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on([Kind::RabbitMq, Kind::RabbitMq4], "stream_protocol::is_not_needed", is_not_needed));
     for (name, body) in [
         ("stream_protocol::large_logs_are_read", large_logs_are_read as fn(&Broker)),
+        ("stream_protocol::streams_of_other_severities_are_not_read", streams_of_others_are_not_read),
         ("stream_protocol::the_broker_keeps_how_far_was_read", the_broker_keeps_how_far_was_read),
         ("stream_protocol::a_stream_that_is_made_again_is_read", a_stream_that_is_made_again_is_read),
         ("stream_protocol::no_other_way_is_taken_from_an_address_that_is_given", no_other_way_is_taken),
@@ -38,6 +41,22 @@ pub(crate) fn trials() -> Vec<Trial> {
 pub(super) fn publish(outside: &Outside, broker: &Broker, logs: usize, text: &str) {
     let exchange = broker.exchange("error");
     outside.publish_all((0..logs).map(|_| (&*exchange, "web", text.to_owned(), BasicProperties::default())));
+}
+
+/// The broker is asked which streams it sends.
+fn streams_of_others_are_not_read(broker: &Broker) {
+    for (consumer, severities) in [("error", &["error"][..]), ("debug-info", &["debug", "info"])] {
+        let host = run(broker, &tracked(&format!("plugins/{consumer}.wasm"))).start();
+        host.says("consuming from");
+        let list = ["list_stream_consumers", "--silent", "--formatter", "json", "stream"];
+        let consumers = rabbitmq::rabbitmqctl(Version::V4, &list);
+        let consumers: Vec<Value> = serde_json::from_str(&consumers).expect("JSON");
+        let sent = consumers.iter().filter_map(|consumer| consumer["stream"].as_str());
+        let sent = sent.filter(|stream| stream.starts_with(broker.prefix())).map(str::to_owned);
+        let wanted = severities.iter().map(|severity| broker.exchange(severity));
+        assert_eq!(sent.collect::<BTreeSet<_>>(), wanted.collect(), "{consumers:?}");
+        host.end_by(Signal::Terminate).exits(0);
+    }
 }
 
 /// Has the streams declared.

@@ -10,6 +10,7 @@ use libtest_mimic::Trial;
 use crate::support::broker::{Broker, Kind};
 use crate::support::cli::Loghost;
 use crate::support::guest::{Does, Then, guest};
+use crate::support::load::Load;
 use crate::support::terminal::Terminal;
 use crate::support::{Skip, long, needing, test, tracked};
 
@@ -111,10 +112,11 @@ fn shows_how_fast() -> Result<(), Skip> {
         Some((rate, row.contains(|c| ('▁'..='█').contains(&c))))
     };
     terminal.shows_that("nothing at first", |screen| column(screen, "all") == Some((0.0, false)));
-    publish(&broker, "error", 900);
+    let load = Load::start(&broker, |n| format!("log {n}"));
     terminal.shows_that("a rate", |screen| {
         column(screen, "all").is_some_and(|(rate, _)| rate > 0.0) && !screen.starts_with("loghost 0 logs/s")
     });
+    load.end();
     terminal.shows_that("no rate any more, and a curve", |screen| {
         column(screen, "all") == Some((0.0, true)) && screen.starts_with("loghost 0 logs/s")
     });

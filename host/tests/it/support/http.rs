@@ -125,12 +125,17 @@ impl Http {
         self.get_until("/metrics", |answer| answer.has_line(line))
     }
 
-    /// Reads what happens from now on: each line as it comes.
+    /// Reads what happens from now on: each line as it comes, for as long as [`TIMEOUT`].
     pub(crate) fn events(self) -> impl Iterator<Item = String> {
         let mut stream = self.connect();
         let request = format!("GET /api/events HTTP/1.1\r\nhost: {}\r\n\r\n", self.0);
         stream.write_all(request.as_bytes()).expect("it reads");
-        let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line in time"));
+        // A line comes every 15 s even if nothing happens.
+        let deadline = Instant::now() + TIMEOUT;
+        let mut lines = BufReader::new(stream).lines().map(move |line| {
+            assert!(Instant::now() < deadline, "what is waited for does not happen");
+            line.expect("a line in time")
+        });
         // Only what happens after the beginning is sure to come.
         lines.by_ref().find(|line| line.starts_with(": what happens")).expect("a beginning");
         lines

@@ -17,7 +17,8 @@ const EVERY: Duration = Duration::from_millis(40);
 pub(crate) struct Load {
     sent: Arc<AtomicU64>,
     has_ended: Arc<AtomicBool>,
-    publishing: JoinHandle<Running>,
+    /// None when it has been ended.
+    publishing: Option<JoinHandle<Running>>,
 }
 
 impl Load {
@@ -38,7 +39,7 @@ impl Load {
             }
             producer
         });
-        Self { sent, has_ended, publishing }
+        Self { sent, has_ended, publishing: Some(publishing) }
     }
 
     /// How many logs it was given so far.
@@ -48,11 +49,19 @@ impl Load {
 
     /// Waits until the broker has confirmed all of them; how many they are.
     #[track_caller]
-    pub(crate) fn end(self) -> u64 {
+    pub(crate) fn end(mut self) -> u64 {
         self.has_ended.store(true, Ordering::Relaxed);
-        let producer = self.publishing.join().expect("the producer takes them");
+        let publishing = self.publishing.take().expect("it is ended once");
+        let producer = publishing.join().expect("the producer takes them");
         let sent = self.sent.load(Ordering::Relaxed);
         producer.end_within(TIMEOUT).exits(0).prints(&format!("total {sent}"));
         sent
+    }
+}
+
+/// A test that fails publishes no more: the thread ends the producer.
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.has_ended.store(true, Ordering::Relaxed);
     }
 }

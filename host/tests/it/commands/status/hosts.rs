@@ -85,7 +85,7 @@ fn a_host_without_the_right(kind: Kind) -> Result<(), Skip> {
     };
     let (of_narrow, of_wide) = (Http::of(&narrow), Http::of(&wide));
     // The one that came later is seen, and no other.
-    broker.outside().wait_until(|| asking(&of_wide)["readers_waiting"] != 0);
+    broker.outside().wait_until(|| asking(&of_wide)["readers_waiting"] == 1);
     let seen = asking(&of_narrow);
     let found = (&seen["readers"], &seen["readers_waiting"], &seen["host"]["state"]);
     assert_eq!(found, (&1.into(), &1.into(), &"standing_by".into()), "{seen}");

@@ -132,16 +132,20 @@ pub(super) fn all_that_flows_is_found(kind: Kind) -> Result<(), Skip> {
     Ok(())
 }
 
-/// The program of the README.
-fn program_of_readme() -> String {
+/// The program of the README, and the lines that are given in another terminal.
+fn of_readme() -> (String, Vec<String>) {
     let page = fs::read_to_string(tracked("README.md")).expect("a readable file");
-    let block = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next());
-    block.expect("a program").trim_end().to_owned()
+    let (_, rest) = page.split_once("```python\n").expect("a program");
+    let (program, rest) = rest.split_once("```").expect("its end");
+    let (_, rest) = rest.split_once("```sh\n").expect("commands");
+    let (commands, _) = rest.split_once("```").expect("their end");
+    (program.trim_end().to_owned(), commands.lines().map(str::to_owned).collect())
 }
 
 /// With the program of the README, and its commands.
 pub(super) fn a_new_user_finds_a_python_program(kind: Kind) -> Result<(), Skip> {
-    let program = Section::of_program("python", program_of_readme());
+    let (program, commands) = of_readme();
+    let program = Section::of_program("python", program);
     Program::look(&program)?;
     let (node, broker, url) = managed(kind)?;
     node.rabbitmqctl(&["add_user", "test", "test"]);
@@ -152,12 +156,18 @@ pub(super) fn a_new_user_finds_a_python_program(kind: Kind) -> Result<(), Skip> 
     let labels = format!("host=\"127.0.0.1\", port={port}");
     let program = Program::start(&program, &["error"], |text| text.replace("host=\"127.0.0.1\"", &labels));
     wait_for(&node, "log");
-    let look = loghost(["sources", "--for", "1m", "--max-logs", "3", "--management-url", &url]);
-    let found = look.env("LOGHOST_AMQP_URL", broker.url()).end().exits(0);
+    // What the page says, at the ports of this broker.
+    let [name, look] = &commands[..] else { panic!("{commands:?}") };
+    let name = name.replace("5672", port);
+    let (variable, named) =
+        name.strip_prefix("export ").and_then(|name| name.split_once('=')).expect("a variable");
+    let look = look.replace("http://127.0.0.1:15672", &url);
+    let words = look.split(' ').skip(1).chain(["--for", "1m", "--max-logs", "3"]);
+    let found = loghost(words.collect::<Vec<_>>()).env(variable, named).end().exits(0);
     let found = found.prints("log (topic)").prints("routing key: ERROR; the broker selects by it");
     let last = found.stdout.lines().last().expect("a command").to_owned();
     assert!(last.contains("--bind 'log/#.ERROR=error;decode=json'") && !last.contains("--broker"), "{found}");
-    let run = suggested(&last).args(["--ephemeral", "--every", "20ms"]).env("LOGHOST_AMQP_URL", broker.url());
+    let run = suggested(&last).args(["--ephemeral", "--every", "20ms"]).env(variable, named);
     let run = run.start();
     run.has_printed(|so_far| {
         errors(&last_of(so_far, "all"))[0] >= 3 && errors(&last_of(so_far, "error"))[0] >= 3
